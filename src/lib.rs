@@ -1,0 +1,5 @@
+//! `ssm-audit`: policy as code for AWS Systems Manager Session Manager.
+
+#[path = "/tmp/iam_stub.rs"]
+pub mod iam;
+pub mod model;

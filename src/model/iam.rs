@@ -1,0 +1,62 @@
+//! IAM: the roles that nodes use, their profiles and policies. IAM has no region.
+
+use super::fact::Fact;
+use super::ids::Link;
+use super::kms::KmsKey;
+use super::schema::attributes;
+use super::ssm::SessionPreferences;
+use crate::iam::PolicyDocument;
+
+attributes! {
+    /// An instance profile that is attached to an instance.
+    pub struct InstanceProfile {
+        /// Its ARN.
+        arn: String = GET_INSTANCE_PROFILE,
+        /// Its role.
+        role: Option<Link<Role>> = GET_INSTANCE_PROFILE,
+    }
+}
+
+attributes! {
+    /// A role of an instance profile in use, of default host management, or of a hybrid node.
+    pub struct Role {
+        /// Its ARN.
+        arn: String = GET_ROLE,
+        /// Who may assume it.
+        assume_role_policy: PolicyDocument = GET_ROLE,
+        /// The policy that bounds its permissions.
+        permissions_boundary: Option<Link<ManagedPolicy>> = GET_ROLE,
+        /// The managed policies that are attached to it.
+        attached_policies: Vec<Link<ManagedPolicy>> = LIST_ATTACHED_ROLE_POLICIES,
+        /// The policies that are embedded in it.
+        inline_policies: Vec<InlinePolicy> = LIST_ROLE_POLICIES,
+        /// Whether an instance profile in use gives it to EC2 instances.
+        used_by_instances: bool = GET_INSTANCE_PROFILE,
+        /// Whether default host management or a hybrid node uses it, through Systems Manager.
+        used_by_systems_manager: bool = GET_SERVICE_SETTING,
+        /// The session preferences of the regions in which nodes use it.
+        session_preferences: Vec<Link<SessionPreferences>> = GET_INSTANCE_PROFILE,
+        /// The keys that encrypt the root volumes of the instances that use it.
+        root_volume_keys: Vec<Link<KmsKey>> = DESCRIBE_VOLUMES,
+    }
+}
+
+attributes! {
+    /// A policy that is embedded in a role.
+    pub struct InlinePolicy {
+        /// Its name.
+        name: String,
+        /// What it says.
+        policy: PolicyDocument,
+    }
+}
+
+attributes! {
+    /// A managed policy, AWS's or the customer's, that a role has or is bounded by.
+    pub struct ManagedPolicy {
+        /// Its ARN.
+        arn: String = GET_POLICY,
+        /// What its default version says.
+        policy: PolicyDocument = GET_POLICY_VERSION,
+    }
+}

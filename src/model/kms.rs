@@ -1,0 +1,33 @@
+//! KMS: the keys that sessions, their logs and their bucket use.
+
+use super::fact::Fact;
+use super::ids::Link;
+use super::logs::LogGroup;
+use super::schema::attributes;
+use crate::iam::PolicyDocument;
+
+attributes! {
+    /// A key that the session preferences, the session log group, or the session bucket names.
+    pub struct KmsKey {
+        /// Its ARN.
+        arn: String = DESCRIBE_KEY,
+        /// Its id.
+        key_id: String = DESCRIBE_KEY,
+        /// `CUSTOMER` or `AWS`.
+        key_manager: String = DESCRIBE_KEY,
+        /// What it is made of, e.g. `SYMMETRIC_DEFAULT`.
+        key_spec: String = DESCRIBE_KEY,
+        /// Where its material comes from, e.g. `AWS_KMS` or `EXTERNAL`.
+        origin: String = DESCRIBE_KEY,
+        /// `Enabled`, `Disabled`, `PendingDeletion` and others.
+        key_state: String = DESCRIBE_KEY,
+        /// Whether automatic rotation is on; a multi-Region replica has its primary's.
+        enable_key_rotation: bool = GET_KEY_ROTATION_STATUS,
+        /// The key policy.
+        policy: PolicyDocument = GET_KEY_POLICY,
+        /// The session log groups that it encrypts.
+        log_groups: Vec<Link<LogGroup>> = DESCRIBE_LOG_GROUPS,
+        /// How many days pass between the order to delete it and its end. Only code tells.
+        deletion_window_in_days: Option<i64>,
+    }
+}

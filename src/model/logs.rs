@@ -1,0 +1,20 @@
+//! CloudWatch Logs: the log group that the session preferences name.
+
+use super::fact::Fact;
+use super::ids::Link;
+use super::kms::KmsKey;
+use super::schema::attributes;
+
+attributes! {
+    /// A log group that the session preferences name.
+    pub struct LogGroup {
+        /// Its ARN, without the `:*` at the end.
+        arn: String = DESCRIBE_LOG_GROUPS,
+        /// For how many days events are kept; absent: for ever.
+        retention_in_days: Option<i64> = DESCRIBE_LOG_GROUPS,
+        /// The key that encrypts it.
+        kms_key: Option<Link<KmsKey>> = DESCRIBE_LOG_GROUPS,
+        /// `STANDARD`, `INFREQUENT_ACCESS` or `DELIVERY`.
+        log_group_class: String = DESCRIBE_LOG_GROUPS,
+    }
+}

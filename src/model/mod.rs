@@ -1,0 +1,22 @@
+//! What there is to know: facts and gaps, resources by service, the inventory, findings and the report.
+//! Nothing here reads or judges anything.
+
+pub mod call;
+pub mod ec2;
+pub mod fact;
+pub mod finding;
+pub mod gap;
+pub mod iam;
+pub mod ids;
+pub mod inventory;
+pub mod kms;
+pub mod logs;
+pub mod s3;
+pub mod schema;
+pub mod ssm;
+
+pub use fact::Fact;
+pub use finding::{Evidence, Finding, Report, ResourceRef, Severity, Summary, Verdict};
+pub use gap::{Gap, GapKind};
+pub use ids::{AccountId, Key, Link, Partition, Region};
+pub use inventory::{Entry, Inventory, Resource, ResourceType, Scope, Source, Table, Unlisted};

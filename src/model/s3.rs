@@ -1,0 +1,30 @@
+//! S3: the bucket that the session preferences name.
+
+use std::collections::BTreeMap;
+
+use super::fact::Fact;
+use super::ids::Link;
+use super::kms::KmsKey;
+use super::schema::attributes;
+
+attributes! {
+    /// A bucket that the session preferences name.
+    pub struct Bucket {
+        /// Its ARN.
+        arn: String = HEAD_BUCKET,
+        /// The region that it is in.
+        bucket_region: String = HEAD_BUCKET,
+        /// Whether the bucket is another account's.
+        foreign: bool = HEAD_BUCKET,
+        /// Whether object lock is on.
+        object_lock_enabled: bool = GET_OBJECT_LOCK_CONFIGURATION,
+        /// The default encryption: `AES256`, `aws:kms` or `aws:kms:dsse`.
+        sse_algorithm: Option<String> = GET_BUCKET_ENCRYPTION,
+        /// The customer-managed or named key of the default encryption.
+        kms_key: Option<Link<KmsKey>> = GET_BUCKET_ENCRYPTION,
+        /// Its tags.
+        tags: BTreeMap<String, String> = GET_BUCKET_TAGGING,
+        /// The bucket that its server access logs go to.
+        logging_target_bucket: Option<String> = GET_BUCKET_LOGGING,
+    }
+}

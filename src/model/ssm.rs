@@ -1,0 +1,94 @@
+//! Systems Manager: the session preferences of a region, and the nodes that are registered in it.
+
+use super::ec2::Instance;
+use super::fact::Fact;
+use super::iam::Role;
+use super::ids::Link;
+use super::kms::KmsKey;
+use super::logs::LogGroup;
+use super::s3::Bucket;
+use super::schema::attributes;
+
+/// The document that holds the session preferences of a region.
+pub const PREFERENCES_DOCUMENT: &str = "SSM-SessionManagerRunShell";
+
+attributes! {
+    /// The session preferences of a region: the document `SSM-SessionManagerRunShell`, whether or not it exists.
+    pub struct SessionPreferences {
+        /// Its ARN.
+        arn: String = GET_DOCUMENT,
+        /// Whether the document exists. Without it, sessions run with AWS's defaults and are not logged.
+        document_exists: bool = GET_DOCUMENT,
+        /// Whether the region has EC2 instances or registered nodes.
+        has_nodes: bool = DESCRIBE_INSTANCES,
+        /// The document's `schemaVersion`.
+        schema_version: Option<String> = GET_DOCUMENT,
+        /// The document's `sessionType`.
+        session_type: Option<String> = GET_DOCUMENT,
+        /// The version that is the default.
+        default_version: Option<String> = GET_DOCUMENT,
+        /// The newest version.
+        latest_version: Option<String> = GET_DOCUMENT,
+        /// What is wrong with the document's form: inputs of a wrong type, and content that is not a JSON object.
+        problems: Vec<String> = GET_DOCUMENT,
+        /// The document's `inputs`.
+        inputs: SessionInputs = GET_DOCUMENT,
+        /// The bucket that session logs go to.
+        s3_bucket: Option<Link<Bucket>> = GET_DOCUMENT,
+        /// The log group that session logs go to.
+        log_group: Option<Link<LogGroup>> = GET_DOCUMENT,
+        /// The key that encrypts sessions.
+        kms_key: Option<Link<KmsKey>> = GET_DOCUMENT,
+        /// The roles of the nodes in the region.
+        roles: Vec<Link<Role>> = GET_INSTANCE_PROFILE,
+    }
+}
+
+attributes! {
+    /// The inputs of the session preferences, by their names in snake case. Empty texts count as absent.
+    /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-schema.html>
+    pub struct SessionInputs {
+        /// `s3BucketName`
+        s3_bucket_name: Option<String>,
+        /// `s3KeyPrefix`
+        s3_key_prefix: Option<String>,
+        /// `s3EncryptionEnabled`
+        s3_encryption_enabled: Option<bool>,
+        /// `cloudWatchLogGroupName`
+        cloud_watch_log_group_name: Option<String>,
+        /// `cloudWatchEncryptionEnabled`
+        cloud_watch_encryption_enabled: Option<bool>,
+        /// `cloudWatchStreamingEnabled`
+        cloud_watch_streaming_enabled: Option<bool>,
+        /// `kmsKeyId`
+        kms_key_id: Option<String>,
+        /// `runAsEnabled`
+        run_as_enabled: Option<bool>,
+        /// `idleSessionTimeout`, in minutes (a text in the document)
+        idle_session_timeout: Option<i64>,
+        /// `maxSessionDuration`, in minutes (a text in the document)
+        max_session_duration: Option<i64>,
+    }
+}
+
+attributes! {
+    /// A node that is registered with Systems Manager: an EC2 instance, an edge device, a server or a virtual machine.
+    pub struct ManagedInstance {
+        /// Its ARN.
+        arn: String = DESCRIBE_INSTANCE_INFORMATION,
+        /// `Online`, `ConnectionLost` or `Inactive`.
+        ping_status: String = DESCRIBE_INSTANCE_INFORMATION,
+        /// The version of its agent.
+        agent_version: Option<String> = DESCRIBE_INSTANCE_INFORMATION,
+        /// Whether that is the latest; Windows does not tell.
+        is_latest_version: bool = DESCRIBE_INSTANCE_INFORMATION,
+        /// `Linux`, `Windows` or `MacOS`.
+        platform_type: Option<String> = DESCRIBE_INSTANCE_INFORMATION,
+        /// `EC2Instance`, or `ManagedInstance` for what is not on EC2.
+        resource_type: String = DESCRIBE_INSTANCE_INFORMATION,
+        /// The EC2 instance, where it is one that is still there.
+        instance: Option<Link<Instance>> = DESCRIBE_INSTANCES,
+        /// The role of a node that is not on EC2.
+        iam_role: Option<Link<Role>> = DESCRIBE_INSTANCE_INFORMATION,
+    }
+}

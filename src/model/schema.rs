@@ -34,7 +34,7 @@ pub struct Attribute {
     /// Whether it may be absent, so that a rule must ask with `has()` first.
     pub optional: bool,
     /// The calls that give it; none inside a part, which has those of its resource's attribute.
-    pub calls: &'static [&'static Call],
+    pub calls: &'static [Call],
 }
 
 /// The type of an attribute's value.
@@ -226,7 +226,7 @@ macro_rules! attributes {
                         doc: &[$($attribute_doc),+],
                         kind: <$type as Value>::KIND,
                         optional: <$type as Value>::OPTIONAL,
-                        calls: &[$($(&$crate::model::call::$call),+)?],
+                        calls: &[$($($crate::model::call::$call),+)?],
                     }),+],
                 };
                 &STRUCTURE
@@ -252,7 +252,7 @@ macro_rules! attributes {
             ) {
                 let _ = (call, gap);
                 $($(
-                    if [$(&$crate::model::call::$call),+].contains(&call) {
+                    if [$($crate::model::call::$call),+].contains(call) {
                         self.$attribute = Fact::Unknown(std::sync::Arc::clone(gap));
                     }
                 )?)+

@@ -8,13 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr};
 use cel::common::ast::operators as op;
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr};
 
 use super::function::{Function, Parameter, Returns};
 use super::path::{Path, Step, target};
 use crate::model::ResourceType;
 use crate::model::schema::{Kind, Structure};
+use crate::yaml::nearest;
 
 /// The type of an expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,9 +116,16 @@ pub(crate) struct Scope {
     variables: BTreeMap<String, (Type, Option<Path>)>,
     /// Attributes that `has()` has found, as written: `resource.root_volume`.
     present: BTreeSet<String>,
+    /// Whether absent attributes may be read all the same, as in messages.
+    absent_allowed: bool,
 }
 
 impl Scope {
+    /// A scope in which absent attributes may be read.
+    pub(crate) fn absent_allowed() -> Self {
+        Self { absent_allowed: true, ..Self::default() }
+    }
+
     /// The same, with these attributes known to be present.
     pub(crate) fn with(&self, present: BTreeSet<String>) -> Self {
         let mut scope = self.clone();
@@ -151,7 +159,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn mistake(&mut self, expression: &IdedExpr, message: impl Into<String>, help: Option<String>) -> (Type, Option<Path>) {
+    fn mistake(
+        &mut self,
+        expression: &IdedExpr,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) -> (Type, Option<Path>) {
         self.mistakes.push(Mistake { node: expression.id, message: message.into(), help });
         (Type::Error, None)
     }
@@ -216,9 +229,14 @@ impl<'a> Checker<'a> {
                 self.mistake(expression, format!("{} has no region", self.resource_type), None)
             }
             name if VARIABLES.contains(&name) => (Type::Text, None),
-            "params" => self.mistake(expression, "`params` is not a value of its own", Some("write `params.NAME`".to_owned())),
+            "params" => {
+                self.mistake(expression, "`params` is not a value of its own", Some("write `params.NAME`".to_owned()))
+            }
             _ => {
-                let known = VARIABLES.into_iter().chain(["resource", "params"]).chain(scope.variables.keys().map(String::as_str));
+                let known = VARIABLES
+                    .into_iter()
+                    .chain(["resource", "params"])
+                    .chain(scope.variables.keys().map(String::as_str));
                 let help = nearest(name, known).map(|near| format!("there is `{near}`"));
                 self.mistake(expression, format!("there is no variable `{name}`"), help)
             }
@@ -244,16 +262,21 @@ impl<'a> Checker<'a> {
         };
         let Some(attribute) = node.structure.attribute(&select.field) else {
             let help = nearest(&select.field, node.structure.attributes.iter().map(|attribute| attribute.name))
-                .map_or_else(|| Some(format!("`ssm-audit rules schema` lists the attributes of {}", node.structure.name)), |near| {
-                    Some(format!("there is `{near}`"))
-                });
-            return self.mistake(expression, format!("{} has no attribute `{}`", node.structure.name, select.field), help);
+                .map_or_else(
+                    || Some(format!("`ssm-audit rules schema` lists the attributes of {}", node.structure.name)),
+                    |near| Some(format!("there is `{near}`")),
+                );
+            return self.mistake(
+                expression,
+                format!("{} has no attribute `{}`", node.structure.name, select.field),
+                help,
+            );
         };
         let path = path.map(|path| path.then(Step::Attribute(attribute.name)));
         if let Some(path) = &path {
             self.reads.insert(path.clone());
         }
-        if attribute.optional {
+        if attribute.optional && !scope.absent_allowed {
             let written = written(expression);
             if !written.as_ref().is_some_and(|written| scope.present.contains(written)) {
                 let written = written.unwrap_or_else(|| select.field.clone());
@@ -419,13 +442,29 @@ impl<'a> Checker<'a> {
             return (Type::List(Box::new(body_kind)), body_path);
         }
         self.expect(body, &body_kind, &Type::Bool);
-        if name == op::FILTER { (Type::List(element), path) } else { let _ = expression; (Type::Bool, None) }
+        if name == op::FILTER {
+            (Type::List(element), path)
+        } else {
+            let _ = expression;
+            (Type::Bool, None)
+        }
     }
 
     fn host_function(&mut self, expression: &IdedExpr, call: &CallExpr, scope: &Scope) -> (Type, Option<Path>) {
         let Some(function) = Function::named(&call.func_name) else {
             let known = super::function::FUNCTIONS.iter().map(|function| function.name);
-            let known = known.chain(["has", "all", "exists", "exists_one", "filter", "map", "size", "startsWith", "endsWith", "contains"]);
+            let known = known.chain([
+                "has",
+                "all",
+                "exists",
+                "exists_one",
+                "filter",
+                "map",
+                "size",
+                "startsWith",
+                "endsWith",
+                "contains",
+            ]);
             let shown = operator_name(&call.func_name);
             let help = nearest(&call.func_name, known).map(|near| format!("there is `{near}`"));
             return self.mistake(expression, format!("{shown} is not allowed in rules"), help);
@@ -441,7 +480,11 @@ impl<'a> Checker<'a> {
                     _ => "",
                 };
                 if found != wanted {
-                    return self.mistake(target, format!("`{}` is called on {wanted}, not on {kind}", function.name), None);
+                    return self.mistake(
+                        target,
+                        format!("`{}` is called on {wanted}, not on {kind}", function.name),
+                        None,
+                    );
                 }
                 path
             }
@@ -477,7 +520,8 @@ impl<'a> Checker<'a> {
 }
 
 fn of_attribute(kind: Kind) -> Type {
-    let node = || target(kind).map_or(Type::Error, |(structure, resource_type)| Type::Node(Node { structure, resource_type }));
+    let node =
+        || target(kind).map_or(Type::Error, |(structure, resource_type)| Type::Node(Node { structure, resource_type }));
     match kind {
         Kind::Bool => Type::Bool,
         Kind::Int => Type::Int,
@@ -509,15 +553,6 @@ fn written(expression: &IdedExpr) -> Option<String> {
         Expr::Select(select) => Some(format!("{}.{}", written(&select.operand)?, select.field)),
         _ => None,
     }
-}
-
-/// The name among these that was probably meant.
-pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    known
-        .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > 0.5)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
 }
 
 fn operator_name(name: &str) -> String {

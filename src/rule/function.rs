@@ -135,7 +135,7 @@ impl std::fmt::Display for Parameter {
 macro_rules! functions {
     ($(
         $(#[doc = $doc:literal])+
-        fn $($receiver:ident.)? $name:ident($($parameter:ident: $kind:expr),*) -> $returns:ident
+        fn $name:ident $(on $receiver:ident)? ($($parameter:ident: $kind:expr),*) -> $returns:ident
             reads [$($read:literal),*] $(and [$($argument_read:literal),*])? = $evaluate:path;
     )+) => {
         /// All of them.
@@ -163,26 +163,26 @@ macro_rules! functions {
 
 functions! {
     /// Whether the role's policies allow the action on every resource that the ARN pattern matches: denies and the permissions boundary count, and conditions must be decided by `aws:RequestedRegion` and the like being absent.
-    fn Role.allows(action: Parameter::Text, resource: Parameter::Text) -> Bool
+    fn allows on Role(action: Parameter::Text, resource: Parameter::Text) -> Bool
         reads ["attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"] = policy::allows;
     /// Whether the role may do the action with the key: the key policy and the role's policies judged together.
-    fn Role.allows_with_key(action: Parameter::Text, key: Parameter::Resource(ResourceType::KmsKey)) -> Bool
+    fn allows_with_key on Role(action: Parameter::Text, key: Parameter::Resource(ResourceType::KmsKey)) -> Bool
         reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
         and ["arn", "policy"] = policy::allows_with_key;
     /// The role's statements that allow one of the actions on arbitrary resources, where a name is not bound: `policy: statement`.
-    fn Role.open_statements(actions: Parameter::Texts, resource: Parameter::Text) -> Texts
+    fn open_statements on Role(actions: Parameter::Texts, resource: Parameter::Text) -> Texts
         reads ["attached_policies[].policy", "inline_policies[].policy"] = policy::open_statements;
     /// Everyone whom the document may allow the action, conditionally or not: an account id, an ARN, a service, or `*`.
-    fn PolicyDocument.principals(action: Parameter::Text) -> Texts
+    fn principals on PolicyDocument(action: Parameter::Text) -> Texts
         reads [] = policy::principals;
     /// Whether the document allows the principal (a service, or an ARN) the action on its own resource in this context.
-    fn PolicyDocument.admits(principal: Parameter::Text, action: Parameter::Text, context: Parameter::Map) -> Bool
+    fn admits on PolicyDocument(principal: Parameter::Text, action: Parameter::Text, context: Parameter::Map) -> Bool
         reads [] = policy::admits;
     /// Whether the interface's security groups, taken together, let traffic out to every address of the range.
-    fn NetworkInterface.allows_egress(protocol: Parameter::Text, port: Parameter::Int, cidr: Parameter::Text) -> Bool
+    fn allows_egress on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, cidr: Parameter::Text) -> Bool
         reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress;
     /// Whether they let traffic out to every one of the addresses, by range, by prefix list, or by a reference to one of the security groups that the addresses have.
-    fn NetworkInterface.allows_egress_to(protocol: Parameter::Text, port: Parameter::Int, addresses: Parameter::Texts, security_group_ids: Parameter::Texts) -> Bool
+    fn allows_egress_to on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, addresses: Parameter::Texts, security_group_ids: Parameter::Texts) -> Bool
         reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress_to;
     /// How many whole minutes lie between two instants (RFC 3339).
     fn minutes_between(from: Parameter::Text, to: Parameter::Text) -> Int

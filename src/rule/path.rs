@@ -48,6 +48,21 @@ impl Path {
         path
     }
 
+    /// The path of these steps.
+    pub fn from_steps(steps: &[Step]) -> Self {
+        Self(steps.to_vec())
+    }
+
+    /// Each path that leads on to this one, and itself.
+    pub fn prefixes(&self) -> impl Iterator<Item = &[Step]> {
+        (1..=self.0.len()).map(|length| &self.0[..length])
+    }
+
+    /// Whether this path leads on from the other one.
+    pub fn goes_through(&self, other: &Self) -> bool {
+        self.0.len() > other.0.len() && self.0.starts_with(&other.0)
+    }
+
     /// Whether it is the resource itself.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -76,9 +91,9 @@ impl Path {
     pub fn calls(&self, resource_type: ResourceType) -> BTreeSet<Call> {
         let mut calls = BTreeSet::new();
         for attribute in self.attributes(resource_type) {
-            calls.extend(attribute.calls.iter().map(|call| **call));
+            calls.extend(attribute.calls);
             if let Kind::Link(linked) | Kind::Links(linked) = attribute.kind {
-                calls.extend(linked.discovery().iter().map(|call| **call));
+                calls.extend(linked.discovery());
             }
         }
         calls

@@ -56,9 +56,9 @@ impl<'a> NodeValue<'a> {
                 Followed::Missing => return Err(absent()),
                 Followed::Unknown(gap) => return Err(unknown(&gap)),
             },
-            View::Links(resource_type, keys) => list(
-                keys.into_iter().map(|key| LinkValue { place, resource_type, key }),
-            ),
+            View::Links(resource_type, keys) => {
+                list(keys.into_iter().map(|key| LinkValue { place, resource_type, key }))
+            }
         })
     }
 }
@@ -239,9 +239,7 @@ impl HostCall {
     fn ask<'a>(&self, receiver: Receiver<'_>) -> Result<Box<dyn Val + 'a>, ExecutionError> {
         let text = |value: String| Box::new(CelString::from(value)) as Box<dyn Val + 'a>;
         match self {
-            Self::Function(function, arguments) => {
-                answer(function, (function.evaluate)(&receiver, arguments))
-            }
+            Self::Function(function, arguments) => answer(function, (function.evaluate)(&receiver, arguments)),
             Self::Identify => match receiver {
                 Receiver::Place(Place { identity: Some((resource_type, key)), .. }) => {
                     Ok(text(format!("{resource_type} {key}")))
@@ -357,9 +355,9 @@ fn argument(value: &dyn Val) -> Result<Argument, ExecutionError> {
         return members.collect::<Result<_, _>>().map(Argument::Map);
     }
     let identity = asked(value, &HostCall::Identify)?;
-    let resource = identity.split_once(' ').and_then(|(label, key)| {
-        Some((ResourceType::from_label(label)?, Key::try_from(key.to_owned()).ok()?))
-    });
+    let resource = identity
+        .split_once(' ')
+        .and_then(|(label, key)| Some((ResourceType::from_label(label)?, Key::try_from(key.to_owned()).ok()?)));
     resource
         .map(|(resource_type, key)| Argument::Resource(resource_type, key))
         .ok_or_else(|| ExecutionError::function_error("read", "not a resource"))

@@ -24,14 +24,8 @@ impl Asked {
         let tokens = tokens(&pieces, dialect);
         let plain = tokens.iter().map(|token| token.character());
         match plain.collect::<Option<String>>() {
-            Some(text) => Self {
-                text: text.into(),
-                tokens: None,
-            },
-            None => Self {
-                text: text.into(),
-                tokens: Some(tokens.into()),
-            },
+            Some(text) => Self { text: text.into(), tokens: None },
+            None => Self { text: text.into(), tokens: Some(tokens.into()) },
         }
     }
 

@@ -25,22 +25,10 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    pub(super) fn new(
-        operator: Operator,
-        key: &str,
-        values: &[String],
-        variables: Variables,
-    ) -> Self {
-        let operands = values
-            .iter()
-            .map(|value| Operand::new(operator.kind, value, variables))
-            .collect();
+    pub(super) fn new(operator: Operator, key: &str, values: &[String], variables: Variables) -> Self {
+        let operands = values.iter().map(|value| Operand::new(operator.kind, value, variables)).collect();
         let key = key.into();
-        Self {
-            operator,
-            key,
-            operands,
-        }
+        Self { operator, key, operands }
     }
 
     /// Whether the request satisfies the condition. Where that is unknown, the causes say why.
@@ -63,14 +51,12 @@ impl Condition {
             (Lookup::One(""), Quantifier::ForAllValues) => Truth::True,
             (Lookup::One(""), Quantifier::ForAnyValue) => Truth::False,
             (Lookup::One(value), _) => self.holds_for(value, values, causes),
-            (Lookup::Many(list), Quantifier::ForAllValues) => list
-                .iter()
-                .map(|value| self.holds_for(value, values, causes))
-                .fold(Truth::True, Truth::and),
-            (Lookup::Many(list), Quantifier::ForAnyValue) => list
-                .iter()
-                .map(|value| self.holds_for(value, values, causes))
-                .fold(Truth::False, Truth::or),
+            (Lookup::Many(list), Quantifier::ForAllValues) => {
+                list.iter().map(|value| self.holds_for(value, values, causes)).fold(Truth::True, Truth::and)
+            }
+            (Lookup::Many(list), Quantifier::ForAnyValue) => {
+                list.iter().map(|value| self.holds_for(value, values, causes)).fold(Truth::False, Truth::or)
+            }
             // "Multivalued context keys require a condition set operator."
             (Lookup::Many(_) | Lookup::Unknown, Quantifier::Single) | (Lookup::Unknown, _) => {
                 causes.push(Cause::Key(self.key.to_string()));

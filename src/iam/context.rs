@@ -67,9 +67,7 @@ impl Context {
     }
 
     fn position(&self, key: &str) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|(name, _)| name.eq_ignore_ascii_case(key))
+        self.entries.iter().position(|(name, _)| name.eq_ignore_ascii_case(key))
     }
 
     /// Whether the key was mentioned.
@@ -98,13 +96,8 @@ mod tests {
 
     #[test]
     fn a_key_is_known_absent_or_unknown_whatever_its_case() {
-        let context = Context::new()
-            .with("aws:SourceAccount", "111122223333")
-            .without("aws:SourceVpc");
-        assert_eq!(
-            context.get("AWS:sourceaccount"),
-            Lookup::One("111122223333")
-        );
+        let context = Context::new().with("aws:SourceAccount", "111122223333").without("aws:SourceVpc");
+        assert_eq!(context.get("AWS:sourceaccount"), Lookup::One("111122223333"));
         assert_eq!(context.get("aws:sourcevpc"), Lookup::Absent);
         assert_eq!(context.get("aws:SourceIp"), Lookup::Unknown);
         assert_eq!(context.and_no_others().get("aws:SourceIp"), Lookup::Absent);

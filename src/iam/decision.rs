@@ -118,8 +118,9 @@ impl Decision {
                 one.extend(other);
                 Self::undecided(one)
             }
-            (undecided @ Self::Undecided(_), Self::Allowed)
-            | (Self::Allowed, undecided @ Self::Undecided(_)) => undecided,
+            (undecided @ Self::Undecided(_), Self::Allowed) | (Self::Allowed, undecided @ Self::Undecided(_)) => {
+                undecided
+            }
             (Self::Allowed, Self::Allowed) => Self::Allowed,
         }
     }

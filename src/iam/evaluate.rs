@@ -35,11 +35,7 @@ impl Boundary<'_> {
 ///
 /// Service and resource control policies, and session policies, are not looked at.
 #[must_use]
-pub fn identity_allows(
-    policies: &[Option<&PolicyDocument>],
-    boundary: Boundary<'_>,
-    request: &Request,
-) -> Decision {
+pub fn identity_allows(policies: &[Option<&PolicyDocument>], boundary: Boundary<'_>, request: &Request) -> Decision {
     let identity = Tally::of(policies, Layer::Identity, View::Identity, request);
     let boundary = Tally::of_boundary(boundary, request);
     let allowed = identity.allowed().and(boundary.allowed());
@@ -79,12 +75,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn of(
-        policies: &[Option<&PolicyDocument>],
-        layer: Layer,
-        view: View,
-        request: &Request,
-    ) -> Self {
+    pub(super) fn of(policies: &[Option<&PolicyDocument>], layer: Layer, view: View, request: &Request) -> Self {
         let mut tally = Self::empty(layer);
         for (index, policy) in policies.iter().enumerate() {
             let source = Source { layer, index };
@@ -100,10 +91,7 @@ impl Tally {
     pub(super) fn of_boundary(boundary: Boundary<'_>, request: &Request) -> Self {
         let policy = match boundary {
             Boundary::Unset => {
-                return Self {
-                    allow: Truth::True,
-                    ..Self::empty(Layer::Boundary)
-                };
+                return Self { allow: Truth::True, ..Self::empty(Layer::Boundary) };
             }
             Boundary::Document(policy) => Some(policy),
             Boundary::Unread => None,
@@ -112,11 +100,7 @@ impl Tally {
     }
 
     /// By how the grants name the principal: directly, by its role, by its account.
-    pub(super) fn of_resource(
-        policy: Option<&PolicyDocument>,
-        bounded: Bounded,
-        request: &Request,
-    ) -> [Self; 3] {
+    pub(super) fn of_resource(policy: Option<&PolicyDocument>, bounded: Bounded, request: &Request) -> [Self; 3] {
         [Reach::Direct, Reach::Role, Reach::Account].map(|reach| {
             let view = View::Resource(reach, bounded);
             Self::of(&[policy], Layer::Resource, view, request)
@@ -135,11 +119,7 @@ impl Tally {
     }
 
     fn count_unread(&mut self, source: Source) {
-        let reason = Reason {
-            source,
-            statement: None,
-            cause: Cause::Unread,
-        };
+        let reason = Reason { source, statement: None, cause: Cause::Unread };
         self.may_deny.push(reason.clone());
         self.may_allow.push(reason);
         self.allow = self.allow.or(Truth::Unknown);
@@ -153,17 +133,9 @@ impl Tally {
             if coverage.is_nothing() {
                 continue;
             }
-            let statement_ref = || StatementRef {
-                source,
-                index,
-                sid: statement.sid.clone(),
-            };
+            let statement_ref = || StatementRef { source, index, sid: statement.sid.clone() };
             let reasons = |causes: &mut Vec<Cause>| {
-                let reason = |cause| Reason {
-                    source,
-                    statement: Some(statement_ref()),
-                    cause,
-                };
+                let reason = |cause| Reason { source, statement: Some(statement_ref()), cause };
                 causes.drain(..).map(reason).collect::<Vec<_>>()
             };
             match (statement.effect, coverage.any, coverage.all) {
@@ -193,10 +165,7 @@ impl Tally {
         let mut ignored = Vec::new();
         let allowed = policies.iter().flatten().any(|policy| {
             policy.statements().iter().any(|statement| {
-                statement.effect == Effect::Allow
-                    && !statement
-                        .coverage(&witness, view, &mut ignored)
-                        .is_nothing()
+                statement.effect == Effect::Allow && !statement.coverage(&witness, view, &mut ignored).is_nothing()
             })
         });
         if allowed {
@@ -206,12 +175,11 @@ impl Tally {
 
     fn parts_may_cover(&mut self) {
         self.allow = Truth::Unknown;
-        self.may_allow
-            .extend(self.partly.iter().map(|statement| Reason {
-                source: statement.source,
-                statement: Some(statement.clone()),
-                cause: Cause::Overlap,
-            }));
+        self.may_allow.extend(self.partly.iter().map(|statement| Reason {
+            source: statement.source,
+            statement: Some(statement.clone()),
+            cause: Cause::Overlap,
+        }));
     }
 
     /// This layer, if nothing in it allows the request.
@@ -223,11 +191,7 @@ impl Tally {
     pub(super) fn allowed(&self) -> Answer {
         Answer {
             truth: self.allow,
-            reasons: if self.allow == Truth::Unknown {
-                self.may_allow.clone()
-            } else {
-                Vec::new()
-            },
+            reasons: if self.allow == Truth::Unknown { self.may_allow.clone() } else { Vec::new() },
         }
     }
 }
@@ -253,11 +217,7 @@ pub(super) fn decide(tallies: &[&Tally], allowed: Answer, lacking: Layer) -> Dec
         }
         Truth::True => {
             let reasons = may_deny().collect::<Vec<_>>();
-            if reasons.is_empty() {
-                Decision::Allowed
-            } else {
-                Decision::undecided(reasons)
-            }
+            if reasons.is_empty() { Decision::Allowed } else { Decision::undecided(reasons) }
         }
     }
 }

@@ -22,16 +22,8 @@ pub struct Grant {
 /// [`Resource::arbitrary`](super::Resource::arbitrary) these are the statements that are open to any
 /// resource: `arn:aws:s3:::*/*` asks for objects of any bucket. Denials are not looked at.
 #[must_use]
-pub fn grants(
-    policy: &PolicyDocument,
-    source: Source,
-    actions: &[&str],
-    request: &Request,
-) -> Vec<Grant> {
-    let requests = actions
-        .iter()
-        .map(|action| (*action, request.with_action(action)))
-        .collect::<Vec<_>>();
+pub fn grants(policy: &PolicyDocument, source: Source, actions: &[&str], request: &Request) -> Vec<Grant> {
+    let requests = actions.iter().map(|action| (*action, request.with_action(action))).collect::<Vec<_>>();
     let mut found = Vec::new();
     let mut causes = Vec::new();
     for (index, statement) in policy.statements().iter().enumerate() {
@@ -49,11 +41,7 @@ pub fn grants(
         }
         if !granted.is_empty() {
             found.push(Grant {
-                statement: StatementRef {
-                    source,
-                    index,
-                    sid: statement.sid.clone(),
-                },
+                statement: StatementRef { source, index, sid: statement.sid.clone() },
                 actions: granted,
                 certain,
             });
@@ -68,10 +56,7 @@ mod tests {
     use crate::iam::{Context, Layer, Principal, Resource};
 
     const OBJECT_ACTIONS: [&str; 3] = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
-    const SOURCE: Source = Source {
-        layer: Layer::Identity,
-        index: 0,
-    };
+    const SOURCE: Source = Source { layer: Layer::Identity, index: 0 };
 
     fn open(statement: &str) -> Vec<Grant> {
         let document = format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);

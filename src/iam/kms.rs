@@ -37,10 +37,9 @@ pub fn key_allows(
     request: &Request,
 ) -> Decision {
     let request = &in_account(request, key_account);
-    let (Some(caller_account), false) = (
-        request.principal().account(),
-        matches!(request.principal(), Principal::Root(_)),
-    ) else {
+    let (Some(caller_account), false) =
+        (request.principal().account(), matches!(request.principal(), Principal::Root(_)))
+    else {
         // A service has no policies, and those of a root user do not bind it.
         return resource_allows(key_policy, request);
     };
@@ -49,11 +48,8 @@ pub fn key_allows(
     let boundary = Tally::of_boundary(boundary, request);
     let [direct, role, account] = key.each_ref().map(Tally::allowed);
     let consent = direct.clone().or(role.clone()).or(account.clone());
-    let lacking = if consent.truth == Truth::False {
-        Layer::Resource
-    } else {
-        identity.lacks().unwrap_or(Layer::Boundary)
-    };
+    let lacking =
+        if consent.truth == Truth::False { Layer::Resource } else { identity.lacks().unwrap_or(Layer::Boundary) };
     let allowed = if caller_account == key_account {
         let by_account = account.and(identity.allowed()).and(boundary.allowed());
         direct.or(role.and(boundary.allowed())).or(by_account)
@@ -61,11 +57,7 @@ pub fn key_allows(
         consent.and(identity.allowed()).and(boundary.allowed())
     };
     let [direct, role, account] = &key;
-    decide(
-        &[direct, role, account, &identity, &boundary],
-        allowed,
-        lacking,
-    )
+    decide(&[direct, role, account, &identity, &boundary], allowed, lacking)
 }
 
 /// Whether the root user of the key's account keeps `kms:*` on it, and with that the account the
@@ -92,9 +84,7 @@ fn in_account(request: &Request, key_account: &str) -> Request {
     if context.mentions(KEY) {
         return request.clone();
     }
-    request
-        .clone()
-        .in_context(context.with(KEY, key_account.to_owned()))
+    request.clone().in_context(context.with(KEY, key_account.to_owned()))
 }
 
 #[cfg(test)]

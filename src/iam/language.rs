@@ -40,12 +40,8 @@ impl Accepts {
         };
         match token {
             Token::Char(character) => Self::Exactly(character),
-            Token::One(bound) => Self::One {
-                colon: colon(bound),
-            },
-            Token::Many(bound) => Self::Many {
-                colon: colon(bound),
-            },
+            Token::One(bound) => Self::One { colon: colon(bound) },
+            Token::Many(bound) => Self::Many { colon: colon(bound) },
             Token::Hole(_) if reading == Reading::Most => Self::Many { colon: true },
             Token::Hole(Some(symbol)) => Self::Exactly(symbol),
             Token::Hole(None) => Self::Nothing,
@@ -77,14 +73,15 @@ impl Accepts {
 }
 
 fn read(tokens: &[Token], reading: Reading) -> Vec<Accepts> {
-    tokens
-        .iter()
-        .map(|token| Accepts::new(*token, reading))
-        .collect()
+    tokens.iter().map(|token| Accepts::new(*token, reading)).collect()
 }
 
 /// How much of the asked texts the pattern matches.
 pub(super) fn compare(pattern: &[Token], asked: &[Token]) -> Coverage {
+    // What both begin with decides nothing. For a symbol that is more than a saving: whatever its
+    // text is, it is the same text on both sides.
+    let common = pattern.iter().zip(asked).take_while(|(one, other)| one == other && is_fixed(**one)).count();
+    let (pattern, asked) = (&pattern[common..], &asked[common..]);
     let most = read(pattern, Reading::Most);
     let asked_most = read(asked, Reading::Most);
     if !overlap(&most, &asked_most) {
@@ -104,11 +101,12 @@ pub(super) fn compare(pattern: &[Token], asked: &[Token]) -> Coverage {
     Coverage { any, all }
 }
 
+fn is_fixed(token: Token) -> bool {
+    matches!(token, Token::Char(_) | Token::Hole(Some(_)))
+}
+
 fn is_settled(token: Token) -> bool {
-    !matches!(
-        token,
-        Token::One(Bound::Undocumented) | Token::Many(Bound::Undocumented) | Token::Hole(_)
-    )
+    !matches!(token, Token::One(Bound::Undocumented) | Token::Many(Bound::Undocumented) | Token::Hole(_))
 }
 
 /// Whether a pattern of free wildcards matches a text.
@@ -213,11 +211,7 @@ fn contains(pattern: &[Accepts], asked: &[Accepts]) -> Truth {
         };
         match accepts {
             Accepts::Exactly(character) => follow(*character),
-            accepts => others
-                .iter()
-                .copied()
-                .filter(|character| accepts.takes(*character))
-                .for_each(&mut follow),
+            accepts => others.iter().copied().filter(|character| accepts.takes(*character)).for_each(&mut follow),
         }
         if accepts.repeats() {
             open.push((at + 1, positions));

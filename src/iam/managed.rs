@@ -12,34 +12,13 @@ const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
 
 /// Path and name, and the document in the partition `aws`.
 const POLICIES: [(&str, &str); 7] = [
-    (
-        "AmazonSSMManagedInstanceCore",
-        include_str!("managed/AmazonSSMManagedInstanceCore.json"),
-    ),
-    (
-        "AmazonSSMManagedEC2InstanceDefaultPolicy",
-        include_str!("managed/AmazonSSMManagedEC2InstanceDefaultPolicy.json"),
-    ),
-    (
-        "CloudWatchLogsFullAccess",
-        include_str!("managed/CloudWatchLogsFullAccess.json"),
-    ),
-    (
-        "CloudWatchAgentServerPolicy",
-        include_str!("managed/CloudWatchAgentServerPolicy.json"),
-    ),
-    (
-        "AmazonSSMPatchAssociation",
-        include_str!("managed/AmazonSSMPatchAssociation.json"),
-    ),
-    (
-        "AmazonSSMDirectoryServiceAccess",
-        include_str!("managed/AmazonSSMDirectoryServiceAccess.json"),
-    ),
-    (
-        "service-role/AmazonEC2RoleforSSM",
-        include_str!("managed/AmazonEC2RoleforSSM.json"),
-    ),
+    ("AmazonSSMManagedInstanceCore", include_str!("managed/AmazonSSMManagedInstanceCore.json")),
+    ("AmazonSSMManagedEC2InstanceDefaultPolicy", include_str!("managed/AmazonSSMManagedEC2InstanceDefaultPolicy.json")),
+    ("CloudWatchLogsFullAccess", include_str!("managed/CloudWatchLogsFullAccess.json")),
+    ("CloudWatchAgentServerPolicy", include_str!("managed/CloudWatchAgentServerPolicy.json")),
+    ("AmazonSSMPatchAssociation", include_str!("managed/AmazonSSMPatchAssociation.json")),
+    ("AmazonSSMDirectoryServiceAccess", include_str!("managed/AmazonSSMDirectoryServiceAccess.json")),
+    ("service-role/AmazonEC2RoleforSSM", include_str!("managed/AmazonEC2RoleforSSM.json")),
 ];
 
 struct Managed {
@@ -53,17 +32,9 @@ static MANAGED: LazyLock<Vec<Managed>> = LazyLock::new(|| {
         // The other partitions have the same policies, with their own ARNs.
         let text = text.replace("\"arn:aws:", &format!("\"arn:{partition}:"));
         let document = PolicyDocument::from_json(&text).ok()?;
-        Some(Managed {
-            partition,
-            name,
-            document,
-        })
+        Some(Managed { partition, name, document })
     };
-    PARTITIONS
-        .iter()
-        .flat_map(|partition| POLICIES.map(|(name, text)| read(partition, name, text)))
-        .flatten()
-        .collect()
+    PARTITIONS.iter().flat_map(|partition| POLICIES.map(|(name, text)| read(partition, name, text))).flatten().collect()
 });
 
 /// The document of an AWS-managed policy, by its ARN; none where it is not one of those known here.

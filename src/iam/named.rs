@@ -59,30 +59,17 @@ impl NamedPrincipal {
         }
         match (principal, self.kind) {
             (Principal::Role(role), PrincipalKind::Aws) => self.names_role(role),
-            (Principal::User(user), PrincipalKind::Aws) if *user.arn == *self.id => {
-                direct(Truth::True)
-            }
-            (Principal::User(user), PrincipalKind::Aws) => {
-                (Reach::Account, Truth::from(self.names_account(user)))
-            }
-            (Principal::Root(root), PrincipalKind::Aws) => {
-                direct(Truth::from(self.names_account(root)))
-            }
-            (Principal::Account(account), PrincipalKind::Aws) => {
-                direct(self.names_some_of(account))
-            }
-            (Principal::Service(name), PrincipalKind::Service) => {
-                direct(same_service(&self.id, name))
-            }
+            (Principal::User(user), PrincipalKind::Aws) if *user.arn == *self.id => direct(Truth::True),
+            (Principal::User(user), PrincipalKind::Aws) => (Reach::Account, Truth::from(self.names_account(user))),
+            (Principal::Root(root), PrincipalKind::Aws) => direct(Truth::from(self.names_account(root))),
+            (Principal::Account(account), PrincipalKind::Aws) => direct(self.names_some_of(account)),
+            (Principal::Service(name), PrincipalKind::Service) => direct(same_service(&self.id, name)),
             (Principal::Federated(name), PrincipalKind::Federated) => {
                 direct(Truth::from(self.id == "*" || *self.id == **name))
             }
             // A canonical user id is an account's, and we do not know whose.
             (
-                Principal::Role(_)
-                | Principal::User(_)
-                | Principal::Root(_)
-                | Principal::Account(_),
+                Principal::Role(_) | Principal::User(_) | Principal::Root(_) | Principal::Account(_),
                 PrincipalKind::CanonicalUser,
             ) => (Reach::Account, Truth::Unknown),
             _ => direct(Truth::False),
@@ -102,8 +89,7 @@ impl NamedPrincipal {
     }
 
     fn names_some_of(&self, account: &Identity) -> Truth {
-        let within =
-            || Arn::parse(&self.id).is_some_and(|named| named.account == &*account.account);
+        let within = || Arn::parse(&self.id).is_some_and(|named| named.account == &*account.account);
         Truth::between(self.names_account(account), within)
     }
 
@@ -111,8 +97,7 @@ impl NamedPrincipal {
         if self.names_account(&role.identity) {
             return (Reach::Account, Truth::True);
         }
-        let (Some(named), Some(own)) = (Arn::parse(&self.id), Arn::parse(&role.identity.arn))
-        else {
+        let (Some(named), Some(own)) = (Arn::parse(&self.id), Arn::parse(&role.identity.arn)) else {
             // A principal id ("AROA…") is what AWS shows once the role was deleted: not this one.
             return (Reach::Direct, Truth::False);
         };
@@ -125,17 +110,12 @@ impl NamedPrincipal {
         {
             return (Reach::Role, Truth::True);
         }
-        let session = named
-            .resource
-            .strip_prefix("assumed-role/")
-            .and_then(|rest| rest.split_once('/'));
+        let session = named.resource.strip_prefix("assumed-role/").and_then(|rest| rest.split_once('/'));
         let truth = match session {
-            Some((name, session)) if at_home && named.service == "sts" && name == role.name() => {
-                match &role.session {
-                    Some(own) => Truth::from(**own == *session),
-                    None => Truth::Unknown,
-                }
-            }
+            Some((name, session)) if at_home && named.service == "sts" && name == role.name() => match &role.session {
+                Some(own) => Truth::from(**own == *session),
+                None => Truth::Unknown,
+            },
             _ => Truth::False,
         };
         (Reach::Direct, truth)
@@ -151,9 +131,7 @@ fn same_service(one: &str, other: &str) -> Truth {
     }
     let cut = |name: &str| -> Option<(String, bool)> {
         let (service, rest) = name.split_once('.')?;
-        let suffix = ["amazonaws.com.cn", "amazonaws.com"]
-            .into_iter()
-            .find(|suffix| rest.ends_with(suffix))?;
+        let suffix = ["amazonaws.com.cn", "amazonaws.com"].into_iter().find(|suffix| rest.ends_with(suffix))?;
         let regional = rest.len() > suffix.len();
         Some((format!("{service}.{suffix}"), regional))
     };

@@ -78,13 +78,7 @@ impl Operator {
             (Kind::Null, sense) if if_exists => (Kind::Unknown, sense),
             known => known,
         };
-        Self {
-            name: name.into(),
-            kind,
-            sense,
-            quantifier,
-            if_exists,
-        }
+        Self { name: name.into(), kind, sense, quantifier, if_exists }
     }
 }
 
@@ -105,10 +99,7 @@ fn kind(name: &str) -> (Kind, Matching) {
         "notipaddress" => (Kind::IpAddress, Negated),
         "null" => (Kind::Null, Positive),
         _ => {
-            let (sense, order) = match name
-                .trim_start_matches("numeric")
-                .trim_start_matches("date")
-            {
+            let (sense, order) = match name.trim_start_matches("numeric").trim_start_matches("date") {
                 "equals" => (Positive, Order::Equal),
                 "notequals" => (Negated, Order::Equal),
                 "lessthan" => (Positive, Order::Less),
@@ -182,9 +173,7 @@ impl Operand {
                 .map(|(network, address)| network.contains(address)),
             Kind::Text(_) | Kind::Null | Kind::Unknown => None,
         };
-        truth.map_or(Compared::Unreadable(text), |it| {
-            Compared::Known(Truth::from(it))
-        })
+        truth.map_or(Compared::Unreadable(text), |it| Compared::Known(Truth::from(it)))
     }
 
     /// For `Null`: whether the key is to be absent.
@@ -204,12 +193,7 @@ impl Operand {
     }
 }
 
-fn compare_text<'a>(
-    pattern: &'a Pattern,
-    kind: Kind,
-    value: &str,
-    values: &dyn Values,
-) -> Compared<'a> {
+fn compare_text<'a>(pattern: &'a Pattern, kind: Kind, value: &str, values: &dyn Values) -> Compared<'a> {
     let matched = if kind == Kind::Text(Dialect::LiteralCaseless) {
         pattern.matches(&value.to_lowercase(), values)
     } else {
@@ -243,18 +227,13 @@ fn number(text: &str) -> Option<f64> {
 fn date(text: &str) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse::<i64>() {
         // Four digits are as likely a year.
-        return (text.len() > 4)
-            .then(|| Timestamp::from_second(seconds).ok())
-            .flatten();
+        return (text.len() > 4).then(|| Timestamp::from_second(seconds).ok()).flatten();
     }
     if let Ok(timestamp) = text.parse() {
         return Some(timestamp);
     }
     let midnight = text.parse::<jiff::civil::Date>().ok()?;
-    midnight
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .ok()
-        .map(|zoned| zoned.timestamp())
+    midnight.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// A range of addresses; without a prefix, one address.

@@ -35,17 +35,8 @@ pub(super) fn statements(json: &Value) -> Result<Vec<Statement>> {
 }
 
 fn statement(json: &Value, path: &str, variables: Variables) -> Result<Statement> {
-    const ELEMENTS: [&str; 9] = [
-        "Sid",
-        "Effect",
-        "Principal",
-        "NotPrincipal",
-        "Action",
-        "NotAction",
-        "Resource",
-        "NotResource",
-        "Condition",
-    ];
+    const ELEMENTS: [&str; 9] =
+        ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
     let members = object(json, path)?;
     known(members, path, &ELEMENTS)?;
     let actions = selector(members, path, ["Action", "NotAction"], |text, at| {
@@ -69,9 +60,7 @@ fn statement(json: &Value, path: &str, variables: Variables) -> Result<Statement
 
 fn effect(members: &Map<String, Value>, path: &str) -> Result<Effect> {
     let path = join(path, "Effect");
-    let effect = members
-        .get("Effect")
-        .ok_or_else(|| problem(&path, "missing"))?;
+    let effect = members.get("Effect").ok_or_else(|| problem(&path, "missing"))?;
     match effect.as_str() {
         Some("Allow") => Ok(Effect::Allow),
         Some("Deny") => Ok(Effect::Deny),
@@ -102,10 +91,7 @@ fn selector(
     let Some((value, path, sense)) = either(members, path, names)? else {
         return Ok(None);
     };
-    let patterns = texts(value, &path)?
-        .into_iter()
-        .map(|text| pattern(text, &path))
-        .collect::<Result<Vec<_>>>()?;
+    let patterns = texts(value, &path)?.into_iter().map(|text| pattern(text, &path)).collect::<Result<Vec<_>>>()?;
     Ok(Some(Selector { patterns, sense }))
 }
 
@@ -113,10 +99,7 @@ fn principals(members: &Map<String, Value>, path: &str) -> Result<Option<Princip
     let Some((value, path, sense)) = either(members, path, ["Principal", "NotPrincipal"])? else {
         return Ok(None);
     };
-    let named = |kind, id: &str| NamedPrincipal {
-        kind,
-        id: id.to_owned(),
-    };
+    let named = |kind, id: &str| NamedPrincipal { kind, id: id.to_owned() };
     if value.as_str() == Some("*") {
         let entries = vec![named(PrincipalKind::Aws, "*")];
         return Ok(Some(Principals { entries, sense }));
@@ -142,11 +125,7 @@ fn principals(members: &Map<String, Value>, path: &str) -> Result<Option<Princip
     Ok(Some(Principals { entries, sense }))
 }
 
-fn conditions(
-    members: &Map<String, Value>,
-    path: &str,
-    variables: Variables,
-) -> Result<Vec<Condition>> {
+fn conditions(members: &Map<String, Value>, path: &str, variables: Variables) -> Result<Vec<Condition>> {
     let Some(value) = members.get("Condition") else {
         return Ok(Vec::new());
     };
@@ -170,10 +149,7 @@ fn texts<'a>(value: &'a Value, path: &str) -> Result<Vec<&'a str>> {
         Value::Array(list) if !list.is_empty() => list
             .iter()
             .enumerate()
-            .map(|(index, item)| {
-                item.as_str()
-                    .ok_or_else(|| unexpected(&format!("{path}[{index}]"), "a string", item))
-            })
+            .map(|(index, item)| item.as_str().ok_or_else(|| unexpected(&format!("{path}[{index}]"), "a string", item)))
             .collect(),
         _ => Err(unexpected(path, "a string or a list of strings", value)),
     }
@@ -193,9 +169,7 @@ fn scalars(value: &Value, path: &str) -> Result<Vec<String>> {
 }
 
 fn object<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>> {
-    value
-        .as_object()
-        .ok_or_else(|| unexpected(path, "an object", value))
+    value.as_object().ok_or_else(|| unexpected(path, "an object", value))
 }
 
 fn optional_text(members: &Map<String, Value>, path: &str, name: &str) -> Result<Option<String>> {
@@ -214,18 +188,11 @@ fn known(members: &Map<String, Value>, path: &str, names: &[&str]) -> Result<()>
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn problem(path: &str, problem: &str) -> PolicyError {
-    PolicyError::Element {
-        path: path.to_owned(),
-        problem: problem.to_owned(),
-    }
+    PolicyError::Element { path: path.to_owned(), problem: problem.to_owned() }
 }
 
 fn unexpected(path: &str, expected: &str, got: &Value) -> PolicyError {

@@ -129,15 +129,9 @@ impl Pattern {
 impl Body {
     fn new(tokens: &[Token]) -> Self {
         let plain = |token: &Token| matches!(token, Token::Char(_));
-        let free =
-            |token: &Token| matches!(token, Token::One(Bound::Free) | Token::Many(Bound::Free));
+        let free = |token: &Token| matches!(token, Token::One(Bound::Free) | Token::Many(Bound::Free));
         if tokens.iter().all(plain) {
-            Self::Plain(
-                tokens
-                    .iter()
-                    .filter_map(|token| token.character())
-                    .collect(),
-            )
+            Self::Plain(tokens.iter().filter_map(|token| token.character()).collect())
         } else if tokens.iter().all(|token| plain(token) || free(token)) {
             Self::Glob(tokens.into())
         } else {
@@ -152,12 +146,8 @@ impl Body {
                 let tokens = text.chars().map(Token::Char).collect::<Vec<_>>();
                 language::compare(&tokens, wanted)
             }
-            (Self::Glob(tokens), None) => {
-                Coverage::of(Truth::from(language::glob_matches(tokens, &asked.text)))
-            }
-            (Self::Glob(tokens) | Self::Bounded(tokens), Some(wanted)) => {
-                language::compare(tokens, wanted)
-            }
+            (Self::Glob(tokens), None) => Coverage::of(Truth::from(language::glob_matches(tokens, &asked.text))),
+            (Self::Glob(tokens) | Self::Bounded(tokens), Some(wanted)) => language::compare(tokens, wanted),
             (Self::Bounded(tokens), None) => {
                 let wanted = asked.text.chars().map(Token::Char).collect::<Vec<_>>();
                 language::compare(tokens, &wanted)
@@ -177,12 +167,7 @@ impl Token {
     }
 }
 
-fn substitute<'a>(
-    dialect: Dialect,
-    pieces: &'a [Piece],
-    asked: &Asked,
-    values: &dyn Values,
-) -> Match<'a> {
+fn substitute<'a>(dialect: Dialect, pieces: &'a [Piece], asked: &Asked, values: &dyn Values) -> Match<'a> {
     let mut unknown = None;
     let mut filled = Vec::with_capacity(pieces.len());
     for piece in pieces {
@@ -211,11 +196,7 @@ fn substitute<'a>(
 pub(super) fn tokens(pieces: &[Piece], dialect: Dialect) -> Vec<Token> {
     let is = |piece: &Piece, wanted| matches!(piece, Piece::Char(it) | Piece::Escaped(it) if *it == wanted);
     let arn = pieces.len() > 4 && pieces.iter().zip("arn:".chars()).all(|(it, c)| is(it, c));
-    let segments = Segments {
-        dialect,
-        arn,
-        all: pieces.iter().filter(|piece| is(piece, ':')).count(),
-    };
+    let segments = Segments { dialect, arn, all: pieces.iter().filter(|piece| is(piece, ':')).count() };
     let wild = !matches!(dialect, Dialect::Literal | Dialect::LiteralCaseless);
     let mut colons = 0;
     let mut tokens = Vec::with_capacity(pieces.len());
@@ -264,9 +245,7 @@ impl Segments {
             Dialect::Arn if self.all < BEFORE_RESOURCE => Bound::Undocumented,
             Dialect::Arn if colons < BEFORE_RESOURCE => Bound::Closed,
             Dialect::Asked if self.arn && colons < BEFORE_RESOURCE => Bound::Closed,
-            Dialect::Resource if self.arn && colons < BEFORE_RESOURCE && !ends_segment => {
-                Bound::Undocumented
-            }
+            Dialect::Resource if self.arn && colons < BEFORE_RESOURCE && !ends_segment => Bound::Undocumented,
             _ => Bound::Free,
         }
     }

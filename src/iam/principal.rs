@@ -59,20 +59,13 @@ impl Principal {
     /// When the ARN is not a principal's.
     pub fn from_arn(arn: &str) -> Result<Self, NotAPrincipal> {
         let parts = Arn::parse(arn).ok_or_else(|| NotAPrincipal(arn.to_owned()))?;
-        let identity = |arn: &str| Identity {
-            arn: arn.into(),
-            account: parts.account.into(),
-        };
+        let identity = |arn: &str| Identity { arn: arn.into(), account: parts.account.into() };
         match (parts.service, parts.resource.split_once('/')) {
             ("iam", None) if parts.resource == "root" => Ok(Self::Root(identity(arn))),
-            ("iam", Some(("role", _))) => Ok(Self::Role(Role {
-                identity: identity(arn),
-                session: None,
-                path: Path::Known,
-            })),
-            ("iam", Some(("user", _))) | ("sts", Some(("federated-user", _))) => {
-                Ok(Self::User(identity(arn)))
+            ("iam", Some(("role", _))) => {
+                Ok(Self::Role(Role { identity: identity(arn), session: None, path: Path::Known }))
             }
+            ("iam", Some(("user", _))) | ("sts", Some(("federated-user", _))) => Ok(Self::User(identity(arn))),
             ("sts", Some(("assumed-role", path))) if path.contains('/') => {
                 let (name, session) = path.split_once('/').unwrap_or((path, ""));
                 let (partition, account) = (parts.partition, parts.account);
@@ -93,10 +86,7 @@ impl Principal {
     /// When the ARN is not a role's.
     pub fn session(role_arn: &str, session: &str) -> Result<Self, NotAPrincipal> {
         match Self::from_arn(role_arn)? {
-            Self::Role(role) => Ok(Self::Role(Role {
-                session: Some(session.into()),
-                ..role
-            })),
+            Self::Role(role) => Ok(Self::Role(Role { session: Some(session.into()), ..role })),
             _ => Err(NotAPrincipal(role_arn.to_owned())),
         }
     }
@@ -128,9 +118,7 @@ impl Principal {
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Role(role) => Some(&role.identity.account),
-            Self::User(identity) | Self::Root(identity) | Self::Account(identity) => {
-                Some(&identity.account)
-            }
+            Self::User(identity) | Self::Root(identity) | Self::Account(identity) => Some(&identity.account),
             Self::Service(_) | Self::Federated(_) | Self::Anonymous => None,
         }
     }
@@ -176,12 +164,7 @@ impl<'a> Arn<'a> {
         let (partition, service) = (parts.next()?, parts.next()?);
         let (_region, account) = (parts.next()?, parts.next()?);
         let resource = parts.next()?;
-        Some(Self {
-            partition,
-            service,
-            account,
-            resource,
-        })
+        Some(Self { partition, service, account, resource })
     }
 }
 

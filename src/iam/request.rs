@@ -48,12 +48,7 @@ impl Request {
     /// A question with nothing known of its context. The action may have wildcards: `kms:*`.
     #[must_use]
     pub fn new(principal: Principal, action: &str, resource: Resource) -> Self {
-        Self {
-            principal,
-            action: Asked::new(action, Dialect::Action),
-            resource: resource.0,
-            context: Context::new(),
-        }
+        Self { principal, action: Asked::new(action, Dialect::Action), resource: resource.0, context: Context::new() }
     }
 
     /// The same question in this context. Keys that follow from the principal, such as
@@ -67,10 +62,7 @@ impl Request {
     /// The same question about another action.
     #[must_use]
     pub fn with_action(&self, action: &str) -> Self {
-        Self {
-            action: Asked::new(action, Dialect::Action),
-            ..self.clone()
-        }
+        Self { action: Asked::new(action, Dialect::Action), ..self.clone() }
     }
 
     /// Who asks.
@@ -115,11 +107,7 @@ impl Request {
             match &self.principal {
                 Principal::Service(name) => Some(&**name),
                 _ => {
-                    return if person {
-                        Lookup::Absent
-                    } else {
-                        Lookup::Unknown
-                    };
+                    return if person { Lookup::Absent } else { Lookup::Unknown };
                 }
             }
         } else if is("aws:PrincipalType") {
@@ -160,10 +148,7 @@ mod tests {
         let principal = Principal::from_arn(role).expect("a role");
         let request = Request::new(principal, "s3:GetObject", Resource::every("*"));
         assert_eq!(request.lookup("AWS:principalarn"), Lookup::One(role));
-        assert_eq!(
-            request.lookup("kms:CallerAccount"),
-            Lookup::One("111122223333")
-        );
+        assert_eq!(request.lookup("kms:CallerAccount"), Lookup::One("111122223333"));
         assert_eq!(request.lookup("aws:username"), Lookup::Absent);
         assert_eq!(request.lookup("aws:SourceIp"), Lookup::Unknown);
         let request = request.in_context(Context::new().with("aws:PrincipalArn", "x"));

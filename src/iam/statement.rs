@@ -27,12 +27,7 @@ pub(super) enum Bounded {
 
 impl Statement {
     /// How much of what is asked the statement matches. Where that is unknown, `causes` says why.
-    pub(super) fn coverage(
-        &self,
-        request: &Request,
-        view: View,
-        causes: &mut Vec<Cause>,
-    ) -> Coverage {
+    pub(super) fn coverage(&self, request: &Request, view: View, causes: &mut Vec<Cause>) -> Coverage {
         let mut coverage = self.actions.coverage(&request.action, request, causes);
         if coverage.is_nothing() {
             return coverage;
@@ -56,24 +51,15 @@ impl Statement {
         coverage
     }
 
-    fn principal_coverage(
-        &self,
-        request: &Request,
-        view: View,
-        causes: &mut Vec<Cause>,
-    ) -> Coverage {
+    fn principal_coverage(&self, request: &Request, view: View, causes: &mut Vec<Cause>) -> Coverage {
         match (&self.principals, view) {
             (None, View::Identity) => Coverage::EVERYTHING,
             (Some(_), View::Identity) => doubt(causes, Cause::Element("Principal")),
             (None, View::Resource(..)) => doubt(causes, Cause::Element("no Principal")),
             (Some(principals), View::Resource(reach, bounded)) => {
                 let truth = match (self.effect, principals.sense) {
-                    (Effect::Allow, Sense::These) => {
-                        principals.name(&request.principal, Some(reach), causes)
-                    }
-                    (Effect::Deny, Sense::These) => {
-                        principals.name(&request.principal, None, causes)
-                    }
+                    (Effect::Allow, Sense::These) => principals.name(&request.principal, Some(reach), causes),
+                    (Effect::Deny, Sense::These) => principals.name(&request.principal, None, causes),
                     // It grants to all others, each by itself.
                     (Effect::Allow, Sense::AllBut) if reach == Reach::Direct => {
                         !principals.except(&request.principal, causes)
@@ -116,8 +102,8 @@ impl Principals {
     /// its role and its account are both listed; with one of the two that depends on the service.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html>
     fn except(&self, principal: &Principal, causes: &mut Vec<Cause>) -> Truth {
-        let [direct, role, account] = [Reach::Direct, Reach::Role, Reach::Account]
-            .map(|reach| self.name(principal, Some(reach), causes));
+        let [direct, role, account] =
+            [Reach::Direct, Reach::Role, Reach::Account].map(|reach| self.name(principal, Some(reach), causes));
         if self.entries.iter().any(NamedPrincipal::is_everyone) {
             return Truth::True;
         }
@@ -131,11 +117,7 @@ impl Principals {
         }
         let listed = direct.or(role).or(account);
         if listed == Truth::True {
-            causes.extend(
-                self.entries
-                    .iter()
-                    .map(|it| Cause::Principal(it.id.clone())),
-            );
+            causes.extend(self.entries.iter().map(|it| Cause::Principal(it.id.clone())));
         }
         listed.and(Truth::Unknown)
     }
@@ -143,12 +125,7 @@ impl Principals {
 
 impl Selector {
     /// How much of what is asked the patterns match, or for `Not…` leave over.
-    pub(super) fn coverage(
-        &self,
-        asked: &Asked,
-        request: &Request,
-        causes: &mut Vec<Cause>,
-    ) -> Coverage {
+    pub(super) fn coverage(&self, asked: &Asked, request: &Request, causes: &mut Vec<Cause>) -> Coverage {
         let mut total = Coverage::NOTHING;
         let mut parts = 0;
         for pattern in &self.patterns {
@@ -199,10 +176,7 @@ impl Selector {
     fn may_cover(&self, asked: &Asked, request: &Request) -> bool {
         asked.witness().is_none_or(|witness| {
             self.patterns.iter().any(|pattern| {
-                !matches!(
-                    pattern.coverage(&witness, request),
-                    Match::Covers(Coverage::NOTHING) | Match::Absent(_)
-                )
+                !matches!(pattern.coverage(&witness, request), Match::Covers(Coverage::NOTHING) | Match::Absent(_))
             })
         })
     }

@@ -13,11 +13,7 @@ use super::statement::{Bounded, View};
 use super::truth::{Coverage, Truth};
 
 /// The actions by which a role is assumed.
-const ASSUME: [&str; 3] = [
-    "sts:AssumeRole",
-    "sts:AssumeRoleWithSAML",
-    "sts:AssumeRoleWithWebIdentity",
-];
+const ASSUME: [&str; 3] = ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"];
 
 /// Whom one statement admits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,24 +38,14 @@ pub struct Trusted {
 /// All whom the policy lets do one of these actions (`sts:AssumeRole`, …), in the order written. A
 /// principal id (`AROA…`) is left out: AWS shows it once the principal is deleted, and it admits nobody.
 #[must_use]
-pub fn trusted_principals(
-    policy: &PolicyDocument,
-    actions: &[&str],
-    context: &Context,
-) -> Vec<Trusted> {
+pub fn trusted_principals(policy: &PolicyDocument, actions: &[&str], context: &Context) -> Vec<Trusted> {
     let mut found: Vec<Trusted> = Vec::new();
     for (index, statement) in policy.statements().iter().enumerate() {
         if statement.effect != Effect::Allow {
             continue;
         }
-        let statement_ref = StatementRef {
-            source: Source {
-                layer: Layer::Resource,
-                index: 0,
-            },
-            index,
-            sid: statement.sid.clone(),
-        };
+        let statement_ref =
+            StatementRef { source: Source { layer: Layer::Resource, index: 0 }, index, sid: statement.sid.clone() };
         for principal in statement.admits() {
             let admitted = actions
                 .iter()
@@ -74,11 +60,7 @@ pub fn trusted_principals(
                     known.admitted = admitted;
                     known.statement = statement_ref.clone();
                 }
-                None => found.push(Trusted {
-                    principal,
-                    admitted,
-                    statement: statement_ref.clone(),
-                }),
+                None => found.push(Trusted { principal, admitted, statement: statement_ref.clone() }),
             }
         }
     }
@@ -88,16 +70,11 @@ pub fn trusted_principals(
 /// Whether this principal may assume the role with `sts:AssumeRole`, and nobody else may assume it in
 /// any way. `None`: the policy could not be read.
 #[must_use]
-pub fn trusts_only(
-    policy: Option<&PolicyDocument>,
-    principal: &Principal,
-    context: &Context,
-) -> Truth {
+pub fn trusts_only(policy: Option<&PolicyDocument>, principal: &Principal, context: &Context) -> Truth {
     let Some(policy) = policy else {
         return Truth::Unknown;
     };
-    let request = Request::new(principal.clone(), ASSUME[0], Resource::exactly("*"))
-        .in_context(context.clone());
+    let request = Request::new(principal.clone(), ASSUME[0], Resource::exactly("*")).in_context(context.clone());
     let wanted = resource_allows(Some(policy), &request).truth();
     let others = trusted_principals(policy, &ASSUME, context)
         .iter()
@@ -138,8 +115,7 @@ fn admitted(
     context: &Context,
 ) -> Truth {
     let asker = asker(principal);
-    let request =
-        Request::new(asker.clone(), action, Resource::exactly("*")).in_context(context.clone());
+    let request = Request::new(asker.clone(), action, Resource::exactly("*")).in_context(context.clone());
     let allowed = statement.coverage_for_anyone(&request).all;
     let denied = policy
         .statements()
@@ -157,17 +133,12 @@ impl Statement {
         let coverage = self.actions.coverage(&request.action, request, &mut causes);
         self.conditions
             .iter()
-            .fold(coverage, |coverage, condition| {
-                coverage.and(Coverage::of(condition.holds(request, &mut causes)))
-            })
+            .fold(coverage, |coverage, condition| coverage.and(Coverage::of(condition.holds(request, &mut causes))))
     }
 
     /// Whether a `Deny` takes the action from all that the request's principal stands for.
     fn denies(&self, request: &Request) -> Truth {
-        let excepts = self
-            .principals
-            .as_ref()
-            .is_some_and(|principals| principals.sense == Sense::AllBut);
+        let excepts = self.principals.as_ref().is_some_and(|principals| principals.sense == Sense::AllBut);
         if excepts && *request.principal() == Principal::Anonymous {
             // Of everyone, those whom it excepts are left.
             return self.coverage_for_anyone(request).any.and(Truth::Unknown);

@@ -73,26 +73,17 @@ impl Coverage {
 
     /// The coverage of something that does not tell the requests apart.
     pub(super) const fn of(truth: Truth) -> Self {
-        Self {
-            any: truth,
-            all: truth,
-        }
+        Self { any: truth, all: truth }
     }
 
     /// Both hold. Exact where the two look at independent parts of a request.
     pub(super) fn and(self, other: Self) -> Self {
-        Self {
-            any: self.any.and(other.any),
-            all: self.all.and(other.all),
-        }
+        Self { any: self.any.and(other.any), all: self.all.and(other.all) }
     }
 
     /// What is left over: `NotAction`, `NotResource`.
     pub(super) fn complement(self) -> Self {
-        Self {
-            any: !self.all,
-            all: !self.any,
-        }
+        Self { any: !self.all, all: !self.any }
     }
 
     pub(super) fn is_nothing(self) -> bool {
@@ -119,10 +110,7 @@ mod tests {
 
     #[test]
     fn the_complement_of_a_part_is_a_part() {
-        let part = Coverage {
-            any: Truth::True,
-            all: Truth::False,
-        };
+        let part = Coverage { any: Truth::True, all: Truth::False };
         assert_eq!(part.complement(), part);
         assert_eq!(Coverage::NOTHING.complement(), Coverage::EVERYTHING);
     }

@@ -66,10 +66,7 @@ impl Variable {
             Some((key, default)) => (key, Some(default.trim().trim_matches('\'').into())),
             None => (inside, None),
         };
-        Self {
-            key: key.trim().into(),
-            default,
-        }
+        Self { key: key.trim().into(), default }
     }
 
     /// The text to put in its place, `Ok(None)` if that is not known.
@@ -101,26 +98,14 @@ mod tests {
         assert_eq!(pieces[0], Piece::Char('a'));
         assert_eq!(pieces[1], Piece::Escaped('*'));
         assert_eq!(pieces[2], Piece::Char('*'));
-        assert_eq!(
-            pieces[3],
-            Piece::Variable(Variable {
-                key: "aws:username".into(),
-                default: Some("none".into())
-            })
-        );
+        assert_eq!(pieces[3], Piece::Variable(Variable { key: "aws:username".into(), default: Some("none".into()) }));
         assert_eq!(pieces[4], Piece::Char('$'));
     }
 
     #[test]
     fn a_value_is_known_defaulted_absent_or_unknown() {
-        let context = Context::new()
-            .with("aws:username", "ada")
-            .without("aws:userid");
-        let value = |inside| {
-            Variable::parse(inside)
-                .value(&context)
-                .map(|value| value.map(str::to_owned))
-        };
+        let context = Context::new().with("aws:username", "ada").without("aws:userid");
+        let value = |inside| Variable::parse(inside).value(&context).map(|value| value.map(str::to_owned));
         assert_eq!(value("AWS:UserName"), Ok(Some("ada".to_owned())));
         assert_eq!(value("aws:userid, 'x'"), Ok(Some("x".to_owned())));
         assert_eq!(value("aws:userid"), Err(Absent));

@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 use super::path::Place;
 use super::value::{self, Argument, DOCUMENT, NODE};
 use crate::iam::PolicyDocument;
-use crate::model::{Gap, Inventory, Key, ResourceType};
+use crate::model::{Gap, Key, ResourceType};
 
 /// A function that rules can call.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl From<&Gap> for Undecided {
 /// What a function is called on.
 pub(crate) enum Receiver<'a> {
     Place(Place<'a>),
-    Document(&'a PolicyDocument, &'a Inventory),
+    Document(&'a PolicyDocument),
     Other(Json),
 }
 
@@ -162,7 +162,7 @@ macro_rules! functions {
 }
 
 functions! {
-    /// Whether the role's policies allow the action on every resource that the ARN pattern matches: denies and the permissions boundary count, and conditions must be decided by `aws:RequestedRegion` and the like being absent.
+    /// Whether the role's policies allow the action on every resource that the ARN pattern matches: denies and the permissions boundary count, and what depends on the request is undecided.
     fn allows on Role(action: Parameter::Text, resource: Parameter::Text) -> Bool
         reads ["attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"] = policy::allows;
     /// Whether the role may do the action with the key: the key policy and the role's policies judged together.
@@ -172,11 +172,14 @@ functions! {
     /// The role's statements that allow one of the actions on arbitrary resources, where a name is not bound: `policy: statement`.
     fn open_statements on Role(actions: Parameter::Texts, resource: Parameter::Text) -> Texts
         reads ["attached_policies[].policy", "inline_policies[].policy"] = policy::open_statements;
-    /// Everyone whom the document may allow the action, conditionally or not: an account id, an ARN, a service, or `*`.
+    /// Whether the trust policy lets these principals (services) assume the role, and nobody else.
+    fn trusts_only on PolicyDocument(principals: Parameter::Texts) -> Bool
+        reads [] = policy::trusts_only;
+    /// Everyone whom the document may allow the action, conditionally or not: ARNs, services, or `*`.
     fn principals on PolicyDocument(action: Parameter::Text) -> Texts
         reads [] = policy::principals;
-    /// Whether the document allows the principal (a service, or an ARN) the action on its own resource in this context.
-    fn admits on PolicyDocument(principal: Parameter::Text, action: Parameter::Text, context: Parameter::Map) -> Bool
+    /// Whether the document allows the principal (a service, or an ARN) the action on the resource. The map gives condition keys that the request has; what depends on others is undecided.
+    fn admits on PolicyDocument(principal: Parameter::Text, action: Parameter::Text, resource: Parameter::Text, context: Parameter::Map) -> Bool
         reads [] = policy::admits;
     /// Whether the interface's security groups, taken together, let traffic out to every address of the range.
     fn allows_egress on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, cidr: Parameter::Text) -> Bool

@@ -18,7 +18,7 @@ use super::function::{Answer, Function, Receiver, Undecided};
 use super::path::{Followed, Place, json};
 use crate::iam::PolicyDocument;
 use crate::model::schema::View;
-use crate::model::{Gap, Inventory, Key, ResourceType};
+use crate::model::{Gap, Key, ResourceType};
 
 /// The CEL type of a resource or a part of one.
 pub(crate) static NODE: Type = Type::new_unspecified_type("ssm_audit.Resource");
@@ -48,7 +48,7 @@ impl<'a> NodeValue<'a> {
             View::Text(value) => Box::new(CelString::from(value)),
             View::Texts(values) => list(values.iter().map(|value| CelString::from(value.as_str()))),
             View::Map(values) => Box::new(MapValue(values)),
-            View::Document(document) => Box::new(DocumentValue { document, inventory: place.inventory }),
+            View::Document(document) => Box::new(DocumentValue(document)),
             View::Part(part) => Box::new(NodeValue(place.part(part))),
             View::Parts(parts) => list(parts.into_iter().map(|part| NodeValue(place.part(part)))),
             View::Link(resource_type, key) => match place.follow(resource_type, key) {
@@ -195,15 +195,12 @@ impl Container for MapValue<'_> {
 
 /// A policy document.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct DocumentValue<'a> {
-    document: &'a PolicyDocument,
-    inventory: &'a Inventory,
-}
+pub(crate) struct DocumentValue<'a>(&'a PolicyDocument);
 
 impl<'a> DocumentValue<'a> {
     fn index(&self, index: &dyn Val) -> Result<Box<dyn Val + 'a>, ExecutionError> {
         match index.downcast_ref::<HostCall>() {
-            Some(call) => call.ask(Receiver::Document(self.document, self.inventory)),
+            Some(call) => call.ask(Receiver::Document(self.0)),
             None => Err(ExecutionError::no_such_key(key_text(index)?)),
         }
     }
@@ -248,7 +245,7 @@ impl HostCall {
             },
             Self::Show => Ok(text(match receiver {
                 Receiver::Place(place) => show(place).to_string(),
-                Receiver::Document(document, _) => json(View::Document(document)).to_string(),
+                Receiver::Document(document) => json(View::Document(document)).to_string(),
                 Receiver::Other(value) => value.to_string(),
             })),
         }

@@ -33,10 +33,7 @@ fn errors_say_where_and_what() {
         &format!(r#"{{"Statement": [{allow}, {{"Effect": "allow", "Action": "s3:*"}}]}}"#),
         r#"Statement[1].Effect: expected "Allow" or "Deny", got "allow""#,
     );
-    refuses(
-        r#"{"Statement": {"effect": "Allow", "Action": "s3:*"}}"#,
-        "Statement.effect: no such element",
-    );
+    refuses(r#"{"Statement": {"effect": "Allow", "Action": "s3:*"}}"#, "Statement.effect: no such element");
     refuses(r#"{"Version": "2012-10-17"}"#, "Statement: missing");
     refuses("[]", "document: expected an object, got []");
     refuses(
@@ -55,10 +52,7 @@ fn errors_say_where_and_what() {
         r#"{"Statement": [{"Effect": "Allow", "Action": "*", "NotAction": "*"}]}"#,
         "Statement[0]: both Action and NotAction",
     );
-    refuses(
-        r#"{"Statement": [{"Effect": "Allow"}]}"#,
-        "Statement[0]: neither Action nor NotAction",
-    );
+    refuses(r#"{"Statement": [{"Effect": "Allow"}]}"#, "Statement[0]: neither Action nor NotAction");
     refuses(
         r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Principal": {"aws": "*"}}]}"#,
         "Statement[0].Principal.aws: no such kind of principal",
@@ -105,7 +99,8 @@ proptest! {
 
     #[test]
     fn what_is_encoded_is_decoded(text in "\\PC{0,40}") {
-        let encoded = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let hex = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>();
+        let encoded = hex.concat();
         prop_assert_eq!(percent_decode(&encoded).unwrap(), text);
     }
 }

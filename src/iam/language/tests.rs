@@ -10,10 +10,7 @@ fn compile(text: &str, dialect: Dialect) -> Vec<Token> {
 }
 
 fn likes(pattern: &str, asked: &str) -> Coverage {
-    compare(
-        &compile(pattern, Dialect::Like),
-        &compile(asked, Dialect::Like),
-    )
+    compare(&compile(pattern, Dialect::Like), &compile(asked, Dialect::Like))
 }
 
 /// All texts over the alphabet, up to this length.
@@ -21,10 +18,7 @@ fn texts(alphabet: &[char], longest: usize) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut last = all.clone();
     for _ in 0..longest {
-        last = last
-            .iter()
-            .flat_map(|text| alphabet.iter().map(move |it| format!("{text}{it}")))
-            .collect();
+        last = last.iter().flat_map(|text| alphabet.iter().map(move |it| format!("{text}{it}"))).collect();
         all.extend(last.iter().cloned());
     }
     all
@@ -128,4 +122,20 @@ fn a_comparison_that_explodes_gives_up_instead() {
     let coverage = likes(&pattern, "*ab*");
     assert_ne!(coverage.all, Truth::True);
     assert!(started.elapsed().as_secs() < 10);
+}
+
+proptest! {
+    /// Whatever a symbol turns out to be, it is what the answer allowed for.
+    #[test]
+    fn what_a_symbol_is_settles_the_answer(
+        pattern in "[ab*?\u{E000}]{0,4}",
+        asked in "[ab*?\u{E000}]{0,4}",
+        text in "[ab:]{0,3}",
+    ) {
+        let before = likes(&pattern, &asked);
+        let known = |it: &str| it.replace('\u{E000}', &text);
+        let after = likes(&known(&pattern), &known(&asked));
+        prop_assert!(before.any == Truth::Unknown || before.any == after.any);
+        prop_assert!(before.all == Truth::Unknown || before.all == after.all);
+    }
 }

@@ -19,11 +19,7 @@ fn covers(pattern: &Pattern, asked: &Asked, context: &Context) -> Coverage {
 
 #[track_caller]
 fn check(pattern: &str, asked: &str, any: Truth, all: Truth) {
-    assert_eq!(
-        resource(pattern, asked),
-        Coverage { any, all },
-        "{pattern} / {asked}"
-    );
+    assert_eq!(resource(pattern, asked), Coverage { any, all }, "{pattern} / {asked}");
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
@@ -31,31 +27,11 @@ fn check(pattern: &str, asked: &str, any: Truth, all: Truth) {
 fn resources_match_as_documented() {
     let object = "arn:aws:s3:::amzn-s3-demo-bucket/1/2/test/3/object.jpg";
     check("*", object, True, True);
-    check(
-        "arn:aws:s3:::amzn-s3-demo-bucket/*/test/*",
-        object,
-        True,
-        True,
-    );
+    check("arn:aws:s3:::amzn-s3-demo-bucket/*/test/*", object, True, True);
     let other = "arn:aws:s3:::amzn-s3-demo-bucket/1-test/object.jpg";
-    check(
-        "arn:aws:s3:::amzn-s3-demo-bucket/*/test/*",
-        other,
-        False,
-        False,
-    );
-    check(
-        "arn:aws:s3:::amzn-s3-demo-bucket/*",
-        "arn:aws:s3:::amzn-s3-demo-bucket",
-        False,
-        False,
-    );
-    check(
-        "arn:aws:iam::111122223333:user/Bob",
-        "arn:aws:iam::111122223333:user/bob",
-        False,
-        False,
-    );
+    check("arn:aws:s3:::amzn-s3-demo-bucket/*/test/*", other, False, False);
+    check("arn:aws:s3:::amzn-s3-demo-bucket/*", "arn:aws:s3:::amzn-s3-demo-bucket", False, False);
+    check("arn:aws:iam::111122223333:user/Bob", "arn:aws:iam::111122223333:user/bob", False, False);
     // A `*` that ends its segment goes beyond the colon.
     let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
     check("arn:aws:kms:*", key, True, True);
@@ -65,12 +41,7 @@ fn resources_match_as_documented() {
     // One that does not is not said to.
     check("arn:aws:kms:us-*3:key/*", key, Unknown, Unknown);
     check("arn:aws:kms:us?east?1:*:key/*", key, True, True);
-    check(
-        "arn:aws:kms:us-east-1?111122223333:key/*",
-        key,
-        Unknown,
-        Unknown,
-    );
+    check("arn:aws:kms:us-east-1?111122223333:key/*", key, Unknown, Unknown);
     // In the resource, colons are characters like others.
     let stream = "arn:aws:logs:us-east-1:111122223333:log-group:/ssm:log-stream:i-0abc";
     check("arn:aws:logs:*:*:log-group:/s*c", stream, True, True);
@@ -89,18 +60,8 @@ fn all_resources_of_a_pattern_are_allowed_only_by_one_that_contains_it() {
     check("*", "*", True, True);
     check("arn:aws:s3:::*", "*", True, False);
     // A region in a question has no colons.
-    check(
-        "arn:aws:ssm:*:111122223333:*",
-        "arn:aws:ssm:*:111122223333:*",
-        True,
-        True,
-    );
-    check(
-        "arn:aws:ssm:us-*:111122223333:*",
-        "arn:aws:ssm:*:111122223333:x",
-        True,
-        False,
-    );
+    check("arn:aws:ssm:*:111122223333:*", "arn:aws:ssm:*:111122223333:*", True, True);
+    check("arn:aws:ssm:us-*:111122223333:*", "arn:aws:ssm:*:111122223333:x", True, False);
 }
 
 #[test]
@@ -113,23 +74,14 @@ fn variables_are_substituted_literally_or_leave_it_unknown() {
     assert_eq!(covers(&home, &ada, &known("*")), Coverage::NOTHING);
     assert_eq!(covers(&home, &ada, &Context::new()), Coverage::UNKNOWN);
     let elsewhere = Asked::exactly("arn:aws:s3:::c/ada/x");
-    assert_eq!(
-        covers(&home, &elsewhere, &Context::new()),
-        Coverage::NOTHING
-    );
+    assert_eq!(covers(&home, &elsewhere, &Context::new()), Coverage::NOTHING);
     let absent = Context::new().without("aws:username");
     assert_eq!(home.coverage(&ada, &absent), Match::Absent("aws:username"));
     let default = pattern("arn:aws:s3:::b/${aws:username, 'ada'}/*");
     assert_eq!(covers(&default, &ada, &absent), Coverage::EVERYTHING);
     let star = pattern("arn:aws:s3:::b/${*}");
-    assert_eq!(
-        covers(&star, &Asked::exactly("arn:aws:s3:::b/*"), &absent),
-        Coverage::EVERYTHING
-    );
-    assert_eq!(
-        covers(&star, &Asked::exactly("arn:aws:s3:::b/a"), &absent),
-        Coverage::NOTHING
-    );
+    assert_eq!(covers(&star, &Asked::exactly("arn:aws:s3:::b/*"), &absent), Coverage::EVERYTHING);
+    assert_eq!(covers(&star, &Asked::exactly("arn:aws:s3:::b/a"), &absent), Coverage::NOTHING);
 }
 
 #[test]
@@ -144,18 +96,9 @@ fn actions_ignore_case() {
     let action = Pattern::new("S3:Get*", Dialect::Action, Variables::Literal);
     let asked = |text| Asked::new(text, Dialect::Action);
     let context = Context::new();
-    assert_eq!(
-        covers(&action, &asked("s3:getObject"), &context),
-        Coverage::EVERYTHING
-    );
-    assert_eq!(
-        covers(&action, &asked("s3:PutObject"), &context),
-        Coverage::NOTHING
-    );
-    let part = Coverage {
-        any: True,
-        all: False,
-    };
+    assert_eq!(covers(&action, &asked("s3:getObject"), &context), Coverage::EVERYTHING);
+    assert_eq!(covers(&action, &asked("s3:PutObject"), &context), Coverage::NOTHING);
+    let part = Coverage { any: True, all: False };
     assert_eq!(covers(&action, &asked("s3:*"), &context), part);
 }
 
@@ -163,20 +106,13 @@ fn actions_ignore_case() {
 #[test]
 fn arn_conditions_compare_component_by_component() {
     let arn = |text| Pattern::new(text, Dialect::Arn, Variables::Literal);
-    let value = Asked::exactly(
-        "arn:aws:someservice:us-east-2:999999999999:store/abc:111122223333:finance/document.txt",
-    );
+    let value =
+        Asked::exactly("arn:aws:someservice:us-east-2:999999999999:store/abc:111122223333:finance/document.txt");
     let pattern = arn("arn:aws:someservice:*:111122223333:finance/*");
     assert_eq!(covers(&pattern, &value, &Context::new()), Coverage::NOTHING);
     let pattern = arn("arn:aws:someservice:*:*:store/*");
-    assert_eq!(
-        covers(&pattern, &value, &Context::new()),
-        Coverage::EVERYTHING
-    );
-    assert_eq!(
-        covers(&arn("*"), &value, &Context::new()),
-        Coverage::UNKNOWN
-    );
+    assert_eq!(covers(&pattern, &value, &Context::new()), Coverage::EVERYTHING);
+    assert_eq!(covers(&arn("*"), &value, &Context::new()), Coverage::UNKNOWN);
 }
 
 #[test]

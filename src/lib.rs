@@ -4,5 +4,7 @@ pub mod diagnostic;
 pub mod iam;
 pub mod model;
 pub mod rule;
+pub mod scan;
+pub mod snapshot;
 pub mod terminal;
 pub mod yaml;

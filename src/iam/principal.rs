@@ -66,8 +66,10 @@ impl Principal {
                 Ok(Self::Role(Role { identity: identity(arn), session: None, path: Path::Known }))
             }
             ("iam", Some(("user", _))) | ("sts", Some(("federated-user", _))) => Ok(Self::User(identity(arn))),
-            ("sts", Some(("assumed-role", path))) if path.contains('/') => {
-                let (name, session) = path.split_once('/').unwrap_or((path, ""));
+            ("sts", Some(("assumed-role", path))) => {
+                let (name, session) = path
+                    .split_once('/')
+                    .ok_or_else(|| NotAPrincipal(arn.to_owned()))?;
                 let (partition, account) = (parts.partition, parts.account);
                 Ok(Self::Role(Role {
                     identity: identity(&format!("arn:{partition}:iam::{account}:role/{name}")),

@@ -174,13 +174,15 @@ impl BoundParams {
         Self(values.iter().map(|(name, value)| (name.clone(), bind(value))).collect())
     }
 
-    /// Whether these values are the same everywhere.
-    pub(crate) fn are_global(values: &BTreeMap<String, ParamValue>) -> bool {
-        values.values().all(|value| match value {
+    /// The values, where they are the same everywhere.
+    pub(crate) fn if_global(values: &BTreeMap<String, ParamValue>) -> Option<Self> {
+        let is_global = values.values().all(|value| match value {
             ParamValue::Text(text) => !text.contains("${"),
             ParamValue::Texts(texts) => texts.iter().all(|text| !text.contains("${")),
             ParamValue::Bool(_) | ParamValue::Int(_) => true,
-        })
+        });
+        let nowhere = Where { account: None, region: None, partition: Partition::Aws };
+        is_global.then(|| Self::at(values, nowhere))
     }
 
     pub(crate) fn value(&self, name: &str) -> Option<&(dyn Val + 'static)> {

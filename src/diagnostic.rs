@@ -178,10 +178,8 @@ impl Diagnostic {
         span: &Range<usize>,
     ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
         let primary = AnnotationKind::Primary.span(file.fit(span)).label(self.label.as_deref());
-        let related = self
-            .related
-            .iter()
-            .map(|(span, label)| AnnotationKind::Context.span(file.fit(span)).label(label.as_str()));
+        let related =
+            self.related.iter().map(|(span, label)| AnnotationKind::Context.span(file.fit(span)).label(label.as_str()));
         Snippet::source(file.text()).path(file.name()).annotation(primary).annotations(related)
     }
 }

@@ -109,12 +109,10 @@ fn diagnose(file: &SourceFile, error: &Error) -> Diagnostic {
         Error::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
         Error::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
         Error::SerdeMissingField { field, .. } => Diagnostic::error(format!("the key `{field}` is missing")),
-        Error::DuplicateMappingKey { key, .. } => {
-            Diagnostic::error(match key {
-                Some(key) => format!("the key `{key}` stands here twice"),
-                None => "this key stands here twice".to_owned(),
-            })
-        }
+        Error::DuplicateMappingKey { key, .. } => Diagnostic::error(match key {
+            Some(key) => format!("the key `{key}` stands here twice"),
+            None => "this key stands here twice".to_owned(),
+        }),
         other => Diagnostic::error(plain_message(other)),
     };
     match error.location().and_then(|location| span_of(location).or_else(|| span_of_point(file, location))) {

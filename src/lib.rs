@@ -4,5 +4,7 @@ pub mod diagnostic;
 #[path = "/tmp/iam_stub.rs"]
 pub mod iam;
 pub mod model;
+pub mod report;
+pub mod schemas;
 pub mod terminal;
 pub mod yaml;

@@ -3,8 +3,10 @@
 pub mod diagnostic;
 pub mod iam;
 pub mod model;
+pub mod report;
 pub mod rule;
 pub mod scan;
+pub mod schemas;
 pub mod snapshot;
 pub mod terminal;
 pub mod yaml;

@@ -182,6 +182,7 @@ fn principals_of_a_resource_policy() {
     let but = |principals| answers(json!([allow(json!("*")), deny_but(principals)]));
     assert_eq!(but(json!(["444455556666"])), both(Truth::False));
     assert_eq!(but(json!([ROLE, account])), both(Truth::True));
+    assert_eq!(but(json!(["*"])), both(Truth::True));
     assert_eq!(but(json!([ROLE])), both(Truth::Unknown));
     assert_eq!(but(json!([account])), both(Truth::Unknown));
     let all_but =

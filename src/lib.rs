@@ -3,3 +3,4 @@
 #[path = "/tmp/iam_stub.rs"]
 pub mod iam;
 pub mod model;
+pub mod source;

@@ -126,6 +126,11 @@ impl Selection {
         Ok(rule::needs(self.rules()?.iter().map(|selected| selected.rule)))
     }
 
+    /// The waivers of the configuration.
+    pub(super) fn waivers(&self) -> &[()] {
+        &self.config.waivers
+    }
+
     fn selects(&self, rule: &Rule) -> bool {
         let any = |globs: &[String]| globs.iter().any(|glob| matches(glob, rule));
         // A rule that is asked for by name is held whatever policy it belongs to.

@@ -11,6 +11,7 @@ mod load;
 mod message;
 pub mod params;
 pub mod path;
+pub mod schema;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};

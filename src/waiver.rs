@@ -1,2 +1,0 @@
-//! stub
-pub fn apply(_: &mut crate::model::Report, _: &[()], _: jiff::civil::Date) -> Vec<String> { vec![] }

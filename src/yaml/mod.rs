@@ -1,15 +1,23 @@
 //! YAML that people write, read into types: the one place that knows the YAML crate.
 //!
-//! Every mistake comes back as a [`Diagnostic`] with its place. Duplicate keys are refused, and
-//! aliases are bounded, so that a small file cannot ask for much memory.
+//! Every mistake comes back as a [`Diagnostic`] with its place, and all of them at once: what is in
+//! error is struck out, and the rest is read again. Duplicate keys are refused, and aliases are
+//! bounded, so that a small file cannot ask for much memory.
 
+mod de;
+mod node;
+
+use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_saphyr::{Error, Location};
+use serde_saphyr::Location;
 
+use self::de::{Problem, Reader, SPANNED, SPANNED_FIELDS};
+use self::node::{Node, span_of};
 use crate::diagnostic::{Diagnostic, SourceFile};
 
 /// A value with the bytes of the file that it was read from.
@@ -66,8 +74,29 @@ impl<T: Hash> Hash for Spanned<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = serde_saphyr::Spanned::<T>::deserialize(deserializer)?;
-        Ok(Self { value: spanned.value, span: span_of(spanned.referenced).unwrap_or(0..0) })
+        deserializer.deserialize_struct(SPANNED, SPANNED_FIELDS, SpannedVisitor(PhantomData))
+    }
+}
+
+struct SpannedVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SpannedVisitor<T> {
+    type Value = Spanned<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value with its place in a file")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Spanned<T>, A::Error> {
+        let (mut start, mut end) = (0, 0);
+        while let Some(field) = fields.next_key::<String>()? {
+            match field.as_str() {
+                "start" => start = fields.next_value()?,
+                "end" => end = fields.next_value()?,
+                _ => return Ok(Spanned { value: fields.next_value()?, span: start..end }),
+            }
+        }
+        Err(A::Error::missing_field("value"))
     }
 }
 
@@ -82,14 +111,50 @@ impl Spanned<String> {
 /// Reads the text into a type.
 ///
 /// # Errors
-/// What is wrong with it, each with its place.
+/// Everything that is wrong with it, each with its place.
 pub fn parse<T: DeserializeOwned>(file: &SourceFile) -> Result<T, Vec<Diagnostic>> {
+    let mut tree = tree(file).map_err(|diagnostic| vec![*diagnostic])?;
+    let mut diagnostics = Vec::new();
+    tree.duplicates(file, &mut diagnostics);
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    loop {
+        let mut error = match T::deserialize(Reader { node: &tree, text: file.text() }) {
+            Ok(value) if diagnostics.is_empty() => return Ok(value),
+            Ok(_) => return Err(diagnostics),
+            Err(error) => error,
+        };
+        error.path.reverse();
+        // What misses only what was struck out is no news.
+        if !tree.follow(&error.path).is_some_and(|node| node.damaged) {
+            let span = error.span.unwrap_or_else(|| tree.span.clone());
+            diagnostics.push(describe(&error.problem).at(file, span));
+        }
+        if diagnostics.len() >= MOST || !tree.strike(&error.path) {
+            return Err(diagnostics);
+        }
+    }
+}
+
+/// After so many errors a file is not read on.
+const MOST: usize = 50;
+
+/// How many nodes aliases may add. People write a handful of them.
+const REPLAYED: usize = 10_000;
+
+fn tree(file: &SourceFile) -> Result<Node, Box<Diagnostic>> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        // Found in the tree instead, all of them, and each with the first one beside it.
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::PassThrough,
         merge_keys: serde_saphyr::MergeKeyPolicy::Error,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: REPLAYED },
     };
-    serde_saphyr::from_str_with_options(file.text(), options).map_err(|error| vec![diagnose(file, &error)])
+    serde_saphyr::from_str_with_options(file.text(), options).map_err(|error| Box::new(syntax(file, &error)))
 }
 
 /// The key of `expected` that is closest to what was written, if one is close.
@@ -103,21 +168,12 @@ pub fn nearest<'a>(found: &str, expected: impl IntoIterator<Item = &'a str>) -> 
         .map(|(_, name)| name)
 }
 
-fn diagnose(file: &SourceFile, error: &Error) -> Diagnostic {
-    let error = error.without_snippet();
-    let diagnostic = match error {
-        Error::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
-        Error::SerdeUnknownVariant { variant, expected, .. } => unknown("value", variant, expected),
-        Error::SerdeMissingField { field, .. } => Diagnostic::error(format!("the key `{field}` is missing")),
-        Error::DuplicateMappingKey { key, .. } => Diagnostic::error(match key {
-            Some(key) => format!("the key `{key}` stands here twice"),
-            None => "this key stands here twice".to_owned(),
-        }),
-        other => Diagnostic::error(plain_message(other)),
-    };
-    match error.location().and_then(|location| span_of(location).or_else(|| span_of_point(file, location))) {
-        Some(span) => diagnostic.at(file, span),
-        None => diagnostic.of(file),
+fn describe(problem: &Problem) -> Diagnostic {
+    match problem {
+        Problem::UnknownKey { found, expected } => unknown("key", found, expected),
+        Problem::UnknownValue { found, expected } => unknown("value", found, expected),
+        Problem::MissingKey(key) => Diagnostic::error(format!("the key `{key}` is missing")),
+        Problem::Other(message) => Diagnostic::error(message),
     }
 }
 
@@ -129,22 +185,16 @@ fn unknown(noun: &str, found: &str, expected: &[&str]) -> Diagnostic {
     }
 }
 
-/// The YAML crate's own words, without the place that they end in.
-fn plain_message(error: &Error) -> String {
+/// What is no YAML, in the words of the YAML crate but for the place that they end in.
+fn syntax(file: &SourceFile, error: &serde_saphyr::Error) -> Diagnostic {
     let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-    match error.location() {
-        Some(location) => {
-            let place = format!(" at line {}, column {}", location.line(), location.column());
-            message.replace(&place, "")
-        }
-        None => message,
+    let Some(location) = error.location() else { return Diagnostic::error(message).of(file) };
+    let place = format!(" at line {}, column {}", location.line(), location.column());
+    let diagnostic = Diagnostic::error(message.replace(&place, ""));
+    match span_of(location).or_else(|| span_of_point(file, location)) {
+        Some(span) => diagnostic.at(file, span),
+        None => diagnostic.of(file),
     }
-}
-
-fn span_of(location: Location) -> Option<Range<usize>> {
-    let start = usize::try_from(location.span().byte_offset()?).ok()?;
-    let length = usize::try_from(location.span().byte_len()?).ok()?;
-    Some(start..start + length)
 }
 
 /// Where only line and column are known.
@@ -229,6 +279,37 @@ mod tests {
         ];
         let all: Vec<String> = mistakes.iter().map(|text| complain(text)).collect();
         insta::assert_snapshot!(all.join("\n\n"));
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_at_once() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Item {
+            name: String,
+            account: Option<crate::model::AccountId>,
+            on: bool,
+        }
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read")]
+        struct Many {
+            items: Vec<Item>,
+            level: Level,
+        }
+        let text = "items:\n  - {nam: a, on: yes}\n  - {name: [b], account: 12345, on: true}\n  - {name: c}\n  - {name: d, account: 012345678901, on: false}\nlevel: 3\nextra: 1\n";
+        let errors = parse::<Many>(&SourceFile::new("f.yaml", text)).expect_err("errors");
+        let mut lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        lines.sort();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn numbers_with_a_leading_zero_stay_text() {
+        let value: serde_json::Value =
+            parse(&SourceFile::new("f", "{a: 012345678901, b: 30, c: 1_000, d: yes}")).expect("a value");
+        assert_eq!(value, serde_json::json!({"a": "012345678901", "b": 30, "c": "1_000", "d": "yes"}));
     }
 
     #[test]

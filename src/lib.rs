@@ -1,10 +1,12 @@
 //! `ssm-audit`: policy as code for AWS Systems Manager Session Manager.
 
 pub mod diagnostic;
-#[path = "/tmp/iam_stub.rs"]
 pub mod iam;
 pub mod model;
 pub mod report;
+pub mod rule;
+pub mod scan;
 pub mod schemas;
+pub mod snapshot;
 pub mod terminal;
 pub mod yaml;

@@ -2,6 +2,7 @@
 //! Nothing here reads or judges anything.
 
 pub mod call;
+mod discovery;
 pub mod ec2;
 pub mod fact;
 pub mod finding;

@@ -1,5 +1,6 @@
 //! `ssm-audit`: policy as code for AWS Systems Manager Session Manager.
 
+pub mod config;
 pub mod diagnostic;
 pub mod iam;
 pub mod model;
@@ -9,4 +10,5 @@ pub mod scan;
 pub mod schemas;
 pub mod snapshot;
 pub mod terminal;
+pub mod waiver;
 pub mod yaml;

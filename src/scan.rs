@@ -7,9 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
-use crate::model::{
-    Fact, Finding, Gap, Inventory, Key, Region, ResourceRef, ResourceType, Severity, Summary, Verdict,
-};
+use crate::model::{Fact, Finding, Gap, Inventory, Key, Region, ResourceRef, ResourceType, Severity, Summary, Verdict};
 use crate::rule::eval::{Case, Outcome, location};
 use crate::rule::params::{BoundParams, ParamValue};
 use crate::rule::path::Place;

@@ -162,7 +162,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Value::Unsigned(value) => visitor.visit_u64(*value),
             Value::Float(value) => visitor.visit_f64(*value),
             Value::Text(text) => visitor.visit_str(text),
-            Value::List(items) => visitor.visit_seq(Items { reader: self, items, next: 0 }),
+            Value::List(items) => visitor.visit_seq(Items { reader: self, nodes: items, next: 0 }),
             Value::Mapping(_) => visitor.visit_map(Entries { reader: self, next: 0 }),
         }
     }
@@ -188,7 +188,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     // A key without a value is an empty list or mapping: all that stood below it is commented out.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.node.value {
-            Value::Null => visitor.visit_seq(Items { reader: self, items: &[], next: 0 }),
+            Value::Null => visitor.visit_seq(Items { reader: self, nodes: &[], next: 0 }),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -241,7 +241,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
 struct Items<'a> {
     reader: Reader<'a>,
-    items: &'a [Node],
+    nodes: &'a [Node],
     next: usize,
 }
 
@@ -249,7 +249,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        let Some(item) = self.items.get(self.next) else { return Ok(None) };
+        let Some(item) = self.nodes.get(self.next) else { return Ok(None) };
         let index = self.next;
         self.next += 1;
         seed.deserialize(self.reader.at(item)).map(Some).map_err(|error| error.of(index, &item.span))

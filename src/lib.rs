@@ -4,6 +4,7 @@ pub mod config;
 pub mod diagnostic;
 pub mod iam;
 pub mod model;
+pub mod progress;
 pub mod report;
 pub mod rule;
 pub mod scan;

@@ -139,23 +139,24 @@ pub fn apply(report: &mut Report, waivers: &[Waiver], rules: &[RuleNames<'_>], t
         });
         finding.verdict = Verdict::Waived;
     }
-    let mut warnings = Vec::new();
-    for (waiver, covered) in waivers.iter().zip(covered) {
-        let what = format!("the waiver of {} for {}", waiver.rule, waiver.resource);
-        match waiver.expires.filter(|_| waiver.expired(today)) {
-            Some(last) => {
-                warnings.push(waiver.warn(format!(
-                    "{what} expired after {last} and no longer applies: it covered {}",
-                    findings(covered)
-                )))
-            }
-            None if covered == 0 && waiver.concerns(report, rules) => {
-                warnings.push(waiver.warn(format!("{what} covers nothing that fails or is unknown")));
-            }
-            None => {}
-        }
+    let covered = waivers.iter().zip(covered);
+    covered.filter_map(|(waiver, covered)| warning(waiver, covered, report, rules, today)).collect()
+}
+
+fn warning(
+    waiver: &Waiver,
+    covered: usize,
+    report: &Report,
+    rules: &[RuleNames<'_>],
+    today: Date,
+) -> Option<Diagnostic> {
+    let what = format!("the waiver of {} for {}", waiver.rule, waiver.resource);
+    if let Some(last) = waiver.expires.filter(|last| *last < today) {
+        let covered = findings(covered);
+        return Some(waiver.warn(format!("{what} expired after {last} and no longer applies: it covered {covered}")));
     }
-    warnings
+    let useless = covered == 0 && waiver.concerns(report, rules);
+    useless.then(|| waiver.warn(format!("{what} covers nothing that fails or is unknown")))
 }
 
 fn findings(count: usize) -> String {

@@ -7,6 +7,7 @@ use clap::Args;
 use super::live::{self, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
+use crate::diagnostic::Diagnostic;
 use crate::report::output::to_file;
 use crate::snapshot;
 
@@ -29,7 +30,7 @@ pub(super) fn run(arguments: &CollectArgs, globals: &Globals) -> Result<Exit, Er
     for scope in read.inventory.scopes.iter().filter(|scope| !scope.complete) {
         let place = scope.region.as_ref().map_or("the account's own services", |region| region.as_str());
         let gaps: Vec<String> = scope.gaps.iter().map(ToString::to_string).collect();
-        globals.warn(&format!("not everything was read in {place}: {}", gaps.join("; ")));
+        globals.warn(&[Diagnostic::warning(format!("not everything was read in {place}: {}", gaps.join("; ")))]);
     }
     if read.interrupted {
         return Ok(Exit::Interrupted);

@@ -8,6 +8,7 @@ use clap::Args;
 use super::{Error, Globals};
 use crate::model::call::Needs;
 use crate::model::{Inventory, Region};
+use crate::progress::Display;
 use crate::source::aws::{Collection, Connection, ConnectionSettings, DEFAULT_CONCURRENCY, Timeouts, collect};
 use crate::source::{Progress, Quiet, Shutdown};
 
@@ -63,7 +64,7 @@ pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Re
         };
         let regions = regions(arguments, &connection).await?;
         let shutdown = Shutdown::new();
-        let display = crate::progress::Display::new(!globals.quiet);
+        let display = if globals.quiet { None } else { Display::on_terminal() };
         let progress: &dyn Progress = match &display {
             Some(display) => display,
             None => &Quiet,
@@ -123,9 +124,11 @@ fn parse(name: &str) -> Result<Region, Error> {
 fn timeouts(arguments: &LiveArgs) -> Result<Timeouts, Error> {
     let seconds = |flag: &str, given: Option<f64>, default: Duration| match given {
         None => Ok(default),
-        Some(seconds) => Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| {
-            Error::Usage { message: format!("{flag} is {seconds}"), help: "give more than 0 seconds".to_owned() }
-        }),
+        Some(seconds) => {
+            Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| {
+                Error::Usage { message: format!("{flag} is {seconds}"), help: "give more than 0 seconds".to_owned() }
+            })
+        }
     };
     let defaults = Timeouts::default();
     let read = seconds("--cli-read-timeout", arguments.read_timeout, defaults.read)?;

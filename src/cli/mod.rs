@@ -28,7 +28,9 @@ use exit::Exit;
 /// Holds AWS Systems Manager Session Manager to its documented set-up, in live accounts and snapshots of them
 #[derive(Debug, Parser)]
 #[command(name = "ssm-audit", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 all hold, 1 a rule fails, 2 no report, 3 something is not known, 130 interrupted")]
+#[command(
+    after_help = "Exit codes: 0 all hold, 1 a rule fails, 2 no report, 3 something is not known, 130 interrupted"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -152,16 +154,18 @@ impl Globals {
                 diagnostic::write_all(diagnostics, output::paint_stderr(self.color), &mut out)?;
                 writeln!(out, "\nerror: {error}")
             }
-            Error::Usage { message, help } => writeln!(out, "error: {}\n  = help: {}", harmless(message), harmless(help)),
+            Error::Usage { message, help } => {
+                writeln!(out, "error: {}\n  = help: {}", harmless(message), harmless(help))
+            }
             error => writeln!(out, "error: {}", harmless(&error.to_string())),
         }
     }
 
-    /// Says something that the user should know, on standard error.
-    fn warn(&self, message: &str) {
-        if !self.quiet {
+    /// Says what the user should know, on standard error.
+    fn warn(&self, warnings: &[Diagnostic]) {
+        if !self.quiet && !warnings.is_empty() {
             // Where standard error is closed there is nobody left to tell.
-            let _ = writeln!(anstream::stderr(), "warning: {}", harmless(message));
+            let _ = diagnostic::write_all(warnings, output::paint_stderr(self.color), &mut anstream::stderr().lock());
         }
     }
 }

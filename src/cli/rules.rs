@@ -174,7 +174,8 @@ fn shown(value: &ParamValue) -> String {
 fn test(rules: &selection::RulesFolders, globals: &Globals) -> Result<Exit, Error> {
     let library = selection::library(rules, globals)?;
     let failures = example::failures(&library);
-    let (rules, examples) = library.rules().fold((0, 0), |(rules, examples), rule| (rules + 1, examples + rule.examples.len()));
+    let (rules, examples) =
+        library.rules().fold((0, 0), |(rules, examples), rule| (rules + 1, examples + rule.examples.len()));
     if !failures.is_empty() {
         return Err(Error::Diagnostics(failures));
     }

@@ -15,7 +15,8 @@ use crate::model::{Inventory, Report};
 use crate::report::output::OutputFile;
 use crate::report::{Detail, FORMATS, Format, RuleInfo};
 use crate::scan::{self, Outcomes, Selected};
-use crate::{snapshot, waiver};
+use crate::snapshot;
+use crate::waiver::{self, RuleNames};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -60,9 +61,9 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let mut report = make_report(&inventories, &rules, started_at);
     report.policy = selection.policy.as_str().to_owned();
     let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    for warning in waiver::apply(&mut report, selection.waivers(), today) {
-        globals.warn(&warning.to_string());
-    }
+    let names: Vec<RuleNames<'_>> =
+        rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
+    globals.warn(&waiver::apply(&mut report, selection.waivers(), &names, today));
     let detail = match globals.verbose {
         0 => Detail::Brief,
         1 => Detail::Full,
@@ -104,11 +105,8 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
 }
 
 fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], started_at: Timestamp) -> Report {
-    let mut outcomes = inventories
-        .iter()
-        .map(|inventory| scan::scan(inventory, rules))
-        .reduce(Outcomes::join)
-        .unwrap_or_default();
+    let mut outcomes =
+        inventories.iter().map(|inventory| scan::scan(inventory, rules)).reduce(Outcomes::join).unwrap_or_default();
     scan::sort(&mut outcomes.findings);
     let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
     scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));

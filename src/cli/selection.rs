@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use wildmatch::WildMatch;
 
 use super::{Error, Globals};
 use crate::config::Config;
@@ -13,6 +12,7 @@ use crate::model::call::Needs;
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
 use crate::scan::Selected;
+use crate::waiver::{Glob, Waiver};
 use crate::yaml::nearest;
 
 /// Flags that select rules.
@@ -109,13 +109,14 @@ impl Selection {
             .filter(|rule| self.selects(rule))
             .map(|rule| {
                 let params = self.params.get(&rule.id).cloned().unwrap_or_default();
-                Selected::new(rule, self.config.severity(&rule.id), params)
+                Selected::new(rule, self.config.severity(rule), params)
             })
             .collect();
         if selected.is_empty() {
             return Err(Error::Usage {
                 message: "no rule is selected".to_owned(),
-                help: "`ssm-audit rules list` lists those of the policy; see --policy, --rule and --exclude-rule".to_owned(),
+                help: "`ssm-audit rules list` lists those of the policy; see --policy, --rule and --exclude-rule"
+                    .to_owned(),
             });
         }
         Ok(selected)
@@ -127,7 +128,7 @@ impl Selection {
     }
 
     /// The waivers of the configuration.
-    pub(super) fn waivers(&self) -> &[()] {
+    pub(super) fn waivers(&self) -> &[Waiver] {
         &self.config.waivers
     }
 
@@ -139,12 +140,12 @@ impl Selection {
         } else {
             any(&self.included) && (rule.policy <= self.policy || self.included.contains(&rule.id))
         };
-        wanted && !any(&self.excluded) && !self.config.disables(&rule.id)
+        wanted && !any(&self.excluded) && !self.config.disables(rule)
     }
 }
 
 fn matches(glob: &str, rule: &Rule) -> bool {
-    let glob = WildMatch::new(glob);
+    let glob = Glob::new(glob);
     glob.matches(&rule.id) || rule.aliases.iter().any(|alias| glob.matches(alias))
 }
 

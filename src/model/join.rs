@@ -1,2 +1,4 @@
 use super::Inventory;
-impl Inventory { pub fn join(&mut self) {} }
+impl Inventory {
+    pub fn join(&mut self) {}
+}

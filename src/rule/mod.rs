@@ -101,5 +101,9 @@ impl Rule {
 
 /// The calls that these rules need in a live account.
 pub fn needs<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Needs {
-    rules.into_iter().filter(|rule| rule.sources.contains(&Source::Aws)).flat_map(|rule| rule.calls().calls().copied().collect::<Vec<_>>()).collect()
+    rules
+        .into_iter()
+        .filter(|rule| rule.sources.contains(&Source::Aws))
+        .flat_map(|rule| rule.calls().calls().copied().collect::<Vec<_>>())
+        .collect()
 }

@@ -43,7 +43,10 @@ impl Audit {
         Self::new(arguments).environment(emulator.environment(account, region))
     }
 
-    pub(crate) fn environment<K: AsRef<str>, V: AsRef<str>>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Self {
+    pub(crate) fn environment<K: AsRef<str>, V: AsRef<str>>(
+        mut self,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
         for (name, value) in variables {
             self.command.env(name.as_ref(), value.as_ref());
         }

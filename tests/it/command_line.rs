@@ -63,9 +63,10 @@ fn a_user_without_a_single_permission() {
     let nothing = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}"#;
     let user = emulator.seed_with(&["--account", "123456789012", "--region", "us-east-1", "--user-policy", nothing]);
     let key = |name: &str| user["credentials"][name].as_str().unwrap().to_owned();
-    let mut audit = Audit::new(&["scan", "--region", "us-east-1", "--endpoint-url", emulator.url(), "--format", "json"])
-        .env("AWS_ACCESS_KEY_ID", &key("AWS_ACCESS_KEY_ID"))
-        .env("AWS_SECRET_ACCESS_KEY", &key("AWS_SECRET_ACCESS_KEY"));
+    let mut audit =
+        Audit::new(&["scan", "--region", "us-east-1", "--endpoint-url", emulator.url(), "--format", "json"])
+            .env("AWS_ACCESS_KEY_ID", &key("AWS_ACCESS_KEY_ID"))
+            .env("AWS_SECRET_ACCESS_KEY", &key("AWS_SECRET_ACCESS_KEY"));
     let scanned = audit.run();
     assert_eq!(scanned.code, Some(3), "{}", scanned.stderr);
     let report = scanned.json();
@@ -110,7 +111,10 @@ fn snapshots_that_are_none() {
         ("report.json", "{\"kind\": \"ssm-audit/report\", \"schema_version\": 1}"),
         ("newer.json", "{\"kind\": \"ssm-audit/snapshot\", \"schema_version\": 2}"),
         ("older.json", "{\"kind\": \"ssm-audit/snapshot\", \"schema_version\": 0}"),
-        ("empty.json", "{\"kind\": \"ssm-audit/snapshot\", \"schema_version\": 1, \"tool_version\": \"0.1.0\", \"inventories\": []}"),
+        (
+            "empty.json",
+            "{\"kind\": \"ssm-audit/snapshot\", \"schema_version\": 1, \"tool_version\": \"0.1.0\", \"inventories\": []}",
+        ),
     ] {
         insta::assert_snapshot!(format!("snapshot {name}"), shown(Audit::new(&["scan", name]).file(name, content)));
     }
@@ -192,7 +196,8 @@ fn an_interrupted_scan_says_what_it_did_not_read() {
     let account = broken_account();
     let proxy = Proxy::start(Emulator::moto().url());
     proxy.inject(Fault::on("ec2:DescribeInstances", Kind::Hang));
-    let mut audit = Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--format", "json"]).env("AWS_ENDPOINT_URL", &proxy.url());
+    let mut audit = Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--format", "json"])
+        .env("AWS_ENDPOINT_URL", &proxy.url());
     let child = audit.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let waiting = Instant::now();
     while !proxy.actions().iter().any(|action| action == "logs:DescribeLogGroups") {
@@ -225,7 +230,10 @@ fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let printed = Audit::new(&["completions", shell]).run();
         assert_eq!(printed.code, Some(0));
-        assert!(BufReader::new(printed.stdout.as_bytes()).lines().any(|line| line.unwrap().contains("iam-policy")), "{shell}");
+        assert!(
+            BufReader::new(printed.stdout.as_bytes()).lines().any(|line| line.unwrap().contains("iam-policy")),
+            "{shell}"
+        );
     }
 }
 
@@ -238,8 +246,7 @@ fn waivers_accept_what_they_name_and_say_when_they_do_not() {
                   - {rule: logs-*, resource: '*', reason: once, expires: 2020-01-01}\n\
                   - {rule: s3-*, resource: nowhere, reason: never}\n";
     let scan = |arguments: &[&str]| {
-        let mut audit =
-            Audit::on(Emulator::moto(), &account, "us-east-1", arguments).file("ssm-audit.yaml", config);
+        let mut audit = Audit::on(Emulator::moto(), &account, "us-east-1", arguments).file("ssm-audit.yaml", config);
         audit.run()
     };
     let scanned = scan(&["scan", "--format", "json"]);

@@ -44,8 +44,14 @@ fn a_read_that_fails_never_becomes_a_pass() {
     let account = fresh_account();
     // Half of the rules hold and half are broken, so that fails and passes both are at stake.
     let broken = [
-        "ec2-detailed-monitoring", "sg-rules-described", "iam-role-s3-scoped", "kms-rotation-enabled",
-        "logs-retention-set", "s3-access-logging", "ssm-idle-timeout", "ssm-agent-current",
+        "ec2-detailed-monitoring",
+        "sg-rules-described",
+        "iam-role-s3-scoped",
+        "kms-rotation-enabled",
+        "logs-retention-set",
+        "s3-access-logging",
+        "ssm-idle-timeout",
+        "ssm-agent-current",
     ];
     Emulator::moto().seed(&account, &["us-east-1"], &broken);
     let calm = Proxy::start(Emulator::moto().url());
@@ -90,14 +96,19 @@ fn problems(
             None => problem(subject, "vanished"),
             Some(now) if now == was => {}
             Some(now) if now == "unknown" && needs => {}
-            Some(now) if now == "unknown" => problem(subject, &format!("was {was}, is unknown, and does not need the call")),
+            Some(now) if now == "unknown" => {
+                problem(subject, &format!("was {was}, is unknown, and does not need the call"))
+            }
             Some(now) => problem(subject, &format!("was {was}, is {now}")),
         }
     }
     for finding in report["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "unknown") {
         let gaps = finding["gaps"].as_array().unwrap();
         if !gaps.iter().any(|gap| gap["call"] == action) {
-            wrong.push(format!("{action} {kind:?}: {} on {} does not name it: {gaps:?}", finding["rule"], finding["resource"]["id"]));
+            wrong.push(format!(
+                "{action} {kind:?}: {} on {} does not name it: {gaps:?}",
+                finding["rule"], finding["resource"]["id"]
+            ));
         }
     }
     if !after.values().any(|verdict| verdict == "unknown") {

@@ -11,7 +11,11 @@ fn actions(arguments: &[&str]) -> BTreeSet<String> {
     let printed = Audit::new(&["iam-policy", "--for", "scan"]).args(arguments).run();
     assert_eq!(printed.code, Some(0), "{}", printed.stderr);
     let policy = printed.json();
-    let actions = policy["Statement"].as_array().unwrap().iter().flat_map(|statement| statement["Action"].as_array().unwrap().clone());
+    let actions = policy["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|statement| statement["Action"].as_array().unwrap().clone());
     actions.map(|action| action.as_str().unwrap().to_owned()).collect()
 }
 

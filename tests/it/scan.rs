@@ -12,7 +12,8 @@ use crate::emulator::{Emulator, fresh_account, names};
 fn guide() -> BTreeSet<String> {
     let listed = Audit::new(&["rules", "list", "--format", "json"]).run();
     assert_eq!(listed.code, Some(0), "{}", listed.stderr);
-    let rules = listed.json()["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect();
+    let rules =
+        listed.json()["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect();
     rules
 }
 
@@ -101,11 +102,17 @@ fn problems(account: &Value) -> Vec<String> {
             expected.entry(rule.clone()).or_default().insert(verdict.as_str().unwrap().to_owned());
         }
     }
-    let label: Vec<&String> = ["broken", "varied"].iter().flat_map(|kind| account[*kind].as_object().unwrap_or(&empty).keys()).collect();
+    let label: Vec<&String> =
+        ["broken", "varied"].iter().flat_map(|kind| account[*kind].as_object().unwrap_or(&empty).keys()).collect();
     for ((rule, kind, _, id), verdict) in &verdicts {
         let right = expected.get(rule).is_some_and(|allowed| allowed.contains(verdict)) || verdict == "pass";
         if !right {
-            let finding = report["findings"].as_array().unwrap().iter().find(|finding| finding["rule"] == **rule && finding["resource"]["id"] == **id).unwrap();
+            let finding = report["findings"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|finding| finding["rule"] == **rule && finding["resource"]["id"] == **id)
+                .unwrap();
             wrong.push(format!("{label:?}: {rule} is {verdict} on {kind} {id}: {}", finding["message"]));
         }
     }
@@ -124,8 +131,12 @@ fn two_scans_of_one_state_differ_in_their_times_only() {
     let account = fresh_account();
     Emulator::moto().seed(&account, &["us-east-1", "eu-west-1"], &["sg-no-ingress", "kms-rotation-enabled"]);
     let scan = || {
-        let mut audit =
-            Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--format", "json", "--regions", "eu-west-1,us-east-1"]);
+        let mut audit = Audit::on(
+            Emulator::moto(),
+            &account,
+            "us-east-1",
+            &["scan", "--format", "json", "--regions", "eu-west-1,us-east-1"],
+        );
         let mut report = audit.run().json();
         for time in ["started_at", "finished_at"] {
             report[time] = Value::Null;

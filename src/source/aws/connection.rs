@@ -141,8 +141,9 @@ impl Connection {
         })?;
         let names = answer.regions.unwrap_or_default().into_iter().map(|region| region.region_name);
         let regions: Option<Vec<Region>> = names.map(|name| name?.parse().ok()).collect();
-        let mut regions = regions.filter(|regions| !regions.is_empty()).ok_or_else(|| {
-            ConnectionError::Unexpected { call: CALL, reason: "the answer does not name the regions".to_owned() }
+        let mut regions = regions.filter(|regions| !regions.is_empty()).ok_or_else(|| ConnectionError::Unexpected {
+            call: CALL,
+            reason: "the answer does not name the regions".to_owned(),
         })?;
         regions.sort();
         Ok(regions)

@@ -14,7 +14,7 @@ use crate::model::finding::Tool;
 use crate::model::{Inventory, Report};
 use crate::report::output::OutputFile;
 use crate::report::{Detail, FORMATS, Format, RuleInfo};
-use crate::scan::{self, Outcomes, Selected};
+use crate::scan::{self, Outcomes, Passes, Selected};
 use crate::snapshot;
 use crate::waiver::{self, RuleNames};
 
@@ -106,7 +106,7 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
 
 fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], started_at: Timestamp) -> Report {
     let mut outcomes =
-        inventories.iter().map(|inventory| scan::scan(inventory, rules)).reduce(Outcomes::join).unwrap_or_default();
+        inventories.iter().map(|inventory| scan::scan(inventory, rules, Passes::Listed)).reduce(Outcomes::join).unwrap_or_default();
     scan::sort(&mut outcomes.findings);
     let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
     scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));

@@ -7,9 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
-use crate::model::{
-    Fact, Finding, Gap, Inventory, Key, Region, ResourceRef, ResourceType, Severity, Summary, Verdict,
-};
+use crate::model::{Fact, Finding, Gap, Inventory, Key, Region, ResourceRef, ResourceType, Severity, Summary, Verdict};
 use crate::rule::eval::{Case, Outcome, location};
 use crate::rule::params::{BoundParams, ParamValue};
 use crate::rule::path::Place;
@@ -41,25 +39,39 @@ impl<'r> Selected<'r> {
     }
 }
 
+/// Whether what passes is listed, as evidence for auditors, or counted only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passes {
+    /// A finding for each.
+    Listed,
+    /// A count, so that memory follows what is wrong and not what there is.
+    Counted,
+}
+
 /// What a scan of one inventory gave.
 #[derive(Debug, Default)]
 pub struct Outcomes {
-    /// The findings: passes, fails and unknowns.
+    /// The findings: fails and unknowns, and passes where they are listed.
     pub findings: Vec<Finding>,
+    /// How many rules hold on a resource without being listed.
+    pub passes: u64,
     /// How many rules did not speak of a resource.
     pub not_applicable: u64,
 }
 
 impl Outcomes {
-    fn join(mut self, mut other: Self) -> Self {
+    /// Both together, to be sorted.
+    #[must_use]
+    pub fn join(mut self, mut other: Self) -> Self {
         self.findings.append(&mut other.findings);
+        self.passes += other.passes;
         self.not_applicable += other.not_applicable;
         self
     }
 }
 
 /// Holds the rules against everything in the inventory.
-pub fn scan(inventory: &Inventory, selection: &[Selected<'_>]) -> Outcomes {
+pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -> Outcomes {
     let mut by_type: BTreeMap<ResourceType, Vec<&Selected<'_>>> = BTreeMap::new();
     for selected in selection {
         by_type.entry(selected.rule.resource_type).or_default().push(selected);
@@ -76,7 +88,7 @@ pub fn scan(inventory: &Inventory, selection: &[Selected<'_>]) -> Outcomes {
         .par_iter()
         .map(|(resource_type, key, entry)| {
             let rules = by_type.get(resource_type).map(Vec::as_slice).unwrap_or_default();
-            judge_resource(inventory, *resource_type, key, entry, rules)
+            judge_resource(inventory, *resource_type, key, entry, rules, passes)
         })
         .reduce(Outcomes::default, Outcomes::join);
     outcomes.findings.extend(unlisted(inventory, &by_type));
@@ -131,6 +143,7 @@ fn judge_resource(
     key: &Key,
     entry: &EntryRef<'_>,
     rules: &[&Selected<'_>],
+    passes: Passes,
 ) -> Outcomes {
     let place = Place { inventory, node: entry.attributes, identity: Some((resource_type, key)) };
     let mut outcomes = Outcomes::default();
@@ -152,6 +165,10 @@ fn judge_resource(
         let verdict = match outcome {
             Outcome::NotApplicable => {
                 outcomes.not_applicable += 1;
+                continue;
+            }
+            Outcome::Pass if passes == Passes::Counted => {
+                outcomes.passes += 1;
                 continue;
             }
             Outcome::Pass => Verdict::Pass,

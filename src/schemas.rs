@@ -6,7 +6,7 @@ use crate::model::Report;
 
 /// Each schema with the name of its file.
 pub fn all() -> Vec<(&'static str, Schema)> {
-    vec![("report.schema.json", report())]
+    vec![("config.schema.json", crate::config::schema()), ("report.schema.json", report())]
 }
 
 /// The JSON report.

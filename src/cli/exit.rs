@@ -54,7 +54,8 @@ impl FailOn {
             Self::Low => Severity::Low,
             Self::Info | Self::Never => Severity::Info,
         };
-        let any = |verdict| report.findings.iter().any(|finding| finding.verdict == verdict && finding.severity >= least);
+        let any =
+            |verdict| report.findings.iter().any(|finding| finding.verdict == verdict && finding.severity >= least);
         if self != Self::Never && any(Verdict::Fail) {
             Exit::Failed
         } else if any(Verdict::Unknown) || report.scopes.iter().any(|scope| !scope.read) {

@@ -67,9 +67,7 @@ impl Principal {
             }
             ("iam", Some(("user", _))) | ("sts", Some(("federated-user", _))) => Ok(Self::User(identity(arn))),
             ("sts", Some(("assumed-role", path))) => {
-                let (name, session) = path
-                    .split_once('/')
-                    .ok_or_else(|| NotAPrincipal(arn.to_owned()))?;
+                let (name, session) = path.split_once('/').ok_or_else(|| NotAPrincipal(arn.to_owned()))?;
                 let (partition, account) = (parts.partition, parts.account);
                 Ok(Self::Role(Role {
                     identity: identity(&format!("arn:{partition}:iam::{account}:role/{name}")),

@@ -60,6 +60,7 @@ macro_rules! calls {
 }
 
 calls! {
+    DESCRIBE_REGIONS = "ec2" "DescribeRegions" ["ec2:DescribeRegions"];
     DESCRIBE_INSTANCES = "ec2" "DescribeInstances" ["ec2:DescribeInstances"];
     DESCRIBE_VOLUMES = "ec2" "DescribeVolumes" ["ec2:DescribeVolumes"];
     DESCRIBE_SECURITY_GROUPS = "ec2" "DescribeSecurityGroups" ["ec2:DescribeSecurityGroups"];

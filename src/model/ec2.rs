@@ -136,6 +136,8 @@ attributes! {
 attributes! {
     /// An interface endpoint of a VPC with instances.
     pub struct VpcEndpoint {
+        /// The VPC that it is in.
+        vpc_id: String = DESCRIBE_VPC_ENDPOINTS,
         /// The last part of the service's name: `ssm`, `ssmmessages`.
         service: String = DESCRIBE_VPC_ENDPOINTS,
         /// `available` and others.

@@ -10,8 +10,11 @@ attributes! {
     pub struct LogGroup {
         /// Its ARN, without the `:*` at the end.
         arn: String = DESCRIBE_LOG_GROUPS,
-        /// For how many days events are kept; absent: for ever.
+        /// For how many days events are kept, by the group's own setting or by the account-level
+        /// policy that overrides it; absent: for ever.
         retention_in_days: Option<i64> = DESCRIBE_LOG_GROUPS,
+        /// The account-level retention policy that decides, where one does.
+        retention_policy_name: Option<String> = DESCRIBE_LOG_GROUPS,
         /// The key that encrypts it.
         kms_key: Option<Link<KmsKey>> = DESCRIBE_LOG_GROUPS,
         /// `STANDARD`, `INFREQUENT_ACCESS` or `DELIVERY`.

@@ -2,7 +2,7 @@
 //! Nothing here reads or judges anything.
 
 pub mod call;
-mod discovery;
+pub mod discovery;
 pub mod ec2;
 pub mod fact;
 pub mod finding;
@@ -10,6 +10,7 @@ pub mod gap;
 pub mod iam;
 pub mod ids;
 pub mod inventory;
+pub mod join;
 pub mod kms;
 pub mod logs;
 pub mod s3;

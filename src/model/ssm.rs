@@ -39,7 +39,9 @@ attributes! {
         log_group: Option<Link<LogGroup>> = GET_DOCUMENT,
         /// The key that encrypts sessions.
         kms_key: Option<Link<KmsKey>> = GET_DOCUMENT,
-        /// The roles of the nodes in the region.
+        /// The role that default host management names for the region's instances, where it is on.
+        default_host_management_role: Option<Link<Role>> = GET_SERVICE_SETTING,
+        /// The roles that nodes in the region use: of instance profiles, of default host management, of hybrid nodes.
         roles: Vec<Link<Role>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION,
     }
 }

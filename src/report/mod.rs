@@ -11,7 +11,7 @@ mod table;
 mod words;
 
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 
 use std::fmt;
 use std::io::{self, Write};

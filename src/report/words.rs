@@ -28,14 +28,14 @@ fn value(json: &Value) -> String {
         Value::String(text) if text.is_empty() || text.trim() != text => format!("{text:?}"),
         Value::String(text) => text.clone(),
         Value::Array(items) => format!("[{}]", items.iter().map(value).collect::<Vec<_>>().join(", ")),
-        Value::Object(members) => match unknown(json) {
-            Some(gap) => format!("unknown ({gap})"),
-            None => {
-                let members = members.iter().filter(|(_, member)| !member.is_null());
-                let words: Vec<String> = members.map(|(name, member)| format!("{name}: {}", value(member))).collect();
-                format!("{{{}}}", words.join(", "))
+        Value::Object(members) => {
+            if let Some(gap) = unknown(json) {
+                return format!("unknown ({gap})");
             }
-        },
+            let members = members.iter().filter(|(_, member)| !member.is_null());
+            let words: Vec<String> = members.map(|(name, member)| format!("{name}: {}", value(member))).collect();
+            format!("{{{}}}", words.join(", "))
+        }
         Value::Bool(_) | Value::Number(_) => json.to_string(),
     }
 }
@@ -180,6 +180,27 @@ pub(super) fn scope(scope: &Scope) -> String {
         (None, Some(region)) => region.to_owned(),
         (None, None) => scope.source.as_str().to_owned(),
     }
+}
+
+/// The names of scopes, an account that several have in a row said once.
+pub(super) fn scopes(scopes: &[&Scope]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for (index, one) in scopes.iter().enumerate() {
+        let name = scope(one);
+        let before = index.checked_sub(1).and_then(|before| scopes[before].account.as_ref());
+        match (&one.account, before) {
+            (Some(account), Some(before)) if account == before => {
+                names.push(name.replacen(&format!("{account} "), "", 1));
+            }
+            _ => names.push(name),
+        }
+    }
+    names.join(", ")
+}
+
+/// Whether two scopes were read equally far, for the same reasons.
+pub(super) fn same_gaps(one: &Scope, other: &Scope) -> bool {
+    one.read == other.read && one.gaps == other.gaps
 }
 
 /// The scopes that were not read, or not in full.

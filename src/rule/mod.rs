@@ -11,6 +11,7 @@ mod load;
 mod message;
 pub mod params;
 pub mod path;
+pub mod schema;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ pub use file::{ParamKind, Policy, Remediation};
 pub use load::{Library, embedded, from_folder};
 
 use crate::diagnostic::SourceFile;
-use crate::model::call::{Call, Needs};
+use crate::model::call::Needs;
 use crate::model::{ResourceType, Severity, Source};
 use example::Example;
 use expression::Expression;
@@ -92,14 +93,17 @@ impl Rule {
     }
 
     /// The calls that give everything that the rule reads and shows.
-    pub fn calls(&self) -> BTreeSet<Call> {
-        let found = self.resource_type.discovery().iter().copied();
+    pub fn calls(&self) -> Needs {
         let read = self.reads.iter().chain(&self.shows).flat_map(|path| path.calls(self.resource_type));
-        found.chain(read).collect()
+        read.chain([*self.resource_type.found_by()]).collect::<Needs>().with_prerequisites()
     }
 }
 
 /// The calls that these rules need in a live account.
 pub fn needs<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Needs {
-    rules.into_iter().filter(|rule| rule.sources.contains(&Source::Aws)).flat_map(Rule::calls).collect()
+    rules
+        .into_iter()
+        .filter(|rule| rule.sources.contains(&Source::Aws))
+        .flat_map(|rule| rule.calls().calls().copied().collect::<Vec<_>>())
+        .collect()
 }

@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::check;
-use super::file::{ParamFile, ParamKind};
+use super::file::ParamFile;
+pub use super::file::ParamKind;
 use crate::model::ids::{AccountId, Partition, Region};
 
 /// A parameter of a rule.

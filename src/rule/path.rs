@@ -93,7 +93,7 @@ impl Path {
         for attribute in self.attributes(resource_type) {
             calls.extend(attribute.calls);
             if let Kind::Link(linked) | Kind::Links(linked) = attribute.kind {
-                calls.extend(linked.discovery());
+                calls.insert(*linked.found_by());
             }
         }
         calls

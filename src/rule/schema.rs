@@ -28,7 +28,8 @@ pub fn type_name(kind: Kind) -> String {
 /// The parts that the attributes of these structures are made of, by name.
 pub fn parts() -> BTreeMap<&'static str, &'static Structure> {
     let mut found = BTreeMap::new();
-    let mut open: Vec<&'static Structure> = ResourceType::ALL.iter().map(|resource_type| resource_type.structure()).collect();
+    let mut open: Vec<&'static Structure> =
+        ResourceType::ALL.iter().map(|resource_type| resource_type.structure()).collect();
     while let Some(structure) = open.pop() {
         for attribute in structure.attributes {
             if let Some((part, None)) = target(attribute.kind)

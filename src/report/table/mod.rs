@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use self::rows::Row;
+use self::rows::{DETAIL, Row};
 use super::groups::{self, Group};
 use super::words::{self, Accounts};
 use super::{Detail, Format, Options, RuleInfo};
@@ -59,7 +59,9 @@ impl Page<'_> {
             self.text(HEADING, 0, Style::new(), message)?;
         }
         let mut rows: Vec<Row> = group.findings().map(|finding| self.open(finding, message.is_some())).collect();
-        self.details(&take_common_details(&mut rows))?;
+        self.details(DETAIL, &take_common_details(&mut rows, Verdict::Fail))?;
+        let reasons = take_common_details(&mut rows, Verdict::Unknown);
+        self.details(DETAIL, &reasons.iter().map(|reason| format!("unknown because {reason}")).collect::<Vec<_>>())?;
         if let Some(info) = group.info.filter(|_| self.options.detail >= Detail::Full) {
             self.text(HEADING, 0, DIM, &info.rationale)?;
             for reference in &info.references {
@@ -82,10 +84,10 @@ impl Page<'_> {
             _ if message_is_said => evidence.chain(related).collect(),
             _ => std::iter::once(finding.message.clone()).chain(evidence).chain(related).collect(),
         };
-        self.row_of(finding, details)
+        self.row_of(finding, &details)
     }
 
-    fn row_of(&self, finding: &Finding, details: Vec<String>) -> Row {
+    fn row_of(&self, finding: &Finding, details: &[String]) -> Row {
         Row {
             verdict: finding.verdict,
             resource: harmless(&words::resource(&finding.resource)).into_owned(),
@@ -95,12 +97,12 @@ impl Page<'_> {
     }
 
     fn waived(&mut self, findings: &[&Finding]) -> io::Result<()> {
-        let rows = findings.iter().map(|finding| self.row_of(finding, vec![words::waiver(finding)])).collect();
+        let rows = findings.iter().map(|finding| self.row_of(finding, &[words::waiver(finding)])).collect();
         self.section("WAIVED", rows)
     }
 
     fn passed(&mut self, findings: &[&Finding]) -> io::Result<()> {
-        let rows = findings.iter().map(|finding| self.row_of(finding, vec![finding.rule.clone()])).collect();
+        let rows = findings.iter().map(|finding| self.row_of(finding, std::slice::from_ref(&finding.rule))).collect();
         self.section("PASSED", rows)
     }
 
@@ -119,10 +121,10 @@ impl Page<'_> {
             return Ok(());
         }
         writeln!(self.out, "{}", self.paint(BOLD, "NOT READ IN FULL"))?;
-        for scope in &scopes {
-            let what = if scope.read { "read in part" } else { "not read" };
-            self.text(2, 0, Style::new(), &format!("{}: {what}", words::scope(scope)))?;
-            self.details(&scope.gaps.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        for group in scopes.chunk_by(|one, other| words::same_gaps(one, other)) {
+            let what = if group[0].read { "read in part" } else { "not read" };
+            self.text(2, 2, Style::new(), &format!("{}: {what}", words::scopes(group)))?;
+            self.details(4, &group[0].gaps.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         }
         writeln!(self.out)
     }
@@ -180,10 +182,10 @@ impl Page<'_> {
     }
 }
 
-/// What there is to say of every failed resource alike is said once, above them.
-fn take_common_details(rows: &mut [Row]) -> Vec<String> {
-    let mut failed: Vec<&mut Row> = rows.iter_mut().filter(|row| row.verdict == Verdict::Fail).collect();
-    let Some((first, others)) = failed.split_first_mut().filter(|(_, others)| !others.is_empty()) else {
+/// What there is to say alike of all resources with that verdict is said once, above them.
+fn take_common_details(rows: &mut [Row], verdict: Verdict) -> Vec<String> {
+    let mut rows: Vec<&mut Row> = rows.iter_mut().filter(|row| row.verdict == verdict).collect();
+    let Some((first, others)) = rows.split_first_mut().filter(|(_, others)| !others.is_empty()) else {
         return Vec::new();
     };
     if others.iter().any(|other| other.details != first.details) {
@@ -249,6 +251,21 @@ mod tests {
         nothing to judge in account 123456789012, us-east-1: no rule found a resource to
         speak of
         ");
+    }
+
+    #[test]
+    fn a_reason_that_all_unknowns_share_is_said_once() {
+        let mut report = example::report();
+        for finding in report.findings.iter_mut().filter(|finding| finding.verdict == Verdict::Fail) {
+            finding.verdict = Verdict::Unknown;
+            finding.gaps = report.scopes[1].gaps.clone();
+        }
+        report.findings.retain(|finding| finding.rule == "ec2-imdsv2-required");
+        for scope in &mut report.scopes {
+            scope.complete = false;
+            scope.gaps = report.findings[0].gaps.clone();
+        }
+        insta::assert_snapshot!(table(&report, 80, Detail::Brief));
     }
 
     #[test]

@@ -20,7 +20,7 @@ const SHOWN: usize = 600;
 const RESOURCE: usize = 11;
 
 /// Where details stand.
-const DETAIL: usize = RESOURCE + 2;
+pub(super) const DETAIL: usize = RESOURCE + 2;
 
 /// One line.
 pub(super) struct Row {
@@ -99,17 +99,17 @@ impl Page<'_> {
             let (resource, place) = (pad(&row.resource, columns.resource), pad(&row.place, columns.place));
             writeln!(self.out, "{}", format!("  {verdict}  {resource}  {place}  {detail}").trim_end())?;
         }
-        if columns.beside { Ok(()) } else { self.details(&row.details) }
+        if columns.beside { Ok(()) } else { self.details(DETAIL, &row.details) }
     }
 
-    /// What there is to say, a line or more each.
-    pub(super) fn details(&mut self, details: &[String]) -> io::Result<()> {
+    /// What there is to say, a line or more each, so far from the left.
+    pub(super) fn details(&mut self, indent: usize, details: &[String]) -> io::Result<()> {
         for detail in details.iter().take(self.listed()) {
-            self.text(DETAIL, 2, Style::new(), &self.abridged(detail))?;
+            self.text(indent, 2, Style::new(), &self.abridged(detail))?;
         }
         match details.len().saturating_sub(self.listed()) {
             0 => Ok(()),
-            more => self.text(DETAIL, 0, DIM, &format!("… and {more} more (-v lists all)")),
+            more => self.text(indent, 0, DIM, &format!("… and {more} more (-v lists all)")),
         }
     }
 }

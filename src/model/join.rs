@@ -1,0 +1,4 @@
+use super::Inventory;
+impl Inventory {
+    pub fn join(&mut self) {}
+}

@@ -1,0 +1,42 @@
+//! The parts of an ARN: `arn:partition:service:region:account:resource`.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+
+/// An ARN, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Arn<'a> {
+    pub(super) partition: &'a str,
+    pub(super) region: &'a str,
+    pub(super) account: &'a str,
+    pub(super) resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// The parts, if the text is an ARN.
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        if parts.next() != Some("arn") {
+            return None;
+        }
+        let (partition, _service) = (parts.next()?, parts.next()?);
+        Some(Self { partition, region: parts.next()?, account: parts.next()?, resource: parts.next()? })
+    }
+}
+
+/// The last part of a path such as `instance-profile/team/name`.
+pub(super) fn last_segment(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts() {
+        let arn = Arn::parse("arn:aws-cn:iam::123456789012:instance-profile/a/b:c").expect("an ARN");
+        assert_eq!((arn.partition, arn.region, arn.account), ("aws-cn", "", "123456789012"));
+        assert_eq!(last_segment(arn.resource), "b:c");
+        assert_eq!(Arn::parse("alias/x"), None);
+        assert_eq!(Arn::parse("arn:aws:kms:us-east-1"), None);
+    }
+}

@@ -1,0 +1,274 @@
+//! The way to one account: credentials, endpoints, timeouts, retries, and a client for each service and region.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_types::os_shim_internal::{Env, Fs};
+
+use super::arn::Arn;
+use super::connection_error::ConnectionError;
+use super::http::http_client;
+use super::retry::retries;
+use super::whole_answer::WholeAnswer;
+use crate::model::{AccountId, Partition, Region};
+
+/// How long is waited, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the first byte of an answer.
+    pub read: Duration,
+    /// For one attempt, from the first byte sent to the last received.
+    pub attempt: Duration,
+    /// For a call with all its attempts and the pauses between them.
+    pub operation: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(30),
+            attempt: Duration::from_secs(45),
+            operation: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Where an account is and how it is reached. What is not given comes from the environment and the AWS
+/// configuration files, as for the AWS CLI.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionSettings {
+    /// The profile.
+    pub profile: Option<String>,
+    /// The region that is asked who is calling, and for what has no region. Give one of those to scan.
+    pub region: Option<Region>,
+    /// An endpoint in place of AWS's own, for all services.
+    pub endpoint_url: Option<String>,
+    /// How long is waited.
+    pub timeouts: Timeouts,
+}
+
+/// A way to one account that has been tried.
+pub struct Connection {
+    config: SdkConfig,
+    account: AccountId,
+    partition: Partition,
+    region: Region,
+    endpoint: Option<String>,
+    s3_by_path: bool,
+    iam: aws_sdk_iam::Client,
+    ec2: Clients<aws_sdk_ec2::Client>,
+    kms: Clients<aws_sdk_kms::Client>,
+    logs: Clients<aws_sdk_cloudwatchlogs::Client>,
+    s3: Clients<aws_sdk_s3::Client>,
+    ssm: Clients<aws_sdk_ssm::Client>,
+}
+
+/// The clients of one service, made as they are needed.
+type Clients<C> = Mutex<BTreeMap<Region, C>>;
+
+/// A client of a service for a region.
+macro_rules! client {
+    ($service:ident, $sdk:ident $(, $builder:ident, $this:ident => $more:expr)?) => {
+        #[doc = concat!("The client of `", stringify!($sdk), "` for a region.")]
+        pub(super) fn $service(&self, region: &Region) -> $sdk::Client {
+            let mut clients = self.$service.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(client) = clients.get(region) {
+                return client.clone();
+            }
+            let builder = $sdk::config::Builder::from(&self.config)
+                .region(aws_config::Region::new(region.as_str().to_owned()))
+                .interceptor(WholeAnswer { may_be_empty: stringify!($service) == "s3" });
+            $(let builder = { let ($builder, $this) = (builder, self); $more };)?
+            let client = $sdk::Client::from_conf(builder.build());
+            clients.insert(region.clone(), client.clone());
+            client
+        }
+    };
+}
+
+impl Connection {
+    /// Finds the credentials and asks AWS whose they are.
+    ///
+    /// # Errors
+    /// Where there is no region, where there are no credentials or AWS does not take them, and where AWS
+    /// is not reached.
+    pub async fn open(settings: &ConnectionSettings) -> Result<Self, ConnectionError> {
+        let config = load(settings).await?;
+        let region = config.region().ok_or(ConnectionError::NoRegion)?.as_ref().to_owned();
+        let region: Region =
+            region.parse().map_err(|error| ConnectionError::Configuration(format!("the region: {error}")))?;
+        let endpoint = config.endpoint_url().map(str::to_owned);
+        let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(WholeAnswer { may_be_empty: false }).build();
+        let identity = aws_sdk_sts::Client::from_conf(sts).get_caller_identity().send().await.map_err(|error| {
+            ConnectionError::of("sts:GetCallerIdentity", place(endpoint.as_deref(), &region), region.as_str(), &error)
+        })?;
+        let (account, partition) = owner(&identity).ok_or_else(|| ConnectionError::Unexpected {
+            call: "sts:GetCallerIdentity",
+            reason: format!("the answer of {} names no account", place(endpoint.as_deref(), &region)),
+        })?;
+        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(WholeAnswer { may_be_empty: false }).build();
+        Ok(Self {
+            s3_by_path: s3_has_endpoint(&config),
+            iam: aws_sdk_iam::Client::from_conf(iam),
+            config,
+            account,
+            partition,
+            region,
+            endpoint,
+            ec2: Clients::default(),
+            kms: Clients::default(),
+            logs: Clients::default(),
+            s3: Clients::default(),
+            ssm: Clients::default(),
+        })
+    }
+
+    /// The regions that are enabled for the account, sorted.
+    ///
+    /// # Errors
+    /// Where AWS does not tell.
+    pub async fn enabled_regions(&self) -> Result<Vec<Region>, ConnectionError> {
+        const CALL: &str = "ec2:DescribeRegions";
+        let answer = self.ec2(&self.region).describe_regions().all_regions(false).send().await.map_err(|error| {
+            ConnectionError::of(CALL, place(self.endpoint.as_deref(), &self.region), self.region.as_str(), &error)
+        })?;
+        let names = answer.regions.unwrap_or_default().into_iter().map(|region| region.region_name);
+        let regions: Option<Vec<Region>> = names.map(|name| name?.parse().ok()).collect();
+        let mut regions = regions.filter(|regions| !regions.is_empty()).ok_or_else(|| ConnectionError::Unexpected {
+            call: CALL,
+            reason: "the answer does not name the regions".to_owned(),
+        })?;
+        regions.sort();
+        Ok(regions)
+    }
+
+    /// The account that the credentials are for.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The partition that the account is in.
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// The region that was named, or that the configuration has.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The ARN of a resource of this account.
+    pub(super) fn arn(&self, service: &str, region: &Region, resource: &str) -> String {
+        self.arn_of(self.account.as_str(), service, region, resource)
+    }
+
+    /// The ARN of a resource of any account of this partition.
+    pub(super) fn arn_of(&self, account: &str, service: &str, region: &Region, resource: &str) -> String {
+        format!("arn:{}:{service}:{region}:{account}:{resource}", self.partition)
+    }
+
+    /// The client of IAM, which has no region.
+    pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
+        &self.iam
+    }
+
+    client!(ec2, aws_sdk_ec2);
+    client!(kms, aws_sdk_kms);
+    client!(logs, aws_sdk_cloudwatchlogs);
+    client!(ssm, aws_sdk_ssm);
+    // Emulators do not serve a host name for each bucket.
+    client!(s3, aws_sdk_s3, builder, connection => builder.force_path_style(connection.s3_by_path));
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("account", &self.account)
+            .field("partition", &self.partition)
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionError> {
+    let (files, environment) = (Fs::real(), Env::real());
+    let profile = settings.profile.clone().map(Into::into);
+    let profiles = aws_config::profile::load(&files, &environment, &Default::default(), profile)
+        .await
+        .map_err(|error| ConnectionError::Configuration(error.to_string()))?;
+    let selected = profiles.selected_profile();
+    if selected != "default" && profiles.get_profile(selected).is_none() {
+        let mut known: Vec<String> = profiles.profiles().map(str::to_owned).collect();
+        known.sort();
+        return Err(ConnectionError::NoProfile { profile: selected.to_owned(), known });
+    }
+    let certificates = match environment.get("AWS_CA_BUNDLE").ok().filter(|path| !path.is_empty()) {
+        None => None,
+        Some(path) => Some(std::fs::read(&path).map_err(|error| {
+            ConnectionError::Configuration(format!("failed to read AWS_CA_BUNDLE {path}: {error}"))
+        })?),
+    };
+    let Timeouts { connect, read, attempt, operation } = settings.timeouts;
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(connect)
+        .read_timeout(read)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client(certificates).map_err(ConnectionError::Configuration)?)
+        .retry_config(retries(&environment, &profiles)?)
+        .timeout_config(timeouts);
+    // Shows in CloudTrail as the user agent's `app/ssm-audit-VERSION`: a slash is not allowed in it.
+    if let Ok(name) = AppName::new(concat!("ssm-audit-", env!("CARGO_PKG_VERSION"))) {
+        loader = loader.app_name(name);
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &settings.region {
+        loader = loader.region(aws_config::Region::new(region.as_str().to_owned()));
+    }
+    if let Some(endpoint) = &settings.endpoint_url {
+        loader = loader.endpoint_url(endpoint);
+    }
+    Ok(loader.load().await)
+}
+
+/// The account and the partition of the caller.
+fn owner(
+    identity: &aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput,
+) -> Option<(AccountId, Partition)> {
+    let arn = Arn::parse(identity.arn()?)?;
+    let partition = match arn.partition {
+        "aws" => Partition::Aws,
+        "aws-cn" => Partition::China,
+        "aws-us-gov" => Partition::UsGov,
+        _ => return None,
+    };
+    Some((identity.account()?.parse().ok()?, partition))
+}
+
+/// Whether S3 is at an endpoint that is not AWS's.
+fn s3_has_endpoint(config: &SdkConfig) -> bool {
+    use aws_types::service_config::ServiceConfigKey;
+    let own = || {
+        let key = ServiceConfigKey::builder().service_id("s3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        config.service_config().zip(key.ok()).and_then(|(services, key)| services.load_config(key))
+    };
+    config.endpoint_url().is_some() || own().is_some()
+}
+
+/// What to call the endpoint in a message.
+fn place(endpoint: Option<&str>, region: &Region) -> String {
+    endpoint.map_or_else(|| format!("its endpoint in {region}"), str::to_owned)
+}

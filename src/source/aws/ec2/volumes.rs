@@ -1,0 +1,95 @@
+//! DescribeVolumes, of root volumes.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVolumes.html>
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+
+use super::super::inquiry::Inquiry;
+use super::super::kms::{self, Use};
+use super::super::reader::Reader;
+use super::{PAGE, filter, portions};
+use crate::model::call::DESCRIBE_VOLUMES;
+use crate::model::ec2::Volume;
+use crate::model::{Entry, Fact, Key, Link, Region};
+
+/// Volumes of which the key is still a text.
+type References = BTreeMap<Key, String>;
+
+/// Reads these volumes, and the keys that encrypt them.
+pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region, volumes: &BTreeSet<Key>) {
+    if !reader.wants(&DESCRIBE_VOLUMES) {
+        volumes.iter().for_each(|volume| reader.mention::<Volume>(volume));
+        return;
+    }
+    let read = join_all(portions(volumes).into_iter().map(|ids| portion(reader, region, ids))).await;
+    let references: References = read.into_iter().flatten().collect();
+    let distinct: BTreeSet<&String> = references.values().collect();
+    let keys = join_all(
+        distinct
+            .into_iter()
+            .map(async |reference| (reference, kms::read(reader, region, reference, Use::RootVolume).await)),
+    )
+    .await;
+    let keys: BTreeMap<&String, Key> = keys.into_iter().collect();
+    reader.record(|inventory| {
+        for (volume, reference) in &references {
+            if let (Some(entry), Some(key)) = (inventory.volumes.get_mut(volume), keys.get(reference)) {
+                entry.attributes.kms_key = Fact::Known(Some(Link::to(key.clone())));
+            }
+        }
+    });
+}
+
+async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> References {
+    let inquiry = reader.inquire(&DESCRIBE_VOLUMES, Some(region));
+    let client = reader.connection.ec2(region);
+    let mut references = References::new();
+    let mut missing: BTreeSet<String> = ids.iter().cloned().collect();
+    // By filter and not by id: one id that is gone would fail them all.
+    let wanted = filter("volume-id", ids);
+    let request = |token| {
+        let request = client.describe_volumes().filters(wanted.clone()).max_results(PAGE).set_next_token(token);
+        inquiry.send(request.send())
+    };
+    let read = inquiry
+        .pages(request, |page| {
+            for volume in page.volumes.unwrap_or_default() {
+                if let Some(id) = volume.volume_id.as_ref().filter(|id| missing.remove(*id)) {
+                    let key = Key::regional(region, id.as_str());
+                    take(inquiry, region, key, volume, &mut references);
+                }
+            }
+            page.next_token
+        })
+        .await;
+    for id in missing {
+        let gap = match &read {
+            Ok(()) => inquiry.lacks(&id),
+            Err(gap) => gap.clone(),
+        };
+        reader.put(Key::regional(region, id), Entry::<Volume>::unread(&gap));
+    }
+    references
+}
+
+fn take(
+    inquiry: Inquiry<'_>,
+    region: &Region,
+    key: Key,
+    answer: aws_sdk_ec2::types::Volume,
+    references: &mut References,
+) {
+    let encrypted = inquiry.required("Encrypted", answer.encrypted);
+    let kms_key = match (&encrypted, answer.kms_key_id) {
+        (Fact::Unknown(gap), _) => Fact::Unknown(gap.clone()),
+        (Fact::Known(false), _) => Fact::Known(None),
+        (Fact::Known(true), None) => Fact::Unknown(inquiry.lacks("KmsKeyId")),
+        (Fact::Known(true), Some(reference)) => {
+            references.insert(key.clone(), reference);
+            Fact::default()
+        }
+    };
+    let arn = inquiry.reader.connection.arn("ec2", region, &format!("volume/{}", key.id));
+    inquiry.reader.put(key, Entry::existing(Volume { arn: Fact::Known(arn), encrypted, kms_key }));
+}

@@ -1,0 +1,256 @@
+//! IAM: instance profiles, roles and policies. Each is read once an account.
+//! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use futures::join;
+
+use super::arn::last_segment;
+use super::reader::Reader;
+use super::whole_answer::Requires;
+use crate::iam::PolicyDocument;
+use crate::model::call::{
+    GET_INSTANCE_PROFILE, GET_POLICY, GET_POLICY_VERSION, GET_ROLE, GET_ROLE_POLICY, LIST_ATTACHED_ROLE_POLICIES,
+    LIST_ROLE_POLICIES,
+};
+use crate::model::iam::{InlinePolicy, InstanceProfile, ManagedPolicy, Role};
+use crate::model::schema::Node;
+use crate::model::{Entry, Fact, Gap, Key, Link};
+
+/// The code by which IAM says that something does not exist.
+const ABSENT: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
+
+/// The most items that a page can have.
+const PAGE: i32 = 1000;
+
+/// The key of the role that is named so; a path before the name is no part of it.
+pub(super) fn role_key(name: &str) -> Key {
+    Key::global(last_segment(name))
+}
+
+/// Reads these instance profiles, and their roles.
+pub(super) async fn profiles(reader: &Reader<'_>, profiles: &BTreeSet<Key>) {
+    join_all(profiles.iter().map(|key| reader.profiles.get(key.clone(), profile(reader, key)))).await;
+}
+
+async fn profile(reader: &Reader<'_>, key: &Key) {
+    if !reader.wants(&GET_INSTANCE_PROFILE) {
+        reader.mention::<InstanceProfile>(key);
+        return;
+    }
+    let inquiry = reader.inquire(&GET_INSTANCE_PROFILE, None);
+    let request = reader.connection.iam().get_instance_profile().instance_profile_name(key.id.as_ref());
+    let answer = inquiry.send_unless(ABSENT, request.customize().interceptor(Requires("<Roles")).send()).await;
+    let profile = answer.and_then(|answer| match answer.map(|answer| answer.instance_profile) {
+        Some(None) => Err(inquiry.lacks("InstanceProfile")),
+        Some(Some(profile)) => Ok(Some(profile)),
+        None => Ok(None),
+    });
+    match profile {
+        Err(gap) => {
+            inquiry.unlisted(&gap);
+            reader.put(key.clone(), Entry::<InstanceProfile>::unread(&gap));
+        }
+        Ok(None) => reader.put(key.clone(), Entry::<InstanceProfile>::missing()),
+        Ok(Some(profile)) => {
+            // A profile has one role at most.
+            let role = profile.roles.into_iter().next().map(|role| role_key(&role.role_name));
+            let attributes =
+                InstanceProfile { arn: Fact::Known(profile.arn), role: Fact::Known(role.clone().map(Link::to)) };
+            reader.put(key.clone(), Entry::existing(attributes));
+            if let Some(key) = role {
+                role_once(reader, key).await;
+            }
+        }
+    }
+}
+
+/// Reads a role with its policies, unless it has been.
+pub(super) async fn role_once(reader: &Reader<'_>, key: Key) {
+    reader.roles.get(key.clone(), role(reader, key)).await;
+}
+
+async fn role(reader: &Reader<'_>, key: Key) {
+    let (mut entry, attached, inline) = join!(own(reader, &key), attached(reader, &key), inline(reader, &key));
+    // Of a role that does not exist there is nothing more to say.
+    if entry.exists == Fact::Known(false) {
+        reader.put(key, entry);
+        return;
+    }
+    entry.attributes.attached_policies = attached;
+    entry.attributes.inline_policies = inline;
+    let boundary = entry.attributes.permissions_boundary.known().cloned().flatten();
+    let policies: BTreeSet<Key> = entry
+        .attributes
+        .attached_policies
+        .known()
+        .into_iter()
+        .flatten()
+        .cloned()
+        .chain(boundary)
+        .map(|link| link.key)
+        .collect();
+    reader.put(key, entry);
+    let policies = policies.into_iter();
+    join_all(policies.map(|key| reader.managed_policies.get(key.clone(), managed_policy(reader, key)))).await;
+}
+
+async fn own(reader: &Reader<'_>, key: &Key) -> Entry<Role> {
+    if !reader.wants(&GET_ROLE) {
+        return Entry { exists: Fact::default(), in_scope: true, attributes: Role::default() };
+    }
+    let inquiry = reader.inquire(&GET_ROLE, None);
+    let request = reader.connection.iam().get_role().role_name(key.id.as_ref());
+    let answer = match inquiry.send_unless(ABSENT, request.send()).await {
+        Ok(None) => return Entry::missing(),
+        Ok(Some(answer)) => answer.role.ok_or_else(|| inquiry.lacks("Role")),
+        Err(gap) => Err(gap),
+    };
+    let role = match answer {
+        Ok(role) => role,
+        Err(gap) => {
+            inquiry.unlisted(&gap);
+            let mut attributes = Role::default();
+            attributes.mark_unknown(&GET_ROLE, &gap);
+            return Entry { exists: Fact::Unknown(gap), in_scope: true, attributes };
+        }
+    };
+    let assume_role_policy = match role.assume_role_policy_document {
+        Some(text) => inquiry.policy_url_encoded(&text),
+        None => Fact::Unknown(inquiry.lacks("AssumeRolePolicyDocument")),
+    };
+    let permissions_boundary = match role.permissions_boundary {
+        None => Fact::Known(None),
+        Some(boundary) => inquiry
+            .required("PermissionsBoundaryArn", boundary.permissions_boundary_arn)
+            .map(|arn| Some(Link::to(Key::global(arn)))),
+    };
+    if let Fact::Unknown(gap) = &permissions_boundary {
+        inquiry.unlisted(gap);
+    }
+    Entry::existing(Role { arn: Fact::Known(role.arn), assume_role_policy, permissions_boundary, ..Role::default() })
+}
+
+/// The managed policies of a role. Where a page is missing, they are unknown: they are judged together.
+async fn attached(reader: &Reader<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy>>> {
+    if !reader.wants(&LIST_ATTACHED_ROLE_POLICIES) {
+        return Fact::default();
+    }
+    let inquiry = reader.inquire(&LIST_ATTACHED_ROLE_POLICIES, None);
+    let mut policies = BTreeSet::new();
+    let mut lacking = None;
+    let request = |marker| {
+        let request = reader.connection.iam().list_attached_role_policies().role_name(key.id.as_ref());
+        inquiry.send(request.max_items(PAGE).set_marker(marker).send())
+    };
+    let read = inquiry
+        .pages(request, |page| {
+            let arns = page.attached_policies.map(|policies| policies.into_iter().map(|policy| policy.policy_arn));
+            match arns.and_then(Iterator::collect::<Option<Vec<_>>>) {
+                Some(arns) => policies.extend(arns.into_iter().map(|arn| Link::to(Key::global(arn)))),
+                None => lacking = Some(inquiry.lacks("AttachedPolicies")),
+            }
+            page.marker.filter(|_| page.is_truncated)
+        })
+        .await;
+    match read.err().or(lacking) {
+        None => Fact::Known(policies.into_iter().collect()),
+        Some(gap) => {
+            inquiry.unlisted(&gap);
+            Fact::Unknown(gap)
+        }
+    }
+}
+
+/// The policies that are embedded in a role.
+async fn inline(reader: &Reader<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
+    if !reader.wants(&LIST_ROLE_POLICIES) {
+        return Fact::default();
+    }
+    let inquiry = reader.inquire(&LIST_ROLE_POLICIES, None);
+    let mut names = BTreeSet::new();
+    let request = |marker| {
+        let request = reader.connection.iam().list_role_policies().role_name(key.id.as_ref());
+        let request = request.max_items(PAGE).set_marker(marker);
+        inquiry.send(request.customize().interceptor(Requires("<PolicyNames")).send())
+    };
+    let read = inquiry
+        .pages(request, |page| {
+            names.extend(page.policy_names);
+            page.marker.filter(|_| page.is_truncated)
+        })
+        .await;
+    match read {
+        Err(gap) => Fact::Unknown(gap),
+        Ok(()) => Fact::Known(join_all(names.into_iter().map(|name| inline_policy(reader, key, name))).await),
+    }
+}
+
+async fn inline_policy(reader: &Reader<'_>, role: &Key, name: String) -> InlinePolicy {
+    let mut policy = Fact::default();
+    if reader.wants(&GET_ROLE_POLICY) {
+        let inquiry = reader.inquire(&GET_ROLE_POLICY, None);
+        let request = reader.connection.iam().get_role_policy().role_name(role.id.as_ref()).policy_name(&name);
+        policy = match inquiry.send(request.send()).await {
+            Ok(answer) => inquiry.policy_url_encoded(&answer.policy_document),
+            Err(gap) => Fact::Unknown(gap),
+        };
+    }
+    InlinePolicy { name: Fact::Known(name), policy }
+}
+
+/// The hook for policies whose content the tool knows, so that nobody has to be asked: AWS's own,
+/// `arn:PARTITION:iam::aws:policy/…`.
+fn known_content(_arn: &str) -> Option<PolicyDocument> {
+    None
+}
+
+async fn managed_policy(reader: &Reader<'_>, key: Key) {
+    if let Some(document) = known_content(&key.id) {
+        let attributes = ManagedPolicy { arn: Fact::Known(key.id.as_ref().to_owned()), policy: Fact::Known(document) };
+        reader.put(key, Entry::existing(attributes));
+        return;
+    }
+    if !reader.wants(&GET_POLICY) {
+        reader.mention::<ManagedPolicy>(&key);
+        return;
+    }
+    let inquiry = reader.inquire(&GET_POLICY, None);
+    let request = reader.connection.iam().get_policy().policy_arn(key.id.as_ref());
+    let answer = inquiry.send_unless(ABSENT, request.send()).await;
+    let entry = match answer {
+        Ok(None) => Entry::missing(),
+        Err(gap) => Entry::unread(&gap),
+        Ok(Some(answer)) => match answer.policy {
+            None => Entry::unread(&inquiry.lacks("Policy")),
+            Some(policy) => Entry::existing(ManagedPolicy {
+                arn: Fact::Known(key.id.as_ref().to_owned()),
+                policy: match policy.default_version_id {
+                    Some(version) => policy_version(reader, &key, version).await,
+                    None => Fact::Unknown(inquiry.lacks("DefaultVersionId")),
+                },
+            }),
+        },
+    };
+    reader.put(key, entry);
+}
+
+async fn policy_version(reader: &Reader<'_>, policy: &Key, version: String) -> Fact<PolicyDocument> {
+    if !reader.wants(&GET_POLICY_VERSION) {
+        return Fact::default();
+    }
+    let inquiry = reader.inquire(&GET_POLICY_VERSION, None);
+    let request = reader.connection.iam().get_policy_version().policy_arn(policy.id.as_ref()).version_id(version);
+    let text: Result<String, Arc<Gap>> = match inquiry.send(request.send()).await {
+        Ok(answer) => {
+            answer.policy_version.and_then(|version| version.document).ok_or_else(|| inquiry.lacks("Document"))
+        }
+        Err(gap) => Err(gap),
+    };
+    match text {
+        Ok(text) => inquiry.policy_url_encoded(&text),
+        Err(gap) => Fact::Unknown(gap),
+    }
+}

@@ -1,0 +1,68 @@
+//! CloudWatch Logs: the log group that the session preferences name.
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
+
+use super::inquiry::Inquiry;
+use super::kms::{self, Use};
+use super::reader::Reader;
+use crate::model::call::DESCRIBE_LOG_GROUPS;
+use crate::model::logs::LogGroup;
+use crate::model::{Entry, Fact, Key, Link, Region};
+
+/// The most groups that a page can have.
+const PAGE: i32 = 50;
+
+/// Reads the group of exactly this name, and its key.
+pub(super) async fn read(reader: &Reader<'_>, region: &Region, name: &str) {
+    let key = Key::regional(region, name);
+    if !reader.wants(&DESCRIBE_LOG_GROUPS) {
+        reader.mention::<LogGroup>(&key);
+        return;
+    }
+    let inquiry = reader.inquire(&DESCRIBE_LOG_GROUPS, Some(region));
+    let client = reader.connection.logs(region);
+    let mut found = None;
+    let mut lacking = None;
+    let request = |token| {
+        let request = client.describe_log_groups().log_group_name_prefix(name).limit(PAGE).set_next_token(token);
+        inquiry.send(request.send())
+    };
+    let read = inquiry
+        .pages(request, |page| {
+            match page.log_groups {
+                Some(groups) => {
+                    found = groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(name));
+                }
+                None => lacking = Some(inquiry.lacks("logGroups")),
+            }
+            // The groups come sorted by name; those that only begin so come after.
+            page.next_token.filter(|_| found.is_none())
+        })
+        .await;
+    match (found, read.err().or(lacking)) {
+        (Some(group), _) => take(inquiry, region, key, group).await,
+        (None, None) => reader.put(key, Entry::<LogGroup>::missing()),
+        (None, Some(gap)) => {
+            inquiry.unlisted(&gap);
+            reader.put(key, Entry::<LogGroup>::unread(&gap));
+        }
+    }
+}
+
+async fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, group: aws_sdk_cloudwatchlogs::types::LogGroup) {
+    let reader = inquiry.reader;
+    let arn = group.arn.map(|arn| arn.strip_suffix(":*").map(str::to_owned).unwrap_or(arn));
+    let kms_key = match group.kms_key_id {
+        Some(reference) => Some(Link::to(kms::read(reader, region, &reference, Use::Sessions).await)),
+        None => None,
+    };
+    let attributes = LogGroup {
+        arn: inquiry.required("arn", arn),
+        // The member of the answer is what takes effect, whether the group or an account-level policy says it.
+        retention_in_days: Fact::Known(group.retention_in_days.map(i64::from)),
+        retention_policy_name: Fact::Known(group.retention_policy_name),
+        kms_key: Fact::Known(kms_key),
+        log_group_class: inquiry
+            .required("logGroupClass", group.log_group_class.map(|class| class.as_str().to_owned())),
+    };
+    reader.put(key, Entry::existing(attributes));
+}

@@ -1,0 +1,65 @@
+//! Reads a live account through the AWS SDK.
+//!
+//! References are followed from the instances and the session preferences of each region; keys, buckets
+//! and log groups are never enumerated. A call that fails becomes gaps on exactly the facts that it
+//! would have given, and where it would have led to more resources, those are said to be unlisted
+//! (`model::discovery::leads_to`).
+
+use std::num::NonZeroUsize;
+
+use futures::future::join_all;
+
+use crate::model::call::Needs;
+use crate::model::{Inventory, Region};
+use crate::source::{Progress, Shutdown};
+
+mod arn;
+mod connection;
+mod connection_error;
+mod coverage;
+mod ec2;
+mod failure;
+mod http;
+mod iam;
+mod inquiry;
+mod kms;
+mod logs;
+mod once;
+mod policy;
+mod reader;
+mod region;
+mod retry;
+mod s3;
+mod ssm;
+mod whole_answer;
+
+pub use connection::{Connection, ConnectionSettings, Timeouts};
+pub use connection_error::ConnectionError;
+
+/// How many calls may run at once in an account, unless said otherwise.
+pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+
+/// What to read of an account.
+#[derive(Clone)]
+pub struct Collection<'a> {
+    /// The regions.
+    pub regions: &'a [Region],
+    /// The calls that may be made. Make it whole with `Needs::with_prerequisites`.
+    pub needs: &'a Needs,
+    /// The time now, RFC 3339.
+    pub collected_at: String,
+    /// How many calls may run at once.
+    pub concurrency: NonZeroUsize,
+    /// Is told of each call.
+    pub progress: &'a dyn Progress,
+    /// Stops the reading: what is not read by then becomes gaps.
+    pub shutdown: &'a Shutdown,
+}
+
+/// Reads the account. It always gives an inventory: what could not be read is in it as gaps. The derived
+/// attributes are filled (`Inventory::join`).
+pub async fn collect(connection: &Connection, collection: &Collection<'_>) -> Inventory {
+    let reader = reader::Reader::new(connection, collection);
+    join_all(collection.regions.iter().map(|region| region::read(&reader, region))).await;
+    reader.finish()
+}

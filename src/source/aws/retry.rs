@@ -1,0 +1,42 @@
+//! How often the SDK asks again, as the AWS CLI has it: `AWS_RETRY_MODE` and `AWS_MAX_ATTEMPTS`, or
+//! `retry_mode` and `max_attempts` of the profile. The SDK's own reader of these panics at a bad value.
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
+
+use aws_config::profile::ProfileSet;
+use aws_config::retry::{RetryConfig, RetryMode};
+use aws_types::os_shim_internal::Env;
+
+use super::connection_error::ConnectionError;
+
+/// How often a request is sent at most, unless told. A scan is worth waiting for, and many may run at once.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The retries that the environment and the profile ask for.
+pub(super) fn retries(environment: &Env, profiles: &ProfileSet) -> Result<RetryConfig, ConnectionError> {
+    let setting = |variable: &str, property: &str| {
+        let from_environment = environment.get(variable).ok().map(|value| (variable.to_owned(), value));
+        let from_profile = || profiles.get(property).map(|value| (property.to_owned(), value.to_owned()));
+        from_environment.or_else(from_profile).filter(|(_, value)| !value.is_empty())
+    };
+    let mut retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
+    if let Some((name, value)) = setting("AWS_MAX_ATTEMPTS", "max_attempts") {
+        let attempts = value.trim().parse::<u32>().ok().filter(|attempts| *attempts > 0);
+        let attempts = attempts.ok_or_else(|| {
+            ConnectionError::Configuration(format!("{name}: expected a whole number from 1, got {value:?}"))
+        })?;
+        retries = retries.with_max_attempts(attempts);
+    }
+    if let Some((name, value)) = setting("AWS_RETRY_MODE", "retry_mode") {
+        let mode = match value.trim().to_ascii_lowercase().as_str() {
+            // The CLI's older mode; the SDK does not have it.
+            "standard" | "legacy" => RetryMode::Standard,
+            "adaptive" => RetryMode::Adaptive,
+            _ => {
+                let message = format!("{name}: expected standard or adaptive, got {value:?}");
+                return Err(ConnectionError::Configuration(message));
+            }
+        };
+        retries = retries.with_retry_mode(mode);
+    }
+    Ok(retries)
+}

@@ -1,0 +1,219 @@
+//! S3: the bucket that the session preferences name. Each is read once an account, in its own region.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_s3::types::ObjectLockEnabled;
+use futures::join;
+
+use super::failure::Failure;
+use super::inquiry::Inquiry;
+use super::kms::{self, Use};
+use super::reader::Reader;
+use super::whole_answer::Requires;
+use crate::model::call::{
+    GET_BUCKET_ENCRYPTION, GET_BUCKET_LOGGING, GET_BUCKET_TAGGING, GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET,
+};
+use crate::model::kms::KmsKey;
+use crate::model::s3::Bucket;
+use crate::model::schema::Node;
+use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region};
+
+/// Reads a bucket that the preferences of this region name, unless it has been.
+pub(super) async fn read_once(reader: &Reader<'_>, region: &Region, name: &str) {
+    let key = Key::global(name);
+    reader.buckets.get(key.clone(), read(reader, region, key)).await;
+}
+
+async fn read(reader: &Reader<'_>, asking: &Region, key: Key) {
+    if !reader.wants(&HEAD_BUCKET) {
+        reader.mention::<Bucket>(&key);
+        return;
+    }
+    let (mut entry, place) = head(reader, asking, &key).await;
+    if entry.exists == Fact::Known(false) {
+        reader.put(key, entry);
+        return;
+    }
+    // Where the bucket's region is unknown, the region that named it is the best that can be asked,
+    // and what goes wrong there is said of the account.
+    let region = place.as_ref();
+    let client = reader.connection.s3(region.unwrap_or(asking));
+    let ask = Asking { reader, client, name: &key.id, asking, region };
+    let (lock, encryption, tags, logging) = join!(ask.object_lock(), ask.encryption(), ask.tags(), ask.logging());
+    let bucket = &mut entry.attributes;
+    bucket.object_lock_enabled = lock;
+    (bucket.sse_algorithm, bucket.kms_key) = encryption;
+    bucket.tags = tags;
+    bucket.logging_target_bucket = logging;
+    reader.put(key, entry);
+}
+
+/// Whether the bucket exists, whose it is, and where.
+async fn head(reader: &Reader<'_>, asking: &Region, key: &Key) -> (Entry<Bucket>, Option<Region>) {
+    let inquiry = reader.inquire(&HEAD_BUCKET, None);
+    let own = head_where_it_is(inquiry, asking, key, Owner::Account).await;
+    // The condition on the owner is refused as anything else is: without it, the bucket of another account answers.
+    let (answer, foreign) = match own {
+        Err((failure, place)) if failure.status == Some(403) => {
+            let place = place.unwrap_or_else(|| asking.clone());
+            (head_where_it_is(inquiry, &place, key, Owner::Anyone).await, true)
+        }
+        own => (own, false),
+    };
+    match answer {
+        Ok(place) => {
+            let bucket_region = match &place {
+                Some(place) => Fact::Known(place.as_str().to_owned()),
+                None => Fact::Unknown(inquiry.lacks("x-amz-bucket-region")),
+            };
+            let arn = format!("arn:{}:s3:::{}", reader.connection.partition(), key.id);
+            let bucket =
+                Bucket { arn: Fact::Known(arn), bucket_region, foreign: Fact::Known(foreign), ..Bucket::default() };
+            (Entry::existing(bucket), place)
+        }
+        Err((failure, _)) if failure.status == Some(404) => {
+            reader.answered(None);
+            (Entry::missing(), None)
+        }
+        Err((mut failure, place)) => {
+            // A HEAD has no body, so the code is the SDK's guess from the status, or nothing.
+            if failure.status == Some(403) {
+                failure.gap.kind = GapKind::Denied;
+            }
+            let gap = inquiry.failed(failure);
+            let mut bucket = Bucket::default();
+            bucket.mark_unknown(&HEAD_BUCKET, &gap);
+            (Entry { exists: Fact::Unknown(gap), in_scope: true, attributes: bucket }, place)
+        }
+    }
+}
+
+/// Whose bucket is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Account,
+    Anyone,
+}
+
+/// Asks in the region that S3 says the bucket is in, when it says so: it answers 301, 307 or 400 elsewhere.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html>
+async fn head_where_it_is(
+    inquiry: Inquiry<'_>,
+    asking: &Region,
+    key: &Key,
+    owner: Owner,
+) -> Result<Option<Region>, (Failure, Option<Region>)> {
+    let request = async |region: &Region| {
+        let connection = inquiry.reader.connection;
+        let expected = (owner == Owner::Account).then(|| connection.account().to_string());
+        let client = connection.s3(region);
+        let request = client.head_bucket().bucket(key.id.as_ref()).set_expected_bucket_owner(expected);
+        let answer = inquiry.attempt(request.send()).await;
+        answer.map(|answer| answer.bucket_region.and_then(|name| name.parse().ok())).map_err(|failure| {
+            let place = failure.bucket_region.as_deref().and_then(|name| name.parse().ok());
+            (failure, place)
+        })
+    };
+    match request(asking).await {
+        Err((failure, Some(place))) if place != *asking && matches!(failure.status, Some(301 | 307 | 400 | 403)) => {
+            request(&place).await.map_err(|(failure, found)| (failure, found.or(Some(place))))
+        }
+        answer => answer,
+    }
+}
+
+/// What is asked about one bucket.
+struct Asking<'r> {
+    reader: &'r Reader<'r>,
+    client: aws_sdk_s3::Client,
+    name: &'r str,
+    /// The region that named it.
+    asking: &'r Region,
+    /// The region that it is in.
+    region: Option<&'r Region>,
+}
+
+impl Asking<'_> {
+    async fn object_lock(&self) -> Fact<bool> {
+        let inquiry = self.reader.inquire(&GET_OBJECT_LOCK_CONFIGURATION, self.region);
+        if !self.reader.wants(inquiry.call) {
+            return Fact::default();
+        }
+        let request = self.client.get_object_lock_configuration().bucket(self.name).send();
+        match inquiry.send_unless(&["ObjectLockConfigurationNotFoundError"], request).await {
+            Ok(None) => Fact::Known(false),
+            Ok(Some(answer)) => inquiry
+                .required("ObjectLockConfiguration", answer.object_lock_configuration)
+                .map(|configuration| configuration.object_lock_enabled == Some(ObjectLockEnabled::Enabled)),
+            Err(gap) => Fact::Unknown(gap),
+        }
+    }
+
+    async fn encryption(&self) -> (Fact<Option<String>>, Fact<Option<Link<KmsKey>>>) {
+        let inquiry = self.reader.inquire(&GET_BUCKET_ENCRYPTION, self.region);
+        if !self.reader.wants(inquiry.call) {
+            return (Fact::default(), Fact::default());
+        }
+        let request = self.client.get_bucket_encryption().bucket(self.name).send();
+        let answer = inquiry.send_unless(&["ServerSideEncryptionConfigurationNotFoundError"], request).await;
+        let default = answer.and_then(|answer| {
+            let Some(answer) = answer else { return Ok(None) };
+            let rules = answer.server_side_encryption_configuration.map(|configuration| configuration.rules);
+            let rule = rules.into_iter().flatten().next();
+            let default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
+            default.map(Some).ok_or_else(|| inquiry.lacks("ApplyServerSideEncryptionByDefault"))
+        });
+        match default {
+            Err(gap) => self.unencrypted_or_not(inquiry, gap),
+            Ok(None) => (Fact::Known(None), Fact::Known(None)),
+            Ok(Some(default)) => {
+                let region = self.region.unwrap_or(self.asking);
+                let key = match default.kms_master_key_id {
+                    Some(reference) => Some(Link::to(kms::read(self.reader, region, &reference, Use::Sessions).await)),
+                    None => None,
+                };
+                (Fact::Known(Some(default.sse_algorithm.as_str().to_owned())), Fact::Known(key))
+            }
+        }
+    }
+
+    /// The key, if there is one, is in the bucket's region; where that is unknown too, in that which named it.
+    fn unencrypted_or_not(
+        &self,
+        inquiry: Inquiry<'_>,
+        gap: Arc<Gap>,
+    ) -> (Fact<Option<String>>, Fact<Option<Link<KmsKey>>>) {
+        self.reader.unlisted(inquiry.call, Some(self.region.unwrap_or(self.asking)), &gap);
+        (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap))
+    }
+
+    async fn tags(&self) -> Fact<BTreeMap<String, String>> {
+        let inquiry = self.reader.inquire(&GET_BUCKET_TAGGING, self.region);
+        if !self.reader.wants(inquiry.call) {
+            return Fact::default();
+        }
+        let request = self.client.get_bucket_tagging().bucket(self.name);
+        let request = request.customize().interceptor(Requires("<TagSet")).send();
+        match inquiry.send_unless(&["NoSuchTagSet", "NoSuchTagSetError"], request).await {
+            Ok(answer) => {
+                let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();
+                Fact::Known(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+            }
+            Err(gap) => Fact::Unknown(gap),
+        }
+    }
+
+    async fn logging(&self) -> Fact<Option<String>> {
+        let inquiry = self.reader.inquire(&GET_BUCKET_LOGGING, self.region);
+        if !self.reader.wants(inquiry.call) {
+            return Fact::default();
+        }
+        let request = self.client.get_bucket_logging().bucket(self.name).send();
+        match inquiry.send(request).await {
+            Ok(answer) => Fact::Known(answer.logging_enabled.map(|logging| logging.target_bucket)),
+            Err(gap) => Fact::Unknown(gap),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! GetDocument: the session preferences of a region, and what they name.
+//! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html>
+
+use std::sync::Arc;
+
+use aws_sdk_ssm::operation::get_document::GetDocumentOutput;
+use aws_sdk_ssm::types::DocumentFormat;
+use futures::future::OptionFuture;
+use futures::join;
+
+use super::super::inquiry::Inquiry;
+use super::super::kms::{self, Use};
+use super::super::reader::Reader;
+use super::super::{logs, s3};
+use super::content::{Content, Problem};
+use crate::model::call::GET_DOCUMENT;
+use crate::model::schema::Node;
+use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
+use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region, ResourceType, Unlisted};
+
+/// The code by which Systems Manager says that a document does not exist.
+const ABSENT: &[&str] = &["InvalidDocument"];
+
+/// Puts the preferences of a region in: they always exist, and the document of theirs may not.
+pub(in super::super) fn begin(reader: &Reader<'_>, region: &Region) {
+    reader.put(Key::regional(region, PREFERENCES_DOCUMENT), Entry::existing(SessionPreferences::default()));
+}
+
+/// Changes the preferences of a region.
+pub(super) fn change(reader: &Reader<'_>, region: &Region, change: impl FnOnce(&mut SessionPreferences)) {
+    reader.record(|inventory| {
+        if let Some(entry) = inventory.session_preferences.get_mut(&Key::regional(region, PREFERENCES_DOCUMENT)) {
+            change(&mut entry.attributes);
+        }
+    });
+}
+
+/// Reads the document at its default and at its latest version, and what it names.
+pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
+    if !reader.wants(&GET_DOCUMENT) {
+        return;
+    }
+    let inquiry = reader.inquire(&GET_DOCUMENT, Some(region));
+    let (default, latest) = join!(version(inquiry, region, "$DEFAULT"), version(inquiry, region, "$LATEST"));
+    let mut preferences = match default {
+        Ok(Some(answer)) => of_document(inquiry, answer),
+        Ok(None) => without_document(),
+        Err(gap) => {
+            let mut preferences = SessionPreferences::default();
+            preferences.mark_unknown(&GET_DOCUMENT, &gap);
+            inquiry.unlisted(&gap);
+            preferences
+        }
+    };
+    preferences.arn = Fact::Known(reader.connection.arn("ssm", region, &format!("document/{PREFERENCES_DOCUMENT}")));
+    preferences.latest_version = match latest {
+        Ok(Some(answer)) => inquiry.required("DocumentVersion", answer.document_version).map(Some),
+        Ok(None) => Fact::Known(None),
+        Err(gap) => Fact::Unknown(gap),
+    };
+    follow(inquiry, region, preferences).await;
+}
+
+async fn version(inquiry: Inquiry<'_>, region: &Region, version: &str) -> Result<Option<GetDocumentOutput>, Arc<Gap>> {
+    let request = inquiry.reader.connection.ssm(region).get_document();
+    let request = request.name(PREFERENCES_DOCUMENT).document_version(version).document_format(DocumentFormat::Json);
+    inquiry.send_unless(ABSENT, request.send()).await
+}
+
+fn without_document() -> SessionPreferences {
+    SessionPreferences {
+        document_exists: Fact::Known(false),
+        schema_version: Fact::Known(None),
+        session_type: Fact::Known(None),
+        default_version: Fact::Known(None),
+        problems: Fact::Known(Vec::new()),
+        inputs: Fact::Known(Content::none().inputs()),
+        ..SessionPreferences::default()
+    }
+}
+
+fn of_document(inquiry: Inquiry<'_>, answer: GetDocumentOutput) -> SessionPreferences {
+    let mut preferences = SessionPreferences {
+        document_exists: Fact::Known(true),
+        default_version: inquiry.required("DocumentVersion", answer.document_version).map(Some),
+        ..SessionPreferences::default()
+    };
+    match answer.content {
+        None => {
+            let gap = inquiry.lacks("Content");
+            preferences.schema_version = Fact::Unknown(gap.clone());
+            preferences.session_type = Fact::Unknown(gap.clone());
+            preferences.problems = Fact::Unknown(gap.clone());
+            preferences.inputs = Fact::Unknown(gap);
+        }
+        Some(text) => {
+            let mut content = Content::parse(&text);
+            preferences.schema_version = content.text("schemaVersion");
+            preferences.session_type = content.text("sessionType");
+            preferences.inputs = Fact::Known(content.inputs());
+            preferences.problems = Fact::Known(content.into_problems());
+        }
+    }
+    preferences
+}
+
+/// The names that the inputs hold, as links, and what they lead to.
+async fn follow(inquiry: Inquiry<'_>, region: &Region, mut preferences: SessionPreferences) {
+    let reader = inquiry.reader;
+    let bucket = input(&preferences.inputs, |inputs| &inputs.s3_bucket_name);
+    let group = input(&preferences.inputs, |inputs| &inputs.cloud_watch_log_group_name);
+    let key = input(&preferences.inputs, |inputs| &inputs.kms_key_id);
+    for (named, resource_type) in
+        [(&bucket, ResourceType::Bucket), (&group, ResourceType::LogGroup), (&key, ResourceType::KmsKey)]
+    {
+        if let Fact::Unknown(gap) = named {
+            unlisted(reader, resource_type, region, gap);
+        }
+    }
+    if let Fact::Unknown(gap) = &group {
+        unlisted(reader, ResourceType::KmsKey, region, gap);
+    }
+    preferences.s3_bucket = bucket.as_ref().map(|name| name.as_ref().map(|name| Link::to(Key::global(name.as_str()))));
+    preferences.log_group =
+        group.as_ref().map(|name| name.as_ref().map(|name| Link::to(Key::regional(region, name.as_str()))));
+    preferences.kms_key = key.as_ref().map(|_| None);
+
+    let name = |fact: &Fact<Option<String>>| fact.known().cloned().flatten();
+    let (bucket, group, key) = (name(&bucket), name(&group), name(&key));
+    let bucket: OptionFuture<_> = bucket.as_deref().map(|name| s3::read_once(reader, region, name)).into();
+    let group: OptionFuture<_> = group.as_deref().map(|name| logs::read(reader, region, name)).into();
+    let key: OptionFuture<_> = key.as_deref().map(|name| kms::read(reader, region, name, Use::Sessions)).into();
+    let (_, _, key) = join!(bucket, group, key);
+
+    if let Some(key) = key {
+        preferences.kms_key = Fact::Known(Some(Link::to(key)));
+    }
+    change(reader, region, |there| {
+        let default_host_management_role = std::mem::take(&mut there.default_host_management_role);
+        *there = SessionPreferences { default_host_management_role, ..preferences };
+    });
+}
+
+fn input(
+    inputs: &Fact<SessionInputs>,
+    choose: impl FnOnce(&SessionInputs) -> &Fact<Option<String>>,
+) -> Fact<Option<String>> {
+    match inputs {
+        Fact::Known(inputs) => choose(inputs).clone(),
+        Fact::Unknown(gap) => Fact::Unknown(gap.clone()),
+    }
+}
+
+fn unlisted(reader: &Reader<'_>, resource_type: ResourceType, region: &Region, gap: &Arc<Gap>) {
+    reader.say_unlisted(Unlisted {
+        resource_type,
+        region: resource_type.region_unlisted(Some(region)),
+        gap: Arc::clone(gap),
+    });
+}
+
+impl Problem {
+    /// What is wrong with the document is no failure of the call: the coverage stays as it is.
+    pub(super) fn gap(&self) -> Arc<Gap> {
+        Arc::new(Gap::of_call(GapKind::Failed, GET_DOCUMENT.to_string()).with_message(self.to_string()))
+    }
+}

@@ -358,8 +358,8 @@ impl<'a> Checker<'a> {
             }
             (op::ADD, None, [left, right]) => {
                 let (kind, _) = self.infer(left, scope);
-                if !matches!(kind, Type::Int | Type::Text | Type::Error) {
-                    return self.mistake(left, format!("`+` adds ints or strings, not {kind}"), None);
+                if !matches!(kind, Type::Int | Type::Text | Type::List(_) | Type::Error) {
+                    return self.mistake(left, format!("`+` adds ints, strings or lists, not {kind}"), None);
                 }
                 let (other, _) = self.infer(right, scope);
                 self.expect(right, &other, &kind);
@@ -513,6 +513,7 @@ impl<'a> Checker<'a> {
         let kind = match function.returns {
             Returns::Bool => Type::Bool,
             Returns::Int => Type::Int,
+            Returns::Text => Type::Text,
             Returns::Texts => Type::List(Box::new(Type::Text)),
         };
         (kind, None)

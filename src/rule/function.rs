@@ -4,6 +4,7 @@
 //! Each is described once; the checker, the evaluator, the derived evidence and `rules schema` read
 //! that description.
 
+mod arn;
 mod network;
 mod policy;
 mod time;
@@ -64,6 +65,8 @@ pub enum Returns {
     Bool,
     /// a whole number
     Int,
+    /// text
+    Text,
     /// a list of texts
     Texts,
 }
@@ -73,6 +76,7 @@ pub enum Returns {
 pub(crate) enum Answer {
     Bool(bool),
     Int(i64),
+    Text(String),
     Texts(Vec<String>),
 }
 
@@ -114,6 +118,7 @@ impl std::fmt::Display for Function {
         let returns = match self.returns {
             Returns::Bool => "bool",
             Returns::Int => "int",
+            Returns::Text => "string",
             Returns::Texts => "list(string)",
         };
         write!(formatter, ") -> {returns}")
@@ -169,11 +174,11 @@ functions! {
     fn allows_with_key on Role(action: Parameter::Text, key: Parameter::Resource(ResourceType::KmsKey)) -> Bool
         reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
         and ["arn", "policy"] = policy::allows_with_key;
-    /// The role's statements that allow one of the actions on arbitrary resources, where a name is not bound: `policy: statement`.
+    /// The role's statements that allow one of the actions on arbitrary resources, where a name is not bound: `policy: statement`. Those whose actions a deny or the permissions boundary takes back do not count.
     fn open_statements on Role(actions: Parameter::Texts, resource: Parameter::Text) -> Texts
-        reads ["attached_policies[].policy", "inline_policies[].policy"] = policy::open_statements;
-    /// Whether the trust policy lets these principals (services) assume the role, and nobody else.
-    fn trusts_only on PolicyDocument(principals: Parameter::Texts) -> Bool
+        reads ["attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"] = policy::open_statements;
+    /// Whether the trust policy lets these principals (services) assume the role, and nobody else. The map gives condition keys that their requests have; what depends on others is undecided.
+    fn trusts_only on PolicyDocument(principals: Parameter::Texts, context: Parameter::Map) -> Bool
         reads [] = policy::trusts_only;
     /// Everyone whom the document may allow the action, conditionally or not: ARNs, services, or `*`.
     fn principals on PolicyDocument(action: Parameter::Text) -> Texts
@@ -187,6 +192,10 @@ functions! {
     /// Whether they let traffic out to every one of the addresses, by range, by prefix list, or by a reference to one of the security groups that the addresses have.
     fn allows_egress_to on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, addresses: Parameter::Texts, security_group_ids: Parameter::Texts) -> Bool
         reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress_to;
+    /// The region in an ARN.
+    fn arn_region(arn: Parameter::Text) -> Text reads [] = arn::region;
+    /// The account in an ARN.
+    fn arn_account(arn: Parameter::Text) -> Text reads [] = arn::account;
     /// How many whole minutes lie between two instants (RFC 3339).
     fn minutes_between(from: Parameter::Text, to: Parameter::Text) -> Int
         reads [] = time::minutes_between;

@@ -263,6 +263,7 @@ fn answer<'a>(function: &Function, answer: Result<Answer, Undecided>) -> Result<
     match answer {
         Ok(Answer::Bool(value)) => Ok(Box::new(CelBool::from(value))),
         Ok(Answer::Int(value)) => Ok(Box::new(CelInt::from(value))),
+        Ok(Answer::Text(value)) => Ok(Box::new(CelString::from(value))),
         Ok(Answer::Texts(values)) => Ok(list(values.into_iter().map(CelString::from))),
         Err(Undecided(reason)) => Err(ExecutionError::function_error(function.name, reason)),
     }

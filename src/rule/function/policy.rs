@@ -34,6 +34,13 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
     let role = RolePolicies::of(receiver)?;
     let actions: Vec<&str> = arguments.texts(0)?.iter().map(String::as_str).collect();
     let request = Request::new(role.principal()?, "*", Resource::arbitrary(arguments.text(1)?)).in_context(calm());
+    let actions: Vec<&str> = actions
+        .into_iter()
+        .filter(|action| {
+            let request = request.with_action(action);
+            !matches!(crate::iam::identity_allows(&role.documents(), role.boundary(), &request), Decision::Denied(_))
+        })
+        .collect();
     let mut open = Vec::new();
     let mut unread = None;
     for (index, (name, document)) in role.policies.iter().enumerate() {
@@ -59,15 +66,18 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
 
 pub(super) fn trusts_only(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let document = document(receiver)?;
-    let wanted = Arguments(arguments).texts(0)?;
+    let arguments = Arguments(arguments);
+    let wanted = arguments.texts(0)?;
+    let context = context(&arguments, 1)?;
     let admitted = wanted
         .iter()
         .map(|name| {
-            let request = Request::new(principal(name)?, ASSUME_ROLE[0], Resource::exactly("*")).in_context(calm());
+            let request = Request::new(principal(name)?, ASSUME_ROLE[0], Resource::exactly("*"));
+            let request = request.in_context(context.clone());
             Ok(resource_allows(Some(document), &request).truth())
         })
         .try_fold(Truth::True, |all, one: Result<Truth, Undecided>| one.map(|one| all.and(one)))?;
-    let others = trusted_principals(document, &ASSUME_ROLE, &calm())
+    let others = trusted_principals(document, &ASSUME_ROLE, &context)
         .iter()
         .filter(|trusted| !matches!(&trusted.principal, TrustedPrincipal::Named(named) if wanted.contains(&named.id)))
         .fold(Truth::False, |any, trusted| any.or(trusted.admitted));
@@ -94,9 +104,8 @@ pub(super) fn principals(receiver: &Receiver<'_>, arguments: &[Argument]) -> Res
 pub(super) fn admits(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let document = document(receiver)?;
-    let context = arguments.map(3)?.iter().fold(calm(), |context, (key, value)| context.with(key, value));
     let request = Request::new(principal(arguments.text(0)?)?, arguments.text(1)?, resource(arguments.text(2)?));
-    answer(resource_allows(Some(document), &request.in_context(context)))
+    answer(resource_allows(Some(document), &request.in_context(context(&arguments, 3)?)))
 }
 
 const ASSUME_ROLE: [&str; 3] = ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"];
@@ -104,6 +113,11 @@ const ASSUME_ROLE: [&str; 3] = ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts
 /// What is known of every request of an agent, or of a service: it comes over TLS.
 fn calm() -> Context {
     Context::new().with("aws:SecureTransport", "true")
+}
+
+/// That, and what the rule says of the request.
+fn context(arguments: &Arguments<'_>, index: usize) -> Result<Context, Undecided> {
+    Ok(arguments.map(index)?.iter().fold(calm(), |context, (key, value)| context.with(key, value)))
 }
 
 fn document<'a>(receiver: &Receiver<'a>) -> Result<&'a PolicyDocument, Undecided> {

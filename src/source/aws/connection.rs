@@ -141,7 +141,11 @@ impl Connection {
         })?;
         let names = answer.regions.unwrap_or_default().into_iter().map(|region| region.region_name);
         let regions: Option<Vec<Region>> = names.map(|name| name?.parse().ok()).collect();
-        let mut regions = regions.filter(|regions| !regions.is_empty()).ok_or_else(|| {
+        // An emulator may name those of every partition.
+        let own = |regions: Vec<Region>| {
+            regions.into_iter().filter(|region| region.partition() == self.partition).collect::<Vec<_>>()
+        };
+        let mut regions = regions.map(own).filter(|regions| !regions.is_empty()).ok_or_else(|| {
             ConnectionError::Unexpected { call: CALL, reason: "the answer does not name the regions".to_owned() }
         })?;
         regions.sort();

@@ -1,6 +1,17 @@
 //! `ssm-audit`: policy as code for AWS Systems Manager Session Manager.
 
-#[path = "/tmp/iam_stub.rs"]
+pub mod cli;
+pub mod config;
+pub mod diagnostic;
 pub mod iam;
 pub mod model;
+pub mod progress;
+pub mod report;
+pub mod rule;
+pub mod scan;
+pub mod schemas;
+pub mod snapshot;
 pub mod source;
+pub mod terminal;
+pub mod waiver;
+pub mod yaml;

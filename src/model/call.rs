@@ -51,11 +51,11 @@ macro_rules! calls {
     ($($name:ident = $service:literal $operation:literal [$($action:literal),*];)*) => {
         $(
             #[doc = concat!("`", $service, ":", $operation, "`")]
-            pub static $name: Call = Call { service: $service, operation: $operation, actions: &[$($action),*] };
+            pub const $name: Call = Call { service: $service, operation: $operation, actions: &[$($action),*] };
         )*
 
         /// All of them.
-        pub static ALL: &[&Call] = &[$(&$name),*];
+        pub const ALL: &[Call] = &[$($name),*];
     };
 }
 

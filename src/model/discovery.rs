@@ -81,39 +81,31 @@ static PREREQUISITES: &[(&Call, &[&Call])] = &[
 static ROLES: &[&Call] =
     &[&call::GET_INSTANCE_PROFILE, &call::GET_SERVICE_SETTING, &call::DESCRIBE_INSTANCE_INFORMATION, &call::GET_ROLE];
 
-/// The calls from which `Inventory::join` derives an attribute, where the one that the attribute names is
-/// not enough.
-pub fn joined_from(resource_type: ResourceType, attribute: &str) -> &'static [&'static Call] {
-    match (resource_type, attribute) {
-        (ResourceType::SessionPreferences, "has_nodes") | (ResourceType::ManagedInstance, "instance") => {
-            NODES
-        }
-        (ResourceType::SessionPreferences, "roles") | (ResourceType::Role, "used_by_systems_manager") => ROLES_USED,
-        (ResourceType::Role, "session_preferences") => ROLES_USED_WITH_PREFERENCES,
-        (ResourceType::Role, "root_volume_keys") => ROOT_VOLUMES,
-        (ResourceType::KmsKey, "log_groups") => LOG_GROUPS,
-        _ => &[],
-    }
-}
-
-static NODES: &[&Call] = &[&call::DESCRIBE_INSTANCES, &call::DESCRIBE_INSTANCE_INFORMATION];
-
-static ROOT_VOLUMES: &[&Call] =
-    &[&call::DESCRIBE_VOLUMES, &call::GET_INSTANCE_PROFILE, &call::GET_SERVICE_SETTING];
-
-static LOG_GROUPS: &[&Call] = &[&call::DESCRIBE_LOG_GROUPS, &call::DESCRIBE_KEY];
-
-static ROLES_USED: &[&Call] =
-    &[&call::GET_INSTANCE_PROFILE, &call::GET_SERVICE_SETTING, &call::DESCRIBE_INSTANCE_INFORMATION];
-
-static ROLES_USED_WITH_PREFERENCES: &[&Call] = &[
-    &call::GET_INSTANCE_PROFILE,
-    &call::GET_SERVICE_SETTING,
-    &call::DESCRIBE_INSTANCE_INFORMATION,
-    &call::GET_DOCUMENT,
-];
-
 impl ResourceType {
+    /// The call that tells that a resource of this type exists. What leads to it are that call's prerequisites.
+    pub fn found_by(self) -> &'static Call {
+        match self {
+            Self::Instance => &call::DESCRIBE_INSTANCES,
+            Self::SecurityGroup => &call::DESCRIBE_SECURITY_GROUPS,
+            Self::Volume => &call::DESCRIBE_VOLUMES,
+            Self::VpcEndpoint => &call::DESCRIBE_VPC_ENDPOINTS,
+            Self::PrefixList => &call::GET_MANAGED_PREFIX_LIST_ENTRIES,
+            Self::InstanceProfile => &call::GET_INSTANCE_PROFILE,
+            Self::Role => &call::GET_ROLE,
+            Self::ManagedPolicy => &call::GET_POLICY,
+            Self::KmsKey => &call::DESCRIBE_KEY,
+            Self::LogGroup => &call::DESCRIBE_LOG_GROUPS,
+            Self::Bucket => &call::HEAD_BUCKET,
+            Self::SessionPreferences => &call::GET_DOCUMENT,
+            Self::ManagedInstance => &call::DESCRIBE_INSTANCE_INFORMATION,
+        }
+    }
+
+    /// Whether resources of this type are known by region and id. A bucket is in a region, and known by its name.
+    pub fn is_regional(self) -> bool {
+        !self.is_global() && self != Self::Bucket
+    }
+
     /// Whether resources of this type have no region.
     pub fn is_global(self) -> bool {
         matches!(self, Self::InstanceProfile | Self::Role | Self::ManagedPolicy)

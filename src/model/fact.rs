@@ -101,7 +101,7 @@ struct FactVisitor<T>(PhantomData<T>);
 macro_rules! visit_scalar {
     ($($visit:ident: $kind:ty),*) => {
         $(fn $visit<E: serde::de::Error>(self, value: $kind) -> Result<Self::Value, E> {
-            T::deserialize(value.into_deserializer()).map(Fact::Known)
+            T::deserialize(Present(value.into_deserializer())).map(Fact::Known)
         })*
     };
 }
@@ -120,7 +120,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FactVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(SeqAccessDeserializer::new(items)).map(Fact::Known)
+        T::deserialize(Present(SeqAccessDeserializer::new(items))).map(Fact::Known)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
@@ -132,7 +132,27 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FactVisitor<T> {
             }
             return Ok(Fact::Unknown(Arc::new(gap)));
         }
-        T::deserialize(MapAccessDeserializer::new(FirstKeyAgain { first, members })).map(Fact::Known)
+        T::deserialize(Present(MapAccessDeserializer::new(FirstKeyAgain { first, members }))).map(Fact::Known)
+    }
+}
+
+/// A value that is there: to an optional type, `Some` of it.
+struct Present<D>(D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Present<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_any(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        visitor.visit_some(self.0)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

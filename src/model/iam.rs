@@ -29,15 +29,15 @@ attributes! {
         /// The managed policies that are attached to it.
         attached_policies: Vec<Link<ManagedPolicy>> = LIST_ATTACHED_ROLE_POLICIES,
         /// The policies that are embedded in it.
-        inline_policies: Vec<InlinePolicy> = LIST_ROLE_POLICIES,
+        inline_policies: Vec<InlinePolicy> = LIST_ROLE_POLICIES | GET_ROLE_POLICY,
         /// Whether an instance profile in use gives it to EC2 instances.
-        used_by_instances: bool = GET_INSTANCE_PROFILE,
+        used_by_instances: bool = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE,
         /// Whether default host management or a hybrid node uses it, through Systems Manager.
-        used_by_systems_manager: bool = GET_SERVICE_SETTING,
+        used_by_systems_manager: bool = GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION,
         /// The session preferences of the regions in which nodes use it.
-        session_preferences: Vec<Link<SessionPreferences>> = GET_INSTANCE_PROFILE,
+        session_preferences: Vec<Link<SessionPreferences>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION,
         /// The keys that encrypt the root volumes of the instances that use it.
-        root_volume_keys: Vec<Link<KmsKey>> = DESCRIBE_VOLUMES,
+        root_volume_keys: Vec<Link<KmsKey>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_VOLUMES,
     }
 }
 

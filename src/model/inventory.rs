@@ -114,12 +114,13 @@ macro_rules! tables {
                 self,
                 inventory: &mut Inventory,
                 key: Key,
+                exists: Fact<bool>,
                 attributes: serde_json::Value,
             ) -> Result<(), serde_path_to_error::Error<serde_json::Error>> {
                 match self {
                     $(Self::$type => {
                         let attributes: $type = serde_path_to_error::deserialize(attributes)?;
-                        inventory.$table.insert(key, Entry::existing(attributes));
+                        inventory.$table.insert(key, Entry { exists, in_scope: true, attributes });
                     })+
                 }
                 Ok(())

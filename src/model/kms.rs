@@ -26,7 +26,7 @@ attributes! {
         /// The key policy.
         policy: PolicyDocument = GET_KEY_POLICY,
         /// The session log groups that it encrypts.
-        log_groups: Vec<Link<LogGroup>> = DESCRIBE_LOG_GROUPS,
+        log_groups: Vec<Link<LogGroup>> = GET_DOCUMENT | DESCRIBE_LOG_GROUPS,
         /// How many days pass between the order to delete it and its end. Only code tells.
         deletion_window_in_days: Option<i64>,
     }

@@ -33,8 +33,8 @@ pub struct Attribute {
     pub kind: Kind,
     /// Whether it may be absent, so that a rule must ask with `has()` first.
     pub optional: bool,
-    /// The call that gives it; none inside a part, which has the call of its resource's attribute.
-    pub call: Option<&'static Call>,
+    /// The calls that give it; none inside a part, which has those of its resource's attribute.
+    pub calls: &'static [Call],
 }
 
 /// The type of an attribute's value.
@@ -200,7 +200,7 @@ macro_rules! attributes {
     (
         $(#[doc = $doc:literal])+
         pub struct $name:ident {
-            $( $(#[doc = $attribute_doc:literal])+ $attribute:ident: $type:ty $(= $call:ident)?, )+
+            $( $(#[doc = $attribute_doc:literal])+ $attribute:ident: $type:ty $(= $($call:ident)|+)?, )+
         }
     ) => {
         $(#[doc = $doc])+
@@ -226,7 +226,7 @@ macro_rules! attributes {
                         doc: &[$($attribute_doc),+],
                         kind: <$type as Value>::KIND,
                         optional: <$type as Value>::OPTIONAL,
-                        call: attributes!(@call $($call)?),
+                        calls: &[$($($crate::model::call::$call),+)?],
                     }),+],
                 };
                 &STRUCTURE
@@ -251,7 +251,11 @@ macro_rules! attributes {
                 gap: &std::sync::Arc<$crate::model::gap::Gap>,
             ) {
                 let _ = (call, gap);
-                $(attributes!(@mark self.$attribute, call, gap $(, $call)?);)+
+                $($(
+                    if [$($crate::model::call::$call),+].contains(call) {
+                        self.$attribute = Fact::Unknown(std::sync::Arc::clone(gap));
+                    }
+                )?)+
             }
         }
 
@@ -271,14 +275,6 @@ macro_rules! attributes {
                     self.iter().map(|part| part as &dyn $crate::model::schema::Node).collect(),
                 )
             }
-        }
-    };
-    (@call) => { None };
-    (@call $call:ident) => { Some(&$crate::model::call::$call) };
-    (@mark $place:expr, $wanted:ident, $gap:ident) => {};
-    (@mark $place:expr, $wanted:ident, $gap:ident, $call:ident) => {
-        if *$wanted == $crate::model::call::$call {
-            $place = Fact::Unknown(std::sync::Arc::clone($gap));
         }
     };
 }

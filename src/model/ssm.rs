@@ -20,7 +20,7 @@ attributes! {
         /// Whether the document exists. Without it, sessions run with AWS's defaults and are not logged.
         document_exists: bool = GET_DOCUMENT,
         /// Whether the region has EC2 instances or registered nodes.
-        has_nodes: bool = DESCRIBE_INSTANCES,
+        has_nodes: bool = DESCRIBE_INSTANCES | DESCRIBE_INSTANCE_INFORMATION,
         /// The document's `schemaVersion`.
         schema_version: Option<String> = GET_DOCUMENT,
         /// The document's `sessionType`.
@@ -42,7 +42,7 @@ attributes! {
         /// The role that default host management names for the region's instances, where it is on.
         default_host_management_role: Option<Link<Role>> = GET_SERVICE_SETTING,
         /// The roles that nodes in the region use: of instance profiles, of default host management, of hybrid nodes.
-        roles: Vec<Link<Role>> = GET_INSTANCE_PROFILE,
+        roles: Vec<Link<Role>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION,
     }
 }
 

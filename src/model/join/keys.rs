@@ -30,8 +30,7 @@ impl Inventory {
         }
         for (key, entry) in &mut self.keys {
             let blame = blames.get(&key.region).cloned().unwrap_or_default();
-            entry.attributes.log_groups =
-                blame.or(|| groups.get(key).into_iter().flatten().cloned().collect());
+            entry.attributes.log_groups = blame.or(|| groups.get(key).into_iter().flatten().cloned().collect());
         }
     }
 }

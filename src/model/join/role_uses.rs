@@ -61,9 +61,7 @@ impl RoleUses {
         let mut uses = Self::default();
         let listed = inventory.unlisted.iter();
         let unlisted = listed
-            .filter(|unlisted| {
-                matches!(unlisted.resource_type, ResourceType::Instance | ResourceType::ManagedInstance)
-            })
+            .filter(|unlisted| matches!(unlisted.resource_type, ResourceType::Instance | ResourceType::ManagedInstance))
             .map(|unlisted| unlisted.region.clone());
         let keys = inventory.instances.keys().chain(inventory.managed_instances.keys());
         let keys = keys.chain(inventory.session_preferences.keys()).map(|key| key.region.clone());
@@ -97,9 +95,7 @@ impl RoleUses {
             self.regions.entry(key.region.clone()).or_default().instances.add(&role);
             // Without a profile, an instance has the role of default host management.
             let role = match role {
-                Fact::Known(None) => {
-                    host_management.get(&region_of(key).cloned()).cloned().unwrap_or_default()
-                }
+                Fact::Known(None) => host_management.get(&region_of(key).cloned()).cloned().unwrap_or_default(),
                 role => role,
             };
             match role {

@@ -22,9 +22,7 @@ impl Inventory {
         match self.instance_profiles.get(&link.key) {
             None => Fact::default(),
             Some(entry) if entry.exists == Fact::Known(false) => Fact::Known(None),
-            Some(entry) => {
-                entry.attributes.role.as_ref().map(|role| role.as_ref().map(|role| role.key.clone()))
-            }
+            Some(entry) => entry.attributes.role.as_ref().map(|role| role.as_ref().map(|role| role.key.clone())),
         }
     }
 

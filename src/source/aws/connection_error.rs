@@ -127,7 +127,9 @@ impl ConnectionError {
                     Self::Unexpected { call, reason: format!("the endpoint {endpoint} answered {code}") }
                 }
             }
-            _ => Self::Unexpected { call, reason: format!("the endpoint {endpoint} gave no answer that AWS would give") },
+            _ => {
+                Self::Unexpected { call, reason: format!("the endpoint {endpoint} gave no answer that AWS would give") }
+            }
         }
     }
 

@@ -27,7 +27,8 @@ pub(super) fn http_client(certificates: Option<Vec<u8>>) -> Result<SharedHttpCli
             .build()
             .map_err(|error| error.to_string())?,
     };
-    let plain = Builder::new().build_with_connector_fn(|settings, components| builder(settings, components).build_http());
+    let plain =
+        Builder::new().build_with_connector_fn(|settings, components| builder(settings, components).build_http());
     let secure = Builder::new().build_with_connector_fn(move |settings, components| {
         builder(settings, components)
             .tls_provider(Provider::Rustls(CryptoMode::Ring))

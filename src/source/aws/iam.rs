@@ -209,8 +209,7 @@ fn known_content(_arn: &str) -> Option<PolicyDocument> {
 
 async fn managed_policy(reader: &Reader<'_>, key: Key) {
     if let Some(document) = known_content(&key.id) {
-        let attributes =
-            ManagedPolicy { arn: Fact::Known(key.id.as_ref().to_owned()), policy: Fact::Known(document) };
+        let attributes = ManagedPolicy { arn: Fact::Known(key.id.as_ref().to_owned()), policy: Fact::Known(document) };
         reader.put(key, Entry::existing(attributes));
         return;
     }

@@ -47,7 +47,10 @@ pub(super) struct Described {
 /// Where a key's rotation can be asked.
 #[derive(Debug, Clone)]
 enum Rotation {
-    Ask { region: Region, ask: String },
+    Ask {
+        region: Region,
+        ask: String,
+    },
     Never,
     Unknown(std::sync::Arc<crate::model::Gap>),
     /// Nothing more is known of the key, or the key does not exist.

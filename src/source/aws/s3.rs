@@ -171,9 +171,7 @@ impl Asking<'_> {
             Ok(Some(default)) => {
                 let region = self.region.unwrap_or(self.asking);
                 let key = match default.kms_master_key_id {
-                    Some(reference) => {
-                        Some(Link::to(kms::read(self.reader, region, &reference, Use::Sessions).await))
-                    }
+                    Some(reference) => Some(Link::to(kms::read(self.reader, region, &reference, Use::Sessions).await)),
                     None => None,
                 };
                 (Fact::Known(Some(default.sse_algorithm.as_str().to_owned())), Fact::Known(key))

@@ -108,7 +108,8 @@ fn check_tags(body: &[u8]) -> Result<(), &'static str> {
 mod tests {
     use super::*;
 
-    const WHOLE: &str = "<?xml version=\"1.0\"?>\n<R xmlns=\"http://a/\"><!-- > --><s><i a='1'/><i>x&gt;</i></s><e/></R>\n";
+    const WHOLE: &str =
+        "<?xml version=\"1.0\"?>\n<R xmlns=\"http://a/\"><!-- > --><s><i a='1'/><i>x&gt;</i></s><e/></R>\n";
 
     #[test]
     fn whole_answers_pass() {

@@ -176,9 +176,10 @@ impl Reading<'_, '_> {
         let private_ips = answer.private_ip_addresses.unwrap_or_default();
         let ipv6_addresses = answer.ipv6_addresses.unwrap_or_default();
         NetworkInterface {
-            network_interface_id: inquiry
-                .required("NetworkInterfaces.NetworkInterfaceId", answer.network_interface_id),
-            private_ips: Fact::Known(private_ips.into_iter().filter_map(|address| address.private_ip_address).collect()),
+            network_interface_id: inquiry.required("NetworkInterfaces.NetworkInterfaceId", answer.network_interface_id),
+            private_ips: Fact::Known(
+                private_ips.into_iter().filter_map(|address| address.private_ip_address).collect(),
+            ),
             ipv6_addresses: Fact::Known(
                 ipv6_addresses.into_iter().filter_map(|address| address.ipv6_address).collect(),
             ),

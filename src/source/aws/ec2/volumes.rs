@@ -25,9 +25,11 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region, volumes
     let read = join_all(portions(volumes).into_iter().map(|ids| portion(reader, region, ids))).await;
     let references: References = read.into_iter().flatten().collect();
     let distinct: BTreeSet<&String> = references.values().collect();
-    let keys = join_all(distinct.into_iter().map(async |reference| {
-        (reference, kms::read(reader, region, reference, Use::RootVolume).await)
-    }))
+    let keys = join_all(
+        distinct
+            .into_iter()
+            .map(async |reference| (reference, kms::read(reader, region, reference, Use::RootVolume).await)),
+    )
     .await;
     let keys: BTreeMap<&String, Key> = keys.into_iter().collect();
     reader.record(|inventory| {

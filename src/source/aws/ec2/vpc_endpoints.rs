@@ -39,11 +39,8 @@ async fn portion(reader: &Reader<'_>, region: &Region, vpcs: &[&String]) -> Inte
     let mut interfaces = Interfaces::new();
     let filters = [filter("vpc-id", vpcs.iter().copied()), filter("vpc-endpoint-type", ["Interface"])];
     let request = |token| {
-        let request = client
-            .describe_vpc_endpoints()
-            .set_filters(Some(filters.to_vec()))
-            .max_results(PAGE)
-            .set_next_token(token);
+        let request =
+            client.describe_vpc_endpoints().set_filters(Some(filters.to_vec())).max_results(PAGE).set_next_token(token);
         inquiry.send(request.send())
     };
     let read = inquiry
@@ -63,12 +60,7 @@ async fn portion(reader: &Reader<'_>, region: &Region, vpcs: &[&String]) -> Inte
     interfaces
 }
 
-fn take(
-    inquiry: Inquiry<'_>,
-    region: &Region,
-    answer: aws_sdk_ec2::types::VpcEndpoint,
-    interfaces: &mut Interfaces,
-) {
+fn take(inquiry: Inquiry<'_>, region: &Region, answer: aws_sdk_ec2::types::VpcEndpoint, interfaces: &mut Interfaces) {
     let (Some(id), Some(service)) = (answer.vpc_endpoint_id, answer.service_name) else {
         inquiry.unlisted(&inquiry.lacks("VpcEndpointId or ServiceName"));
         return;
@@ -137,9 +129,9 @@ async fn network_interfaces(
     let read = inquiry
         .pages(request, |page| {
             for interface in page.network_interfaces.unwrap_or_default() {
-                let addresses = interface.private_ip_addresses.map(|addresses| {
-                    addresses.into_iter().filter_map(|address| address.private_ip_address).collect()
-                });
+                let addresses = interface
+                    .private_ip_addresses
+                    .map(|addresses| addresses.into_iter().filter_map(|address| address.private_ip_address).collect());
                 if let Some(id) = interface.network_interface_id {
                     known.insert(id, inquiry.required("PrivateIpAddresses", addresses));
                 }

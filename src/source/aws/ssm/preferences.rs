@@ -52,8 +52,7 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
             preferences
         }
     };
-    preferences.arn =
-        Fact::Known(reader.connection.arn("ssm", region, &format!("document/{PREFERENCES_DOCUMENT}")));
+    preferences.arn = Fact::Known(reader.connection.arn("ssm", region, &format!("document/{PREFERENCES_DOCUMENT}")));
     preferences.latest_version = match latest {
         Ok(Some(answer)) => inquiry.required("DocumentVersion", answer.document_version).map(Some),
         Ok(None) => Fact::Known(None),
@@ -62,11 +61,7 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
     follow(inquiry, region, preferences).await;
 }
 
-async fn version(
-    inquiry: Inquiry<'_>,
-    region: &Region,
-    version: &str,
-) -> Result<Option<GetDocumentOutput>, Arc<Gap>> {
+async fn version(inquiry: Inquiry<'_>, region: &Region, version: &str) -> Result<Option<GetDocumentOutput>, Arc<Gap>> {
     let request = inquiry.reader.connection.ssm(region).get_document();
     let request = request.name(PREFERENCES_DOCUMENT).document_version(version).document_format(DocumentFormat::Json);
     inquiry.send_unless(ABSENT, request.send()).await

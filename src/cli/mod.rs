@@ -1,0 +1,171 @@
+//! The command line: one file a subcommand. Here are the flags that all have, and errors as people see them.
+
+mod collect;
+mod completions;
+pub mod exit;
+mod iam_policy;
+mod live;
+mod output;
+mod rules;
+mod scan;
+mod selection;
+
+use std::cell::OnceCell;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Config;
+use crate::diagnostic::{self, Diagnostic};
+use crate::report::output::OutputError;
+use crate::snapshot::SnapshotError;
+use crate::source::aws::ConnectionError;
+use crate::terminal::harmless;
+use exit::Exit;
+
+/// Holds AWS Systems Manager Session Manager to its documented set-up, in live accounts and snapshots of them
+#[derive(Debug, Parser)]
+#[command(name = "ssm-audit", version, max_term_width = 100, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 all hold, 1 a rule fails, 2 no report, 3 something is not known, 130 interrupted"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+/// Flags that all commands have.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Globals {
+    /// The configuration file [default: ssm-audit.yaml, here or in a folder above]
+    #[arg(long = "config", value_name = "FILE", global = true, env = "SSM_AUDIT_CONFIG")]
+    config_file: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value = "auto", global = true, env = "SSM_AUDIT_COLOR")]
+    color: Color,
+    /// Show more: every resource; twice: those that pass too
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, env = "SSM_AUDIT_VERBOSE")]
+    verbose: u8,
+    /// Show no progress and no warnings
+    #[arg(short, long, global = true, env = "SSM_AUDIT_QUIET")]
+    quiet: bool,
+    #[arg(skip)]
+    loaded: OnceCell<Config>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Hold the rules against a live account, or a snapshot of one
+    Scan(scan::ScanArgs),
+    /// Read a live account and save what was read as a snapshot
+    Collect(collect::CollectArgs),
+    /// List, explain and test rules
+    Rules(rules::RulesArgs),
+    /// Print the IAM policy that a command needs, and no more
+    IamPolicy(iam_policy::IamPolicyArgs),
+    /// Print the completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Why a command gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Rules or configuration that cannot be used.
+    #[error("{} in rules or configuration", count(.0.len()))]
+    Diagnostics(Vec<Diagnostic>),
+    /// The flags do not fit together, or name what does not exist.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: String,
+    },
+    /// An account that cannot be read at all.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// A snapshot that cannot be used.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A report that cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The user stopped it before there was anything to report.
+    #[error("interrupted before anything was read")]
+    Interrupted,
+    /// The runtime could not be started.
+    #[error("failed to start: {0}")]
+    Start(#[source] io::Error),
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
+}
+
+impl Cli {
+    /// Runs the command, says on standard error what went wrong, and gives the exit code.
+    pub fn run(&self) -> ExitCode {
+        let globals = &self.globals;
+        let done = match &self.command {
+            Command::Scan(arguments) => scan::run(arguments, globals),
+            Command::Collect(arguments) => collect::run(arguments, globals),
+            Command::Rules(arguments) => rules::run(arguments, globals),
+            Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
+            Command::Completions(arguments) => completions::run(arguments),
+        };
+        done.unwrap_or_else(|error| {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = globals.tell(&error);
+            if matches!(error, Error::Interrupted) { Exit::Interrupted } else { Exit::NoResult }
+        })
+        .into()
+    }
+}
+
+impl Globals {
+    /// The configuration, read once.
+    fn config(&self) -> Result<&Config, Error> {
+        if let Some(config) = self.loaded.get() {
+            return Ok(config);
+        }
+        let config = Config::find(self.config_file.as_deref()).map_err(Error::Diagnostics)?;
+        Ok(self.loaded.get_or_init(|| config))
+    }
+
+    fn tell(&self, error: &Error) -> io::Result<()> {
+        let mut out = anstream::stderr().lock();
+        match error {
+            Error::Diagnostics(diagnostics) => {
+                diagnostic::write_all(diagnostics, output::paint_stderr(self.color), &mut out)?;
+                writeln!(out, "\nerror: {error}")
+            }
+            Error::Usage { message, help } => {
+                writeln!(out, "error: {}\n  = help: {}", harmless(message), harmless(help))
+            }
+            error => writeln!(out, "error: {}", harmless(&error.to_string())),
+        }
+    }
+
+    /// Says what the user should know, on standard error.
+    fn warn(&self, warnings: &[Diagnostic]) {
+        if !self.quiet && !warnings.is_empty() {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = diagnostic::write_all(warnings, output::paint_stderr(self.color), &mut anstream::stderr().lock());
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `rules list`, `explain`, `test` and `schema`.
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::selection::{self, Selection, SelectionArgs};
+use super::{Error, Exit, Globals, output};
+use crate::model::ResourceType;
+use crate::model::schema::Structure;
+use crate::rule::function::FUNCTIONS;
+use crate::rule::params::ParamValue;
+use crate::rule::{Remediation, Rule, example, schema};
+
+/// The arguments of `rules`.
+#[derive(Debug, Args)]
+pub(super) struct RulesArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the selected rules
+    List {
+        #[command(flatten)]
+        selection: SelectionArgs,
+        /// The form of the list
+        #[arg(long, value_enum, default_value = "table")]
+        format: ListFormat,
+    },
+    /// Explain a rule: what it asserts and why, its parameters, what it reads, examples
+    Explain {
+        /// The id of the rule
+        id: String,
+        #[command(flatten)]
+        rules: selection::RulesFolders,
+    },
+    /// Run the examples of the rules, those of `--rules` too
+    Test {
+        #[command(flatten)]
+        rules: selection::RulesFolders,
+    },
+    /// Show what rules can read: resource types with their attributes, and functions
+    Schema {
+        /// The form
+        #[arg(long, value_enum, default_value = "table")]
+        format: ListFormat,
+        /// Only this resource type, e.g. AWS::EC2::Instance
+        #[arg(value_name = "TYPE")]
+        resource_type: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    Table,
+    Json,
+}
+
+pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Error> {
+    match &arguments.command {
+        Command::List { selection, format } => list(&Selection::from_args(selection, globals)?, *format),
+        Command::Explain { id, rules } => {
+            let library = selection::library(rules, globals)?;
+            let rule = library.rule(id).ok_or_else(|| selection::no_such_rule(id, &library))?;
+            output::to_stdout(|out| explain(rule, out))?;
+            Ok(Exit::Success)
+        }
+        Command::Test { rules } => test(rules, globals),
+        Command::Schema { format, resource_type } => show_schema(*format, resource_type.as_deref()),
+    }
+}
+
+fn list(selection: &Selection, format: ListFormat) -> Result<Exit, Error> {
+    let selected = selection.rules()?;
+    output::to_stdout(|out| match format {
+        ListFormat::Json => {
+            let rules: Vec<_> = selected
+                .iter()
+                .map(|selected| {
+                    let rule = selected.rule;
+                    json!({
+                        "id": rule.id, "title": rule.title, "severity": selected.severity, "policy": rule.policy,
+                        "resource": rule.resource_type, "sources": rule.sources, "calls": rule.calls().calls().map(ToString::to_string).collect::<Vec<_>>(), "references": rule.references,
+                    })
+                })
+                .collect();
+            writeln!(out, "{:#}", json!({"kind": "ssm-audit/rules", "schema_version": 1, "rules": rules}))
+        }
+        ListFormat::Table => {
+            let width = selected.iter().map(|selected| selected.rule.id.len()).max().unwrap_or_default();
+            for selected in &selected {
+                writeln!(out, "{:width$}  {:8}  {}", selected.rule.id, selected.severity, selected.rule.title)?;
+            }
+            writeln!(out, "\n{} rules", selected.len())
+        }
+    })?;
+    Ok(Exit::Success)
+}
+
+fn explain(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}\n{}\n", rule.id, rule.title)?;
+    if let Some(deprecated) = &rule.deprecated {
+        writeln!(out, "Deprecated: {deprecated}\n")?;
+    }
+    let sources: Vec<&str> = rule.sources.iter().map(|source| source.as_str()).collect();
+    writeln!(out, "severity  {}", rule.severity)?;
+    writeln!(out, "policy    {}", rule.policy.as_str())?;
+    writeln!(out, "resource  {}", rule.resource_type)?;
+    writeln!(out, "sources   {}\n", sources.join(", "))?;
+    heading(out, "What it checks")?;
+    writeln!(out, "{}\n", rule.description)?;
+    heading(out, "Why it matters")?;
+    writeln!(out, "{}\n", rule.rationale)?;
+    heading(out, "Rule")?;
+    if let Some(when) = rule.when() {
+        writeln!(out, "when    {}", indented(when))?;
+    }
+    writeln!(out, "assert  {}\n", indented(rule.assert()))?;
+    if !rule.params.is_empty() {
+        heading(out, "Parameters")?;
+        for (name, param) in &rule.params {
+            writeln!(out, "{name} = {}  {}", shown(&param.default), param.description)?;
+        }
+        writeln!(out)?;
+    }
+    heading(out, "Reads")?;
+    for path in rule.reads() {
+        writeln!(out, "resource.{path}")?;
+    }
+    let calls: Vec<String> = rule.calls().calls().map(ToString::to_string).collect();
+    writeln!(out, "by {}\n", calls.join(", "))?;
+    match &rule.remediation {
+        Some(Remediation::None { none }) => {
+            heading(out, "Remediation")?;
+            writeln!(out, "None automatic: {none}\n")?;
+        }
+        Some(Remediation::Id(id)) => {
+            heading(out, "Remediation")?;
+            writeln!(out, "{id}\n")?;
+        }
+        None => {}
+    }
+    heading(out, "Examples")?;
+    for example in &rule.examples {
+        writeln!(out, "{:<15} {}", format!("{:?}", example.expected).to_lowercase(), example.attributes)?;
+    }
+    writeln!(out)?;
+    heading(out, "References")?;
+    for reference in &rule.references {
+        writeln!(out, "{reference}")?;
+    }
+    Ok(())
+}
+
+fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    writeln!(out, "{text}\n{}", "-".repeat(text.len()))
+}
+
+fn indented(expression: &str) -> String {
+    expression.lines().map(str::trim_end).collect::<Vec<_>>().join("\n        ")
+}
+
+fn shown(value: &ParamValue) -> String {
+    match value {
+        ParamValue::Text(text) => format!("{text:?}"),
+        ParamValue::Texts(texts) => format!("{texts:?}"),
+        other => other.to_string(),
+    }
+}
+
+fn test(rules: &selection::RulesFolders, globals: &Globals) -> Result<Exit, Error> {
+    let library = selection::library(rules, globals)?;
+    let failures = example::failures(&library);
+    let (rules, examples) =
+        library.rules().fold((0, 0), |(rules, examples), rule| (rules + 1, examples + rule.examples.len()));
+    if !failures.is_empty() {
+        return Err(Error::Diagnostics(failures));
+    }
+    output::to_stdout(|out| writeln!(out, "{rules} rules, {examples} examples: all come out as they should"))?;
+    Ok(Exit::Success)
+}
+
+fn show_schema(format: ListFormat, wanted: Option<&str>) -> Result<Exit, Error> {
+    let types: Vec<ResourceType> = match wanted {
+        None => ResourceType::ALL.to_vec(),
+        Some(label) => vec![ResourceType::from_label(label).ok_or_else(|| Error::Usage {
+            message: format!("there is no resource type `{label}`"),
+            help: "`ssm-audit rules schema` lists the types".to_owned(),
+        })?],
+    };
+    output::to_stdout(|out| {
+        if format == ListFormat::Json {
+            return writeln!(out, "{:#}", schema::json());
+        }
+        for resource_type in types {
+            structure(out, resource_type.as_str(), resource_type.structure())?;
+        }
+        if wanted.is_none() {
+            for (name, part) in schema::parts() {
+                structure(out, name, part)?;
+            }
+            heading(out, "Functions")?;
+            for function in FUNCTIONS {
+                writeln!(out, "{function}\n    {}", function.doc.trim())?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Exit::Success)
+}
+
+fn structure(out: &mut dyn Write, name: &str, structure: &Structure) -> io::Result<()> {
+    heading(out, name)?;
+    writeln!(out, "{}", structure.documentation())?;
+    for attribute in structure.attributes {
+        let optional = if attribute.optional { ", may be absent" } else { "" };
+        writeln!(out, "  {}: {}{optional}", attribute.name, schema::type_name(attribute.kind))?;
+        writeln!(out, "      {}", attribute.documentation())?;
+    }
+    writeln!(out)
+}

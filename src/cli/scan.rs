@@ -1,0 +1,144 @@
+//! `scan`: hold the rules against a live account, or a snapshot of one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::exit::FailOn;
+use super::live::{self, LiveArgs};
+use super::selection::{Selection, SelectionArgs};
+use super::{Error, Exit, Globals, output};
+use crate::model::finding::Tool;
+use crate::model::{Inventory, Report};
+use crate::report::output::OutputFile;
+use crate::report::{Detail, FORMATS, Format, RuleInfo};
+use crate::scan::{self, Outcomes, Selected};
+use crate::snapshot;
+use crate::waiver::{self, RuleNames};
+
+/// The arguments of `scan`.
+#[derive(Debug, Args)]
+pub(super) struct ScanArgs {
+    /// Snapshots to scan (from `ssm-audit collect`); without one, the live account is read
+    #[arg(value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// The format on standard output [default: table]
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+    format: Option<&'static Format>,
+    /// Write the report to a file, in the format of its ending (.json .sarif .txt); can be repeated
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT")]
+    output: Vec<PathBuf>,
+    /// The least severity that makes the scan fail; `never` lets failures pass, not what is unknown
+    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
+    fail_on: FailOn,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+fn parse_format(name: &str) -> Result<&'static Format, String> {
+    Format::named(name).ok_or_else(|| {
+        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error> {
+    // Everything that can be refused is refused before anything is read.
+    let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let selection = Selection::from_args(&arguments.selection, globals)?;
+    let rules = selection.rules()?;
+    let started_at = Timestamp::now();
+    let (inventories, interrupted) = if arguments.inputs.is_empty() {
+        let read = live::read(&arguments.live, &selection.needs()?, globals)?;
+        (vec![read.inventory], read.interrupted)
+    } else {
+        (read_inputs(&arguments.inputs)?, false)
+    };
+    let mut report = make_report(&inventories, &rules, started_at);
+    report.policy = selection.policy.as_str().to_owned();
+    let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let names: Vec<RuleNames<'_>> =
+        rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
+    globals.warn(&waiver::apply(&mut report, selection.waivers(), &names, today));
+    let detail = match globals.verbose {
+        0 => Detail::Brief,
+        1 => Detail::Full,
+        _ => Detail::Everything,
+    };
+    let information: Vec<RuleInfo> = rules.iter().map(rule_info).collect();
+    output::report(&report, &information, arguments.format, &files, detail, globals)?;
+    Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
+}
+
+fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
+    let mut seen: BTreeMap<_, &Path> = BTreeMap::new();
+    let mut inventories = Vec::new();
+    for input in inputs {
+        if input.is_dir() {
+            return Err(Error::Usage {
+                message: format!("{} is a folder, and this version scans live accounts and snapshots", input.display()),
+                help: "save a snapshot with `ssm-audit collect -o FILE` and scan that".to_owned(),
+            });
+        }
+        for inventory in snapshot::read(input)?.inventories {
+            if let Some(other) = seen.insert(inventory.account.clone(), input) {
+                let account = inventory.account.as_ref().map_or("the same account", |account| account.as_str());
+                return Err(Error::Usage {
+                    message: format!("{account} is in {} and in {}", other.display(), input.display()),
+                    help: "scan one snapshot of an account at a time".to_owned(),
+                });
+            }
+            inventories.push(inventory);
+        }
+    }
+    if inventories.is_empty() {
+        return Err(Error::Usage {
+            message: "there is nothing in the snapshot".to_owned(),
+            help: "collect it again".to_owned(),
+        });
+    }
+    Ok(inventories)
+}
+
+fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], started_at: Timestamp) -> Report {
+    let mut outcomes =
+        inventories.iter().map(|inventory| scan::scan(inventory, rules)).reduce(Outcomes::join).unwrap_or_default();
+    scan::sort(&mut outcomes.findings);
+    let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
+    scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
+    Report {
+        kind: Report::KIND.to_owned(),
+        schema_version: Report::SCHEMA_VERSION,
+        tool: Tool {
+            name: "ssm-audit".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rules_digest: scan::digest(rules),
+        },
+        started_at: started_at.to_string(),
+        finished_at: Timestamp::now().to_string(),
+        policy: String::new(),
+        scopes,
+        summary: scan::count(&outcomes.findings, outcomes.not_applicable),
+        findings: outcomes.findings,
+    }
+}
+
+/// What the writers of reports need to know of a rule.
+fn rule_info(selected: &Selected<'_>) -> RuleInfo {
+    let rule = selected.rule;
+    RuleInfo {
+        id: rule.id.clone(),
+        title: rule.title.clone(),
+        severity: selected.severity,
+        description: rule.description.clone(),
+        rationale: rule.rationale.clone(),
+        references: rule.references.clone(),
+        remediation: None,
+        resource_type: rule.resource_type,
+        policy: rule.policy.as_str().to_owned(),
+    }
+}

@@ -1,0 +1,176 @@
+//! Which rules a command is about: policy, globs, folders, severities and parameters, from the flags and
+//! the configuration. A flag wins over the configuration.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Error, Globals};
+use crate::config::Config;
+use crate::model::call::Needs;
+use crate::rule::params::{ParamKind, ParamValue};
+use crate::rule::{self, Library, Policy, Rule};
+use crate::scan::Selected;
+use crate::waiver::{Glob, Waiver};
+use crate::yaml::nearest;
+
+/// Flags that select rules.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Rules")]
+pub(super) struct SelectionArgs {
+    /// The policy: the documented set-up (guide), or that and more (hardened) [default: guide]
+    #[arg(long, value_enum, env = "SSM_AUDIT_POLICY")]
+    policy: Option<Policy>,
+    /// Only rules of this id, or ids (* and ? match); can be repeated
+    #[arg(long = "rule", value_name = "GLOB", env = "SSM_AUDIT_RULE", value_delimiter = ',')]
+    rules: Vec<String>,
+    /// Leave out rules of this id, or ids (* and ? match); can be repeated
+    #[arg(long = "exclude-rule", value_name = "GLOB", env = "SSM_AUDIT_EXCLUDE_RULE", value_delimiter = ',')]
+    excluded: Vec<String>,
+    /// Set a parameter of a rule, e.g. logs-retention-set.min_days=90; can be repeated
+    #[arg(long = "param", value_name = "RULE.NAME=VALUE", env = "SSM_AUDIT_PARAM")]
+    params: Vec<String>,
+    #[command(flatten)]
+    folders: RulesFolders,
+}
+
+/// Flags that add rules.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Rules")]
+pub(super) struct RulesFolders {
+    /// A folder with rules of your own; can be repeated
+    #[arg(long = "rules", value_name = "DIR", env = "SSM_AUDIT_RULES")]
+    folders: Vec<PathBuf>,
+}
+
+/// The rules that come with the tool, and those of the folders.
+pub(super) fn library(folders: &RulesFolders, globals: &Globals) -> Result<Library, Error> {
+    let mut library = rule::embedded().map_err(Error::Diagnostics)?;
+    let configured = globals.config()?.rules.iter();
+    for folder in configured.chain(&folders.folders) {
+        let files = rule::from_folder(folder).map_err(Error::Diagnostics)?;
+        library.add(files).map_err(Error::Diagnostics)?;
+    }
+    Ok(library)
+}
+
+/// The error for a rule that does not exist.
+pub(super) fn no_such_rule(id: &str, library: &Library) -> Error {
+    let help = nearest(id, library.rules().map(|rule| rule.id.as_str()))
+        .map_or_else(|| "`ssm-audit rules list` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+    Error::Usage { message: format!("there is no rule `{id}`"), help }
+}
+
+/// The selected rules.
+#[derive(Debug)]
+pub(super) struct Selection {
+    library: Library,
+    /// The policy.
+    pub(super) policy: Policy,
+    included: Vec<String>,
+    excluded: Vec<String>,
+    params: BTreeMap<String, BTreeMap<String, ParamValue>>,
+    config: Config,
+}
+
+impl Selection {
+    /// What the flags and the configuration say.
+    pub(super) fn from_args(arguments: &SelectionArgs, globals: &Globals) -> Result<Self, Error> {
+        let library = library(&arguments.folders, globals)?;
+        let config = globals.config()?.clone();
+        config.check(&library).map_err(Error::Diagnostics)?;
+        let mut params = config.params(&library).map_err(Error::Diagnostics)?;
+        for param in &arguments.params {
+            let (rule, name, value) = parse_param(param, &library)?;
+            params.entry(rule).or_default().insert(name, value);
+        }
+        let selection = Self {
+            policy: arguments.policy.or(config.policy).unwrap_or_default(),
+            included: arguments.rules.clone(),
+            excluded: arguments.excluded.clone(),
+            library,
+            params,
+            config,
+        };
+        for glob in selection.included.iter().chain(&selection.excluded) {
+            if !selection.library.rules().any(|rule| matches(glob, rule)) {
+                return Err(no_such_rule(glob, &selection.library));
+            }
+        }
+        Ok(selection)
+    }
+
+    /// The rules, by id, with their severities and parameters.
+    pub(super) fn rules(&self) -> Result<Vec<Selected<'_>>, Error> {
+        let selected: Vec<Selected<'_>> = self
+            .library
+            .rules()
+            .filter(|rule| self.selects(rule))
+            .map(|rule| {
+                let params = self.params.get(&rule.id).cloned().unwrap_or_default();
+                Selected::new(rule, self.config.severity(rule), params)
+            })
+            .collect();
+        if selected.is_empty() {
+            return Err(Error::Usage {
+                message: "no rule is selected".to_owned(),
+                help: "`ssm-audit rules list` lists those of the policy; see --policy, --rule and --exclude-rule"
+                    .to_owned(),
+            });
+        }
+        Ok(selected)
+    }
+
+    /// The calls that they need.
+    pub(super) fn needs(&self) -> Result<Needs, Error> {
+        Ok(rule::needs(self.rules()?.iter().map(|selected| selected.rule)))
+    }
+
+    /// The waivers of the configuration.
+    pub(super) fn waivers(&self) -> &[Waiver] {
+        &self.config.waivers
+    }
+
+    fn selects(&self, rule: &Rule) -> bool {
+        let any = |globs: &[String]| globs.iter().any(|glob| matches(glob, rule));
+        // A rule that is asked for by name is held whatever policy it belongs to.
+        let wanted = if self.included.is_empty() {
+            rule.policy <= self.policy && rule.deprecated.is_none()
+        } else {
+            any(&self.included) && (rule.policy <= self.policy || self.included.contains(&rule.id))
+        };
+        wanted && !any(&self.excluded) && !self.config.disables(rule)
+    }
+}
+
+fn matches(glob: &str, rule: &Rule) -> bool {
+    let glob = Glob::new(glob);
+    glob.matches(&rule.id) || rule.aliases.iter().any(|alias| glob.matches(alias))
+}
+
+fn parse_param(text: &str, library: &Library) -> Result<(String, String, ParamValue), Error> {
+    let wrong = |message: String, help: String| Error::Usage { message, help };
+    let parts = text.split_once('=').and_then(|(name, value)| Some((name.split_once('.')?, value)));
+    let Some(((id, name), value)) = parts else {
+        return Err(wrong(
+            format!("`--param {text}` is not of the form RULE.NAME=VALUE"),
+            "e.g. `--param logs-retention-set.min_days=90`".to_owned(),
+        ));
+    };
+    let rule = library.rule(id).ok_or_else(|| no_such_rule(id, library))?;
+    let Some(param) = rule.params.get(name) else {
+        let names: Vec<&str> = rule.params.keys().map(String::as_str).collect();
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => "it has no parameters".to_owned(),
+            None => format!("it has {}", names.join(", ")),
+        };
+        return Err(wrong(format!("the rule {id} has no parameter `{name}`"), help));
+    };
+    let read = |kind: ParamKind| ParamValue::parse(kind, value).and_then(|value| param.value(&value));
+    match read(param.kind) {
+        Ok(value) => Ok((rule.id.clone(), name.to_owned(), value)),
+        Err(message) => Err(wrong(format!("`--param {text}`: {message}"), param.description.clone())),
+    }
+}

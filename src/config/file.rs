@@ -1,0 +1,91 @@
+//! The format of `ssm-audit.yaml`, as it is written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value as Json;
+
+use crate::model::Severity;
+use crate::rule::Policy;
+use crate::yaml::Spanned;
+
+/// The configuration of ssm-audit. A flag of the same name wins over it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "ssm-audit.yaml")]
+pub(super) struct ConfigFile {
+    /// The policy to hold: the documented set-up (guide), or that and more (hardened).
+    #[serde(default)]
+    pub(super) policy: Option<Policy>,
+    /// Folders with rules of your own, relative to this file.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) rules: Vec<PathBuf>,
+    /// Rules that are not held; `*` and `?` match.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) disable: Vec<Spanned<String>>,
+    /// Severities in place of the rules' own, by rule.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Severity>")]
+    pub(super) severity: BTreeMap<Spanned<String>, Severity>,
+    /// Parameters of rules, by rule and name.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, Json>>")]
+    pub(super) params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
+    /// Failures and unknowns that are accepted.
+    #[serde(default)]
+    #[schemars(with = "Vec<WaiverFile>")]
+    pub(super) waivers: Vec<Spanned<WaiverFile>>,
+}
+
+/// Findings that are accepted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Waiver")]
+pub(super) struct WaiverFile {
+    /// Which rules, by id; `*` and `?` match.
+    #[schemars(with = "String", length(min = 1))]
+    pub(super) rule: Spanned<String>,
+    /// Which resources, by id, ARN or Terraform address; `*` and `?` match.
+    #[schemars(with = "String", length(min = 1))]
+    pub(super) resource: Spanned<String>,
+    /// Which accounts; `*` and `?` match. All, if it is left out.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(super) account: Option<Spanned<String>>,
+    /// Why it is accepted.
+    #[schemars(with = "String", length(min = 1))]
+    pub(super) reason: Spanned<String>,
+    /// Who answers for it.
+    pub(super) owner: Option<String>,
+    /// The last day on which it applies, in UTC.
+    pub(super) expires: Option<Day>,
+}
+
+/// A day, as `YYYY-MM-DD`.
+#[derive(Debug)]
+pub(super) struct Day(pub(super) Date);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.parse::<Date>() {
+            Ok(day) if day.to_string() == text => Ok(Self(day)),
+            _ => Err(D::Error::custom(format!("{text:?} is no day of the form YYYY-MM-DD"))),
+        }
+    }
+}
+
+impl JsonSchema for Day {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Day".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date"})
+    }
+}

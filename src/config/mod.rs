@@ -1,0 +1,255 @@
+//! `ssm-audit.yaml`: which rules are held, with which parameters, and what is waived.
+//!
+//! The file is found upward from the working folder, or named. Everything that is wrong with it is
+//! reported at once, each with its place.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use self::file::{ConfigFile, WaiverFile};
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::model::Severity;
+use crate::rule::params::ParamValue;
+use crate::rule::{Library, Policy, Rule};
+use crate::waiver::{Glob, Waiver};
+use crate::yaml::{self, Spanned, nearest};
+
+/// The name of the file.
+pub const FILE_NAME: &str = "ssm-audit.yaml";
+
+/// What the configuration says.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The policy to hold.
+    pub policy: Option<Policy>,
+    /// Folders with rules, made relative to the working folder.
+    pub rules: Vec<PathBuf>,
+    /// What is accepted.
+    pub waivers: Vec<Waiver>,
+    disable: Vec<Spanned<String>>,
+    severity: BTreeMap<Spanned<String>, Severity>,
+    params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
+    source: Option<SourceFile>,
+}
+
+/// The JSON Schema of the file.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(ConfigFile)
+}
+
+impl Config {
+    /// The configuration in the named file, or in the nearest `ssm-audit.yaml` here or in a folder above. Where
+    /// there is none, nothing is configured.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, and everything that is wrong with it.
+    pub fn find(named: Option<&Path>) -> Result<Self, Vec<Diagnostic>> {
+        if let Some(path) = named {
+            return Self::read(path);
+        }
+        let here = std::env::current_dir().unwrap_or_default();
+        match above(&here) {
+            Some(path) => Self::read(path.strip_prefix(&here).unwrap_or(&path)),
+            None => Ok(Self::default()),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, Vec<Diagnostic>> {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&SourceFile::new(name, text), path.parent().unwrap_or(Path::new(""))),
+            Err(error) => Err(vec![unreadable(&error).of(&SourceFile::new(name, ""))]),
+        }
+    }
+
+    /// The configuration in this text; folders in it are relative to `folder`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(source: &SourceFile, folder: &Path) -> Result<Self, Vec<Diagnostic>> {
+        let file: ConfigFile = yaml::parse(source)?;
+        let mut diagnostics = Vec::new();
+        blank_globs(&file, source, &mut diagnostics);
+        duplicates(&file.waivers, source, &mut diagnostics);
+        let waivers = file.waivers.into_iter().map(|waiver| read_waiver(waiver, source)).collect();
+        if !diagnostics.is_empty() {
+            return Err(diagnostics);
+        }
+        Ok(Self {
+            policy: file.policy,
+            rules: file.rules.iter().map(|rules| folder.join(rules)).collect(),
+            waivers,
+            disable: file.disable,
+            severity: file.severity,
+            params: file.params,
+            source: Some(source.clone()),
+        })
+    }
+
+    /// Whether the rule is switched off, under its id or one that it had before.
+    pub fn disables(&self, rule: &Rule) -> bool {
+        let globs: Vec<Glob> = self.disable.iter().map(|glob| Glob::new(glob)).collect();
+        names(rule).any(|name| globs.iter().any(|glob| glob.matches(name)))
+    }
+
+    /// The severity that the rule has here, if it is another.
+    pub fn severity(&self, rule: &Rule) -> Option<Severity> {
+        let mut configured = self.severity.iter();
+        configured.find(|(id, _)| names(rule).any(|name| name == id.value)).map(|(_, severity)| *severity)
+    }
+
+    /// Looks up every rule that the configuration names.
+    ///
+    /// # Errors
+    /// For each that does not exist: a mistyped id must not pass for a setting.
+    pub fn check(&self, library: &Library) -> Result<(), Vec<Diagnostic>> {
+        let mut diagnostics = Vec::new();
+        for glob in &self.disable {
+            self.expect_rules(&glob.value, &glob.span, library, &mut diagnostics);
+        }
+        for waiver in &self.waivers {
+            let glob = waiver.rule.to_string();
+            if let Some((_, Some(span))) = &waiver.place.place {
+                self.expect_rules(&glob, span, library, &mut diagnostics);
+            }
+        }
+        for id in self.severity.keys() {
+            if library.rule(id).is_none() {
+                diagnostics.push(self.no_such_rule(id, &id.span, library));
+            }
+        }
+        if let Err(errors) = self.params(library) {
+            diagnostics.extend(errors);
+        }
+        if diagnostics.is_empty() { Ok(()) } else { Err(diagnostics) }
+    }
+
+    fn expect_rules(&self, glob: &str, span: &Range<usize>, library: &Library, diagnostics: &mut Vec<Diagnostic>) {
+        let pattern = Glob::new(glob);
+        if !library.rules().any(|rule| names(rule).any(|name| pattern.matches(name))) {
+            diagnostics.push(self.no_such_rule(glob, span, library));
+        }
+    }
+
+    /// The parameters of rules, by the rule's id and the parameter's name.
+    ///
+    /// # Errors
+    /// For each rule or parameter that does not exist, and each value that the parameter cannot have.
+    pub fn params(&self, library: &Library) -> Result<BTreeMap<String, BTreeMap<String, ParamValue>>, Vec<Diagnostic>> {
+        let mut params: BTreeMap<String, BTreeMap<String, ParamValue>> = BTreeMap::new();
+        let mut diagnostics = Vec::new();
+        for (id, configured) in &self.params {
+            let Some(rule) = library.rule(id) else {
+                diagnostics.push(self.no_such_rule(id, &id.span, library));
+                continue;
+            };
+            for (name, value) in configured {
+                match self.param(rule, name, value) {
+                    Ok(value) => {
+                        params.entry(rule.id.clone()).or_default().insert(name.value.clone(), value);
+                    }
+                    Err(diagnostic) => diagnostics.push(*diagnostic),
+                }
+            }
+        }
+        if diagnostics.is_empty() { Ok(params) } else { Err(diagnostics) }
+    }
+
+    fn param(&self, rule: &Rule, name: &Spanned<String>, value: &Spanned<Json>) -> Result<ParamValue, Box<Diagnostic>> {
+        let Some(param) = rule.params.get(&name.value) else {
+            let known: Vec<&str> = rule.params.keys().map(String::as_str).collect();
+            let error = Diagnostic::error(format!("the rule {} has no parameter `{}`", rule.id, name.value));
+            let help = match nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "it has no parameters".to_owned(),
+                None => format!("it has `{}`", known.join("`, `")),
+            };
+            return Err(Box::new(self.at(error, &name.span).help(help)));
+        };
+        param.value(value).map_err(|message| {
+            let error = Diagnostic::error(format!("`{}` of {}: {message}", name.value, rule.id));
+            Box::new(self.at(error, &value.span).help(param.description.clone()))
+        })
+    }
+
+    fn no_such_rule(&self, id: &str, span: &Range<usize>, library: &Library) -> Diagnostic {
+        let error = self.at(Diagnostic::error(format!("there is no rule `{id}`")), span);
+        match nearest(id, library.rules().map(|rule| rule.id.as_str())) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error.help("`ssm-audit rules list` lists them"),
+        }
+    }
+
+    fn at(&self, diagnostic: Diagnostic, span: &Range<usize>) -> Diagnostic {
+        match &self.source {
+            Some(source) => diagnostic.at(source, span.clone()),
+            None => diagnostic,
+        }
+    }
+}
+
+fn names(rule: &Rule) -> impl Iterator<Item = &str> {
+    std::iter::once(rule.id.as_str()).chain(rule.aliases.iter().map(String::as_str))
+}
+
+/// The file in this folder, or in the nearest above it that has one.
+fn above(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
+}
+
+fn unreadable(error: &io::Error) -> Diagnostic {
+    let diagnostic = Diagnostic::error(format!("failed to read the configuration: {error}"));
+    match error.kind() {
+        io::ErrorKind::InvalidData => diagnostic.help("it must be text in UTF-8"),
+        io::ErrorKind::NotFound => diagnostic.help("check --config and SSM_AUDIT_CONFIG"),
+        _ => diagnostic,
+    }
+}
+
+/// Patterns of nothing match nothing.
+fn blank_globs(file: &ConfigFile, source: &SourceFile, diagnostics: &mut Vec<Diagnostic>) {
+    let of_waivers =
+        file.waivers.iter().flat_map(|waiver| [&waiver.rule, &waiver.resource].into_iter().chain(&waiver.account));
+    for glob in file.disable.iter().chain(of_waivers).filter(|glob| glob.trim().is_empty()) {
+        let error = Diagnostic::error("this is empty and matches nothing").at(source, glob.span.clone());
+        diagnostics.push(error.help("`*` matches everything"));
+    }
+    for waiver in file.waivers.iter().filter(|waiver| waiver.reason.trim().is_empty()) {
+        diagnostics.push(Diagnostic::error("a waiver needs a reason").at(source, waiver.reason.span.clone()));
+    }
+}
+
+fn duplicates(waivers: &[Spanned<WaiverFile>], source: &SourceFile, diagnostics: &mut Vec<Diagnostic>) {
+    let key = |waiver: &WaiverFile| {
+        let account = waiver.account.as_ref().map_or("*", |account| account.as_str()).to_owned();
+        (waiver.rule.value.clone(), waiver.resource.value.clone(), account)
+    };
+    for (index, waiver) in waivers.iter().enumerate() {
+        if let Some(first) = waivers[..index].iter().find(|other| key(other) == key(waiver)) {
+            let error = Diagnostic::error("this waiver stands here twice").at(source, waiver.rule.span.clone());
+            diagnostics.push(error.related(first.rule.span.clone(), "first here"));
+        }
+    }
+}
+
+fn read_waiver(waiver: Spanned<WaiverFile>, source: &SourceFile) -> Waiver {
+    let WaiverFile { rule, resource, account, reason, owner, expires } = waiver.value;
+    Waiver {
+        rule: Glob::new(&rule),
+        resource: Glob::new(&resource),
+        account: Glob::new(account.as_ref().map_or("*", |account| account.as_str())),
+        reason: reason.value.trim().to_owned(),
+        owner,
+        expires: expires.map(|day| day.0),
+        place: Diagnostic::warning("").at(source, rule.span),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! What is asked: may this principal do this action to this resource.
+
+use super::asked::Asked;
+use super::context::{Context, Lookup};
+use super::pattern::Dialect;
+use super::principal::Principal;
+use super::variable::Values;
+
+/// A question to a set of policies. The action and the resource may each be a pattern; the question
+/// is then about every action and every resource that match it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub(super) principal: Principal,
+    pub(super) action: Asked,
+    pub(super) resource: Asked,
+    pub(super) context: Context,
+}
+
+/// The resource of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource(Asked);
+
+impl Resource {
+    /// Exactly this resource. With `*`: an action that takes no resource, which only a statement on
+    /// `*` allows.
+    #[must_use]
+    pub fn exactly(arn: &str) -> Self {
+        Self(Asked::exactly(arn))
+    }
+
+    /// Every resource that matches, `arn:aws:s3:::bucket/prefix/*` for instance. In the first five
+    /// segments of an ARN a wildcard stands for a name without colons.
+    #[must_use]
+    pub fn every(pattern: &str) -> Self {
+        Self(Asked::new(pattern, Dialect::Asked))
+    }
+
+    /// A resource of this shape whose names, where the shape has wildcards, nobody can have guessed:
+    /// `arn:aws:s3:::*/*` gives some object of some bucket.
+    #[must_use]
+    pub fn arbitrary(shape: &str) -> Self {
+        let asked = Asked::new(shape, Dialect::Asked);
+        Self(asked.witness().unwrap_or(asked))
+    }
+}
+
+impl Request {
+    /// A question with nothing known of its context. The action may have wildcards: `kms:*`.
+    #[must_use]
+    pub fn new(principal: Principal, action: &str, resource: Resource) -> Self {
+        Self { principal, action: Asked::new(action, Dialect::Action), resource: resource.0, context: Context::new() }
+    }
+
+    /// The same question in this context. Keys that follow from the principal, such as
+    /// `aws:PrincipalArn`, need not be in it; where they are, they win.
+    #[must_use]
+    pub fn in_context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// The same question about another action.
+    #[must_use]
+    pub fn with_action(&self, action: &str) -> Self {
+        Self { action: Asked::new(action, Dialect::Action), ..self.clone() }
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// One of the requests, where there are many: see [`Asked::witness`].
+    pub(super) fn witness(&self) -> Option<Self> {
+        let (action, resource) = (self.action.witness(), self.resource.witness());
+        if action.is_none() && resource.is_none() {
+            return None;
+        }
+        Some(Self {
+            principal: self.principal.clone(),
+            action: action.unwrap_or_else(|| self.action.clone()),
+            resource: resource.unwrap_or_else(|| self.resource.clone()),
+            context: self.context.clone(),
+        })
+    }
+
+    /// The keys that follow from who asks.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+    fn derived(&self, key: &str) -> Lookup<'_> {
+        let is = |name: &str| key.eq_ignore_ascii_case(name);
+        let person = matches!(
+            self.principal,
+            Principal::Role(_) | Principal::User(_) | Principal::Root(_) | Principal::Account(_)
+        );
+        let found = if is("aws:PrincipalArn") {
+            self.principal.arn()
+        } else if is("aws:PrincipalAccount") || is("kms:CallerAccount") {
+            self.principal.account()
+        } else if is("aws:PrincipalIsAWSService") {
+            match self.principal {
+                Principal::Service(_) => Some("true"),
+                _ if person => Some("false"),
+                _ => None,
+            }
+        } else if is("aws:PrincipalServiceName") {
+            match &self.principal {
+                Principal::Service(name) => Some(&**name),
+                _ => {
+                    return if person { Lookup::Absent } else { Lookup::Unknown };
+                }
+            }
+        } else if is("aws:PrincipalType") {
+            match self.principal {
+                Principal::Role(_) => Some("AssumedRole"),
+                Principal::Root(_) => Some("Account"),
+                _ => None,
+            }
+        } else if is("aws:username") && matches!(self.principal, Principal::Role(_)) {
+            // "Not present" for a role's session.
+            return Lookup::Absent;
+        } else {
+            None
+        };
+        found.map_or(Lookup::Unknown, Lookup::One)
+    }
+}
+
+impl Values for Request {
+    fn lookup(&self, key: &str) -> Lookup<'_> {
+        if self.context.mentions(key) {
+            return self.context.get(key);
+        }
+        match self.derived(key) {
+            Lookup::Unknown => self.context.get(key),
+            derived => derived,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_follow_from_the_principal_unless_the_context_says_otherwise() {
+        let role = "arn:aws:iam::111122223333:role/ssm/node";
+        let principal = Principal::from_arn(role).expect("a role");
+        let request = Request::new(principal, "s3:GetObject", Resource::every("*"));
+        assert_eq!(request.lookup("AWS:principalarn"), Lookup::One(role));
+        assert_eq!(request.lookup("kms:CallerAccount"), Lookup::One("111122223333"));
+        assert_eq!(request.lookup("aws:username"), Lookup::Absent);
+        assert_eq!(request.lookup("aws:SourceIp"), Lookup::Unknown);
+        let request = request.in_context(Context::new().with("aws:PrincipalArn", "x"));
+        assert_eq!(request.lookup("aws:PrincipalArn"), Lookup::One("x"));
+    }
+
+    #[test]
+    fn an_arbitrary_resource_is_a_single_one() {
+        let Resource(asked) = Resource::arbitrary("arn:aws:s3:::*/*");
+        assert_eq!(asked.witness(), None);
+        assert!(!asked.text.contains('*'));
+    }
+}

@@ -1,0 +1,76 @@
+//! Findings by rule, as people read them: the worst rules first, and in each what failed before
+//! what is not known.
+
+use std::collections::BTreeMap;
+
+use super::RuleInfo;
+use crate::model::{Finding, Report, Severity, Verdict};
+
+/// The findings of one rule.
+pub(super) struct Group<'a> {
+    /// Its id.
+    pub(super) rule: &'a str,
+    /// Its severity.
+    pub(super) severity: Severity,
+    /// What is known of it; none where the report was made elsewhere.
+    pub(super) info: Option<&'a RuleInfo>,
+    /// Those that failed, in the order of the report.
+    pub(super) failed: Vec<&'a Finding>,
+    /// Those that are not known, in the order of the report.
+    pub(super) unknown: Vec<&'a Finding>,
+}
+
+impl<'a> Group<'a> {
+    /// What failed, then what is not known.
+    pub(super) fn findings(&self) -> impl Iterator<Item = &'a Finding> + use<'a, '_> {
+        self.failed.iter().chain(&self.unknown).copied()
+    }
+
+    /// `12 fail, 1 unknown`
+    pub(super) fn count(&self) -> String {
+        match (self.failed.len(), self.unknown.len()) {
+            (failed, 0) => format!("{failed} fail"),
+            (0, unknown) => format!("{unknown} unknown"),
+            (failed, unknown) => format!("{failed} fail, {unknown} unknown"),
+        }
+    }
+
+    /// What every failed finding says, where all say the same.
+    pub(super) fn common_message(&self) -> Option<&'a str> {
+        let first = self.failed.first()?.message.as_str();
+        self.failed.iter().all(|finding| finding.message == first).then_some(first)
+    }
+}
+
+/// The rules that failed or are not known somewhere: by severity, those that failed first, then by id.
+pub(super) fn open<'a>(report: &'a Report, rules: &'a [RuleInfo]) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<&str, Group<'a>> = BTreeMap::new();
+    for finding in &report.findings {
+        if !matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) {
+            continue;
+        }
+        let group = groups.entry(&finding.rule).or_insert_with(|| Group {
+            rule: &finding.rule,
+            severity: finding.severity,
+            info: rules.iter().find(|rule| rule.id == finding.rule),
+            failed: Vec::new(),
+            unknown: Vec::new(),
+        });
+        match finding.verdict {
+            Verdict::Fail => group.failed.push(finding),
+            _ => group.unknown.push(finding),
+        }
+    }
+    let mut groups: Vec<Group<'a>> = groups.into_values().collect();
+    groups.sort_by(|one, other| {
+        (other.severity.cmp(&one.severity))
+            .then(one.failed.is_empty().cmp(&other.failed.is_empty()))
+            .then(one.rule.cmp(other.rule))
+    });
+    groups
+}
+
+/// The findings of one verdict, in the order of the report.
+pub(super) fn of_verdict(report: &Report, verdict: Verdict) -> Vec<&Finding> {
+    report.findings.iter().filter(|finding| finding.verdict == verdict).collect()
+}

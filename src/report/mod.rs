@@ -1,0 +1,151 @@
+//! Reports for people and for machines: one file a format.
+//!
+//! A new format is one file with a [`Format`] in it, and one line in [`FORMATS`]. Writers only
+//! write: what is judged, waived or counted has been decided before.
+
+mod groups;
+mod json;
+pub mod output;
+mod sarif;
+mod table;
+mod words;
+
+#[cfg(test)]
+pub(crate) mod example;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::model::{Report, ResourceType, Severity};
+use crate::terminal::Paint;
+
+/// What a writer needs to know of a rule that ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// Its id.
+    pub id: String,
+    /// What it asks for, in a line.
+    pub title: String,
+    /// How much it matters, as configured.
+    pub severity: Severity,
+    /// What holds, in a sentence or two.
+    pub description: String,
+    /// What goes wrong when it does not.
+    pub rationale: String,
+    /// Addresses of documentation, the most telling first.
+    pub references: Vec<String>,
+    /// What makes it right.
+    pub remediation: Option<RemediationInfo>,
+    /// The type of resource that it judges.
+    pub resource_type: ResourceType,
+    /// The policy that it belongs to: `guide` or `hardened`.
+    pub policy: String,
+}
+
+/// What a writer needs to know of a remediation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemediationInfo {
+    /// Its id.
+    pub id: String,
+    /// What it does, in a line.
+    pub title: String,
+}
+
+/// How a report for people is laid out. Formats for machines do not look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Whether styles are written.
+    pub paint: Paint,
+    /// How many columns there are.
+    pub width: usize,
+    /// How much is listed.
+    pub detail: Detail,
+}
+
+/// How much a report for people lists. What it does not list, it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The first resources of each rule.
+    Brief,
+    /// Every failed, unknown and waived resource, with the reasons for each rule.
+    Full,
+    /// Those that pass too.
+    Everything,
+}
+
+impl Default for Options {
+    /// What suits a file: no styles, and lines that most screens can show.
+    fn default() -> Self {
+        Self { paint: Paint::Plain, width: 100, detail: Detail::Brief }
+    }
+}
+
+/// Writes a report in one format.
+pub type Writer = fn(&Report, &[RuleInfo], &Options, &mut dyn Write) -> io::Result<()>;
+
+/// A format.
+pub struct Format {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// How the names of its files end.
+    pub endings: &'static [&'static str],
+    /// Writes it.
+    pub write: Writer,
+}
+
+impl fmt::Debug for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Format({})", self.name)
+    }
+}
+
+/// All formats, the default first.
+pub static FORMATS: &[&Format] = &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT];
+
+impl Format {
+    /// The format of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().copied().find(|format| format.name == name)
+    }
+
+    /// The format of a file of that name, by the longest ending that fits.
+    pub fn of_file(path: &Path) -> Option<&'static Self> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let fits = |format: &&'static Self| {
+            format.endings.iter().filter(|ending| name.ends_with(**ending)).map(|ending| ending.len()).max()
+        };
+        FORMATS.iter().copied().filter(|format| fits(format).is_some()).max_by_key(fits)
+    }
+
+    /// Every ending that names a format, for messages.
+    pub fn all_endings() -> String {
+        FORMATS.iter().flat_map(|format| format.endings).copied().collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_in_the_format_of_its_ending() {
+        let name = |path: &str| Format::of_file(Path::new(path)).map(|format| format.name);
+        assert_eq!(name("out/report.json"), Some("json"));
+        assert_eq!(name("report.SARIF"), Some("sarif"));
+        assert_eq!(name("report.sarif.json"), Some("sarif"));
+        assert_eq!(name("report.txt"), Some("table"));
+        assert_eq!(name("report.docx"), None);
+        assert_eq!(name(".."), None);
+    }
+
+    #[test]
+    fn no_name_and_no_ending_stands_twice() {
+        let mut names: Vec<&str> =
+            FORMATS.iter().flat_map(|format| format.endings.iter().copied().chain([format.name])).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

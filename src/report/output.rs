@@ -1,0 +1,202 @@
+//! Where a report goes: standard output, or a file that is there in full or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::Format;
+
+/// A file to write, and the format that its name asks for.
+#[derive(Debug, Clone)]
+pub struct OutputFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its format.
+    pub format: &'static Format,
+}
+
+/// A report that could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The name of the file does not tell the format.
+    #[error("the ending of {} names no format; known are {}", .0.display(), Format::all_endings())]
+    UnknownEnding(PathBuf),
+    /// The file could not be written. What was there before is still there.
+    #[error("failed to write {}: {source}{}", path.display(), hint(source))]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// Standard output could not be written.
+    #[error("failed to write to standard output: {source}{}", hint(source))]
+    Standard {
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// What to do about it.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space, or write elsewhere",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "; choose a folder that you may write to",
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "; its folder does not exist",
+        ErrorKind::IsADirectory => "; name a file in it",
+        _ => "",
+    }
+}
+
+impl OutputFile {
+    /// A file in the format of its ending.
+    ///
+    /// # Errors
+    /// Where the ending names no format.
+    pub fn new(path: impl Into<PathBuf>) -> Result<Self, OutputError> {
+        let path = path.into();
+        match Format::of_file(&path) {
+            Some(format) => Ok(Self { path, format }),
+            None => Err(OutputError::UnknownEnding(path)),
+        }
+    }
+}
+
+/// Writes to standard output. Somebody who stops reading (`| head`) is not an error.
+///
+/// # Errors
+/// Where it cannot be written for another reason.
+pub fn to_standard(
+    out: &mut dyn Write,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), OutputError> {
+    let mut buffered = BufWriter::new(out);
+    let written = content(&mut buffered).and_then(|()| buffered.flush());
+    // What is left in the buffer must not be written again when it is dropped.
+    let _ = buffered.into_parts();
+    match written {
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => Err(OutputError::Standard { source }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file beside its place and then moves it there, so that nobody ever sees half of it.
+/// A device or a pipe is written as it is.
+///
+/// # Errors
+/// Where it cannot be written. What was there before is left as it was.
+pub fn to_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
+    write_file(path, content).map_err(|source| OutputError::File { path: path.to_owned(), source })
+}
+
+fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    // Through a symbolic link to what it names, so that the link stays.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match fs::metadata(&target) {
+        Ok(metadata) if metadata.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+        Ok(metadata) if !metadata.is_file() => {
+            let mut device = BufWriter::new(File::options().write(true).open(&target)?);
+            return content(&mut device).and_then(|()| device.flush());
+        }
+        _ => {}
+    }
+    let folder = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let beside = beside(&target).tempfile_in(folder)?;
+    let mut buffered = BufWriter::new(beside);
+    content(&mut buffered)?;
+    let beside = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
+    beside.as_file().sync_all()?;
+    beside.persist(&target).map_err(|error| error.error)?;
+    // The name is safe only once the folder is; where a folder cannot be synced, nothing is lost.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// A hidden file beside the target, with the permissions that the target has or a new file gets.
+fn beside(target: &Path) -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ssm-audit-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(target).map_or(0o666, |metadata| metadata.permissions().mode() & 0o777);
+        builder.permissions(fs::Permissions::from_mode(mode));
+    }
+    #[cfg(not(unix))]
+    let _ = target;
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_in_full_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("report.json");
+        to_file(&path, |out| out.write_all(b"first")).expect("written");
+        let error = to_file(&path, |out| {
+            out.write_all(b"half")?;
+            Err(ErrorKind::StorageFull.into())
+        });
+        let message = error.expect_err("no space").to_string();
+        assert!(message.starts_with("failed to write ") && message.ends_with("; free some space, or write elsewhere"));
+        assert_eq!(fs::read(&path).expect("the file"), b"first");
+        assert_eq!(names(folder.path()), ["report.json"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_or_in_the_way_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = |path: &Path| to_file(path, |_| Ok(())).expect_err("an error").to_string();
+        assert!(error(&folder.path().join("no/report.json")).ends_with("; its folder does not exist"));
+        assert!(error(folder.path()).ends_with("; name a file in it"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error_and_a_full_device_is_one() {
+        struct Failing(ErrorKind);
+        impl Write for Failing {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let write = |kind| to_standard(&mut Failing(kind), |out| out.write_all(b"x"));
+        assert!(write(ErrorKind::BrokenPipe).is_ok());
+        assert!(write(ErrorKind::StorageFull).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_devices_are_written_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (real, link) = (folder.path().join("real.json"), folder.path().join("link.json"));
+        fs::write(&real, "old").expect("written");
+        std::os::unix::fs::symlink(&real, &link).expect("a link");
+        to_file(&link, |out| out.write_all(b"new")).expect("written");
+        assert_eq!(fs::read(&real).expect("the file"), b"new");
+        assert!(fs::symlink_metadata(&link).expect("the link").is_symlink());
+        to_file(Path::new("/dev/null"), |out| out.write_all(b"x")).expect("written");
+        assert!(!fs::metadata("/dev/null").expect("the device").is_file());
+        assert!(to_file(Path::new("/dev/full"), |out| out.write_all(b"x")).is_err());
+    }
+
+    #[test]
+    fn an_unknown_ending_names_the_known_ones() {
+        let error = OutputFile::new("report.docx").expect_err("an error").to_string();
+        assert_eq!(error, "the ending of report.docx names no format; known are .txt .json .sarif .sarif.json");
+        assert_eq!(OutputFile::new("report.sarif").expect("a file").format.name, "sarif");
+    }
+}

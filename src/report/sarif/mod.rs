@@ -1,0 +1,212 @@
+//! SARIF 2.1.0, as GitHub code scanning takes it.
+//! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>,
+//! <https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
+//!
+//! What fails, what is not known and what is waived is listed; what passes is not. GitHub refuses
+//! runs of more than 25,000 results, so there are as many runs as that takes.
+
+mod location;
+mod results;
+mod rules;
+
+use std::io::{self, Write};
+
+use serde_sarif::sarif::{
+    Invocation, MultiformatMessageString, Notification, ReportingDescriptor, ReportingDescriptorReference,
+    Result as Listed, Run, RunAutomationDetails, Sarif, Tool, ToolComponent,
+};
+
+use self::rules::Rules;
+use super::{Format, Options, RuleInfo, words};
+use crate::model::{Report, Scope};
+
+pub(super) static FORMAT: Format = Format { name: "sarif", endings: &[".sarif", ".sarif.json"], write };
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// What the tool is about.
+const INFORMATION: &str = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager.html";
+
+/// How many results of a run GitHub takes.
+const RESULTS_OF_A_RUN: usize = 25_000;
+
+/// The descriptor of the notification of a region or account that was not read, or not in full.
+const NOT_READ: &str = "scope-not-read";
+
+/// The descriptor of the notification that the results are spread over several runs.
+const SPLIT: &str = "results-split";
+
+fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &log(report, rules, RESULTS_OF_A_RUN))?;
+    writeln!(out)
+}
+
+fn log(report: &Report, rules: &[RuleInfo], results_of_a_run: usize) -> Sarif {
+    let rules = Rules::of(report, rules);
+    let results = results::of(report, &rules);
+    let parts = results.len().div_ceil(results_of_a_run).max(1);
+    let mut results = results.into_iter();
+    let runs: Vec<Run> = (1..=parts)
+        .map(|part| {
+            run(report, &rules, results.by_ref().take(results_of_a_run).collect(), Part { number: part, of: parts })
+        })
+        .collect();
+    Sarif::builder().schema(SCHEMA).version("2.1.0").runs(runs).build()
+}
+
+/// Which of the runs it is.
+#[derive(Clone, Copy)]
+struct Part {
+    number: usize,
+    of: usize,
+}
+
+fn run(report: &Report, rules: &Rules<'_>, results: Vec<Listed>, part: Part) -> Run {
+    let driver = ToolComponent::builder()
+        .name(report.tool.name.as_str())
+        .version(report.tool.version.as_str())
+        .semantic_version(report.tool.version.as_str())
+        .information_uri(INFORMATION)
+        .rules(rules.descriptors())
+        .notifications(notification_descriptors())
+        .build();
+    let mut run = Run::builder()
+        .tool(Tool::builder().driver(driver).build())
+        .invocations(vec![invocation(report, part)])
+        .results(results)
+        .column_kind("unicodeCodePoints")
+        .build();
+    run.automation_details = category(report, part).map(|id| RunAutomationDetails::builder().id(id).build());
+    run
+}
+
+/// The category by which GitHub tells uploads apart: a scan replaces the earlier one of the same
+/// accounts and regions, and no other. Code has none, so that the category of the upload counts.
+fn category(report: &Report, part: Part) -> Option<String> {
+    let subject = location::subject(&report.scopes);
+    if subject.is_none() && part.of == 1 {
+        return None;
+    }
+    let mut id = format!("{}/{}/{}/", report.tool.name, report.policy, subject.as_deref().unwrap_or("code"));
+    if part.of > 1 {
+        id = format!("{id}part-{}/", part.number);
+    }
+    Some(id)
+}
+
+fn invocation(report: &Report, part: Part) -> Invocation {
+    let mut notifications: Vec<Notification> = words::incomplete(report).into_iter().flat_map(not_read).collect();
+    if part.of > 1 {
+        let text = format!(
+            "The results are spread over {} runs of at most {RESULTS_OF_A_RUN}; this is run {}.",
+            part.of, part.number
+        );
+        notifications.push(notification(SPLIT, 1, "note", &text));
+    }
+    Invocation::builder()
+        .execution_successful(report.scopes.iter().all(|scope| scope.read))
+        .start_time_utc(report.started_at.as_str())
+        .end_time_utc(report.finished_at.as_str())
+        .tool_execution_notifications(notifications)
+        .build()
+}
+
+/// One notification for each reason.
+fn not_read(scope: &Scope) -> Vec<Notification> {
+    let (level, what) = if scope.read { ("warning", "was read in part") } else { ("error", "was not read") };
+    let name = words::scope(scope);
+    if scope.gaps.is_empty() {
+        return vec![notification(NOT_READ, 0, level, &format!("{name} {what}."))];
+    }
+    scope.gaps.iter().map(|gap| notification(NOT_READ, 0, level, &format!("{name} {what}: {gap}."))).collect()
+}
+
+fn notification(id: &str, index: i64, level: &str, text: &str) -> Notification {
+    Notification::builder()
+        .descriptor(ReportingDescriptorReference::builder().id(id).index(index).build())
+        .level(level)
+        .message(results::message(text))
+        .build()
+}
+
+fn notification_descriptors() -> Vec<ReportingDescriptor> {
+    let descriptor = |id: &str, name: &str, text: &str, help: &str| {
+        let (text, help) = (text.to_owned(), help.to_owned());
+        ReportingDescriptor::builder()
+            .id(id)
+            .name(name)
+            .short_description(&text)
+            .full_description(&text)
+            .help(MultiformatMessageString::builder().markdown(help.as_str()).text(help).build())
+            .help_uri(INFORMATION)
+            .build()
+    };
+    vec![
+        descriptor(
+            NOT_READ,
+            "ScopeNotRead",
+            "An account or region was not read, or not in full.",
+            "What depends on it is unknown. The message names the call that failed, and why.",
+        ),
+        descriptor(
+            SPLIT,
+            "ResultsSplit",
+            "There are more results than a run may have.",
+            "All of them are listed, in several runs, each of them with a category of its own.",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::Verdict;
+    use crate::report::example;
+
+    fn value(report: &Report, results_of_a_run: usize) -> Value {
+        serde_json::to_value(log(report, &example::rules(), results_of_a_run)).expect("a value")
+    }
+
+    #[test]
+    fn the_log_is_as_reviewed() {
+        let mut report = example::report();
+        report.findings.retain(|finding| !finding.resource.id.starts_with("i-0a1b2c3d4e5f6071"));
+        report.findings.drain(2..9);
+        insta::assert_json_snapshot!(value(&report, RESULTS_OF_A_RUN));
+    }
+
+    #[test]
+    fn the_log_holds_to_the_official_schema() {
+        let schema = include_str!("../../../tests/fixtures/sarif-2.1.0.json");
+        let schema: Value = serde_json::from_str(schema).expect("a schema");
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        for report in [example::report(), example::calm(), example::empty()] {
+            for size in [RESULTS_OF_A_RUN, 5] {
+                let log = value(&report, size);
+                let errors: Vec<String> = validator.iter_errors(&log).map(|error| error.to_string()).collect();
+                assert_eq!(errors, Vec::<String>::new());
+            }
+        }
+    }
+
+    #[test]
+    fn too_many_results_for_a_run_are_spread_and_none_is_lost() {
+        let report = example::report();
+        let log = value(&report, 5);
+        let runs = log["runs"].as_array().expect("runs");
+        let results: usize = runs.iter().map(|run| run["results"].as_array().map_or(0, Vec::len)).sum();
+        assert_eq!(results, report.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).count());
+        assert!(runs.len() > 1);
+        let mut categories: Vec<&Value> = runs.iter().map(|run| &run["automationDetails"]["id"]).collect();
+        categories.dedup();
+        assert_eq!(categories.len(), runs.len());
+    }
+
+    #[test]
+    fn a_report_without_rules_still_names_them() {
+        let log = serde_json::to_value(log(&example::report(), &[], 100)).expect("a value");
+        assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][0]["id"], "ec2-imdsv2-required");
+    }
+}

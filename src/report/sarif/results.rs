@@ -1,0 +1,109 @@
+//! Findings as results.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use serde_sarif::sarif::{Message, PropertyBag, Result as Listed, ResultLevel, Suppression};
+
+use super::location;
+use super::rules::Rules;
+use crate::model::finding::AppliedWaiver;
+use crate::model::{Finding, Report, Severity, Verdict};
+use crate::report::words;
+use crate::terminal::harmless;
+
+/// What fails, what is not known, and what is waived, in the order of the report.
+pub(super) fn of(report: &Report, rules: &Rules<'_>) -> Vec<Listed> {
+    let listed = report.findings.iter().filter(|finding| finding.verdict != Verdict::Pass);
+    listed.map(|finding| result(finding, rules)).collect()
+}
+
+fn result(finding: &Finding, rules: &Rules<'_>) -> Listed {
+    let mut result = Listed::builder()
+        .rule_id(finding.rule.as_str())
+        .level(level(finding))
+        .message(message(&text(finding)))
+        .locations(vec![location::of(finding)])
+        .partial_fingerprints(fingerprints(finding))
+        // The standard asks for it on each result where one result has it.
+        .suppressions(finding.waiver.iter().map(suppression).collect::<Vec<_>>())
+        .properties(properties(finding))
+        .build();
+    result.rule_index = rules.index(&finding.rule);
+    if !finding.related.is_empty() {
+        let related = finding.related.iter().zip(1..).map(|(place, id)| location::related(place, id));
+        result.related_locations = Some(related.collect());
+    }
+    result
+}
+
+/// The verdict that a waived finding would have.
+fn verdict(finding: &Finding) -> Verdict {
+    finding.waiver.as_ref().map_or(finding.verdict, |waiver| waiver.verdict)
+}
+
+/// An unknown is never an error, and never nothing. The kinds `open` and `review` would say more,
+/// but the standard gives them the level `none`, and then nobody sees them.
+fn level(finding: &Finding) -> ResultLevel {
+    match (finding.severity, verdict(finding)) {
+        (Severity::Critical | Severity::High, Verdict::Unknown) | (Severity::Medium, _) => ResultLevel::Warning,
+        (Severity::Critical | Severity::High, _) => ResultLevel::Error,
+        (Severity::Low | Severity::Info, _) => ResultLevel::Note,
+    }
+}
+
+/// What is wrong with which resource: lists of alerts show no more than this.
+fn text(finding: &Finding) -> String {
+    let resource = words::resource(&finding.resource);
+    let what = match verdict(finding) {
+        Verdict::Unknown => format!("unknown, because {}", words::reasons(finding).join("; ")),
+        _ => finding.message.clone(),
+    };
+    let evidence: Vec<String> = finding.evidence.iter().flat_map(words::evidence).collect();
+    let stop = if what.ends_with(['.', '!', '?']) { "" } else { "." };
+    let mut text = format!("{resource}: {what}{stop}");
+    if verdict(finding) == Verdict::Fail && !evidence.is_empty() {
+        text = format!("{text}\n{}", evidence.join("\n"));
+    }
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+/// A message in which braces and brackets stand for themselves.
+/// <https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html#_Toc34317459>
+pub(super) fn message(text: &str) -> Message {
+    let text = text.replace('{', "{{").replace('}', "}}").replace("](", "]\\(");
+    Message::builder().text(text).build()
+}
+
+fn fingerprints(finding: &Finding) -> BTreeMap<String, String> {
+    // GitHub looks at the second one only, and would make it from the file that is not there.
+    [
+        ("ssmAuditFinding/v1".to_owned(), finding.fingerprint.clone()),
+        ("primaryLocationLineHash".to_owned(), format!("{}:1", finding.fingerprint)),
+    ]
+    .into()
+}
+
+fn suppression(waiver: &AppliedWaiver) -> Suppression {
+    let owner = waiver.owner.iter().map(|owner| format!("owner: {owner}"));
+    let expires = waiver.expires.iter().map(|day| format!("expires: {day}"));
+    let words: Vec<String> = std::iter::once(waiver.reason.clone()).chain(owner).chain(expires).collect();
+    Suppression::builder().kind("external").status("accepted").justification(words.join("; ")).build()
+}
+
+fn properties(finding: &Finding) -> PropertyBag {
+    let resource = &finding.resource;
+    let mut members: BTreeMap<String, Value> = [
+        ("account".to_owned(), json!(resource.account)),
+        ("region".to_owned(), json!(resource.region)),
+        ("resourceId".to_owned(), json!(resource.id)),
+        ("resourceType".to_owned(), json!(resource.resource_type)),
+        ("verdict".to_owned(), json!(verdict(finding))),
+        ("evidence".to_owned(), json!(finding.evidence)),
+        ("gaps".to_owned(), json!(finding.gaps)),
+        ("remediation".to_owned(), json!(finding.remediation)),
+    ]
+    .into();
+    members.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()));
+    PropertyBag::builder().additional_properties(members).build()
+}

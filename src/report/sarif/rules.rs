@@ -1,0 +1,144 @@
+//! The rules that ran, as descriptors with help.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use serde_sarif::sarif::{MultiformatMessageString, PropertyBag, ReportingConfiguration, ReportingDescriptor};
+
+use crate::model::{Finding, Report, Severity};
+use crate::report::RuleInfo;
+
+/// How many characters of a description GitHub takes. The help has the whole text.
+const DESCRIPTION: usize = 1024;
+
+/// The rules of a report, each with its index.
+pub(super) struct Rules<'a> {
+    index: BTreeMap<&'a str, usize>,
+    descriptors: Vec<ReportingDescriptor>,
+}
+
+impl<'a> Rules<'a> {
+    /// The rules that ran, by id, and those that only findings name.
+    pub(super) fn of(report: &'a Report, rules: &'a [RuleInfo]) -> Self {
+        let named = report.findings.iter().map(|finding| (finding.rule.as_str(), bare(finding)));
+        let mut all: BTreeMap<&str, ReportingDescriptor> = named.collect();
+        all.extend(rules.iter().map(|rule| (rule.id.as_str(), described(rule))));
+        let index = all.keys().enumerate().map(|(index, id)| (*id, index)).collect();
+        Self { index, descriptors: all.into_values().collect() }
+    }
+
+    /// The descriptors, in the order of the indices.
+    pub(super) fn descriptors(&self) -> Vec<ReportingDescriptor> {
+        self.descriptors.clone()
+    }
+
+    /// The index of the rule of that id.
+    pub(super) fn index(&self, id: &str) -> Option<i64> {
+        i64::try_from(*self.index.get(id)?).ok()
+    }
+}
+
+/// A rule of which only the findings are known.
+fn bare(finding: &Finding) -> ReportingDescriptor {
+    ReportingDescriptor::builder()
+        .id(finding.rule.as_str())
+        .default_configuration(configuration(finding.severity))
+        .properties(properties(finding.severity, &[]))
+        .build()
+}
+
+fn described(rule: &RuleInfo) -> ReportingDescriptor {
+    let mut descriptor = ReportingDescriptor::builder()
+        .id(rule.id.as_str())
+        .name(pascal_case(&rule.id))
+        .short_description(text(&first(&rule.title, DESCRIPTION)))
+        .full_description(text(&first(&rule.description, DESCRIPTION)))
+        .help(help(rule))
+        .default_configuration(configuration(rule.severity))
+        .properties(properties(rule.severity, &[&rule.policy, rule.resource_type.as_str()]))
+        .build();
+    descriptor.help_uri = rule.references.first().cloned();
+    descriptor
+}
+
+fn text(text: &str) -> MultiformatMessageString {
+    MultiformatMessageString::builder().text(sentence(text)).build()
+}
+
+fn help(rule: &RuleInfo) -> MultiformatMessageString {
+    let mut plain = vec![sentence(&rule.description), sentence(&rule.rationale)];
+    let mut markdown = plain.clone();
+    if let Some(remediation) = &rule.remediation {
+        plain.push(format!("Fix: {} ({}).", remediation.title, remediation.id));
+        markdown.push(format!("**Fix:** {} (`{}`).", remediation.title, remediation.id));
+    }
+    if !rule.references.is_empty() {
+        plain.push(rule.references.join("\n"));
+        markdown.push(rule.references.iter().map(|uri| format!("- <{uri}>")).collect::<Vec<_>>().join("\n"));
+    }
+    MultiformatMessageString::builder().text(plain.join("\n\n")).markdown(markdown.join("\n\n")).build()
+}
+
+fn configuration(severity: Severity) -> ReportingConfiguration {
+    ReportingConfiguration::builder().level(level(severity)).build()
+}
+
+/// The level of what fails with that severity.
+pub(super) fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical | Severity::High => "error",
+        Severity::Medium => "warning",
+        Severity::Low | Severity::Info => "note",
+    }
+}
+
+/// What GitHub sorts alerts by: over 9 is critical, from 7 high, from 4 medium, below low.
+fn security_severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "9.5",
+        Severity::High => "8.0",
+        Severity::Medium => "5.5",
+        Severity::Low => "3.0",
+        Severity::Info => "1.0",
+    }
+}
+
+fn properties(severity: Severity, tags: &[&str]) -> PropertyBag {
+    let members: BTreeMap<String, Value> = [
+        ("precision".to_owned(), json!("very-high")),
+        (
+            "problem.severity".to_owned(),
+            json!(if severity < Severity::Medium { "recommendation" } else { level(severity) }),
+        ),
+        ("security-severity".to_owned(), json!(security_severity(severity))),
+    ]
+    .into();
+    // GitHub shows the security severity only of rules that are tagged so.
+    let tags: Vec<String> = ["security"].iter().chain(tags).map(ToString::to_string).collect();
+    PropertyBag::builder().tags(tags).additional_properties(members).build()
+}
+
+/// `ec2-imdsv2-required` as `Ec2Imdsv2Required`.
+fn pascal_case(id: &str) -> String {
+    id.split('-')
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
+        })
+        .collect()
+}
+
+/// The text with a full stop.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?', ':', '…']) { text.to_owned() } else { format!("{text}.") }
+}
+
+/// As much of the text as fits, with a mark where that is not all.
+fn first(text: &str, characters: usize) -> String {
+    if text.chars().count() < characters {
+        return text.to_owned();
+    }
+    let shown: String = text.chars().take(characters - 2).collect();
+    format!("{shown}…")
+}

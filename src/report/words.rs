@@ -1,0 +1,240 @@
+//! How values, resources, counts and coverage are put into words.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::model::fact::UNKNOWN;
+use crate::model::finding::{Evidence, Location};
+use crate::model::{AccountId, Finding, Gap, Region, Report, ResourceRef, Scope, Severity, Source, Verdict};
+
+/// One line for each thing that an attribute says: `path = value`.
+pub(super) fn evidence(evidence: &Evidence) -> Vec<String> {
+    let path = &evidence.path;
+    match &evidence.value {
+        Value::Null => vec![format!("{path} is absent")],
+        Value::Object(_) if unknown(&evidence.value).is_some() => vec![format!("{path} is {}", value(&evidence.value))],
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items.iter().map(|item| format!("{path} = {}", value(item))).collect()
+        }
+        other => vec![format!("{path} = {}", value(other))],
+    }
+}
+
+/// A value as short as it can be said: no quotes where none are needed, no members that are absent.
+fn value(json: &Value) -> String {
+    match json {
+        Value::Null => "absent".to_owned(),
+        Value::String(text) if text.is_empty() || text.trim() != text => format!("{text:?}"),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(value).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            if let Some(gap) = unknown(json) {
+                return format!("unknown ({gap})");
+            }
+            let members = members.iter().filter(|(_, member)| !member.is_null());
+            let words: Vec<String> = members.map(|(name, member)| format!("{name}: {}", value(member))).collect();
+            format!("{{{}}}", words.join(", "))
+        }
+        Value::Bool(_) | Value::Number(_) => json.to_string(),
+    }
+}
+
+/// The reason in `{"$unknown": gap}`.
+fn unknown(json: &Value) -> Option<String> {
+    let members = json.as_object().filter(|members| members.len() == 1)?;
+    let gap = members.get(UNKNOWN)?;
+    Some(serde_json::from_value::<Gap>(gap.clone()).map_or_else(|_| gap.to_string(), |gap| gap.to_string()))
+}
+
+/// A resource by what a person knows it by.
+pub(super) fn resource(resource: &ResourceRef) -> String {
+    let id = resource.address.as_deref().unwrap_or(&resource.id);
+    match resource.name.as_deref().filter(|name| *name != id && !name.is_empty()) {
+        _ if resource.id == "*" => format!("* (no {} could be listed)", resource.resource_type),
+        Some(name) => format!("{id} ({name})"),
+        None => id.to_owned(),
+    }
+}
+
+/// Where a finding's resource is: file and line, or account (where there are several) and region.
+pub(super) fn place(finding: &Finding, accounts: Accounts) -> String {
+    if let Some(location) = &finding.location {
+        return self::location(location);
+    }
+    let region = finding.resource.region.as_ref().map(Region::as_str);
+    match (&finding.resource.account, accounts) {
+        (Some(account), Accounts::Several) => format!("{account} {}", region.unwrap_or("global")),
+        (Some(_), Accounts::One) => region.unwrap_or("global").to_owned(),
+        (None, _) => region.unwrap_or_default().to_owned(),
+    }
+}
+
+/// `file:line:column`
+pub(super) fn location(location: &Location) -> String {
+    format!("{}:{}:{}", location.file, location.line, location.column)
+}
+
+/// Whether a report speaks of one account, so that it need not be said each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accounts {
+    /// One, or none.
+    One,
+    /// More than one.
+    Several,
+}
+
+impl Accounts {
+    /// How many accounts the report speaks of.
+    pub(super) fn of(report: &Report) -> Self {
+        if accounts(report).len() > 1 { Self::Several } else { Self::One }
+    }
+}
+
+fn accounts(report: &Report) -> BTreeSet<&AccountId> {
+    let scopes = report.scopes.iter().filter_map(|scope| scope.account.as_ref());
+    scopes.chain(report.findings.iter().filter_map(|finding| finding.resource.account.as_ref())).collect()
+}
+
+/// The reasons for which a finding is not known, each once; its message where it gives none.
+pub(super) fn reasons(finding: &Finding) -> Vec<String> {
+    let mut reasons: Vec<String> = Vec::new();
+    for reason in finding.gaps.iter().map(ToString::to_string) {
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push(finding.message.clone());
+    }
+    reasons
+}
+
+/// What is waived, and by whom, why and for how long.
+pub(super) fn waiver(finding: &Finding) -> String {
+    let Some(waiver) = &finding.waiver else { return finding.rule.clone() };
+    let expires = waiver.expires.as_ref().map(|day| format!(" until {day}")).unwrap_or_default();
+    let owner = waiver.owner.as_ref().map(|owner| format!(" by {owner}")).unwrap_or_default();
+    format!("{} ({}), waived{expires}{owner}: {}", finding.rule, waiver.verdict, waiver.reason)
+}
+
+/// `7 fail (5 high, 2 low), 1 unknown, 41 pass`; what there is none of is left out, but for fail and pass.
+pub(super) fn counts(report: &Report) -> String {
+    let summary = &report.summary;
+    let mut words = vec![format!("{} fail{}", summary.fail, severities(report, Verdict::Fail))];
+    if summary.unknown > 0 {
+        words.push(format!("{} unknown", summary.unknown));
+    }
+    if summary.waived > 0 {
+        words.push(format!("{} waived", summary.waived));
+    }
+    words.push(format!("{} pass", summary.pass));
+    if summary.not_applicable > 0 {
+        words.push(format!("{} not applicable", summary.not_applicable));
+    }
+    words.join(", ")
+}
+
+fn severities(report: &Report, verdict: Verdict) -> String {
+    let all = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+    let count = |severity: Severity| {
+        report.findings.iter().filter(|finding| finding.verdict == verdict && finding.severity == severity).count()
+    };
+    let words: Vec<String> = all
+        .into_iter()
+        .map(|severity| (severity, count(severity)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(severity, count)| format!("{count} {severity}"))
+        .collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+}
+
+/// What was covered: one account by its id, several by their number; few regions by name.
+pub(super) fn coverage(report: &Report) -> String {
+    let accounts = accounts(report);
+    let regions: BTreeSet<&Region> = report.scopes.iter().filter_map(|scope| scope.region.as_ref()).collect();
+    let mut words = Vec::new();
+    match accounts.first() {
+        Some(account) if accounts.len() == 1 => words.push(format!("account {account}")),
+        Some(_) => words.push(format!("{} accounts", accounts.len())),
+        None => {}
+    }
+    if (1..=3).contains(&regions.len()) {
+        words.push(regions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    } else if !regions.is_empty() {
+        words.push(format!("{} regions", regions.len()));
+    }
+    if report.scopes.iter().any(|scope| scope.source == Source::Terraform) {
+        words.push("Terraform".to_owned());
+    }
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
+/// The name of a scope: account and region, or what there is.
+pub(super) fn scope(scope: &Scope) -> String {
+    let account = scope.account.as_ref().map(AccountId::as_str);
+    let region = scope.region.as_ref().map(Region::as_str);
+    match (account, region) {
+        (Some(account), Some(region)) => format!("{account} {region}"),
+        (Some(account), None) => format!("{account} global"),
+        (None, Some(region)) => region.to_owned(),
+        (None, None) => scope.source.as_str().to_owned(),
+    }
+}
+
+/// The names of scopes, an account that several have in a row said once.
+pub(super) fn scopes(scopes: &[&Scope]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for (index, one) in scopes.iter().enumerate() {
+        let name = scope(one);
+        let before = index.checked_sub(1).and_then(|before| scopes[before].account.as_ref());
+        match (&one.account, before) {
+            (Some(account), Some(before)) if account == before => {
+                names.push(name.replacen(&format!("{account} "), "", 1));
+            }
+            _ => names.push(name),
+        }
+    }
+    names.join(", ")
+}
+
+/// Whether two scopes were read equally far, for the same reasons.
+pub(super) fn same_gaps(one: &Scope, other: &Scope) -> bool {
+    one.read == other.read && one.gaps == other.gaps
+}
+
+/// The scopes that were not read, or not in full.
+pub(super) fn incomplete(report: &Report) -> Vec<&Scope> {
+    report.scopes.iter().filter(|scope| !scope.complete || !scope.read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn say(value: Value) -> Vec<String> {
+        evidence(&Evidence { path: "a.b".to_owned(), value })
+    }
+
+    #[test]
+    fn values_are_said_briefly() {
+        assert_eq!(say(json!("optional")), ["a.b = optional"]);
+        assert_eq!(say(json!("")), ["a.b = \"\""]);
+        assert_eq!(say(json!(null)), ["a.b is absent"]);
+        assert_eq!(say(json!(false)), ["a.b = false"]);
+        assert_eq!(say(json!(["x", 1])), ["a.b = [x, 1]"]);
+        assert_eq!(say(json!([])), ["a.b = []"]);
+        assert_eq!(
+            say(
+                json!([{"from_port": 22, "to_port": 22, "cidr_ipv6": null}, {"from_port": {UNKNOWN: {"kind": "denied"}}}])
+            ),
+            ["a.b = {from_port: 22, to_port: 22}", "a.b = {from_port: unknown (denied)}"]
+        );
+        assert_eq!(
+            say(json!({UNKNOWN: {"kind": "denied", "call": "ec2:DescribeVolumes", "code": "UnauthorizedOperation"}})),
+            ["a.b is unknown (denied: ec2:DescribeVolumes (UnauthorizedOperation))"]
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! A rule held against a resource: three-valued, with its message, its evidence and its gaps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cel::ExecutionError;
+use cel::common::types::CelString;
+use cel::common::value::{CowVal, Val};
+use cel::context::VariableResolver;
+
+use super::Rule;
+use super::params::{BoundParams, Where};
+use super::path::Place;
+use super::value::{NodeValue, to_json};
+use crate::model::{Evidence, Gap, GapKind, Key};
+
+/// What holding a rule against a resource gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The rule does not speak of the resource.
+    NotApplicable,
+    /// Everything that the rule needs was read, and it holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// What it needs is not known.
+    Unknown,
+}
+
+/// A rule and a resource, with everything that its expressions can name.
+pub(crate) struct Case<'a> {
+    rule: &'a Rule,
+    place: Place<'a>,
+    resource: NodeValue<'a>,
+    params: &'a BoundParams,
+    account: &'a str,
+    region: &'a str,
+}
+
+impl<'a> Case<'a> {
+    /// The rule with these parameters, and the resource.
+    pub(crate) fn new(rule: &'a Rule, place: Place<'a>, key: &'a Key, params: &'a BoundParams) -> Self {
+        Self {
+            rule,
+            place,
+            resource: NodeValue(place),
+            params,
+            account: place.inventory.account.as_ref().map_or("", |account| account.as_str()),
+            region: key.region.as_ref().map_or("", |region| region.as_str()),
+        }
+    }
+
+    /// Holds the rule against the resource.
+    pub(crate) fn judge(&self) -> (Outcome, Option<ExecutionError>) {
+        if let Some(when) = &self.rule.when {
+            match when.holds(self) {
+                Ok(true) => {}
+                Ok(false) => return (Outcome::NotApplicable, None),
+                Err(error) => return (Outcome::Unknown, Some(error)),
+            }
+        }
+        match self.rule.assert.holds(self) {
+            Ok(true) => (Outcome::Pass, None),
+            Ok(false) => (Outcome::Fail, None),
+            Err(error) => (Outcome::Unknown, Some(error)),
+        }
+    }
+
+    /// Everything that is not known on the paths that the verdict depends on. Where there is nothing,
+    /// the error is to blame: the rule could not be evaluated.
+    pub(crate) fn gaps(&self, error: &ExecutionError) -> Vec<Gap> {
+        let mut gaps: BTreeSet<Arc<Gap>> = self.rule.reads.iter().flat_map(|path| path.gaps(self.place)).collect();
+        if gaps.iter().any(|gap| !gap.is_not_collected()) {
+            gaps.retain(|gap| !gap.is_not_collected());
+        }
+        if gaps.is_empty() {
+            let gap = match error {
+                // A host function that could not decide says why itself.
+                ExecutionError::FunctionError { message, .. } => Gap::because(GapKind::Unresolved, message),
+                error => Gap::because(GapKind::RuleError, error.to_string()),
+            };
+            gaps.insert(Arc::new(Gap { expression: Some(self.rule.assert().to_owned()), ..gap }));
+        }
+        gaps.into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+
+    /// The message of the rule; none where it has none of its own.
+    pub(crate) fn message(&self) -> Option<String> {
+        self.rule.message.as_ref().map(|message| message.fill(self.place, self.params))
+    }
+
+    /// The offending elements, where the rule says which they are and it fails; else each attribute that it reads.
+    pub(crate) fn evidence(&self, outcome: &Outcome) -> Vec<Evidence> {
+        if let (Some((expression, path)), Outcome::Fail) = (&self.rule.evidence, outcome) {
+            let items = expression.value(self, |value| to_json(value.as_ref()));
+            if let Ok(serde_json::Value::Array(items)) = items
+                && !items.is_empty()
+            {
+                return items.into_iter().map(|value| Evidence { path: path.clone(), value }).collect();
+            }
+        }
+        let paths = self.rule.reads.iter().filter(|path| {
+            // A path that another one goes through says nothing of its own.
+            !self.rule.reads.iter().any(|other| other.goes_through(path))
+        });
+        paths.map(|path| Evidence { path: path.to_string(), value: path.json(self.place) }).collect()
+    }
+}
+
+impl VariableResolver for Case<'_> {
+    fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
+        let text = |text: &'b str| Some(CowVal::owned(CelString::from(text)));
+        match name {
+            "resource" => Some(CowVal::Borrowed(&self.resource as &dyn Val)),
+            "params" => Some(CowVal::Borrowed(self.params as &dyn Val)),
+            "account" => text(self.account),
+            "region" => text(self.region),
+            "partition" => text(self.place.inventory.partition.as_str()),
+            "dns_suffix" => text(self.place.inventory.partition.dns_suffix()),
+            "now" => text(&self.place.inventory.collected_at),
+            _ => None,
+        }
+    }
+}
+
+/// Where a resource of this inventory is.
+pub(crate) fn location<'a>(place: Place<'a>, key: &'a Key) -> Where<'a> {
+    Where {
+        account: place.inventory.account.as_ref(),
+        region: key.region.as_ref(),
+        partition: place.inventory.partition,
+    }
+}

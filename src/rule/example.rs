@@ -1,0 +1,304 @@
+//! Examples: a resource that a rule must pass, fail, or not speak of, written as what differs from a
+//! complete and compliant one of its type. They are tests and documentation at once.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+
+use super::eval::{Case, Outcome, location};
+use super::params::{BoundParams, ParamValue};
+use super::path::{Followed, Path, Place, Step};
+use super::{Library, Rule};
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::model::fact::UNKNOWN;
+use crate::model::schema::{Kind, Structure};
+use crate::model::{Fact, Gap, GapKind, Inventory, Key, Partition, Region, ResourceType, Source};
+use crate::yaml::{self, Spanned, nearest};
+
+/// The account, region and instant of all examples.
+const ACCOUNT: &str = "123456789012";
+const REGION: &str = "us-east-1";
+const NOW: &str = "2026-01-01T12:00:00Z";
+
+/// An example of a rule.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// What must come of it.
+    pub expected: Outcome,
+    /// What differs from the base.
+    pub attributes: Json,
+    /// Where it stands in the rule's file.
+    pub(crate) span: Range<usize>,
+}
+
+/// A complete and compliant resource of each type, and of each part that stands in lists.
+#[derive(Debug, Default)]
+pub struct Bases(BTreeMap<String, Json>);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BaseFile {
+    of: Spanned<String>,
+    attributes: Map<String, Json>,
+}
+
+impl Bases {
+    /// Reads the file of a base.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn add(&mut self, file: &SourceFile) -> Result<(), Vec<Diagnostic>> {
+        let base: BaseFile = yaml::parse(file)?;
+        if self.0.insert(base.of.value.clone(), Json::Object(base.attributes)).is_some() {
+            return Err(vec![
+                Diagnostic::error(format!("{} has a base already", base.of.value)).at(file, base.of.span),
+            ]);
+        }
+        Ok(())
+    }
+
+    /// The whole resource: the base with what differs, linked resources written out in place.
+    fn expand(
+        &self,
+        structure: &'static Structure,
+        resource_type: Option<ResourceType>,
+        differs: &Json,
+        depth: usize,
+    ) -> Result<Json, String> {
+        let label = resource_type.map_or(structure.name, ResourceType::as_str);
+        if is_unknown(differs) || !differs.is_object() {
+            return Ok(differs.clone());
+        }
+        if depth > 8 {
+            return Err(format!("the example of {label} goes round in a circle"));
+        }
+        for name in differs.as_object().into_iter().flat_map(Map::keys) {
+            if !name.starts_with('$') && structure.attribute(name).is_none() {
+                let names = structure.attributes.iter().map(|attribute| attribute.name);
+                let hint = nearest(name, names).map_or_else(String::new, |near| format!("; there is `{near}`"));
+                return Err(format!("{label} has no attribute `{name}`{hint}"));
+            }
+        }
+        let mut whole = self.0.get(label).cloned().unwrap_or_else(|| json!({}));
+        merge(&mut whole, differs);
+        let Json::Object(members) = &mut whole else { return Ok(whole) };
+        for attribute in structure.attributes {
+            let inside = match members.get_mut(attribute.name) {
+                Some(value) => value,
+                None if attribute.optional => {
+                    members.insert(attribute.name.to_owned(), Json::Null);
+                    continue;
+                }
+                None => continue,
+            };
+            let each = |value: &Json, structure, resource_type| self.expand(structure, resource_type, value, depth + 1);
+            match (attribute.kind, &*inside) {
+                (Kind::Part(part), _) => *inside = each(inside, part(), None)?,
+                (Kind::Link(linked), _) => *inside = each(inside, linked.structure(), Some(linked))?,
+                (Kind::Parts(part), Json::Array(items)) => {
+                    *inside = items.iter().map(|item| each(item, part(), None)).collect::<Result<_, _>>()?;
+                }
+                (Kind::Links(linked), Json::Array(items)) => {
+                    *inside = items
+                        .iter()
+                        .map(|item| each(item, linked.structure(), Some(linked)))
+                        .collect::<Result<_, _>>()?;
+                }
+                _ => {}
+            }
+        }
+        Ok(whole)
+    }
+}
+
+/// Puts what differs on top of a base: objects member by member, everything else whole.
+fn merge(base: &mut Json, differs: &Json) {
+    match (base, differs) {
+        (Json::Object(base), Json::Object(differs))
+            if !differs.contains_key(UNKNOWN) && !base.contains_key(UNKNOWN) =>
+        {
+            for (name, value) in differs {
+                // Maps such as tags are replaced: an example says what there is.
+                match base.get_mut(name) {
+                    Some(below) if below.is_object() && value.is_object() && name != "tags" => merge(below, value),
+                    _ => {
+                        base.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (base, differs) => *base = differs.clone(),
+    }
+}
+
+fn is_unknown(value: &Json) -> bool {
+    value.get(UNKNOWN).is_some()
+}
+
+/// An inventory made from a written-out resource.
+struct Built {
+    inventory: Inventory,
+    made: usize,
+}
+
+impl Built {
+    fn new(source: Source) -> Self {
+        let account = ACCOUNT.parse().ok();
+        Self { inventory: Inventory::new(source, account, Partition::Aws, NOW.to_owned()), made: 0 }
+    }
+
+    /// Puts the resource and all that it links to into the inventory.
+    fn insert(&mut self, resource_type: ResourceType, mut whole: Json) -> Result<Key, String> {
+        self.made += 1;
+        let id =
+            whole.get("$id").and_then(Json::as_str).map_or_else(|| format!("example-{}", self.made), str::to_owned);
+        let region: Option<Region> = if resource_type.is_regional() { REGION.parse().ok() } else { None };
+        let key = Key { region, id: id.into() };
+        let exists: Fact<bool> = match whole.get("$exists") {
+            Some(exists) => serde_json::from_value(exists.clone()).map_err(|error| format!("$exists: {error}"))?,
+            None => Fact::Known(true),
+        };
+        self.link(resource_type.structure(), &mut whole)?;
+        resource_type
+            .insert(&mut self.inventory, key.clone(), exists, whole)
+            .map_err(|error| format!("{}: {}", error.path(), error.inner()))?;
+        Ok(key)
+    }
+
+    /// Replaces linked resources by their keys.
+    fn link(&mut self, structure: &'static Structure, whole: &mut Json) -> Result<(), String> {
+        let Json::Object(members) = whole else { return Ok(()) };
+        members.retain(|name, _| !name.starts_with('$') || name == UNKNOWN);
+        for attribute in structure.attributes {
+            let Some(value) = members.get_mut(attribute.name) else { continue };
+            match (attribute.kind, value) {
+                (Kind::Part(part), value) if !is_unknown(value) => self.link(part(), value)?,
+                (Kind::Parts(part), Json::Array(items)) => {
+                    items.iter_mut().try_for_each(|item| self.link(part(), item))?;
+                }
+                (Kind::Link(linked), value) if value.is_object() && !is_unknown(value) => {
+                    *value = self.insert(linked, value.take())?.to_string().into();
+                }
+                (Kind::Links(linked), Json::Array(items)) => {
+                    for item in items.iter_mut().filter(|item| item.is_object()) {
+                        *item = self.insert(linked, item.take())?.to_string().into();
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Example {
+    pub(crate) fn new(expected: Outcome, written: &Spanned<Json>) -> Self {
+        Self { expected, attributes: written.value.clone(), span: written.span.clone() }
+    }
+
+    /// Holds the rule against the example.
+    ///
+    /// # Errors
+    /// Where the example is not a resource of the rule's type.
+    pub fn judge(&self, rule: &Rule, bases: &Bases) -> Result<Outcome, String> {
+        let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
+        let whole = self.without_params(whole);
+        judge(rule, whole, &self.params(rule)?)
+    }
+
+    /// Makes each attribute that the rule reads unknown in turn. The verdict must become unknown or
+    /// stay as it is: what is not known must never decide.
+    ///
+    /// # Errors
+    /// The paths on which it changed otherwise.
+    pub fn judge_unknown(&self, rule: &Rule, bases: &Bases) -> Result<(), String> {
+        let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
+        let whole = self.without_params(whole);
+        let params = self.params(rule)?;
+        let known = judge(rule, whole.clone(), &params)?;
+        for path in &rule.reads {
+            for steps in path.prefixes() {
+                let mut blind = whole.clone();
+                make_unknown(&mut blind, steps);
+                let outcome = judge(rule, blind, &params)?;
+                if outcome != Outcome::Unknown && outcome != known {
+                    let shown = Path::from_steps(steps);
+                    return Err(format!("with `{shown}` unknown it is {outcome:?}, and {known:?} with it known"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn without_params(&self, mut whole: Json) -> Json {
+        if let Json::Object(members) = &mut whole {
+            members.remove("$params");
+        }
+        whole
+    }
+
+    fn params(&self, rule: &Rule) -> Result<BTreeMap<String, ParamValue>, String> {
+        let mut values: BTreeMap<String, ParamValue> =
+            rule.params.iter().map(|(name, param)| (name.clone(), param.default.clone())).collect();
+        for (name, configured) in self.attributes.get("$params").and_then(Json::as_object).into_iter().flatten() {
+            let param = rule.params.get(name).ok_or_else(|| format!("the rule has no parameter `{name}`"))?;
+            values.insert(name.clone(), param.value(configured)?);
+        }
+        Ok(values)
+    }
+}
+
+fn judge(rule: &Rule, whole: Json, params: &BTreeMap<String, ParamValue>) -> Result<Outcome, String> {
+    let source = rule.sources.first().copied().unwrap_or(Source::Aws);
+    let mut built = Built::new(source);
+    let key = built.insert(rule.resource_type, whole)?;
+    // The resource itself stands under its key, so a link to itself is possible.
+    let nowhere =
+        Place { inventory: &built.inventory, node: &crate::model::ssm::SessionInputs::default(), identity: None };
+    let Followed::Resource(place) = nowhere.follow(rule.resource_type, &key) else {
+        return Err("the example itself does not exist".to_owned());
+    };
+    let params = BoundParams::at(params, location(place, &key));
+    Ok(Case::new(rule, place, &key, &params).judge().0)
+}
+
+/// Makes what stands at the path unknown, in every element where the path goes through a list.
+fn make_unknown(whole: &mut Json, steps: &[Step]) {
+    let unknown = || json!({ UNKNOWN: Gap::because(GapKind::Failed, "made unknown") });
+    match steps {
+        [] | [Step::Each] => *whole = unknown(),
+        [Step::Each, rest @ ..] => whole.as_array_mut().into_iter().flatten().for_each(|item| make_unknown(item, rest)),
+        [Step::Attribute(name), rest @ ..] => {
+            if let Json::Object(members) = whole
+                && let Some(value) = members.get_mut(*name)
+                && !(value.is_null() && !rest.is_empty())
+            {
+                make_unknown(value, rest);
+            }
+        }
+    }
+}
+
+/// What is wrong with the examples of a library's rules: every one that does not come out as expected.
+pub fn failures(library: &Library) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    for rule in library.rules() {
+        for example in &rule.examples {
+            let at = |message: String| Diagnostic::error(message).at(&rule.file, example.span.clone());
+            match example.judge(rule, library.bases()) {
+                Ok(outcome) if outcome == example.expected => {}
+                Ok(outcome) => diagnostics.push(at(format!("expected {:?}, got {outcome:?}", example.expected))),
+                Err(message) => {
+                    diagnostics.push(at(message));
+                    continue;
+                }
+            }
+            if let Err(message) = example.judge_unknown(rule, library.bases()) {
+                diagnostics.push(at(message));
+            }
+        }
+    }
+    diagnostics
+}

@@ -1,0 +1,255 @@
+//! Host functions: what the expressions of rules can ask beyond comparing attributes. Only what the
+//! field itself defines: IAM policies, security groups and address ranges, instants.
+//!
+//! Each is described once; the checker, the evaluator, the derived evidence and `rules schema` read
+//! that description.
+
+mod network;
+mod policy;
+mod time;
+
+use std::collections::BTreeMap;
+
+use cel::Env;
+use cel::common::types::DYN_TYPE;
+use serde_json::Value as Json;
+
+use super::path::Place;
+use super::value::{self, Argument, DOCUMENT, NODE};
+use crate::iam::PolicyDocument;
+use crate::model::{Gap, Key, ResourceType};
+
+/// A function that rules can call.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// What it answers.
+    pub doc: &'static str,
+    /// What it is called on: the name of a structure, or `PolicyDocument`; none for a plain function.
+    pub receiver: Option<&'static str>,
+    /// Its parameters, by name.
+    pub parameters: &'static [(&'static str, Parameter)],
+    /// The type of its answer.
+    pub returns: Returns,
+    /// The paths that it reads from its receiver.
+    pub reads: &'static [&'static str],
+    /// The paths that it reads from its last argument, where that is a resource.
+    pub argument_reads: &'static [&'static str],
+    /// The answer.
+    pub(crate) evaluate: fn(&Receiver<'_>, &[Argument]) -> Result<Answer, Undecided>,
+    /// What CEL calls.
+    call: cel::common::functions::Function,
+}
+
+/// The type of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parameter {
+    /// text
+    Text,
+    /// a whole number
+    Int,
+    /// a list of texts
+    Texts,
+    /// texts by name
+    Map,
+    /// a resource
+    Resource(ResourceType),
+}
+
+/// The type of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returns {
+    /// true or false
+    Bool,
+    /// a whole number
+    Int,
+    /// a list of texts
+    Texts,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Bool(bool),
+    Int(i64),
+    Texts(Vec<String>),
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Undecided(pub(crate) String);
+
+impl From<&Gap> for Undecided {
+    fn from(gap: &Gap) -> Self {
+        Self(gap.to_string())
+    }
+}
+
+/// What a function is called on.
+pub(crate) enum Receiver<'a> {
+    Place(Place<'a>),
+    Document(&'a PolicyDocument),
+    Other(Json),
+}
+
+impl Function {
+    /// The function of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FUNCTIONS.iter().find(|function| function.name == name)
+    }
+}
+
+/// The description as the signature that a rule author reads.
+impl std::fmt::Display for Function {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(receiver) = self.receiver {
+            write!(formatter, "{receiver}.")?;
+        }
+        write!(formatter, "{}(", self.name)?;
+        for (index, (name, parameter)) in self.parameters.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(formatter, "{separator}{name}: {parameter}")?;
+        }
+        let returns = match self.returns {
+            Returns::Bool => "bool",
+            Returns::Int => "int",
+            Returns::Texts => "list(string)",
+        };
+        write!(formatter, ") -> {returns}")
+    }
+}
+
+impl std::fmt::Display for Parameter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Text => "string",
+            Self::Int => "int",
+            Self::Texts => "list(string)",
+            Self::Map => "map(string, string)",
+            Self::Resource(resource_type) => resource_type.as_str(),
+        })
+    }
+}
+
+macro_rules! functions {
+    ($(
+        $(#[doc = $doc:literal])+
+        fn $name:ident $(on $receiver:ident)? ($($parameter:ident: $kind:expr),*) -> $returns:ident
+            reads [$($read:literal),*] $(and [$($argument_read:literal),*])? = $evaluate:path;
+    )+) => {
+        /// All of them.
+        pub static FUNCTIONS: &[Function] = &[$(Function {
+            name: stringify!($name),
+            doc: concat!($($doc),+),
+            receiver: functions!(@receiver $($receiver)?),
+            parameters: &[$((stringify!($parameter), $kind)),*],
+            returns: Returns::$returns,
+            reads: &[$($read),*],
+            argument_reads: &[$($($argument_read),*)?],
+            evaluate: $evaluate,
+            call: |arguments| {
+                // Its own description; a CEL function is a plain `fn` and knows nothing else.
+                match Function::named(stringify!($name)) {
+                    Some(function) => value::call(function, arguments),
+                    None => Err(cel::ExecutionError::undeclared_reference(stringify!($name))),
+                }
+            },
+        }),+];
+    };
+    (@receiver) => { None };
+    (@receiver $receiver:ident) => { Some(stringify!($receiver)) };
+}
+
+functions! {
+    /// Whether the role's policies allow the action on every resource that the ARN pattern matches: denies and the permissions boundary count, and what depends on the request is undecided.
+    fn allows on Role(action: Parameter::Text, resource: Parameter::Text) -> Bool
+        reads ["attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"] = policy::allows;
+    /// Whether the role may do the action with the key: the key policy and the role's policies judged together.
+    fn allows_with_key on Role(action: Parameter::Text, key: Parameter::Resource(ResourceType::KmsKey)) -> Bool
+        reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
+        and ["arn", "policy"] = policy::allows_with_key;
+    /// The role's statements that allow one of the actions on arbitrary resources, where a name is not bound: `policy: statement`.
+    fn open_statements on Role(actions: Parameter::Texts, resource: Parameter::Text) -> Texts
+        reads ["attached_policies[].policy", "inline_policies[].policy"] = policy::open_statements;
+    /// Whether the trust policy lets these principals (services) assume the role, and nobody else.
+    fn trusts_only on PolicyDocument(principals: Parameter::Texts) -> Bool
+        reads [] = policy::trusts_only;
+    /// Everyone whom the document may allow the action, conditionally or not: ARNs, services, or `*`.
+    fn principals on PolicyDocument(action: Parameter::Text) -> Texts
+        reads [] = policy::principals;
+    /// Whether the document allows the principal (a service, or an ARN) the action on the resource. The map gives condition keys that the request has; what depends on others is undecided.
+    fn admits on PolicyDocument(principal: Parameter::Text, action: Parameter::Text, resource: Parameter::Text, context: Parameter::Map) -> Bool
+        reads [] = policy::admits;
+    /// Whether the interface's security groups, taken together, let traffic out to every address of the range.
+    fn allows_egress on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, cidr: Parameter::Text) -> Bool
+        reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress;
+    /// Whether they let traffic out to every one of the addresses, by range, by prefix list, or by a reference to one of the security groups that the addresses have.
+    fn allows_egress_to on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, addresses: Parameter::Texts, security_group_ids: Parameter::Texts) -> Bool
+        reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress_to;
+    /// How many whole minutes lie between two instants (RFC 3339).
+    fn minutes_between(from: Parameter::Text, to: Parameter::Text) -> Int
+        reads [] = time::minutes_between;
+}
+
+/// Makes the functions known to CEL.
+///
+/// # Errors
+/// Where two have one name and the same number of arguments.
+pub(crate) fn declare(env: &mut Env) -> Result<(), cel::DeclarationError> {
+    for function in FUNCTIONS {
+        let parameters = function.parameters.iter().map(|_| DYN_TYPE.to_owned()).collect();
+        match function.receiver {
+            None => env.add_overload(function.name, function.name, parameters, function.call)?,
+            Some(receiver) => {
+                let receiver = if receiver == "PolicyDocument" { DOCUMENT.to_owned() } else { NODE.to_owned() };
+                env.add_member_overload(function.name, function.name, receiver, parameters, function.call)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The arguments of a call, which the checker has made sure of.
+struct Arguments<'a>(&'a [Argument]);
+
+impl<'a> Arguments<'a> {
+    fn text(&self, index: usize) -> Result<&'a str, Undecided> {
+        match self.0.get(index) {
+            Some(Argument::Text(text)) => Ok(text),
+            _ => Err(Self::wrong(index, "a string")),
+        }
+    }
+
+    fn int(&self, index: usize) -> Result<i64, Undecided> {
+        match self.0.get(index) {
+            Some(Argument::Int(number)) => Ok(*number),
+            _ => Err(Self::wrong(index, "an int")),
+        }
+    }
+
+    fn texts(&self, index: usize) -> Result<&'a [String], Undecided> {
+        match self.0.get(index) {
+            Some(Argument::Texts(texts)) => Ok(texts),
+            _ => Err(Self::wrong(index, "a list of strings")),
+        }
+    }
+
+    fn map(&self, index: usize) -> Result<&'a BTreeMap<String, String>, Undecided> {
+        match self.0.get(index) {
+            Some(Argument::Map(members)) => Ok(members),
+            _ => Err(Self::wrong(index, "a map of strings")),
+        }
+    }
+
+    fn key(&self, index: usize) -> Result<&'a Key, Undecided> {
+        match self.0.get(index) {
+            Some(Argument::Resource(_, key)) => Ok(key),
+            _ => Err(Self::wrong(index, "a resource")),
+        }
+    }
+
+    fn wrong(index: usize, wanted: &str) -> Undecided {
+        Undecided(format!("argument {} is not {wanted}", index + 1))
+    }
+}

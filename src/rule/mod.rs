@@ -1,0 +1,109 @@
+//! Rules: one file each, loaded, checked against the schema, compiled, and held against resources.
+//! Nothing here reads AWS or writes reports.
+
+pub(crate) mod check;
+pub mod eval;
+pub mod example;
+mod expression;
+mod file;
+pub mod function;
+mod load;
+mod message;
+pub mod params;
+pub mod path;
+pub mod schema;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use file::{ParamKind, Policy, Remediation};
+pub use load::{Library, embedded, from_folder};
+
+use crate::diagnostic::SourceFile;
+use crate::model::call::Needs;
+use crate::model::{ResourceType, Severity, Source};
+use example::Example;
+use expression::Expression;
+use message::Message;
+use params::Param;
+use path::Path;
+
+/// A rule, loaded, checked and compiled.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its id, the stem of its file.
+    pub id: String,
+    /// The ids that it had before, oldest first.
+    pub aliases: Vec<String>,
+    /// Why it should no longer be used.
+    pub deprecated: Option<String>,
+    /// What it asks, in a line.
+    pub title: String,
+    /// How much a failure matters.
+    pub severity: Severity,
+    /// The policy that it belongs to.
+    pub policy: Policy,
+    /// The type of resource that it judges.
+    pub resource_type: ResourceType,
+    /// Where it can be judged.
+    pub sources: Vec<Source>,
+    /// What holds.
+    pub description: String,
+    /// What goes wrong when it does not.
+    pub rationale: String,
+    /// Its parameters.
+    pub params: BTreeMap<String, Param>,
+    /// How it is made right.
+    pub remediation: Option<Remediation>,
+    /// Documents that say so.
+    pub references: Vec<String>,
+    /// The file that it was read from.
+    pub file: SourceFile,
+    when: Option<Expression>,
+    assert: Expression,
+    message: Option<Message>,
+    evidence: Option<(Expression, String)>,
+    /// The paths on which the verdict depends.
+    reads: BTreeSet<Path>,
+    /// The paths that its message and its evidence show beside them.
+    shows: BTreeSet<Path>,
+    /// Its examples.
+    pub examples: Vec<Example>,
+}
+
+impl Rule {
+    /// The id that the rule had first: fingerprints are made of it, so that a rename keeps them.
+    pub fn oldest_id(&self) -> &str {
+        self.aliases.first().unwrap_or(&self.id)
+    }
+
+    /// The paths on which the verdict depends.
+    pub fn reads(&self) -> impl Iterator<Item = &Path> {
+        self.reads.iter()
+    }
+
+    /// The condition under which the rule speaks of a resource, as written.
+    pub fn when(&self) -> Option<&str> {
+        self.when.as_ref().map(Expression::source)
+    }
+
+    /// What must hold, as written.
+    pub fn assert(&self) -> &str {
+        self.assert.source()
+    }
+
+    /// The calls that give everything that the rule reads and shows.
+    pub fn calls(&self) -> Needs {
+        let read = self.reads.iter().chain(&self.shows).flat_map(|path| path.calls(self.resource_type));
+        read.chain([*self.resource_type.found_by()]).collect::<Needs>().with_prerequisites()
+    }
+}
+
+/// The calls that these rules need in a live account.
+pub fn needs<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Needs {
+    rules
+        .into_iter()
+        .filter(|rule| rule.sources.contains(&Source::Aws))
+        .flat_map(|rule| rule.calls().calls().copied().collect::<Vec<_>>())
+        .collect()
+}

@@ -1,0 +1,270 @@
+//! The paths of attributes that a rule reads, and what stands at them: evidence, gaps and calls
+//! all follow from here.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::model::call::Call;
+use crate::model::fact::UNKNOWN;
+use crate::model::schema::{Attribute, Kind, Node, Structure, View};
+use crate::model::{Fact, Gap, GapKind, Inventory, Key, ResourceType};
+
+/// A path from the resource that a rule judges: attribute names, and `[]` for each element of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path(Vec<Step>);
+
+/// One step of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// To the attribute of that name.
+    Attribute(&'static str),
+    /// To each element.
+    Each,
+}
+
+impl Path {
+    /// The path one step further.
+    #[must_use]
+    pub fn then(&self, step: Step) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step);
+        Self(steps)
+    }
+
+    /// This path followed by one written as `policies[].policy`; names that the schema does not have end it.
+    #[must_use]
+    pub fn join(&self, text: &'static str) -> Self {
+        let mut path = self.clone();
+        for name in text.split('.') {
+            let (name, each) = name.strip_suffix("[]").map_or((name, false), |name| (name, true));
+            path.0.push(Step::Attribute(name));
+            if each {
+                path.0.push(Step::Each);
+            }
+        }
+        path
+    }
+
+    /// The path of these steps.
+    pub fn from_steps(steps: &[Step]) -> Self {
+        Self(steps.to_vec())
+    }
+
+    /// Each path that leads on to this one, and itself.
+    pub fn prefixes(&self) -> impl Iterator<Item = &[Step]> {
+        (1..=self.0.len()).map(|length| &self.0[..length])
+    }
+
+    /// Whether this path leads on from the other one.
+    pub fn goes_through(&self, other: &Self) -> bool {
+        self.0.len() > other.0.len() && self.0.starts_with(&other.0)
+    }
+
+    /// Whether it is the resource itself.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it goes through a list.
+    pub fn is_plural(&self) -> bool {
+        self.0.contains(&Step::Each)
+    }
+
+    /// The attributes along the path, from a resource of this type.
+    pub fn attributes(&self, resource_type: ResourceType) -> Vec<&'static Attribute> {
+        let mut structure = Some(resource_type.structure());
+        let mut found = Vec::new();
+        for step in &self.0 {
+            let Step::Attribute(name) = step else { continue };
+            let Some(attribute) = structure.and_then(|structure| structure.attribute(name)) else { break };
+            structure = target(attribute.kind).map(|(structure, _)| structure);
+            found.push(attribute);
+        }
+        found
+    }
+
+    /// The calls that give what stands at this path, from a resource of this type: those of every
+    /// attribute on the way, and those that find the resources on the way.
+    pub fn calls(&self, resource_type: ResourceType) -> BTreeSet<Call> {
+        let mut calls = BTreeSet::new();
+        for attribute in self.attributes(resource_type) {
+            calls.extend(attribute.calls);
+            if let Kind::Link(linked) | Kind::Links(linked) = attribute.kind {
+                calls.insert(*linked.found_by());
+            }
+        }
+        calls
+    }
+
+    /// Everything that is not known at this path or on the way to it.
+    pub fn gaps(&self, place: Place<'_>) -> BTreeSet<Arc<Gap>> {
+        let mut gaps = BTreeSet::new();
+        self.visit(place, &mut |found| {
+            if let Found::Unknown(gap) = found {
+                gaps.insert(Arc::clone(gap));
+            }
+        });
+        gaps
+    }
+
+    /// What stands at this path as JSON; a list of it where the path goes through a list.
+    pub fn json(&self, place: Place<'_>) -> Json {
+        let mut values = Vec::new();
+        self.visit(place, &mut |found| {
+            values.push(match found {
+                Found::Unknown(gap) => unknown_json(gap),
+                Found::Absent => Json::Null,
+                Found::Value(view) => json(view),
+            });
+        });
+        if self.is_plural() { Json::Array(values) } else { values.into_iter().next().unwrap_or(Json::Null) }
+    }
+
+    fn visit(&self, place: Place<'_>, found: &mut dyn FnMut(Found<'_, '_>)) {
+        visit(&self.0, place, found);
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Attribute(name) if index == 0 => formatter.write_str(name)?,
+                Step::Attribute(name) => write!(formatter, ".{name}")?,
+                Step::Each => formatter.write_str("[]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where an attribute of this kind leads, and whether to another resource.
+pub(crate) fn target(kind: Kind) -> Option<(&'static Structure, Option<ResourceType>)> {
+    match kind {
+        Kind::Part(structure) | Kind::Parts(structure) => Some((structure(), None)),
+        Kind::Link(linked) | Kind::Links(linked) => Some((linked.structure(), Some(linked))),
+        Kind::Bool | Kind::Int | Kind::Text | Kind::Texts | Kind::Map | Kind::Document => None,
+    }
+}
+
+/// A node in its inventory, from which links can be followed.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Where links lead to.
+    pub inventory: &'a Inventory,
+    /// The attributes here.
+    pub node: &'a dyn Node,
+    /// The resource whose attributes these are; none for a part of one.
+    pub identity: Option<(ResourceType, &'a Key)>,
+}
+
+/// Where a link leads.
+pub enum Followed<'a> {
+    /// To a resource that exists.
+    Resource(Place<'a>),
+    /// To one that is known not to exist.
+    Missing,
+    /// It is not known whether it exists.
+    Unknown(Arc<Gap>),
+}
+
+impl<'a> Place<'a> {
+    /// Follows a link.
+    pub fn follow(&self, resource_type: ResourceType, key: &'a Key) -> Followed<'a> {
+        match self.inventory.entry(resource_type, key) {
+            None => Followed::Unknown(Arc::new(Gap::because(
+                GapKind::NotCollected,
+                format!("{resource_type} {} is not in the inventory", key.id),
+            ))),
+            Some(entry) => match entry.exists {
+                Fact::Unknown(gap) => Followed::Unknown(Arc::clone(gap)),
+                Fact::Known(false) => Followed::Missing,
+                Fact::Known(true) => Followed::Resource(Place {
+                    inventory: self.inventory,
+                    node: entry.attributes,
+                    identity: Some((resource_type, key)),
+                }),
+            },
+        }
+    }
+
+    /// The same inventory, at a part of this resource.
+    pub fn part(&self, node: &'a dyn Node) -> Self {
+        Self { inventory: self.inventory, node, identity: None }
+    }
+}
+
+enum Found<'v, 'g> {
+    Unknown(&'g Arc<Gap>),
+    Absent,
+    Value(View<'v>),
+}
+
+fn visit<'a>(steps: &[Step], place: Place<'a>, found: &mut dyn FnMut(Found<'a, '_>)) {
+    let Some((Step::Attribute(name), rest)) = steps.split_first() else { return };
+    // `[]` straight after a list attribute is part of reading it.
+    let after_each = rest.strip_prefix(&[Step::Each]);
+    let rest = after_each.unwrap_or(rest);
+    let mut follow = |resource_type, key| match place.follow(resource_type, key) {
+        Followed::Resource(target) => visit(rest, target, found),
+        Followed::Missing => found(Found::Absent),
+        Followed::Unknown(gap) => found(Found::Unknown(&gap)),
+    };
+    match place.node.view(name) {
+        None | Some(View::Absent) => found(Found::Absent),
+        Some(View::Unknown(gap)) => found(Found::Unknown(gap)),
+        Some(View::Link(resource_type, key)) if !rest.is_empty() => follow(resource_type, key),
+        Some(View::Links(resource_type, keys)) if !rest.is_empty() => {
+            for key in keys {
+                follow(resource_type, key);
+            }
+        }
+        // Whether the linked resource exists is part of what `has()` reads.
+        Some(View::Link(resource_type, key)) => match place.follow(resource_type, key) {
+            Followed::Unknown(gap) => found(Found::Unknown(&gap)),
+            Followed::Missing => found(Found::Absent),
+            Followed::Resource(_) => found(Found::Value(View::Link(resource_type, key))),
+        },
+        Some(View::Part(part)) if !rest.is_empty() => visit(rest, place.part(part), found),
+        Some(View::Parts(parts)) if !rest.is_empty() => {
+            for part in parts {
+                visit(rest, place.part(part), found);
+            }
+        }
+        Some(view) => found(Found::Value(view)),
+    }
+}
+
+fn unknown_json(gap: &Gap) -> Json {
+    serde_json::json!({ UNKNOWN: gap })
+}
+
+/// A value as JSON, for evidence: links by the id of what they lead to, policies not written out.
+pub(crate) fn json(view: View<'_>) -> Json {
+    match view {
+        View::Unknown(gap) => unknown_json(gap),
+        View::Absent => Json::Null,
+        View::Bool(value) => value.into(),
+        View::Int(value) => value.into(),
+        View::Text(value) => value.into(),
+        View::Texts(values) => values.to_vec().into(),
+        View::Map(values) => values.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        View::Document(_) => Json::String("(policy)".to_owned()),
+        View::Part(part) => part_json(part),
+        View::Parts(parts) => parts.into_iter().map(part_json).collect(),
+        View::Link(_, key) => key.id.as_ref().into(),
+        View::Links(_, keys) => keys.into_iter().map(|key| key.id.as_ref()).collect(),
+    }
+}
+
+/// A part as JSON, without what it does not have.
+fn part_json(part: &dyn Node) -> Json {
+    let members = part.structure().attributes.iter().filter_map(|attribute| {
+        let value = json(part.view(attribute.name)?);
+        (!value.is_null()).then(|| (attribute.name.to_owned(), value))
+    });
+    Json::Object(members.collect())
+}

@@ -1,0 +1,280 @@
+//! Rules held against an inventory: findings, sorted, and counts. Synchronous, parallel over resources.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::model::inventory::EntryRef;
+use crate::model::schema::View;
+use crate::model::{Fact, Finding, Gap, Inventory, Key, Region, ResourceRef, ResourceType, Severity, Summary, Verdict};
+use crate::rule::eval::{Case, Outcome, location};
+use crate::rule::params::{BoundParams, ParamValue};
+use crate::rule::path::Place;
+use crate::rule::{Remediation, Rule};
+
+/// The id of a finding on a whole type, where its resources could not be listed.
+pub const ANY: &str = "*";
+
+/// A rule as a scan holds it: with its configured severity and parameters.
+#[derive(Debug)]
+pub struct Selected<'r> {
+    /// The rule.
+    pub rule: &'r Rule,
+    /// Its severity here.
+    pub severity: Severity,
+    params: BTreeMap<String, ParamValue>,
+    /// The parameters for CEL, where they are the same everywhere.
+    bound: Option<BoundParams>,
+}
+
+impl<'r> Selected<'r> {
+    /// The rule with this severity, and these parameters on top of its defaults.
+    pub fn new(rule: &'r Rule, severity: Option<Severity>, configured: BTreeMap<String, ParamValue>) -> Self {
+        let mut params: BTreeMap<String, ParamValue> =
+            rule.params.iter().map(|(name, param)| (name.clone(), param.default.clone())).collect();
+        params.extend(configured);
+        let bound = BoundParams::if_global(&params);
+        Self { rule, severity: severity.unwrap_or(rule.severity), params, bound }
+    }
+}
+
+/// What a scan of one inventory gave.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    /// The findings: passes, fails and unknowns.
+    pub findings: Vec<Finding>,
+    /// How many rules did not speak of a resource.
+    pub not_applicable: u64,
+}
+
+impl Outcomes {
+    /// Both together, to be sorted.
+    #[must_use]
+    pub fn join(mut self, mut other: Self) -> Self {
+        self.findings.append(&mut other.findings);
+        self.not_applicable += other.not_applicable;
+        self
+    }
+}
+
+/// Holds the rules against everything in the inventory.
+pub fn scan(inventory: &Inventory, selection: &[Selected<'_>]) -> Outcomes {
+    let mut by_type: BTreeMap<ResourceType, Vec<&Selected<'_>>> = BTreeMap::new();
+    for selected in selection {
+        by_type.entry(selected.rule.resource_type).or_default().push(selected);
+    }
+    let resources: Vec<(ResourceType, &Key, EntryRef<'_>)> = by_type
+        .keys()
+        .flat_map(|resource_type| {
+            let entries = inventory.entries(*resource_type).into_iter();
+            entries.map(|(key, entry)| (*resource_type, key, entry))
+        })
+        .filter(|(_, _, entry)| entry.in_scope && !matches!(entry.exists, Fact::Known(false)))
+        .collect();
+    let mut outcomes = resources
+        .par_iter()
+        .map(|(resource_type, key, entry)| {
+            let rules = by_type.get(resource_type).map(Vec::as_slice).unwrap_or_default();
+            judge_resource(inventory, *resource_type, key, entry, rules)
+        })
+        .reduce(Outcomes::default, Outcomes::join);
+    outcomes.findings.extend(unlisted(inventory, &by_type));
+    sort(&mut outcomes.findings);
+    outcomes
+}
+
+/// By account, region, type, id and rule.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|left, right| {
+        let key = |finding: &Finding| {
+            let resource = &finding.resource;
+            (resource.account.clone(), resource.region.clone(), resource.resource_type.as_str())
+        };
+        key(left)
+            .cmp(&key(right))
+            .then_with(|| left.resource.id.cmp(&right.resource.id))
+            .then_with(|| left.rule.cmp(&right.rule))
+    });
+}
+
+/// How many findings there are of each verdict.
+pub fn count(findings: &[Finding], not_applicable: u64) -> Summary {
+    let mut summary = Summary { not_applicable, ..Summary::default() };
+    for finding in findings {
+        match finding.verdict {
+            Verdict::Pass => summary.pass += 1,
+            Verdict::Fail => summary.fail += 1,
+            Verdict::Unknown => summary.unknown += 1,
+            Verdict::Waived => summary.waived += 1,
+        }
+    }
+    summary
+}
+
+/// `sha256:` and the digest of the rules with their severities and parameters.
+pub fn digest(selection: &[Selected<'_>]) -> String {
+    let mut hasher = Sha256::new();
+    for selected in selection {
+        let params: Vec<String> = selected.params.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        for part in [&selected.rule.id, selected.rule.file.text(), selected.severity.as_str(), &params.join(",")] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+    format!("sha256:{}", hexadecimal(&hasher.finalize()))
+}
+
+fn judge_resource(
+    inventory: &Inventory,
+    resource_type: ResourceType,
+    key: &Key,
+    entry: &EntryRef<'_>,
+    rules: &[&Selected<'_>],
+) -> Outcomes {
+    let place = Place { inventory, node: entry.attributes, identity: Some((resource_type, key)) };
+    let mut outcomes = Outcomes::default();
+    for selected in rules {
+        if !selected.rule.sources.contains(&inventory.source) {
+            outcomes.not_applicable += 1;
+            continue;
+        }
+        let here;
+        let params = match &selected.bound {
+            Some(bound) => bound,
+            None => {
+                here = BoundParams::at(&selected.params, location(place, key));
+                &here
+            }
+        };
+        let case = Case::new(selected.rule, place, key, params);
+        let (outcome, error) = case.judge();
+        let verdict = match outcome {
+            Outcome::NotApplicable => {
+                outcomes.not_applicable += 1;
+                continue;
+            }
+            Outcome::Pass => Verdict::Pass,
+            Outcome::Fail => Verdict::Fail,
+            Outcome::Unknown => Verdict::Unknown,
+        };
+        let gaps = error.map(|error| case.gaps(&error)).unwrap_or_default();
+        let message = match verdict {
+            Verdict::Unknown => format!("not known: {}", listed(&gaps)),
+            Verdict::Fail => case.message().unwrap_or_else(|| selected.rule.title.clone()),
+            Verdict::Pass | Verdict::Waived => selected.rule.title.clone(),
+        };
+        let evidence = case.evidence(&outcome);
+        outcomes.findings.push(Finding {
+            message,
+            evidence,
+            gaps,
+            verdict,
+            ..blank(selected, resource_ref(inventory, resource_type, key, place))
+        });
+    }
+    outcomes
+}
+
+/// One unknown for each rule on resources that could not be listed, so that nothing vanishes.
+fn unlisted(inventory: &Inventory, by_type: &BTreeMap<ResourceType, Vec<&Selected<'_>>>) -> Vec<Finding> {
+    let mut gaps: BTreeMap<(ResourceType, Option<&Region>), BTreeSet<Gap>> = BTreeMap::new();
+    for unlisted in &inventory.unlisted {
+        let place = (unlisted.resource_type, unlisted.region.as_ref());
+        gaps.entry(place).or_default().insert(unlisted.gap.as_ref().clone());
+    }
+    let mut findings = Vec::new();
+    for ((resource_type, region), gaps) in gaps {
+        let gaps: Vec<Gap> = gaps.into_iter().collect();
+        let rules = by_type.get(&resource_type).map(Vec::as_slice).unwrap_or_default();
+        for selected in rules.iter().filter(|selected| selected.rule.sources.contains(&inventory.source)) {
+            let resource = ResourceRef {
+                resource_type,
+                id: ANY.to_owned(),
+                arn: None,
+                name: None,
+                account: inventory.account.clone(),
+                region: region.cloned(),
+                address: None,
+            };
+            findings.push(Finding {
+                message: format!("not known, since not all could be listed: {}", listed(&gaps)),
+                verdict: Verdict::Unknown,
+                gaps: gaps.clone(),
+                ..blank(selected, resource)
+            });
+        }
+    }
+    findings
+}
+
+fn listed(gaps: &[Gap]) -> String {
+    gaps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn resource_ref(inventory: &Inventory, resource_type: ResourceType, key: &Key, place: Place<'_>) -> ResourceRef {
+    let arn = match place.node.view("arn") {
+        Some(View::Text(arn)) => Some(arn.to_owned()),
+        _ => None,
+    };
+    let name = match (place.node.view("tags"), place.node.view("name")) {
+        (Some(View::Map(tags)), _) if tags.contains_key("Name") => tags.get("Name").cloned(),
+        (_, Some(View::Text(name))) => Some(name.to_owned()),
+        _ => None,
+    };
+    ResourceRef {
+        resource_type,
+        id: key.id.as_ref().to_owned(),
+        arn,
+        name: name.filter(|name| **name != *key.id),
+        account: inventory.account.clone(),
+        region: key.region.clone(),
+        address: None,
+    }
+}
+
+/// A finding of this rule on this resource, with everything else to be filled in.
+fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
+    let rule = selected.rule;
+    Finding {
+        rule: rule.id.clone(),
+        severity: selected.severity,
+        verdict: Verdict::Unknown,
+        message: String::new(),
+        location: None,
+        related: Vec::new(),
+        evidence: Vec::new(),
+        gaps: Vec::new(),
+        waiver: None,
+        remediation: match &rule.remediation {
+            Some(Remediation::Id(id)) => Some(id.clone()),
+            Some(Remediation::None { .. }) | None => None,
+        },
+        fingerprint: fingerprint(rule, &resource),
+        resource,
+    }
+}
+
+/// The identity of a finding over time. It is made of the account, the region and the id, which are what
+/// an ARN is made of, and not of the ARN: a read that is denied today must not make it another finding.
+fn fingerprint(rule: &Rule, resource: &ResourceRef) -> String {
+    let parts = [
+        rule.oldest_id(),
+        resource.resource_type.as_str(),
+        resource.account.as_ref().map_or("", |account| account.as_str()),
+        resource.region.as_ref().map_or("", Region::as_str),
+        &resource.id,
+    ];
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+        hasher.update([0]);
+    }
+    hexadecimal(&hasher.finalize())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}

@@ -1,0 +1,669 @@
+"""Ways to break a compliant account: one function for each, named after the rule that must then fail.
+
+`rule` and `rule.variant` break the same rule in different ways. A function changes the first region of a
+compliant account and returns the resources on which the rule must fail, as {"type", "id"}. ALSO names the
+other rules that rightly fail as a consequence; NOT_EXPRESSIBLE, the rules that no account on an emulator
+can break, with the reason: those are tested from snapshots and from code.
+"""
+
+import json
+
+from accounts import (
+    AGENT_OLD,
+    DOCUMENT,
+    EVERYWHERE,
+    GROUP,
+    HTTPS,
+    HYBRID_ROLE,
+    PROFILE,
+    ROLE,
+    statement,
+    tag_list,
+    trust,
+)
+
+BREAKAGES = {}
+ALSO = {}
+NOT_EXPRESSIBLE = {
+    "kms-deletion-window": "judged in code only: AWS keeps the window only while a deletion is pending",
+}
+
+DESCRIBED = "left over from a migration"
+
+
+def breaks(name: str, also=()):
+    """Registers a breakage; `also` are the rules that fail with it."""
+
+    def register(function):
+        assert name not in BREAKAGES, name
+        BREAKAGES[name] = function
+        if also:
+            ALSO[name] = set(also)
+        return function
+
+    return register
+
+
+def instance(id: str) -> list:
+    return [{"type": "AWS::EC2::Instance", "id": id}]
+
+
+def group(id: str) -> list:
+    return [{"type": "AWS::EC2::SecurityGroup", "id": id}]
+
+
+def role(name: str = ROLE) -> list:
+    return [{"type": "AWS::IAM::Role", "id": name}]
+
+
+def key(region, use: str) -> list:
+    return [{"type": "AWS::KMS::Key", "id": region.key_id(use)}]
+
+
+def log_group() -> list:
+    return [{"type": "AWS::Logs::LogGroup", "id": GROUP}]
+
+
+def bucket(region) -> list:
+    return [{"type": "AWS::S3::Bucket", "id": region.bucket}]
+
+
+def preferences() -> list:
+    return [{"type": "SSM::SessionPreferences", "id": DOCUMENT}]
+
+
+def node(id: str) -> list:
+    return [{"type": "AWS::SSM::ManagedInstance", "id": id}]
+
+
+# -- AWS::EC2::Instance -----------------------------------------------------------------------------
+
+
+def metadata_breakage(name: str, **options):
+    @breaks(name)
+    def change(region):
+        region.ec2.modify_instance_metadata_options(InstanceId=region.instances[0], **options)
+        return instance(region.instances[0])
+
+
+metadata_breakage("ec2-imdsv2-required", HttpTokens="optional")
+metadata_breakage("ec2-imds-endpoint-enabled", HttpEndpoint="disabled")
+metadata_breakage("ec2-imds-hop-limit", HttpPutResponseHopLimit=2)
+metadata_breakage("ec2-imds-tags-disabled", InstanceMetadataTags="enabled")
+
+
+@breaks("ec2-root-volume-encrypted")
+def plain_root(region):
+    plain = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": False}}]
+    return instance(region.launch("plain-root", BlockDeviceMappings=plain))
+
+
+@breaks("ec2-root-volume-encrypted.only-data-encrypted")
+def plain_root_encrypted_data(region):
+    plain = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": False}}
+    data = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": True}}
+    data["Ebs"]["KmsKeyId"] = region.keys["volumes"]
+    return instance(region.launch("plain-root", BlockDeviceMappings=[plain, data]))
+
+
+@breaks("ec2-detailed-monitoring")
+def unmonitor(region):
+    region.ec2.unmonitor_instances(InstanceIds=region.instances[:1])
+    return instance(region.instances[0])
+
+
+@breaks("ec2-instance-profile-attached")
+def take_profile(region):
+    of_instance = [{"Name": "instance-id", "Values": region.instances[:1]}]
+    there = region.ec2.describe_iam_instance_profile_associations(Filters=of_instance)
+    for association in there["IamInstanceProfileAssociations"]:
+        region.ec2.disassociate_iam_instance_profile(AssociationId=association["AssociationId"])
+    return instance(region.instances[0])
+
+
+@breaks("ec2-instance-profile-attached.without-role")
+def empty_profile(region):
+    region.iam.remove_role_from_instance_profile(InstanceProfileName=PROFILE, RoleName=ROLE)
+    return instance(region.instances[0])
+
+
+@breaks("ec2-no-default-security-group", also=["sg-egress-https-only", "sg-no-ingress", "sg-rules-described"])
+def add_default_group(region):
+    region.ec2.modify_instance_attribute(InstanceId=region.instances[0], Groups=[region.group, region.default_group()])
+    return instance(region.instances[0])
+
+
+def egress_breakage(name: str, *rules, also=()):
+    @breaks(name, also)
+    def change(region):
+        region.set_egress(*rules)
+        return group(region.group) if name.startswith("sg-") else instance(region.instances[0])
+
+
+def described(*ranges) -> list:
+    return [{"CidrIp": cidr, "Description": DESCRIBED} for cidr in ranges]
+
+
+egress_breakage("ec2-https-egress-allowed", {**HTTPS, "IpRanges": described("10.0.0.0/8")})
+egress_breakage("ec2-https-egress-allowed.half-the-addresses", {**HTTPS, "IpRanges": described("0.0.0.0/1")})
+egress_breakage("ec2-https-egress-allowed.nearly-all", {**HTTPS, "IpRanges": described("0.0.0.0/1", "128.0.0.0/2")})
+egress_breakage("ec2-https-egress-allowed.none", also=["sg-egress-https-only"])
+egress_breakage(
+    "ec2-https-egress-allowed.udp",
+    {"IpProtocol": "udp", "FromPort": 443, "ToPort": 443, "IpRanges": EVERYWHERE},
+    also=["sg-egress-https-only"],
+)
+
+
+@breaks("ec2-https-egress-allowed.to-another-group")
+def egress_to_some_group(region):
+    """Not the group of an endpoint."""
+    other = region.make_group("databases")
+    region.set_egress({**HTTPS, "UserIdGroupPairs": [{"GroupId": other, "Description": DESCRIBED}]})
+    return instance(region.instances[0])
+
+
+@breaks("ec2-https-egress-allowed.one-endpoint-of-two")
+def egress_to_half_the_endpoints(region):
+    group_of_endpoint = region.make_group("endpoint")
+    region.ec2.create_vpc_endpoint(
+        VpcEndpointType="Interface",
+        VpcId=region.vpc,
+        ServiceName=f"com.amazonaws.{region.name}.ssm",
+        SubnetIds=[region.subnet],
+        SecurityGroupIds=[group_of_endpoint],
+    )
+    region.set_egress({**HTTPS, "UserIdGroupPairs": [{"GroupId": group_of_endpoint, "Description": DESCRIBED}]})
+    return instance(region.instances[0])
+
+
+@breaks("ec2-required-tags")
+def take_tag(region):
+    region.ec2.delete_tags(Resources=region.instances[:1], Tags=[{"Key": "AppID"}])
+    return instance(region.instances[0])
+
+
+@breaks("ec2-required-tags.case")
+def tag_of_other_case(region):
+    region.ec2.delete_tags(Resources=region.instances[:1], Tags=[{"Key": "DataType"}])
+    region.ec2.create_tags(Resources=region.instances[:1], Tags=tag_list({"datatype": "Sensitive"}))
+    return instance(region.instances[0])
+
+
+@breaks("ssm-instance-managed")
+def forget_node(region):
+    region.ground(remove=region.instances[:1])
+    return instance(region.instances[0])
+
+
+# -- AWS::EC2::SecurityGroup ------------------------------------------------------------------------
+
+OUT = {**HTTPS, "IpRanges": EVERYWHERE}
+egress_breakage(
+    "sg-egress-https-only", OUT, {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": described("0.0.0.0/0")}
+)
+egress_breakage("sg-egress-https-only.everything", {"IpProtocol": "-1", "IpRanges": described("0.0.0.0/0")})
+egress_breakage(
+    "sg-egress-https-only.range",
+    OUT,
+    {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 444, "IpRanges": described("10.0.0.0/8")},
+)
+egress_breakage(
+    "sg-egress-https-only.udp",
+    OUT,
+    {"IpProtocol": "udp", "FromPort": 443, "ToPort": 443, "IpRanges": described("0.0.0.0/0")},
+)
+egress_breakage(
+    "sg-egress-https-only.ipv6",
+    OUT,
+    {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0", "Description": DESCRIBED}]},
+)
+egress_breakage("sg-egress-https-only.no-egress", also=["ec2-https-egress-allowed"])
+
+
+def let_in(name: str, also=(), **rule):
+    @breaks(name, also)
+    def change(region):
+        permissions = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, **rule}]
+        region.ec2.authorize_security_group_ingress(GroupId=region.group, IpPermissions=permissions)
+        return group(region.group)
+
+
+let_in("sg-no-ingress", IpRanges=described("10.0.0.0/8"))
+let_in("sg-no-ingress.ipv6", Ipv6Ranges=[{"CidrIpv6": "::/0", "Description": DESCRIBED}])
+let_in("sg-rules-described.ingress", also=["sg-no-ingress"], IpRanges=[{"CidrIp": "10.0.0.0/8"}])
+egress_breakage("sg-rules-described", {**HTTPS, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]})
+egress_breakage("sg-rules-described.one-of-two", {**HTTPS, "IpRanges": [*EVERYWHERE, {"CidrIp": "10.0.0.0/8"}]})
+
+
+# -- AWS::IAM::Role ---------------------------------------------------------------------------------
+
+
+def trust_breakage(name: str, principals):
+    @breaks(name)
+    def change(region):
+        region.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust(*principals(region)))
+        return role()
+
+
+EC2 = {"Service": "ec2.amazonaws.com"}
+trust_breakage("iam-role-trusts-ec2-only", lambda region: [EC2, {"AWS": region.root_arn}])
+trust_breakage(
+    "iam-role-trusts-ec2-only.another-service", lambda _: [{"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}]
+)
+trust_breakage("iam-role-trusts-ec2-only.anyone", lambda _: [EC2, {"AWS": "*"}])
+trust_breakage("iam-role-trusts-ec2-only.not-ec2", lambda _: [{"Service": "lambda.amazonaws.com"}])
+
+
+@breaks("iam-role-trusts-ec2-only.hybrid")
+def hybrid_role_trusts_ec2(region):
+    region.make_role(HYBRID_ROLE, "ec2.amazonaws.com", region.account.regions)
+    region.register_hybrid("mi-0123456789abcdef0")
+    return role(HYBRID_ROLE)
+
+
+@breaks("iam-role-ssm-core")
+def detach_core(region):
+    region.iam.detach_role_policy(RoleName=ROLE, PolicyArn=region.managed_policy("policy/AmazonSSMManagedInstanceCore"))
+    return role()
+
+
+@breaks("iam-role-ssm-core.denied")
+def deny_core(region):
+    region.put_role_policy("no-sessions", statement("ssmmessages:*", "*") | {"Effect": "Deny"})
+    return role()
+
+
+@breaks("iam-role-ssm-core.bounded")
+def bound_core(region):
+    """The boundary leaves out what sessions need, and nothing else."""
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "NotAction": "ssmmessages:*", "Resource": "*"}],
+    }
+    boundary = region.iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    region.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=boundary)
+    return role()
+
+
+def grant_taken(name: str, inline: str, also=()):
+    @breaks(name, also)
+    def change(region):
+        region.delete_role_policy(inline)
+        return role()
+
+
+grant_taken("iam-role-writes-cloudwatch", "session-log-group")
+grant_taken("iam-role-writes-s3", "session-bucket")
+grant_taken("iam-role-uses-session-key", "session-key")
+grant_taken("iam-role-uses-volume-key", "volume-key")
+
+STREAMS = ["logs:DescribeLogStreams", "logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+@breaks("iam-role-writes-cloudwatch.describe-scoped")
+def scope_describe(region):
+    """DescribeLogGroups is authorised on all groups; a grant on one does not reach."""
+    own = [region.group_arn, f"{region.group_arn}:*"]
+    region.put_role_policy("session-log-group", statement(["logs:DescribeLogGroups", *STREAMS], own))
+    return role()
+
+
+@breaks("iam-role-writes-cloudwatch.another-group")
+def grant_another_group(region):
+    other = f"{region.group_arn}-old:*"
+    region.put_role_policy("session-log-group", statement("logs:DescribeLogGroups", "*"), statement(STREAMS, other))
+    return role()
+
+
+@breaks("iam-role-writes-cloudwatch.denied")
+def deny_put(region):
+    region.put_role_policy("no-events", statement("logs:Put*", "*") | {"Effect": "Deny"})
+    return role()
+
+
+@breaks("iam-role-writes-s3.another-prefix")
+def grant_another_prefix(region):
+    region.put_role_policy("session-bucket", statement("s3:PutObject", region.bucket_arn("/elsewhere/*")))
+    return role()
+
+
+@breaks("iam-role-writes-s3.bucket-instead-of-objects")
+def grant_the_bucket(region):
+    region.put_role_policy("session-bucket", statement("s3:PutObject", region.bucket_arn()))
+    return role()
+
+
+@breaks("iam-role-s3-scoped")
+def grant_any_bucket(region):
+    region.put_role_policy("read-objects", statement("s3:GetObject", f"arn:{region.partition}:s3:::*/*"))
+    return role()
+
+
+@breaks("iam-role-s3-scoped.star")
+def grant_all_of_s3(region):
+    region.put_role_policy("storage", statement("s3:*", "*"))
+    return role()
+
+
+@breaks("iam-role-s3-scoped.not-resource")
+def grant_all_but_one_bucket(region):
+    region.put_role_policy(
+        "storage",
+        {"Effect": "Allow", "Action": "s3:PutObject", "NotResource": f"arn:{region.partition}:s3:::payroll/*"},
+    )
+    return role()
+
+
+@breaks("iam-role-s3-scoped.managed")
+def attach_s3_full_access(region):
+    region.iam.attach_role_policy(RoleName=ROLE, PolicyArn=region.managed_policy("policy/AmazonS3FullAccess"))
+    return role()
+
+
+@breaks("iam-role-uses-session-key.key-policy", also=["kms-policy-keeps-account-admin"])
+def key_policy_without_account(region):
+    """Grants in IAM count only where the key's policy leaves them to the account."""
+    admin = {"Principal": {"AWS": f"arn:{region.partition}:iam::{region.account.id}:user/admin"}}
+    region.set_key_policy("session", statement("kms:*", "*", **admin))
+    return role()
+
+
+@breaks("iam-role-uses-session-key.denied")
+def key_policy_denies(region):
+    who = {"AWS": f"arn:{region.partition}:iam::{region.account.id}:role/{ROLE}"}
+    deny = {"Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*", "Principal": who}
+    region.set_key_policy("session", region.admin_statement(), deny)
+    return role()
+
+
+@breaks("iam-role-uses-session-key.bucket-key")
+def bucket_key_without_grant(region):
+    """A bucket encrypted with a key, which the role may not use."""
+    region.make_key("bucket")
+    region.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=region.keys["bucket"])
+    return role()
+
+
+# -- AWS::KMS::Key ----------------------------------------------------------------------------------
+
+
+@breaks("kms-rotation-enabled")
+def stop_rotation(region):
+    region.kms.disable_key_rotation(KeyId=region.key_id("session"))
+    return key(region, "session")
+
+
+@breaks("kms-rotation-enabled.logs-key")
+def stop_rotation_of_logs(region):
+    region.kms.disable_key_rotation(KeyId=region.key_id("logs"))
+    return key(region, "logs")
+
+
+@breaks("kms-key-usable")
+def disable_key(region):
+    region.kms.disable_key(KeyId=region.key_id("session"))
+    return key(region, "session")
+
+
+@breaks("kms-key-usable.pending-deletion")
+def delete_key(region):
+    region.kms.schedule_key_deletion(KeyId=region.key_id("logs"), PendingWindowInDays=30)
+    return key(region, "logs")
+
+
+def logs_key_policy(name: str, statements, also=()):
+    @breaks(name, also)
+    def change(region):
+        region.set_key_policy("logs", *statements(region))
+        return key(region, "logs")
+
+
+def for_group(arn: str) -> dict:
+    return {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": arn}}
+
+
+logs_key_policy("kms-policy-grants-logs", lambda r: [r.admin_statement()])
+logs_key_policy(
+    "kms-policy-grants-logs.another-region",
+    lambda r: [r.admin_statement(), r.logs_statement(Principal={"Service": "logs.ap-south-1.amazonaws.com"})],
+)
+logs_key_policy(
+    "kms-policy-grants-logs.another-group",
+    lambda r: [r.admin_statement(), r.logs_statement(Condition=for_group(f"{r.group_arn}-old"))],
+)
+logs_key_policy(
+    "kms-policy-grants-logs.half-the-actions",
+    lambda r: [r.admin_statement(), r.logs_statement(Action=["kms:Encrypt", "kms:Decrypt", "kms:Describe*"])],
+)
+logs_key_policy(
+    "kms-policy-grants-logs.denied",
+    lambda r: [r.admin_statement(), r.logs_statement(), r.logs_statement(Effect="Deny", Action="kms:GenerateDataKey*")],
+)
+
+
+@breaks("kms-policy-keeps-account-admin")
+def take_administration(region):
+    who = {"AWS": f"arn:{region.partition}:iam::{region.account.id}:role/{ROLE}"}
+    look = statement(["kms:Describe*", "kms:Get*", "kms:PutKeyPolicy"], "*", Principal={"AWS": region.root_arn})
+    region.set_key_policy("session", look, statement("kms:Decrypt", "*", Principal=who))
+    return key(region, "session")
+
+
+# -- AWS::Logs::LogGroup ----------------------------------------------------------------------------
+
+
+@breaks("logs-retention-set")
+def keep_a_week(region):
+    region.logs.put_retention_policy(logGroupName=GROUP, retentionInDays=7)
+    return log_group()
+
+
+@breaks("logs-retention-set.never")
+def keep_for_ever(region):
+    region.logs.delete_retention_policy(logGroupName=GROUP)
+    return log_group()
+
+
+@breaks("logs-retention-set.delivery-class")
+def delivery_class(region):
+    region.logs.delete_log_group(logGroupName=GROUP)
+    region.make_log_group(logGroupClass="DELIVERY")
+    return log_group()
+
+
+@breaks("logs-kms-encrypted")
+def take_key(region):
+    region.logs.disassociate_kms_key(logGroupName=GROUP)
+    return log_group()
+
+
+# -- AWS::S3::Bucket --------------------------------------------------------------------------------
+
+
+@breaks("s3-object-lock-enabled")
+def bucket_without_lock(region):
+    region.s3.delete_bucket(Bucket=region.bucket)
+    region.make_bucket(object_lock=False)
+    return bucket(region)
+
+
+@breaks("s3-encrypted")
+def plain_bucket(region):
+    """AWS encrypts every bucket since 2023, so this state is the emulator's and that of old snapshots."""
+    region.s3.delete_bucket_encryption(Bucket=region.bucket)
+    return bucket(region)
+
+
+@breaks("s3-required-tags")
+def take_bucket_tag(region):
+    region.s3.put_bucket_tagging(Bucket=region.bucket, Tagging={"TagSet": tag_list({"DataType": "Sensitive"})})
+    return bucket(region)
+
+
+@breaks("s3-required-tags.none")
+def take_bucket_tags(region):
+    region.s3.delete_bucket_tagging(Bucket=region.bucket)
+    return bucket(region)
+
+
+@breaks("s3-access-logging")
+def stop_access_logging(region):
+    region.s3.put_bucket_logging(Bucket=region.bucket, BucketLoggingStatus={})
+    return bucket(region)
+
+
+# -- SSM::SessionPreferences ------------------------------------------------------------------------
+
+
+def inputs_breakage(name: str, also=(), **inputs):
+    @breaks(name, also)
+    def change(region):
+        region.change_preferences(inputs=inputs)
+        return preferences()
+
+
+NOTHING_SET = [
+    "ssm-logs-to-s3",
+    "ssm-s3-key-prefix",
+    "ssm-logs-to-cloudwatch",
+    "ssm-logs-streamed",
+    "ssm-session-key-set",
+]
+
+
+@breaks("ssm-preferences-exist", also=NOTHING_SET)
+def delete_preferences(region):
+    region.ssm.delete_document(Name=DOCUMENT)
+    return preferences()
+
+
+@breaks("ssm-preferences-valid")
+def other_session_type(region):
+    region.change_preferences(sessionType="InteractiveCommands")
+    return preferences()
+
+
+@breaks("ssm-preferences-valid.schema-version")
+def other_schema(region):
+    region.change_preferences(schemaVersion="0.9")
+    return preferences()
+
+
+inputs_breakage("ssm-preferences-valid.wrong-type", runAsDefaultUser=7)
+
+
+@breaks("ssm-preferences-valid.default-is-not-latest")
+def later_version(region):
+    """Which of the two sessions use has differed. The later one changes what no rule speaks of."""
+    region.change_preferences(make_default=False, description="not yet the default")
+    return preferences()
+
+
+@breaks("ssm-encryption-flags-satisfiable")
+def role_cannot_look(region):
+    """The agent asks for the bucket's encryption before it starts a session."""
+    region.change_preferences(inputs={"s3EncryptionEnabled": True})
+    region.put_role_policy("session-bucket", statement("s3:PutObject", region.bucket_arn(f"/{region.prefix}/*")))
+    return preferences()
+
+
+@breaks("ssm-encryption-flags-satisfiable.group-without-key", also=["logs-kms-encrypted"])
+def group_without_key(region):
+    region.change_preferences(inputs={"cloudWatchEncryptionEnabled": True})
+    region.logs.disassociate_kms_key(logGroupName=GROUP)
+    return preferences()
+
+
+@breaks("ssm-encryption-flags-satisfiable.plain-bucket", also=["s3-encrypted"])
+def flag_on_plain_bucket(region):
+    region.change_preferences(inputs={"s3EncryptionEnabled": True})
+    region.s3.delete_bucket_encryption(Bucket=region.bucket)
+    return preferences()
+
+
+inputs_breakage("ssm-logs-to-s3", s3BucketName="")
+inputs_breakage("ssm-logs-to-s3.absent", s3BucketName=None)
+
+
+@breaks("ssm-logs-to-s3.bucket-missing")
+def delete_bucket(region):
+    region.s3.delete_bucket(Bucket=region.bucket)
+    return preferences()
+
+
+@breaks("ssm-s3-key-prefix")
+def other_prefix(region):
+    region.change_preferences(inputs={"s3KeyPrefix": "logs"})
+    region.put_role_policy("other-prefix", statement("s3:PutObject", region.bucket_arn("/logs/*")))
+    return preferences()
+
+
+@breaks("ssm-s3-key-prefix.empty")
+def no_prefix(region):
+    region.change_preferences(inputs={"s3KeyPrefix": ""})
+    region.put_role_policy("any-prefix", statement("s3:PutObject", region.bucket_arn("/*")))
+    return preferences()
+
+
+inputs_breakage("ssm-s3-key-prefix.role-not-told", also=["iam-role-writes-s3"], s3KeyPrefix="logs")
+inputs_breakage("ssm-logs-to-cloudwatch", cloudWatchLogGroupName="")
+
+
+@breaks("ssm-logs-to-cloudwatch.group-missing")
+def delete_group(region):
+    region.logs.delete_log_group(logGroupName=GROUP)
+    return preferences()
+
+
+@breaks("ssm-logs-to-cloudwatch.only-a-longer-name")
+def longer_name(region):
+    """DescribeLogGroups answers by prefix."""
+    region.logs.delete_log_group(logGroupName=GROUP)
+    region.logs.create_log_group(logGroupName=f"{GROUP}-old")
+    return preferences()
+
+
+inputs_breakage("ssm-logs-streamed", cloudWatchStreamingEnabled=False)
+inputs_breakage("ssm-session-key-set", kmsKeyId="")
+
+
+@breaks("ssm-session-key-set.key-missing")
+def missing_key(region):
+    gone = f"arn:{region.partition}:kms:{region.name}:{region.account.id}:key/00000000-0000-4000-8000-000000000000"
+    region.change_preferences(inputs={"kmsKeyId": gone})
+    region.put_role_policy("session-key", statement("kms:Decrypt", gone))
+    return preferences()
+
+
+inputs_breakage("ssm-idle-timeout", idleSessionTimeout="60")
+inputs_breakage("ssm-idle-timeout.zero", idleSessionTimeout="0")
+inputs_breakage("ssm-run-as-disabled", runAsEnabled=True, runAsDefaultUser="ssm-user")
+
+
+# -- AWS::SSM::ManagedInstance ----------------------------------------------------------------------
+
+
+def node_breakage(name: str, **members):
+    @breaks(name)
+    def change(region):
+        region.ground(nodes=[{"InstanceId": region.instances[0], **members}])
+        return node(region.instances[0])
+
+
+node_breakage("ssm-node-online", PingStatus="ConnectionLost", LastPingDateTime="2026-10-01T04:00:00Z")
+node_breakage("ssm-node-online.inactive", PingStatus="Inactive", LastPingDateTime="2026-10-01T04:00:00Z")
+node_breakage("ssm-agent-current", IsLatestVersion=False, AgentVersion=AGENT_OLD)
+
+
+@breaks("ssm-node-online.hybrid")
+def hybrid_offline(region):
+    region.make_role(HYBRID_ROLE, "ssm.amazonaws.com", region.account.regions)
+    return node(region.register_hybrid("mi-0123456789abcdef0", PingStatus="ConnectionLost"))
+
+
+@breaks("ssm-agent-current.hybrid")
+def hybrid_old(region):
+    region.make_role(HYBRID_ROLE, "ssm.amazonaws.com", region.account.regions)
+    old = {"IsLatestVersion": False, "AgentVersion": AGENT_OLD}
+    return node(region.register_hybrid("mi-0123456789abcdef0", **old))

@@ -1,0 +1,439 @@
+"""Starts moto with the operations that it lacks and that ssm-audit calls.
+
+What is in this file is ours. A test that passes on it shows that ssm-audit agrees with our reading of
+the AWS documentation, not with an independent one: everything else that the server answers is moto's.
+
+    python moto_additions.py [--port P] [--until-stdin-closes]
+
+binds 127.0.0.1 only, prints `listening on http://127.0.0.1:PORT` once it accepts connections, and
+reads the account from the credentials: an access key of twelve digits is the account, AssumeRole
+leads to the account of the role, anything else to 123456789012.
+
+What AWS gives no API for is set at `POST /_ground/nodes`, which seeding uses:
+
+    {"account": "…", "region": "…", "launched": {"i-…": "2026-01-01T00:00:00Z"},
+     "nodes": [{"InstanceId": "i-…", …as DescribeInstanceInformation answers}], "remove": ["mi-…"]}
+
+Everything is kept in moto's own backends, so that `POST /moto-api/reset` forgets it too.
+"""
+
+import argparse
+import json
+import logging
+import os
+import re
+from datetime import datetime, timezone
+
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+os.environ.pop("MOTO_ACCOUNT_ID", None)
+
+import moto.ec2.models.amis as amis  # noqa: E402
+import moto.iam.models as iam_models  # noqa: E402
+import moto.kms.models as kms_models  # noqa: E402
+import moto.kms.responses as kms_responses  # noqa: E402
+from moto.core.responses import ActionResult, BaseResponse, EmptyResult  # noqa: E402
+from moto.core.utils import utcnow  # noqa: E402
+from moto.ec2.models import EC2Backend, ec2_backends  # noqa: E402
+from moto.ec2.models.elastic_block_store import Volume  # noqa: E402
+from moto.ec2.models.instances import MetadataOptions  # noqa: E402
+from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule  # noqa: E402
+from moto.ec2.responses import EC2Response  # noqa: E402
+from moto.kms.models import kms_backends  # noqa: E402
+from moto.logs.exceptions import ResourceNotFoundException  # noqa: E402
+from moto.logs.models import LogGroup  # noqa: E402
+from moto.logs.responses import LogsResponse  # noqa: E402
+from moto.moto_server.werkzeug_app import (  # noqa: E402
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from moto.ssm.exceptions import SSMException  # noqa: E402
+from moto.ssm.models import Documents, ssm_backends  # noqa: E402
+from moto.ssm.responses import SimpleSystemManagerResponse as SsmResponse  # noqa: E402
+from werkzeug.serving import make_server  # noqa: E402
+from werkzeug.wrappers import Request, Response  # noqa: E402
+
+from lifeline import end_with_stdin  # noqa: E402
+
+# ---------------------------------------------------------------------------------------------------
+# Accounts: an access key of twelve digits is the account, as ministack has it.
+
+ACCOUNT_KEY = re.compile(r"Credential=(\d{12})/")
+account_by_moto = BaseResponse.get_current_account
+
+
+def account_by_key(self: BaseResponse) -> str:
+    key = ACCOUNT_KEY.search(self.headers.get("Authorization", ""))
+    return key.group(1) if key else account_by_moto(self)
+
+
+# ---------------------------------------------------------------------------------------------------
+# ssm: managed nodes and service settings.
+
+
+def managed_nodes(account: str, region: str) -> dict:
+    """Nodes by id, in the order of their registration."""
+    return vars(ssm_backends[account][region]).setdefault("managed_nodes", {})
+
+
+def describe_instance_information(self: SsmResponse) -> ActionResult:
+    """https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceInformation.html"""
+    size = self._get_param("MaxResults") or 10
+    if not 5 <= size <= 50:
+        raise SSMException("ValidationException", f"MaxResults must be between 5 and 50, not {size}")
+    nodes = list(managed_nodes(self.current_account, self.region).values())
+    for wanted in self._get_param("Filters") or []:
+        nodes = [n for n in nodes if matches(n, wanted["Key"], wanted["Values"])]
+    for wanted in self._get_param("InstanceInformationFilterList") or []:
+        nodes = [n for n in nodes if matches(n, wanted["key"], wanted["valueSet"])]
+    token = self._get_param("NextToken") or "0"
+    if not token.isdigit():
+        raise SSMException("InvalidNextToken", "The specified token isn't valid.")
+    start = int(token)
+    result = {"InstanceInformationList": nodes[start : start + size]}
+    if start + size < len(nodes):
+        result["NextToken"] = str(start + size)
+    return ActionResult(result)
+
+
+FILTERED_MEMBERS = {
+    "InstanceIds": "InstanceId",
+    "PingStatus": "PingStatus",
+    "PlatformTypes": "PlatformType",
+    "ResourceType": "ResourceType",
+    "AgentVersion": "AgentVersion",
+}
+
+
+def matches(node: dict, key: str, values: list) -> bool:
+    if key not in FILTERED_MEMBERS:
+        raise SSMException("InvalidFilterKey", f"{key} is not a filter that the test ground has")
+    return node.get(FILTERED_MEMBERS[key]) in values
+
+
+HOST_MANAGEMENT = "/ssm/managed-instance/default-ec2-instance-management-role"
+SETTING_DEFAULTS = {HOST_MANAGEMENT: "$None", "/ssm/documents/console/public-sharing-permission": "Enable"}
+
+
+def service_setting(self: SsmResponse) -> tuple:
+    """The settings that were changed, and the id that was asked for: a path, or an ARN that ends in it."""
+    asked = self._get_param("SettingId")
+    setting = asked.split(":servicesetting", 1)[-1] if asked.startswith("arn:") else asked
+    if setting not in SETTING_DEFAULTS:
+        raise SSMException("ServiceSettingNotFound", f"Setting {asked} doesn't exist.")
+    return vars(self.ssm_backend).setdefault("service_settings", {}), setting
+
+
+def describe_setting(self: SsmResponse, changed: dict, setting: str) -> dict:
+    value, date = changed.get(setting, (SETTING_DEFAULTS[setting], datetime(2023, 2, 17, tzinfo=timezone.utc)))
+    customized = setting in changed
+    return {
+        "SettingId": setting,
+        "SettingValue": value,
+        "LastModifiedDate": date,
+        "LastModifiedUser": f"arn:{self.partition}:iam::{self.current_account}:root" if customized else "System",
+        "ARN": f"arn:{self.partition}:ssm:{self.region}:{self.current_account}:servicesetting{setting}",
+        "Status": "Customized" if customized else "Default",
+    }
+
+
+def get_service_setting(self: SsmResponse) -> ActionResult:
+    """https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetServiceSetting.html"""
+    return ActionResult({"ServiceSetting": describe_setting(self, *service_setting(self))})
+
+
+def update_service_setting(self: SsmResponse) -> ActionResult:
+    changed, setting = service_setting(self)
+    changed[setting] = (self._get_param("SettingValue"), utcnow())
+    return EmptyResult()
+
+
+def reset_service_setting(self: SsmResponse) -> ActionResult:
+    changed, setting = service_setting(self)
+    changed.pop(setting, None)
+    return ActionResult({"ServiceSetting": describe_setting(self, changed, setting)})
+
+
+find_document = Documents.find
+
+
+def find_document_or_default(self, document_version=None, version_name=None, strict=True):  # noqa: ANN001, ANN201
+    """moto looks for a version of the name `$DEFAULT`."""
+    return find_document(self, None if document_version == "$DEFAULT" else document_version, version_name, strict)
+
+
+# ---------------------------------------------------------------------------------------------------
+# logs: keys of log groups, and the class that DescribeLogGroups answers.
+
+
+def log_group_of(self: LogsResponse) -> LogGroup:
+    name = self._get_param("logGroupName") or self._get_param("resourceIdentifier").split(":log-group:")[-1]
+    groups = self.logs_backend.groups
+    if name not in groups:
+        raise ResourceNotFoundException()
+    return groups[name]
+
+
+def associate_kms_key(self: LogsResponse) -> str:
+    log_group_of(self).kms_key_id = self._get_param("kmsKeyId")
+    return ""
+
+
+def disassociate_kms_key(self: LogsResponse) -> str:
+    log_group_of(self).kms_key_id = None
+    return ""
+
+
+create_log_group_by_moto = LogsResponse.create_log_group
+describe_log_group_by_moto = LogGroup.to_describe_dict
+
+
+def create_log_group(self: LogsResponse) -> str:
+    answer = create_log_group_by_moto(self)
+    log_group_of(self).log_group_class = self._get_param("logGroupClass") or "STANDARD"
+    return answer
+
+
+def describe_log_group(self: LogGroup) -> dict:
+    return {**describe_log_group_by_moto(self), "logGroupClass": getattr(self, "log_group_class", "STANDARD")}
+
+
+def describe_account_policies(self: LogsResponse) -> str:
+    """Account-level policies cannot be set here: there are none."""
+    return json.dumps({"accountPolicies": []})
+
+
+# ---------------------------------------------------------------------------------------------------
+# kms: the name of a key's policy may be left out, it is `default`.
+
+assert_default_policy = kms_responses._assert_default_policy
+
+
+def assert_default_policy_or_none(name: str | None) -> None:
+    assert_default_policy(name or "default")
+
+
+# ---------------------------------------------------------------------------------------------------
+# ec2: monitoring, metadata options and their defaults, profiles that were replaced.
+
+
+def set_monitoring(self: EC2Response, state: str) -> ActionResult:
+    self.error_on_dryrun()
+    instances = self.ec2_backend.get_multi_instances_by_id(self._get_param("InstanceIds", []))
+    for instance in instances:
+        instance.monitoring_state = state
+    answer = [{"InstanceId": i.id, "Monitoring": {"State": state}} for i in instances]
+    return ActionResult({"InstanceMonitorings": answer})
+
+
+METADATA_MEMBERS = {
+    "HttpTokens": "http_tokens",
+    "HttpPutResponseHopLimit": "http_put_response_hop_limit",
+    "HttpEndpoint": "http_endpoint",
+    "HttpProtocolIpv6": "http_protocol_ipv6",
+    "InstanceMetadataTags": "instance_metadata_tags",
+}
+
+
+def modify_instance_metadata_options(self: EC2Response) -> ActionResult:
+    """As moto has it, but members that are not passed stay as they are, and DryRun changes nothing."""
+    instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+    self.error_on_dryrun()
+    options: MetadataOptions = instance.metadata_options
+    for member, attribute in METADATA_MEMBERS.items():
+        value = self._get_param(member)
+        if value is not None:
+            setattr(options, attribute, value)
+    pending = {member: getattr(options, attribute) for member, attribute in METADATA_MEMBERS.items()}
+    return ActionResult({"InstanceId": instance.id, "InstanceMetadataOptions": {**pending, "State": "pending"}})
+
+
+METADATA_DEFAULTS = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "InstanceMetadataTags")
+
+
+def metadata_defaults(self: EC2Response) -> dict:
+    return vars(self.ec2_backend).setdefault("instance_metadata_defaults", {})
+
+
+def get_instance_metadata_defaults(self: EC2Response) -> ActionResult:
+    self.error_on_dryrun()
+    return ActionResult({"AccountLevel": {**metadata_defaults(self), "ManagedBy": "account"}})
+
+
+def modify_instance_metadata_defaults(self: EC2Response) -> ActionResult:
+    self.error_on_dryrun()
+    for member in METADATA_DEFAULTS:
+        value = self._get_param(member)
+        if value in ("no-preference", -1):
+            metadata_defaults(self).pop(member, None)
+        elif value is not None:
+            metadata_defaults(self)[member] = value
+    return ActionResult({"Return": True})
+
+
+replace_profile_by_moto = EC2Backend.replace_iam_instance_profile_association
+
+
+def replace_iam_instance_profile_association(self: EC2Backend, *args, **kwargs):  # noqa: ANN002, ANN003, ANN201
+    """moto leaves DescribeInstances with the profile that was there."""
+    association = replace_profile_by_moto(self, *args, **kwargs)
+    profile = {"Arn": association.iam_instance_profile.arn, "Id": association.association_id}
+    self.modify_instance_attribute(association.instance_id, "iam_instance_profile", profile)
+    return association
+
+
+create_volume_by_moto = EC2Backend.create_volume
+
+
+def create_volume(self: EC2Backend, *args, **kwargs) -> Volume:  # noqa: ANN002, ANN003
+    """moto keeps that a snapshot is encrypted and loses with what."""
+    volume = create_volume_by_moto(self, *args, **kwargs)
+    if volume.encrypted and not volume.kms_key_id and volume.snapshot_id:
+        volume.kms_key_id = self.get_snapshot(volume.snapshot_id).kms_key_id
+    return volume
+
+
+make_default_key_by_moto = EC2Backend._create_default_encryption_key
+
+
+def make_default_key(self: EC2Backend) -> str:
+    """moto gives the account's default key for volumes out as a customer's."""
+    arn = make_default_key_by_moto(self)
+    kms_backends[self.account_id][self.region_name].describe_key("alias/aws/ebs").key_manager = "AWS"
+    return arn
+
+
+make_rule_by_moto = SecurityGroupRule.__init__
+flatten_rules_by_moto = SecurityGroup._flattened_rules
+
+
+def make_rule(self: SecurityGroupRule, *args, **kwargs) -> None:  # noqa: ANN002, ANN003
+    make_rule_by_moto(self, *args, **kwargs)
+    prefix_list = kwargs.get("prefix_list_id") or (args[7] if len(args) > 7 else None)
+    self.prefix_list_description = (prefix_list or {}).get("Description")
+
+
+def flatten_rules(self: SecurityGroup, rules: list) -> list:
+    """moto loses the descriptions of rules to prefix lists."""
+    views = flatten_rules_by_moto(self, rules)
+    described = {
+        (rule.ip_protocol, rule.from_port, rule.to_port, rule.prefix_list_id): rule.prefix_list_description
+        for rule in rules
+        if rule.prefix_list_id and rule.prefix_list_description
+    }
+    for view in views:
+        for entry in view.prefix_list_ids:
+            about = described.get((view.ip_protocol, view.from_port, view.to_port, entry["PrefixListId"]))
+            if about:
+                entry["Description"] = about
+    return views
+
+
+# ---------------------------------------------------------------------------------------------------
+# Every account and region of moto's starts with 1,582 managed policies and 1,301 images. Without most of
+# them an account takes a fifth of a second and ten megabytes less. It also makes an RSA key for every
+# symmetric one, which nothing uses: here they share it.
+
+POLICIES = ("AmazonSSM", "AmazonS3", "AmazonEC2Role", "CloudWatch", "AdministratorAccess", "PowerUser", "ReadOnly")
+IMAGES = ("ami-0b301ce3ce347599c", "ami-b7e93bce", "ami-760aaa0f")
+
+
+def load_few_images(self: EC2Backend) -> None:
+    for image in (image for image in amis.AMIS if image["ami_id"] in IMAGES):
+        created = image.get("creation_date")
+        image = {**image, "owner_alias": "amazon", "creation_date": moment(created) if created else None}
+        image["platform"] = "windows" if image["platform"] == "windows" else None
+        self.amis[image["ami_id"]] = amis.Ami(self, **image)
+
+
+def load_less() -> None:
+    policies = json.loads(iam_models.aws_managed_policies_data)
+    wanted = {name: policy for name, policy in policies.items() if name.startswith(POLICIES)}
+    iam_models.aws_managed_policies_data = json.dumps(wanted)
+    EC2Backend._load_amis = load_few_images
+    make_private_key = kms_models.generate_private_key
+    unused = make_private_key("SYMMETRIC_DEFAULT")
+    kms_models.generate_private_key = lambda spec: unused if spec == "SYMMETRIC_DEFAULT" else make_private_key(spec)
+
+
+def add_operations() -> None:
+    BaseResponse.get_current_account = account_by_key
+    for operation in (
+        describe_instance_information,
+        get_service_setting,
+        update_service_setting,
+        reset_service_setting,
+    ):
+        setattr(SsmResponse, operation.__name__, operation)
+    Documents.find = find_document_or_default
+    for operation in (associate_kms_key, disassociate_kms_key, create_log_group, describe_account_policies):
+        setattr(LogsResponse, operation.__name__, operation)
+    LogGroup.to_describe_dict = describe_log_group
+    for operation in (
+        modify_instance_metadata_options,
+        get_instance_metadata_defaults,
+        modify_instance_metadata_defaults,
+    ):
+        setattr(EC2Response, operation.__name__, operation)
+    kms_responses._assert_default_policy = assert_default_policy_or_none
+    EC2Response.monitor_instances = lambda self: set_monitoring(self, "enabled")
+    EC2Response.unmonitor_instances = lambda self: set_monitoring(self, "disabled")
+    EC2Backend.replace_iam_instance_profile_association = replace_iam_instance_profile_association
+    EC2Backend.create_volume = create_volume
+    EC2Backend._create_default_encryption_key = make_default_key
+    SecurityGroupRule.__init__ = make_rule
+    SecurityGroup._flattened_rules = flatten_rules
+
+
+# ---------------------------------------------------------------------------------------------------
+# What AWS has no API for.
+
+
+def moment(time: str) -> datetime:
+    return datetime.fromisoformat(time.replace("Z", "+00:00"))
+
+
+def set_ground(body: dict) -> None:
+    account, region = body["account"], body["region"]
+    nodes = managed_nodes(account, region)
+    for node in body.get("nodes", []):
+        times = {member: moment(value) for member, value in node.items() if member.endswith(("Date", "DateTime"))}
+        nodes[node["InstanceId"]] = {**nodes.get(node["InstanceId"], {}), **node, **times}
+    for node in body.get("remove", []):
+        nodes.pop(node, None)
+    for instance, time in body.get("launched", {}).items():
+        ec2_backends[account][region].get_instance(instance).launch_time = moment(time)
+
+
+class Ground(DomainDispatcherApplication):
+    def __call__(self, environ, start_response):  # noqa: ANN001, ANN204
+        if environ.get("PATH_INFO") != "/_ground/nodes":
+            return super().__call__(environ, start_response)
+        try:
+            set_ground(Request(environ).get_json(force=True))
+            answer = Response("{}", mimetype="application/json")
+        except Exception as error:  # the seeding that sent it shows what is wrong with it
+            answer = Response(f"{type(error).__name__}: {error}", status=400)
+        return answer(environ, start_response)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="moto with the operations that ssm-audit needs")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input is closed")
+    args = parser.parse_args()
+    add_operations()
+    load_less()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server(
+        "127.0.0.1", args.port, Ground(create_backend_app), threaded=True, request_handler=MotoRequestHandler
+    )
+    os.environ["MOTO_PORT"] = str(server.port)
+    if args.until_stdin_closes:
+        end_with_stdin()
+    print(f"listening on http://127.0.0.1:{server.port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

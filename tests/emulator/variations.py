@@ -1,0 +1,297 @@
+"""Compliant accounts that look different: what must not be mistaken for a fault.
+
+A function changes the first region of a compliant account and returns what it made. Beside it stand the
+verdicts, other than `pass` and `not_applicable`, that are right after it: mostly none.
+"""
+
+from datetime import datetime, timedelta, timezone
+
+from accounts import (
+    AMI_WINDOWS,
+    DOCUMENT,
+    EVERYWHERE,
+    GROUP,
+    HTTPS,
+    HYBRID_ROLE,
+    ROLE,
+    policy,
+    statement,
+    trust,
+)
+
+VARIATIONS = {}
+HOST_MANAGEMENT = "/ssm/managed-instance/default-ec2-instance-management-role"
+HOST_ROLE = "AWSSystemsManagerDefaultEC2InstanceManagementRole"
+
+
+def holds(name: str, **expected: str):
+    """Registers a variation; `expected` is rule (with _ for -) to verdict."""
+
+    def register(function):
+        assert name not in VARIATIONS, name
+        VARIATIONS[name] = (function, {rule.replace("_", "-"): verdict for rule, verdict in expected.items()})
+        return function
+
+    return register
+
+
+# -- instances --------------------------------------------------------------------------------------
+
+
+@holds("windows-node", ssm_agent_current="unknown")
+def windows_node(region):
+    """DescribeInstanceInformation does not tell whether a Windows agent is the latest."""
+    return region.launch("windows", ImageId=AMI_WINDOWS)
+
+
+@holds("stopped-instance")
+def stopped(region):
+    instance = region.launch("batch")
+    region.ec2.stop_instances(InstanceIds=[instance])
+    region.ground(nodes=[{"InstanceId": instance, "PingStatus": "ConnectionLost"}])
+    return instance
+
+
+@holds("terminated-instance")
+def terminated(region):
+    """Terminated instances stay listed for an hour; nothing about them matters."""
+    instance = region.launch("gone", MetadataOptions=None, Monitoring=None)
+    region.ec2.terminate_instances(InstanceIds=[instance])
+    region.ground(remove=[instance])
+    return instance
+
+
+@holds("just-launched")
+def just_launched(region):
+    """Nodes take some minutes to register."""
+    instance = region.launch("young", register=False)
+    minute_ago = datetime.now(timezone.utc) - timedelta(minutes=1)
+    region.ground(launched={instance: minute_ago.isoformat()})
+    return instance
+
+
+@holds("root-not-mapped", ec2_root_volume_encrypted="unknown")
+def root_not_mapped(region):
+    data = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": True}}
+    return region.launch("detached-root", BlockDeviceMappings=[data])
+
+
+@holds("account-default-volume-key")
+def default_volume_key(region):
+    """Encrypted with the account's AWS-managed key: no grant of the role's is needed."""
+    volume = {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": True}
+    return region.launch("default-key", BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": volume}])
+
+
+@holds("host-management")
+def host_management(region):
+    """An instance without a profile, managed through the role that default host management names."""
+    region.make_role(HOST_ROLE, "ssm.amazonaws.com", region.account.regions, path="/service-role/")
+    region.ssm.update_service_setting(SettingId=HOST_MANAGEMENT, SettingValue=f"service-role/{HOST_ROLE}")
+    return region.launch("no-profile", IamInstanceProfile=None)
+
+
+@holds("hybrid-node")
+def hybrid_node(region):
+    region.make_role(HYBRID_ROLE, "ssm.amazonaws.com", region.account.regions)
+    return region.register_hybrid("mi-0123456789abcdef0")
+
+
+@holds("seventy-nodes")
+def seventy_nodes(region):
+    """More than a page of DescribeInstanceInformation."""
+    region.make_role(HYBRID_ROLE, "ssm.amazonaws.com", region.account.regions)
+    nodes = [f"mi-{number:017x}" for number in range(70)]
+    for node in nodes:
+        region.register_hybrid(node)
+    return nodes
+
+
+@holds("second-group")
+def second_group(region):
+    """The permissions of an interface are those of all its groups."""
+    narrow = region.make_group("narrow", egress=[{**HTTPS, "IpRanges": EVERYWHERE}])
+    region.ec2.modify_instance_attribute(InstanceId=region.instances[0], Groups=[region.group, narrow])
+    return narrow
+
+
+# -- egress -----------------------------------------------------------------------------------------
+
+
+@holds("egress-in-halves")
+def egress_in_halves(region):
+    halves = [{"CidrIp": cidr, "Description": "half of all"} for cidr in ("0.0.0.0/1", "128.0.0.0/1")]
+    region.set_egress({**HTTPS, "IpRanges": halves})
+    return region.group
+
+
+def make_endpoints(region) -> str:
+    """Interface endpoints for ssm and ssmmessages, in a group of their own."""
+    group = region.make_group("endpoints")
+    for service in ("ssm", "ssmmessages"):
+        region.ec2.create_vpc_endpoint(
+            VpcEndpointType="Interface",
+            VpcId=region.vpc,
+            ServiceName=f"com.amazonaws.{region.name}.{service}",
+            SubnetIds=[region.subnet],
+            SecurityGroupIds=[group],
+            PrivateDnsEnabled=True,
+        )
+    return group
+
+
+@holds("egress-to-endpoint-group")
+def egress_to_endpoint_group(region):
+    group = make_endpoints(region)
+    region.set_egress({**HTTPS, "UserIdGroupPairs": [{"GroupId": group, "Description": "to the endpoints"}]})
+    return group
+
+
+@holds("egress-to-endpoint-addresses")
+def egress_to_endpoint_addresses(region):
+    make_endpoints(region)
+    subnet = region.ec2.describe_subnets(SubnetIds=[region.subnet])["Subnets"][0]["CidrBlock"]
+    region.set_egress({**HTTPS, "IpRanges": [{"CidrIp": subnet, "Description": "to the endpoints"}]})
+    return subnet
+
+
+@holds("egress-to-prefix-list")
+def egress_to_prefix_list(region):
+    make_endpoints(region)
+    subnet = region.ec2.describe_subnets(SubnetIds=[region.subnet])["Subnets"][0]["CidrBlock"]
+    prefixes = region.ec2.create_managed_prefix_list(
+        PrefixListName="endpoints", AddressFamily="IPv4", MaxEntries=5, Entries=[{"Cidr": subnet, "Description": "ssm"}]
+    )["PrefixList"]["PrefixListId"]
+    region.set_egress({**HTTPS, "PrefixListIds": [{"PrefixListId": prefixes, "Description": "to the endpoints"}]})
+    return prefixes
+
+
+# -- roles and keys ---------------------------------------------------------------------------------
+
+
+@holds("guide-policies")
+def guide_policies(region):
+    """As the guide attaches them: managed policies, one of them at its second version."""
+    for name in ("session-log-group", "session-bucket"):
+        region.delete_role_policy(name)
+    region.iam.attach_role_policy(RoleName=ROLE, PolicyArn=region.managed_policy("policy/CloudWatchLogsFullAccess"))
+    objects = ["s3:GetObject", "s3:PutObject", "s3:PutObjectAcl"]
+    arn = region.iam.create_policy(
+        PolicyName="ssm_logs_policy", PolicyDocument=policy(statement(objects, "arn:aws:s3:::old/*"))
+    )
+    arn = arn["Policy"]["Arn"]
+    everywhere = [r.bucket_arn("/*") for r in region.account.regions]
+    region.iam.create_policy_version(
+        PolicyArn=arn, PolicyDocument=policy(statement(objects, everywhere)), SetAsDefault=True
+    )
+    region.iam.attach_role_policy(RoleName=ROLE, PolicyArn=arn)
+    return arn
+
+
+@holds("trust-as-list")
+def trust_as_list(region):
+    region.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust({"Service": ["ec2.amazonaws.com"]}))
+    return ROLE
+
+
+@holds("unused-role")
+def unused_role(region):
+    """Roles and profiles that no instance uses are not looked at."""
+    region.iam.create_role(RoleName="deploy", AssumeRolePolicyDocument=trust({"AWS": "*"}))
+    region.make_profile("unused", "deploy")
+    return "deploy"
+
+
+@holds("shared-profile")
+def shared_profile(region):
+    """Two profiles that lead to one role: one finding a role."""
+    region.make_profile("second-profile")
+    return region.launch("second", IamInstanceProfile={"Name": "second-profile"})
+
+
+@holds("logs-key-guide-policy")
+def guide_key_policy(region):
+    """As the guide grants it: wildcard actions without a condition."""
+    actions = ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    grant = region.logs_statement(Action=actions)
+    grant.pop("Condition")
+    region.set_key_policy("logs", region.admin_statement(), grant)
+    return region.key_id("logs")
+
+
+@holds("logs-key-any-group")
+def any_group_key_policy(region):
+    """As AWS's documentation grants it to all groups of an account."""
+    arn = f"arn:{region.partition}:logs:{region.name}:{region.account.id}:*"
+    condition = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arn}}
+    region.set_key_policy("logs", region.admin_statement(), region.logs_statement(Condition=condition))
+    return region.key_id("logs")
+
+
+@holds("session-key-by-id")
+def key_by_id(region):
+    region.change_preferences(inputs={"kmsKeyId": region.key_id("session")})
+    return region.key_id("session")
+
+
+@holds("session-key-by-alias")
+def key_by_alias(region):
+    region.change_preferences(inputs={"kmsKeyId": "alias/ssm-session"})
+    return region.key_id("session")
+
+
+@holds("key-policy-names-role")
+def key_policy_names_role(region):
+    """The key's policy suffices without a grant in IAM."""
+    who = {"AWS": f"arn:{region.partition}:iam::{region.account.id}:role/{ROLE}"}
+    region.set_key_policy("session", region.admin_statement(), statement("kms:Decrypt", "*", Principal=who))
+    if len(region.account.regions) == 1:
+        region.delete_role_policy("session-key")
+    return region.key_id("session")
+
+
+# -- destinations and preferences -------------------------------------------------------------------
+
+
+@holds("bucket-with-key")
+def bucket_with_key(region):
+    arn = region.make_key("bucket")
+    region.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=arn)
+    region.put_role_policy("bucket-key", statement("kms:GenerateDataKey", arn))
+    return arn
+
+
+@holds("flags-satisfied")
+def flags_satisfied(region):
+    region.change_preferences(inputs={"s3EncryptionEnabled": True, "cloudWatchEncryptionEnabled": True})
+    return DOCUMENT
+
+
+@holds("idle-timeout-absent")
+def idle_timeout_absent(region):
+    """Absent counts as the default, twenty minutes."""
+    region.change_preferences(inputs={"idleSessionTimeout": None})
+    return DOCUMENT
+
+
+@holds("later-default")
+def later_default(region):
+    region.change_preferences(description="second version, made the default")
+    return DOCUMENT
+
+
+@holds("longer-retention")
+def longer_retention(region):
+    region.logs.put_retention_policy(logGroupName=GROUP, retentionInDays=365)
+    return GROUP
+
+
+@holds("neighbours")
+def neighbours(region):
+    """Keys, buckets, groups and documents that Session Manager does not use are not looked at."""
+    region.kms.create_key(Description="of something else")
+    region.create_bucket(f"elsewhere-{region.account.id}-{region.name}")
+    region.logs.create_log_group(logGroupName=f"{GROUP}-old")
+    region.logs.create_log_group(logGroupName="/aws/lambda/f")
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    return region.make_group("unattached", egress=everything)

@@ -1,0 +1,263 @@
+//! What a newcomer meets: every message is reviewed, and so is the exit code beside it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::audit::Audit;
+use crate::emulator::{Emulator, fresh_account};
+use crate::proxy::{Fault, Kind, Proxy};
+
+/// An endpoint on which nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+fn shown(mut audit: Audit) -> String {
+    audit.run().shown(&audit)
+}
+
+fn credentials(audit: Audit) -> Audit {
+    audit.env("AWS_ACCESS_KEY_ID", "123456789012").env("AWS_SECRET_ACCESS_KEY", "secret")
+}
+
+#[test]
+fn no_region() {
+    insta::assert_snapshot!(shown(Audit::new(&["scan"])));
+}
+
+#[test]
+fn no_credentials() {
+    insta::assert_snapshot!(shown(Audit::new(&["scan", "--region", "us-east-1"])));
+}
+
+#[test]
+fn no_such_profile() {
+    let config = "[profile production]\nregion = us-east-1\n";
+    let audit = Audit::new(&["scan", "--profile", "prodcution"]).file(".aws/config", config);
+    insta::assert_snapshot!(shown(audit));
+}
+
+#[test]
+fn a_region_that_is_none() {
+    insta::assert_snapshot!(shown(Audit::new(&["scan", "--region", "Ireland"])));
+    insta::assert_snapshot!(shown(credentials(Audit::new(&["scan", "--regions", "us-east-1,everywhere"]))));
+}
+
+#[test]
+fn an_endpoint_that_nobody_answers_at() {
+    let audit = Audit::new(&["scan", "--region", "us-east-1", "--endpoint-url", NOWHERE]).env("AWS_MAX_ATTEMPTS", "1");
+    insta::assert_snapshot!(shown(credentials(audit)));
+}
+
+#[test]
+fn credentials_that_have_expired() {
+    let proxy = Proxy::start(Emulator::moto().url());
+    proxy.inject(Fault::on("*", Kind::ExpiredCredentials));
+    let audit = Audit::new(&["scan", "--region", "us-east-1", "--endpoint-url", &proxy.url()]);
+    insta::assert_snapshot!(shown(credentials(audit)));
+}
+
+/// Nothing may be read: there is no verdict to be had, and nothing passes.
+#[test]
+fn a_user_without_a_single_permission() {
+    let emulator = Emulator::ministack_with_authorization();
+    let nothing = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}"#;
+    let user = emulator.seed_with(&["--account", "123456789012", "--region", "us-east-1", "--user-policy", nothing]);
+    let key = |name: &str| user["credentials"][name].as_str().unwrap().to_owned();
+    let mut audit =
+        Audit::new(&["scan", "--region", "us-east-1", "--endpoint-url", emulator.url(), "--format", "json"])
+            .env("AWS_ACCESS_KEY_ID", &key("AWS_ACCESS_KEY_ID"))
+            .env("AWS_SECRET_ACCESS_KEY", &key("AWS_SECRET_ACCESS_KEY"));
+    let scanned = audit.run();
+    assert_eq!(scanned.code, Some(3), "{}", scanned.stderr);
+    let report = scanned.json();
+    assert_eq!(report["summary"]["pass"], 0, "{report:#}");
+    assert_eq!(report["summary"]["fail"], 0, "{report:#}");
+    assert!(report["summary"]["unknown"].as_u64().unwrap() > 20, "{report:#}");
+    assert!(report["scopes"].as_array().unwrap().iter().all(|scope| scope["complete"] == false), "{report:#}");
+}
+
+#[test]
+fn broken_rules() {
+    let rule = "id: another-id\ntitle: t\nseverity: medium\npolicy: guide\nresource: AWS::EC2::Instance\nsources: [aws]\n\
+                description: d\nrationale: r\nassert: resource.metadata_options.http_token == \"required\" && resource.monitoring > 1\n\
+                references: [https://example.com]\ntests: {pass: [{}]}\n";
+    let duplicate = "id: ec2-imdsv2-required\ntitle: t\nseverity: huge\nnonsense: 1\n";
+    let audit = Audit::new(&["rules", "test", "--rules", "mine"])
+        .file("mine/my-rule.yaml", rule)
+        .file("mine/ec2-imdsv2-required.yaml", duplicate)
+        .file("mine/torn.yaml", "id: [\n");
+    insta::assert_snapshot!(shown(audit));
+}
+
+#[test]
+fn a_rule_whose_examples_do_not_come_out() {
+    let rule = "id: my-rule\ntitle: t\nseverity: medium\npolicy: guide\nresource: AWS::EC2::Instance\nsources: [aws]\n\
+                description: d\nrationale: r\nassert: resource.monitoring\n\
+                references: [https://example.com]\ntests:\n  pass: [{monitoring: false}]\n  fail: [{monitoring: maybe}, {monitor: false}]\n";
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "test", "--rules", "mine"]).file("mine/my-rule.yaml", rule)));
+}
+
+#[test]
+fn folders_without_rules() {
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "list", "--rules", "nowhere"])));
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "list", "--rules", "empty"]).file("empty/README.md", "")));
+}
+
+#[test]
+fn snapshots_that_are_none() {
+    for (name, content) in [
+        ("torn.json", "{\"kind\": \"ssm-audit/snapshot\", \"schema_version\": 1, \"inventories\": ["),
+        ("text.json", "not JSON"),
+        ("report.json", "{\"kind\": \"ssm-audit/report\", \"schema_version\": 1}"),
+        ("newer.json", "{\"kind\": \"ssm-audit/snapshot\", \"schema_version\": 2}"),
+        ("older.json", "{\"kind\": \"ssm-audit/snapshot\", \"schema_version\": 0}"),
+        (
+            "empty.json",
+            "{\"kind\": \"ssm-audit/snapshot\", \"schema_version\": 1, \"tool_version\": \"0.1.0\", \"inventories\": []}",
+        ),
+    ] {
+        insta::assert_snapshot!(format!("snapshot {name}"), shown(Audit::new(&["scan", name]).file(name, content)));
+    }
+    insta::assert_snapshot!(shown(Audit::new(&["scan", "missing.json"])));
+    insta::assert_snapshot!(shown(Audit::new(&["scan", "."])));
+}
+
+#[test]
+fn a_configuration_with_mistakes() {
+    let config = "polcy: guide\npolicy: strict\nparams: {logs-retention-set: {min_day: 90, min_days: soon}}\n\
+                  waivers: [{rule: no-such-rule, resource: '*'}]\ndisable: [ec2-detailed-monitorin]\n";
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "list"]).file("ssm-audit.yaml", config)));
+    let config = "policy: guide\nparams: {logs-retention-set: {min_day: 90, min_days: soon}, nothing: {x: 1}}\n\
+                  severity: {ec2-imdsv2-requird: low}\ndisable: [ec2-detailed-monitorin]\n";
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "list"]).file("ssm-audit.yaml", config)));
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "list", "--config", "nowhere.yaml"])));
+}
+
+#[test]
+fn flags_that_do_not_fit() {
+    for arguments in [
+        ["scan", "--rule", "ec2-imdsv2-requird"],
+        ["scan", "--param", "logs-retention-set.min_days=soon"],
+        ["scan", "--param", "logs-retention-set.minimum=1"],
+        ["scan", "--param", "min_days=1"],
+        ["scan", "--format", "docx"],
+        ["scan", "-o", "report.docx"],
+        ["scan", "--fail-on", "sometimes"],
+        ["scan", "--cli-read-timeout", "0"],
+        ["rules", "explain", "imdsv2"],
+        ["rules", "schema", "AWS::EC2::Instances"],
+    ] {
+        let name = arguments.join(" ").replace("--", "");
+        insta::assert_snapshot!(name, shown(credentials(Audit::new(&arguments)).env("AWS_REGION", "us-east-1")));
+    }
+}
+
+/// An account with findings, to have something to write.
+fn broken_account() -> String {
+    let account = fresh_account();
+    Emulator::moto().seed(&account, &["us-east-1"], &["ec2-imdsv2-required"]);
+    account
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error_and_leaves_nothing_behind() {
+    let account = broken_account();
+    let scan = |output: &str| Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "-o", output]);
+    insta::assert_snapshot!("output in no folder", shown(scan("no/such/folder/report.json")));
+    let mut audit = scan("folder.json").file("folder.json/x", "");
+    insta::assert_snapshot!("output is a folder", audit.run().shown(&audit));
+    let left: Vec<_> = std::fs::read_dir(audit.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["folder.json"]);
+    if std::path::Path::new("/dev/full").exists() {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut audit = Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--format", "json"]);
+        let ended = audit.command().stdout(full).output().unwrap();
+        assert_eq!(ended.status.code(), Some(2));
+        insta::assert_snapshot!("output is full", String::from_utf8(ended.stderr).unwrap());
+    }
+}
+
+#[test]
+fn a_reader_that_stops_reading_is_no_error() {
+    let account = broken_account();
+    let mut audit = Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--format", "json"]);
+    let mut child = audit.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let status = child.wait().unwrap();
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!((status.code(), errors.as_str()), (Some(1), ""));
+}
+
+/// Ctrl-C ends a scan at once, with what is known and the rest marked as not read.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_scan_says_what_it_did_not_read() {
+    let account = broken_account();
+    let proxy = Proxy::start(Emulator::moto().url());
+    proxy.inject(Fault::on("ec2:DescribeInstances", Kind::Hang));
+    let mut audit = Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--format", "json"])
+        .env("AWS_ENDPOINT_URL", &proxy.url());
+    let child = audit.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let waiting = Instant::now();
+    while !proxy.actions().iter().any(|action| action == "logs:DescribeLogGroups") {
+        assert!(waiting.elapsed() < Duration::from_secs(20), "the scan does not get going: {:?}", proxy.actions());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let interrupted = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(interrupted.elapsed() < Duration::from_secs(3), "it took {:?} to stop", interrupted.elapsed());
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["scopes"].as_array().unwrap().iter().any(|scope| scope["complete"] == false), "{report:#}");
+    let findings = report["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["resource"]["id"] == "*" && finding["verdict"] == "unknown"));
+    assert!(findings.iter().any(|finding| finding["rule"] == "logs-retention-set" && finding["verdict"] == "pass"));
+}
+
+#[test]
+fn help_and_version_are_reviewed() {
+    insta::assert_snapshot!(shown(Audit::new(&["--help"]).env("COLUMNS", "100")));
+    insta::assert_snapshot!(shown(Audit::new(&["scan", "--help"]).env("COLUMNS", "100")));
+    let version = Audit::new(&["--version"]).run();
+    assert_eq!(version.stdout, format!("ssm-audit {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn completions_name_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let printed = Audit::new(&["completions", shell]).run();
+        assert_eq!(printed.code, Some(0));
+        assert!(
+            BufReader::new(printed.stdout.as_bytes()).lines().any(|line| line.unwrap().contains("iam-policy")),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn waivers_accept_what_they_name_and_say_when_they_do_not() {
+    let account = fresh_account();
+    Emulator::moto().seed(&account, &["us-east-1"], &["ec2-detailed-monitoring", "logs-retention-set"]);
+    let config = "waivers:\n\
+                  - {rule: ec2-detailed-monitoring, resource: 'i-*', reason: cost, owner: team-x, expires: 2999-12-31}\n\
+                  - {rule: logs-*, resource: '*', reason: once, expires: 2020-01-01}\n\
+                  - {rule: s3-*, resource: nowhere, reason: never}\n";
+    let scan = |arguments: &[&str]| {
+        let mut audit = Audit::on(Emulator::moto(), &account, "us-east-1", arguments).file("ssm-audit.yaml", config);
+        audit.run()
+    };
+    let scanned = scan(&["scan", "--format", "json"]);
+    assert_eq!(scanned.code, Some(1), "{}", scanned.stderr);
+    let report = scanned.json();
+    assert_eq!(report["summary"]["waived"], 1);
+    let findings = report["findings"].as_array().unwrap();
+    let waived = findings.iter().find(|finding| finding["verdict"] == "waived").unwrap();
+    assert_eq!(waived["rule"], "ec2-detailed-monitoring");
+    assert_eq!(waived["waiver"]["verdict"], "fail");
+    insta::assert_snapshot!(scanned.stderr);
+    let scanned = scan(&["scan", "--rule", "ec2-*", "--format", "json"]);
+    assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
+}

@@ -1,0 +1,145 @@
+//! AWS-compatible servers for tests: installed on first use, started on free loopback ports, and ended
+//! with the test process, however that ends. What accounts look like stands in `tests/emulator/`.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::Value;
+
+/// A running server. Its process reads a pipe that only this process holds, and ends when that closes:
+/// so no server outlives its tests, not even tests that were killed.
+pub(crate) struct Emulator {
+    url: String,
+    child: Child,
+}
+
+impl Emulator {
+    /// moto with our additions: one for all tests of this process.
+    pub(crate) fn moto() -> &'static Self {
+        static SHARED: OnceLock<Emulator> = OnceLock::new();
+        SHARED.get_or_init(Self::moto_alone)
+    }
+
+    /// moto for one test alone; ends when it is dropped.
+    pub(crate) fn moto_alone() -> Self {
+        Self::start("moto", "moto_additions.py", &[])
+    }
+
+    /// ministack as it is, which lets everything be done.
+    pub(crate) fn ministack() -> &'static Self {
+        static SHARED: OnceLock<Emulator> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("ministack", "ministack_server.py", &[]))
+    }
+
+    /// ministack enforcing the policies of users and roles.
+    pub(crate) fn ministack_with_authorization() -> &'static Self {
+        static SHARED: OnceLock<Emulator> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("ministack-auth", "ministack_server.py", &["--auth"]))
+    }
+
+    fn start(name: &str, script: &str, arguments: &[&str]) -> Self {
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()));
+        let errors = File::create(&log).expect("a log file for the emulator");
+        let mut child = Command::new(python())
+            .arg(folder().join(script))
+            .args(arguments)
+            .arg("--until-stdin-closes")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .expect("the emulator starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output is piped"))
+            .read_line(&mut line)
+            .expect("the emulator says where it listens");
+        let Some(url) = line.trim().strip_prefix("listening on ") else {
+            panic!("{name} did not start, see {}: {line}", log.display());
+        };
+        Self { url: url.to_owned(), child }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Builds a compliant account with one instance a region, then breaks the first region in the given ways.
+    /// Returns what `accounts.py` prints: ids by region, credentials, and what was broken.
+    pub(crate) fn seed(&self, account: &str, regions: &[&str], breakages: &[&str]) -> Value {
+        let mut arguments = vec!["--account", account];
+        arguments.extend(regions.iter().flat_map(|region| ["--region", region]));
+        arguments.extend(breakages.iter().flat_map(|name| ["--break", name]));
+        self.seed_with(&arguments)
+    }
+
+    /// Any other use of `accounts.py`: `--vary`, `--instances`, `--matrix`, `--demo`, `--user-policy`.
+    pub(crate) fn seed_with(&self, arguments: &[&str]) -> Value {
+        accounts(&[&["--endpoint-url", self.url()], arguments].concat())
+    }
+
+    /// Environment variables that lead a client to this server and account.
+    pub(crate) fn environment(&self, account: &str, region: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.url.clone()),
+            ("AWS_ACCESS_KEY_ID", account.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_REGION", region.to_owned()),
+        ]
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // A server that has ended already is what is wanted.
+        drop(self.child.wait());
+    }
+}
+
+/// An account that no other test of this process uses.
+pub(crate) fn fresh_account() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(700_000_000_000);
+    NEXT.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
+/// All breakages with the rules that fail beside theirs, all variations with the verdicts other than `pass`
+/// that are right for them, and the rules that no emulated account can break.
+pub(crate) fn names() -> &'static Value {
+    static NAMES: OnceLock<Value> = OnceLock::new();
+    NAMES.get_or_init(|| accounts(&["--names"]))
+}
+
+fn accounts(arguments: &[&str]) -> Value {
+    let output = Command::new(python())
+        .arg(folder().join("accounts.py"))
+        .args(arguments)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("the accounts script starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "accounts.py {arguments:?} failed:\n{errors}");
+    serde_json::from_slice(&output.stdout).expect("the accounts script prints JSON")
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator")
+}
+
+/// The Python of the environment that the emulators are installed in.
+fn python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let output = Command::new("python3")
+            .arg(folder().join("install.py"))
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("python3 is installed: the emulators need it");
+        assert!(output.status.success(), "the emulators could not be installed, see above");
+        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).join("bin/python")
+    })
+}

@@ -1,0 +1,132 @@
+//! The denied-read matrix: for every call that a scan of the guide makes, and for each way in which a call
+//! can fail, no verdict turns into a pass, each verdict that needed the call is unknown and names it, and
+//! every other verdict is what it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use crate::audit::{Audit, Subject, verdicts};
+use crate::emulator::{Emulator, fresh_account};
+use crate::proxy::{Fault, Kind, Proxy};
+
+const KINDS: [Kind; 7] =
+    [Kind::Denied, Kind::Throttled, Kind::ServerError, Kind::Hang, Kind::Cut, Kind::Truncated, Kind::Garbage];
+
+/// Scans the account through a proxy with this fault.
+fn scan(proxy: &Proxy, account: &str) -> Value {
+    let arguments = ["scan", "--format", "json", "--cli-read-timeout", "1", "--call-timeout", "4"];
+    let mut audit = Audit::on(Emulator::moto(), account, "us-east-1", &arguments)
+        .env("AWS_ENDPOINT_URL", &proxy.url())
+        .env("AWS_MAX_ATTEMPTS", "2");
+    let scanned = audit.run();
+    assert!(matches!(scanned.code, Some(0 | 1 | 3)), "{:?} {}", scanned.code, scanned.stderr);
+    scanned.json()
+}
+
+/// The calls that each finding needs, by rule: `rules explain` derives them from what the rule reads.
+fn calls_by_rule() -> BTreeMap<String, BTreeSet<String>> {
+    let listed = Audit::new(&["rules", "list", "--format", "json"]).run().json();
+    let rules = listed["rules"].as_array().unwrap();
+    rules
+        .iter()
+        .map(|rule| {
+            let calls = rule["calls"].as_array().unwrap().iter().map(|call| call.as_str().unwrap().to_owned());
+            (rule["id"].as_str().unwrap().to_owned(), calls.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn a_read_that_fails_never_becomes_a_pass() {
+    let account = fresh_account();
+    // Half of the rules hold and half are broken, so that fails and passes both are at stake.
+    let broken = [
+        "ec2-detailed-monitoring",
+        "sg-rules-described",
+        "iam-role-s3-scoped",
+        "kms-rotation-enabled",
+        "logs-retention-set",
+        "s3-access-logging",
+        "ssm-idle-timeout",
+        "ssm-agent-current",
+    ];
+    Emulator::moto().seed(&account, &["us-east-1"], &broken);
+    let calm = Proxy::start(Emulator::moto().url());
+    let before = verdicts(&scan(&calm, &account));
+    // Who is calling is asked before anything is read: without it there is no account to speak of.
+    let actions: BTreeSet<String> =
+        calm.actions().into_iter().filter(|action| action != "sts:GetCallerIdentity").collect();
+    assert!(actions.len() > 20, "{actions:?}");
+    let calls = calls_by_rule();
+    let cells: Vec<(&String, Kind)> = actions.iter().flat_map(|action| KINDS.map(|kind| (action, kind))).collect();
+    let wrong: Vec<String> = cells
+        .par_iter()
+        .flat_map_iter(|(action, kind)| {
+            let proxy = Proxy::start(Emulator::moto().url());
+            proxy.inject(Fault::on(action, *kind));
+            let report = scan(&proxy, &account);
+            if !proxy.calls().iter().any(|call| call.fault.is_some()) {
+                // The answer to HEAD has no body that could be broken.
+                assert_eq!(action.as_str(), "s3:HeadBucket", "{kind:?} never fired");
+                return Vec::new();
+            }
+            problems(action, *kind, &before, &report, &calls)
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn problems(
+    action: &str,
+    kind: Kind,
+    before: &BTreeMap<Subject, String>,
+    report: &Value,
+    calls: &BTreeMap<String, BTreeSet<String>>,
+) -> Vec<String> {
+    let after = verdicts(report);
+    let mut wrong = Vec::new();
+    let mut problem = |subject: &Subject, text: &str| wrong.push(format!("{action} {kind:?}: {subject:?} {text}"));
+    for (subject, was) in before {
+        let needs = calls.get(&subject.0).is_some_and(|calls| calls.contains(action));
+        let any = (subject.0.clone(), subject.1.clone(), subject.2.clone(), "*".to_owned());
+        match after.get(subject).or_else(|| after.get(&any)) {
+            None => problem(subject, "vanished"),
+            Some(now) if now == was => {}
+            Some(now) if now == "unknown" && needs => {}
+            Some(now) if now == "unknown" => {
+                problem(subject, &format!("was {was}, is unknown, and does not need the call"))
+            }
+            Some(now) => problem(subject, &format!("was {was}, is {now}")),
+        }
+    }
+    for finding in report["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "unknown") {
+        let gaps = finding["gaps"].as_array().unwrap();
+        if !gaps.iter().any(|gap| gap["call"] == action) {
+            wrong.push(format!(
+                "{action} {kind:?}: {} on {} does not name it: {gaps:?}",
+                finding["rule"], finding["resource"]["id"]
+            ));
+        }
+    }
+    if !after.values().any(|verdict| verdict == "unknown") {
+        wrong.push(format!("{action} {kind:?}: nothing is unknown"));
+    }
+    let complete = report["scopes"].as_array().unwrap().iter().all(|scope| scope["complete"] == true);
+    if complete {
+        wrong.push(format!("{action} {kind:?}: every scope says that it is complete"));
+    }
+    wrong
+}
+
+#[test]
+fn slow_answers_are_waited_for() {
+    let account = fresh_account();
+    Emulator::moto().seed(&account, &["us-east-1"], &[]);
+    let proxy = Proxy::start(Emulator::moto().url());
+    proxy.inject(Fault::on("*", Kind::Late(Duration::from_millis(200))));
+    let report = scan(&proxy, &account);
+    assert!(verdicts(&report).values().all(|verdict| verdict == "pass"), "{report:#}");
+}

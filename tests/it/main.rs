@@ -1,0 +1,12 @@
+//! The binary as users run it, against AWS-compatible servers that others wrote. One test binary, a
+//! module a capability.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod audit;
+mod command_line;
+mod emulator;
+mod faults;
+mod permissions;
+mod proxy;
+mod scan;

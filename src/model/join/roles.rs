@@ -50,15 +50,15 @@ impl Inventory {
             role.used_by_instances = any(uses.regions.values().map(|uses| uses.instances.contains(key)));
             role.used_by_systems_manager = any(uses.regions.values().map(|uses| uses.systems_manager.contains(key)));
             let mut blame = Blame::default();
-            let mut used = Vec::new();
+            let mut links = Vec::new();
             for (preferences, uses) in &preferences {
                 match uses.contains(key) {
-                    Fact::Known(true) => used.push(Link::to((*preferences).clone())),
+                    Fact::Known(true) => links.push(Link::to((*preferences).clone())),
                     Fact::Known(false) => {}
                     Fact::Unknown(gap) => blame.add(&gap),
                 }
             }
-            role.session_preferences = blame.or(|| used);
+            role.session_preferences = blame.or(|| links);
             let mut blame = uses.root_volume_keys.blame.clone();
             let keys = uses.root_volume_keys.by_role.get(key);
             if let Some((_, of_role)) = keys {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::arn::Arn;
@@ -35,7 +36,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(5),
             read: Duration::from_secs(30),
             attempt: Duration::from_secs(45),
-            operation: Duration::from_secs(120),
+            operation: Duration::from_mins(2),
         }
     }
 }
@@ -205,7 +206,7 @@ impl fmt::Debug for Connection {
 async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionError> {
     let (files, environment) = (Fs::real(), Env::real());
     let profile = settings.profile.clone().map(Into::into);
-    let profiles = aws_config::profile::load(&files, &environment, &Default::default(), profile)
+    let profiles = aws_config::profile::load(&files, &environment, &EnvConfigFiles::default(), profile)
         .await
         .map_err(|error| ConnectionError::Configuration(error.to_string()))?;
     let selected = profiles.selected_profile();

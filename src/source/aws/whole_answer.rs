@@ -87,7 +87,12 @@ fn check_tags(body: &[u8]) -> Result<(), &'static str> {
             [b'<', b'!', b'[', ..] => b"]]>",
             _ => b">",
         };
-        let length = rest.windows(end.len()).position(|window| window == end).ok_or(CUT)? + end.len();
+        let length = match end {
+            // Nearly all: worth a search of its own.
+            [byte] => rest.iter().position(|other| other == byte),
+            end => rest.windows(end.len()).position(|window| window == end),
+        };
+        let length = length.ok_or(CUT)? + end.len();
         let (tag, after) = rest.split_at(length);
         rest = after;
         if end != b">" || tag.starts_with(b"<!") {

@@ -153,12 +153,11 @@ fn judge_resource(
             continue;
         }
         let here;
-        let params = match &selected.bound {
-            Some(bound) => bound,
-            None => {
-                here = BoundParams::at(&selected.params, location(place, key));
-                &here
-            }
+        let params = if let Some(bound) = &selected.bound {
+            bound
+        } else {
+            here = BoundParams::at(&selected.params, location(place, key));
+            &here
         };
         let case = Case::new(selected.rule, place, key, params);
         let (outcome, error) = case.judge();
@@ -183,10 +182,10 @@ fn judge_resource(
         };
         let evidence = case.evidence(&outcome);
         outcomes.findings.push(Finding {
+            verdict,
             message,
             evidence,
             gaps,
-            verdict,
             ..blank(selected, resource_ref(inventory, resource_type, key, place))
         });
     }
@@ -215,8 +214,8 @@ fn unlisted(inventory: &Inventory, by_type: &BTreeMap<ResourceType, Vec<&Selecte
                 address: None,
             };
             findings.push(Finding {
-                message: format!("not known, since not all could be listed: {}", listed(&gaps)),
                 verdict: Verdict::Unknown,
+                message: format!("not known, since not all could be listed: {}", listed(&gaps)),
                 gaps: gaps.clone(),
                 ..blank(selected, resource)
             });

@@ -1,7 +1,6 @@
 //! `iam-policy`: the least that a scan with the selected rules must be allowed to do.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;

@@ -57,7 +57,8 @@ pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Re
         timeouts: timeouts(arguments)?,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    runtime.block_on(async {
+    // On the heap: it holds the futures of all calls.
+    runtime.block_on(Box::pin(async {
         let connection = tokio::select! {
             connection = Connection::open(&settings) => connection?,
             _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
@@ -89,7 +90,7 @@ pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Re
             () = stop => return Err(Error::Interrupted),
         };
         Ok(Read { inventory, interrupted: shutdown.is_requested() })
-    })
+    }))
 }
 
 /// The region in which the account is asked who is calling.

@@ -50,11 +50,10 @@ pub(super) fn paint_stderr(color: Color) -> Paint {
 
 fn paint(auto: anstream::ColorChoice, color: Color) -> Paint {
     match color {
-        Color::Always => Paint::Styled,
         Color::Never => Paint::Plain,
         // The stream knows of `NO_COLOR`, `CLICOLOR_FORCE`, and whether it is a terminal.
         Color::Auto if auto == anstream::ColorChoice::Never => Paint::Plain,
-        Color::Auto => Paint::Styled,
+        Color::Always | Color::Auto => Paint::Styled,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::model::finding::Tool;
 use crate::model::{Inventory, Report};
 use crate::report::output::OutputFile;
 use crate::report::{Detail, FORMATS, Format, RuleInfo};
+use crate::rule::Policy;
 use crate::scan::{self, Outcomes, Passes, Selected};
 use crate::snapshot;
 use crate::waiver::{self, RuleNames};
@@ -58,8 +59,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     } else {
         (read_inputs(&arguments.inputs)?, false)
     };
-    let mut report = make_report(&inventories, &rules, started_at);
-    report.policy = selection.policy.as_str().to_owned();
+    let mut report = make_report(&inventories, &rules, selection.policy, started_at);
     let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let names: Vec<RuleNames<'_>> =
         rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
@@ -104,9 +104,12 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
     Ok(inventories)
 }
 
-fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], started_at: Timestamp) -> Report {
-    let mut outcomes =
-        inventories.iter().map(|inventory| scan::scan(inventory, rules, Passes::Listed)).reduce(Outcomes::join).unwrap_or_default();
+fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
+    let mut outcomes = inventories
+        .iter()
+        .map(|inventory| scan::scan(inventory, rules, Passes::Listed))
+        .reduce(Outcomes::join)
+        .unwrap_or_default();
     scan::sort(&mut outcomes.findings);
     let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
     scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
@@ -120,7 +123,7 @@ fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], started_at: Ti
         },
         started_at: started_at.to_string(),
         finished_at: Timestamp::now().to_string(),
-        policy: String::new(),
+        policy: policy.as_str().to_owned(),
         scopes,
         summary: scan::count(&outcomes.findings, outcomes.not_applicable),
         findings: outcomes.findings,

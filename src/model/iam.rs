@@ -37,7 +37,7 @@ attributes! {
         /// The session preferences of the regions in which nodes use it.
         session_preferences: Vec<Link<SessionPreferences>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION,
         /// The keys that encrypt the root volumes of the instances that use it.
-        root_volume_keys: Vec<Link<KmsKey>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | DESCRIBE_VOLUMES,
+        root_volume_keys: Vec<Link<KmsKey>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_VOLUMES,
     }
 }
 

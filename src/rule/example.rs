@@ -204,7 +204,6 @@ impl Example {
     /// Where the example is not a resource of the rule's type.
     pub fn judge(&self, rule: &Rule, bases: &Bases) -> Result<Outcome, String> {
         let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
-        let whole = self.without_params(whole);
         judge(rule, whole, &self.params(rule)?)
     }
 
@@ -215,7 +214,6 @@ impl Example {
     /// The paths on which it changed otherwise.
     pub fn judge_unknown(&self, rule: &Rule, bases: &Bases) -> Result<(), String> {
         let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
-        let whole = self.without_params(whole);
         let params = self.params(rule)?;
         let known = judge(rule, whole.clone(), &params)?;
         for path in &rule.reads {
@@ -230,13 +228,6 @@ impl Example {
             }
         }
         Ok(())
-    }
-
-    fn without_params(&self, mut whole: Json) -> Json {
-        if let Json::Object(members) = &mut whole {
-            members.remove("$params");
-        }
-        whole
     }
 
     fn params(&self, rule: &Rule) -> Result<BTreeMap<String, ParamValue>, String> {
@@ -273,7 +264,7 @@ fn make_unknown(whole: &mut Json, steps: &[Step]) {
         [Step::Attribute(name), rest @ ..] => {
             if let Json::Object(members) = whole
                 && let Some(value) = members.get_mut(*name)
-                && !(value.is_null() && !rest.is_empty())
+                && (rest.is_empty() || !value.is_null())
             {
                 make_unknown(value, rest);
             }

@@ -69,8 +69,8 @@ impl Library {
     }
 
     fn insert(&mut self, rule: Rule, diagnostics: &mut Vec<Diagnostic>) {
-        let ids = std::iter::once(&rule.id).chain(&rule.aliases);
-        let taken = ids.filter_map(|id| self.rule(id).map(|other| (id, other))).next();
+        let mut ids = std::iter::once(&rule.id).chain(&rule.aliases);
+        let taken = ids.find_map(|id| self.rule(id).map(|other| (id, other)));
         if let Some((id, other)) = taken {
             diagnostics.push(
                 Diagnostic::error(format!("the id `{id}` is taken by {}", other.file.name()))

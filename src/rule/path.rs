@@ -49,6 +49,7 @@ impl Path {
     }
 
     /// The path of these steps.
+    #[must_use]
     pub fn from_steps(steps: &[Step]) -> Self {
         Self(steps.to_vec())
     }

@@ -9,4 +9,5 @@ mod emulator;
 mod faults;
 mod permissions;
 mod proxy;
+mod sarif;
 mod scan;

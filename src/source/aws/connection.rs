@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::arn::Arn;
@@ -35,7 +36,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(5),
             read: Duration::from_secs(30),
             attempt: Duration::from_secs(45),
-            operation: Duration::from_secs(120),
+            operation: Duration::from_mins(2),
         }
     }
 }
@@ -141,9 +142,12 @@ impl Connection {
         })?;
         let names = answer.regions.unwrap_or_default().into_iter().map(|region| region.region_name);
         let regions: Option<Vec<Region>> = names.map(|name| name?.parse().ok()).collect();
-        let mut regions = regions.filter(|regions| !regions.is_empty()).ok_or_else(|| ConnectionError::Unexpected {
-            call: CALL,
-            reason: "the answer does not name the regions".to_owned(),
+        // An emulator may name those of every partition.
+        let own = |regions: Vec<Region>| {
+            regions.into_iter().filter(|region| region.partition() == self.partition).collect::<Vec<_>>()
+        };
+        let mut regions = regions.map(own).filter(|regions| !regions.is_empty()).ok_or_else(|| {
+            ConnectionError::Unexpected { call: CALL, reason: "the answer does not name the regions".to_owned() }
         })?;
         regions.sort();
         Ok(regions)
@@ -202,7 +206,7 @@ impl fmt::Debug for Connection {
 async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionError> {
     let (files, environment) = (Fs::real(), Env::real());
     let profile = settings.profile.clone().map(Into::into);
-    let profiles = aws_config::profile::load(&files, &environment, &Default::default(), profile)
+    let profiles = aws_config::profile::load(&files, &environment, &EnvConfigFiles::default(), profile)
         .await
         .map_err(|error| ConnectionError::Configuration(error.to_string()))?;
     let selected = profiles.selected_profile();

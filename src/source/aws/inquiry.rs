@@ -33,47 +33,51 @@ impl<'a> Reader<'a> {
 
 impl Inquiry<'_> {
     /// Sends a request. Its failure is noted in the coverage.
-    pub(super) async fn send<T, E>(
+    pub(super) fn send<T, E>(
         &self,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, Arc<Gap>>
+    ) -> impl Future<Output = Result<T, Arc<Gap>>>
     where
         E: ProvideErrorMetadata,
     {
-        self.attempt(request).await.map_err(|failure| self.failed(failure))
+        let attempt = self.attempt(request);
+        async move { attempt.await.map_err(|failure| self.failed(failure)) }
     }
 
     /// Sends a request, to which these codes are the answer that the thing does not exist.
-    pub(super) async fn send_unless<T, E>(
+    pub(super) fn send_unless<T, E>(
         &self,
         absent: &[&str],
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<Option<T>, Arc<Gap>>
+    ) -> impl Future<Output = Result<Option<T>, Arc<Gap>>>
     where
         E: ProvideErrorMetadata,
     {
-        match self.attempt(request).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(failure) if failure.has_code(absent) => {
-                self.reader.answered(self.region);
-                Ok(None)
+        let attempt = self.attempt(request);
+        async move {
+            match attempt.await {
+                Ok(answer) => Ok(Some(answer)),
+                Err(failure) if failure.has_code(absent) => {
+                    self.reader.answered(self.region);
+                    Ok(None)
+                }
+                Err(failure) => Err(self.failed(failure)),
             }
-            Err(failure) => Err(self.failed(failure)),
         }
     }
 
     /// Sends a request whose failure may yet mean something: it is for the caller to note.
-    pub(super) async fn attempt<T, E>(
+    pub(super) fn attempt<T, E>(
         &self,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, Failure>
+    ) -> impl Future<Output = Result<T, Failure>>
     where
         E: ProvideErrorMetadata,
     {
         let Reader { connection, collection, .. } = self.reader;
         // The SDK's futures are large; on the heap they do not add up through the layers.
         let request = Box::pin(request);
-        let permitted = async {
+        async move {
             let _permit = self.reader.permits.acquire().await;
             if collection.shutdown.is_requested() {
                 return Err(Failure::interrupted(self.call));
@@ -86,11 +90,11 @@ impl Inquiry<'_> {
             };
             let outcome = if answer.is_ok() { Outcome::Answered } else { Outcome::Failed };
             collection.progress.finished(connection.account(), self.region, self.call, outcome);
+            if answer.is_ok() {
+                self.reader.answered(self.region);
+            }
             answer
-        };
-        let answer = permitted.await?;
-        self.reader.answered(self.region);
-        Ok(answer)
+        }
     }
 
     /// Notes a failure in the coverage.

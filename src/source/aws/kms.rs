@@ -35,7 +35,7 @@ struct Reference {
     id: String,
 }
 
-/// What DescribeKey says for the calls that follow.
+/// What `DescribeKey` says for the calls that follow.
 #[derive(Debug, Clone)]
 pub(super) struct Described {
     key: Key,
@@ -132,7 +132,7 @@ async fn describe(reader: &Reader<'_>, reference: Reference) -> Described {
         Err(gap) => Err(gap),
     };
     match metadata {
-        Ok(metadata) => take(reader, reference, metadata),
+        Ok(metadata) => take(reader, &reference, metadata),
         Err(gap) => {
             // What does not need the description is asked for nevertheless. A multi-Region key may be a
             // replica, whose rotation its primary has: which one that is, is not known.
@@ -155,7 +155,7 @@ async fn describe(reader: &Reader<'_>, reference: Reference) -> Described {
     }
 }
 
-fn take(reader: &Reader<'_>, reference: Reference, metadata: KeyMetadata) -> Described {
+fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> Described {
     let inquiry = reader.inquire(&DESCRIBE_KEY, Some(&reference.region));
     let key = Key::regional(&reference.region, metadata.key_id.as_str());
     // By ARN, the key is found in whichever account it is.

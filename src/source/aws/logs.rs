@@ -1,4 +1,4 @@
-//! CloudWatch Logs: the log group that the session preferences name.
+//! `CloudWatch` Logs: the log group that the session preferences name.
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
 
 use super::inquiry::Inquiry;

@@ -18,8 +18,10 @@ impl<K, V> Default for Once<K, V> {
 
 impl<K: Ord, V: Clone> Once<K, V> {
     /// The value of this key; `fetch` runs only for the first who asks.
-    pub(super) async fn get(&self, key: K, fetch: impl Future<Output = V>) -> V {
+    pub(super) fn get(&self, key: K, fetch: impl Future<Output = V>) -> impl Future<Output = V> {
         let cell = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
-        cell.get_or_init(|| fetch).await.clone()
+        // On the heap: what is fetched in turn fetches more, and each of these futures is large.
+        let fetch = Box::pin(fetch);
+        async move { cell.get_or_init(|| fetch).await.clone() }
     }
 }

@@ -40,7 +40,7 @@ async fn read(reader: &Reader<'_>, asking: &Region, key: Key) {
     // and what goes wrong there is said of the account.
     let region = place.as_ref();
     let client = reader.connection.s3(region.unwrap_or(asking));
-    let ask = Asking { reader, client, name: &key.id, asking, region };
+    let ask = Place { reader, client, name: &key.id, named_in: asking, region };
     let (lock, encryption, tags, logging) = join!(ask.object_lock(), ask.encryption(), ask.tags(), ask.logging());
     let bucket = &mut entry.attributes;
     bucket.object_lock_enabled = lock;
@@ -125,17 +125,17 @@ async fn head_where_it_is(
 }
 
 /// What is asked about one bucket.
-struct Asking<'r> {
+struct Place<'r> {
     reader: &'r Reader<'r>,
     client: aws_sdk_s3::Client,
     name: &'r str,
     /// The region that named it.
-    asking: &'r Region,
+    named_in: &'r Region,
     /// The region that it is in.
     region: Option<&'r Region>,
 }
 
-impl Asking<'_> {
+impl Place<'_> {
     async fn object_lock(&self) -> Fact<bool> {
         let inquiry = self.reader.inquire(&GET_OBJECT_LOCK_CONFIGURATION, self.region);
         if !self.reader.wants(inquiry.call) {
@@ -169,7 +169,7 @@ impl Asking<'_> {
             Err(gap) => self.unencrypted_or_not(inquiry, gap),
             Ok(None) => (Fact::Known(None), Fact::Known(None)),
             Ok(Some(default)) => {
-                let region = self.region.unwrap_or(self.asking);
+                let region = self.region.unwrap_or(self.named_in);
                 let key = match default.kms_master_key_id {
                     Some(reference) => Some(Link::to(kms::read(self.reader, region, &reference, Use::Sessions).await)),
                     None => None,
@@ -185,7 +185,7 @@ impl Asking<'_> {
         inquiry: Inquiry<'_>,
         gap: Arc<Gap>,
     ) -> (Fact<Option<String>>, Fact<Option<Link<KmsKey>>>) {
-        self.reader.unlisted(inquiry.call, Some(self.region.unwrap_or(self.asking)), &gap);
+        self.reader.unlisted(inquiry.call, Some(self.region.unwrap_or(self.named_in)), &gap);
         (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap))
     }
 

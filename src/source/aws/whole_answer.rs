@@ -1,12 +1,13 @@
-//! Answers are checked to be whole before they are understood.
+//! Answers are checked to be whole before they are believed.
 //!
 //! The SDK's XML reader takes the end of the text, or a broken tag, for the end of a list, and its JSON
 //! reader takes an empty body for an empty object: a truncated answer would look like an account with
 //! fewer resources. Members that the SDK replaces by a default where they are missing are asked for here.
+//! This is done after the SDK has read the answer, since only then is its body in memory.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
@@ -22,9 +23,9 @@ impl Intercept for WholeAnswer {
         "WholeAnswer"
     }
 
-    fn read_before_deserialization(
+    fn read_after_deserialization(
         &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
@@ -47,9 +48,9 @@ impl Intercept for Requires {
         "Requires"
     }
 
-    fn read_before_deserialization(
+    fn read_after_deserialization(
         &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
@@ -86,7 +87,12 @@ fn check_tags(body: &[u8]) -> Result<(), &'static str> {
             [b'<', b'!', b'[', ..] => b"]]>",
             _ => b">",
         };
-        let length = rest.windows(end.len()).position(|window| window == end).ok_or(CUT)? + end.len();
+        let length = match end {
+            // Nearly all: worth a search of its own.
+            [byte] => rest.iter().position(|other| other == byte),
+            end => rest.windows(end.len()).position(|window| window == end),
+        };
+        let length = length.ok_or(CUT)? + end.len();
         let (tag, after) = rest.split_at(length);
         rest = after;
         if end != b">" || tag.starts_with(b"<!") {

@@ -1,4 +1,4 @@
-//! DescribeInstances.
+//! `DescribeInstances`.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
 
 use std::collections::BTreeSet;

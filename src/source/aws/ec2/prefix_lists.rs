@@ -1,4 +1,4 @@
-//! GetManagedPrefixListEntries, of the lists that egress rules name.
+//! `GetManagedPrefixListEntries`, of the lists that egress rules name.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetManagedPrefixListEntries.html>
 
 use super::super::reader::Reader;

@@ -1,4 +1,4 @@
-//! DescribeSecurityGroups, of the groups that instances have.
+//! `DescribeSecurityGroups`, of the groups that instances have.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html>
 
 use std::collections::BTreeSet;
@@ -16,7 +16,9 @@ use crate::model::{Entry, Fact, Key, Region};
 /// Reads these groups, and the prefix lists of what they let out.
 pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region, groups: &BTreeSet<Key>) {
     if !reader.wants(&DESCRIBE_SECURITY_GROUPS) {
-        groups.iter().for_each(|group| reader.mention::<SecurityGroup>(group));
+        for group in groups {
+            reader.mention::<SecurityGroup>(group);
+        }
         return;
     }
     let found = join_all(portions(groups).into_iter().map(|ids| portion(reader, region, ids))).await;

@@ -1,4 +1,4 @@
-//! DescribeVolumes, of root volumes.
+//! `DescribeVolumes`, of root volumes.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVolumes.html>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,9 @@ type References = BTreeMap<Key, String>;
 /// Reads these volumes, and the keys that encrypt them.
 pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region, volumes: &BTreeSet<Key>) {
     if !reader.wants(&DESCRIBE_VOLUMES) {
-        volumes.iter().for_each(|volume| reader.mention::<Volume>(volume));
+        for volume in volumes {
+            reader.mention::<Volume>(volume);
+        }
         return;
     }
     let read = join_all(portions(volumes).into_iter().map(|ids| portion(reader, region, ids))).await;

@@ -1,4 +1,4 @@
-//! DescribeVpcEndpoints, of the VPCs that have instances, and DescribeNetworkInterfaces for their addresses.
+//! `DescribeVpcEndpoints`, of the VPCs that have instances, and `DescribeNetworkInterfaces` for their addresses.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,9 @@ async fn portion(reader: &Reader<'_>, region: &Region, vpcs: &[&String]) -> Inte
         .pages(request, |page| {
             match page.vpc_endpoints {
                 Some(endpoints) => {
-                    endpoints.into_iter().for_each(|endpoint| take(inquiry, region, endpoint, &mut interfaces));
+                    for endpoint in endpoints {
+                        take(inquiry, region, endpoint, &mut interfaces);
+                    }
                 }
                 None => inquiry.unlisted(&inquiry.lacks("VpcEndpoints")),
             }
@@ -95,7 +97,9 @@ async fn addresses(reader: &Reader<'_>, region: &Region, interfaces: &Interfaces
     let ids: Vec<&String> = interfaces.values().flatten().collect();
     let read = join_all(ids.chunks(FILTER_VALUES).map(|ids| network_interfaces(inquiry, region, ids))).await;
     let mut known: BTreeMap<String, Fact<Vec<String>>> = BTreeMap::new();
-    read.into_iter().for_each(|portion| known.extend(portion));
+    for portion in read {
+        known.extend(portion);
+    }
     for (key, ids) in interfaces {
         let mut addresses = Fact::Known(Vec::new());
         for id in ids {

@@ -147,7 +147,7 @@ fn minutes(value: Option<&Value>) -> Result<Option<i64>, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => text.parse().map(Some).map_err(|_| MINUTES),
+        Some(Value::String(text)) => text.parse().ok().map(Some).ok_or(MINUTES),
         Some(_) => Err(MINUTES),
     }
 }

@@ -1,4 +1,4 @@
-//! GetServiceSetting: the role that default host management gives to a region's instances.
+//! `GetServiceSetting`: the role that default host management gives to a region's instances.
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html>
 
 use super::super::iam;

@@ -1,4 +1,4 @@
-//! DescribeInstanceInformation: the nodes that are registered in a region.
+//! `DescribeInstanceInformation`: the nodes that are registered in a region.
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceInformation.html>
 
 use std::collections::BTreeSet;

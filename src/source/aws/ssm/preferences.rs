@@ -1,4 +1,4 @@
-//! GetDocument: the session preferences of a region, and what they name.
+//! `GetDocument`: the session preferences of a region, and what they name.
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetDocument.html>
 
 use std::sync::Arc;

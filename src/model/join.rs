@@ -1,4 +1,0 @@
-use super::Inventory;
-impl Inventory {
-    pub fn join(&mut self) {}
-}

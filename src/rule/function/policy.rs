@@ -34,13 +34,18 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
     let role = RolePolicies::of(receiver)?;
     let actions: Vec<&str> = arguments.texts(0)?.iter().map(String::as_str).collect();
     let request = Request::new(role.principal()?, "*", Resource::arbitrary(arguments.text(1)?)).in_context(calm());
-    let actions: Vec<&str> = actions
-        .into_iter()
-        .filter(|action| {
-            let request = request.with_action(action);
-            !matches!(crate::iam::identity_allows(&role.documents(), role.boundary(), &request), Decision::Denied(_))
-        })
-        .collect();
+    let decide = |action: &str| {
+        crate::iam::identity_allows(&role.documents(), role.boundary(), &request.with_action(action))
+    };
+    // What a deny or the boundary takes back is not open; what they may take back is undecided.
+    let (mut surely, mut perhaps) = (Vec::new(), Vec::new());
+    for action in actions {
+        match decide(action) {
+            Decision::Allowed => surely.push(action),
+            Decision::Denied(_) => {}
+            Decision::Undecided(_) => perhaps.push(action),
+        }
+    }
     let mut open = Vec::new();
     let mut unread = None;
     for (index, (name, document)) in role.policies.iter().enumerate() {
@@ -48,9 +53,12 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
             unread = Some(Undecided(format!("{name} could not be read")));
             continue;
         };
-        for grant in grants(document, Source { layer: Layer::Identity, index }, &actions, &request) {
+        let source = Source { layer: Layer::Identity, index };
+        let sure = grants(document, source, &surely, &request).into_iter().map(|grant| (grant.certain, grant));
+        let unsure = grants(document, source, &perhaps, &request).into_iter().map(|grant| (Truth::Unknown, grant));
+        for (certain, grant) in sure.chain(unsure) {
             let statement = grant.statement.sid.unwrap_or_else(|| format!("statement {}", grant.statement.index + 1));
-            if grant.certain == Truth::True {
+            if certain == Truth::True {
                 open.push(format!("{name}: {statement}"));
             } else {
                 unread = Some(Undecided(format!("{name}: {statement} depends on the request")));

@@ -34,9 +34,8 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
     let role = RolePolicies::of(receiver)?;
     let actions: Vec<&str> = arguments.texts(0)?.iter().map(String::as_str).collect();
     let request = Request::new(role.principal()?, "*", Resource::arbitrary(arguments.text(1)?)).in_context(calm());
-    let decide = |action: &str| {
-        crate::iam::identity_allows(&role.documents(), role.boundary(), &request.with_action(action))
-    };
+    let decide =
+        |action: &str| crate::iam::identity_allows(&role.documents(), role.boundary(), &request.with_action(action));
     // What a deny or the boundary takes back is not open; what they may take back is undecided.
     let (mut surely, mut perhaps) = (Vec::new(), Vec::new());
     for action in actions {

@@ -9,6 +9,8 @@ mod file;
 pub mod function;
 mod load;
 mod message;
+#[cfg(test)]
+mod meta;
 pub mod params;
 pub mod path;
 pub mod schema;

@@ -34,9 +34,8 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
     let role = RolePolicies::of(receiver)?;
     let actions: Vec<&str> = arguments.texts(0)?.iter().map(String::as_str).collect();
     let request = Request::new(role.principal()?, "*", Resource::arbitrary(arguments.text(1)?)).in_context(calm());
-    let decide = |action: &str| {
-        crate::iam::identity_allows(&role.documents(), role.boundary(), &request.with_action(action))
-    };
+    let decide =
+        |action: &str| crate::iam::identity_allows(&role.documents(), role.boundary(), &request.with_action(action));
     // What a deny or the boundary takes back is not open; what they may take back is undecided.
     let (mut surely, mut perhaps) = (Vec::new(), Vec::new());
     for action in actions {
@@ -184,7 +183,7 @@ impl<'a> RolePolicies<'a> {
         let mut policies = Vec::new();
         match &role.attached_policies {
             Fact::Known(links) => {
-                policies.extend(links.iter().map(|link| (&*link.key.id, policy(inventory, &link.key))))
+                policies.extend(links.iter().map(|link| (&*link.key.id, policy(inventory, &link.key))));
             }
             Fact::Unknown(_) => policies.push(("the list of attached policies", None)),
         }
@@ -192,7 +191,7 @@ impl<'a> RolePolicies<'a> {
             Fact::Known(inline) => {
                 policies.extend(inline.iter().map(|inline| {
                     (inline.name.known().map_or("an inline policy", String::as_str), inline.policy.known())
-                }))
+                }));
             }
             Fact::Unknown(_) => policies.push(("the list of inline policies", None)),
         }

@@ -6,6 +6,7 @@ pub mod eval;
 pub mod example;
 mod expression;
 mod file;
+pub mod framework;
 pub mod function;
 mod load;
 mod message;

@@ -30,17 +30,17 @@ impl From<Exit> for ExitCode {
 /// The least severity that makes a scan fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
-    /// Only open doors.
+    /// Critical failures only
     Critical,
-    /// Holes too.
+    /// High ones too
     High,
-    /// Weaknesses too.
+    /// Medium ones too
     Medium,
-    /// Good practice too.
+    /// Low ones too
     Low,
-    /// Everything.
+    /// Every failure
     Info,
-    /// No failure; what is not known still counts.
+    /// No failure; what is not known still counts
     Never,
 }
 

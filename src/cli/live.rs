@@ -1,5 +1,6 @@
 //! Reading live accounts: the flags for it, the connection, Ctrl-C and progress.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -50,9 +51,10 @@ pub(super) struct Read {
 
 /// Reads the account.
 pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Result<Read, Error> {
+    let named = named_regions(arguments)?;
     let settings = ConnectionSettings {
         profile: arguments.profile.clone(),
-        region: home_region(arguments)?,
+        region: arguments.region.clone().or_else(|| named.as_ref()?.first().cloned()),
         endpoint_url: arguments.endpoint_url.clone(),
         timeouts: timeouts(arguments)?,
     };
@@ -63,7 +65,11 @@ pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Re
             connection = Connection::open(&settings) => connection?,
             _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
         };
-        let regions = regions(arguments, &connection).await?;
+        let regions = match (named, &arguments.region) {
+            (Some(named), _) => named,
+            (None, None) if !arguments.regions.is_empty() => connection.enabled_regions().await?,
+            (None, _) => vec![connection.region().clone()],
+        };
         let shutdown = Shutdown::new();
         let display = if globals.quiet { None } else { Display::on_terminal() };
         let progress: &dyn Progress = match &display {
@@ -93,33 +99,19 @@ pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Re
     }))
 }
 
-/// The region in which the account is asked who is calling.
-fn home_region(arguments: &LiveArgs) -> Result<Option<Region>, Error> {
-    if let Some(region) = &arguments.region {
-        return Ok(Some(region.clone()));
+/// The regions that are named, sorted; none where none is, or `all` is.
+fn named_regions(arguments: &LiveArgs) -> Result<Option<Vec<Region>>, Error> {
+    if arguments.regions.is_empty() || arguments.regions == ["all"] {
+        return Ok(None);
     }
-    match arguments.regions.first().map(String::as_str) {
-        None | Some("all") => Ok(None),
-        Some(first) => parse(first).map(Some),
-    }
-}
-
-async fn regions(arguments: &LiveArgs, connection: &Connection) -> Result<Vec<Region>, Error> {
-    let mut regions = match arguments.regions.as_slice() {
-        [] => vec![connection.region().clone()],
-        [all] if all == "all" => connection.enabled_regions().await?,
-        named => named.iter().map(|name| parse(name)).collect::<Result<_, _>>()?,
+    let parse = |name: &String| {
+        name.trim().parse::<Region>().map_err(|error| Error::Usage {
+            message: format!("--regions: {error}"),
+            help: "name regions such as eu-west-1,us-east-1, or `all`".to_owned(),
+        })
     };
-    regions.sort();
-    regions.dedup();
-    Ok(regions)
-}
-
-fn parse(name: &str) -> Result<Region, Error> {
-    name.trim().parse().map_err(|error| Error::Usage {
-        message: format!("--regions: {error}"),
-        help: "name regions such as eu-west-1,us-east-1, or `all`".to_owned(),
-    })
+    let regions: BTreeSet<Region> = arguments.regions.iter().map(parse).collect::<Result<_, _>>()?;
+    Ok(Some(regions.into_iter().collect()))
 }
 
 fn timeouts(arguments: &LiveArgs) -> Result<Timeouts, Error> {

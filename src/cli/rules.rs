@@ -145,7 +145,7 @@ fn explain(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
     }
     heading(out, "Examples")?;
     for example in &rule.examples {
-        writeln!(out, "{:<15} {}", format!("{:?}", example.expected).to_lowercase(), example.attributes)?;
+        writeln!(out, "{:<15} {}", example.expected, example.attributes)?;
     }
     writeln!(out)?;
     heading(out, "References")?;

@@ -104,6 +104,9 @@ fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if !folder.is_dir() {
+        return Err(io::Error::new(ErrorKind::NotFound, "no such file or directory"));
+    }
     let beside = beside(&target).tempfile_in(folder)?;
     let mut buffered = BufWriter::new(beside);
     content(&mut buffered)?;

@@ -1,6 +1,7 @@
 //! A rule held against a resource: three-valued, with its message, its evidence and its gaps.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use cel::ExecutionError;
@@ -25,6 +26,17 @@ pub enum Outcome {
     Fail,
     /// What it needs is not known.
     Unknown,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::NotApplicable => "not applicable",
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+        })
+    }
 }
 
 /// A rule and a resource, with everything that its expressions can name.

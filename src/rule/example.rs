@@ -239,7 +239,7 @@ impl Example {
                 let outcome = judge(rule, blind, &params)?;
                 if outcome != Outcome::Unknown && outcome != known {
                     let shown = Path::from_steps(steps);
-                    return Err(format!("with `{shown}` unknown it is {outcome:?}, and {known:?} with it known"));
+                    return Err(format!("with `{shown}` unknown it is {outcome}, and {known} with it known"));
                 }
             }
         }
@@ -305,7 +305,7 @@ pub fn failures(library: &Library) -> Vec<Diagnostic> {
             let at = |message: String| Diagnostic::error(message).at(&rule.file, example.span.clone());
             match example.judge(rule, library.bases()) {
                 Ok(outcome) if outcome == example.expected => {}
-                Ok(outcome) => diagnostics.push(at(format!("expected {:?}, got {outcome:?}", example.expected))),
+                Ok(outcome) => diagnostics.push(at(format!("expected {}, got {outcome}", example.expected))),
                 Err(message) => {
                     diagnostics.push(at(message));
                     continue;

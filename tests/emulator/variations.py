@@ -140,6 +140,14 @@ def make_endpoints(region) -> str:
     return group
 
 
+def endpoint_ranges(region) -> list:
+    """The addresses of the endpoints' interfaces, each as a range; moto takes them from anywhere."""
+    endpoints = region.ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    interfaces = [id for endpoint in endpoints for id in endpoint["NetworkInterfaceIds"]]
+    found = region.ec2.describe_network_interfaces(NetworkInterfaceIds=interfaces)["NetworkInterfaces"]
+    return [f"{interface['PrivateIpAddress']}/32" for interface in found]
+
+
 @holds("egress-to-endpoint-group")
 def egress_to_endpoint_group(region):
     group = make_endpoints(region)
@@ -150,17 +158,17 @@ def egress_to_endpoint_group(region):
 @holds("egress-to-endpoint-addresses")
 def egress_to_endpoint_addresses(region):
     make_endpoints(region)
-    subnet = region.ec2.describe_subnets(SubnetIds=[region.subnet])["Subnets"][0]["CidrBlock"]
-    region.set_egress({**HTTPS, "IpRanges": [{"CidrIp": subnet, "Description": "to the endpoints"}]})
-    return subnet
+    ranges = endpoint_ranges(region)
+    region.set_egress({**HTTPS, "IpRanges": [{"CidrIp": cidr, "Description": "to the endpoints"} for cidr in ranges]})
+    return ranges
 
 
 @holds("egress-to-prefix-list")
 def egress_to_prefix_list(region):
     make_endpoints(region)
-    subnet = region.ec2.describe_subnets(SubnetIds=[region.subnet])["Subnets"][0]["CidrBlock"]
+    entries = [{"Cidr": cidr, "Description": "endpoint"} for cidr in endpoint_ranges(region)]
     prefixes = region.ec2.create_managed_prefix_list(
-        PrefixListName="endpoints", AddressFamily="IPv4", MaxEntries=5, Entries=[{"Cidr": subnet, "Description": "ssm"}]
+        PrefixListName="endpoints", AddressFamily="IPv4", MaxEntries=5, Entries=entries
     )["PrefixList"]["PrefixListId"]
     region.set_egress({**HTTPS, "PrefixListIds": [{"PrefixListId": prefixes, "Description": "to the endpoints"}]})
     return prefixes

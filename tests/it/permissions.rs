@@ -35,5 +35,5 @@ fn one_rule_needs_its_own_calls_only() {
         .env("AWS_ENDPOINT_URL", &proxy.url())
         .run();
     assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
-    assert_eq!(proxy.actions(), ["sts:GetCallerIdentity", "ec2:DescribeInstances"]);
+    assert_eq!(proxy.actions(), ["ec2:DescribeInstances", "sts:GetCallerIdentity"]);
 }

@@ -1,4 +1,5 @@
-//! Embeds the folder of rules: walked, so that a new file is a new rule and no list is kept by hand.
+//! Embeds the folders of rules and frameworks: walked, so that a new file is a new rule and no list
+//! is kept by hand.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,17 +8,25 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
+    for folder in ["rules", "frameworks"] {
+        fs::write(out.join(format!("embedded_{folder}.rs")), embed(&root, folder)?)?;
+    }
+    Ok(())
+}
+
+/// Code that holds the files of a folder.
+fn embed(root: &Path, folder: &str) -> io::Result<String> {
     let mut files = Vec::new();
-    walk(&root.join("rules"), &mut files)?;
+    walk(&root.join(folder), &mut files)?;
     files.sort();
     let mut code =
-        String::from("/// The files under `rules/`, by name.\npub(crate) static EMBEDDED: &[(&str, &str)] = &[\n");
+        format!("/// The files under `{folder}/`, by name.\npub(crate) static EMBEDDED: &[(&str, &str)] = &[\n");
     for file in files {
-        let name = file.strip_prefix(&root).map_err(io::Error::other)?.to_string_lossy().replace('\\', "/");
+        let name = file.strip_prefix(root).map_err(io::Error::other)?.to_string_lossy().replace('\\', "/");
         writeln!(code, "    ({name:?}, include_str!({:?})),", file.display().to_string()).map_err(io::Error::other)?;
     }
     code.push_str("];\n");
-    fs::write(out.join("embedded_rules.rs"), code)
+    Ok(code)
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -59,6 +59,12 @@ impl Bases {
         Ok(())
     }
 
+    /// The base of a type or of a part.
+    #[cfg(test)]
+    pub(crate) fn of(&self, label: &str) -> Option<&Json> {
+        self.0.get(label)
+    }
+
     /// The whole resource: the base with what differs, linked resources written out in place.
     fn expand(
         &self,
@@ -207,6 +213,16 @@ impl Example {
         judge(rule, whole, &self.params(rule)?)
     }
 
+    /// Holds the rule against the example, and hands the case to `look`.
+    ///
+    /// # Errors
+    /// Where the example is not a resource of the rule's type.
+    #[cfg(test)]
+    pub(crate) fn case<T>(&self, rule: &Rule, bases: &Bases, look: impl FnOnce(&Case<'_>) -> T) -> Result<T, String> {
+        let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
+        with_case(rule, whole, &self.params(rule)?, look)
+    }
+
     /// Makes each attribute that the rule reads unknown in turn. The verdict must become unknown or
     /// stay as it is: what is not known must never decide.
     ///
@@ -242,6 +258,15 @@ impl Example {
 }
 
 fn judge(rule: &Rule, whole: Json, params: &BTreeMap<String, ParamValue>) -> Result<Outcome, String> {
+    with_case(rule, whole, params, |case| case.judge().0)
+}
+
+fn with_case<T>(
+    rule: &Rule,
+    whole: Json,
+    params: &BTreeMap<String, ParamValue>,
+    look: impl FnOnce(&Case<'_>) -> T,
+) -> Result<T, String> {
     let source = rule.sources.first().copied().unwrap_or(Source::Aws);
     let mut built = Built::new(source);
     let key = built.insert(rule.resource_type, whole)?;
@@ -252,7 +277,7 @@ fn judge(rule: &Rule, whole: Json, params: &BTreeMap<String, ParamValue>) -> Res
         return Err("the example itself does not exist".to_owned());
     };
     let params = BoundParams::at(params, location(place, &key));
-    Ok(Case::new(rule, place, &key, &params).judge().0)
+    Ok(look(&Case::new(rule, place, &key, &params)))
 }
 
 /// Makes what stands at the path unknown, in every element where the path goes through a list.

@@ -6,9 +6,12 @@ pub mod eval;
 pub mod example;
 mod expression;
 mod file;
+pub mod framework;
 pub mod function;
 mod load;
 mod message;
+#[cfg(test)]
+mod meta;
 pub mod params;
 pub mod path;
 pub mod schema;

@@ -183,7 +183,7 @@ impl<'a> RolePolicies<'a> {
         let mut policies = Vec::new();
         match &role.attached_policies {
             Fact::Known(links) => {
-                policies.extend(links.iter().map(|link| (&*link.key.id, policy(inventory, &link.key))))
+                policies.extend(links.iter().map(|link| (&*link.key.id, policy(inventory, &link.key))));
             }
             Fact::Unknown(_) => policies.push(("the list of attached policies", None)),
         }
@@ -191,7 +191,7 @@ impl<'a> RolePolicies<'a> {
             Fact::Known(inline) => {
                 policies.extend(inline.iter().map(|inline| {
                     (inline.name.known().map_or("an inline policy", String::as_str), inline.policy.known())
-                }))
+                }));
             }
             Fact::Unknown(_) => policies.push(("the list of inline policies", None)),
         }

@@ -3,6 +3,8 @@
 //! `cargo bench --bench evaluate [-- INSTANCES]`. Plain rather than by a framework: one long run, on one
 //! thread and on all, with the peak memory of the process beside it.
 
+#![expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "figures for people")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Instant;

@@ -77,8 +77,8 @@ impl<'a> Written<'a> {
     }
 
     /// Compiles it.
-    pub(crate) fn compile(&self) -> Result<Expression, Diagnostic> {
-        let broken = |message: String| Diagnostic::error(message).at(self.file, self.text.span.clone());
+    pub(crate) fn compile(&self) -> Result<Expression, Box<Diagnostic>> {
+        let broken = |message: String| Box::new(Diagnostic::error(message).at(self.file, self.text.span.clone()));
         let env = ENVIRONMENT.as_ref().map_err(|error| broken(error.clone()))?;
         let program = env.compile(&self.text.value).map_err(|error| broken(error.to_string()))?;
         Ok(Expression { source: self.text.value.trim().to_owned(), program })

@@ -251,10 +251,10 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    fn key(&self, index: usize) -> Result<&'a Key, Undecided> {
+    fn resource(&self, wanted: ResourceType, index: usize) -> Result<&'a Key, Undecided> {
         match self.0.get(index) {
-            Some(Argument::Resource(_, key)) => Ok(key),
-            _ => Err(Self::wrong(index, "a resource")),
+            Some(Argument::Resource(resource_type, key)) if *resource_type == wanted => Ok(key),
+            _ => Err(Self::wrong(index, wanted.as_str())),
         }
     }
 

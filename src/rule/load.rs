@@ -301,7 +301,7 @@ fn condition(
 }
 
 fn compiled(expression: &Written<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Expression> {
-    expression.compile().map_err(|error| diagnostics.push(error)).ok()
+    expression.compile().map_err(|error| diagnostics.push(*error)).ok()
 }
 
 #[cfg(test)]

@@ -203,6 +203,7 @@ impl<'a> Place<'a> {
     }
 
     /// The same inventory, at a part of this resource.
+    #[must_use]
     pub fn part(&self, node: &'a dyn Node) -> Self {
         Self { inventory: self.inventory, node, identity: None }
     }

@@ -68,7 +68,7 @@ fn list<'a, V: Val + 'a>(values: impl Iterator<Item = V>) -> Box<dyn Val + 'a> {
     Box::new(CelList::from(values))
 }
 
-fn key_text<'b>(index: &'b dyn Val) -> Result<&'b str, ExecutionError> {
+fn key_text(index: &dyn Val) -> Result<&str, ExecutionError> {
     index.downcast_ref::<CelString>().map(CelString::inner).ok_or_else(|| ExecutionError::UnexpectedType {
         got: index.get_type().name().to_owned(),
         want: "string".to_owned(),
@@ -76,7 +76,7 @@ fn key_text<'b>(index: &'b dyn Val) -> Result<&'b str, ExecutionError> {
 }
 
 macro_rules! indexed {
-    ($type:ident, $cel_type:expr) => {
+    ($type:ident, $cel_type:expr $(, $container:ident)?) => {
         impl<'a> Val for $type<'a> {
             fn get_type(&self) -> &Type {
                 &$cel_type
@@ -93,9 +93,9 @@ macro_rules! indexed {
                 Some(self)
             }
 
-            fn as_container(&self) -> Option<&dyn Container> {
-                self.container()
-            }
+            $(fn as_container(&self) -> Option<&dyn $container> {
+                Some(self)
+            })?
 
             fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
             where
@@ -105,7 +105,7 @@ macro_rules! indexed {
             }
         }
 
-        impl<'a> Indexer for $type<'a> {
+        impl Indexer for $type<'_> {
             fn get<'b, 'v>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
             where
                 Self: 'v,
@@ -125,7 +125,7 @@ macro_rules! indexed {
 
 indexed!(NodeValue, NODE);
 indexed!(LinkValue, NODE);
-indexed!(MapValue, MAP);
+indexed!(MapValue, MAP, Container);
 indexed!(DocumentValue, DOCUMENT);
 
 impl<'a> NodeValue<'a> {
@@ -134,11 +134,6 @@ impl<'a> NodeValue<'a> {
             return call.ask(Receiver::Place(self.0));
         }
         self.attribute(key_text(index)?)
-    }
-
-    #[expect(clippy::unused_self, reason = "the others have one")]
-    fn container(&self) -> Option<&dyn Container> {
-        None
     }
 }
 
@@ -159,11 +154,6 @@ impl<'a> LinkValue<'a> {
             Followed::Unknown(gap) => Err(unknown(&gap)),
         }
     }
-
-    #[expect(clippy::unused_self, reason = "the others have one")]
-    fn container(&self) -> Option<&dyn Container> {
-        None
-    }
 }
 
 /// Texts by name.
@@ -171,19 +161,13 @@ impl<'a> LinkValue<'a> {
 pub(crate) struct MapValue<'a>(&'a BTreeMap<String, String>);
 
 impl<'a> MapValue<'a> {
-    fn index(&self, index: &dyn Val) -> Result<Box<dyn Val + 'a>, ExecutionError> {
+    fn index(self, index: &dyn Val) -> Result<Box<dyn Val + 'a>, ExecutionError> {
         if let Some(call) = index.downcast_ref::<HostCall>() {
-            return call.ask(Receiver::Other(Json::from_iter(
-                self.0.iter().map(|(name, value)| (name.clone(), Json::from(value.as_str()))),
-            )));
+            return call.ask(Receiver::Other(json(View::Map(self.0))));
         }
         let name = key_text(index)?;
         let value = self.0.get(name).ok_or_else(|| ExecutionError::no_such_key(name))?;
         Ok(Box::new(CelString::from(value.as_str())))
-    }
-
-    fn container(&self) -> Option<&dyn Container> {
-        Some(self)
     }
 }
 
@@ -198,16 +182,11 @@ impl Container for MapValue<'_> {
 pub(crate) struct DocumentValue<'a>(&'a PolicyDocument);
 
 impl<'a> DocumentValue<'a> {
-    fn index(&self, index: &dyn Val) -> Result<Box<dyn Val + 'a>, ExecutionError> {
+    fn index(self, index: &dyn Val) -> Result<Box<dyn Val + 'a>, ExecutionError> {
         match index.downcast_ref::<HostCall>() {
             Some(call) => call.ask(Receiver::Document(self.0)),
             None => Err(ExecutionError::no_such_key(key_text(index)?)),
         }
-    }
-
-    #[expect(clippy::unused_self, reason = "the others have one")]
-    fn container(&self) -> Option<&dyn Container> {
-        None
     }
 }
 

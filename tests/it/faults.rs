@@ -39,6 +39,9 @@ fn calls_by_rule() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+/// An account with the verdicts of a calm scan and the calls to fail; one of those calls; and how it fails.
+type Cell<'a> = (&'a (&'a String, BTreeMap<Subject, String>, BTreeSet<String>), &'a String, Kind);
+
 /// Scans two accounts, the second for the calls that the first does without: its instances reach the
 /// endpoints of their VPC by a prefix list, so that reading endpoints and lists decides.
 #[test]
@@ -81,20 +84,16 @@ fn a_read_that_fails_never_becomes_a_pass() {
         .collect();
     // More threads than cores: most of the time is spent waiting for what does not answer.
     let threads = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
-    let check = |((account, before, _), action, kind): &(
-        &(&String, BTreeMap<Subject, String>, BTreeSet<String>),
-        &String,
-        Kind,
-    )| {
+    let check = |&((account, before, _), action, kind): &Cell<'_>| {
         let proxy = Proxy::start(Emulator::moto().url());
-        proxy.inject(Fault::on(action, *kind));
+        proxy.inject(Fault::on(action, kind));
         let report = scan(&proxy, account);
         if !proxy.calls().iter().any(|call| call.fault.is_some()) {
             // The answer to HEAD has no body that could be broken.
             assert_eq!(action.as_str(), "s3:HeadBucket", "{kind:?} never fired");
             return Vec::new();
         }
-        problems(action, *kind, before, &report, &calls)
+        problems(action, kind, before, &report, &calls)
     };
     let wrong: Vec<String> = threads.install(|| cells.par_iter().flat_map_iter(check).collect());
     assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
@@ -119,7 +118,7 @@ fn problems(
             Some(now) if now == was => {}
             Some(now) if now == "unknown" && needs => {}
             Some(now) if now == "unknown" => {
-                problem(subject, &format!("was {was}, is unknown, and does not need the call"))
+                problem(subject, &format!("was {was}, is unknown, and does not need the call"));
             }
             Some(now) => problem(subject, &format!("was {was}, is {now}")),
         }

@@ -8,6 +8,7 @@ mod command_line;
 mod emulator;
 mod faults;
 mod permissions;
+#[expect(dead_code, reason = "the benches use the rest")]
 mod proxy;
 mod sarif;
 mod scan;

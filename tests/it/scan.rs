@@ -12,9 +12,8 @@ use crate::emulator::{Emulator, fresh_account, names};
 fn guide() -> BTreeSet<String> {
     let listed = Audit::new(&["rules", "list", "--format", "json"]).run();
     assert_eq!(listed.code, Some(0), "{}", listed.stderr);
-    let rules =
-        listed.json()["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect();
-    rules
+    let listed = listed.json();
+    listed["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
 }
 
 fn scan(account: &str, region: &str) -> (Option<i32>, Value) {
@@ -63,7 +62,7 @@ fn every_rule_is_broken_in_turn() {
     let made = Emulator::moto().seed_with(&["--matrix"]);
     let accounts = made.as_array().unwrap();
     assert!(accounts.len() > 100);
-    let wrong: Vec<String> = accounts.par_iter().flat_map_iter(|account| problems(account)).collect();
+    let wrong: Vec<String> = accounts.par_iter().flat_map_iter(problems).collect();
     assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
     let broken: BTreeSet<String> = names()["breakages"]
         .as_object()
@@ -157,7 +156,10 @@ fn a_snapshot_gives_the_verdicts_that_the_account_gives() {
     let collected = collect.run();
     assert_eq!((collected.code, collected.stdout.as_str()), (Some(0), ""), "{}", collected.stderr);
     let snapshot = std::fs::read_to_string(collect.folder().join("account.json")).unwrap();
-    let scanned = Audit::new(&["scan", "account.json", "--format", "json", "--param", "iam-role-uses-volume-key.required=true"]).file("account.json", &snapshot).run();
+    let scanned =
+        Audit::new(&["scan", "account.json", "--format", "json", "--param", "iam-role-uses-volume-key.required=true"])
+            .file("account.json", &snapshot)
+            .run();
     assert_eq!(scanned.code, Some(1), "{}", scanned.stderr);
     let saved = scanned.json();
     for part in ["findings", "scopes", "summary"] {

@@ -21,7 +21,11 @@ pub(super) fn allows(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<
 pub(super) fn allows_with_key(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
-    let key = role.inventory.keys.get(arguments.key(1)?).ok_or_else(|| Undecided("the key was not read".to_owned()))?;
+    let key = role
+        .inventory
+        .keys
+        .get(arguments.resource(ResourceType::KmsKey, 1)?)
+        .ok_or_else(|| Undecided("the key was not read".to_owned()))?;
     let KmsKey { arn, policy, .. } = &key.attributes;
     let arn = known(arn)?;
     let account = arn.split(':').nth(4).unwrap_or_default();

@@ -244,8 +244,16 @@ fn resource_ref(inventory: &Inventory, resource_type: ResourceType, key: &Key, p
         arn,
         name: name.filter(|name| **name != *key.id),
         account: inventory.account.clone(),
-        region: key.region.clone(),
+        region: key.region.clone().or_else(|| bucket_region(place)),
         address: None,
+    }
+}
+
+/// A bucket is known by its name alone, and in a region all the same.
+fn bucket_region(place: Place<'_>) -> Option<Region> {
+    match place.node.view("bucket_region") {
+        Some(View::Text(region)) => region.parse().ok(),
+        _ => None,
     }
 }
 
@@ -271,14 +279,16 @@ fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
     }
 }
 
-/// The identity of a finding over time. It is made of the account, the region and the id, which are what
-/// an ARN is made of, and not of the ARN: a read that is denied today must not make it another finding.
+/// The identity of a finding over time. It is made of what an ARN is made of, and not of the ARN: a read
+/// that is denied today must not make it another finding. For the same reason the region counts only where
+/// the resource is known by it.
 fn fingerprint(rule: &Rule, resource: &ResourceRef) -> String {
+    let region = resource.region.as_ref().filter(|_| resource.resource_type.is_regional());
     let parts = [
         rule.oldest_id(),
         resource.resource_type.as_str(),
         resource.account.as_ref().map_or("", |account| account.as_str()),
-        resource.region.as_ref().map_or("", Region::as_str),
+        region.map_or("", Region::as_str),
         &resource.id,
     ];
     let mut hasher = Sha256::new();

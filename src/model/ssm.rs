@@ -66,6 +66,8 @@ attributes! {
         kms_key_id: Option<String>,
         /// `runAsEnabled`
         run_as_enabled: Option<bool>,
+        /// `runAsDefaultUser`
+        run_as_default_user: Option<String>,
         /// `idleSessionTimeout`, in minutes (a text in the document)
         idle_session_timeout: Option<i64>,
         /// `maxSessionDuration`, in minutes (a text in the document)

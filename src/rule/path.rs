@@ -118,7 +118,8 @@ impl Path {
             values.push(match found {
                 Found::Unknown(gap) => unknown_json(gap),
                 Found::Absent => Json::Null,
-                Found::Value(view) => json(view),
+                Found::Value(View::Document(_), owner) => owner.name().into(),
+                Found::Value(view, _) => json(view),
             });
         });
         if self.is_plural() { Json::Array(values) } else { values.into_iter().next().unwrap_or(Json::Null) }
@@ -192,6 +193,15 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// What a policy document is known by: the name of the part, or the id of the resource, that holds it.
+    fn name(&self) -> String {
+        match (self.node.view("name"), self.identity) {
+            (Some(View::Text(name)), _) => name.to_owned(),
+            (_, Some((_, key))) => key.id.as_ref().to_owned(),
+            _ => "(policy)".to_owned(),
+        }
+    }
+
     /// The same inventory, at a part of this resource.
     pub fn part(&self, node: &'a dyn Node) -> Self {
         Self { inventory: self.inventory, node, identity: None }
@@ -201,7 +211,8 @@ impl<'a> Place<'a> {
 enum Found<'v, 'g> {
     Unknown(&'g Arc<Gap>),
     Absent,
-    Value(View<'v>),
+    /// A value, and what it is an attribute of.
+    Value(View<'v>, Place<'v>),
 }
 
 fn visit<'a>(steps: &[Step], place: Place<'a>, found: &mut dyn FnMut(Found<'a, '_>)) {
@@ -227,7 +238,7 @@ fn visit<'a>(steps: &[Step], place: Place<'a>, found: &mut dyn FnMut(Found<'a, '
         Some(View::Link(resource_type, key)) => match place.follow(resource_type, key) {
             Followed::Unknown(gap) => found(Found::Unknown(&gap)),
             Followed::Missing => found(Found::Absent),
-            Followed::Resource(_) => found(Found::Value(View::Link(resource_type, key))),
+            Followed::Resource(_) => found(Found::Value(View::Link(resource_type, key), place)),
         },
         Some(View::Part(part)) if !rest.is_empty() => visit(rest, place.part(part), found),
         Some(View::Parts(parts)) if !rest.is_empty() => {
@@ -235,7 +246,7 @@ fn visit<'a>(steps: &[Step], place: Place<'a>, found: &mut dyn FnMut(Found<'a, '
                 visit(rest, place.part(part), found);
             }
         }
-        Some(view) => found(Found::Value(view)),
+        Some(view) => found(Found::Value(view, place)),
     }
 }
 

@@ -525,9 +525,7 @@ def inputs_breakage(name: str, also=(), **inputs):
 
 NOTHING_SET = [
     "ssm-logs-to-s3",
-    "ssm-s3-key-prefix",
     "ssm-logs-to-cloudwatch",
-    "ssm-logs-streamed",
     "ssm-session-key-set",
 ]
 

@@ -70,7 +70,7 @@ def just_launched(region):
     return instance
 
 
-@holds("root-not-mapped", ec2_root_volume_encrypted="unknown")
+@holds("root-not-mapped", ec2_root_volume_encrypted="unknown", iam_role_uses_volume_key="unknown")
 def root_not_mapped(region):
     data = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": True}}
     return region.launch("detached-root", BlockDeviceMappings=[data])

@@ -75,6 +75,7 @@ impl Content {
             cloud_watch_streaming_enabled: self.input(&members, "cloudWatchStreamingEnabled", boolean),
             kms_key_id: self.input(&members, "kmsKeyId", text),
             run_as_enabled: self.input(&members, "runAsEnabled", boolean),
+            run_as_default_user: self.input(&members, "runAsDefaultUser", text),
             idle_session_timeout: self.input(&members, "idleSessionTimeout", minutes),
             max_session_duration: self.input(&members, "maxSessionDuration", minutes),
         }

@@ -17,7 +17,7 @@ use crate::model::schema::{Kind, Structure};
 use crate::model::{Fact, Gap, GapKind, Inventory, Key, Partition, Region, ResourceType, Source};
 use crate::yaml::{self, Spanned, nearest};
 
-/// The account, region and instant of all examples.
+/// The account and instant of all examples, and their region, unless `$partition` moves one elsewhere.
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 const NOW: &str = "2026-01-01T12:00:00Z";
@@ -146,13 +146,14 @@ fn is_unknown(value: &Json) -> bool {
 /// An inventory made from a written-out resource.
 struct Built {
     inventory: Inventory,
+    region: &'static str,
     made: usize,
 }
 
 impl Built {
-    fn new(source: Source) -> Self {
-        let account = ACCOUNT.parse().ok();
-        Self { inventory: Inventory::new(source, account, Partition::Aws, NOW.to_owned()), made: 0 }
+    fn new(source: Source, partition: Partition) -> Self {
+        let inventory = Inventory::new(source, ACCOUNT.parse().ok(), partition, NOW.to_owned());
+        Self { inventory, region: region_of(partition), made: 0 }
     }
 
     /// Puts the resource and all that it links to into the inventory.
@@ -160,7 +161,7 @@ impl Built {
         self.made += 1;
         let id =
             whole.get("$id").and_then(Json::as_str).map_or_else(|| format!("example-{}", self.made), str::to_owned);
-        let region: Option<Region> = if resource_type.is_regional() { REGION.parse().ok() } else { None };
+        let region: Option<Region> = if resource_type.is_regional() { self.region.parse().ok() } else { None };
         let key = Key { region, id: id.into() };
         let exists: Fact<bool> = match whole.get("$exists") {
             Some(exists) => serde_json::from_value(exists.clone()).map_err(|error| format!("$exists: {error}"))?,
@@ -268,7 +269,12 @@ fn with_case<T>(
     look: impl FnOnce(&Case<'_>) -> T,
 ) -> Result<T, String> {
     let source = rule.sources.first().copied().unwrap_or(Source::Aws);
-    let mut built = Built::new(source);
+    let partition = match whole.get("$partition") {
+        Some(partition) => serde_json::from_value(partition.clone()).map_err(|error| format!("$partition: {error}"))?,
+        None => Partition::Aws,
+    };
+    let mut built = Built::new(source, partition);
+    let whole = moved(whole, partition)?;
     let key = built.insert(rule.resource_type, whole)?;
     // The resource itself stands under its key, so a link to itself is possible.
     let nowhere =
@@ -278,6 +284,28 @@ fn with_case<T>(
     };
     let params = BoundParams::at(params, location(place, &key));
     Ok(look(&Case::new(rule, place, &key, &params)))
+}
+
+fn region_of(partition: Partition) -> &'static str {
+    match partition {
+        Partition::Aws => REGION,
+        Partition::China => "cn-north-1",
+        Partition::UsGov => "us-gov-west-1",
+    }
+}
+
+/// The example in another partition: its ARNs, its region, and the service principals that carry both.
+fn moved(whole: Json, partition: Partition) -> Result<Json, String> {
+    if partition == Partition::Aws {
+        return Ok(whole);
+    }
+    let region = region_of(partition);
+    let text = whole
+        .to_string()
+        .replace("arn:aws:", &format!("arn:{partition}:"))
+        .replace(&format!("{REGION}.amazonaws.com\""), &format!("{region}.{}\"", partition.dns_suffix()))
+        .replace(REGION, region);
+    serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
 /// Makes what stands at the path unknown, in every element where the path goes through a list.

@@ -22,4 +22,4 @@ lint:
 
 ## Evaluations a second, and a scan against recorded answers. See benches/README.md.
 bench:
-	$(CARGO) bench
+	$(CARGO) bench --bench evaluate --bench scan

@@ -48,12 +48,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The account with this many instances and nodes, each like the first, with keys of their own.
+/// The account with this many instances, each like the first, with a key of its own.
 fn many(mut inventory: Inventory, instances: usize) -> Inventory {
-    let copies = |id: &str| (0..instances).map(move |number| format!("{id}{number:08x}")).collect::<Vec<_>>();
-    if let Some((key, entry)) = inventory.instances.pop_first() {
-        for id in copies("i-") {
-            inventory.instances.insert(Key { id: id.into(), ..key.clone() }, entry.clone());
+    let first = inventory.instances.first_key_value().map(|(key, entry)| (key.clone(), entry.clone()));
+    if let Some((key, entry)) = first {
+        for number in 1..instances {
+            inventory.instances.insert(Key { id: format!("i-{number:08x}").into(), ..key.clone() }, entry.clone());
         }
     }
     inventory

@@ -5,9 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::model::call::Needs;
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
-use crate::model::{Fact, Finding, Gap, Inventory, Key, Region, ResourceRef, ResourceType, Severity, Summary, Verdict};
+use crate::model::{
+    Fact, Finding, Gap, Inventory, Key, Partition, Region, ResourceRef, ResourceType, Severity, Source, Summary,
+    Verdict,
+};
 use crate::rule::eval::{Case, Outcome, location};
 use crate::rule::params::{BoundParams, ParamValue};
 use crate::rule::path::Place;
@@ -37,6 +41,35 @@ impl<'r> Selected<'r> {
         let bound = BoundParams::if_global(&params);
         Self { rule, severity: severity.unwrap_or(rule.severity), params, bound }
     }
+}
+
+impl Selected<'_> {
+    /// Whether the rule can speak of any resource with these parameters: `when` is asked of a resource of
+    /// which nothing is known. Where that says no, there is nothing to read for it.
+    fn is_active(&self) -> bool {
+        let mut inventory = Inventory::new(Source::Aws, None, Partition::Aws, String::new());
+        let key = Key::global("anything");
+        let resource_type = self.rule.resource_type;
+        let nothing = serde_json::Value::Object(serde_json::Map::new());
+        if resource_type.insert(&mut inventory, key.clone(), Fact::Known(true), nothing).is_err() {
+            return true;
+        }
+        let Some(entry) = inventory.entry(resource_type, &key) else { return true };
+        let place = Place { inventory: &inventory, node: entry.attributes, identity: Some((resource_type, &key)) };
+        let params = BoundParams::at(&self.params, location(place, &key));
+        Case::new(self.rule, place, &key, &params).judge().0 != Outcome::NotApplicable
+    }
+}
+
+/// What these rules need in a live account.
+pub fn needs(selection: &[Selected<'_>]) -> Needs {
+    let mut needs = Needs::default();
+    for selected in selection {
+        if selected.rule.sources.contains(&Source::Aws) && selected.is_active() {
+            needs.extend(selected.rule.needs());
+        }
+    }
+    needs
 }
 
 /// Whether what passes is listed, as evidence for auditors, or counted only.

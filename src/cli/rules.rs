@@ -83,7 +83,7 @@ fn list(selection: &Selection, format: ListFormat) -> Result<Exit, Error> {
                     let rule = selected.rule;
                     json!({
                         "id": rule.id, "title": rule.title, "severity": selected.severity, "policy": rule.policy,
-                        "resource": rule.resource_type, "sources": rule.sources, "calls": rule.calls().calls().map(ToString::to_string).collect::<Vec<_>>(), "references": rule.references,
+                        "resource": rule.resource_type, "sources": rule.sources, "calls": rule.needs().calls().map(ToString::to_string).collect::<Vec<_>>(), "references": rule.references,
                     })
                 })
                 .collect();
@@ -130,7 +130,7 @@ fn explain(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
     for path in rule.reads() {
         writeln!(out, "resource.{path}")?;
     }
-    let calls: Vec<String> = rule.calls().calls().map(ToString::to_string).collect();
+    let calls: Vec<String> = rule.needs().calls().map(ToString::to_string).collect();
     writeln!(out, "by {}\n", calls.join(", "))?;
     match &rule.remediation {
         Some(Remediation::None { none }) => {

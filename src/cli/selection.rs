@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::model::call::Needs;
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
-use crate::scan::Selected;
+use crate::scan::{self, Selected};
 use crate::waiver::{Glob, Waiver};
 use crate::yaml::nearest;
 
@@ -124,7 +124,7 @@ impl Selection {
 
     /// The calls that they need.
     pub(super) fn needs(&self) -> Result<Needs, Error> {
-        Ok(rule::needs(self.rules()?.iter().map(|selected| selected.rule)))
+        Ok(scan::needs(&self.rules()?))
     }
 
     /// The waivers of the configuration.

@@ -25,25 +25,51 @@ impl fmt::Display for Call {
     }
 }
 
-/// The calls that a set of rules needs: a source makes these and no others.
+/// What a set of rules needs: a source makes these calls and no others, and follows a reference that no
+/// rule reads no further.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Needs(BTreeSet<Call>);
+pub struct Needs {
+    calls: BTreeSet<Call>,
+    attributes: BTreeSet<(&'static str, &'static str)>,
+}
 
 impl Needs {
     /// Whether the call is needed.
     pub fn wants(&self, call: &Call) -> bool {
-        self.0.contains(call)
+        self.calls.contains(call)
+    }
+
+    /// Whether this attribute of this structure is read, e.g. `kms_key` of `Volume`.
+    pub fn reads(&self, structure: &'static str, attribute: &'static str) -> bool {
+        self.attributes.contains(&(structure, attribute))
     }
 
     /// The calls, by service and operation.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
-        self.0.iter()
+        self.calls.iter()
+    }
+
+    /// Adds a call.
+    pub fn add_call(&mut self, call: Call) {
+        self.calls.insert(call);
+    }
+
+    /// Adds an attribute that is read, with the calls that give it.
+    pub fn add_attribute(&mut self, structure: &'static str, attribute: &'static str, calls: &[Call]) {
+        self.attributes.insert((structure, attribute));
+        self.calls.extend(calls);
+    }
+
+    /// Adds what others need.
+    pub fn extend(&mut self, other: Self) {
+        self.calls.extend(other.calls);
+        self.attributes.extend(other.attributes);
     }
 }
 
 impl FromIterator<Call> for Needs {
     fn from_iter<I: IntoIterator<Item = Call>>(calls: I) -> Self {
-        Self(calls.into_iter().collect())
+        Self { calls: calls.into_iter().collect(), attributes: BTreeSet::new() }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Which calls lead to which resources: what else a call needs, and what may be missing when one fails.
 //! One table each, read by the live source, by whoever derives the calls of a set of rules, and by tests.
 
-use std::collections::BTreeSet;
-
 use super::call::{self, Call, Needs};
 use super::ids::Region;
 use super::inventory::ResourceType;
@@ -120,15 +118,17 @@ impl ResourceType {
 impl Needs {
     /// These calls with all that they need to be asked at all.
     #[must_use]
-    pub fn with_prerequisites(self) -> Self {
-        let mut all: BTreeSet<Call> = BTreeSet::new();
+    pub fn with_prerequisites(mut self) -> Self {
         let mut open: Vec<Call> = self.calls().copied().collect();
         while let Some(call) = open.pop() {
-            if all.insert(call) {
-                open.extend(prerequisites(&call).iter().map(|needed| **needed));
+            for needed in prerequisites(&call) {
+                if !self.wants(needed) {
+                    self.add_call(**needed);
+                    open.push(**needed);
+                }
             }
         }
-        all.into_iter().collect()
+        self
     }
 }
 

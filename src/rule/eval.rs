@@ -13,7 +13,7 @@ use super::Rule;
 use super::params::{BoundParams, Where};
 use super::path::Place;
 use super::value::{NodeValue, to_json};
-use crate::model::{Evidence, Gap, GapKind, Key};
+use crate::model::{AccountId, Evidence, Gap, GapKind, Key, Region};
 
 /// What holding a rule against a resource gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub(crate) struct Case<'a> {
     place: Place<'a>,
     resource: NodeValue<'a>,
     params: &'a BoundParams,
-    account: &'a str,
-    region: &'a str,
+    account: Option<&'a str>,
+    region: Option<&'a str>,
 }
 
 impl<'a> Case<'a> {
@@ -57,8 +57,8 @@ impl<'a> Case<'a> {
             place,
             resource: NodeValue(place),
             params,
-            account: place.inventory.account.as_ref().map_or("", |account| account.as_str()),
-            region: key.region.as_ref().map_or("", |region| region.as_str()),
+            account: place.inventory.account.as_ref().map(AccountId::as_str),
+            region: key.region.as_ref().map(Region::as_str),
         }
     }
 
@@ -125,8 +125,9 @@ impl VariableResolver for Case<'_> {
         match name {
             "resource" => Some(CowVal::Borrowed(&self.resource as &dyn Val)),
             "params" => Some(CowVal::Borrowed(self.params as &dyn Val)),
-            "account" => text(self.account),
-            "region" => text(self.region),
+            // What is not known is not declared: to read it is an error.
+            "account" => text(self.account?),
+            "region" => text(self.region?),
             "partition" => text(self.place.inventory.partition.as_str()),
             "dns_suffix" => text(self.place.inventory.partition.dns_suffix()),
             "now" => text(&self.place.inventory.collected_at),

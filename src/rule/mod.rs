@@ -95,18 +95,13 @@ impl Rule {
         self.assert.source()
     }
 
-    /// The calls that give everything that the rule reads and shows.
-    pub fn calls(&self) -> Needs {
-        let read = self.reads.iter().chain(&self.shows).flat_map(|path| path.calls(self.resource_type));
-        read.chain([*self.resource_type.found_by()]).collect::<Needs>().with_prerequisites()
+    /// What must be read for everything that the rule reads and shows.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        needs.add_call(*self.resource_type.found_by());
+        for path in self.reads.iter().chain(&self.shows) {
+            path.needs(self.resource_type, &mut needs);
+        }
+        needs.with_prerequisites()
     }
-}
-
-/// The calls that these rules need in a live account.
-pub fn needs<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Needs {
-    rules
-        .into_iter()
-        .filter(|rule| rule.sources.contains(&Source::Aws))
-        .flat_map(|rule| rule.calls().calls().copied().collect::<Vec<_>>())
-        .collect()
 }

@@ -142,13 +142,17 @@ pub(crate) struct Where<'a> {
 }
 
 impl Where<'_> {
-    fn fill(&self, text: &str) -> String {
-        if !text.contains("${") {
-            return text.to_owned();
+    /// The text with the place filled in; none where it names what is not known.
+    fn fill(&self, text: &str) -> Option<String> {
+        let mut filled = text.replace("${partition}", self.partition.as_str());
+        for (name, value) in
+            [("${account}", self.account.map(AccountId::as_str)), ("${region}", self.region.map(Region::as_str))]
+        {
+            if filled.contains(name) {
+                filled = filled.replace(name, value?);
+            }
         }
-        text.replace("${account}", self.account.map_or("", AccountId::as_str))
-            .replace("${region}", self.region.map_or("", Region::as_str))
-            .replace("${partition}", self.partition.as_str())
+        Some(filled)
     }
 }
 
@@ -159,20 +163,24 @@ pub(crate) struct BoundParams(BTreeMap<String, Box<dyn Val>>);
 static PARAMS: Type = Type::new_unspecified_type("ssm_audit.Params");
 
 impl BoundParams {
-    /// The values at one place.
+    /// The values at one place. One that names what is not known there is left out: to read it is an error, so
+    /// the verdict is unknown.
     pub(crate) fn at(values: &BTreeMap<String, ParamValue>, place: Where<'_>) -> Self {
-        let bind = |value: &ParamValue| -> Box<dyn Val> {
-            match value {
+        let bind = |value: &ParamValue| -> Option<Box<dyn Val>> {
+            Some(match value {
                 ParamValue::Bool(value) => Box::new(CelBool::from(*value)),
                 ParamValue::Int(value) => Box::new(CelInt::from(*value)),
-                ParamValue::Text(text) => Box::new(CelString::from(place.fill(text))),
+                ParamValue::Text(text) => Box::new(CelString::from(place.fill(text)?)),
                 ParamValue::Texts(texts) => {
-                    let texts = texts.iter().map(|text| Box::new(CelString::from(place.fill(text))) as Box<dyn Val>);
-                    Box::new(CelList::from(texts.collect::<Vec<_>>()))
+                    let texts: Option<Vec<Box<dyn Val>>> = texts
+                        .iter()
+                        .map(|text| Some(Box::new(CelString::from(place.fill(text)?)) as Box<dyn Val>))
+                        .collect();
+                    Box::new(CelList::from(texts?))
                 }
-            }
+            })
         };
-        Self(values.iter().map(|(name, value)| (name.clone(), bind(value))).collect())
+        Self(values.iter().filter_map(|(name, value)| Some((name.clone(), bind(value)?))).collect())
     }
 
     /// The values, where they are the same everywhere.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::model::call::Call;
+use crate::model::call::Needs;
 use crate::model::fact::UNKNOWN;
-use crate::model::schema::{Attribute, Kind, Node, Structure, View};
+use crate::model::schema::{Kind, Node, Structure, View};
 use crate::model::{Fact, Gap, GapKind, Inventory, Key, ResourceType};
 
 /// A path from the resource that a rule judges: attribute names, and `[]` for each element of a list.
@@ -74,30 +74,19 @@ impl Path {
         self.0.contains(&Step::Each)
     }
 
-    /// The attributes along the path, from a resource of this type.
-    pub fn attributes(&self, resource_type: ResourceType) -> Vec<&'static Attribute> {
+    /// What must be read to know what stands at this path, from a resource of this type: every attribute
+    /// on the way, and what finds the resources on the way.
+    pub fn needs(&self, resource_type: ResourceType, needs: &mut Needs) {
         let mut structure = Some(resource_type.structure());
-        let mut found = Vec::new();
         for step in &self.0 {
-            let Step::Attribute(name) = step else { continue };
-            let Some(attribute) = structure.and_then(|structure| structure.attribute(name)) else { break };
-            structure = target(attribute.kind).map(|(structure, _)| structure);
-            found.push(attribute);
-        }
-        found
-    }
-
-    /// The calls that give what stands at this path, from a resource of this type: those of every
-    /// attribute on the way, and those that find the resources on the way.
-    pub fn calls(&self, resource_type: ResourceType) -> BTreeSet<Call> {
-        let mut calls = BTreeSet::new();
-        for attribute in self.attributes(resource_type) {
-            calls.extend(attribute.calls);
+            let (Step::Attribute(name), Some(here)) = (step, structure) else { continue };
+            let Some(attribute) = here.attribute(name) else { break };
+            needs.add_attribute(here.name, attribute.name, attribute.calls);
             if let Kind::Link(linked) | Kind::Links(linked) = attribute.kind {
-                calls.insert(*linked.found_by());
+                needs.add_call(*linked.found_by());
             }
+            structure = target(attribute.kind).map(|(structure, _)| structure);
         }
-        calls
     }
 
     /// Everything that is not known at this path or on the way to it.

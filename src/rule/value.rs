@@ -150,7 +150,11 @@ impl<'a> LinkValue<'a> {
     fn index(&self, index: &dyn Val) -> Result<Box<dyn Val + 'a>, ExecutionError> {
         match self.place.follow(self.resource_type, self.key) {
             Followed::Resource(target) => NodeValue(target).index(index),
-            Followed::Missing => Err(ExecutionError::no_such_key(&self.key.id)),
+            // Not a missing key: `has(element.attribute)` must not be answered by a resource that is not there.
+            Followed::Missing => {
+                let what = format!("{} {} does not exist", self.resource_type, self.key.id);
+                Err(ExecutionError::function_error("read", what))
+            }
             Followed::Unknown(gap) => Err(unknown(&gap)),
         }
     }

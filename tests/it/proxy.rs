@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -21,7 +20,6 @@ use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use self::wire::Trouble;
@@ -134,59 +132,6 @@ struct Answer {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recording {
     answers: BTreeMap<String, Vec<Answer>>,
-}
-
-impl Recording {
-    pub(crate) fn len(&self) -> usize {
-        self.answers.values().map(Vec::len).sum()
-    }
-
-    pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
-        let entries: Vec<Value> = self
-            .answers
-            .iter()
-            .map(|(asked, answers)| {
-                let answers: Vec<Value> = answers.iter().map(Answer::to_json).collect();
-                json!({ "asked": asked, "answers": answers })
-            })
-            .collect();
-        std::fs::write(path, serde_json::to_vec_pretty(&entries)?)
-    }
-
-    pub(crate) fn load(path: &Path) -> io::Result<Self> {
-        let entries: Vec<Value> = serde_json::from_slice(&std::fs::read(path)?)?;
-        let answers = entries
-            .iter()
-            .map(|entry| {
-                let answers = entry["answers"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let asked = entry["asked"].as_str().unwrap_or_default().to_owned();
-                (asked, answers.iter().map(Answer::from_json).collect())
-            })
-            .collect();
-        Ok(Self { answers })
-    }
-}
-
-impl Answer {
-    fn to_json(&self) -> Value {
-        let headers: BTreeMap<&str, &str> =
-            self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
-        json!({ "status": self.status.as_u16(), "headers": headers, "body": String::from_utf8_lossy(&self.body) })
-    }
-
-    fn from_json(value: &Value) -> Self {
-        let status = value["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(500);
-        let mut headers = HeaderMap::new();
-        for (name, value) in value["headers"].as_object().into_iter().flatten() {
-            let name = hyper::header::HeaderName::from_bytes(name.as_bytes());
-            let value = HeaderValue::from_str(value.as_str().unwrap_or_default());
-            if let (Ok(name), Ok(value)) = (name, value) {
-                headers.insert(name, value);
-            }
-        }
-        let body = Bytes::from(value["body"].as_str().unwrap_or_default().to_owned());
-        Self { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), headers, body }
-    }
 }
 
 enum Source {

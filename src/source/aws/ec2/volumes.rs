@@ -25,6 +25,10 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region, volumes
         return;
     }
     let read = join_all(portions(volumes).into_iter().map(|ids| portion(reader, region, ids))).await;
+    let needs = reader.collection.needs;
+    if !needs.reads("Volume", "kms_key") && !needs.reads("Role", "root_volume_keys") {
+        return;
+    }
     let references: References = read.into_iter().flatten().collect();
     let distinct: BTreeSet<&String> = references.values().collect();
     let keys = join_all(

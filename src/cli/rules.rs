@@ -9,6 +9,7 @@ use super::selection::{self, Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::ResourceType;
 use crate::model::schema::Structure;
+use crate::rule::framework::{self, Framework};
 use crate::rule::function::FUNCTIONS;
 use crate::rule::params::ParamValue;
 use crate::rule::{Remediation, Rule, example, schema};
@@ -65,7 +66,8 @@ pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Erro
         Command::Explain { id, rules } => {
             let library = selection::library(rules, globals)?;
             let rule = library.rule(id).ok_or_else(|| selection::no_such_rule(id, &library))?;
-            output::to_stdout(|out| explain(rule, out))?;
+            let frameworks = framework::embedded(&library).map_err(Error::Diagnostics)?;
+            output::to_stdout(|out| explain(rule, &frameworks, out))?;
             Ok(Exit::Success)
         }
         Command::Test { rules } => test(rules, globals),
@@ -100,7 +102,7 @@ fn list(selection: &Selection, format: ListFormat) -> Result<Exit, Error> {
     Ok(Exit::Success)
 }
 
-fn explain(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
+fn explain(rule: &Rule, frameworks: &[Framework], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}\n{}\n", rule.id, rule.title)?;
     if let Some(deprecated) = &rule.deprecated {
         writeln!(out, "Deprecated: {deprecated}\n")?;
@@ -148,11 +150,29 @@ fn explain(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{:<15} {}", example.expected, example.attributes)?;
     }
     writeln!(out)?;
+    answers_for(rule, frameworks, out)?;
     heading(out, "References")?;
     for reference in &rule.references {
         writeln!(out, "{reference}")?;
     }
     Ok(())
+}
+
+/// The controls of published standards for which the rule answers.
+fn answers_for(rule: &Rule, frameworks: &[Framework], out: &mut dyn Write) -> io::Result<()> {
+    let controls = frameworks.iter().flat_map(|framework| {
+        let named = framework.controls.iter().filter(|(_, control)| control.rules.contains(&rule.id));
+        named.map(move |(id, control)| format!("{} {id}: {}", framework.title, control.title))
+    });
+    let controls: Vec<String> = controls.collect();
+    if controls.is_empty() {
+        return Ok(());
+    }
+    heading(out, "Answers for")?;
+    for control in controls {
+        writeln!(out, "{control}")?;
+    }
+    writeln!(out)
 }
 
 fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {

@@ -231,6 +231,13 @@ fn help_and_version_are_reviewed() {
 }
 
 #[test]
+fn a_rule_is_explained() {
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "explain", "logs-retention-set"])));
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "explain", "ec2-imdsv2-required"])));
+    insta::assert_snapshot!(shown(Audit::new(&["rules", "schema", "AWS::Logs::LogGroup"])));
+}
+
+#[test]
 fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let printed = Audit::new(&["completions", shell]).run();

@@ -48,6 +48,23 @@ fn an_endpoint_that_nobody_answers_at() {
     insta::assert_snapshot!(shown(credentials(audit)));
 }
 
+/// As companies have them that look into their own TLS: trusted through `AWS_CA_BUNDLE`, and not otherwise.
+#[test]
+fn an_endpoint_with_a_certificate_of_its_own() {
+    let account = broken_account();
+    let folder = tempfile::TempDir::new().unwrap();
+    let certificate = folder.path().join("authority.pem");
+    let secure = Emulator::moto().behind_tls(&certificate);
+    let trusting = Audit::on(&secure, &account, "us-east-1", &["scan", "--format", "json"])
+        .env("AWS_CA_BUNDLE", certificate.to_str().unwrap())
+        .run();
+    assert_eq!(trusting.code, Some(1), "{}", trusting.stderr);
+    assert!(trusting.json()["scopes"].as_array().unwrap().iter().all(|scope| scope["complete"] == true));
+    let mistrusting = Audit::on(&secure, &account, "us-east-1", &["scan"]).env("AWS_MAX_ATTEMPTS", "1").run();
+    assert_eq!(mistrusting.code, Some(2));
+    assert!(mistrusting.stderr.contains("invalid peer certificate"), "{}", mistrusting.stderr);
+}
+
 #[test]
 fn credentials_that_have_expired() {
     let proxy = Proxy::start(Emulator::moto().url());

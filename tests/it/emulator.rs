@@ -41,6 +41,12 @@ impl Emulator {
         SHARED.get_or_init(|| Self::start("ministack-auth", "ministack_server.py", &["--auth"]))
     }
 
+    /// This server behind TLS; the certificate of its authority is written to the file.
+    pub(crate) fn behind_tls(&self, certificate: &Path) -> Self {
+        let certificate = certificate.to_str().expect("a path that is text");
+        Self::start("tls", "tls.py", &["--upstream", self.url(), "--certificate", certificate])
+    }
+
     fn start(name: &str, script: &str, arguments: &[&str]) -> Self {
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()));
         let errors = File::create(&log).expect("a log file for the emulator");

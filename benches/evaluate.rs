@@ -12,7 +12,7 @@ use std::time::Instant;
 use ssm_audit::model::{Inventory, Key};
 use ssm_audit::rule;
 use ssm_audit::scan::{Passes, Selected, scan};
-use ssm_audit::snapshot;
+use ssm_audit::source::snapshot;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let instances = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);

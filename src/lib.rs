@@ -10,7 +10,6 @@ pub mod report;
 pub mod rule;
 pub mod scan;
 pub mod schemas;
-pub mod snapshot;
 pub mod source;
 pub mod terminal;
 pub mod waiver;

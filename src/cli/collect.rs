@@ -9,7 +9,7 @@ use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
 use crate::diagnostic::Diagnostic;
 use crate::report::output::to_file;
-use crate::snapshot;
+use crate::source::snapshot;
 
 /// The arguments of `collect`.
 #[derive(Debug, Args)]

@@ -20,8 +20,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
 use crate::report::output::OutputError;
-use crate::snapshot::SnapshotError;
 use crate::source::aws::ConnectionError;
+use crate::source::snapshot::SnapshotError;
 use crate::terminal::harmless;
 use exit::Exit;
 

@@ -16,7 +16,7 @@ use crate::report::output::OutputFile;
 use crate::report::{Detail, FORMATS, Format, RuleInfo};
 use crate::rule::Policy;
 use crate::scan::{self, Outcomes, Passes, Selected};
-use crate::snapshot;
+use crate::source::snapshot;
 use crate::waiver::{self, RuleNames};
 
 /// The arguments of `scan`.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
 
 use super::Rule;
-use super::check::{Checker, Scope, Type};
+use super::check::{Checker, Scope};
 use super::eval::Outcome;
 use super::example::{Bases, Example};
 use super::expression::{Expression, Written};
@@ -13,6 +13,7 @@ use super::file::RuleFile;
 use super::message::Message;
 use super::params::Param;
 use super::path::Path;
+use super::types::Type;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::ResourceType;
 use crate::yaml::{self, Spanned, nearest};

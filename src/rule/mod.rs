@@ -15,6 +15,7 @@ mod meta;
 pub mod params;
 pub mod path;
 pub mod schema;
+mod types;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};

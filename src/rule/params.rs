@@ -9,9 +9,9 @@ use cel::common::value::{CowVal, Val};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::check;
 use super::file::ParamFile;
 pub use super::file::ParamKind;
+use super::types::Type as RuleType;
 use crate::model::ids::{AccountId, Partition, Region};
 
 /// A parameter of a rule.
@@ -73,12 +73,12 @@ impl Param {
         Err(format!("expected one of {}, got {value}", allowed.join(", ")))
     }
 
-    pub(super) fn checked_type(&self) -> check::Type {
+    pub(super) fn checked_type(&self) -> RuleType {
         match self.kind {
-            ParamKind::Bool => check::Type::Bool,
-            ParamKind::Int => check::Type::Int,
-            ParamKind::String => check::Type::Text,
-            ParamKind::List => check::Type::List(Box::new(check::Type::Text)),
+            ParamKind::Bool => RuleType::Bool,
+            ParamKind::Int => RuleType::Int,
+            ParamKind::String => RuleType::Text,
+            ParamKind::List => RuleType::List(Box::new(RuleType::Text)),
         }
     }
 }

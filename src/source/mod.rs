@@ -3,6 +3,7 @@
 pub mod aws;
 mod progress;
 mod shutdown;
+pub mod snapshot;
 
 pub use progress::{Outcome, Progress, Quiet};
 pub use shutdown::Shutdown;

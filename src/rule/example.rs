@@ -220,7 +220,23 @@ impl Example {
     /// Where the example is not a resource of the rule's type.
     #[cfg(test)]
     pub(crate) fn case<T>(&self, rule: &Rule, bases: &Bases, look: impl FnOnce(&Case<'_>) -> T) -> Result<T, String> {
-        let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
+        self.changed_case(rule, bases, |_| (), look)
+    }
+
+    /// The same, after `change` has seen the whole resource as it is written out.
+    ///
+    /// # Errors
+    /// Where the example is not a resource of the rule's type.
+    #[cfg(test)]
+    pub(crate) fn changed_case<T>(
+        &self,
+        rule: &Rule,
+        bases: &Bases,
+        change: impl FnOnce(&mut Json),
+        look: impl FnOnce(&Case<'_>) -> T,
+    ) -> Result<T, String> {
+        let mut whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
+        change(&mut whole);
         with_case(rule, whole, &self.params(rule)?, look)
     }
 

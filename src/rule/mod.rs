@@ -12,6 +12,8 @@ mod load;
 mod message;
 #[cfg(test)]
 mod meta;
+#[cfg(test)]
+mod monotone;
 pub mod params;
 pub mod path;
 pub mod schema;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use serde_json::Value;
 
 /// A running server. Its process reads a pipe that only this process holds, and ends when that closes:
@@ -97,6 +98,17 @@ impl Emulator {
             ("AWS_REGION", region.to_owned()),
         ]
     }
+}
+
+/// A client of IAM for this server and account.
+pub(crate) fn iam(emulator: &Emulator, account: &str) -> aws_sdk_iam::Client {
+    let config = aws_sdk_iam::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(emulator.url())
+        .credentials_provider(Credentials::new(account, "test", None, None, "tests"))
+        .region(Region::new("us-east-1"));
+    aws_sdk_iam::Client::from_conf(config.build())
 }
 
 impl Drop for Emulator {

@@ -12,3 +12,4 @@ mod permissions;
 mod proxy;
 mod sarif;
 mod scan;
+mod simulator;

@@ -7,6 +7,8 @@
     python accounts.py --endpoint-url URL --account 111111111111 --user-policy JSON     a user with that policy
     python accounts.py --names                          what can be broken, and what follows from it
 
+With --ssm-endpoint-url, what concerns Systems Manager is made there: ministack has no documents.
+
 Prints JSON: ids of what was made, credentials that lead to the account, and for each breakage the
 resources on which its rule must now fail. It talks to the server through boto3, the reference client,
 so that a misunderstanding of ours about the API shows here and not only in ssm-audit.
@@ -16,6 +18,7 @@ import argparse
 import json
 import sys
 import urllib.request
+import uuid
 from dataclasses import dataclass, field
 
 import boto3
@@ -65,8 +68,9 @@ def trust(*principals) -> str:
 class Clients:
     """boto3 clients of one endpoint, shared by all accounts: the credentials say which one is meant."""
 
-    def __init__(self, endpoint: str):
+    def __init__(self, endpoint: str, ssm_endpoint: str = ""):
         self.endpoint = endpoint
+        self.ssm_endpoint = ssm_endpoint or endpoint
         self.session = boto3.Session(aws_access_key_id="000000000000", aws_secret_access_key="test")
         self.config = Config(
             retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=60
@@ -76,8 +80,9 @@ class Clients:
     def get(self, account: str, service: str, region: str):
         self.session.get_credentials().access_key = account
         if (service, region) not in self.made:
+            endpoint = self.ssm_endpoint if service == "ssm" else self.endpoint
             self.made[service, region] = self.session.client(
-                service, region_name=region, endpoint_url=self.endpoint, config=self.config
+                service, region_name=region, endpoint_url=endpoint, config=self.config
             )
         return self.made[service, region]
 
@@ -148,8 +153,10 @@ class Region:
 
     def ground(self, **body) -> None:
         """Sets what AWS has no API for; see moto_additions.py."""
+        if self.account.clients.ssm_endpoint != self.account.clients.endpoint:
+            body.pop("launched", None)  # the instances are elsewhere
         data = json.dumps({"account": self.account.id, "region": self.name, **body}).encode()
-        request = urllib.request.Request(f"{self.account.clients.endpoint}/_ground/nodes", data=data)
+        request = urllib.request.Request(f"{self.account.clients.ssm_endpoint}/_ground/nodes", data=data)
         try:
             urllib.request.urlopen(request).read()
         except urllib.error.HTTPError as error:
@@ -508,7 +515,7 @@ def matrix(clients: Clients, regions: list) -> list:
 def user(clients: Clients, account_id: str, region: str, document: str) -> dict:
     """A user that may do what the policy says and no more, on a server that enforces policies."""
     iam = clients.get(account_id, "iam", region)
-    name = f"user-{len(iam.list_users()['Users'])}"
+    name = f"user-{uuid.uuid4()}"  # tests that share the account make theirs at the same time
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName="given", PolicyDocument=document)
     key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -530,6 +537,7 @@ def names() -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description="builds accounts on an AWS-compatible server")
     parser.add_argument("--endpoint-url")
+    parser.add_argument("--ssm-endpoint-url", default="")
     parser.add_argument("--account", default="111111111111")
     parser.add_argument("--region", action="append", dest="regions")
     parser.add_argument("--break", action="append", dest="breaks", default=[], metavar="NAME")
@@ -546,7 +554,7 @@ def main() -> None:
         return
     if not args.endpoint_url:
         parser.error("--endpoint-url is needed")
-    clients = Clients(args.endpoint_url.rstrip("/"))
+    clients = Clients(args.endpoint_url.rstrip("/"), args.ssm_endpoint_url.rstrip("/"))
     if args.demo:
         made = [account.describe() for account in demo(clients)]
     elif args.user_policy:

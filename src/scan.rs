@@ -9,8 +9,8 @@ use crate::model::call::Needs;
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
 use crate::model::{
-    Fact, Finding, Gap, Inventory, Key, Partition, Region, ResourceRef, ResourceType, Severity, Source, Summary,
-    Verdict,
+    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Region, ResourceRef, ResourceType, Severity, Source,
+    Summary, Verdict,
 };
 use crate::rule::eval::{Case, Outcome, location};
 use crate::rule::params::{BoundParams, ParamValue};
@@ -30,6 +30,8 @@ pub struct Selected<'r> {
     params: BTreeMap<String, ParamValue>,
     /// The parameters for CEL, where they are the same everywhere.
     bound: Option<BoundParams>,
+    /// Whether it can speak of any resource with these parameters.
+    active: bool,
 }
 
 impl<'r> Selected<'r> {
@@ -39,14 +41,21 @@ impl<'r> Selected<'r> {
             rule.params.iter().map(|(name, param)| (name.clone(), param.default.clone())).collect();
         params.extend(configured);
         let bound = BoundParams::if_global(&params);
-        Self { rule, severity: severity.unwrap_or(rule.severity), params, bound }
+        let mut selected = Self { rule, severity: severity.unwrap_or(rule.severity), params, bound, active: true };
+        selected.active = selected.can_apply();
+        selected
     }
 }
 
 impl Selected<'_> {
     /// Whether the rule can speak of any resource with these parameters: `when` is asked of a resource of
     /// which nothing is known. Where that says no, there is nothing to read for it.
-    fn is_active(&self) -> bool {
+    fn can_apply(&self) -> bool {
+        // Where `when` names the place or the time, the answer here says nothing of other places.
+        if self.rule.when().is_none_or(|when| ["partition", "dns_suffix", "now"].iter().any(|name| when.contains(name)))
+        {
+            return true;
+        }
         let mut inventory = Inventory::new(Source::Aws, None, Partition::Aws, String::new());
         let key = Key::global("anything");
         let resource_type = self.rule.resource_type;
@@ -59,13 +68,18 @@ impl Selected<'_> {
         let params = BoundParams::at(&self.params, location(place, &key));
         Case::new(self.rule, place, &key, &params).judge().0 != Outcome::NotApplicable
     }
+
+    /// Whether it can be judged where this inventory was read.
+    fn judges(&self, source: Source) -> bool {
+        self.active && self.rule.sources.contains(&source)
+    }
 }
 
 /// What these rules need in a live account.
 pub fn needs(selection: &[Selected<'_>]) -> Needs {
     let mut needs = Needs::default();
     for selected in selection {
-        if selected.rule.sources.contains(&Source::Aws) && selected.is_active() {
+        if selected.judges(Source::Aws) {
             needs.extend(selected.rule.needs());
         }
     }
@@ -227,23 +241,29 @@ fn judge_resource(
 
 /// One unknown for each rule on resources that could not be listed, so that nothing vanishes.
 fn unlisted(inventory: &Inventory, by_type: &BTreeMap<ResourceType, Vec<&Selected<'_>>>) -> Vec<Finding> {
-    let mut gaps: BTreeMap<(ResourceType, Option<&Region>), BTreeSet<Gap>> = BTreeMap::new();
-    for unlisted in &inventory.unlisted {
-        let place = (unlisted.resource_type, unlisted.region.as_ref());
+    let mut gaps: BTreeMap<(ResourceType, Option<Region>), BTreeSet<Gap>> = BTreeMap::new();
+    // What nobody asked for is named below, with the call.
+    for unlisted in inventory.unlisted.iter().filter(|unlisted| !unlisted.gap.is_not_collected()) {
+        let place = (unlisted.resource_type, unlisted.region.clone());
         gaps.entry(place).or_default().insert(unlisted.gap.as_ref().clone());
+    }
+    for resource_type in by_type.keys() {
+        for (region, gap) in not_asked(inventory, *resource_type) {
+            gaps.entry((*resource_type, region)).or_default().insert(gap);
+        }
     }
     let mut findings = Vec::new();
     for ((resource_type, region), gaps) in gaps {
         let gaps: Vec<Gap> = gaps.into_iter().collect();
         let rules = by_type.get(&resource_type).map(Vec::as_slice).unwrap_or_default();
-        for selected in rules.iter().filter(|selected| selected.rule.sources.contains(&inventory.source)) {
+        for selected in rules.iter().filter(|selected| selected.judges(inventory.source)) {
             let resource = ResourceRef {
                 resource_type,
                 id: ANY.to_owned(),
                 arn: None,
                 name: None,
                 account: inventory.account.clone(),
-                region: region.cloned(),
+                region: region.clone(),
                 address: None,
             };
             findings.push(Finding {
@@ -255,6 +275,23 @@ fn unlisted(inventory: &Inventory, by_type: &BTreeMap<ResourceType, Vec<&Selecte
         }
     }
     findings
+}
+
+/// The regions of a live account in which resources of this type were not looked for: the snapshot was
+/// collected for other rules, or by a version that did not know the type.
+fn not_asked(inventory: &Inventory, resource_type: ResourceType) -> Vec<(Option<Region>, Gap)> {
+    if inventory.source != Source::Aws {
+        return Vec::new();
+    }
+    let mut finding = Needs::default();
+    finding.add_call(*resource_type.found_by());
+    let finding = finding.with_prerequisites();
+    let missing = finding.calls().map(ToString::to_string).find(|call| !inventory.asked.contains(call));
+    let Some(call) = missing else { return Vec::new() };
+    let gap = Gap::of_call(GapKind::NotCollected, call);
+    let regions = inventory.scopes.iter().filter_map(|scope| scope.region.as_ref());
+    let places: BTreeSet<Option<Region>> = regions.map(|region| resource_type.region_unlisted(Some(region))).collect();
+    places.into_iter().map(|region| (region, gap.clone())).collect()
 }
 
 fn listed(gaps: &[Gap]) -> String {

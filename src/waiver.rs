@@ -10,6 +10,7 @@ use wildmatch::WildMatch;
 use crate::diagnostic::Diagnostic;
 use crate::model::finding::AppliedWaiver;
 use crate::model::{AccountId, Finding, Report, ResourceRef, Verdict};
+use crate::scan::ANY;
 
 /// An anchored pattern: `*` stands for any text, `?` for any character, all else for itself.
 #[derive(Clone)]
@@ -81,7 +82,11 @@ impl Waiver {
             && self.covers_resource(&finding.resource)
     }
 
+    /// What could not be listed is covered by a waiver for all resources only, not by one whose pattern happens to fit.
     fn covers_resource(&self, resource: &ResourceRef) -> bool {
+        if resource.id == ANY {
+            return self.resource.to_string() == ANY;
+        }
         let names = [Some(&resource.id), resource.arn.as_ref(), resource.address.as_ref()];
         names.into_iter().flatten().any(|name| self.resource.matches(name))
     }

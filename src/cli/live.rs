@@ -18,16 +18,16 @@ use crate::source::{Progress, Quiet, Shutdown};
 #[command(next_help_heading = "AWS")]
 pub(super) struct LiveArgs {
     /// The profile in the AWS configuration files
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "SSM_AUDIT_PROFILE")]
     profile: Option<String>,
     /// The region, if only one is read
-    #[arg(long, value_name = "REGION", conflicts_with = "regions")]
+    #[arg(long, value_name = "REGION", conflicts_with = "regions", env = "SSM_AUDIT_REGION")]
     region: Option<Region>,
     /// The regions to read, separated by commas, or `all` that are enabled for the account
     #[arg(long, value_name = "REGIONS", env = "SSM_AUDIT_REGIONS", value_delimiter = ',')]
     regions: Vec<String>,
     /// An endpoint in place of AWS's own, for all services
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "SSM_AUDIT_ENDPOINT_URL")]
     endpoint_url: Option<String>,
     /// How many calls may run at once
     #[arg(long, value_name = "N", default_value_t = DEFAULT_CONCURRENCY, env = "SSM_AUDIT_CONCURRENCY")]

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
@@ -118,6 +118,13 @@ fn count(problems: usize) -> String {
 }
 
 impl Cli {
+    /// What the command line says; where it is wrong, this says so and ends the process. A variable that is set to
+    /// nothing counts as not set, as scripts leave them.
+    pub fn from_command_line() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the command, says on standard error what went wrong, and gives the exit code.
     pub fn run(&self) -> ExitCode {
         let globals = &self.globals;
@@ -135,6 +142,15 @@ impl Cli {
         })
         .into()
     }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |argument: &clap::Arg| {
+        let variable = argument.get_env().and_then(std::env::var_os);
+        variable.is_some_and(|value| value.is_empty())
+    };
+    let command = command.mut_args(|argument| if is_empty(&argument) { argument.env(None::<&str>) } else { argument });
+    command.mut_subcommands(without_empty_variables)
 }
 
 impl Globals {

@@ -23,7 +23,7 @@ use crate::waiver::{self, RuleNames};
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
     /// Snapshots to scan (from `ssm-audit collect`); without one, the live account is read
-    #[arg(value_name = "INPUT")]
+    #[arg(value_name = "INPUT", conflicts_with_all = ["profile", "region", "regions", "endpoint_url"])]
     inputs: Vec<PathBuf>,
     /// The format on standard output [default: table]
     #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
@@ -53,8 +53,16 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
     let started_at = Timestamp::now();
+    let needs = selection.needs()?;
+    if arguments.inputs.is_empty() && needs.calls().next().is_none() {
+        return Err(Error::Usage {
+            message: "none of the selected rules can be judged in a live account".to_owned(),
+            help: "`ssm-audit rules explain ID` says where a rule can be judged, and what its parameters are"
+                .to_owned(),
+        });
+    }
     let (inventories, interrupted) = if arguments.inputs.is_empty() {
-        let read = live::read(&arguments.live, &selection.needs()?, globals)?;
+        let read = live::read(&arguments.live, &needs, globals)?;
         (vec![read.inventory], read.interrupted)
     } else {
         (read_inputs(&arguments.inputs)?, false)
@@ -95,7 +103,7 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
             inventories.push(inventory);
         }
     }
-    if inventories.is_empty() {
+    if inventories.iter().all(|inventory| inventory.scopes.is_empty()) {
         return Err(Error::Usage {
             message: "there is nothing in the snapshot".to_owned(),
             help: "collect it again".to_owned(),

@@ -121,7 +121,7 @@ pub struct ResourceRef {
     pub arn: Option<String>,
     /// Its name, where it has one beside the id.
     pub name: Option<String>,
-    /// The account.
+    /// The account that was scanned, even where the ARN names another one.
     pub account: Option<AccountId>,
     /// The region.
     pub region: Option<Region>,
@@ -132,7 +132,7 @@ pub struct ResourceRef {
 /// An attribute that the rule read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
-    /// Its path from the resource, e.g. `metadata_options.http_tokens`.
+    /// Its path from the resource, e.g. `metadata_options.http_tokens`; `offending` for what a rule computes.
     pub path: String,
     /// Its value; null where it is absent, `{"$unknown": …}` where it is not known.
     pub value: serde_json::Value,

@@ -1,7 +1,7 @@
 //! Everything that was read about one subject: flat tables of resources by type and key, what could
 //! not be listed, and the coverage. It serialises, and is the snapshot format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -129,6 +129,7 @@ macro_rules! tables {
 
         /// Everything that was read about one subject: an account with its selected regions, or one Terraform root.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
         pub struct Inventory {
             /// Where it was read.
             pub source: Source,
@@ -138,6 +139,10 @@ macro_rules! tables {
             pub partition: Partition,
             /// When it was read, RFC 3339. Rules that speak of ages measure from here.
             pub collected_at: String,
+            /// The calls that were wanted, as `service:Operation`, of a live account. What others would have found
+            /// was not looked for.
+            #[serde(default)]
+            pub asked: BTreeSet<String>,
             /// What was read, and what failed, in each region, and (without a region) in the account.
             pub scopes: Vec<Scope>,
             /// What could not be listed.
@@ -157,6 +162,7 @@ macro_rules! tables {
                     account,
                     partition,
                     collected_at,
+                    asked: BTreeSet::new(),
                     scopes: Vec::new(),
                     unlisted: Vec::new(),
                     $($table: Table::new(),)+

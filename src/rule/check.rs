@@ -313,7 +313,7 @@ impl<'a> Checker<'a> {
             }
             (op::HAS, None, [asked]) => self.has(asked, scope),
             (op::ALL | op::EXISTS | op::EXISTS_ONE | op::FILTER | op::MAP, Some(range), [variable, body]) => {
-                self.comprehension(expression, name, range, variable, body, scope)
+                self.comprehension(name, range, variable, body, scope)
             }
             ("size", None, [of]) | ("size", Some(of), []) => {
                 let (kind, _) = self.infer(of, scope);
@@ -345,7 +345,6 @@ impl<'a> Checker<'a> {
 
     fn comprehension(
         &mut self,
-        expression: &IdedExpr,
         name: &str,
         range: &IdedExpr,
         variable: &IdedExpr,
@@ -376,12 +375,7 @@ impl<'a> Checker<'a> {
             return (Type::List(Box::new(body_kind)), body_path);
         }
         self.expect(body, &body_kind, &Type::Bool);
-        if name == op::FILTER {
-            (Type::List(element), path)
-        } else {
-            let _ = expression;
-            (Type::Bool, None)
-        }
+        if name == op::FILTER { (Type::List(element), path) } else { (Type::Bool, None) }
     }
 
     fn host_function(&mut self, expression: &IdedExpr, call: &CallExpr, scope: &Scope) -> (Type, Option<Path>) {

@@ -272,7 +272,7 @@ impl Compiled {
             let path = checked
                 .path
                 .filter(|path| !path.is_empty())
-                .map_or_else(|| "evidence".to_owned(), |path| path.to_string());
+                .map_or_else(|| "offending".to_owned(), |path| path.to_string());
             compiled(&expression, diagnostics).map(|expression| (expression, path))
         });
         let message = written.message.as_ref().map(|text| Message::parse(file, text, &mut checker, diagnostics));

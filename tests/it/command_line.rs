@@ -140,7 +140,70 @@ fn snapshots_that_are_none() {
         );
     }
     insta::assert_snapshot!(shown(Audit::new(&["scan", "missing.json"])));
+    insta::assert_snapshot!(shown(Audit::new(&["scan", "account.json", "--regions", "eu-west-1"])));
     insta::assert_snapshot!(shown(Audit::new(&["scan", "."])));
+}
+
+/// A snapshot that lacks what was not looked for, or that was damaged, must not look like an account in order.
+#[test]
+fn a_snapshot_that_lacks_something_is_never_in_order() {
+    let account = fresh_account();
+    Emulator::moto().seed(&account, &["us-east-1"], &[]);
+    let collect = |arguments: &[&str]| {
+        let mut audit =
+            Audit::on(Emulator::moto(), &account, "us-east-1", &["collect", "-o", "account.json"]).args(arguments);
+        assert_eq!(audit.run().code, Some(0));
+        std::fs::read_to_string(audit.folder().join("account.json")).unwrap()
+    };
+    let scan =
+        |snapshot: &str| Audit::new(&["scan", "account.json", "--format", "json"]).file("account.json", snapshot).run();
+    let partial = scan(&collect(&["--rule", "ec2-imdsv2-required"]));
+    assert_eq!(partial.code, Some(3), "{}", partial.stderr);
+    let report = partial.json();
+    assert_eq!(report["summary"]["fail"], 0, "{report:#}");
+    assert!(
+        report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|finding| finding["rule"] == "logs-retention-set" && finding["resource"]["id"] == "*")
+    );
+
+    let mut whole: serde_json::Value = serde_json::from_str(&collect(&[])).unwrap();
+    assert_eq!(scan(&whole.to_string()).code, Some(0));
+    let inventory = whole["inventories"][0].as_object_mut().unwrap();
+    let groups = inventory.remove("security_groups").unwrap();
+    inventory.insert("securty_groups".to_owned(), groups);
+    let misspelt = scan(&whole.to_string());
+    assert_eq!(misspelt.code, Some(2));
+    assert!(misspelt.stderr.contains("securty_groups"), "{}", misspelt.stderr);
+    whole["inventories"][0].as_object_mut().unwrap().remove("asked");
+    whole["inventories"][0].as_object_mut().unwrap().remove("securty_groups");
+    assert_eq!(scan(&whole.to_string()).code, Some(3));
+}
+
+/// A rule that is off gives the same alone as among others.
+#[test]
+fn a_rule_that_is_off_is_refused_alone_and_silent_among_others() {
+    let account = fresh_account();
+    Emulator::moto().seed(&account, &["us-east-1"], &[]);
+    let scan = |arguments: &[&str]| {
+        Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--format", "json"]).args(arguments).run()
+    };
+    let alone = scan(&["--rule", "iam-role-uses-volume-key"]);
+    assert_eq!(alone.code, Some(2));
+    assert!(alone.stderr.contains("none of the selected rules"), "{}", alone.stderr);
+    let among = scan(&["--rule", "iam-role-uses-volume-key", "--rule", "ec2-imdsv2-required"]);
+    assert_eq!(among.code, Some(0), "{}", among.stderr);
+    assert_eq!(among.json()["summary"]["pass"], 1);
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_counts_as_not_set() {
+    let names = ["REGIONS", "RULE", "PARAM", "CONFIG", "OUTPUT", "QUIET", "FORMAT", "PROFILE", "POLICY", "CONCURRENCY"];
+    let empty = names.map(|name| (format!("SSM_AUDIT_{name}"), ""));
+    let listed = Audit::new(&["rules", "list"]).environment(empty).run();
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
 }
 
 #[test]
@@ -161,6 +224,7 @@ fn flags_that_do_not_fit() {
         ["scan", "--param", "logs-retention-set.min_days=soon"],
         ["scan", "--param", "logs-retention-set.minimum=1"],
         ["scan", "--param", "min_days=1"],
+        ["scan", "--rule", "kms-deletion-window"],
         ["scan", "--format", "docx"],
         ["scan", "-o", "report.docx"],
         ["scan", "--fail-on", "sometimes"],

@@ -152,7 +152,12 @@ fn a_snapshot_gives_the_verdicts_that_the_account_gives() {
     let account = fresh_account();
     Emulator::moto().seed(&account, &["us-east-1"], &["ec2-imdsv2-required", "logs-retention-set"]);
     let (_, live) = scan(&account, "us-east-1");
-    let mut collect = Audit::on(Emulator::moto(), &account, "us-east-1", &["collect", "-o", "account.json"]);
+    let mut collect = Audit::on(
+        Emulator::moto(),
+        &account,
+        "us-east-1",
+        &["collect", "-o", "account.json", "--param", "iam-role-uses-volume-key.required=true"],
+    );
     let collected = collect.run();
     assert_eq!((collected.code, collected.stdout.as_str()), (Some(0), ""), "{}", collected.stderr);
     let snapshot = std::fs::read_to_string(collect.folder().join("account.json")).unwrap();

@@ -127,6 +127,7 @@ impl<'a> Reader<'a> {
         let mut inventory = gathered.inventory;
         inventory.scopes = gathered.coverage.scopes(self.connection.account());
         inventory.unlisted = gathered.unlisted.into_iter().collect();
+        inventory.asked = self.collection.needs.calls().map(ToString::to_string).collect();
         inventory.join();
         inventory
     }

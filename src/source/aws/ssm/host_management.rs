@@ -22,8 +22,14 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
     let request = reader.connection.ssm(region).get_service_setting().setting_id(SETTING);
     let role = match inquiry.send(request.send()).await {
         Ok(answer) => {
-            let value = answer.service_setting.and_then(|setting| setting.setting_value);
-            inquiry.required("SettingValue", value).map(|value| role_named(&value))
+            let setting = answer.service_setting;
+            // As AWS delivers it, the setting is off, whatever value it shows.
+            if setting.as_ref().is_some_and(|setting| setting.status() == Some("Default")) {
+                Fact::Known(None)
+            } else {
+                let value = setting.and_then(|setting| setting.setting_value);
+                inquiry.required("SettingValue", value).map(|value| role_named(&value))
+            }
         }
         Err(gap) => Fact::Unknown(gap),
     };

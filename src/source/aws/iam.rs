@@ -201,18 +201,7 @@ async fn inline_policy(reader: &Reader<'_>, role: &Key, name: String) -> InlineP
     InlinePolicy { name: Fact::Known(name), policy }
 }
 
-/// The hook for policies whose content the tool knows, so that nobody has to be asked: AWS's own,
-/// `arn:PARTITION:iam::aws:policy/…`.
-fn known_content(_arn: &str) -> Option<PolicyDocument> {
-    None
-}
-
 async fn managed_policy(reader: &Reader<'_>, key: Key) {
-    if let Some(document) = known_content(&key.id) {
-        let attributes = ManagedPolicy { arn: Fact::Known(key.id.as_ref().to_owned()), policy: Fact::Known(document) };
-        reader.put(key, Entry::existing(attributes));
-        return;
-    }
     if !reader.wants(&GET_POLICY) {
         reader.mention::<ManagedPolicy>(&key);
         return;

@@ -495,6 +495,14 @@ def plain_bucket(region):
     return bucket(region)
 
 
+@breaks("s3-encrypted.key-missing", also=["iam-role-uses-session-key"])
+def bucket_key_missing(region):
+    """S3 keeps the name of a key that was deleted, and refuses every object."""
+    gone = f"arn:{region.partition}:kms:{region.name}:{region.account.id}:key/00000000-0000-4000-8000-000000000000"
+    region.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=gone)
+    return bucket(region)
+
+
 @breaks("s3-required-tags")
 def take_bucket_tag(region):
     region.s3.put_bucket_tagging(Bucket=region.bucket, Tagging={"TagSet": tag_list({"DataType": "Sensitive"})})

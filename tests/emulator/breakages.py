@@ -668,6 +668,12 @@ def hybrid_offline(region):
     return node(region.register_hybrid("mi-0123456789abcdef0", PingStatus="ConnectionLost"))
 
 
+@breaks("ssm-node-online.hybrid-role-missing")
+def hybrid_role_missing(region):
+    """The node is online until its credentials run out."""
+    return node(region.register_hybrid("mi-0123456789abcdef0", role="deleted"))
+
+
 @breaks("ssm-agent-current.hybrid")
 def hybrid_old(region):
     region.make_role(HYBRID_ROLE, "ssm.amazonaws.com", region.account.regions)

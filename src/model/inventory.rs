@@ -182,13 +182,6 @@ macro_rules! tables {
                     $(ResourceType::$type => self.$table.iter().map(|(key, entry)| (key, entry.as_ref())).collect(),)+
                 }
             }
-
-            /// Takes in what was read elsewhere of the same subject.
-            pub fn absorb(&mut self, other: Self) {
-                self.scopes.extend(other.scopes);
-                self.unlisted.extend(other.unlisted);
-                $(self.$table.extend(other.$table);)+
-            }
         }
 
         $(impl Resource for $type {

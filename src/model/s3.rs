@@ -20,7 +20,9 @@ attributes! {
         object_lock_enabled: bool = GET_OBJECT_LOCK_CONFIGURATION,
         /// The default encryption: `AES256`, `aws:kms` or `aws:kms:dsse`.
         sse_algorithm: Option<String> = GET_BUCKET_ENCRYPTION,
-        /// The customer-managed or named key of the default encryption.
+        /// The key that the default encryption names, by id, ARN or alias; absent: AWS's own.
+        kms_master_key_id: Option<String> = GET_BUCKET_ENCRYPTION,
+        /// That key, if it exists.
         kms_key: Option<Link<KmsKey>> = GET_BUCKET_ENCRYPTION,
         /// Its tags.
         tags: BTreeMap<String, String> = GET_BUCKET_TAGGING,

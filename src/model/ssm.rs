@@ -92,7 +92,9 @@ attributes! {
         resource_type: String = DESCRIBE_INSTANCE_INFORMATION,
         /// The EC2 instance, where it is one that is still there.
         instance: Option<Link<Instance>> = DESCRIBE_INSTANCES,
-        /// The role of a node that is not on EC2.
+        /// The name of the role that a node that is not on EC2 was registered with.
+        iam_role_name: Option<String> = DESCRIBE_INSTANCE_INFORMATION,
+        /// That role, if it exists.
         iam_role: Option<Link<Role>> = DESCRIBE_INSTANCE_INFORMATION,
     }
 }

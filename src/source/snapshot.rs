@@ -121,8 +121,11 @@ pub fn read(path: &Path) -> Result<Snapshot, SnapshotError> {
         return Err(SnapshotError::Version { path: path.to_owned(), found: header.schema_version });
     }
     let mut deserializer = serde_json::Deserializer::from_reader(open()?);
-    serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|source| SnapshotError::Attribute { path: path.to_owned(), source: Box::new(source) })
+    let mut snapshot: Snapshot = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|source| SnapshotError::Attribute { path: path.to_owned(), source: Box::new(source) })?;
+    // What is derived is not believed: by another version or by hand, it may not be what follows from the rest.
+    snapshot.inventories.iter_mut().for_each(Inventory::join);
+    Ok(snapshot)
 }
 
 fn malformed(path: &Path, source: serde_json::Error) -> SnapshotError {
@@ -130,4 +133,63 @@ fn malformed(path: &Path, source: serde_json::Error) -> SnapshotError {
         return SnapshotError::Unreadable { path: path.to_owned(), source: source.into() };
     }
     SnapshotError::Malformed { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn account() -> Inventory {
+        let there = |attributes: serde_json::Value| json!({"exists": true, "in_scope": true, "attributes": attributes});
+        let mut inventory: Inventory = serde_json::from_value(json!({
+            "source": "aws", "account": "123456789012", "partition": "aws", "collected_at": "2026-11-22T15:00:00Z",
+            "scopes": [],
+            "unlisted": [{"resource_type": "AWS::EC2::Instance", "region": "eu-west-1", "gap": {"kind": "denied"}}],
+            "instances": {"us-east-1/i-1": there(json!({"iam_instance_profile": null, "vpc_id": "vpc-1"}))},
+            "session_preferences": {
+                "us-east-1/d": there(json!({"default_host_management_role": "aws-global/r"})),
+                "eu-west-1/d": there(json!({"default_host_management_role": null})),
+            },
+            "roles": {"aws-global/r": there(json!({}))},
+            "managed_instances": {"us-east-1/i-1": there(json!({"iam_role": null}))},
+        }))
+        .expect("an inventory");
+        inventory.join();
+        inventory
+    }
+
+    fn written(inventory: &Inventory) -> serde_json::Value {
+        let mut text = Vec::new();
+        write(std::slice::from_ref(inventory), &mut text).expect("it is written to memory");
+        serde_json::from_slice(&text).expect("it is JSON")
+    }
+
+    fn reread(snapshot: &serde_json::Value) -> Inventory {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("snapshot.json");
+        std::fs::write(&path, snapshot.to_string()).expect("it is written");
+        read(&path).expect("a snapshot").inventories.remove(0)
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        let account = account();
+        assert_eq!(reread(&written(&account)), account);
+    }
+
+    #[test]
+    fn what_a_snapshot_says_of_derived_attributes_is_not_believed() {
+        let account = account();
+        let mut snapshot = written(&account);
+        let role = &mut snapshot["inventories"][0]["roles"]["aws-global/r"]["attributes"];
+        assert_eq!(role["used_by_systems_manager"], json!(true));
+        role["used_by_systems_manager"] = json!(false);
+        // Unknown in truth: instances of a region were not listed.
+        role["session_preferences"] = json!([]);
+        let preferences = &mut snapshot["inventories"][0]["session_preferences"]["eu-west-1/d"]["attributes"];
+        preferences["has_nodes"] = json!(false);
+        assert_eq!(reread(&snapshot), account);
+    }
 }

@@ -495,6 +495,14 @@ def plain_bucket(region):
     return bucket(region)
 
 
+@breaks("s3-encrypted.key-missing", also=["iam-role-uses-session-key"])
+def bucket_key_missing(region):
+    """S3 keeps the name of a key that was deleted, and refuses every object."""
+    gone = f"arn:{region.partition}:kms:{region.name}:{region.account.id}:key/00000000-0000-4000-8000-000000000000"
+    region.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=gone)
+    return bucket(region)
+
+
 @breaks("s3-required-tags")
 def take_bucket_tag(region):
     region.s3.put_bucket_tagging(Bucket=region.bucket, Tagging={"TagSet": tag_list({"DataType": "Sensitive"})})
@@ -658,6 +666,12 @@ node_breakage("ssm-agent-current", IsLatestVersion=False, AgentVersion=AGENT_OLD
 def hybrid_offline(region):
     region.make_role(HYBRID_ROLE, "ssm.amazonaws.com", region.account.regions)
     return node(region.register_hybrid("mi-0123456789abcdef0", PingStatus="ConnectionLost"))
+
+
+@breaks("ssm-node-online.hybrid-role-missing")
+def hybrid_role_missing(region):
+    """The node is online until its credentials run out."""
+    return node(region.register_hybrid("mi-0123456789abcdef0", role="deleted"))
 
 
 @breaks("ssm-agent-current.hybrid")

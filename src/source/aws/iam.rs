@@ -152,7 +152,7 @@ async fn attached(reader: &Reader<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy
                 Some(arns) => policies.extend(arns.into_iter().map(|arn| Link::to(Key::global(arn)))),
                 None => lacking = Some(inquiry.lacks("AttachedPolicies")),
             }
-            page.marker.filter(|_| page.is_truncated)
+            next(page.marker, page.is_truncated, || lacking = Some(inquiry.lacks("Marker")))
         })
         .await;
     match read.err().or(lacking) {
@@ -164,6 +164,16 @@ async fn attached(reader: &Reader<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy
     }
 }
 
+/// The marker of the next page. A marker says that there is one, whatever `IsTruncated` says; where that alone
+/// says so, the list cannot be read to its end.
+fn next(marker: Option<String>, is_truncated: bool, lacks_marker: impl FnOnce()) -> Option<String> {
+    let marker = marker.filter(|marker| !marker.is_empty());
+    if is_truncated && marker.is_none() {
+        lacks_marker();
+    }
+    marker
+}
+
 /// The policies that are embedded in a role.
 async fn inline(reader: &Reader<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
     if !reader.wants(&LIST_ROLE_POLICIES) {
@@ -171,6 +181,7 @@ async fn inline(reader: &Reader<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
     }
     let inquiry = reader.inquire(&LIST_ROLE_POLICIES, None);
     let mut names = BTreeSet::new();
+    let mut lacking = None;
     let request = |marker| {
         let request = reader.connection.iam().list_role_policies().role_name(key.id.as_ref());
         let request = request.max_items(PAGE).set_marker(marker);
@@ -179,12 +190,12 @@ async fn inline(reader: &Reader<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
     let read = inquiry
         .pages(request, |page| {
             names.extend(page.policy_names);
-            page.marker.filter(|_| page.is_truncated)
+            next(page.marker, page.is_truncated, || lacking = Some(inquiry.lacks("Marker")))
         })
         .await;
-    match read {
-        Err(gap) => Fact::Unknown(gap),
-        Ok(()) => Fact::Known(join_all(names.into_iter().map(|name| inline_policy(reader, key, name))).await),
+    match read.err().or(lacking) {
+        Some(gap) => Fact::Unknown(gap),
+        None => Fact::Known(join_all(names.into_iter().map(|name| inline_policy(reader, key, name))).await),
     }
 }
 
@@ -201,18 +212,7 @@ async fn inline_policy(reader: &Reader<'_>, role: &Key, name: String) -> InlineP
     InlinePolicy { name: Fact::Known(name), policy }
 }
 
-/// The hook for policies whose content the tool knows, so that nobody has to be asked: AWS's own,
-/// `arn:PARTITION:iam::aws:policy/…`.
-fn known_content(_arn: &str) -> Option<PolicyDocument> {
-    None
-}
-
 async fn managed_policy(reader: &Reader<'_>, key: Key) {
-    if let Some(document) = known_content(&key.id) {
-        let attributes = ManagedPolicy { arn: Fact::Known(key.id.as_ref().to_owned()), policy: Fact::Known(document) };
-        reader.put(key, Entry::existing(attributes));
-        return;
-    }
     if !reader.wants(&GET_POLICY) {
         reader.mention::<ManagedPolicy>(&key);
         return;
@@ -252,5 +252,24 @@ async fn policy_version(reader: &Reader<'_>, policy: &Key, version: String) -> F
     match text {
         Ok(text) => inquiry.policy_url_encoded(&text),
         Err(gap) => Fact::Unknown(gap),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_ends_only_where_nothing_says_that_it_goes_on() {
+        let after = |marker: Option<&str>, is_truncated| {
+            let mut lacking = false;
+            (next(marker.map(str::to_owned), is_truncated, || lacking = true), lacking)
+        };
+        assert_eq!(after(None, false), (None, false));
+        assert_eq!(after(Some("m"), true), (Some("m".to_owned()), false));
+        // The SDK reads a missing IsTruncated as false.
+        assert_eq!(after(Some("m"), false), (Some("m".to_owned()), false));
+        assert_eq!(after(None, true), (None, true));
+        assert_eq!(after(Some(""), true), (None, true));
     }
 }

@@ -1,5 +1,6 @@
 //! One operation asked of one region: sends its requests, and words what is wrong with the answers.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -105,23 +106,13 @@ impl Inquiry<'_> {
     /// Reads page after page, until one has no token for another. What was taken stays when a later one fails.
     pub(super) async fn pages<P, F>(
         &self,
-        mut request: impl FnMut(Option<String>) -> F,
-        mut take: impl FnMut(P) -> Option<String>,
+        request: impl FnMut(Option<String>) -> F,
+        take: impl FnMut(P) -> Option<String>,
     ) -> Result<(), Arc<Gap>>
     where
         F: Future<Output = Result<P, Arc<Gap>>>,
     {
-        let mut token = None;
-        loop {
-            let next = take(request(token.clone()).await?).filter(|next| !next.is_empty());
-            if next.is_none() {
-                return Ok(());
-            }
-            if next == token {
-                return Err(self.problem("the same page was given twice"));
-            }
-            token = next;
-        }
+        follow(request, take, || self.problem("the same page was given twice")).await
     }
 
     /// Something is wrong with the answer.
@@ -142,5 +133,59 @@ impl Inquiry<'_> {
     /// What the call leads to may not all be known.
     pub(super) fn unlisted(&self, gap: &Arc<Gap>) {
         self.reader.unlisted(self.call, self.region, gap);
+    }
+}
+
+/// Follows tokens from page to page. A token that was given before, however long ago, would lead round for ever.
+async fn follow<P, F, E>(
+    mut request: impl FnMut(Option<String>) -> F,
+    mut take: impl FnMut(P) -> Option<String>,
+    again: impl FnOnce() -> E,
+) -> Result<(), E>
+where
+    F: Future<Output = Result<P, E>>,
+{
+    let mut seen = BTreeSet::new();
+    let mut token = None;
+    loop {
+        let Some(next) = take(request(token).await?).filter(|next| !next.is_empty()) else { return Ok(()) };
+        if !seen.insert(next.clone()) {
+            return Err(again());
+        }
+        token = Some(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// Reads pages that lead to these tokens in turn; gives the tokens that were asked for, and how it ended.
+    fn read(tokens: &[&str]) -> (Vec<Option<String>>, Result<(), &'static str>) {
+        let mut asked = Vec::new();
+        let mut pages = tokens.iter().map(|token| (*token).to_owned());
+        let request = |token| {
+            asked.push(token);
+            let page = pages.next();
+            async move { Ok(page) }
+        };
+        let end = follow(request, |page| page, || "again").now_or_never().expect("nothing to wait for");
+        (asked, end)
+    }
+
+    #[test]
+    fn pages_are_read_until_one_has_no_token() {
+        let (asked, end) = read(&["a", "b"]);
+        assert_eq!((asked.len(), end), (3, Ok(())));
+        assert_eq!(read(&[""]).1, Ok(()));
+    }
+
+    #[test]
+    fn tokens_that_lead_round_are_a_gap_and_not_for_ever() {
+        assert_eq!(read(&["a", "a"]).1, Err("again"));
+        let (asked, end) = read(&["a", "b", "a", "b"]);
+        assert_eq!((asked.len(), end), (3, Err("again")));
     }
 }

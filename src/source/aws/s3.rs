@@ -44,7 +44,7 @@ async fn read(reader: &Reader<'_>, asking: &Region, key: Key) {
     let (lock, encryption, tags, logging) = join!(ask.object_lock(), ask.encryption(), ask.tags(), ask.logging());
     let bucket = &mut entry.attributes;
     bucket.object_lock_enabled = lock;
-    (bucket.sse_algorithm, bucket.kms_key) = encryption;
+    (bucket.sse_algorithm, bucket.kms_master_key_id, bucket.kms_key) = encryption;
     bucket.tags = tags;
     bucket.logging_target_bucket = logging;
     reader.put(key, entry);
@@ -124,6 +124,9 @@ async fn head_where_it_is(
     }
 }
 
+/// The algorithm of the default encryption, the name of its key, and the key.
+type Encryption = (Fact<Option<String>>, Fact<Option<String>>, Fact<Option<Link<KmsKey>>>);
+
 /// What is asked about one bucket.
 struct Place<'r> {
     reader: &'r Reader<'r>,
@@ -151,10 +154,10 @@ impl Place<'_> {
         }
     }
 
-    async fn encryption(&self) -> (Fact<Option<String>>, Fact<Option<Link<KmsKey>>>) {
+    async fn encryption(&self) -> Encryption {
         let inquiry = self.reader.inquire(&GET_BUCKET_ENCRYPTION, self.region);
         if !self.reader.wants(inquiry.call) {
-            return (Fact::default(), Fact::default());
+            return (Fact::default(), Fact::default(), Fact::default());
         }
         let request = self.client.get_bucket_encryption().bucket(self.name).send();
         let answer = inquiry.send_unless(&["ServerSideEncryptionConfigurationNotFoundError"], request).await;
@@ -167,26 +170,24 @@ impl Place<'_> {
         });
         match default {
             Err(gap) => self.unencrypted_or_not(inquiry, gap),
-            Ok(None) => (Fact::Known(None), Fact::Known(None)),
+            Ok(None) => (Fact::Known(None), Fact::Known(None), Fact::Known(None)),
             Ok(Some(default)) => {
                 let region = self.region.unwrap_or(self.named_in);
-                let key = match default.kms_master_key_id {
-                    Some(reference) => Some(Link::to(kms::read(self.reader, region, &reference, Use::Sessions).await)),
+                let named = default.kms_master_key_id.filter(|reference| !reference.is_empty());
+                let key = match &named {
+                    Some(reference) => Some(Link::to(kms::read(self.reader, region, reference, Use::Sessions).await)),
                     None => None,
                 };
-                (Fact::Known(Some(default.sse_algorithm.as_str().to_owned())), Fact::Known(key))
+                let algorithm = default.sse_algorithm.as_str().to_owned();
+                (Fact::Known(Some(algorithm)), Fact::Known(named), Fact::Known(key))
             }
         }
     }
 
     /// The key, if there is one, is in the bucket's region; where that is unknown too, in that which named it.
-    fn unencrypted_or_not(
-        &self,
-        inquiry: Inquiry<'_>,
-        gap: Arc<Gap>,
-    ) -> (Fact<Option<String>>, Fact<Option<Link<KmsKey>>>) {
+    fn unencrypted_or_not(&self, inquiry: Inquiry<'_>, gap: Arc<Gap>) -> Encryption {
         self.reader.unlisted(inquiry.call, Some(self.region.unwrap_or(self.named_in)), &gap);
-        (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap))
+        (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap))
     }
 
     async fn tags(&self) -> Fact<BTreeMap<String, String>> {

@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aws_sdk_ec2::types::{
     DeviceType, Instance as Answer, InstanceMetadataOptionsResponse, InstanceNetworkInterface, MonitoringState,
@@ -167,22 +168,22 @@ impl Reading<'_, '_> {
 
     fn network_interface(&mut self, answer: InstanceNetworkInterface) -> NetworkInterface {
         let inquiry = self.inquiry;
+        let (private_ips, ipv6_addresses) = match addresses(&answer) {
+            Ok((private_ips, ipv6_addresses)) => (Fact::Known(private_ips), Fact::Known(ipv6_addresses)),
+            Err(member) => {
+                let gap = inquiry.lacks(member);
+                (Fact::Unknown(gap.clone()), Fact::Unknown(gap))
+            }
+        };
         let groups = answer.groups.map(|groups| groups.into_iter().map(|group| group.group_id).collect::<Option<_>>());
         let groups: Fact<Vec<String>> = inquiry.required("NetworkInterfaces.Groups", groups.flatten());
         if let Fact::Unknown(gap) = &groups {
             inquiry.unlisted(gap);
         }
-        // An interface of a network with IPv6 alone has no IPv4 address.
-        let private_ips = answer.private_ip_addresses.unwrap_or_default();
-        let ipv6_addresses = answer.ipv6_addresses.unwrap_or_default();
         NetworkInterface {
             network_interface_id: inquiry.required("NetworkInterfaces.NetworkInterfaceId", answer.network_interface_id),
-            private_ips: Fact::Known(
-                private_ips.into_iter().filter_map(|address| address.private_ip_address).collect(),
-            ),
-            ipv6_addresses: Fact::Known(
-                ipv6_addresses.into_iter().filter_map(|address| address.ipv6_address).collect(),
-            ),
+            private_ips,
+            ipv6_addresses,
             security_groups: groups.map(|groups| self.links(groups)),
         }
     }
@@ -200,7 +201,8 @@ impl Reading<'_, '_> {
                 return Fact::Unknown(gap.clone());
             }
         };
-        let own = own.unwrap_or_default().into_iter().filter_map(|group| group.group_id).collect();
+        let own: Option<Vec<String>> = own.unwrap_or_default().into_iter().map(|group| group.group_id).collect();
+        let Some(own) = own else { return Fact::Unknown(self.lacks_groups()) };
         let mut groups: BTreeSet<Link<SecurityGroup>> = self.links(own).into_iter().collect();
         for interface in interfaces {
             match &interface.security_groups {
@@ -208,13 +210,40 @@ impl Reading<'_, '_> {
                 Fact::Unknown(gap) => return Fact::Unknown(gap.clone()),
             }
         }
+        // Every instance has a group, its VPC's default one where none was named.
+        if groups.is_empty() {
+            return Fact::Unknown(self.lacks_groups());
+        }
         Fact::Known(groups.into_iter().collect())
+    }
+
+    /// Groups of the instance may exist unseen.
+    fn lacks_groups(&self) -> Arc<Gap> {
+        let gap = self.inquiry.lacks("SecurityGroups");
+        self.inquiry.unlisted(&gap);
+        gap
     }
 
     fn links(&mut self, ids: Vec<String>) -> Vec<Link<SecurityGroup>> {
         let groups = &mut self.found.security_groups;
         ids.into_iter().map(|id| Link::to(shared(groups, self.region, id))).collect()
     }
+}
+
+/// The IPv4 and the IPv6 addresses of an interface, or the member that its answer lacks. An interface of a network
+/// with IPv6 alone has no IPv4 address, but every interface has an address.
+fn addresses(answer: &InstanceNetworkInterface) -> Result<(Vec<String>, Vec<String>), &'static str> {
+    let private_ips: Option<Vec<String>> =
+        answer.private_ip_addresses().iter().map(|address| address.private_ip_address.clone()).collect();
+    let ipv6_addresses: Option<Vec<String>> =
+        answer.ipv6_addresses().iter().map(|address| address.ipv6_address.clone()).collect();
+    let private_ips = private_ips.ok_or("NetworkInterfaces.PrivateIpAddresses.PrivateIpAddress")?;
+    let ipv6_addresses = ipv6_addresses.ok_or("NetworkInterfaces.Ipv6Addresses.Ipv6Address")?;
+    // The primary address stands beside the list of them all, too.
+    if private_ips.is_empty() && (ipv6_addresses.is_empty() || answer.private_ip_address.is_some()) {
+        return Err("NetworkInterfaces.PrivateIpAddresses");
+    }
+    Ok((private_ips, ipv6_addresses))
 }
 
 fn metadata_options(inquiry: Inquiry<'_>, answer: InstanceMetadataOptionsResponse) -> MetadataOptions {
@@ -229,5 +258,32 @@ fn metadata_options(inquiry: Inquiry<'_>, answer: InstanceMetadataOptionsRespons
             "MetadataOptions.InstanceMetadataTags",
             answer.instance_metadata_tags.map(|value| value.as_str().to_owned()),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{InstanceIpv6Address, InstancePrivateIpAddress};
+
+    use super::*;
+
+    #[test]
+    fn an_interface_without_any_address_is_a_gap() {
+        let interface = InstanceNetworkInterface::builder;
+        let ipv4 = InstancePrivateIpAddress::builder().private_ip_address("10.0.0.1").build();
+        let ipv6 = InstanceIpv6Address::builder().ipv6_address("2001:db8::1").build();
+        assert!(addresses(&interface().build()).is_err());
+        assert!(addresses(&interface().private_ip_address("10.0.0.1").ipv6_addresses(ipv6.clone()).build()).is_err());
+        assert!(
+            addresses(&interface().private_ip_addresses(InstancePrivateIpAddress::builder().build()).build()).is_err()
+        );
+        assert_eq!(
+            addresses(&interface().private_ip_addresses(ipv4).build()),
+            Ok((vec!["10.0.0.1".to_owned()], Vec::new()))
+        );
+        assert_eq!(
+            addresses(&interface().ipv6_addresses(ipv6).build()),
+            Ok((Vec::new(), vec!["2001:db8::1".to_owned()]))
+        );
     }
 }

@@ -49,14 +49,13 @@ fn take(inquiry: Inquiry<'_>, region: &Region, node: InstanceInformation, roles:
         inquiry.unlisted(&inquiry.lacks("InstanceId"));
         return;
     };
-    let iam_role = role(inquiry, node.resource_type.as_ref(), node.iam_role);
-    match &iam_role {
-        Fact::Known(Some(link)) => {
-            roles.insert(link.key.clone());
-        }
-        Fact::Known(None) => {}
-        Fact::Unknown(gap) => inquiry.unlisted(gap),
+    let iam_role_name = role_name(inquiry, node.resource_type.as_ref(), node.iam_role);
+    if let Fact::Unknown(gap) = &iam_role_name {
+        inquiry.unlisted(gap);
     }
+    let iam_role: Fact<Option<Link<Role>>> =
+        iam_role_name.as_ref().map(|name| name.as_ref().map(|name| Link::to(iam::role_key(name))));
+    roles.extend(iam_role.known().cloned().flatten().map(|link| link.key));
     let arn = inquiry.reader.connection.arn("ssm", region, &format!("managed-instance/{id}"));
     let attributes = ManagedInstance {
         arn: Fact::Known(arn),
@@ -65,6 +64,7 @@ fn take(inquiry: Inquiry<'_>, region: &Region, node: InstanceInformation, roles:
         is_latest_version: is_latest_version(inquiry, node.platform_type.as_ref(), node.is_latest_version),
         platform_type: Fact::Known(node.platform_type.map(|platform| platform.as_str().to_owned())),
         resource_type: inquiry.required("ResourceType", node.resource_type.map(|kind| kind.as_str().to_owned())),
+        iam_role_name,
         iam_role,
         ..ManagedInstance::default()
     };
@@ -72,10 +72,10 @@ fn take(inquiry: Inquiry<'_>, region: &Region, node: InstanceInformation, roles:
 }
 
 /// An EC2 node has the role of its profile, or that of default host management; AWS may name either here.
-fn role(inquiry: Inquiry<'_>, kind: Option<&ResourceType>, name: Option<String>) -> Fact<Option<Link<Role>>> {
+fn role_name(inquiry: Inquiry<'_>, kind: Option<&ResourceType>, name: Option<String>) -> Fact<Option<String>> {
     match kind {
         Some(ResourceType::Ec2Instance) => Fact::Known(None),
-        _ => inquiry.required("IamRole", name).map(|name| Some(Link::to(iam::role_key(&name)))),
+        _ => inquiry.required("IamRole", name).map(Some),
     }
 }
 

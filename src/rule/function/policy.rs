@@ -78,21 +78,8 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
 pub(super) fn trusts_only(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let document = document(receiver)?;
     let arguments = Arguments(arguments);
-    let wanted = arguments.texts(0)?;
-    let context = context(&arguments, 1)?;
-    let admitted = wanted
-        .iter()
-        .map(|name| {
-            let request = Request::new(principal(name)?, ASSUME_ROLE[0], Resource::exactly("*"));
-            let request = request.in_context(context.clone());
-            Ok(resource_allows(Some(document), &request).truth())
-        })
-        .try_fold(Truth::True, |all, one: Result<Truth, Undecided>| one.map(|one| all.and(one)))?;
-    let others = trusted_principals(document, &ASSUME_ROLE, &context)
-        .iter()
-        .filter(|trusted| !matches!(&trusted.principal, TrustedPrincipal::Named(named) if wanted.contains(&named.id)))
-        .fold(Truth::False, |any, trusted| any.or(trusted.admitted));
-    match admitted.and(!others) {
+    let wanted = arguments.texts(0)?.iter().map(|name| principal(name)).collect::<Result<Vec<_>, _>>()?;
+    match crate::iam::trusts_only(document, &wanted, &context(&arguments, 1)?) {
         Truth::True => Ok(Answer::Bool(true)),
         Truth::False => Ok(Answer::Bool(false)),
         Truth::Unknown => Err(Undecided("whom the trust policy admits depends on a condition".to_owned())),
@@ -118,8 +105,6 @@ pub(super) fn admits(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<
     let request = Request::new(principal(arguments.text(0)?)?, arguments.text(1)?, resource(arguments.text(2)?));
     answer(resource_allows(Some(document), &request.in_context(context(&arguments, 3)?)))
 }
-
-const ASSUME_ROLE: [&str; 3] = ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"];
 
 /// What is known of every request of an agent, or of a service: it comes over TLS.
 fn calm() -> Context {

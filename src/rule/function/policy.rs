@@ -208,9 +208,13 @@ impl<'a> RolePolicies<'a> {
     }
 }
 
+/// What the managed policy says. One that is not known to exist, or known not to, has not been read,
+/// whatever is told of it.
 fn policy<'a>(inventory: &'a Inventory, key: &Key) -> Option<&'a PolicyDocument> {
-    inventory.managed_policies.get(key).and_then(|entry| {
-        let ManagedPolicy { policy, .. } = &entry.attributes;
-        policy.known()
-    })
+    let entry = inventory.managed_policies.get(key)?;
+    let ManagedPolicy { policy, .. } = &entry.attributes;
+    match &entry.exists {
+        Fact::Known(true) => policy.known(),
+        Fact::Known(false) | Fact::Unknown(_) => None,
+    }
 }

@@ -1,5 +1,7 @@
 //! What IAM policies and key policies allow: the questions of rules, put to the evaluator.
 
+use std::collections::BTreeMap;
+
 use super::super::path::Place;
 use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
@@ -37,18 +39,11 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
     let actions: Vec<&str> = arguments.texts(0)?.iter().map(String::as_str).collect();
-    let request = Request::new(role.principal()?, "*", Resource::arbitrary(arguments.text(1)?)).in_context(calm());
-    let decide =
-        |action: &str| crate::iam::identity_allows(&role.documents(), role.boundary(), &request.with_action(action));
-    // What a deny or the boundary takes back is not open; what they may take back is undecided.
-    let (mut surely, mut perhaps) = (Vec::new(), Vec::new());
-    for action in actions {
-        match decide(action) {
-            Decision::Allowed => surely.push(action),
-            Decision::Denied(_) => {}
-            Decision::Undecided(_) => perhaps.push(action),
-        }
-    }
+    let principal = role.principal()?;
+    let requests: Vec<Request> = Resource::arbitrary(arguments.text(1)?)
+        .into_iter()
+        .map(|resource| Request::new(principal.clone(), "*", resource).in_context(elsewhere()))
+        .collect();
     let mut open = Vec::new();
     let mut unread = None;
     for (index, (name, document)) in role.policies.iter().enumerate() {
@@ -57,14 +52,28 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
             continue;
         };
         let source = Source { layer: Layer::Identity, index };
-        let sure = grants(document, source, &surely, &request).into_iter().map(|grant| (grant.certain, grant));
-        let unsure = grants(document, source, &perhaps, &request).into_iter().map(|grant| (Truth::Unknown, grant));
-        for (certain, grant) in sure.chain(unsure) {
-            let statement = grant.statement.sid.unwrap_or_else(|| format!("statement {}", grant.statement.index + 1));
+        let mut found: BTreeMap<usize, (String, Truth)> = BTreeMap::new();
+        for request in &requests {
+            for action in &actions {
+                // What a deny or the boundary takes back is not open; what they may take back is undecided.
+                let request = request.with_action(action);
+                let left = crate::iam::identity_allows_some(&role.documents(), role.boundary(), &request);
+                if left == Truth::False {
+                    continue;
+                }
+                for grant in grants(document, source, &[*action], &request) {
+                    let index = grant.statement.index;
+                    let statement = grant.statement.sid.unwrap_or_else(|| format!("statement {}", index + 1));
+                    let (_, certain) = found.entry(index).or_insert((statement, Truth::False));
+                    *certain = certain.or(grant.certain.and(left));
+                }
+            }
+        }
+        for (statement, certain) in found.into_values() {
             if certain == Truth::True {
                 open.push(format!("{name}: {statement}"));
             } else {
-                unread = Some(Undecided(format!("{name}: {statement} depends on the request")));
+                unread = Some(Undecided(format!("whether {name}: {statement} is open depends on the request")));
             }
         }
     }
@@ -111,7 +120,15 @@ fn calm() -> Context {
     Context::new().with("aws:SecureTransport", "true")
 }
 
-/// That, and what the rule says of the request.
+/// That, and that what it is about belongs to somebody else: an arbitrary name is anybody's.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount>
+fn elsewhere() -> Context {
+    ["aws:ResourceAccount", "s3:ResourceAccount"]
+        .iter()
+        .fold(calm(), |context, key| context.with(key, "an account that no policy names"))
+}
+
+/// What is known of every request, and what the rule says of the request.
 fn context(arguments: &Arguments<'_>, index: usize) -> Result<Context, Undecided> {
     Ok(arguments.map(index)?.iter().fold(calm(), |context, (key, value)| context.with(key, value)))
 }

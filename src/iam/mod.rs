@@ -32,7 +32,7 @@ pub use context::Context;
 pub use decision::{Cause, Decision, Denial, Layer, Reason, Source, StatementRef};
 pub use document::{Effect, PolicyDocument, PolicyError, Statement};
 pub use evaluate::{Boundary, identity_allows, resource_allows, resource_delegates};
-pub use grants::{Grant, grants};
+pub use grants::{Grant, grants, identity_allows_some};
 pub use kms::{account_keeps_key, key_allows};
 pub use named::{NamedPrincipal, PrincipalKind};
 pub use principal::{Identity, NotAPrincipal, Principal, Role};

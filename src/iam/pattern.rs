@@ -196,7 +196,12 @@ fn substitute<'a>(dialect: Dialect, pieces: &'a [Piece], asked: &Asked, values: 
 pub(super) fn tokens(pieces: &[Piece], dialect: Dialect) -> Vec<Token> {
     let is = |piece: &Piece, wanted| matches!(piece, Piece::Char(it) | Piece::Escaped(it) if *it == wanted);
     let arn = pieces.len() > 4 && pieces.iter().zip("arn:".chars()).all(|(it, c)| is(it, c));
-    let segments = Segments { dialect, arn, all: pieces.iter().filter(|piece| is(piece, ':')).count() };
+    let segments = Segments {
+        dialect,
+        arn,
+        all: pieces.iter().filter(|piece| is(piece, ':')).count(),
+        names: dialect == Dialect::Asked && asks_for_names(pieces),
+    };
     let wild = !matches!(dialect, Dialect::Literal | Dialect::LiteralCaseless);
     let mut colons = 0;
     let mut tokens = Vec::with_capacity(pieces.len());
@@ -205,7 +210,7 @@ pub(super) fn tokens(pieces: &[Piece], dialect: Dialect) -> Vec<Token> {
         match *piece {
             Piece::Char('*') if wild => {
                 let ends = next.is_none_or(|piece| is(piece, ':'));
-                let bound = if next.is_none() && dialect == Dialect::Asked {
+                let bound = if next.is_none() && dialect == Dialect::Asked && !segments.names {
                     Bound::Free
                 } else {
                     segments.bound(colons, ends)
@@ -230,11 +235,35 @@ pub(super) fn tokens(pieces: &[Piece], dialect: Dialect) -> Vec<Token> {
     tokens
 }
 
+/// Whether this asks for resources that have no colon in their names, as those of EC2 and of Systems
+/// Manager. Otherwise `…:document/*` would ask for a document called `x:parameter/secret`, too, which a
+/// deny of `arn:aws:ssm:*:*:parameter/*` matches. Only kinds whose names have
+/// none are listed: the definition of an automation ends in its version.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html>
+fn asks_for_names(pieces: &[Piece]) -> bool {
+    let text = pieces.iter().map(|piece| match piece {
+        Piece::Char(it) | Piece::Escaped(it) => *it,
+        Piece::Variable(_) | Piece::Unknown => '\u{0}',
+    });
+    let text = text.collect::<String>();
+    match text.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "ec2" | "ssm", _, _, resource] => {
+            !resource.contains(':')
+                && ["instance/", "managed-instance/", "document/", "parameter/", "association/"]
+                    .iter()
+                    .any(|kind| resource.starts_with(kind))
+        }
+        _ => false,
+    }
+}
+
 /// Which wildcards of an ARN stop at colons.
 struct Segments {
     dialect: Dialect,
     arn: bool,
     all: usize,
+    /// Whether the wildcards stand for names without colons wherever they are.
+    names: bool,
 }
 
 impl Segments {
@@ -244,6 +273,7 @@ impl Segments {
         match self.dialect {
             Dialect::Arn if self.all < BEFORE_RESOURCE => Bound::Undocumented,
             Dialect::Arn if colons < BEFORE_RESOURCE => Bound::Closed,
+            Dialect::Asked if self.names => Bound::Closed,
             Dialect::Asked if self.arn && colons < BEFORE_RESOURCE => Bound::Closed,
             Dialect::Resource if self.arn && colons < BEFORE_RESOURCE && !ends_segment => Bound::Undocumented,
             _ => Bound::Free,

@@ -1,6 +1,6 @@
 //! What is asked: may this principal do this action to this resource.
 
-use super::asked::Asked;
+use super::asked::{Asked, FRESH};
 use super::context::{Context, Lookup};
 use super::pattern::Dialect;
 use super::principal::Principal;
@@ -35,12 +35,24 @@ impl Resource {
         Self(Asked::new(pattern, Dialect::Asked))
     }
 
-    /// A resource of this shape whose names, where the shape has wildcards, nobody can have guessed:
-    /// `arn:aws:s3:::*/*` gives some object of some bucket.
+    /// Resources of this shape in a place of somebody else's: the first wildcard is a name that nobody
+    /// can have guessed, what comes after it is as the shape says. `arn:aws:s3:::*/*` gives the objects of
+    /// some bucket. The name is as short, as usual and as long as one of a bucket may be, since `?`
+    /// counts; of each, one resource comes with all of them, as what is allowed of all may be more or less
+    /// certain than what is allowed of one.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
     #[must_use]
-    pub fn arbitrary(shape: &str) -> Self {
-        let asked = Asked::new(shape, Dialect::Asked);
-        Self(asked.witness().unwrap_or(asked))
+    pub fn arbitrary(shape: &str) -> Vec<Self> {
+        const LENGTHS: [usize; 3] = [3, 20, 63];
+        let Some((before, after)) = shape.split_once('*') else {
+            return vec![Self::exactly(shape)];
+        };
+        let names = LENGTHS.iter().map(|length| FRESH.to_string().repeat(*length));
+        let resources = names.flat_map(|name| {
+            let all = Asked::new(&format!("{before}{name}{after}"), Dialect::Asked);
+            all.witness().into_iter().chain([all])
+        });
+        resources.map(Self).collect()
     }
 }
 
@@ -156,9 +168,12 @@ mod tests {
     }
 
     #[test]
-    fn an_arbitrary_resource_is_a_single_one() {
-        let Resource(asked) = Resource::arbitrary("arn:aws:s3:::*/*");
-        assert_eq!(asked.witness(), None);
-        assert!(!asked.text.contains('*'));
+    fn an_arbitrary_resource_is_one_or_all_of_a_place_with_a_name_of_any_length() {
+        let shapes = Resource::arbitrary("arn:aws:s3:::*/*");
+        let texts = shapes.iter().map(|Resource(asked)| (asked.text.chars().count(), asked.tokens.is_some()));
+        let empty = "arn:aws:s3:::/*".len();
+        let expected = [3, 20, 63].map(|length| [(empty + length, false), (empty + length, true)]);
+        assert_eq!(texts.collect::<Vec<_>>(), expected.concat());
+        assert_eq!(Resource::arbitrary("arn:aws:s3:::a"), [Resource::exactly("arn:aws:s3:::a")]);
     }
 }

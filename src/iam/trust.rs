@@ -67,24 +67,42 @@ pub fn trusted_principals(policy: &PolicyDocument, actions: &[&str], context: &C
     found
 }
 
-/// Whether this principal may assume the role with `sts:AssumeRole`, and nobody else may assume it in
-/// any way. `None`: the policy could not be read.
+/// Whether these principals may assume the role with `sts:AssumeRole`, and nobody else may assume it in
+/// any way.
 #[must_use]
-pub fn trusts_only(policy: Option<&PolicyDocument>, principal: &Principal, context: &Context) -> Truth {
-    let Some(policy) = policy else {
-        return Truth::Unknown;
-    };
-    let request = Request::new(principal.clone(), ASSUME[0], Resource::exactly("*")).in_context(context.clone());
-    let wanted = resource_allows(Some(policy), &request).truth();
+pub fn trusts_only(policy: &PolicyDocument, principals: &[Principal], context: &Context) -> Truth {
+    let wanted = principals
+        .iter()
+        .map(|principal| {
+            let request = Request::new(principal.clone(), ASSUME[0], Resource::exactly("*"));
+            resource_allows(Some(policy), &request.in_context(context.clone())).truth()
+        })
+        .fold(Truth::True, Truth::and);
     let others = trusted_principals(policy, &ASSUME, context)
         .iter()
-        .map(|trusted| match &trusted.principal {
-            TrustedPrincipal::Named(it) if it.is_everyone() => trusted.admitted,
-            TrustedPrincipal::Named(it) => (!it.names(principal).1).and(trusted.admitted),
-            TrustedPrincipal::AllBut(_) => trusted.admitted,
+        .map(|trusted| {
+            let one_of_them = match &trusted.principal {
+                TrustedPrincipal::Named(named) => {
+                    principals.iter().map(|principal| named.is(principal)).fold(Truth::False, Truth::or)
+                }
+                TrustedPrincipal::AllBut(_) => Truth::False,
+            };
+            (!one_of_them).and(trusted.admitted)
         })
         .fold(Truth::False, Truth::or);
     wanted.and(!others)
+}
+
+impl NamedPrincipal {
+    /// Whether the entry stands for this principal and for no other: neither everyone of its kind nor
+    /// the account that it belongs to.
+    fn is(&self, principal: &Principal) -> Truth {
+        match self.names(principal) {
+            _ if self.id == "*" => Truth::False,
+            (Reach::Account, _) => Truth::False,
+            (Reach::Direct | Reach::Role, truth) => truth,
+        }
+    }
 }
 
 impl Statement {

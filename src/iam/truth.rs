@@ -81,6 +81,11 @@ impl Coverage {
         Self { any: self.any.and(other.any), all: self.all.and(other.all) }
     }
 
+    /// At least one holds, as far as each tells by itself: two parts may be the whole.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { any: self.any.or(other.any), all: self.all.or(other.all) }
+    }
+
     /// What is left over: `NotAction`, `NotResource`.
     pub(super) fn complement(self) -> Self {
         Self { any: !self.all, all: !self.any }

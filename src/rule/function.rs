@@ -174,7 +174,7 @@ functions! {
     fn allows_with_key on Role(action: Parameter::Text, key: Parameter::Resource(ResourceType::KmsKey)) -> Bool
         reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
         and ["arn", "policy"] = policy::allows_with_key;
-    /// The role's statements that allow one of the actions on arbitrary resources, where a name is not bound: `policy: statement`. Those whose actions a deny or the permissions boundary takes back do not count.
+    /// The role's statements that allow one of the actions somewhere in an arbitrary place, in another account: the name that the first `*` stands for is not bound. `policy: statement`. Those whose actions a deny or the permissions boundary takes back do not count.
     fn open_statements on Role(actions: Parameter::Texts, resource: Parameter::Text) -> Texts
         reads ["attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"] = policy::open_statements;
     /// Whether the trust policy lets these principals (services) assume the role, and nobody else. The map gives condition keys that their requests have; what depends on others is undecided.

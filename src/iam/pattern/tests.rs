@@ -65,6 +65,18 @@ fn all_resources_of_a_pattern_are_allowed_only_by_one_that_contains_it() {
 }
 
 #[test]
+fn names_of_nodes_and_documents_have_no_colons_and_those_of_objects_do() {
+    check("arn:aws:ssm:*:*:parameter/*", "arn:aws:ssm:*:*:document/*", False, False);
+    check("arn:aws:ssm:*:*:document/AWS-*", "arn:aws:ssm:*:*:document/*", True, False);
+    check("arn:aws:ssm:*:*:document/*", "arn:aws:ssm:*:*:document/*", True, True);
+    check("arn:aws:ec2:*:*:instance/*", "arn:aws:ec2:*:111122223333:instance/*", True, True);
+    check("arn:*", "arn:aws:ec2:*:111122223333:instance/*", True, True);
+    check("arn:aws:*:*:*:*", "arn:aws:ec2:*:111122223333:instance/*", True, True);
+    check("arn:aws:s3:::*:x", "arn:aws:s3:::b/*", True, False);
+    check("*:1", "arn:aws:ssm:*:*:automation-definition/*", True, False);
+}
+
+#[test]
 fn variables_are_substituted_literally_or_leave_it_unknown() {
     let pattern = |text| Pattern::new(text, Dialect::Resource, Variables::Substituted);
     let home = pattern("arn:aws:s3:::b/${aws:username}/*");

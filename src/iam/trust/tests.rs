@@ -13,7 +13,7 @@ fn allow(principal: &Value) -> Value {
 #[track_caller]
 fn ec2_only(statements: &Value, expected: Truth) {
     let ec2 = Principal::service("ec2.amazonaws.com");
-    let found = trusts_only(Some(&policy(statements)), &ec2, &Context::new());
+    let found = trusts_only(&policy(statements), &[ec2], &Context::new());
     assert_eq!(found, expected, "{statements}");
 }
 
@@ -43,7 +43,36 @@ fn ec2_and_nobody_else() {
     ec2_only(&json!([ec2, saml]), False);
     let tags = json!({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:TagSession"});
     ec2_only(&json!([ec2, tags]), True);
-    assert_eq!(trusts_only(None, &Principal::service("ec2.amazonaws.com"), &Context::new()), Unknown);
+}
+
+#[test]
+fn a_name_counts_with_its_kind() {
+    let ec2 = allow(&json!({"Service": "ec2.amazonaws.com"}));
+    let provider = json!({"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": "ec2.amazonaws.com"}});
+    ec2_only(&json!([ec2, provider]), False);
+    ec2_only(&json!([ec2, allow(&json!({"Service": "*"}))]), False);
+}
+
+#[test]
+fn several_may_be_wanted_and_then_all_of_them_are() {
+    let services = ["ec2.amazonaws.com", "ssm.amazonaws.com"].map(Principal::service);
+    let only = |statements: Value| trusts_only(&policy(&statements), &services, &Context::new());
+    let both = allow(&json!({"Service": ["ec2.amazonaws.com", "ssm.amazonaws.com"]}));
+    assert_eq!(only(json!([both])), True);
+    assert_eq!(only(json!([allow(&json!({"Service": "ec2.amazonaws.com"}))])), False);
+    assert_eq!(only(json!([both, allow(&json!({"Service": "lambda.amazonaws.com"}))])), False);
+}
+
+#[test]
+fn an_account_is_more_than_a_role_in_it() {
+    let role = "arn:aws:iam::111122223333:role/x";
+    let only = |statements: Value| {
+        trusts_only(&policy(&statements), &[Principal::from_arn(role).expect("a role")], &Context::new())
+    };
+    let itself = allow(&json!({"AWS": role}));
+    assert_eq!(only(json!([itself])), True);
+    assert_eq!(only(json!([itself, allow(&json!({"AWS": "111122223333"}))])), False);
 }
 
 #[test]

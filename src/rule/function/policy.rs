@@ -1,5 +1,7 @@
 //! What IAM policies and key policies allow: the questions of rules, put to the evaluator.
 
+use std::collections::BTreeMap;
+
 use super::super::path::Place;
 use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
@@ -37,18 +39,11 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
     let actions: Vec<&str> = arguments.texts(0)?.iter().map(String::as_str).collect();
-    let request = Request::new(role.principal()?, "*", Resource::arbitrary(arguments.text(1)?)).in_context(calm());
-    let decide =
-        |action: &str| crate::iam::identity_allows(&role.documents(), role.boundary(), &request.with_action(action));
-    // What a deny or the boundary takes back is not open; what they may take back is undecided.
-    let (mut surely, mut perhaps) = (Vec::new(), Vec::new());
-    for action in actions {
-        match decide(action) {
-            Decision::Allowed => surely.push(action),
-            Decision::Denied(_) => {}
-            Decision::Undecided(_) => perhaps.push(action),
-        }
-    }
+    let principal = role.principal()?;
+    let requests: Vec<Request> = Resource::arbitrary(arguments.text(1)?)
+        .into_iter()
+        .map(|resource| Request::new(principal.clone(), "*", resource).in_context(elsewhere()))
+        .collect();
     let mut open = Vec::new();
     let mut unread = None;
     for (index, (name, document)) in role.policies.iter().enumerate() {
@@ -57,14 +52,28 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
             continue;
         };
         let source = Source { layer: Layer::Identity, index };
-        let sure = grants(document, source, &surely, &request).into_iter().map(|grant| (grant.certain, grant));
-        let unsure = grants(document, source, &perhaps, &request).into_iter().map(|grant| (Truth::Unknown, grant));
-        for (certain, grant) in sure.chain(unsure) {
-            let statement = grant.statement.sid.unwrap_or_else(|| format!("statement {}", grant.statement.index + 1));
+        let mut found: BTreeMap<usize, (String, Truth)> = BTreeMap::new();
+        for request in &requests {
+            for action in &actions {
+                // What a deny or the boundary takes back is not open; what they may take back is undecided.
+                let request = request.with_action(action);
+                let left = crate::iam::identity_allows_some(&role.documents(), role.boundary(), &request);
+                if left == Truth::False {
+                    continue;
+                }
+                for grant in grants(document, source, &[*action], &request) {
+                    let index = grant.statement.index;
+                    let statement = grant.statement.sid.unwrap_or_else(|| format!("statement {}", index + 1));
+                    let (_, certain) = found.entry(index).or_insert((statement, Truth::False));
+                    *certain = certain.or(grant.certain.and(left));
+                }
+            }
+        }
+        for (statement, certain) in found.into_values() {
             if certain == Truth::True {
                 open.push(format!("{name}: {statement}"));
             } else {
-                unread = Some(Undecided(format!("{name}: {statement} depends on the request")));
+                unread = Some(Undecided(format!("whether {name}: {statement} is open depends on the request")));
             }
         }
     }
@@ -78,21 +87,8 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
 pub(super) fn trusts_only(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let document = document(receiver)?;
     let arguments = Arguments(arguments);
-    let wanted = arguments.texts(0)?;
-    let context = context(&arguments, 1)?;
-    let admitted = wanted
-        .iter()
-        .map(|name| {
-            let request = Request::new(principal(name)?, ASSUME_ROLE[0], Resource::exactly("*"));
-            let request = request.in_context(context.clone());
-            Ok(resource_allows(Some(document), &request).truth())
-        })
-        .try_fold(Truth::True, |all, one: Result<Truth, Undecided>| one.map(|one| all.and(one)))?;
-    let others = trusted_principals(document, &ASSUME_ROLE, &context)
-        .iter()
-        .filter(|trusted| !matches!(&trusted.principal, TrustedPrincipal::Named(named) if wanted.contains(&named.id)))
-        .fold(Truth::False, |any, trusted| any.or(trusted.admitted));
-    match admitted.and(!others) {
+    let wanted = arguments.texts(0)?.iter().map(|name| principal(name)).collect::<Result<Vec<_>, _>>()?;
+    match crate::iam::trusts_only(document, &wanted, &context(&arguments, 1)?) {
         Truth::True => Ok(Answer::Bool(true)),
         Truth::False => Ok(Answer::Bool(false)),
         Truth::Unknown => Err(Undecided("whom the trust policy admits depends on a condition".to_owned())),
@@ -119,14 +115,20 @@ pub(super) fn admits(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<
     answer(resource_allows(Some(document), &request.in_context(context(&arguments, 3)?)))
 }
 
-const ASSUME_ROLE: [&str; 3] = ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"];
-
 /// What is known of every request of an agent, or of a service: it comes over TLS.
 fn calm() -> Context {
     Context::new().with("aws:SecureTransport", "true")
 }
 
-/// That, and what the rule says of the request.
+/// That, and that what it is about belongs to somebody else: an arbitrary name is anybody's.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount>
+fn elsewhere() -> Context {
+    ["aws:ResourceAccount", "s3:ResourceAccount"]
+        .iter()
+        .fold(calm(), |context, key| context.with(key, "an account that no policy names"))
+}
+
+/// What is known of every request, and what the rule says of the request.
 fn context(arguments: &Arguments<'_>, index: usize) -> Result<Context, Undecided> {
     Ok(arguments.map(index)?.iter().fold(calm(), |context, (key, value)| context.with(key, value)))
 }
@@ -223,9 +225,13 @@ impl<'a> RolePolicies<'a> {
     }
 }
 
+/// What the managed policy says. One that is not known to exist, or known not to, has not been read,
+/// whatever is told of it.
 fn policy<'a>(inventory: &'a Inventory, key: &Key) -> Option<&'a PolicyDocument> {
-    inventory.managed_policies.get(key).and_then(|entry| {
-        let ManagedPolicy { policy, .. } = &entry.attributes;
-        policy.known()
-    })
+    let entry = inventory.managed_policies.get(key)?;
+    let ManagedPolicy { policy, .. } = &entry.attributes;
+    match &entry.exists {
+        Fact::Known(true) => policy.known(),
+        Fact::Known(false) | Fact::Unknown(_) => None,
+    }
 }

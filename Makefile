@@ -7,8 +7,9 @@ PYTHON ?= python3
 
 ## Build, start an emulated AWS on loopback with three accounts, scan them.
 demo:
-	$(CARGO) build --quiet
-	$(PYTHON) examples/demo.py --target-dir "$$($(CARGO) metadata --format-version 1 --no-deps | $(PYTHON) -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')"
+	@echo 'Building; the first time, the AWS SDK takes some minutes.'
+	$(CARGO) build
+	@$(PYTHON) examples/demo.py --target-dir "$$($(CARGO) metadata --format-version 1 --no-deps | $(PYTHON) -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')"
 
 ## Everything that proves it works: unit and property tests, and the binary against emulated accounts.
 test:

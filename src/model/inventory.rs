@@ -99,6 +99,13 @@ macro_rules! tables {
                 }
             }
 
+            /// The name of its table in an inventory.
+            pub fn table_name(self) -> &'static str {
+                match self {
+                    $(Self::$type => stringify!($table),)+
+                }
+            }
+
             /// The attributes of such a resource.
             pub fn structure(self) -> &'static Structure {
                 match self {

@@ -34,6 +34,11 @@ use message::Message;
 use params::Param;
 use path::Path;
 
+/// The JSON Schema of a rule's file.
+pub fn file_schema() -> schemars::Schema {
+    schemars::schema_for!(file::RuleFile)
+}
+
 /// A rule, loaded, checked and compiled.
 #[derive(Debug)]
 pub struct Rule {

@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
     let started_at = Timestamp::now();
-    let needs = selection.needs()?;
+    let needs = scan::needs(&rules);
     if arguments.inputs.is_empty() && needs.calls().next().is_none() {
         return Err(Error::Usage {
             message: "none of the selected rules can be judged in a live account".to_owned(),

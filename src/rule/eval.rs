@@ -64,14 +64,14 @@ impl<'a> Case<'a> {
 
     /// Holds the rule against the resource.
     pub(crate) fn judge(&self) -> (Outcome, Option<ExecutionError>) {
-        if let Some(when) = &self.rule.when {
+        if let Some(when) = &self.rule.expressions.when {
             match when.holds(self) {
                 Ok(true) => {}
                 Ok(false) => return (Outcome::NotApplicable, None),
                 Err(error) => return (Outcome::Unknown, Some(error)),
             }
         }
-        match self.rule.assert.holds(self) {
+        match self.rule.expressions.assert.holds(self) {
             Ok(true) => (Outcome::Pass, None),
             Ok(false) => (Outcome::Fail, None),
             Err(error) => (Outcome::Unknown, Some(error)),
@@ -81,7 +81,8 @@ impl<'a> Case<'a> {
     /// Everything that is not known on the paths that the verdict depends on. Where there is nothing,
     /// the error is to blame: the rule could not be evaluated.
     pub(crate) fn gaps(&self, error: &ExecutionError) -> Vec<Gap> {
-        let mut gaps: BTreeSet<Arc<Gap>> = self.rule.reads.iter().flat_map(|path| path.gaps(self.place)).collect();
+        let mut gaps: BTreeSet<Arc<Gap>> =
+            self.rule.expressions.reads.iter().flat_map(|path| path.gaps(self.place)).collect();
         if gaps.iter().any(|gap| !gap.is_not_collected()) {
             gaps.retain(|gap| !gap.is_not_collected());
         }
@@ -98,12 +99,12 @@ impl<'a> Case<'a> {
 
     /// The message of the rule; none where it has none of its own.
     pub(crate) fn message(&self) -> Option<String> {
-        self.rule.message.as_ref().map(|message| message.fill(self.place, self.params))
+        self.rule.expressions.message.as_ref().map(|message| message.fill(self.place, self.params))
     }
 
     /// The offending elements, where the rule says which they are and it fails; else each attribute that it reads.
     pub(crate) fn evidence(&self, outcome: &Outcome) -> Vec<Evidence> {
-        if let (Some((expression, path)), Outcome::Fail) = (&self.rule.evidence, outcome) {
+        if let (Some((expression, path)), Outcome::Fail) = (&self.rule.expressions.evidence, outcome) {
             let items = expression.value(self, |value| to_json(value.as_ref()));
             if let Ok(serde_json::Value::Array(items)) = items
                 && !items.is_empty()
@@ -111,9 +112,9 @@ impl<'a> Case<'a> {
                 return items.into_iter().map(|value| Evidence { path: path.clone(), value }).collect();
             }
         }
-        let paths = self.rule.reads.iter().filter(|path| {
+        let paths = self.rule.expressions.reads.iter().filter(|path| {
             // A path that another one goes through says nothing of its own.
-            !self.rule.reads.iter().any(|other| other.goes_through(path))
+            !self.rule.expressions.reads.iter().any(|other| other.goes_through(path))
         });
         paths.map(|path| Evidence { path: path.to_string(), value: path.json(self.place) }).collect()
     }

@@ -249,7 +249,7 @@ impl Example {
         let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
         let params = self.params(rule)?;
         let known = judge(rule, whole.clone(), &params)?;
-        for path in &rule.reads {
+        for path in &rule.expressions.reads {
             for steps in path.prefixes() {
                 let mut blind = whole.clone();
                 make_unknown(&mut blind, steps);

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
 
-use super::Rule;
 use super::check::{Checker, Scope};
 use super::eval::Outcome;
 use super::example::{Bases, Example};
@@ -12,8 +11,8 @@ use super::expression::{Expression, Written};
 use super::file::RuleFile;
 use super::message::Message;
 use super::params::Param;
-use super::path::Path;
 use super::types::Type;
+use super::{Expressions, Rule};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::ResourceType;
 use crate::yaml::{self, Spanned, nearest};
@@ -148,8 +147,8 @@ fn load(file: &SourceFile) -> Result<Rule, Vec<Diagnostic>> {
         });
         return Err(diagnostics);
     };
-    let compiled = Compiled::from_file(file, &written, resource_type, &params, &mut diagnostics);
-    let Some(compiled) = compiled.filter(|_| diagnostics.is_empty()) else { return Err(diagnostics) };
+    let expressions = Expressions::from_file(file, &written, resource_type, &params, &mut diagnostics);
+    let Some(expressions) = expressions.filter(|_| diagnostics.is_empty()) else { return Err(diagnostics) };
     let examples = [
         (Outcome::Pass, &written.tests.pass),
         (Outcome::Fail, &written.tests.fail),
@@ -175,12 +174,7 @@ fn load(file: &SourceFile) -> Result<Rule, Vec<Diagnostic>> {
         remediation: written.remediation,
         references: written.references.value.into_iter().map(|reference| reference.value).collect(),
         file: file.clone(),
-        when: compiled.when,
-        assert: compiled.assert,
-        message: compiled.message,
-        evidence: compiled.evidence,
-        reads: compiled.reads,
-        shows: compiled.shows,
+        expressions,
     })
 }
 
@@ -232,17 +226,7 @@ fn check_frame(file: &SourceFile, written: &RuleFile) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// The expressions of a rule.
-struct Compiled {
-    when: Option<Expression>,
-    assert: Expression,
-    message: Option<Message>,
-    evidence: Option<(Expression, String)>,
-    reads: BTreeSet<Path>,
-    shows: BTreeSet<Path>,
-}
-
-impl Compiled {
+impl Expressions {
     fn from_file(
         file: &SourceFile,
         written: &RuleFile,

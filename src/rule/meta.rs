@@ -114,7 +114,7 @@ fn a_rule_that_does_not_speak_of_all_has_an_example_of_which_it_does_not_speak()
 fn what_fails_says_so_with_evidence() {
     let library = library();
     for rule in library.rules() {
-        let mut own_evidence = rule.evidence.is_none();
+        let mut own_evidence = rule.expressions.evidence.is_none();
         for example in rule.examples.iter().filter(|example| example.expected == Outcome::Fail) {
             let (message, evidence) = example
                 .case(rule, library.bases(), |case| (case.message(), case.evidence(&Outcome::Fail)))
@@ -122,7 +122,7 @@ fn what_fails_says_so_with_evidence() {
             let message = message.unwrap_or_else(|| panic!("{} has no message", rule.id));
             assert!(!message.contains("${") && !message.contains('\n'), "{}: {message}", rule.id);
             assert!(!evidence.is_empty(), "{}: no evidence for {}", rule.id, example.attributes);
-            let path = rule.evidence.as_ref().map(|(_, path)| path.as_str());
+            let path = rule.expressions.evidence.as_ref().map(|(_, path)| path.as_str());
             own_evidence |= path.is_some_and(|path| evidence.iter().all(|one| one.path == path));
         }
         assert!(own_evidence, "{}: no failing example yields the rule's own evidence", rule.id);

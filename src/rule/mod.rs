@@ -70,16 +70,23 @@ pub struct Rule {
     pub references: Vec<String>,
     /// The file that it was read from.
     pub file: SourceFile,
+    expressions: Expressions,
+    /// Its examples.
+    pub examples: Vec<Example>,
+}
+
+/// What a rule asks, compiled.
+#[derive(Debug)]
+struct Expressions {
     when: Option<Expression>,
     assert: Expression,
     message: Option<Message>,
+    /// The offending elements, and the path at which they stand.
     evidence: Option<(Expression, String)>,
     /// The paths on which the verdict depends.
     reads: BTreeSet<Path>,
     /// The paths that its message and its evidence show beside them.
     shows: BTreeSet<Path>,
-    /// Its examples.
-    pub examples: Vec<Example>,
 }
 
 impl Rule {
@@ -90,24 +97,24 @@ impl Rule {
 
     /// The paths on which the verdict depends.
     pub fn reads(&self) -> impl Iterator<Item = &Path> {
-        self.reads.iter()
+        self.expressions.reads.iter()
     }
 
     /// The condition under which the rule speaks of a resource, as written.
     pub fn when(&self) -> Option<&str> {
-        self.when.as_ref().map(Expression::source)
+        self.expressions.when.as_ref().map(Expression::source)
     }
 
     /// What must hold, as written.
     pub fn assert(&self) -> &str {
-        self.assert.source()
+        self.expressions.assert.source()
     }
 
     /// What must be read for everything that the rule reads and shows.
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         needs.add_call(*self.resource_type.found_by());
-        for path in self.reads.iter().chain(&self.shows) {
+        for path in self.expressions.reads.iter().chain(&self.expressions.shows) {
             path.needs(self.resource_type, &mut needs);
         }
         needs.with_prerequisites()

@@ -31,7 +31,7 @@ type Fact = (String, String);
 /// The facts that a rule reads, here.
 fn facts(rule: &Rule, whole: &Json) -> Vec<Fact> {
     let mut facts = BTreeSet::new();
-    for path in &rule.reads {
+    for path in &rule.expressions.reads {
         for steps in path.prefixes() {
             find(whole, rule.resource_type.structure(), steps, "", &mut facts);
         }

@@ -120,6 +120,14 @@ impl Inquiry<'_> {
         self.reader.failed(self.region, Gap::of_call(GapKind::Failed, self.call.to_string()).with_message(message))
     }
 
+    /// Why something that was asked for by id is not among the answers.
+    pub(super) fn missed(&self, id: &str, read: &Result<(), Arc<Gap>>) -> Arc<Gap> {
+        match read {
+            Ok(()) => self.lacks(id),
+            Err(gap) => Arc::clone(gap),
+        }
+    }
+
     /// The answer lacks a member that AWS always sends.
     pub(super) fn lacks(&self, member: &str) -> Arc<Gap> {
         self.problem(&format!("the answer lacks {member}"))

@@ -48,10 +48,7 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> BTre
         })
         .await;
     for id in missing {
-        let gap = match &read {
-            Ok(()) => inquiry.lacks(&id),
-            Err(gap) => gap.clone(),
-        };
+        let gap = inquiry.missed(&id, &read);
         inquiry.unlisted(&gap);
         reader.put(Key::regional(region, id), Entry::<SecurityGroup>::unread(&gap));
     }

@@ -70,10 +70,7 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> Refe
         })
         .await;
     for id in missing {
-        let gap = match &read {
-            Ok(()) => inquiry.lacks(&id),
-            Err(gap) => gap.clone(),
-        };
+        let gap = inquiry.missed(&id, &read);
         reader.put(Key::regional(region, id), Entry::<Volume>::unread(&gap));
     }
     references

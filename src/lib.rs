@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod iam;
 pub mod model;
 pub mod progress;
+pub mod remediate;
 pub mod report;
 pub mod rule;
 pub mod scan;

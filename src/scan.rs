@@ -6,16 +6,17 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::model::call::Needs;
+use crate::model::finding::Tool;
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
 use crate::model::{
-    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Region, ResourceRef, ResourceType, Severity, Source,
-    Summary, Verdict,
+    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Region, Report, ResourceRef, ResourceType, Severity,
+    Source, Summary, Verdict,
 };
 use crate::rule::eval::{Case, Outcome, location};
 use crate::rule::params::{BoundParams, ParamValue};
 use crate::rule::path::Place;
-use crate::rule::{Remediation, Rule};
+use crate::rule::{Policy, Remediation, Rule};
 
 /// The id of a finding on a whole type, where its resources could not be listed.
 pub const ANY: &str = "*";
@@ -67,6 +68,11 @@ impl Selected<'_> {
         let place = Place { inventory: &inventory, node: entry.attributes, identity: Some((resource_type, &key)) };
         let params = BoundParams::at(&self.params, location(place, &key));
         Case::new(self.rule, place, &key, &params).judge().0 != Outcome::NotApplicable
+    }
+
+    /// The values of its parameters.
+    pub fn params(&self) -> &BTreeMap<String, ParamValue> {
+        &self.params
     }
 
     /// Whether it can be judged where this inventory was read.
@@ -141,6 +147,38 @@ pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -
     outcomes.findings.extend(unlisted(inventory, &by_type));
     sort(&mut outcomes.findings);
     outcomes
+}
+
+/// The report on these inventories.
+pub fn report(
+    inventories: &[Inventory],
+    rules: &[Selected<'_>],
+    policy: Policy,
+    started_at: jiff::Timestamp,
+) -> Report {
+    let mut outcomes = inventories
+        .iter()
+        .map(|inventory| scan(inventory, rules, Passes::Listed))
+        .reduce(Outcomes::join)
+        .unwrap_or_default();
+    sort(&mut outcomes.findings);
+    let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
+    scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
+    Report {
+        kind: Report::KIND.to_owned(),
+        schema_version: Report::SCHEMA_VERSION,
+        tool: Tool {
+            name: "ssm-audit".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rules_digest: digest(rules),
+        },
+        started_at: started_at.to_string(),
+        finished_at: jiff::Timestamp::now().to_string(),
+        policy: policy.as_str().to_owned(),
+        scopes,
+        summary: count(&outcomes.findings, outcomes.not_applicable),
+        findings: outcomes.findings,
+    }
 }
 
 /// By account, region, type, id and rule.

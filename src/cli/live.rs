@@ -49,8 +49,31 @@ pub(super) struct Read {
     pub(super) interrupted: bool,
 }
 
+/// An account that is reached, and the regions of it that were asked for.
+pub(super) struct Reached {
+    pub(super) connection: Connection,
+    pub(super) regions: Vec<Region>,
+}
+
 /// Reads the account.
 pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Result<Read, Error> {
+    run(async {
+        let Reached { connection, regions } = reach(arguments).await?;
+        let shutdown = Shutdown::new();
+        let inventory = read_regions(arguments, &connection, &regions, needs, &shutdown, globals).await?;
+        Ok(Read { inventory, interrupted: shutdown.is_requested() })
+    })
+}
+
+/// Runs what talks to AWS.
+pub(super) fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    // On the heap: it holds the futures of all calls.
+    runtime.block_on(Box::pin(work))
+}
+
+/// Finds the account, and its regions.
+pub(super) async fn reach(arguments: &LiveArgs) -> Result<Reached, Error> {
     let named = named_regions(arguments)?;
     let settings = ConnectionSettings {
         profile: arguments.profile.clone(),
@@ -58,45 +81,51 @@ pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Re
         endpoint_url: arguments.endpoint_url.clone(),
         timeouts: timeouts(arguments)?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    // On the heap: it holds the futures of all calls.
-    runtime.block_on(Box::pin(async {
-        let connection = tokio::select! {
-            connection = Connection::open(&settings) => connection?,
-            _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
-        };
-        let regions = match (named, &arguments.region) {
-            (Some(named), _) => named,
-            (None, None) if !arguments.regions.is_empty() => connection.enabled_regions().await?,
-            (None, _) => vec![connection.region().clone()],
-        };
-        let shutdown = Shutdown::new();
-        let display = if globals.quiet { None } else { Display::on_terminal() };
-        let progress: &dyn Progress = match &display {
-            Some(display) => display,
-            None => &Quiet,
-        };
-        let collection = Collection {
-            regions: &regions,
-            needs,
-            collected_at: jiff::Timestamp::now().to_string(),
-            concurrency: arguments.concurrency,
-            progress,
-            shutdown: &shutdown,
-        };
-        let stop = async {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                shutdown.request();
-            }
-            // The collection ends by itself, with what is known.
-            std::future::pending::<()>().await;
-        };
-        let inventory = tokio::select! {
-            inventory = collect(&connection, &collection) => inventory,
-            () = stop => return Err(Error::Interrupted),
-        };
-        Ok(Read { inventory, interrupted: shutdown.is_requested() })
-    }))
+    let connection = tokio::select! {
+        connection = Connection::open(&settings) => connection?,
+        _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
+    };
+    let regions = match (named, &arguments.region) {
+        (Some(named), _) => named,
+        (None, None) if !arguments.regions.is_empty() => connection.enabled_regions().await?,
+        (None, _) => vec![connection.region().clone()],
+    };
+    Ok(Reached { connection, regions })
+}
+
+/// Reads these regions; Ctrl-C ends it with what is known by then.
+pub(super) async fn read_regions(
+    arguments: &LiveArgs,
+    connection: &Connection,
+    regions: &[Region],
+    needs: &Needs,
+    shutdown: &Shutdown,
+    globals: &Globals,
+) -> Result<Inventory, Error> {
+    let display = if globals.quiet { None } else { Display::on_terminal() };
+    let progress: &dyn Progress = match &display {
+        Some(display) => display,
+        None => &Quiet,
+    };
+    let collection = Collection {
+        regions,
+        needs,
+        collected_at: jiff::Timestamp::now().to_string(),
+        concurrency: arguments.concurrency,
+        progress,
+        shutdown,
+    };
+    let stop = async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            shutdown.request();
+        }
+        // The collection ends by itself, with what is known.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        inventory = collect(connection, &collection) => Ok(inventory),
+        () = stop => Err(Error::Interrupted),
+    }
 }
 
 /// The regions that are named, sorted; none where none is, or `all` is.

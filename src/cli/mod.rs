@@ -1,14 +1,19 @@
 //! The command line: one file a subcommand. Here are the flags that all have, and errors as people see them.
 
+mod carry_out;
 mod collect;
 mod completions;
 pub mod exit;
+mod fix;
 mod iam_policy;
 mod live;
 mod output;
+mod resume;
 mod rules;
 mod scan;
 mod selection;
+mod state;
+mod undo;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
@@ -19,6 +24,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
+use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::source::aws::ConnectionError;
 use crate::source::snapshot::SnapshotError;
@@ -72,6 +78,12 @@ enum Color {
 enum Command {
     /// Hold the rules against a live account, or a snapshot of one
     Scan(scan::ScanArgs),
+    /// Plan what makes findings right; when told to, do it, and look again
+    Fix(fix::FixArgs),
+    /// Take back what a run of fix did
+    Undo(undo::UndoArgs),
+    /// Go on with a run that was cut off
+    Resume(resume::ResumeArgs),
     /// Read a live account and save what was read as a snapshot
     Collect(collect::CollectArgs),
     /// List, explain and test rules
@@ -105,6 +117,9 @@ pub enum Error {
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The journal of fixes cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The user stopped it before there was anything to report.
     #[error("interrupted before anything was read")]
     Interrupted,
@@ -130,6 +145,9 @@ impl Cli {
         let globals = &self.globals;
         let done = match &self.command {
             Command::Scan(arguments) => scan::run(arguments, globals),
+            Command::Fix(arguments) => fix::run(arguments, globals),
+            Command::Undo(arguments) => undo::run(arguments, globals),
+            Command::Resume(arguments) => resume::run(arguments, globals),
             Command::Collect(arguments) => collect::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),

@@ -10,14 +10,11 @@ use super::exit::FailOn;
 use super::live::{self, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
-use crate::model::finding::Tool;
-use crate::model::{Inventory, Report};
+use crate::model::Inventory;
 use crate::report::output::OutputFile;
 use crate::report::{Detail, FORMATS, Format, RuleInfo};
-use crate::rule::Policy;
-use crate::scan::{self, Outcomes, Passes, Selected};
+use crate::scan::{self, Selected};
 use crate::source::snapshot;
-use crate::waiver::{self, RuleNames};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -67,11 +64,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     } else {
         (read_inputs(&arguments.inputs)?, false)
     };
-    let mut report = make_report(&inventories, &rules, selection.policy, started_at);
-    let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let names: Vec<RuleNames<'_>> =
-        rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
-    globals.warn(&waiver::apply(&mut report, selection.waivers(), &names, today));
+    let report = selection.report(&inventories, &rules, started_at, globals);
     let detail = match globals.verbose {
         0 => Detail::Brief,
         1 => Detail::Full,
@@ -110,32 +103,6 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
         });
     }
     Ok(inventories)
-}
-
-fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
-    let mut outcomes = inventories
-        .iter()
-        .map(|inventory| scan::scan(inventory, rules, Passes::Listed))
-        .reduce(Outcomes::join)
-        .unwrap_or_default();
-    scan::sort(&mut outcomes.findings);
-    let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
-    scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
-    Report {
-        kind: Report::KIND.to_owned(),
-        schema_version: Report::SCHEMA_VERSION,
-        tool: Tool {
-            name: "ssm-audit".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            rules_digest: scan::digest(rules),
-        },
-        started_at: started_at.to_string(),
-        finished_at: Timestamp::now().to_string(),
-        policy: policy.as_str().to_owned(),
-        scopes,
-        summary: scan::count(&outcomes.findings, outcomes.not_applicable),
-        findings: outcomes.findings,
-    }
 }
 
 /// What the writers of reports need to know of a rule.

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::{Error, Globals};
 use crate::config::Config;
 use crate::model::call::Needs;
+use crate::model::{Inventory, Report};
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
 use crate::scan::{self, Selected};
-use crate::waiver::{Glob, Waiver};
+use crate::waiver::{self, Glob, RuleNames};
 use crate::yaml::nearest;
 
 /// Flags that select rules.
@@ -122,14 +124,30 @@ impl Selection {
         Ok(selected)
     }
 
+    /// All rules that there are.
+    pub(super) fn library(&self) -> &Library {
+        &self.library
+    }
+
     /// The calls that they need.
     pub(super) fn needs(&self) -> Result<Needs, Error> {
         Ok(scan::needs(&self.rules()?))
     }
 
-    /// The waivers of the configuration.
-    pub(super) fn waivers(&self) -> &[Waiver] {
-        &self.config.waivers
+    /// A report on these inventories, with waivers applied.
+    pub(super) fn report(
+        &self,
+        inventories: &[Inventory],
+        rules: &[Selected<'_>],
+        started_at: Timestamp,
+        globals: &Globals,
+    ) -> Report {
+        let mut report = scan::report(inventories, rules, self.policy, started_at);
+        let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let names: Vec<RuleNames<'_>> =
+            rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
+        globals.warn(&waiver::apply(&mut report, &self.config.waivers, &names, today));
+        report
     }
 
     fn selects(&self, rule: &Rule) -> bool {

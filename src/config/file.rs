@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 use crate::model::Severity;
+use crate::remediate::settings::Settings;
 use crate::rule::Policy;
 use crate::yaml::Spanned;
 
@@ -37,6 +38,9 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, BTreeMap<String, Json>>")]
     pub(super) params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
+    /// How fixes are made.
+    #[serde(default)]
+    pub(super) fix: Settings,
     /// Failures and unknowns that are accepted.
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use self::file::{ConfigFile, WaiverFile};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::Severity;
+use crate::remediate::settings::Settings;
 use crate::rule::params::ParamValue;
 use crate::rule::{Library, Policy, Rule};
 use crate::waiver::{Glob, Waiver};
@@ -30,6 +31,8 @@ pub struct Config {
     pub policy: Option<Policy>,
     /// Folders with rules, made relative to the working folder.
     pub rules: Vec<PathBuf>,
+    /// How fixes are made.
+    pub fix: Settings,
     /// What is accepted.
     pub waivers: Vec<Waiver>,
     disable: Vec<Spanned<String>>,
@@ -84,6 +87,7 @@ impl Config {
         Ok(Self {
             policy: file.policy,
             rules: file.rules.iter().map(|rules| folder.join(rules)).collect(),
+            fix: file.fix,
             waivers,
             disable: file.disable,
             severity: file.severity,

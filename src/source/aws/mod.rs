@@ -35,6 +35,7 @@ mod whole_answer;
 
 pub use connection::{Connection, ConnectionSettings, Timeouts};
 pub use connection_error::ConnectionError;
+pub(crate) use failure::Failure;
 
 /// How many calls may run at once in an account, unless said otherwise.
 pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");

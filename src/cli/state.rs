@@ -1,0 +1,36 @@
+//! Where ssm-audit keeps what it must remember: the journal of fixes.
+
+use std::env;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Error;
+use crate::remediate::journal::Journal;
+
+/// The flag for it.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StateArgs {
+    /// The folder of the journal [default: ssm-audit in $XDG_STATE_HOME, or in ~/.local/state]
+    #[arg(long = "state", value_name = "DIR", env = "SSM_AUDIT_STATE")]
+    folder: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// The journal.
+    pub(super) fn journal(&self) -> Result<Journal, Error> {
+        Ok(Journal::open(&self.folder()?)?)
+    }
+
+    fn folder(&self) -> Result<PathBuf, Error> {
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let standard = || {
+            let base = set("XDG_STATE_HOME").filter(|path| path.is_absolute());
+            base.or_else(|| set("HOME").map(|home| home.join(".local/state"))).map(|base| base.join("ssm-audit"))
+        };
+        self.folder.clone().or_else(standard).ok_or_else(|| Error::Usage {
+            message: "there is no folder for the journal: neither HOME nor XDG_STATE_HOME is set".to_owned(),
+            help: "name one with --state".to_owned(),
+        })
+    }
+}

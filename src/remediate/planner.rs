@@ -1,0 +1,122 @@
+//! From findings to a plan: what each remediation asks for is spread over the resources, what is there is looked at, and
+//! setters draft the steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream;
+
+use super::aspect::Aspect;
+use super::draft::{Draft, Goal};
+use super::limits::Limits;
+use super::place::Reach;
+use super::plan::{Aim, LeftOut, Step, Subject};
+use super::remedy::{Action, Remedies, Wish};
+use super::setters;
+use super::settings::Settings;
+use crate::model::{Finding, Inventory, Key, Region, Verdict};
+use crate::rule::params::ParamValue;
+
+/// How many looks may run at once.
+const LOOKS: usize = 16;
+
+/// What a plan for one account is made from.
+pub(crate) struct Request<'a> {
+    /// The id of the plan.
+    pub(crate) id: &'a str,
+    pub(crate) reach: &'a Reach,
+    pub(crate) inventory: &'a Inventory,
+    pub(crate) settings: &'a Settings,
+    pub(crate) remedies: &'a Remedies,
+    /// The findings, with the parameters that their rules were held with.
+    pub(crate) findings: Vec<(&'a Finding, &'a BTreeMap<String, ParamValue>)>,
+    pub(crate) limits: &'a Limits,
+}
+
+/// What a plan does in one account.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) aims: Vec<Aim>,
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// Plans for one account; steps are numbered from `first`.
+pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
+    let account = request.reach.account();
+    let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
+    for (finding, params) in &request.findings {
+        take(&mut draft, finding, params, request);
+    }
+    for setter in setters::in_order_of_asking() {
+        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+            setter.spread(&thing, &wanted, &mut draft);
+        }
+    }
+    let mut looks: BTreeSet<(Option<Region>, Aspect)> = BTreeSet::new();
+    for setter in setters::SETTERS {
+        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+            looks.extend(setter.looks(&thing, &wanted, &draft));
+        }
+    }
+    draft.seen = stream::iter(looks)
+        .map(|(region, aspect)| async move {
+            let place = request.reach.place(region.as_ref());
+            let sight = aspect.look(&place).await.map_err(|failure| Arc::new(failure.gap));
+            ((region, aspect), sight)
+        })
+        .buffer_unordered(LOOKS)
+        .collect()
+        .await;
+    for setter in setters::SETTERS {
+        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+            setter.draft(&thing, &wanted, &mut draft);
+        }
+    }
+    draft.share_aims();
+    request.limits.hold(&mut draft);
+    let (steps, aims, left_out) = draft.finish(first);
+    Part { steps, aims, left_out }
+}
+
+/// Takes a finding up: what its remediation asks for becomes wishes about its resource.
+fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, params: &BTreeMap<String, ParamValue>, request: &Request<'a>) {
+    let resource = &finding.resource;
+    let remedy = finding.remediation.as_ref().and_then(|id| request.remedies.get(id));
+    let (Some(remedy), Verdict::Fail) = (remedy, finding.verdict) else { return };
+    let key = match &resource.region {
+        Some(region) if resource.resource_type.is_regional() => Key::regional(region, resource.id.as_str()),
+        _ => Key::global(resource.id.as_str()),
+    };
+    let thing = (resource.resource_type, key);
+    let aim = draft.goals.len();
+    draft.goals.push(Goal {
+        rule: finding.rule.clone(),
+        remedy,
+        thing: thing.clone(),
+        subject: Subject {
+            resource_type: resource.resource_type,
+            id: resource.id.clone(),
+            account: draft.account.clone(),
+            region: resource.region.clone(),
+        },
+        fingerprint: finding.fingerprint.clone(),
+    });
+    let aims = BTreeSet::from([aim]);
+    match &remedy.action {
+        Action::Do(task) => draft.ask(&thing, task, &aims),
+        Action::Set(wishes) => {
+            for (attribute, wish) in wishes {
+                let value = match wish {
+                    Wish::Value(value) => Some(value.clone()),
+                    Wish::Param(name) => params.get(name).and_then(|value| serde_json::to_value(value).ok()),
+                };
+                match value {
+                    Some(value) => draft.want(&thing, attribute, value, &aims),
+                    None => draft.leave_out(&aims, format!("there is no value for {attribute}")),
+                }
+            }
+        }
+    }
+}

@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
         let account = connection.account().clone();
         let reaches: Reaches = BTreeMap::from([(account.clone(), Reach::new(connection))]);
         let reach = &reaches[&account];
-        let needs = crate::scan::needs(&rules);
+        let needs = planner::needs(&rules, selection.library(), &remedies);
         let started_at = Timestamp::now();
         let shutdown = Shutdown::new();
         let inventory =
@@ -77,14 +77,8 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
         }
         let report = selection.report(std::slice::from_ref(&inventory), &rules, started_at, globals);
         let id = new_id();
-        let params: BTreeMap<&str, _> =
-            rules.iter().map(|selected| (selected.rule.id.as_str(), selected.params())).collect();
-        let findings: Vec<_> = report
-            .findings
-            .iter()
-            .filter(|finding| arguments.concerns(finding))
-            .filter_map(|finding| Some((finding, *params.get(finding.rule.as_str())?)))
-            .collect();
+        let findings: Vec<_> = report.findings.iter().filter(|finding| arguments.concerns(finding)).collect();
+        let params = rules.iter().map(|selected| (selected.rule.id.clone(), selected.params().clone())).collect();
         let request = Request {
             id: &id,
             reach,
@@ -92,6 +86,7 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
             settings: &settings,
             remedies: &remedies,
             findings,
+            params,
             limits: &limits,
         };
         let part = planner::plan(&request, 1).await;

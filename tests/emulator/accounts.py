@@ -190,7 +190,9 @@ class Region:
         return self.keys[use].rsplit("/", 1)[1]
 
     def set_key_policy(self, use: str, *statements) -> None:
-        self.kms.put_key_policy(KeyId=self.key_id(use), PolicyName="default", Policy=policy(*statements))
+        """Also one that locks the account's root out."""
+        document = {"PolicyName": "default", "Policy": policy(*statements), "BypassPolicyLockoutSafetyCheck": True}
+        self.kms.put_key_policy(KeyId=self.key_id(use), **document)
 
     # -- destinations ----------------------------------------------------------------------------
 

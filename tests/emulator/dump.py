@@ -1,7 +1,6 @@
 """Prints everything about an account that a fix may change, as sorted JSON, to be compared with a later dump.
 
     python dump.py --endpoint-url URL --account 111111111111 --region us-east-1 [--region …] [--comparable]
-    python dump.py --compare BEFORE.json AFTER.json     what differs: [{"path", "before", "after"}, …]
 
 What AWS numbers anew each time is left out with --comparable: ids of associations, numbers of document
 versions, addresses that come with a start. Volumes, snapshots and keys stay under their ids, so that one that
@@ -265,37 +264,15 @@ def dump(clients: Clients, account: str, regions: list, comparable: bool) -> dic
     return {"account": account, "regions": found, "roles": roles, "instance_profiles": profiles(iam)}
 
 
-def differences(before, after, path: tuple = ()) -> list:  # noqa: ANN001
-    """Of two dumps: new things have no `before`, gone ones no `after`. Members of a new thing are not listed."""
-    if not (isinstance(before, dict) and isinstance(after, dict)):
-        return [] if before == after else [{"path": list(path), "before": before, "after": after}]
-    found = []
-    for name in sorted(before.keys() | after.keys()):
-        here = (*path, name)
-        if name not in before:
-            found.append({"path": list(here), "after": after[name]})
-        elif name not in after:
-            found.append({"path": list(here), "before": before[name]})
-        else:
-            found.extend(differences(before[name], after[name], here))
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="prints what a fix may change in an account")
-    parser.add_argument("--endpoint-url")
+    parser.add_argument("--endpoint-url", required=True)
     parser.add_argument("--account", default="111111111111")
     parser.add_argument("--region", action="append", dest="regions")
     parser.add_argument("--comparable", action="store_true")
-    parser.add_argument("--compare", nargs=2, metavar=("BEFORE", "AFTER"), type=argparse.FileType())
     args = parser.parse_args()
-    if args.compare:
-        result = differences(*(json.load(file) for file in args.compare))
-    elif args.endpoint_url:
-        clients = Clients(args.endpoint_url.rstrip("/"))
-        result = dump(clients, args.account, args.regions or ["us-east-1"], args.comparable)
-    else:
-        parser.error("--endpoint-url or --compare is needed")
+    clients = Clients(args.endpoint_url.rstrip("/"))
+    result = dump(clients, args.account, args.regions or ["us-east-1"], args.comparable)
     json.dump(result, sys.stdout, indent=2, sort_keys=True, default=str)
     print()
 

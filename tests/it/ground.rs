@@ -65,10 +65,7 @@ fn every_hazard_is_something_to_fix() {
     let seeded = Emulator::moto().seed_with(&arguments);
     let failed = fails(&account, "us-east-1");
     for (name, made) in seeded["hazards"].as_object().unwrap() {
-        let (rule, id) = match made["instance"].as_str() {
-            Some(instance) => ("ec2-root-volume-encrypted", instance),
-            None => ("sg-no-ingress", made["group"].as_str().unwrap()),
-        };
+        let (rule, id) = (made["rule"].as_str().unwrap(), made["resource"].as_str().unwrap());
         assert!(failed.contains(&(rule.to_owned(), id.to_owned())), "{name}: {rule} does not fail on {id}");
     }
 }

@@ -130,7 +130,8 @@ def check_groups(region) -> None:
     refused("a rule that is not there", "InvalidPermission.NotFound", ec2.revoke_security_group_egress, **half)
     is_("rules after both", egress(), before)
     undescribed = json.loads(json.dumps(before))
-    for entry in (entry for rule in undescribed for value in rule.values() if isinstance(value, list) for entry in value):
+    targets = [value for rule in undescribed for value in rule.values() if isinstance(value, list)]
+    for entry in (entry for entries in targets for entry in entries):
         entry.pop("Description", None)
     every = {"GroupId": group, "IpPermissions": undescribed}
     ec2.update_security_group_rule_descriptions_egress(**every)

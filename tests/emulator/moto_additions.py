@@ -17,8 +17,9 @@ What AWS gives no API for is set at `POST /_ground/nodes`, which seeding uses:
      "tags": {"i-…": {"aws:autoscaling:groupName": "…"}}, "bucket_tags": {"…": {"aws:…": "…"}},
      "requesters": {"eni-…": "amazon-elb"}, "boots_only": {"i-…": ["vol-…"]}}
 
-`tags` and `bucket_tags` are those that AWS reserves for itself, `requesters` the services that own interfaces, `boots_only`
-instances that go back to stopped when they are started with other volumes (an empty list: with any).
+`tags` and `bucket_tags` are those that AWS reserves for itself, `requesters` the services that own
+interfaces, `boots_only` instances that go back to stopped when they are started with other volumes (an empty
+list: with any).
 
 Everything is kept in moto's own backends, so that `POST /moto-api/reset` forgets it too.
 """

@@ -234,6 +234,11 @@ def check_buckets(region) -> None:
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=name, Key="k", Body=b"x")
     s3.put_object_lock_configuration(**lock)
+    retention = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 30}}
+    lock["ObjectLockConfiguration"]["Rule"] = retention
+    s3.put_object_lock_configuration(**lock)
+    locked = s3.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]
+    is_("the default retention", locked["Rule"], retention)
     suspend = {"Bucket": name, "VersioningConfiguration": {"Status": "Suspended"}}
     refused("suspending under a lock", "InvalidBucketState", s3.put_bucket_versioning, **suspend)
     is_("objects under a lock", len(s3.list_objects_v2(Bucket=name)["Contents"]), 1)

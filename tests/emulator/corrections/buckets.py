@@ -35,7 +35,8 @@ def put_bucket_versioning(self: S3Backend, bucket_name: str, status: str) -> Non
 
 
 def put_object_lock_configuration(self: S3Backend, bucket_name: str, *args, **kwargs) -> None:  # noqa: ANN002, ANN003
-    """On a bucket with objects, too: they are merely not there for as long as moto looks."""
+    """On a bucket with objects, too: they are merely not there for as long as moto looks. A default retention
+    is in days or in years; the other is absent and not 0."""
     bucket = self.get_bucket(bucket_name)
     objects = bucket.keys
     bucket.keys = type(objects)()
@@ -43,6 +44,8 @@ def put_object_lock_configuration(self: S3Backend, bucket_name: str, *args, **kw
         put_lock_by_moto(self, bucket_name, *args, **kwargs)
     finally:
         bucket.keys = objects
+    bucket.default_lock_days = bucket.default_lock_days or None
+    bucket.default_lock_years = bucket.default_lock_years or None
 
 
 def head_bucket(self: S3Response):  # noqa: ANN201

@@ -228,10 +228,12 @@ impl<'a> Draft<'a> {
         self.params.get(rule)?.get(name)
     }
 
-    /// The steps so far on a thing.
+    /// The steps so far on a thing that must be done before it can be used.
     pub(crate) fn steps_of(&self, thing: &Thing) -> Vec<usize> {
         let thing = self.identity(thing);
-        self.steps_on(|other| *other == thing)
+        let mut steps = self.steps_on(|other| *other == thing);
+        steps.retain(|step| self.changes[*step].aspect.of.is_for_use());
+        steps
     }
 
     /// Tags for what is made.
@@ -277,6 +279,9 @@ impl<'a> Draft<'a> {
 
     /// Adds a step, and gives its place. A step of the finding's own resource is as disruptive as the remediation says.
     pub(crate) fn add(&mut self, mut change: Change) -> usize {
+        let this = self.changes.len();
+        let referred = reference::steps(&(&change.aspect, &change.before, &change.after, &change.call));
+        change.needs.extend(referred.into_iter().filter(|step| *step != this));
         for aim in &change.aims {
             let Some(goal) = self.goals.get(*aim).filter(|goal| goal.thing == change.thing) else { continue };
             change.disruption = change.disruption.max(goal.remedy.disruption);
@@ -324,9 +329,9 @@ impl<'a> Draft<'a> {
                     continue;
                 }
                 let because = reason(change).or_else(|| {
-                    let needed = change.needs.iter().find_map(|needed| out.get(needed));
                     let mate = |other: &usize| change.unit.is_some() && self.changes[*other].unit == change.unit;
-                    needed.or_else(|| out.iter().find(|(other, _)| mate(other)).map(|(_, reason)| reason)).cloned()
+                    let first = out.iter().find(|(other, _)| change.needs.contains(other) || mate(other));
+                    first.map(|(_, reason)| reason.clone())
                 });
                 if let Some(because) = because {
                     out.insert(index, because);

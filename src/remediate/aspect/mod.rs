@@ -60,6 +60,20 @@ impl Aspect {
 }
 
 impl Kind {
+    /// Whether it decides if the resource is there and can be used; the rest can be made right apart from that.
+    pub(crate) fn is_for_use(self) -> bool {
+        !matches!(
+            self,
+            Self::KeyRotation
+                | Self::LogGroupRetention
+                | Self::BucketVersioning
+                | Self::BucketObjectLock
+                | Self::BucketTags
+                | Self::BucketLogging
+                | Self::RoleTrust
+        )
+    }
+
     /// How long a change is waited for, at most.
     pub(crate) fn patience(self) -> Duration {
         Duration::from_mins(2)

@@ -153,7 +153,7 @@ impl Setter for Preferences {
             }
         };
         let content = content(default["Text"].as_str(), wanted, &region, draft).to_string();
-        let needs = needs(thing, &region, draft);
+        let needs = needs(thing, wanted, &region, draft);
         if latest.is_null() {
             create(thing, &aims, &content, needs, draft);
         } else {
@@ -323,14 +323,21 @@ fn repair(inputs: &mut Map<String, Json>) {
     }
 }
 
-/// The steps on what the preferences name, and on the roles that must be able to use it.
-fn needs(thing: &Thing, region: &Region, draft: &Draft<'_>) -> Vec<usize> {
+/// The steps on what the preferences are to name, and on the roles that must be able to use it. What they name already
+/// is used already.
+fn needs(thing: &Thing, wanted: &Wanted, region: &Region, draft: &Draft<'_>) -> Vec<usize> {
     let sessions = Sessions::of(region, draft);
+    let encrypts = |input: &str| wanted.set.contains_key(input);
+    let bucket = sessions.new_bucket || encrypts("inputs.s3_encryption_enabled");
+    let group = sessions.new_log_group || encrypts("inputs.cloud_watch_encryption_enabled");
+    let prefix = wanted.set.contains_key("inputs.s3_key_prefix");
     let mut things: Vec<Thing> = Vec::new();
-    things.extend(sessions.bucket.map(|bucket| (ResourceType::Bucket, Key::global(bucket))));
-    things.extend(sessions.log_group.map(|group| (ResourceType::LogGroup, Key::regional(region, group))));
-    things.extend(sessions.key);
-    things.extend(roles(thing, draft).into_iter().flatten().map(|role| (ResourceType::Role, role)));
+    things.extend(sessions.bucket.filter(|_| bucket).map(|bucket| (ResourceType::Bucket, Key::global(bucket))));
+    things.extend(sessions.log_group.filter(|_| group).map(|group| (ResourceType::LogGroup, Key::regional(region, group))));
+    things.extend(sessions.key.filter(|_| sessions.new_key));
+    if bucket || group || prefix || sessions.new_key {
+        things.extend(roles(thing, draft).into_iter().flatten().map(|role| (ResourceType::Role, role)));
+    }
     let mut steps: Vec<usize> = things.iter().flat_map(|thing| draft.steps_of(thing)).collect();
     steps.sort_unstable();
     steps.dedup();

@@ -187,7 +187,6 @@ fn regions(thing: &Thing, draft: &Draft<'_>) -> Option<BTreeSet<Region>> {
 #[derive(Default)]
 struct Grants {
     statements: BTreeMap<&'static str, (Vec<&'static str>, BTreeSet<String>)>,
-    needs: BTreeSet<usize>,
 }
 
 impl Grants {
@@ -238,7 +237,6 @@ impl Grants {
             && let Some(arn) = key::arn(session_key, draft)
         {
             self.add("SessionKey", &["kms:Decrypt"], arn);
-            self.needs.extend(draft.steps_of(session_key));
         }
     }
 }
@@ -297,8 +295,7 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     draft.add(
         Change::new(thing.clone(), aims, aspect, before.clone(), wanted_document(&with), put(with))
             .undone_by(back)
-            .needing(made)
-            .needing(grants.needs),
+            .needing(made),
     );
 }
 

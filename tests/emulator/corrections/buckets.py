@@ -21,6 +21,7 @@ from moto.s3.responses import S3Response
 from corrections.keys import as_list
 
 head_by_moto = S3Response.head_bucket
+versioning_by_moto = S3Response.get_bucket_versioning
 put_policy_by_moto = S3Backend.put_bucket_policy
 put_versioning_by_moto = S3Backend.put_bucket_versioning
 delete_tagging_by_moto = S3Backend.delete_bucket_tagging
@@ -46,6 +47,13 @@ def put_object_lock_configuration(self: S3Backend, bucket_name: str, *args, **kw
         bucket.keys = objects
     bucket.default_lock_days = bucket.default_lock_days or None
     bucket.default_lock_years = bucket.default_lock_years or None
+
+
+def get_bucket_versioning(self: S3Response):  # noqa: ANN201
+    """The element of the answer is VersioningConfiguration; moto names it after the operation."""
+    status, headers, body = versioning_by_moto(self)
+    text = body.decode() if isinstance(body, bytes) else body
+    return status, headers, text.replace("GetBucketVersioningResponse", "VersioningConfiguration")
 
 
 def head_bucket(self: S3Response):  # noqa: ANN201
@@ -95,5 +103,6 @@ def delete_bucket_tagging(self: S3Backend, bucket_name: str) -> None:
 def apply() -> None:
     S3Response._bucket_tagging_from_body = bucket_tagging_from_body
     S3Response.head_bucket = head_bucket
+    S3Response.get_bucket_versioning = get_bucket_versioning
     for function in (put_bucket_versioning, put_object_lock_configuration, put_bucket_policy, delete_bucket_tagging):
         setattr(S3Backend, function.__name__, function)

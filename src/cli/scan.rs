@@ -11,7 +11,7 @@ use super::live::{self, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::finding::Tool;
-use crate::model::{Inventory, Report};
+use crate::model::{Inventory, Report, Scope};
 use crate::report::output::OutputFile;
 use crate::report::{Detail, FORMATS, Format, RuleInfo};
 use crate::rule::Policy;
@@ -23,7 +23,12 @@ use crate::waiver::{self, RuleNames};
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
     /// Snapshots to scan (from `ssm-audit collect`); without one, the live account is read
-    #[arg(value_name = "INPUT", conflicts_with_all = ["profile", "region", "regions", "endpoint_url"])]
+    #[arg(
+        value_name = "INPUT",
+        conflicts_with_all = [
+            "profile", "region", "regions", "endpoint_url", "accounts", "organization", "units", "tags", "profiles", "role"
+        ]
+    )]
     inputs: Vec<PathBuf>,
     /// The format on standard output [default: table]
     #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
@@ -61,13 +66,17 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                 .to_owned(),
         });
     }
-    let (inventories, interrupted) = if arguments.inputs.is_empty() {
-        let read = live::read(&arguments.live, &needs, globals)?;
-        (vec![read.inventory], read.interrupted)
-    } else {
-        (read_inputs(&arguments.inputs)?, false)
+    let judge = |inventory: Inventory| Judged {
+        outcomes: scan::scan(&inventory, &rules, Passes::Listed),
+        scopes: inventory.scopes,
     };
-    let mut report = make_report(&inventories, &rules, selection.policy, started_at);
+    let (judged, interrupted) = if arguments.inputs.is_empty() {
+        let read = live::read(&arguments.live, &needs, globals, judge)?;
+        (read.accounts, read.interrupted)
+    } else {
+        (read_inputs(&arguments.inputs)?.into_iter().map(judge).collect(), false)
+    };
+    let mut report = make_report(judged, &rules, selection.policy, started_at);
     let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let names: Vec<RuleNames<'_>> =
         rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
@@ -112,14 +121,20 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
     Ok(inventories)
 }
 
-fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
-    let mut outcomes = inventories
-        .iter()
-        .map(|inventory| scan::scan(inventory, rules, Passes::Listed))
-        .reduce(Outcomes::join)
-        .unwrap_or_default();
+/// What came of one inventory.
+struct Judged {
+    scopes: Vec<Scope>,
+    outcomes: Outcomes,
+}
+
+fn make_report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
+    let mut scopes = Vec::new();
+    let mut outcomes = Outcomes::default();
+    for mut one in judged {
+        scopes.append(&mut one.scopes);
+        outcomes = outcomes.join(one.outcomes);
+    }
     scan::sort(&mut outcomes.findings);
-    let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
     scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
     Report {
         kind: Report::KIND.to_owned(),

@@ -9,6 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
+use super::fleet::FleetFile;
 use crate::model::Severity;
 use crate::rule::Policy;
 use crate::yaml::Spanned;
@@ -37,6 +38,9 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, BTreeMap<String, Json>>")]
     pub(super) params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
+    /// Which accounts are looked at, how they are reached, and in which regions.
+    #[serde(default)]
+    pub(super) fleet: Option<FleetFile>,
     /// Failures and unknowns that are accepted.
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]

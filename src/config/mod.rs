@@ -4,6 +4,7 @@
 //! reported at once, each with its place.
 
 mod file;
+mod fleet;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,6 +15,7 @@ use serde_json::Value as Json;
 
 use self::file::{ConfigFile, WaiverFile};
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::fleet::Choice;
 use crate::model::Severity;
 use crate::rule::params::ParamValue;
 use crate::rule::{Library, Policy, Rule};
@@ -32,6 +34,8 @@ pub struct Config {
     pub rules: Vec<PathBuf>,
     /// What is accepted.
     pub waivers: Vec<Waiver>,
+    /// Which accounts are looked at, and how.
+    pub fleet: Option<Choice>,
     disable: Vec<Spanned<String>>,
     severity: BTreeMap<Spanned<String>, Severity>,
     params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
@@ -77,6 +81,7 @@ impl Config {
         let mut diagnostics = Vec::new();
         blank_globs(&file, source, &mut diagnostics);
         duplicates(&file.waivers, source, &mut diagnostics);
+        let fleet = file.fleet.map(|fleet| fleet.choice(source, &mut diagnostics));
         let waivers = file.waivers.into_iter().map(|waiver| read_waiver(waiver, source)).collect();
         if !diagnostics.is_empty() {
             return Err(diagnostics);
@@ -85,6 +90,7 @@ impl Config {
             policy: file.policy,
             rules: file.rules.iter().map(|rules| folder.join(rules)).collect(),
             waivers,
+            fleet,
             disable: file.disable,
             severity: file.severity,
             params: file.params,

@@ -35,7 +35,7 @@ pub(super) struct FleetArgs {
     tags: Vec<(String, String)>,
     /// Leave out these accounts
     #[arg(long = "exclude-account", value_name = "IDS", env = "SSM_AUDIT_EXCLUDE_ACCOUNT", value_delimiter = ',')]
-    excluded: Vec<AccountId>,
+    excluded_accounts: Vec<AccountId>,
     /// The accounts that these profiles of the AWS configuration files lead to
     #[arg(
         long,
@@ -75,7 +75,7 @@ impl FleetArgs {
             }
             choice.accounts = accounts;
         }
-        choice.excluded.extend(self.excluded.iter().cloned());
+        choice.excluded.extend(self.excluded_accounts.iter().cloned());
         let access = &mut choice.access;
         access.role = self.role.clone().or(access.role.take());
         access.external_id = self.external_id.clone().or(access.external_id.take());

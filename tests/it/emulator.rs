@@ -89,6 +89,12 @@ impl Emulator {
         accounts(&[&["--endpoint-url", self.url()], arguments].concat())
     }
 
+    /// Builds an organisation by the plan that `organization.py` documents. Returns what it prints.
+    pub(crate) fn organization(&self, management: &str, plan: &Value) -> Value {
+        let plan = plan.to_string();
+        prepare("organization.py", &["--endpoint-url", self.url(), "--management", management, "--plan", &plan])
+    }
+
     /// Environment variables that lead a client to this server and account.
     pub(crate) fn environment(&self, account: &str, region: &str) -> Vec<(&'static str, String)> {
         vec![
@@ -133,15 +139,20 @@ pub(crate) fn names() -> &'static Value {
 }
 
 fn accounts(arguments: &[&str]) -> Value {
+    prepare("accounts.py", arguments)
+}
+
+/// What a script that prepares a server prints.
+fn prepare(script: &str, arguments: &[&str]) -> Value {
     let output = Command::new(python())
-        .arg(folder().join("accounts.py"))
+        .arg(folder().join(script))
         .args(arguments)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
-        .expect("the accounts script starts");
+        .expect("the script starts");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "accounts.py {arguments:?} failed:\n{errors}");
-    serde_json::from_slice(&output.stdout).expect("the accounts script prints JSON")
+    assert!(output.status.success(), "{script} {arguments:?} failed:\n{errors}");
+    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
 }
 
 fn folder() -> PathBuf {

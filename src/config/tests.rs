@@ -2,6 +2,7 @@ use super::*;
 use crate::fleet::choice::Part;
 use crate::fleet::role::RolePattern;
 use crate::fleet::{Accounts, Regions};
+use crate::model::{AccountId, Region};
 use crate::terminal::Paint;
 
 fn library() -> Library {
@@ -96,13 +97,13 @@ fn a_fleet_is_read() {
     assert_eq!(accounts.len(), 2);
     assert_eq!(listed.access.role.as_ref().map(RolePattern::as_str), Some("SsmAuditScan"));
     assert_eq!((listed.access.via.len(), listed.access.session_name.as_str()), (1, "nightly"));
-    assert_eq!(listed.regions.first().map(|region| region.as_str()), Some("eu-west-1"));
+    assert_eq!(listed.regions.first().map(Region::as_str), Some("eu-west-1"));
 
     assert_eq!(choice("fleet: {organization: true}").accounts, Accounts::Organization(Part::default()));
     assert_eq!(choice("fleet: {organization: false}").accounts, Accounts::Own);
     assert_eq!(choice("fleet: {accounts: [], regions: all}").regions, Regions::Enabled);
     let part = choice("fleet: {organization: {ous: [ou-ab12-cd34ef56], tags: {env: prod}, exclude: [012345678901]}}");
-    assert_eq!(part.excluded.first().map(|account| account.as_str()), Some("012345678901"));
+    assert_eq!(part.excluded.first().map(AccountId::as_str), Some("012345678901"));
     assert!(
         matches!(part.accounts, Accounts::Organization(part) if part.units.len() == 1 && part.tags["env"] == "prod")
     );

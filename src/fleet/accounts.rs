@@ -123,7 +123,9 @@ impl Fleet {
                 Accounts::Listed(listed) => listed.iter().map(|listed| Member::listed(listed, &caller)).collect(),
                 Accounts::Organization(part) => organization::members(&caller, part).await?,
             };
-            members.into_iter().for_each(|member| fleet.add(member));
+            for member in members {
+                fleet.add(member);
+            }
             fleet.caller = Some(caller);
         }
         fleet.targets.sort_by(|left, right| (&left.account, &left.name).cmp(&(&right.account, &right.name)));
@@ -137,12 +139,11 @@ impl Fleet {
 
     fn add(&mut self, member: Member) {
         let Member { account, name, closed, doubt } = member;
-        match closed {
-            Some(state) => self.left_out.push(LeftOut { account, name, state }),
-            None => {
-                let way = doubt.map_or(Way::Role, Way::Closed);
-                self.targets.push(Target { account: Some(account), name, way });
-            }
+        if let Some(state) = closed {
+            self.left_out.push(LeftOut { account, name, state });
+        } else {
+            let way = doubt.map_or(Way::Role, Way::Closed);
+            self.targets.push(Target { account: Some(account), name, way });
         }
     }
 

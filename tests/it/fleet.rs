@@ -222,16 +222,17 @@ fn roles_are_assumed_in_turn_with_what_they_ask_for_and_for_no_more_than_is_need
 #[test]
 fn profiles_lead_to_accounts() {
     let accounts = [fresh_account(), fresh_account()];
-    let mut configuration = String::new();
-    for (name, account) in ["a", "b"].iter().zip(&accounts) {
-        configuration.push_str(&format!(
-            "[profile {name}]\nregion = us-east-1\naws_access_key_id = {account}\naws_secret_access_key = x\n"
-        ));
-    }
-    configuration.push_str(&format!(
-        "[profile again]\nregion = us-east-1\naws_access_key_id = {}\naws_secret_access_key = x\n[profile nobody]\nregion = us-east-1\n",
-        accounts[0]
-    ));
+    let profile = |name: &str, account: &str| {
+        format!("[profile {name}]\nregion = us-east-1\naws_access_key_id = {account}\naws_secret_access_key = x\n")
+    };
+    let [first, second] = &accounts;
+    let configuration = [
+        profile("a", first),
+        profile("b", second),
+        profile("again", first),
+        "[profile nobody]\nregion = us-east-1\n".to_owned(),
+    ]
+    .concat();
     let scan = |profiles: &str| {
         Audit::new(&["scan", "--format", "json", "--profiles", profiles, "--fail-on", "never"])
             .env("AWS_ENDPOINT_URL", Emulator::moto().url())

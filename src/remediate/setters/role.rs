@@ -375,3 +375,23 @@ pub(super) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>)
         Decision::Undecided(_) => Some(format!("whether the role {} could decrypt with the key is not known", role.id)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_of_others_stay_and_ours_grow() {
+        let mut grants = Grants::default();
+        grants.add("SessionKey", &["kms:Decrypt"], "arn:b".to_owned());
+        let there = policy::of(&[
+            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["arn:a"]}),
+        ]);
+        let expected = vec![
+            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["arn:a", "arn:b"]}),
+        ];
+        assert_eq!(statements(&grants, Some(&there)), expected);
+    }
+}

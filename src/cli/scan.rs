@@ -27,11 +27,9 @@ pub(super) struct ScanArgs {
         ]
     )]
     inputs: Vec<PathBuf>,
-    /// The format on standard output [default: table]
-    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
     format: Option<&'static Format>,
-    /// Write the report to a file, in the format of its ending (.json .sarif .txt); can be repeated
-    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT")]
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
     output: Vec<PathBuf>,
     /// The least severity that makes the scan fail; `never` lets failures pass, not what is unknown
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
@@ -42,11 +40,16 @@ pub(super) struct ScanArgs {
     live: LiveArgs,
 }
 
+fn format_help() -> String {
+    format!("The format on standard output: {} [default: {}]", Format::all_names(), FORMATS[0].name)
+}
+
+fn output_help() -> String {
+    format!("Write the report to a file, in the format of its ending ({}); can be repeated", Format::all_endings())
+}
+
 fn parse_format(name: &str) -> Result<&'static Format, String> {
-    Format::named(name).ok_or_else(|| {
-        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-        format!("expected one of {}", names.join(", "))
-    })
+    Format::named(name).ok_or_else(|| format!("expected one of {}", Format::all_names()))
 }
 
 pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RemediationInfo, RuleInfo};
+use super::{Format, Options, RemediationInfo, RuleInfo};
 use crate::model::finding::{AppliedWaiver, Location, Tool};
 use crate::model::{
     Evidence, Finding, Gap, GapKind, Report, ResourceRef, ResourceType, Scope, Severity, Source, Summary, Verdict,
@@ -10,6 +10,13 @@ use crate::model::{
 
 const PRODUCTION: &str = "123456789012";
 const STAGING: &str = "210987654321";
+
+/// What a format makes of a report.
+pub(crate) fn written(format: &Format, report: &Report) -> String {
+    let mut out = Vec::new();
+    (format.write)(report, &rules(), &Options::default(), &mut out).expect("written");
+    String::from_utf8(out).expect("text")
+}
 
 pub(crate) fn finding(rule: &str, severity: Severity, verdict: Verdict, id: &str) -> Finding {
     Finding {

@@ -3,6 +3,8 @@
 //! A new format is one file with a [`Format`] in it, and one line in [`FORMATS`]. Writers only
 //! write: what is judged, waived or counted has been decided before.
 
+mod coverage;
+mod csv;
 mod groups;
 mod json;
 pub mod output;
@@ -101,7 +103,7 @@ impl fmt::Debug for Format {
 }
 
 /// All formats, the default first.
-pub static FORMATS: &[&Format] = &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT];
+pub static FORMATS: &[&Format] = &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT, &csv::FORMAT];
 
 impl Format {
     /// The format of that name.
@@ -116,6 +118,11 @@ impl Format {
             format.endings.iter().filter(|ending| name.ends_with(**ending)).map(|ending| ending.len()).max()
         };
         FORMATS.iter().copied().filter(|format| fits(format).is_some()).max_by_key(fits)
+    }
+
+    /// Every name of a format, for messages.
+    pub fn all_names() -> String {
+        FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
     }
 
     /// Every ending that names a format, for messages.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::RuleInfo;
 use crate::model::fact::UNKNOWN;
 use crate::model::finding::{Evidence, Location};
 use crate::model::{AccountId, Finding, Gap, Region, Report, ResourceRef, Scope, Severity, Source, Verdict};
@@ -98,16 +99,56 @@ fn accounts(report: &Report) -> BTreeSet<&AccountId> {
 
 /// The reasons for which a finding is not known, each once; its message where it gives none.
 pub(super) fn reasons(finding: &Finding) -> Vec<String> {
-    let mut reasons: Vec<String> = Vec::new();
-    for reason in finding.gaps.iter().map(ToString::to_string) {
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
+    let reasons = each_once(finding.gaps.iter().map(Gap::to_string));
+    if reasons.is_empty() { vec![finding.message.clone()] } else { reasons }
+}
+
+/// The texts, those that were said already left out.
+pub(super) fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for text in texts {
+        if !said.contains(&text) {
+            said.push(text);
         }
     }
-    if reasons.is_empty() {
-        reasons.push(finding.message.clone());
+    said
+}
+
+/// What makes the resources of a rule right; none where nothing does it by itself.
+pub(super) fn fix(info: &RuleInfo) -> Option<Fix> {
+    let remediation = info.remediation.as_ref()?;
+    Some(Fix { title: remediation.title.clone(), command: command(&info.id) })
+}
+
+/// The same for one finding: what fails is made right, and what is not known or accepted is left alone.
+pub(super) fn fix_of(finding: &Finding, info: Option<&RuleInfo>) -> Option<Fix> {
+    if finding.verdict != Verdict::Fail {
+        return None;
     }
-    reasons
+    let by_id = || Some(Fix { title: finding.remediation.clone()?, command: command(&finding.rule) });
+    info.and_then(fix).or_else(by_id)
+}
+
+fn command(rule: &str) -> String {
+    format!("ssm-audit fix --rule {rule}")
+}
+
+/// How something is made right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fix {
+    /// What is done, in a line.
+    pub(super) title: String,
+    /// The command that plans it, and asks before it does it.
+    pub(super) command: String,
+}
+
+/// What a finding that is not a pass says, in a line: what is wrong, why it is not known, or who accepts it.
+pub(super) fn statement(finding: &Finding) -> String {
+    match finding.verdict {
+        Verdict::Unknown => format!("unknown, because {}", reasons(finding).join("; ")),
+        Verdict::Waived => waiver(finding),
+        Verdict::Fail | Verdict::Pass => finding.message.clone(),
+    }
 }
 
 /// What is waived, and by whom, why and for how long.

@@ -7,6 +7,7 @@ mod coverage;
 mod csv;
 mod groups;
 mod json;
+mod junit;
 pub mod output;
 mod sarif;
 mod table;
@@ -103,7 +104,7 @@ impl fmt::Debug for Format {
 }
 
 /// All formats, the default first.
-pub static FORMATS: &[&Format] = &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT, &csv::FORMAT];
+pub static FORMATS: &[&Format] = &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT, &csv::FORMAT, &junit::FORMAT];
 
 impl Format {
     /// The format of that name.

@@ -12,7 +12,9 @@ use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::Inventory;
 use crate::report::output::OutputFile;
-use crate::report::{Detail, FORMATS, Format, RuleInfo};
+use crate::report::{ControlInfo, Detail, FORMATS, Format, RuleInfo};
+use crate::rule::Rule;
+use crate::rule::framework::{self, Framework};
 use crate::scan::{self, Selected};
 use crate::source::snapshot;
 
@@ -127,5 +129,17 @@ fn rule_info(selected: &Selected<'_>) -> RuleInfo {
         remediation: None,
         resource_type: rule.resource_type,
         policy: rule.policy.as_str().to_owned(),
+        controls: framework::all().iter().flat_map(|framework| controls(rule, framework)).collect(),
     }
+}
+
+/// The controls of a framework that a rule answers for.
+fn controls<'a>(rule: &'a Rule, framework: &'a Framework) -> impl Iterator<Item = ControlInfo> + 'a {
+    let answered = framework.controls.iter().filter(|(_, control)| control.rules.contains(&rule.id));
+    answered.map(|(id, control)| ControlInfo {
+        framework: framework.title.clone(),
+        version: framework.version.clone(),
+        id: id.clone(),
+        title: control.title.clone(),
+    })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Format, Options, RemediationInfo, RuleInfo};
+use super::{ControlInfo, Format, Options, RemediationInfo, RuleInfo};
 use crate::model::finding::{AppliedWaiver, Location, Tool};
 use crate::model::{
     Evidence, Finding, Gap, GapKind, Report, ResourceRef, ResourceType, Scope, Severity, Source, Summary, Verdict,
@@ -81,6 +81,20 @@ fn denied(call: &str, code: &str) -> Gap {
     Gap::of_call(GapKind::Denied, call).with_code(code)
 }
 
+fn control(rule: &str) -> Option<ControlInfo> {
+    let (id, title) = match rule {
+        "ec2-imdsv2-required" => ("EC2.8", "EC2 instances should use Instance Metadata Service Version 2 (IMDSv2)"),
+        "kms-rotation-enabled" => ("KMS.4", "AWS KMS key rotation should be enabled"),
+        _ => return None,
+    };
+    Some(ControlInfo {
+        framework: "AWS Security Hub CSPM controls".to_owned(),
+        version: "unversioned".to_owned(),
+        id: id.to_owned(),
+        title: title.to_owned(),
+    })
+}
+
 pub(crate) fn rules() -> Vec<RuleInfo> {
     let rule = |id: &str, severity, resource_type, title: &str, remediation: Option<(&str, &str)>| RuleInfo {
         id: id.to_owned(),
@@ -94,6 +108,7 @@ pub(crate) fn rules() -> Vec<RuleInfo> {
         remediation: remediation.map(|(id, title)| RemediationInfo { id: id.to_owned(), title: title.to_owned() }),
         resource_type,
         policy: "guide".to_owned(),
+        controls: control(id).into_iter().collect(),
     };
     vec![
         rule(

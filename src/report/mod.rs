@@ -8,9 +8,11 @@ mod csv;
 mod groups;
 mod json;
 mod junit;
+mod markdown;
 pub mod output;
 mod sarif;
 mod table;
+mod tally;
 mod words;
 
 #[cfg(test)]
@@ -44,6 +46,21 @@ pub struct RuleInfo {
     pub resource_type: ResourceType,
     /// The policy that it belongs to: `guide` or `hardened`.
     pub policy: String,
+    /// The controls of published frameworks that it answers for.
+    pub controls: Vec<ControlInfo>,
+}
+
+/// What a writer needs to know of a control.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ControlInfo {
+    /// What the framework is called.
+    pub framework: String,
+    /// The version of the framework.
+    pub version: String,
+    /// The control's id in it.
+    pub id: String,
+    /// What it asks, in the framework's words.
+    pub title: String,
 }
 
 /// What a writer needs to know of a remediation.
@@ -104,7 +121,8 @@ impl fmt::Debug for Format {
 }
 
 /// All formats, the default first.
-pub static FORMATS: &[&Format] = &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT, &csv::FORMAT, &junit::FORMAT];
+pub static FORMATS: &[&Format] =
+    &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT, &csv::FORMAT, &junit::FORMAT, &markdown::FORMAT];
 
 impl Format {
     /// The format of that name.

@@ -57,19 +57,9 @@ fn write_within(
 }
 
 fn heading(report: &Report) -> String {
-    let summary = &report.summary;
-    let incomplete = words::incomplete(report).len();
-    let judged = summary.pass + summary.fail + summary.unknown + summary.waived;
-    let what = match (incomplete, judged) {
-        (0, 0) => "nothing to judge".to_owned(),
-        (0, judged) if judged == summary.pass => format!("all {judged} checks hold"),
-        (0, _) => words::counts(report),
-        (many, _) => {
-            format!("{}; {many} of {} scopes not read in full", words::counts(report), report.scopes.len())
-        }
-    };
     format!(
-        "# Session Manager: {what}\n\n{}, policy {}, {}, {} {}\n\n",
+        "# Session Manager: {}\n\n{}, policy {}, {}, {} {}\n\n",
+        words::headline(report),
         prose(&words::coverage(report)),
         prose(&report.policy),
         prose(&report.finished_at),

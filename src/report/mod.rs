@@ -9,6 +9,7 @@ mod groups;
 mod json;
 mod junit;
 mod markdown;
+mod ocsf;
 pub mod output;
 mod sarif;
 mod table;
@@ -121,8 +122,15 @@ impl fmt::Debug for Format {
 }
 
 /// All formats, the default first.
-pub static FORMATS: &[&Format] =
-    &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT, &csv::FORMAT, &junit::FORMAT, &markdown::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &table::FORMAT,
+    &json::FORMAT,
+    &sarif::FORMAT,
+    &csv::FORMAT,
+    &junit::FORMAT,
+    &markdown::FORMAT,
+    &ocsf::FORMAT,
+];
 
 impl Format {
     /// The format of that name.

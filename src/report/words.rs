@@ -176,6 +176,18 @@ pub(super) fn counts(report: &Report) -> String {
     words.join(", ")
 }
 
+/// What came of a scan, in a line: that all holds only where everything was read.
+pub(super) fn headline(report: &Report) -> String {
+    let summary = &report.summary;
+    let judged = summary.pass + summary.fail + summary.unknown + summary.waived;
+    match incomplete(report).len() {
+        0 if judged == 0 => "nothing to judge".to_owned(),
+        0 if judged == summary.pass => format!("all {judged} checks hold"),
+        0 => counts(report),
+        many => format!("{}; {many} of {} scopes not read in full", counts(report), report.scopes.len()),
+    }
+}
+
 fn severities(report: &Report, verdict: Verdict) -> String {
     let all = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
     let count = |severity: Severity| {

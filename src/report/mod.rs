@@ -3,6 +3,7 @@
 //! A new format is one file with a [`Format`] in it, and one line in [`FORMATS`]. Writers only
 //! write: what is judged, waived or counted has been decided before.
 
+mod asff;
 mod coverage;
 mod csv;
 mod groups;
@@ -130,6 +131,7 @@ pub static FORMATS: &[&Format] = &[
     &junit::FORMAT,
     &markdown::FORMAT,
     &ocsf::FORMAT,
+    &asff::FORMAT,
 ];
 
 impl Format {

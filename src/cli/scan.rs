@@ -135,10 +135,13 @@ fn rule_info(selected: &Selected<'_>) -> RuleInfo {
 
 /// The controls of a framework that a rule answers for.
 fn controls<'a>(rule: &'a Rule, framework: &'a Framework) -> impl Iterator<Item = ControlInfo> + 'a {
+    let name = match framework.version.as_str() {
+        "unversioned" => framework.title.clone(),
+        version => format!("{} {version}", framework.title),
+    };
     let answered = framework.controls.iter().filter(|(_, control)| control.rules.contains(&rule.id));
-    answered.map(|(id, control)| ControlInfo {
-        framework: framework.title.clone(),
-        version: framework.version.clone(),
+    answered.map(move |(id, control)| ControlInfo {
+        framework: name.clone(),
         id: id.clone(),
         title: control.title.clone(),
     })

@@ -89,7 +89,6 @@ fn control(rule: &str) -> Option<ControlInfo> {
     };
     Some(ControlInfo {
         framework: "AWS Security Hub CSPM controls".to_owned(),
-        version: "unversioned".to_owned(),
         id: id.to_owned(),
         title: title.to_owned(),
     })

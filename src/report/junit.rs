@@ -110,7 +110,7 @@ impl Suite<'_> {
             .with_attribute(("failures", count.failures.to_string().as_str()))
             .with_attribute(("errors", count.errors.to_string().as_str()))
             .with_attribute(("skipped", count.skipped.to_string().as_str()))
-            .with_attribute(("timestamp", report.started_at.trim_end_matches('Z')));
+            .with_attribute(("timestamp", timestamp(report).as_str()));
         suite.write_inner_content(|writer| {
             for scope in &self.scopes {
                 Case::of_scope(scope).write(place, writer)?;
@@ -221,6 +221,13 @@ fn text(text: &str) -> String {
         }
         said
     })
+}
+
+/// When the scan began, in UTC, without a zone and to the second as consumers expect it.
+fn timestamp(report: &Report) -> String {
+    let time = report.started_at.parse::<Timestamp>();
+    let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    time.map_or_else(|_error| report.started_at.clone(), text)
 }
 
 /// How long the scan took; none where the times cannot be read.

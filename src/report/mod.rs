@@ -7,6 +7,7 @@ mod asff;
 mod coverage;
 mod csv;
 mod groups;
+pub mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -55,10 +56,8 @@ pub struct RuleInfo {
 /// What a writer needs to know of a control.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ControlInfo {
-    /// What the framework is called.
+    /// What the framework is called, with its version where it has one.
     pub framework: String,
-    /// The version of the framework.
-    pub version: String,
     /// The control's id in it.
     pub id: String,
     /// What it asks, in the framework's words.
@@ -132,6 +131,7 @@ pub static FORMATS: &[&Format] = &[
     &markdown::FORMAT,
     &ocsf::FORMAT,
     &asff::FORMAT,
+    &html::FORMAT,
 ];
 
 impl Format {

@@ -14,7 +14,7 @@ use super::{Format, Options, RuleInfo, coverage, words};
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, Scope, Severity, Verdict};
 use crate::terminal::harmless;
 
-pub(super) static FORMAT: Format = Format { name: "ocsf", endings: &[".ndjson", ".ocsf.json"], write };
+pub(super) static FORMAT: Format = Format { name: "ocsf", endings: &[".ndjson", ".ocsf"], write };
 
 const VERSION: &str = "1.6.0";
 
@@ -127,7 +127,7 @@ fn compliance(finding: &Finding, info: Option<&RuleInfo>, report: &Report) -> Va
     let (status, status_name) = compliance_status(verdict);
     let (severity, severity_name) = severity(finding.severity);
     let controls = info.map(|info| info.controls.as_slice()).unwrap_or_default();
-    let standards = controls.iter().map(|control| format!("{} {}", control.framework, control.version));
+    let standards = controls.iter().map(|control| control.framework.clone());
     let details = match verdict {
         Verdict::Unknown => words::reasons(finding),
         Verdict::Fail => vec![finding.message.clone()],

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::RuleInfo;
@@ -183,9 +184,23 @@ pub(super) fn headline(report: &Report) -> String {
     match incomplete(report).len() {
         0 if judged == 0 => "nothing to judge".to_owned(),
         0 if judged == summary.pass => format!("all {judged} checks hold"),
-        0 => counts(report),
-        many => format!("{}; {many} of {} scopes not read in full", counts(report), report.scopes.len()),
+        0 => short_counts(report),
+        many => format!("{}; {many} of {} scopes not read in full", short_counts(report), report.scopes.len()),
     }
+}
+
+/// `7 fail, 1 unknown`
+fn short_counts(report: &Report) -> String {
+    let summary = &report.summary;
+    let more = [(summary.unknown, "unknown"), (summary.waived, "waived")];
+    let more = more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+    format!("{} fail{}", summary.fail, more.collect::<String>())
+}
+
+/// A time as people read it, to the second; as it is where it is none.
+pub(super) fn time(rfc_3339: &str) -> String {
+    let time = rfc_3339.parse::<Timestamp>();
+    time.map_or_else(|_error| rfc_3339.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 fn severities(report: &Report, verdict: Verdict) -> String {

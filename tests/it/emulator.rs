@@ -103,6 +103,12 @@ impl Emulator {
         script("check.py", &["--endpoint-url", self.url(), "--account", account])
     }
 
+    /// Imports an ASFF report into Security Hub. Returns what `securityhub.py` prints: problems, and counts by status.
+    pub(crate) fn import_findings(&self, report: &Path) -> Value {
+        let report = report.to_str().expect("a path that is text");
+        script("securityhub.py", &["--endpoint-url", self.url(), report])
+    }
+
     /// Builds an organisation by the plan that `organization.py` documents. Returns what it prints.
     pub(crate) fn organization(&self, management: &str, plan: &Value) -> Value {
         let plan = plan.to_string();

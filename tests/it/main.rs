@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audit;
+mod browser;
 mod command_line;
 mod emulator;
 mod faults;
 mod fleet;
+mod formats;
 mod ground;
 mod output;
 mod permissions;

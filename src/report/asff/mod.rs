@@ -102,7 +102,7 @@ impl Place<'_> {
             Some(info) => format!("{}. {}", words::statement(finding), info.rationale),
             None => words::statement(finding),
         };
-        let mut asff = self.required(Required {
+        let mut asff = self.required(&Required {
             id: &finding.fingerprint,
             rule: &finding.rule,
             title: info.map_or(finding.rule.as_str(), |info| &info.title),
@@ -112,10 +112,10 @@ impl Place<'_> {
             resource: self.resource(&finding.resource, &finding.evidence),
         });
         let controls = info.map(|info| info.controls.as_slice()).unwrap_or_default();
-        let related =
-            controls.iter().map(|control| format!("{} {} {}", control.framework, control.version, control.id));
+        let related: Vec<String> =
+            controls.iter().map(|control| format!("{} {}", control.framework, control.id)).collect();
         let reasons = if verdict == Verdict::Unknown { words::reasons(finding) } else { Vec::new() };
-        asff["Compliance"] = compliance(&finding.rule, verdict, &reasons, related.collect());
+        asff["Compliance"] = compliance(&finding.rule, verdict, &reasons, &related);
         if finding.verdict == Verdict::Waived {
             asff["Workflow"] = json!({"Status": "SUPPRESSED"});
             asff["ProductFields"]["ssm-audit/waiver"] = json!(text(&words::waiver(finding), limits::PRODUCT_FIELD));
@@ -128,7 +128,7 @@ impl Place<'_> {
 
     fn of_scope(&self, scope: &Scope) -> Value {
         let verdict = coverage::verdict(scope);
-        let mut asff = self.required(Required {
+        let mut asff = self.required(&Required {
             id: &coverage::fingerprint(scope),
             rule: coverage::RULE,
             title: coverage::TITLE,
@@ -137,12 +137,12 @@ impl Place<'_> {
             severity: Severity::Medium,
             resource: self.account_as_resource(),
         });
-        asff["Compliance"] = compliance(coverage::RULE, verdict, &coverage::reasons(scope), Vec::new());
+        asff["Compliance"] = compliance(coverage::RULE, verdict, &coverage::reasons(scope), &[]);
         asff
     }
 
     /// What every finding must have.
-    fn required(&self, finding: Required<'_>) -> Value {
+    fn required(&self, finding: &Required<'_>) -> Value {
         let Self { account, region, report } = self;
         let partition = region.partition();
         // What holds is nothing to alert on, whatever the rule's severity is.
@@ -213,7 +213,7 @@ struct Required<'a> {
     resource: Value,
 }
 
-fn compliance(rule: &str, verdict: Verdict, reasons: &[String], related: Vec<String>) -> Value {
+fn compliance(rule: &str, verdict: Verdict, reasons: &[String], related: &[String]) -> Value {
     let status = match verdict {
         Verdict::Pass => "PASSED",
         Verdict::Unknown => "WARNING",

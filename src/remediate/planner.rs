@@ -1,7 +1,7 @@
 //! From findings to a plan: what each remediation asks for is spread over the resources, what is there is looked at, and
 //! setters draft the steps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -15,8 +15,9 @@ use super::plan::{Aim, LeftOut, Step, Subject};
 use super::remedy::{Action, Remedies, Wish};
 use super::setters;
 use super::settings::Settings;
-use crate::model::{Finding, Inventory, Key, Region, Verdict};
-use crate::rule::params::ParamValue;
+use crate::model::{AccountId, Finding, Inventory, Key, Region, Verdict};
+use crate::rule::Remediation;
+use crate::scan::Selected;
 
 /// How many looks may run at once.
 const LOOKS: usize = 16;
@@ -29,8 +30,8 @@ pub(crate) struct Request<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) settings: &'a Settings,
     pub(crate) remedies: &'a Remedies,
-    /// The findings, with the parameters that their rules were held with.
-    pub(crate) findings: Vec<(&'a Finding, &'a BTreeMap<String, ParamValue>)>,
+    /// The findings, fails and unknowns, with their rules.
+    pub(crate) findings: Vec<(&'a Finding, &'a Selected<'a>)>,
     pub(crate) limits: &'a Limits,
 }
 
@@ -46,8 +47,12 @@ pub(crate) struct Part {
 pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     let account = request.reach.account();
     let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
-    for (finding, params) in &request.findings {
-        take(&mut draft, finding, params, request);
+    let mut unplanned = Vec::new();
+    for (finding, selected) in &request.findings {
+        if let Err(reason) = take(&mut draft, finding, selected, request) {
+            let resource = subject(finding, account);
+            unplanned.push(LeftOut { rule: finding.rule.clone(), resource, reason });
+        }
     }
     for setter in setters::in_order_of_asking() {
         for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
@@ -76,15 +81,28 @@ pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     }
     draft.share_aims();
     request.limits.hold(&mut draft);
-    let (steps, aims, left_out) = draft.finish(first);
+    let (steps, aims, mut left_out) = draft.finish(first);
+    left_out.extend(unplanned);
     Part { steps, aims, left_out }
 }
 
-/// Takes a finding up: what its remediation asks for becomes wishes about its resource.
-fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, params: &BTreeMap<String, ParamValue>, request: &Request<'a>) {
+/// Takes a finding up: what its remediation asks for becomes wishes about its resource. Or why it does not.
+fn take<'a>(
+    draft: &mut Draft<'a>,
+    finding: &Finding,
+    selected: &Selected<'_>,
+    request: &Request<'a>,
+) -> Result<(), String> {
     let resource = &finding.resource;
-    let remedy = finding.remediation.as_ref().and_then(|id| request.remedies.get(id));
-    let (Some(remedy), Verdict::Fail) = (remedy, finding.verdict) else { return };
+    let remedy = match &selected.rule.remediation {
+        Some(Remediation::Id(id)) => request.remedies.get(id),
+        Some(Remediation::None { none }) => return Err(format!("no automatic fix: {none}")),
+        None => None,
+    };
+    let Some(remedy) = remedy else { return Err("no automatic fix".to_owned()) };
+    if finding.verdict == Verdict::Unknown {
+        return Err(format!("it is not known whether there is something to fix: {}", finding.message));
+    }
     let key = match &resource.region {
         Some(region) if resource.resource_type.is_regional() => Key::regional(region, resource.id.as_str()),
         _ => Key::global(resource.id.as_str()),
@@ -95,12 +113,7 @@ fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, params: &BTreeMap<String, 
         rule: finding.rule.clone(),
         remedy,
         thing: thing.clone(),
-        subject: Subject {
-            resource_type: resource.resource_type,
-            id: resource.id.clone(),
-            account: draft.account.clone(),
-            region: resource.region.clone(),
-        },
+        subject: subject(finding, draft.account),
         fingerprint: finding.fingerprint.clone(),
     });
     let aims = BTreeSet::from([aim]);
@@ -110,7 +123,7 @@ fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, params: &BTreeMap<String, 
             for (attribute, wish) in wishes {
                 let value = match wish {
                     Wish::Value(value) => Some(value.clone()),
-                    Wish::Param(name) => params.get(name).and_then(|value| serde_json::to_value(value).ok()),
+                    Wish::Param(name) => selected.params().get(name).and_then(|value| serde_json::to_value(value).ok()),
                 };
                 match value {
                     Some(value) => draft.want(&thing, attribute, value, &aims),
@@ -118,5 +131,16 @@ fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, params: &BTreeMap<String, 
                 }
             }
         }
+    }
+    Ok(())
+}
+
+fn subject(finding: &Finding, account: &AccountId) -> Subject {
+    let resource = &finding.resource;
+    Subject {
+        resource_type: resource.resource_type,
+        id: resource.id.clone(),
+        account: account.clone(),
+        region: resource.region.clone(),
     }
 }

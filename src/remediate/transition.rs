@@ -18,7 +18,7 @@ use crate::source::aws::Failure;
 /// How often a call is sent whose effect cannot be seen.
 const ATTEMPTS: u32 = 3;
 /// How long a call that failed is given to show an effect after all.
-const LATE_EFFECT: Duration = Duration::from_secs(5);
+pub(super) const LATE_EFFECT: Duration = Duration::from_secs(5);
 /// How long something that was just made is given to be seen by the service that refuses it.
 const NOT_YET_VISIBLE: Duration = Duration::from_mins(1);
 
@@ -164,18 +164,27 @@ impl Transition<'_> {
         }
     }
 
-    /// Looks until it is so, or until patience ends; what was seen last.
     async fn look_until(&self, enough: impl Fn(&Json) -> bool, patience: Duration) -> Result<Json, Failure> {
-        let begun = Instant::now();
-        let mut pause = Duration::from_millis(200);
-        loop {
-            let state = self.aspect.look(&self.place).await?;
-            if enough(&state) || begun.elapsed() + pause > patience {
-                return Ok(state);
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(10));
+        look_until(&self.aspect, &self.place, enough, patience).await
+    }
+}
+
+/// Looks until it is so, or until patience ends; what was seen last.
+pub(super) async fn look_until(
+    aspect: &Aspect,
+    place: &Place<'_>,
+    enough: impl Fn(&Json) -> bool,
+    patience: Duration,
+) -> Result<Json, Failure> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let state = aspect.look(place).await?;
+        if enough(&state) || begun.elapsed() + pause > patience {
+            return Ok(state);
         }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(10));
     }
 }
 

@@ -200,16 +200,13 @@ impl FixArgs {
             earlier.settled(&account, &report).iter().for_each(|settled| say(settled));
         }
         let id = new_id();
-        let params: BTreeMap<&str, &Selected<'_>> =
-            rules.iter().map(|selected| (selected.rule.id.as_str(), selected)).collect();
-        let findings: Vec<_> = report
+        let findings = report
             .findings
             .iter()
             .filter(|finding| self.concerns(finding) && earlier.is_none_or(|earlier| earlier.had(finding)))
-            .filter_map(|finding| Some((finding, *params.get(finding.rule.as_str())?)))
             .collect();
         let request =
-            Request { id: &id, reach, inventory: &inventory, settings, remedies: &remedies, findings, limits };
+            Request { id: &id, reach, inventory: &inventory, settings, remedies: &remedies, findings, rules, limits };
         let Part { steps, aims, left_out } = planner::plan(&request, 1).await;
         let aimed_at: BTreeSet<&str> = aims.iter().map(|aim| aim.rule.as_str()).collect();
         let rules = rules.iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str()));

@@ -14,6 +14,7 @@ mod operation;
 pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod planner;
+mod policy;
 mod reference;
 pub(crate) mod remedy;
 pub(crate) mod run;

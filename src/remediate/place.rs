@@ -7,6 +7,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
+use serde_json::Value as Json;
+
 use crate::model::call::Call;
 use crate::model::{AccountId, Partition, Region};
 use crate::source::aws::{Connection, Failure};
@@ -132,6 +134,8 @@ pub(crate) struct Sent {
     pub(crate) request_id: Option<String>,
     /// Why there is no answer, where there is none.
     pub(crate) failure: Option<Failure>,
+    /// What an answer tells that is hard to find otherwise.
+    pub(crate) answer: Option<Json>,
     /// What the service says about a refusal.
     pub(crate) message: Option<String>,
 }
@@ -144,10 +148,13 @@ impl Sent {
         SdkError<E, HttpResponse>: RequestId,
     {
         match result {
-            Ok(answer) => Self { request_id: answer.request_id().map(str::to_owned), failure: None, message: None },
+            Ok(answer) => {
+                Self { request_id: answer.request_id().map(str::to_owned), answer: None, failure: None, message: None }
+            }
             Err(error) => Self {
                 request_id: error.request_id().map(str::to_owned),
                 message: error.message().map(str::to_owned),
+                answer: None,
                 failure: Some(Failure::of(call, &error)),
             },
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::aspect::satisfies;
+use super::aspect::{Clue, satisfies};
 use super::journal::{Record, Run, Status};
 use super::place::Reach;
 use super::plan::Step;
@@ -29,7 +29,7 @@ pub(crate) async fn settle(run: &mut Run, reaches: &BTreeMap<AccountId, Reach>) 
         let (Ok(aspect), Ok(before), Ok(after)) = resolved else { continue };
         let place = reach.place(step.resource.region.as_ref());
         let done = |state: &Json| satisfies(state, &after);
-        let Ok(state) = look_until(&aspect, &place, done, LATE_EFFECT).await else { continue };
+        let Ok(state) = look_until(&aspect, &place, &Clue::None, done, LATE_EFFECT).await else { continue };
         let record = if done(&state) {
             Record { status: Status::Done, left: state, problem: None }
         } else if satisfies(&state, &before) {

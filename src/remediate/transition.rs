@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
-use super::aspect::{Aspect, satisfies};
+use super::aspect::{Aspect, Clue, satisfies};
 use super::journal::{CallRecord, Journal, JournalError};
 use super::operation::Operation;
 use super::place::{Place, Sent};
@@ -82,7 +82,8 @@ pub(super) struct Log<'a> {
 impl Transition<'_> {
     /// Makes the change.
     pub(super) async fn make(&self, log: Log<'_>) -> Result<Outcome, JournalError> {
-        let first = match self.settled().await {
+        let mut clue = if self.resumed { Clue::None } else { Clue::NotSent };
+        let first = match self.settled(&clue).await {
             Ok(state) => state,
             Err(failure) => return Ok(Outcome::Failed(format!("it could not be looked at: {}", failure.gap))),
         };
@@ -96,9 +97,10 @@ impl Transition<'_> {
         let mut attempts = 0;
         loop {
             let sent = self.send(log).await?;
-            let Some(failure) = &sent.failure else { return Ok(self.wait().await) };
-            if self.took_effect(failure).await {
-                return Ok(self.wait().await);
+            clue = sent.answer.clone().map_or(Clue::None, Clue::Answered);
+            let Some(failure) = &sent.failure else { return Ok(self.wait(&clue).await) };
+            if self.took_effect(failure, &clue).await {
+                return Ok(self.wait(&clue).await);
             }
             attempts += 1;
             let patient = begun.elapsed() < NOT_YET_VISIBLE;
@@ -136,23 +138,23 @@ impl Transition<'_> {
     }
 
     /// What is there, once it is one of the two states, or after a moment: what was done just now may not be seen yet.
-    async fn settled(&self) -> Result<Json, Failure> {
+    async fn settled(&self, clue: &Clue) -> Result<Json, Failure> {
         let patience = if self.resumed || self.builds_on_new { LATE_EFFECT } else { Duration::ZERO };
         let expected =
             |state: &Json| satisfies(state, &self.after) || (!self.resumed && satisfies(state, &self.before));
-        self.look_until(expected, patience).await
+        self.look_until(expected, patience, clue).await
     }
 
     /// Whether a call that failed did what it was to do all the same.
-    async fn took_effect(&self, failure: &Failure) -> bool {
+    async fn took_effect(&self, failure: &Failure, clue: &Clue) -> bool {
         let patience = if kind(failure) == Refusal::Unclear { LATE_EFFECT } else { Duration::ZERO };
-        let look = self.look_until(|state| satisfies(state, &self.after), patience).await;
+        let look = self.look_until(|state| satisfies(state, &self.after), patience, clue).await;
         look.is_ok_and(|state| satisfies(&state, &self.after))
     }
 
     /// Waits until what is there is what is wanted.
-    async fn wait(&self) -> Outcome {
-        match self.look_until(|state| satisfies(state, &self.after), self.aspect.of.patience()).await {
+    async fn wait(&self, clue: &Clue) -> Outcome {
+        match self.look_until(|state| satisfies(state, &self.after), self.aspect.of.patience(), clue).await {
             Ok(state) if satisfies(&state, &self.after) => Outcome::Done(state),
             Ok(state) => {
                 Outcome::Failed(format!("the call was answered, and it is not so: {}", differs(&self.after, &state)))
@@ -164,8 +166,13 @@ impl Transition<'_> {
         }
     }
 
-    async fn look_until(&self, enough: impl Fn(&Json) -> bool, patience: Duration) -> Result<Json, Failure> {
-        look_until(&self.aspect, &self.place, enough, patience).await
+    async fn look_until(
+        &self,
+        enough: impl Fn(&Json) -> bool,
+        patience: Duration,
+        clue: &Clue,
+    ) -> Result<Json, Failure> {
+        look_until(&self.aspect, &self.place, clue, enough, patience).await
     }
 }
 
@@ -173,15 +180,20 @@ impl Transition<'_> {
 pub(super) async fn look_until(
     aspect: &Aspect,
     place: &Place<'_>,
+    clue: &Clue,
     enough: impl Fn(&Json) -> bool,
     patience: Duration,
 ) -> Result<Json, Failure> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(200);
     loop {
-        let state = aspect.look(place).await?;
-        if enough(&state) || begun.elapsed() + pause > patience {
-            return Ok(state);
+        let look = aspect.look(place, clue).await;
+        let out_of_patience = begun.elapsed() + pause > patience;
+        match look {
+            Ok(state) if enough(&state) || out_of_patience => return Ok(state),
+            // What was just made may not be seen yet.
+            Err(failure) if out_of_patience || kind(&failure) != Refusal::NotYet => return Err(failure),
+            Ok(_) | Err(_) => {}
         }
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(10));

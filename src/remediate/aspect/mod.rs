@@ -5,6 +5,11 @@
 //! that does not depend on the answer. A state that a step wants may name fewer members than one that was seen.
 
 mod ec2;
+mod iam;
+mod kms;
+mod logs;
+mod s3;
+mod ssm;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +18,22 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub(crate) use self::kms::MADE_BY as KEY_MADE_BY;
 use super::place::Place;
 use crate::model::ResourceType;
-use crate::model::call::Call;
+use crate::model::call::{self, Call};
 use crate::source::aws::Failure;
+
+/// What is known of a call that makes something which has no name to find it by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Clue {
+    /// It was not sent: there is nothing to find.
+    NotSent,
+    /// It was answered so.
+    Answered(Json),
+    /// It may have been sent.
+    None,
+}
 
 /// Something that changes as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +61,20 @@ impl Aspect {
 }
 
 impl Kind {
+    /// Whether it decides if the resource is there and can be used; the rest can be made right apart from that.
+    pub(crate) fn is_for_use(self) -> bool {
+        !matches!(
+            self,
+            Self::KeyRotation
+                | Self::LogGroupRetention
+                | Self::BucketVersioning
+                | Self::BucketObjectLock
+                | Self::BucketTags
+                | Self::BucketLogging
+                | Self::RoleTrust
+        )
+    }
+
     /// How long a change is waited for, at most.
     pub(crate) fn patience(self) -> Duration {
         Duration::from_mins(2)
@@ -77,17 +108,20 @@ macro_rules! aspects {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[schemars(rename = "AspectKind")]
         pub(crate) enum Kind {
+            /// A key that this plan makes: found by its tags.
+            KeyMade,
             $($(#[doc = $doc])+ $name,)*
         }
 
         impl Kind {
             /// All of them.
             #[cfg(test)]
-            pub(crate) const ALL: &'static [Self] = &[$(Self::$name),*];
+            pub(crate) const ALL: &'static [Self] = &[Self::KeyMade, $(Self::$name),*];
 
             /// What it is called.
             pub(crate) fn title(self) -> &'static str {
                 match self {
+                    Self::KeyMade => "new key",
                     $(Self::$name => $title,)*
                 }
             }
@@ -95,6 +129,7 @@ macro_rules! aspects {
             /// The type of the resource.
             pub(crate) fn resource_type(self) -> ResourceType {
                 match self {
+                    Self::KeyMade => ResourceType::KmsKey,
                     $(Self::$name => ResourceType::$type,)*
                 }
             }
@@ -102,6 +137,7 @@ macro_rules! aspects {
             /// The calls that look at it.
             pub(crate) fn calls(self) -> &'static [Call] {
                 match self {
+                    Self::KeyMade => kms::MADE,
                     $(Self::$name => const { &[$($call),+] },)*
                 }
             }
@@ -109,8 +145,9 @@ macro_rules! aspects {
 
         impl Aspect {
             /// What it is like now.
-            pub(crate) async fn look(&self, place: &Place<'_>) -> Result<Json, Failure> {
+            pub(crate) async fn look(&self, place: &Place<'_>, clue: &Clue) -> Result<Json, Failure> {
                 match self.of {
+                    Kind::KeyMade => Box::pin(kms::made(place, self, clue)).await,
                     $(Kind::$name => Box::pin($look(place, self)).await,)*
                 }
             }
@@ -119,10 +156,54 @@ macro_rules! aspects {
 }
 
 aspects! {
+    /// The aliased key, and its state.
+    KeyAlias = "alias", KmsKey, [call::DESCRIBE_KEY] => kms::alias;
+    /// Whether it can be used.
+    KeyState = "state", KmsKey, [call::DESCRIBE_KEY] => kms::state;
+    /// Whether it rotates automatically.
+    KeyRotation = "automatic rotation", KmsKey, [call::DESCRIBE_KEY, call::GET_KEY_ROTATION_STATUS] => kms::rotation;
+    /// Its policy.
+    KeyPolicy = "key policy", KmsKey, [call::DESCRIBE_KEY, call::GET_KEY_POLICY] => kms::policy;
+    /// Whether it is there.
+    LogGroup = "log group", LogGroup, [call::DESCRIBE_LOG_GROUPS] => logs::group;
+    /// For how many days it keeps events.
+    LogGroupRetention = "retention", LogGroup, [call::DESCRIBE_LOG_GROUPS] => logs::retention;
+    /// The key that encrypts what comes.
+    LogGroupKey = "key", LogGroup, [call::DESCRIBE_LOG_GROUPS] => logs::key;
+    /// Whether it is there.
+    Bucket = "bucket", Bucket, [call::HEAD_BUCKET] => s3::bucket;
+    /// Its default encryption.
+    BucketEncryption = "default encryption", Bucket, [call::GET_BUCKET_ENCRYPTION] => s3::encryption;
+    /// Whether it keeps versions.
+    BucketVersioning = "versioning", Bucket, [s3::GET_BUCKET_VERSIONING] => s3::versioning;
+    /// Whether its objects can be locked.
+    BucketObjectLock = "object lock", Bucket, [call::GET_OBJECT_LOCK_CONFIGURATION] => s3::object_lock;
+    /// Its tags.
+    BucketTags = "tags", Bucket, [call::GET_BUCKET_TAGGING] => s3::tags;
+    /// Where its server access logs go.
+    BucketLogging = "server access logging", Bucket, [call::GET_BUCKET_LOGGING] => s3::logging;
+    /// Whether it is there.
+    Role = "role", Role, [call::GET_ROLE] => iam::role;
+    /// Who may assume it.
+    RoleTrust = "trust policy", Role, [call::GET_ROLE] => iam::trust;
+    /// A managed policy that is attached to it.
+    RoleAttachment = "attached policy", Role, [call::LIST_ATTACHED_ROLE_POLICIES] => iam::attachment;
+    /// A policy that is embedded in it.
+    RolePolicy = "inline policy", Role, [call::GET_ROLE_POLICY] => iam::inline_policy;
+    /// Whether it is there.
+    Profile = "instance profile", InstanceProfile, [call::GET_INSTANCE_PROFILE] => iam::profile;
+    /// The role in it.
+    ProfileRole = "role", InstanceProfile, [call::GET_INSTANCE_PROFILE] => iam::profile_role;
+    /// The latest version of the document.
+    PreferencesLatest = "latest version", SessionPreferences, [call::GET_DOCUMENT] => ssm::latest;
+    /// The version that sessions use.
+    PreferencesDefault = "default version", SessionPreferences, [call::GET_DOCUMENT] => ssm::default;
+    /// The instance profile that it has.
+    InstanceProfile = "instance profile", Instance, [ec2::DESCRIBE_ASSOCIATIONS] => ec2::profile;
     /// How its metadata service answers.
-    InstanceMetadataOptions = "metadata options", Instance, [crate::model::call::DESCRIBE_INSTANCES] => ec2::metadata_options;
+    InstanceMetadataOptions = "metadata options", Instance, [call::DESCRIBE_INSTANCES] => ec2::metadata_options;
     /// Whether detailed monitoring is on.
-    InstanceMonitoring = "detailed monitoring", Instance, [crate::model::call::DESCRIBE_INSTANCES] => ec2::monitoring;
+    InstanceMonitoring = "detailed monitoring", Instance, [call::DESCRIBE_INSTANCES] => ec2::monitoring;
 }
 
 /// Whether what is seen is what is wanted: objects may have more members than are wanted, everything else is the same.
@@ -136,4 +217,31 @@ pub(crate) fn satisfies(seen: &Json, wanted: &Json) -> bool {
         }
         (seen, wanted) => seen == wanted,
     }
+}
+
+/// A JSON text in one form, however it is written: members sorted, no blanks. What is not JSON stays as it is.
+pub(crate) fn canonical(text: &str) -> String {
+    serde_json::from_str::<Json>(text).map_or_else(|_error| text.to_owned(), |value| sorted(value).to_string())
+}
+
+fn sorted(value: Json) -> Json {
+    match value {
+        Json::Object(members) => {
+            let members: std::collections::BTreeMap<String, Json> =
+                members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            Json::Object(members.into_iter().collect())
+        }
+        Json::Array(items) => Json::Array(items.into_iter().map(sorted).collect()),
+        value => value,
+    }
+}
+
+/// A policy or another text of JSON: in one form, to compare; and as it is written, to restore.
+pub(crate) fn document(text: &str) -> Json {
+    serde_json::json!({"Document": canonical(text), "Text": text})
+}
+
+/// The same, as it is wanted: however the service writes it.
+pub(crate) fn wanted_document(text: &str) -> Json {
+    serde_json::json!({"Document": canonical(text)})
 }

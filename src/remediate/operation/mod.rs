@@ -4,7 +4,12 @@
 //! One file a service. What a call changes, and what it was before, is the matter of `aspect`.
 
 mod ec2;
+mod iam;
+mod kms;
+mod logs;
 mod parameter;
+mod s3;
+mod ssm;
 
 use std::borrow::Cow;
 
@@ -12,7 +17,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-pub(crate) use self::ec2::*;
+pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, ssm::*};
 use super::place::{Place, Sent};
 use crate::model::call::Call;
 
@@ -22,7 +27,7 @@ macro_rules! operation {
         $(#[$meta:meta])*
         $name:ident = $service:ident.$method:ident, $prefix:literal $operation:literal [$($action:literal),+] {
             $($(#[$field_meta:meta])* $field:ident: $type:ty => $setter:ident,)*
-        }
+        } $(answers $member:ident: $answer:expr)?
     ) => {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -40,7 +45,10 @@ macro_rules! operation {
                 let changing = place.changing();
                 let request = changing.$service().$method();
                 $(let request = request.$setter($crate::remediate::operation::parameter::Parameter::give(self.$field));)*
-                Sent::of(&Self::CALL, Box::pin(request.send()).await)
+                let result = Box::pin(request.send()).await;
+                let answer: Option<Json> = None;
+                $(let answer = result.as_ref().ok().and_then(|$member| $answer).or(answer);)?
+                Sent { answer, ..Sent::of(&Self::CALL, result) }
             }
         }
     };
@@ -90,9 +98,51 @@ macro_rules! operations {
 }
 
 operations! {
+    AddRoleToInstanceProfile,
+    AssociateIamInstanceProfile,
+    AssociateKmsKey,
+    AttachRolePolicy,
+    CancelKeyDeletion,
+    CreateAlias,
+    CreateBucket,
+    CreateDocument,
+    CreateInstanceProfile,
+    CreateKey,
+    CreateLogGroup,
+    CreateRole,
+    DeleteAlias,
+    DeleteBucket,
+    DeleteBucketEncryption,
+    DeleteBucketTagging,
+    DeleteDocument,
+    DeleteInstanceProfile,
+    DeleteLogGroup,
+    DeleteRetentionPolicy,
+    DeleteRole,
+    DeleteRolePolicy,
+    DetachRolePolicy,
+    DisableKey,
+    DisableKeyRotation,
+    DisassociateIamInstanceProfile,
+    DisassociateKmsKey,
+    EnableKey,
+    EnableKeyRotation,
     ModifyInstanceMetadataOptions,
     MonitorInstances,
+    PutBucketEncryption,
+    PutBucketLogging,
+    PutBucketTagging,
+    PutBucketVersioning,
+    PutKeyPolicy,
+    PutObjectLockConfiguration,
+    PutRetentionPolicy,
+    PutRolePolicy,
+    RemoveRoleFromInstanceProfile,
+    ScheduleKeyDeletion,
     UnmonitorInstances,
+    UpdateAssumeRolePolicy,
+    UpdateDocument,
+    UpdateDocumentDefaultVersion,
 }
 
 impl Operation {

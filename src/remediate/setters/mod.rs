@@ -3,7 +3,14 @@
 //! A setter is asked three things, in turn: what its wishes ask of other resources (`spread`), what must be looked at
 //! (`looks`), and, when that was seen, which steps lead there (`draft`). It reads nothing and sends nothing itself.
 
+mod bucket;
 mod instance;
+mod instance_profile;
+mod key;
+mod log_group;
+mod preferences;
+mod role;
+mod sessions;
 
 use serde_json::Value as Json;
 
@@ -25,6 +32,9 @@ pub(crate) trait Setter: Sync {
 
     /// What must be looked at, and in which region.
     fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)>;
+
+    /// Says what a thing turned out to be, if it is not what it is called.
+    fn identify(&self, _thing: &Thing, _draft: &mut Draft<'_>) {}
 
     /// Drafts the steps.
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>);
@@ -63,7 +73,16 @@ impl Ability {
 }
 
 /// All setters, in the order in which what they make is referred to: what comes later needs what comes before.
-pub(crate) static SETTERS: &[&dyn Setter] = &[&instance::Instances];
+pub(crate) static SETTERS: &[&dyn Setter] = &[
+    &key::Keys,
+    &log_group::LogGroups,
+    &bucket::Buckets,
+    &role::Roles,
+    &instance_profile::Profiles,
+    &preferences::Preferences,
+    &instance_profile::OfInstances,
+    &instance::Instances,
+];
 
 /// The order in which setters ask things of each other's resources: what asks comes before what is asked.
 pub(crate) fn in_order_of_asking() -> impl Iterator<Item = &'static dyn Setter> {

@@ -242,7 +242,11 @@ impl FixArgs {
             })?;
         }
         if let Some(As::Cli) = self.form {
-            output::to_stdout(|out| commands::script(plan, out))?;
+            let script = commands::script(plan).map_err(|untold| Error::Usage {
+                message: format!("the plan cannot be printed as commands: {untold}"),
+                help: "leave out what it is for, with --exclude-rule, or apply the plan itself".to_owned(),
+            })?;
+            output::to_stdout(|out| out.write_all(script.as_bytes()))?;
             return Ok(Exit::Success);
         }
         let cap = self.max_changes.unwrap_or_default();

@@ -98,7 +98,14 @@ impl Aspect {
 
     /// What it is called where this resource has just been named.
     pub(crate) fn beside(&self, id: &str) -> String {
-        if self.id == id { self.title() } else { self.to_string() }
+        // The token of what is made ends with its name.
+        let named = self.part.as_ref().is_some_and(|part| part.ends_with(id));
+        match (named, self.id == id) {
+            (true, true) => self.of.title().to_owned(),
+            (true, false) => format!("{} of {}", self.of.title(), self.id),
+            (false, true) => self.title(),
+            (false, false) => self.to_string(),
+        }
     }
 }
 

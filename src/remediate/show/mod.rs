@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style};
 pub(crate) use self::run::{run, runs, verified};
 use super::cap::Cap;
 use super::plan::{Disruption, Plan, Purpose, Step, Undo};
+use super::reference::in_words;
 use crate::model::{AccountId, Region};
 use crate::terminal::{Paint, harmless, wrap};
 
@@ -187,7 +188,7 @@ impl Page<'_> {
         let aspect = step.aspect.beside(&step.resource.id);
         let made = if step.creates { " (new)" } else { "" };
         let title = format!("{:>2}. {id}{made}", step.number);
-        writeln!(self.out, "{}  {}", self.look.paint.paint(BOLD, &title), harmless(&aspect))
+        writeln!(self.out, "{}  {}", self.look.paint.paint(BOLD, &title), harmless(&in_words(&aspect)))
     }
 
     /// A text, wrapped, so far from the left.

@@ -7,8 +7,9 @@ use std::num::NonZeroUsize;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::live::{self, LiveArgs, Reached};
+use super::live::{self, LiveArgs, Reached, Unreached};
 use super::{Error, Exit, Globals, output};
+use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Region};
 use crate::remediate::apply::{Apply, Observer};
 use crate::remediate::journal::{Journal, Record, RunState, Status};
@@ -140,15 +141,32 @@ pub(super) fn exit_of_steps(plan: &Plan, records: &BTreeMap<usize, Record>) -> E
 }
 
 /// Reaches the accounts of a plan.
-pub(super) async fn reach_accounts(plan: &Plan, arguments: &LiveArgs) -> Result<Reaches, Error> {
+pub(super) async fn reach_accounts(plan: &Plan, arguments: &LiveArgs, globals: &Globals) -> Result<Reaches, Error> {
     let regions: Vec<&Region> = plan.scopes.values().flat_map(|extent| &extent.regions).collect();
-    let Reached { connection, .. } = live::reach(&arguments.or_regions(regions)).await?;
-    let account = connection.account().clone();
-    if let Some(other) = plan.accounts().into_iter().find(|other| **other != account) {
+    let (reached, unreached) = live::reach(&arguments.or_regions(regions), globals).await?;
+    let reaches: Reaches = reached
+        .into_iter()
+        .map(|Reached { connection, .. }| (connection.account().clone(), Reach::new(connection)))
+        .collect();
+    warn_of_unreached(&unreached, globals);
+    if let Some(missing) = plan.accounts().into_iter().find(|account| !reaches.contains_key(account)) {
+        let reached: Vec<&str> = reaches.keys().map(AccountId::as_str).collect();
         return Err(Error::Usage {
-            message: format!("the plan is for account {other}, and the credentials are for {account}"),
-            help: "use credentials for the account of the plan".to_owned(),
+            message: format!("the plan changes account {missing}, and the credentials lead to {}", reached.join(", ")),
+            help: "use the credentials, --accounts and --role with which it was made".to_owned(),
         });
     }
-    Ok(BTreeMap::from([(account, Reach::new(connection))]))
+    Ok(reaches)
+}
+
+/// Names the accounts that are not reached: nothing is planned in them.
+pub(super) fn warn_of_unreached(unreached: &[Unreached], globals: &Globals) {
+    let warnings: Vec<Diagnostic> = unreached
+        .iter()
+        .map(|Unreached { account, gap }| {
+            let account = account.as_ref().map_or("an account", AccountId::as_str);
+            Diagnostic::warning(format!("{account} is not reached, and nothing is changed in it: {gap}"))
+        })
+        .collect();
+    globals.warn(&warnings);
 }

@@ -52,12 +52,14 @@ pub(super) async fn check(
     let needs = scan::needs(rules);
     let started_at = Timestamp::now();
     let shutdown = Shutdown::new();
-    let mut inventories = Vec::new();
-    for (account, reach) in reaches {
+    let mut judged = Vec::new();
+    for (account, reach) in reaches.iter().filter(|(account, _)| plan.accounts().contains(account)) {
         let regions = plan.scopes.get(account).map(|extent| extent.regions.as_slice()).unwrap_or_default();
-        inventories.push(live::read_regions(arguments, reach.connection(), regions, &needs, &shutdown, globals).await?);
+        let connection = reach.connection();
+        let inventory = live::read_regions(arguments, connection, regions, &needs, &shutdown, globals).await?;
+        judged.push(scan::judge(&inventory, rules));
     }
-    let report = scan::report(&inventories, rules, Policy::default(), started_at);
+    let report = scan::report(judged, rules, Policy::default(), started_at);
     Ok((!shutdown.is_requested()).then(|| verify(plan, &report)))
 }
 

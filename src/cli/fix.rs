@@ -15,14 +15,13 @@ use super::live::{self, LiveArgs, Reached};
 use super::selection::{self, Selection, SelectionArgs};
 use super::state::StateArgs;
 use super::{Error, Exit, Globals, output};
-use crate::model::finding::Tool;
 use crate::model::{Finding, Severity, Verdict};
 use crate::remediate::cap::Cap;
 use crate::remediate::journal::{Journal, RunState};
 use crate::remediate::limits::{Allow, Limits};
 use crate::remediate::place::Reach;
 use crate::remediate::plan::{Extent, Plan, Purpose};
-use crate::remediate::planner::{self, Part, Request};
+use crate::remediate::planner::{self, Request};
 use crate::remediate::run::RunReport;
 use crate::remediate::{commands, remedy, show};
 use crate::report::output::to_file;
@@ -111,9 +110,10 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
     };
     live::run(async {
         let planned = arguments.plan(&selection, &rules, earlier.as_ref(), &limits, globals).await?;
-        let Some((plan, reaches)) = planned else { return Err(Error::Interrupted) };
+        let Some((plan, reaches, whole)) = planned else { return Err(Error::Interrupted) };
         let rules = check::rules(&plan, selection.library())?;
-        arguments.go(&plan, &rules, &reaches, &limits, globals).await
+        let exit = arguments.go(&plan, &rules, &reaches, &limits, globals).await?;
+        Ok(if exit == Exit::Success { whole } else { exit })
     })
 }
 
@@ -160,13 +160,13 @@ impl FixArgs {
                 if let Some(journal) = self.state.journal_if_there()? {
                     not_applied(&plan, &journal)?;
                 }
-                reach_accounts(&plan, &self.live).await?
+                reach_accounts(&plan, &self.live, globals).await?
             };
             self.go(&plan, &rules, &reaches, limits, globals).await
         })
     }
 
-    /// Makes the plan; none where the user stopped it.
+    /// Makes the plan, and says whether all accounts were reached; none where the user stopped it.
     async fn plan(
         &self,
         selection: &Selection,
@@ -174,56 +174,54 @@ impl FixArgs {
         earlier: Option<&Earlier>,
         limits: &Limits,
         globals: &Globals,
-    ) -> Result<Option<(Plan, Reaches)>, Error> {
+    ) -> Result<Option<(Plan, Reaches, Exit)>, Error> {
         let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
         let settings = &globals.config()?.fix;
         let live = match earlier {
             None => self.live.clone(),
             Some(earlier) => self.live.or_regions(earlier.regions()),
         };
-        let Reached { connection, regions } = live::reach(&live).await?;
-        let account = connection.account().clone();
-        if let Some(earlier) = earlier {
-            earlier.covers(&account)?;
+        let needs = planner::needs(rules, selection.library(), &remedies);
+        let (reached, unreached) = live::reach(&live, globals).await?;
+        carry_out::warn_of_unreached(&unreached, globals);
+        let mut plan = Plan::empty(new_id(), Timestamp::now().to_string(), scan::digest(rules));
+        let mut reaches = Reaches::new();
+        for Reached { connection, regions } in reached {
+            let account = connection.account().clone();
+            if let Some(earlier) = earlier {
+                earlier.covers(&account)?;
+            }
+            let reach = Reach::new(connection);
+            let started_at = Timestamp::now();
+            let shutdown = Shutdown::new();
+            let inventory = live::read_regions(&live, reach.connection(), &regions, &needs, &shutdown, globals).await?;
+            if shutdown.is_requested() {
+                return Ok(None);
+            }
+            let report = selection.report(vec![scan::judge(&inventory, rules)], rules, started_at, globals);
+            if let (Some(earlier), false) = (earlier, globals.quiet) {
+                earlier.settled(&account, &report).iter().for_each(|settled| say(settled));
+            }
+            let had = |finding: &&Finding| earlier.is_none_or(|earlier| earlier.had(finding));
+            let request = Request {
+                id: &plan.id,
+                reach: &reach,
+                inventory: &inventory,
+                settings,
+                remedies: &remedies,
+                findings: report.findings.iter().filter(|finding| self.concerns(finding)).filter(had).collect(),
+                rules,
+                limits,
+            };
+            let part = planner::plan(&request, plan.steps.len() + 1).await;
+            plan.add(account.clone(), Extent { regions, resources: inventory.judged() }, part);
+            reaches.insert(account, reach);
         }
-        let reaches: Reaches = BTreeMap::from([(account.clone(), Reach::new(connection))]);
-        let reach = &reaches[&account];
-        let started_at = Timestamp::now();
-        let shutdown = Shutdown::new();
-        let needs = scan::needs(rules);
-        let inventory = live::read_regions(&live, reach.connection(), &regions, &needs, &shutdown, globals).await?;
-        if shutdown.is_requested() {
-            return Ok(None);
-        }
-        let report = selection.report(std::slice::from_ref(&inventory), rules, started_at, globals);
-        if let (Some(earlier), false) = (earlier, globals.quiet) {
-            earlier.settled(&account, &report).iter().for_each(|settled| say(settled));
-        }
-        let id = new_id();
-        let findings = report
-            .findings
-            .iter()
-            .filter(|finding| self.concerns(finding) && earlier.is_none_or(|earlier| earlier.had(finding)))
-            .collect();
-        let request =
-            Request { id: &id, reach, inventory: &inventory, settings, remedies: &remedies, findings, rules, limits };
-        let Part { steps, aims, left_out } = planner::plan(&request, 1).await;
-        let aimed_at: BTreeSet<&str> = aims.iter().map(|aim| aim.rule.as_str()).collect();
-        let rules = rules.iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str()));
-        let plan = Plan {
-            kind: Plan::KIND.to_owned(),
-            schema_version: Plan::SCHEMA_VERSION,
-            tool: Tool { ..report.tool.clone() },
-            id: id.clone(),
-            created_at: Timestamp::now().to_string(),
-            purpose: Purpose::Fix,
-            scopes: BTreeMap::from([(account.clone(), Extent { regions, resources: inventory.judged() })]),
-            rules: rules.map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect(),
-            findings: aims,
-            steps,
-            left_out,
-        };
-        Ok(Some((plan, reaches)))
+        let aimed_at: BTreeSet<&str> = plan.findings.iter().map(|aim| aim.rule.as_str()).collect();
+        let aimed_at = rules.iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str()));
+        plan.rules = aimed_at.map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect();
+        let whole = if unreached.is_empty() { Exit::Success } else { Exit::Unknown };
+        Ok(Some((plan, reaches, whole)))
     }
 
     /// Shows the plan, and when told to, applies it.

@@ -8,6 +8,7 @@ mod confirm;
 mod earlier;
 pub mod exit;
 mod fix;
+mod fleet;
 mod iam_policy;
 mod live;
 mod output;
@@ -28,6 +29,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
+use crate::fleet::FleetError;
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
@@ -117,6 +119,9 @@ pub enum Error {
     /// An account that cannot be read at all.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// Accounts that cannot be found.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// A snapshot, a report or a plan that cannot be used.
     #[error(transparent)]
     Saved(#[from] SavedError),

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
             });
         }
         let rules = check::rules(&plan, &library)?;
-        let reaches = reach_accounts(&plan, &arguments.live).await?;
+        let reaches = reach_accounts(&plan, &arguments.live, globals).await?;
         let records = carry_out(&plan, run.records, &reaches, &journal, arguments.steps, globals).await?;
         let steps = exit_of_steps(&plan, &records);
         if let (Purpose::Undo(_), Exit::Success | Exit::Failed) = (&plan.purpose, steps) {

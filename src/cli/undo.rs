@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
         // Read once more: another process may have gone on with it until the lock was had.
         let mut run = journal.run(&id)?;
         can_be_undone(&run)?;
-        let reaches = reach_accounts(&run.plan, &arguments.live).await?;
+        let reaches = reach_accounts(&run.plan, &arguments.live, globals).await?;
         settle(&mut run, &reaches).await;
         let replaced = if arguments.delete_replaced { Replaced::Deleted } else { Replaced::Kept };
         let plan: Plan = undo::plan(&run, &new_id(), &Timestamp::now().to_string(), replaced);

@@ -238,7 +238,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn steps_of(&self, thing: &Thing) -> Vec<usize> {
         let thing = self.identity(thing);
         let mut steps = self.steps_on(|other| *other == thing);
-        steps.retain(|step| self.changes[*step].aspect.of.is_for_use());
+        steps.retain(|step| self.changes[*step].aspect.of.is_for_use() && !self.changes[*step].after.is_null());
         steps
     }
 

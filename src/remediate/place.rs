@@ -1,6 +1,7 @@
 //! Where a call is made: an account, reached for reading and for changing, and a region.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -16,13 +17,13 @@ use crate::source::aws::{Connection, Failure};
 /// An account that can be changed.
 #[derive(Debug)]
 pub(crate) struct Reach {
-    reading: Connection,
+    reading: Arc<Connection>,
     changing: Connection,
 }
 
 impl Reach {
     /// The account that the connection leads to.
-    pub(crate) fn new(connection: Connection) -> Self {
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self { changing: connection.for_changes(), reading: connection }
     }
 

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use super::aspect::Aspect;
 use super::limits::Nature;
 use super::operation::Operation;
+use super::planner::Part;
 use super::reference;
 use crate::model::finding::Tool;
 use crate::model::{AccountId, Region, ResourceType};
@@ -214,6 +215,31 @@ impl Plan {
     /// The form of its file.
     pub(crate) const FORM: Form =
         Form { kind: Self::KIND, version: Self::SCHEMA_VERSION, noun: "plan", made_with: "ssm-audit fix --out FILE" };
+
+    /// A plan that does nothing yet.
+    pub(crate) fn empty(id: String, created_at: String, rules_digest: String) -> Self {
+        Self {
+            kind: Self::KIND.to_owned(),
+            schema_version: Self::SCHEMA_VERSION,
+            tool: Tool { name: "ssm-audit".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), rules_digest },
+            id,
+            created_at,
+            purpose: Purpose::Fix,
+            scopes: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            findings: Vec::new(),
+            steps: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Adds what is done in one account.
+    pub(crate) fn add(&mut self, account: AccountId, extent: Extent, part: Part) {
+        self.scopes.insert(account, extent);
+        self.steps.extend(part.steps);
+        self.findings.extend(part.aims);
+        self.left_out.extend(part.left_out);
+    }
 
     /// The step of that number.
     pub(crate) fn step(&self, number: usize) -> Option<&Step> {

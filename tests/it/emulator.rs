@@ -103,6 +103,12 @@ impl Emulator {
         script("check.py", &["--endpoint-url", self.url(), "--account", account])
     }
 
+    /// Builds an organisation by the plan that `organization.py` documents. Returns what it prints.
+    pub(crate) fn organization(&self, management: &str, plan: &Value) -> Value {
+        let plan = plan.to_string();
+        script("organization.py", &["--endpoint-url", self.url(), "--management", management, "--plan", &plan])
+    }
+
     /// Environment variables that lead a client to this server and account.
     pub(crate) fn environment(&self, account: &str, region: &str) -> Vec<(&'static str, String)> {
         vec![

@@ -11,6 +11,7 @@ mod draft;
 pub(crate) mod journal;
 pub(crate) mod limits;
 mod operation;
+pub(crate) mod permissions;
 pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod planner;

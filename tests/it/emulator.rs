@@ -1,6 +1,7 @@
 //! AWS-compatible servers for tests: installed on first use, started on free loopback ports, and ended
 //! with the test process, however that ends. What accounts look like stands in `tests/emulator/`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -84,9 +85,22 @@ impl Emulator {
         self.seed_with(&arguments)
     }
 
-    /// Any other use of `accounts.py`: `--vary`, `--instances`, `--matrix`, `--demo`, `--user-policy`.
+    /// Any other use of `accounts.py`: `--vary`, `--hazard`, `--break-everything`, `--untouched`, `--instances`,
+    /// `--matrix`, `--demo`, `--user-policy`.
     pub(crate) fn seed_with(&self, arguments: &[&str]) -> Value {
-        accounts(&[&["--endpoint-url", self.url()], arguments].concat())
+        script("accounts.py", &[&["--endpoint-url", self.url()], arguments].concat())
+    }
+
+    /// Everything about an account that a fix may change, without what is numbered anew each time.
+    pub(crate) fn dump(&self, account: &str, regions: &[&str]) -> Value {
+        let mut arguments = vec!["--endpoint-url", self.url(), "--account", account, "--comparable"];
+        arguments.extend(regions.iter().flat_map(|region| ["--region", region]));
+        script("dump.py", &arguments)
+    }
+
+    /// What the corrections to moto were to put right and did not.
+    pub(crate) fn check(&self, account: &str) -> Value {
+        script("check.py", &["--endpoint-url", self.url(), "--account", account])
     }
 
     /// Environment variables that lead a client to this server and account.
@@ -129,19 +143,42 @@ pub(crate) fn fresh_account() -> String {
 /// that are right for them, and the rules that no emulated account can break.
 pub(crate) fn names() -> &'static Value {
     static NAMES: OnceLock<Value> = OnceLock::new();
-    NAMES.get_or_init(|| accounts(&["--names"]))
+    NAMES.get_or_init(|| script("accounts.py", &["--names"]))
 }
 
-fn accounts(arguments: &[&str]) -> Value {
+/// What differs between two dumps: path, before, after. What is new has null before it, what is gone null
+/// after it, and what is inside of either is not listed.
+pub(crate) fn differences(before: &Value, after: &Value) -> Vec<(String, Value, Value)> {
+    let mut found = Vec::new();
+    compare(before, after, "", &mut found);
+    found
+}
+
+fn compare(before: &Value, after: &Value, path: &str, found: &mut Vec<(String, Value, Value)>) {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        if before != after {
+            found.push((path.to_owned(), before.clone(), after.clone()));
+        }
+        return;
+    };
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        let (was, is) = (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
+        compare(was, is, &format!("{path}/{name}"), found);
+    }
+}
+
+/// What a script beside the emulators prints.
+fn script(name: &str, arguments: &[&str]) -> Value {
     let output = Command::new(python())
-        .arg(folder().join("accounts.py"))
+        .arg(folder().join(name))
         .args(arguments)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
-        .expect("the accounts script starts");
+        .expect("the script starts");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "accounts.py {arguments:?} failed:\n{errors}");
-    serde_json::from_slice(&output.stdout).expect("the accounts script prints JSON")
+    assert!(output.status.success(), "{name} {arguments:?} failed:\n{errors}");
+    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
 }
 
 fn folder() -> PathBuf {

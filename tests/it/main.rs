@@ -7,6 +7,7 @@ mod audit;
 mod command_line;
 mod emulator;
 mod faults;
+mod ground;
 mod output;
 mod permissions;
 #[expect(dead_code, reason = "the benches use the rest")]

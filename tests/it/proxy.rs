@@ -1,6 +1,9 @@
 //! An HTTP proxy that stands before an AWS-compatible server, knows which AWS action each request is,
 //! writes down every call, and makes chosen ones fail the way AWS and networks fail.
 //!
+//! For programs that change things it counts the calls that do, and can hold one of them before the server
+//! sees it, or its answer after the server did, until the test has killed the program or lets it go on.
+//!
 //! It can also record the answers of a run and later replay them with a set latency and no server behind
 //! it, which is what the benchmarks measure against. It runs in a thread of its own, so that tests that
 //! wait for the program under test need not be async. Knowledge of ssm-audit does not belong here.
@@ -22,9 +25,13 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
+pub(crate) use self::hold::Held;
+use self::hold::{Decision, Holding};
 use self::wire::Trouble;
 
-// By path, so that a benchmark that takes this file in by path finds it too.
+// By path, so that a benchmark that takes this file in by path finds them too.
+#[path = "proxy_hold.rs"]
+mod hold;
 #[path = "proxy_wire.rs"]
 mod wire;
 
@@ -39,6 +46,16 @@ pub(crate) enum Kind {
     ServerError,
     /// The service's own error for credentials that have run out.
     ExpiredCredentials,
+    /// An error with this status and code, framed as the service frames its errors.
+    Refused { status: u16, code: &'static str, message: &'static str },
+    /// The server does what was asked, and the answer is the service's own internal error, status 500.
+    ServerErrorAfter,
+    /// The server does what was asked, and the connection closes without an answer.
+    AnswerLost,
+    /// Waits for the test before the server sees the call; see `Proxy::held`.
+    HoldBefore,
+    /// The server does what was asked, and the answer waits for the test; see `Proxy::held`.
+    HoldAfter,
     /// No answer until the client goes away.
     Hang,
     /// Headers and half the body, then the connection closes; where there is no body, no answer at all.
@@ -54,17 +71,42 @@ pub(crate) enum Kind {
 /// Which calls fail, and how. All conditions must hold; `nth` counts the calls for which the others do.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
-    action: String,
+    actions: Actions,
     region: Option<String>,
     containing: Option<String>,
     nth: Option<usize>,
+    and_repeats: bool,
     kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Actions {
+    Matching(String),
+    Mutating,
+}
+
+/// A fault that was injected, and what it has met.
+struct Injected {
+    fault: Fault,
+    /// How many calls it matched.
+    seen: usize,
+    /// The nth of them, for a fault of that call and its repeats.
+    met: Option<Call>,
 }
 
 impl Fault {
     /// `action` is `service:Operation`, `service:*` or `*`, the service being its signing name.
     pub(crate) fn on(action: &str, kind: Kind) -> Self {
-        Self { action: action.to_owned(), region: None, containing: None, nth: None, kind }
+        Self::of(Actions::Matching(action.to_owned()), kind)
+    }
+
+    /// Calls that change something.
+    pub(crate) fn on_mutating(kind: Kind) -> Self {
+        Self::of(Actions::Mutating, kind)
+    }
+
+    fn of(actions: Actions, kind: Kind) -> Self {
+        Self { actions, region: None, containing: None, nth: None, and_repeats: false, kind }
     }
 
     /// Only calls signed for this region.
@@ -85,14 +127,37 @@ impl Fault {
         self
     }
 
+    /// With `nth`: that call and every later one that asks for just the same, such as a retry.
+    pub(crate) fn and_repeats(mut self) -> Self {
+        self.and_repeats = true;
+        self
+    }
+
     fn matches(&self, call: &Call) -> bool {
-        let action = match self.action.strip_suffix('*') {
-            Some(start) => call.action.starts_with(start),
-            None => call.action == self.action,
+        let action = match &self.actions {
+            Actions::Mutating => call.is_mutating(),
+            Actions::Matching(action) => match action.strip_suffix('*') {
+                Some(start) => call.action.starts_with(start),
+                None => call.action == *action,
+            },
         };
         action
             && self.region.as_ref().is_none_or(|region| *region == call.region)
             && self.containing.as_ref().is_none_or(|text| call.target.contains(text) || call.body.contains(text))
+    }
+}
+
+impl Injected {
+    fn strikes(&mut self, call: &Call) -> bool {
+        if !self.fault.matches(call) {
+            return false;
+        }
+        self.seen += 1;
+        let Some(nth) = self.fault.nth else { return true };
+        if self.fault.and_repeats && nth == self.seen {
+            self.met = Some(call.clone());
+        }
+        nth == self.seen || self.met.as_ref().is_some_and(|met| met.repeats(call))
     }
 }
 
@@ -118,6 +183,22 @@ pub(crate) struct Call {
     pub(crate) status: Option<u16>,
     /// What was done to it; absent where it could not be done: an empty body cannot be cut short.
     pub(crate) fault: Option<Kind>,
+    /// Whether the server answered it, whatever the client was told.
+    pub(crate) reached: bool,
+}
+
+impl Call {
+    /// Whether it changes something: to ask for credentials does not.
+    pub(crate) fn is_mutating(&self) -> bool {
+        let (service, operation) = self.action.split_once(':').unwrap_or_default();
+        service != "sts" && !["Describe", "Get", "List", "Head"].iter().any(|reading| operation.starts_with(reading))
+    }
+
+    fn repeats(&self, other: &Self) -> bool {
+        let asked =
+            |call: &Self| (call.action.clone(), call.access_key.clone(), call.target.clone(), call.body.clone());
+        self.region == other.region && asked(self) == asked(other)
+    }
 }
 
 /// An answer, as recorded and as replayed.
@@ -143,9 +224,12 @@ struct State {
     source: Source,
     started: Instant,
     calls: Mutex<Vec<Call>>,
-    faults: Mutex<Vec<(Fault, usize)>>,
+    faults: Mutex<Vec<Injected>>,
+    holding: Holding,
     recording: Mutex<Option<Recording>>,
     connections: AtomicUsize,
+    /// Calls that the server has not answered yet.
+    under_way: AtomicUsize,
 }
 
 /// A running proxy; dropping it ends it and every connection through it.
@@ -191,8 +275,10 @@ impl Proxy {
             started: Instant::now(),
             calls: Mutex::default(),
             faults: Mutex::default(),
+            holding: Holding::new(),
             recording: Mutex::default(),
             connections: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
         });
         runtime.spawn(accept(listener, Arc::clone(&state)));
         Self { address, state, runtime: Some(runtime) }
@@ -204,7 +290,7 @@ impl Proxy {
 
     /// Of several faults that match a call the one that was injected first counts.
     pub(crate) fn inject(&self, fault: Fault) {
-        lock(&self.state.faults).push((fault, 0));
+        lock(&self.state.faults).push(Injected { fault, seen: 0, met: None });
     }
 
     /// Forgets faults and calls.
@@ -215,6 +301,26 @@ impl Proxy {
 
     pub(crate) fn calls(&self) -> Vec<Call> {
         lock(&self.state.calls).clone()
+    }
+
+    /// The calls that change something, in the order in which they came.
+    pub(crate) fn mutating_calls(&self) -> Vec<Call> {
+        self.calls().into_iter().filter(Call::is_mutating).collect()
+    }
+
+    /// The next call that a fault holds; none where none came within this time. It goes on, or its connection
+    /// closes, when the test says so. A client that goes away meanwhile takes its call with it: one held before
+    /// the server saw it is never seen.
+    pub(crate) fn held(&self, within: Duration) -> Option<Held> {
+        self.state.holding.next(within)
+    }
+
+    /// Waits until the server has answered every call that it was sent, also those of clients that are gone:
+    /// before that, nobody knows what took effect.
+    pub(crate) fn settle(&self) {
+        while self.state.under_way.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The actions that were called, sorted, each once.
@@ -304,6 +410,7 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
         bytes: 0,
         status: None,
         fault: None,
+        reached: false,
     };
     let (delay, kind) = choose_faults(&state, &call);
     let place = {
@@ -318,12 +425,29 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
         Some(Kind::Throttled) => Some(Trouble::Throttled),
         Some(Kind::ServerError) => Some(Trouble::ServerError),
         Some(Kind::ExpiredCredentials) => Some(Trouble::ExpiredCredentials),
+        Some(Kind::Refused { status, code, message }) => Some(Trouble::Refused { status, code, message }),
         Some(Kind::Hang) => std::future::pending().await,
+        Some(Kind::HoldBefore) => match state.holding.hold(&call).await {
+            Decision::GoOn => None,
+            Decision::Close => return Err(NoAnswer(None)),
+        },
         _ => None,
     };
     let answer = match trouble {
         Some(trouble) => wire::error(&asked, trouble),
-        None => fetch(&state, &asked, &call, head, body).await?,
+        None => {
+            let task = ask(Arc::clone(&state), asked.clone(), call.clone(), place, head, body);
+            tokio::spawn(task).await.map_err(|error| NoAnswer(Some(error.into())))??
+        }
+    };
+    let answer = match kind {
+        Some(Kind::ServerErrorAfter) => wire::error(&asked, Trouble::ServerError),
+        Some(Kind::AnswerLost) => return Err(NoAnswer(None)),
+        Some(Kind::HoldAfter) => match state.holding.hold(&call).await {
+            Decision::GoOn => answer,
+            Decision::Close => return Err(NoAnswer(None)),
+        },
+        _ => answer,
     };
     // Nothing can be cut from, or be wrong in, a body that is not there.
     let kind = match kind {
@@ -347,20 +471,34 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
 fn choose_faults(state: &State, call: &Call) -> (Duration, Option<Kind>) {
     let mut delay = Duration::ZERO;
     let mut kind = None;
-    for (fault, seen) in lock(&state.faults).iter_mut() {
-        if !fault.matches(call) {
+    for injected in lock(&state.faults).iter_mut() {
+        if !injected.strikes(call) {
             continue;
         }
-        *seen += 1;
-        if fault.nth.is_some_and(|nth| nth != *seen) {
-            continue;
-        }
-        match fault.kind {
+        match injected.fault.kind {
             Kind::Late(late) => delay += late,
             other => kind = kind.or(Some(other)),
         }
     }
     (delay, kind)
+}
+
+/// In a task of its own, because what was sent takes effect, even where the client goes away meanwhile.
+async fn ask(
+    state: Arc<State>,
+    asked: wire::Asked,
+    call: Call,
+    place: usize,
+    head: hyper::http::request::Parts,
+    body: Bytes,
+) -> Result<Answer, NoAnswer> {
+    state.under_way.fetch_add(1, Ordering::SeqCst);
+    let answer = fetch(&state, &asked, &call, head, body).await;
+    if let Some(seen) = lock(&state.calls).get_mut(place).filter(|seen| seen.began == call.began) {
+        seen.reached = answer.is_ok();
+    }
+    state.under_way.fetch_sub(1, Ordering::SeqCst);
+    answer
 }
 
 async fn fetch(

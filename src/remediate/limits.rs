@@ -35,7 +35,8 @@ impl Limits {
         draft.prune(|change| self.objection(change));
     }
 
-    fn objection(&self, change: &Change) -> Option<String> {
+    /// Why this change is not made, and what would allow it.
+    pub(super) fn objection(&self, change: &Change) -> Option<String> {
         let needed = match change.disruption {
             Disruption::None | Disruption::Brief => None,
             Disruption::Restart => Some((Allow::Restart, "it stops and starts the instance")),

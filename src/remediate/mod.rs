@@ -14,6 +14,7 @@ pub(crate) mod plan;
 pub(crate) mod planner;
 mod reference;
 pub(crate) mod remedy;
+mod security_group_rule;
 mod setters;
 pub mod settings;
 pub(crate) mod show;

@@ -46,6 +46,7 @@ pub(crate) struct Part {
 pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     let account = request.reach.account();
     let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
+    draft.limits = request.limits.clone();
     for (finding, params) in &request.findings {
         take(&mut draft, finding, params, request);
     }

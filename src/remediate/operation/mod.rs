@@ -5,11 +5,13 @@
 
 mod ec2;
 mod parameter;
+mod security_group;
+mod volume;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-pub(crate) use self::ec2::*;
+pub(crate) use self::{ec2::*, security_group::*, volume::*};
 use super::place::{Place, Sent};
 use crate::model::call::Call;
 
@@ -84,9 +86,26 @@ macro_rules! operations {
 }
 
 operations! {
+    AttachVolume,
+    AuthorizeSecurityGroupEgress,
+    AuthorizeSecurityGroupIngress,
+    CreateSnapshot,
+    CreateTags,
+    CreateVolume,
+    DeleteSnapshot,
+    DeleteTags,
+    DeleteVolume,
+    DetachVolume,
+    ModifyInstanceAttribute,
     ModifyInstanceMetadataOptions,
     MonitorInstances,
+    RevokeSecurityGroupEgress,
+    RevokeSecurityGroupIngress,
+    StartInstances,
+    StopInstances,
     UnmonitorInstances,
+    UpdateSecurityGroupRuleDescriptionsEgress,
+    UpdateSecurityGroupRuleDescriptionsIngress,
 }
 
 impl Operation {

@@ -97,6 +97,12 @@ impl Failure {
         Self { gap, status: response.map(|response| response.status().as_u16()), bucket_region }
     }
 
+    /// An answer that cannot be understood.
+    pub(crate) fn unreadable(call: &Call, problem: &str) -> Self {
+        let gap = Gap::of_call(GapKind::Failed, call.to_string()).with_message(problem);
+        Self { gap, status: None, bucket_region: None }
+    }
+
     /// The failure of a call that was dropped, or not made, because the user wants to stop.
     pub(crate) fn interrupted(call: &Call) -> Self {
         let gap = Gap::of_call(GapKind::Failed, call.to_string()).with_message("interrupted");

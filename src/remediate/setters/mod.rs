@@ -3,7 +3,12 @@
 //! A setter is asked three things, in turn: what its wishes ask of other resources (`spread`), what must be looked at
 //! (`looks`), and, when that was seen, which steps lead there (`draft`). It reads nothing and sends nothing itself.
 
+mod https_egress;
 mod instance;
+mod instance_tags;
+mod security_group;
+#[cfg(test)]
+mod trial;
 
 use serde_json::Value as Json;
 
@@ -63,7 +68,13 @@ impl Ability {
 }
 
 /// All setters, in the order in which what they make is referred to: what comes later needs what comes before.
-pub(crate) static SETTERS: &[&dyn Setter] = &[&instance::Instances];
+pub(crate) static SETTERS: &[&dyn Setter] = &[
+    // It asks something of groups, when it is known what they are like.
+    &https_egress::HttpsEgress,
+    &security_group::SecurityGroups,
+    &instance::Instances,
+    &instance_tags::InstanceTags,
+];
 
 /// The order in which setters ask things of each other's resources: what asks comes before what is asked.
 pub(crate) fn in_order_of_asking() -> impl Iterator<Item = &'static dyn Setter> {

@@ -6,6 +6,7 @@
 mod https_egress;
 mod instance;
 mod instance_tags;
+mod root_volume;
 mod security_group;
 #[cfg(test)]
 mod trial;
@@ -74,6 +75,7 @@ pub(crate) static SETTERS: &[&dyn Setter] = &[
     &security_group::SecurityGroups,
     &instance::Instances,
     &instance_tags::InstanceTags,
+    &root_volume::RootVolume,
 ];
 
 /// The order in which setters ask things of each other's resources: what asks comes before what is asked.

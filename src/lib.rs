@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod diagnostic;
+pub mod fleet;
 pub mod iam;
 pub mod model;
 pub mod progress;

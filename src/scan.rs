@@ -10,7 +10,7 @@ use crate::model::finding::Tool;
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
 use crate::model::{
-    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Region, Report, ResourceRef, ResourceType, Severity,
+    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Region, Report, ResourceRef, ResourceType, Scope, Severity,
     Source, Summary, Verdict,
 };
 use crate::rule::eval::{Case, Outcome, location};
@@ -149,20 +149,27 @@ pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -
     outcomes
 }
 
-/// The report on these inventories.
-pub fn report(
-    inventories: &[Inventory],
-    rules: &[Selected<'_>],
-    policy: Policy,
-    started_at: jiff::Timestamp,
-) -> Report {
-    let mut outcomes = inventories
-        .iter()
-        .map(|inventory| scan(inventory, rules, Passes::Listed))
-        .reduce(Outcomes::join)
-        .unwrap_or_default();
+/// What came of one inventory.
+#[derive(Debug)]
+pub struct Judged {
+    scopes: Vec<Scope>,
+    outcomes: Outcomes,
+}
+
+/// Holds the rules against one inventory, with everything listed.
+pub fn judge(inventory: &Inventory, rules: &[Selected<'_>]) -> Judged {
+    Judged { outcomes: scan(inventory, rules, Passes::Listed), scopes: inventory.scopes.clone() }
+}
+
+/// The report on what was judged.
+pub fn report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, started_at: jiff::Timestamp) -> Report {
+    let mut scopes = Vec::new();
+    let mut outcomes = Outcomes::default();
+    for mut one in judged {
+        scopes.append(&mut one.scopes);
+        outcomes = outcomes.join(one.outcomes);
+    }
     sort(&mut outcomes.findings);
-    let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
     scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
     Report {
         kind: Report::KIND.to_owned(),

@@ -7,9 +7,10 @@ use std::num::NonZeroUsize;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::live::{self, LiveArgs, Reached};
+use super::live::{self, LiveArgs, Reached, Unreached};
 use super::selection::Selection;
 use super::{Error, Exit, Globals, output};
+use crate::diagnostic::Diagnostic;
 use crate::model::AccountId;
 use crate::remediate::apply::{Apply, Observer};
 use crate::remediate::journal::{Journal, Record, RunState, Status};
@@ -155,16 +156,33 @@ pub(super) fn show_plan(plan: &Plan, globals: &Globals) -> Result<(), Error> {
 }
 
 /// Reaches the accounts of a plan.
-pub(super) async fn reach_accounts(plan: &Plan, arguments: &LiveArgs) -> Result<Reaches, Error> {
-    let Reached { connection, .. } = live::reach(arguments).await?;
-    let account = connection.account().clone();
-    if let Some(other) = plan.accounts().into_iter().find(|other| **other != account) {
+pub(super) async fn reach_accounts(plan: &Plan, arguments: &LiveArgs, globals: &Globals) -> Result<Reaches, Error> {
+    let (reached, unreached) = live::reach(arguments, globals).await?;
+    let reaches: Reaches = reached
+        .into_iter()
+        .map(|Reached { connection, .. }| (connection.account().clone(), Reach::new(connection)))
+        .collect();
+    warn_of_unreached(&unreached, globals);
+    if let Some(missing) = plan.accounts().into_iter().find(|account| !reaches.contains_key(account)) {
+        let reached: Vec<&str> = reaches.keys().map(AccountId::as_str).collect();
         return Err(Error::Usage {
-            message: format!("the plan is for account {other}, and the credentials are for {account}"),
-            help: "use the credentials with which it was made".to_owned(),
+            message: format!("the plan changes account {missing}, and the credentials lead to {}", reached.join(", ")),
+            help: "use the credentials, --accounts and --role with which it was made".to_owned(),
         });
     }
-    Ok(BTreeMap::from([(account, Reach::new(connection))]))
+    Ok(reaches)
+}
+
+/// Names the accounts that are not reached: nothing is planned in them.
+pub(super) fn warn_of_unreached(unreached: &[Unreached], globals: &Globals) {
+    let warnings: Vec<Diagnostic> = unreached
+        .iter()
+        .map(|Unreached { account, gap }| {
+            let account = account.as_ref().map_or("an account", AccountId::as_str);
+            Diagnostic::warning(format!("{account} is not reached, and nothing is changed in it: {gap}"))
+        })
+        .collect();
+    globals.warn(&warnings);
 }
 
 /// Looks again at what a plan was to make right, shows what came of it, and gives the exit code that follows.
@@ -180,14 +198,15 @@ pub(super) async fn check(
         selection.rules()?.into_iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str())).collect();
     let needs = scan::needs(&rules);
     let started_at = Timestamp::now();
-    let mut inventories = Vec::new();
+    let mut judged = Vec::new();
     for (account, reach) in reaches {
         let regions = plan.scopes.get(account).map(Vec::as_slice).unwrap_or_default();
         let shutdown = Shutdown::new();
         let connection = reach.connection();
-        inventories.push(live::read_regions(arguments, connection, regions, &needs, &shutdown, globals).await?);
+        let inventory = live::read_regions(arguments, connection, regions, &needs, &shutdown, globals).await?;
+        judged.push(scan::judge(&inventory, &rules));
     }
-    let report = scan::report(&inventories, &rules, selection.policy, started_at);
+    let report = scan::report(judged, &rules, selection.policy, started_at);
     let verified = verify(plan, &report);
     show_verified(plan, &verified)?;
     Ok(exit_of_rules(&verified))

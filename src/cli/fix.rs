@@ -12,13 +12,13 @@ use super::live::{self, LiveArgs, Reached};
 use super::selection::{Selection, SelectionArgs};
 use super::state::StateArgs;
 use super::{Error, Exit, Globals};
-use crate::model::finding::Tool;
 use crate::model::{Finding, Severity, Verdict};
 use crate::remediate::limits::{Allow, Limits};
 use crate::remediate::place::Reach;
-use crate::remediate::plan::{Plan, Purpose};
+use crate::remediate::plan::Plan;
 use crate::remediate::planner::{self, Request};
 use crate::remediate::remedy;
+use crate::scan;
 use crate::source::Shutdown;
 use crate::waiver::Glob;
 
@@ -63,53 +63,42 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
         asks_for_names: can_ask() && !arguments.yes,
     };
     live::run(async {
-        let Reached { connection, regions } = live::reach(&arguments.live).await?;
-        let account = connection.account().clone();
-        let reaches: Reaches = BTreeMap::from([(account.clone(), Reach::new(connection))]);
-        let reach = &reaches[&account];
-        let needs = crate::scan::needs(&rules);
-        let started_at = Timestamp::now();
-        let shutdown = Shutdown::new();
-        let inventory =
-            live::read_regions(&arguments.live, reach.connection(), &regions, &needs, &shutdown, globals).await?;
-        if shutdown.is_requested() {
-            return Err(Error::Interrupted);
+        let (reached, unreached) = live::reach(&arguments.live, globals).await?;
+        carry_out::warn_of_unreached(&unreached, globals);
+        let needs = planner::needs(&rules, selection.library(), &remedies);
+        let params: BTreeMap<_, _> =
+            rules.iter().map(|selected| (selected.rule.id.clone(), selected.params().clone())).collect();
+        let mut plan = Plan::empty(new_id(), Timestamp::now().to_string(), scan::digest(&rules));
+        let mut reaches = Reaches::new();
+        for Reached { connection, regions } in reached {
+            let account = connection.account().clone();
+            let reach = Reach::new(connection);
+            let started_at = Timestamp::now();
+            let shutdown = Shutdown::new();
+            let inventory =
+                live::read_regions(&arguments.live, reach.connection(), &regions, &needs, &shutdown, globals).await?;
+            if shutdown.is_requested() {
+                return Err(Error::Interrupted);
+            }
+            let report = selection.report(vec![scan::judge(&inventory, &rules)], &rules, started_at, globals);
+            let request = Request {
+                id: &plan.id,
+                reach: &reach,
+                inventory: &inventory,
+                settings: &settings,
+                remedies: &remedies,
+                findings: report.findings.iter().filter(|finding| arguments.concerns(finding)).collect(),
+                params: params.clone(),
+                limits: &limits,
+            };
+            let part = planner::plan(&request, plan.steps.len() + 1).await;
+            plan.add(account.clone(), regions, part);
+            reaches.insert(account, reach);
         }
-        let report = selection.report(std::slice::from_ref(&inventory), &rules, started_at, globals);
-        let id = new_id();
-        let params: BTreeMap<&str, _> =
-            rules.iter().map(|selected| (selected.rule.id.as_str(), selected.params())).collect();
-        let findings: Vec<_> = report
-            .findings
-            .iter()
-            .filter(|finding| arguments.concerns(finding))
-            .filter_map(|finding| Some((finding, *params.get(finding.rule.as_str())?)))
-            .collect();
-        let request = Request {
-            id: &id,
-            reach,
-            inventory: &inventory,
-            settings: &settings,
-            remedies: &remedies,
-            findings,
-            limits: &limits,
-        };
-        let part = planner::plan(&request, 1).await;
-        let plan = Plan {
-            kind: Plan::KIND.to_owned(),
-            schema_version: Plan::SCHEMA_VERSION,
-            tool: Tool { ..report.tool.clone() },
-            id,
-            created_at: Timestamp::now().to_string(),
-            purpose: Purpose::Fix,
-            scopes: BTreeMap::from([(account.clone(), regions)]),
-            findings: part.aims,
-            steps: part.steps,
-            left_out: part.left_out,
-        };
         carry_out::show_plan(&plan, globals)?;
+        let whole = if unreached.is_empty() { Exit::Success } else { Exit::Unknown };
         if plan.steps.is_empty() {
-            return Ok(Exit::Success);
+            return Ok(whole);
         }
         if !(arguments.yes || (can_ask() && confirm(&plan, &limits.named)?)) {
             return Ok(Exit::Failed);
@@ -120,9 +109,10 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
         journal.begin(&plan, &Timestamp::now().to_string())?;
         let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
         let verdict = carry_out::check(&plan, &selection, &reaches, &arguments.live, globals).await?;
-        Ok(match exit_of_steps(&plan, &records) {
-            Exit::Success => verdict,
-            exit => exit,
+        Ok(match (exit_of_steps(&plan, &records), verdict) {
+            (Exit::Success, Exit::Success) => whole,
+            (Exit::Success, verdict) => verdict,
+            (exit, _) => exit,
         })
     })
 }

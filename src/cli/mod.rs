@@ -5,6 +5,7 @@ mod collect;
 mod completions;
 pub mod exit;
 mod fix;
+mod fleet;
 mod iam_policy;
 mod live;
 mod output;
@@ -24,6 +25,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
+use crate::fleet::FleetError;
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::source::aws::ConnectionError;
@@ -111,6 +113,9 @@ pub enum Error {
     /// An account that cannot be read at all.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// Accounts that cannot be found.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// A snapshot that cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),

@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
     }
     let selection = Selection::from_args(&arguments.selection, globals)?;
     live::run(async {
-        let reaches = reach_accounts(&run.plan, &arguments.live).await?;
+        let reaches = reach_accounts(&run.plan, &arguments.live, globals).await?;
         let records = carry_out(&run.plan, run.records.clone(), &reaches, &journal, arguments.steps, globals).await?;
         let verdict = check(&run.plan, &selection, &reaches, &arguments.live, globals).await?;
         Ok(match exit_of_steps(&run.plan, &records) {

@@ -20,7 +20,12 @@ use crate::source::snapshot;
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
     /// Snapshots to scan (from `ssm-audit collect`); without one, the live account is read
-    #[arg(value_name = "INPUT", conflicts_with_all = ["profile", "region", "regions", "endpoint_url"])]
+    #[arg(
+        value_name = "INPUT",
+        conflicts_with_all = [
+            "profile", "region", "regions", "endpoint_url", "accounts", "organization", "units", "tags", "profiles", "role"
+        ]
+    )]
     inputs: Vec<PathBuf>,
     /// The format on standard output [default: table]
     #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
@@ -58,13 +63,14 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                 .to_owned(),
         });
     }
-    let (inventories, interrupted) = if arguments.inputs.is_empty() {
-        let read = live::read(&arguments.live, &needs, globals)?;
-        (vec![read.inventory], read.interrupted)
+    let judge = |inventory: Inventory| scan::judge(&inventory, &rules);
+    let (judged, interrupted) = if arguments.inputs.is_empty() {
+        let read = live::read(&arguments.live, &needs, globals, judge)?;
+        (read.accounts, read.interrupted)
     } else {
-        (read_inputs(&arguments.inputs)?, false)
+        (read_inputs(&arguments.inputs)?.into_iter().map(judge).collect(), false)
     };
-    let report = selection.report(&inventories, &rules, started_at, globals);
+    let report = selection.report(judged, &rules, started_at, globals);
     let detail = match globals.verbose {
         0 => Detail::Brief,
         1 => Detail::Full,

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 
 use super::{Error, Globals};
 use crate::config::Config;
+use crate::model::Report;
 use crate::model::call::Needs;
-use crate::model::{Inventory, Report};
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
-use crate::scan::{self, Selected};
+use crate::scan::{self, Judged, Selected};
 use crate::waiver::{self, Glob, RuleNames};
 use crate::yaml::nearest;
 
@@ -134,15 +134,15 @@ impl Selection {
         Ok(scan::needs(&self.rules()?))
     }
 
-    /// A report on these inventories, with waivers applied.
+    /// A report on what was judged, with waivers applied.
     pub(super) fn report(
         &self,
-        inventories: &[Inventory],
+        judged: Vec<Judged>,
         rules: &[Selected<'_>],
         started_at: Timestamp,
         globals: &Globals,
     ) -> Report {
-        let mut report = scan::report(inventories, rules, self.policy, started_at);
+        let mut report = scan::report(judged, rules, self.policy, started_at);
         let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
         let names: Vec<RuleNames<'_>> =
             rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
         return Ok(Exit::Failed);
     }
     live::run(async {
-        let reaches = reach_accounts(&plan, &arguments.live).await?;
+        let reaches = reach_accounts(&plan, &arguments.live, globals).await?;
         let now = Timestamp::now().to_string();
         if run.state == RunState::Open {
             // What was cut off is not gone on with any more.

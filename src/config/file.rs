@@ -9,6 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
+use super::fleet::FleetFile;
 use crate::model::Severity;
 use crate::remediate::settings::Settings;
 use crate::rule::Policy;
@@ -41,6 +42,9 @@ pub(super) struct ConfigFile {
     /// How fixes are made.
     #[serde(default)]
     pub(super) fix: Settings,
+    /// Which accounts are looked at, how they are reached, and in which regions.
+    #[serde(default)]
+    pub(super) fleet: Option<FleetFile>,
     /// Failures and unknowns that are accepted.
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]

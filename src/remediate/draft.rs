@@ -13,6 +13,10 @@ use super::reference;
 use super::remedy::Remedy;
 use super::settings::{Here, Settings};
 use crate::model::{AccountId, Gap, Inventory, Key, Region, ResourceType};
+use crate::rule::params::ParamValue;
+
+/// The tag of everything that is made, with the id of the plan.
+const MADE_BY: &str = "ssm-audit:run";
 
 /// Findings by their place in a draft.
 pub(crate) type Aims = BTreeSet<usize>;
@@ -155,6 +159,16 @@ pub(crate) struct Draft<'a> {
     pub(crate) limits: Limits,
     pub(crate) goals: Vec<Goal<'a>>,
     pub(crate) wanted: BTreeMap<Thing, Wanted>,
+    /// Things that turned out to be others: an alias is a key.
+    pub(crate) same: BTreeMap<Thing, Thing>,
+    /// The log groups that keys are to encrypt.
+    pub(crate) groups_of_keys: BTreeMap<Thing, BTreeSet<String>>,
+    /// The regions in which roles are to be used by instances.
+    pub(crate) regions_of_roles: BTreeMap<Thing, BTreeSet<Region>>,
+    /// The regions whose sessions must not get a key: it would lock people out.
+    pub(crate) keyless: BTreeSet<Region>,
+    /// The parameters of the rules that are held.
+    pub(crate) params: BTreeMap<String, BTreeMap<String, ParamValue>>,
     pub(crate) seen: BTreeMap<(Option<Region>, Aspect), Sight>,
     pub(crate) changes: Vec<Change>,
     /// Findings that are left out, and why.
@@ -172,6 +186,11 @@ impl<'a> Draft<'a> {
             limits: Limits::default(),
             goals: Vec::new(),
             wanted: BTreeMap::new(),
+            same: BTreeMap::new(),
+            groups_of_keys: BTreeMap::new(),
+            regions_of_roles: BTreeMap::new(),
+            keyless: BTreeSet::new(),
+            params: BTreeMap::new(),
             seen: BTreeMap::new(),
             changes: Vec::new(),
             left_out: BTreeMap::new(),
@@ -184,6 +203,48 @@ impl<'a> Draft<'a> {
         'a: 'r,
     {
         Here { account: self.account, region, partition: self.inventory.partition }
+    }
+
+    /// What is done to a thing under this name is done to that other one.
+    pub(crate) fn identify(&mut self, thing: &Thing, other: Thing) {
+        if let Some(wanted) = self.wanted.remove(thing) {
+            let there = self.wanted.entry(other.clone()).or_default();
+            for (attribute, (value, aims)) in wanted.set {
+                there.set.entry(attribute).or_insert((value, Aims::new())).1.extend(aims);
+            }
+            for (task, aims) in wanted.tasks {
+                there.tasks.entry(task).or_default().extend(aims);
+            }
+        }
+        if let Some(groups) = self.groups_of_keys.remove(thing) {
+            self.groups_of_keys.entry(other.clone()).or_default().extend(groups);
+        }
+        self.same.insert(thing.clone(), other);
+    }
+
+    /// What a thing turned out to be.
+    pub(crate) fn identity(&self, thing: &Thing) -> Thing {
+        self.same.get(thing).unwrap_or(thing).clone()
+    }
+
+    /// The value of a rule's parameter, where the rule is held.
+    pub(crate) fn param(&self, rule: &str, name: &str) -> Option<&ParamValue> {
+        self.params.get(rule)?.get(name)
+    }
+
+    /// The steps so far on a thing that must be done before it can be used.
+    pub(crate) fn steps_of(&self, thing: &Thing) -> Vec<usize> {
+        let thing = self.identity(thing);
+        let mut steps = self.steps_on(|other| *other == thing);
+        steps.retain(|step| self.changes[*step].aspect.of.is_for_use());
+        steps
+    }
+
+    /// Tags for what is made.
+    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
+        let mut tags = self.settings.tags.clone();
+        tags.insert(MADE_BY.to_owned(), self.id.to_owned());
+        tags
     }
 
     /// Asks for an attribute of a resource to have a value.
@@ -222,9 +283,12 @@ impl<'a> Draft<'a> {
 
     /// Adds a step, and gives its place. A step of the finding's own resource is as disruptive as the remediation says.
     pub(crate) fn add(&mut self, change: Change) -> usize {
-        let change = self.as_remedied(change);
+        let mut change = self.as_remedied(change);
+        let this = self.changes.len();
+        let referred = reference::steps(&(&change.aspect, &change.before, &change.after, &change.call));
+        change.needs.extend(referred.into_iter().filter(|step| *step != this));
         self.changes.push(change);
-        self.changes.len() - 1
+        this
     }
 
     /// Why this change would not be made, if it were added, and what would allow it.
@@ -280,9 +344,9 @@ impl<'a> Draft<'a> {
                     continue;
                 }
                 let because = reason(change).or_else(|| {
-                    let needed = change.needs.iter().find_map(|needed| out.get(needed));
                     let mate = |other: &usize| change.unit.is_some() && self.changes[*other].unit == change.unit;
-                    needed.or_else(|| out.iter().find(|(other, _)| mate(other)).map(|(_, reason)| reason)).cloned()
+                    let first = out.iter().find(|(other, _)| change.needs.contains(other) || mate(other));
+                    first.map(|(_, reason)| reason.clone())
                 });
                 if let Some(because) = because {
                     out.insert(index, because);

@@ -12,6 +12,7 @@ mod operation;
 pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod planner;
+mod policy;
 mod reference;
 pub(crate) mod remedy;
 mod security_group_rule;

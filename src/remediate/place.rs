@@ -1,11 +1,14 @@
 //! Where a call is made: an account, reached for reading and for changing, and a region.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
+
+use serde_json::Value as Json;
 
 use crate::model::call::Call;
 use crate::model::{AccountId, Partition, Region};
@@ -14,13 +17,13 @@ use crate::source::aws::{Connection, Failure};
 /// An account that can be changed.
 #[derive(Debug)]
 pub(crate) struct Reach {
-    reading: Connection,
+    reading: Arc<Connection>,
     changing: Connection,
 }
 
 impl Reach {
     /// The account that the connection leads to.
-    pub(crate) fn new(connection: Connection) -> Self {
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self { changing: connection.for_changes(), reading: connection }
     }
 
@@ -132,6 +135,8 @@ pub(crate) struct Sent {
     pub(crate) request_id: Option<String>,
     /// Why there is no answer, where there is none.
     pub(crate) failure: Option<Failure>,
+    /// What an answer tells that is hard to find otherwise.
+    pub(crate) answer: Option<Json>,
     /// What the service says about a refusal.
     pub(crate) message: Option<String>,
 }
@@ -144,10 +149,13 @@ impl Sent {
         SdkError<E, HttpResponse>: RequestId,
     {
         match result {
-            Ok(answer) => Self { request_id: answer.request_id().map(str::to_owned), failure: None, message: None },
+            Ok(answer) => {
+                Self { request_id: answer.request_id().map(str::to_owned), answer: None, failure: None, message: None }
+            }
             Err(error) => Self {
                 request_id: error.request_id().map(str::to_owned),
                 message: error.message().map(str::to_owned),
+                answer: None,
                 failure: Some(Failure::of(call, &error)),
             },
         }

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::aspect::Aspect;
 use super::operation::Operation;
+use super::planner::Part;
 use crate::model::finding::Tool;
 use crate::model::{AccountId, Region, ResourceType};
 
@@ -188,6 +189,30 @@ impl Plan {
     pub(crate) const KIND: &'static str = "ssm-audit/plan";
     /// The version of the format.
     pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+    /// A plan that does nothing yet.
+    pub(crate) fn empty(id: String, created_at: String, rules_digest: String) -> Self {
+        Self {
+            kind: Self::KIND.to_owned(),
+            schema_version: Self::SCHEMA_VERSION,
+            tool: Tool { name: "ssm-audit".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), rules_digest },
+            id,
+            created_at,
+            purpose: Purpose::Fix,
+            scopes: BTreeMap::new(),
+            findings: Vec::new(),
+            steps: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Adds what is done in one account.
+    pub(crate) fn add(&mut self, account: AccountId, regions: Vec<Region>, part: Part) {
+        self.scopes.insert(account, regions);
+        self.steps.extend(part.steps);
+        self.findings.extend(part.aims);
+        self.left_out.extend(part.left_out);
+    }
 
     /// The step of that number.
     pub(crate) fn step(&self, number: usize) -> Option<&Step> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream;
 
-use super::aspect::Aspect;
+use super::aspect::{Aspect, Clue};
 use super::draft::{Draft, Goal};
 use super::limits::Limits;
 use super::place::Reach;
@@ -15,8 +15,11 @@ use super::plan::{Aim, LeftOut, Step, Subject};
 use super::remedy::{Action, Remedies, Wish};
 use super::setters;
 use super::settings::Settings;
-use crate::model::{Finding, Inventory, Key, Region, Verdict};
+use crate::model::call::Needs;
+use crate::model::{Finding, Inventory, Key, Region, Source, Verdict};
 use crate::rule::params::ParamValue;
+use crate::rule::{Library, Remediation};
+use crate::scan::{self, Selected};
 
 /// How many looks may run at once.
 const LOOKS: usize = 16;
@@ -29,8 +32,9 @@ pub(crate) struct Request<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) settings: &'a Settings,
     pub(crate) remedies: &'a Remedies,
-    /// The findings, with the parameters that their rules were held with.
-    pub(crate) findings: Vec<(&'a Finding, &'a BTreeMap<String, ParamValue>)>,
+    pub(crate) findings: Vec<&'a Finding>,
+    /// The parameters of the rules that are held.
+    pub(crate) params: BTreeMap<String, BTreeMap<String, ParamValue>>,
     pub(crate) limits: &'a Limits,
 }
 
@@ -42,13 +46,29 @@ pub(crate) struct Part {
     pub(crate) left_out: Vec<LeftOut>,
 }
 
+/// What must be read to plan: what the rules read, and for what is more than setting attributes everything that the rules
+/// of the same policies read, since it touches roles, keys and what sessions use.
+pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedies) -> Needs {
+    let mut needs = scan::needs(rules);
+    let tasks = rules.iter().any(|selected| match &selected.rule.remediation {
+        Some(Remediation::Id(id)) => remedies.get(id).is_some_and(|remedy| matches!(remedy.action, Action::Do(_))),
+        _ => false,
+    });
+    if tasks {
+        let live = library.rules().filter(|rule| rule.sources.contains(&Source::Aws));
+        live.for_each(|rule| needs.extend(rule.needs()));
+    }
+    needs
+}
+
 /// Plans for one account; steps are numbered from `first`.
 pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     let account = request.reach.account();
     let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
     draft.limits = request.limits.clone();
-    for (finding, params) in &request.findings {
-        take(&mut draft, finding, params, request);
+    draft.params.clone_from(&request.params);
+    for finding in &request.findings {
+        take(&mut draft, finding, request);
     }
     for setter in setters::in_order_of_asking() {
         for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
@@ -64,12 +84,17 @@ pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     draft.seen = stream::iter(looks)
         .map(|(region, aspect)| async move {
             let place = request.reach.place(region.as_ref());
-            let sight = aspect.look(&place).await.map_err(|failure| Arc::new(failure.gap));
+            let sight = aspect.look(&place, &Clue::NotSent).await.map_err(|failure| Arc::new(failure.gap));
             ((region, aspect), sight)
         })
         .buffer_unordered(LOOKS)
         .collect()
         .await;
+    for setter in setters::SETTERS {
+        for (thing, _) in draft.wanted_of(setter.resource_type()) {
+            setter.identify(&thing, &mut draft);
+        }
+    }
     for setter in setters::SETTERS {
         for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
             setter.draft(&thing, &wanted, &mut draft);
@@ -82,7 +107,7 @@ pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
 }
 
 /// Takes a finding up: what its remediation asks for becomes wishes about its resource.
-fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, params: &BTreeMap<String, ParamValue>, request: &Request<'a>) {
+fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, request: &Request<'a>) {
     let resource = &finding.resource;
     let remedy = finding.remediation.as_ref().and_then(|id| request.remedies.get(id));
     let (Some(remedy), Verdict::Fail) = (remedy, finding.verdict) else { return };
@@ -111,7 +136,10 @@ fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, params: &BTreeMap<String, 
             for (attribute, wish) in wishes {
                 let value = match wish {
                     Wish::Value(value) => Some(value.clone()),
-                    Wish::Param(name) => params.get(name).and_then(|value| serde_json::to_value(value).ok()),
+                    Wish::Param(name) => draft.param(&finding.rule, name).and_then(|value| match value {
+                        ParamValue::Text(text) => Some(draft.here(resource.region.as_ref()).fill(text).into()),
+                        value => serde_json::to_value(value).ok(),
+                    }),
                 };
                 match value {
                     Some(value) => draft.want(&thing, attribute, value, &aims),

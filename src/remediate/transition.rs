@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
-use super::aspect::{Aspect, failed, satisfies, under_way};
+use super::aspect::{Aspect, Clue, failed, satisfies, under_way};
 use super::journal::{CallRecord, Journal, JournalError};
 use super::operation::Operation;
 use super::place::{Place, Sent};
@@ -82,7 +82,8 @@ pub(super) struct Log<'a> {
 impl Transition<'_> {
     /// Makes the change.
     pub(super) async fn make(&self, log: Log<'_>) -> Result<Outcome, JournalError> {
-        let first = match self.settled().await {
+        let mut clue = if self.resumed { Clue::None } else { Clue::NotSent };
+        let first = match self.settled(&clue).await {
             Ok(state) => state,
             Err(failure) => return Ok(Outcome::Failed(format!("it could not be looked at: {}", failure.gap))),
         };
@@ -96,9 +97,10 @@ impl Transition<'_> {
         let mut attempts = 0;
         loop {
             let sent = self.send(log).await?;
-            let Some(failure) = &sent.failure else { return Ok(self.wait(&first).await) };
-            if self.took_effect(failure).await {
-                return Ok(self.wait(&first).await);
+            clue = sent.answer.clone().map_or(Clue::None, Clue::Answered);
+            let Some(failure) = &sent.failure else { return Ok(self.wait(&first, &clue).await) };
+            if self.took_effect(failure, &clue).await {
+                return Ok(self.wait(&first, &clue).await);
             }
             attempts += 1;
             let patient = begun.elapsed() < NOT_YET_VISIBLE;
@@ -136,30 +138,30 @@ impl Transition<'_> {
     }
 
     /// What is there, once it is one of the two states, or after a moment: what was done just now may not be seen yet.
-    async fn settled(&self) -> Result<Json, Failure> {
+    async fn settled(&self, clue: &Clue) -> Result<Json, Failure> {
         let patience = if self.resumed || self.builds_on_new { LATE_EFFECT } else { Duration::ZERO };
         let expected =
             |state: &Json| satisfies(state, &self.after) || (!self.resumed && satisfies(state, &self.before));
-        let state = self.look_until(|state| expected(state) || under_way(state), patience).await?;
+        let state = self.look_until(|state| expected(state) || under_way(state), patience, clue).await?;
         if expected(&state) || !under_way(&state) {
             return Ok(state);
         }
-        self.look_until(|state| expected(state) || !under_way(state), self.aspect.of.patience()).await
+        self.look_until(|state| expected(state) || !under_way(state), self.aspect.of.patience(), clue).await
     }
 
     /// Whether a call that failed did what it was to do all the same, or is doing it.
-    async fn took_effect(&self, failure: &Failure) -> bool {
+    async fn took_effect(&self, failure: &Failure, clue: &Clue) -> bool {
         let patience = if kind(failure) == Refusal::Unclear { LATE_EFFECT } else { Duration::ZERO };
         let effect = |state: &Json| satisfies(state, &self.after) || under_way(state);
-        let look = self.look_until(effect, patience).await;
+        let look = self.look_until(effect, patience, clue).await;
         look.is_ok_and(|state| effect(&state))
     }
 
     /// Waits until what is there is what is wanted, or will not come to be.
-    async fn wait(&self, first: &Json) -> Outcome {
+    async fn wait(&self, first: &Json, clue: &Clue) -> Outcome {
         let came_to_nothing = |state: &Json| failed(state).is_some() && state != first;
         let enough = |state: &Json| satisfies(state, &self.after) || came_to_nothing(state);
-        match self.look_until(enough, self.aspect.of.patience()).await {
+        match self.look_until(enough, self.aspect.of.patience(), clue).await {
             Ok(state) if satisfies(&state, &self.after) => Outcome::Done(state),
             Ok(state) => {
                 let why = failed(&state).map(|why| format!(" ({why})")).unwrap_or_default();
@@ -174,13 +176,22 @@ impl Transition<'_> {
     }
 
     /// Looks until it is so, or until patience ends; what was seen last.
-    async fn look_until(&self, enough: impl Fn(&Json) -> bool, patience: Duration) -> Result<Json, Failure> {
+    async fn look_until(
+        &self,
+        enough: impl Fn(&Json) -> bool,
+        patience: Duration,
+        clue: &Clue,
+    ) -> Result<Json, Failure> {
         let begun = Instant::now();
         let mut pause = Duration::from_millis(200);
         loop {
-            let state = self.aspect.look(&self.place).await?;
-            if enough(&state) || begun.elapsed() + pause > patience {
-                return Ok(state);
+            let look = self.aspect.look(&self.place, clue).await;
+            let out_of_patience = begun.elapsed() + pause > patience;
+            match look {
+                Ok(state) if enough(&state) || out_of_patience => return Ok(state),
+                // What was just made may not be seen yet.
+                Err(failure) if out_of_patience || kind(&failure) != Refusal::NotYet => return Err(failure),
+                Ok(_) | Err(_) => {}
             }
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));

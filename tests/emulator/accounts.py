@@ -6,6 +6,7 @@
                                                         as much as can be broken at once, see everything.py
     python accounts.py --endpoint-url URL --account 111111111111 --untouched
                                                         two instances without a profile, and nothing else
+    python accounts.py … --copies N                     N accounts like that, numbered from the one given
     python accounts.py --endpoint-url URL --matrix      an account for each breakage and each variation
     python accounts.py --endpoint-url URL --demo        three accounts in different states
     python accounts.py --endpoint-url URL --account 111111111111 --user-policy JSON     a user with that policy
@@ -550,6 +551,27 @@ def names() -> dict:
     }
 
 
+def build(clients: Clients, account_id: str, regions: list, args: argparse.Namespace) -> Account:
+    """An account as the arguments describe it."""
+    from breakages import BREAKAGES
+    from everything import break_everything
+    from hazards import HAZARDS
+    from variations import VARIATIONS
+
+    if args.untouched:
+        return untouched(clients, account_id, regions)
+    account = compliant(clients, account_id, regions, args.instances)
+    for name in args.breaks:
+        account.broken[name] = BREAKAGES[name](account.regions[0])
+    for name in args.vary:
+        account.varied[name] = VARIATIONS[name][0](account.regions[0])
+    for name in args.hazards:
+        account.hazards[name] = HAZARDS[name](account.regions[0])
+    if args.break_everything:
+        break_everything(account)
+    return account
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="builds accounts on an AWS-compatible server")
     parser.add_argument("--endpoint-url")
@@ -562,6 +584,7 @@ def main() -> None:
     parser.add_argument("--break-everything", action="store_true")
     parser.add_argument("--untouched", action="store_true")
     parser.add_argument("--instances", type=int, default=1, help="in each region")
+    parser.add_argument("--copies", type=int, help="so many accounts alike, numbered from the one given")
     parser.add_argument("--user-policy", metavar="JSON")
     parser.add_argument("--matrix", action="store_true")
     parser.add_argument("--demo", action="store_true")
@@ -573,6 +596,11 @@ def main() -> None:
         return
     if not args.endpoint_url:
         parser.error("--endpoint-url is needed")
+    known = names()
+    for kind, asked in (("breakages", args.breaks), ("variations", args.vary), ("hazards", args.hazards)):
+        for name in asked:
+            if name not in known[kind]:
+                parser.error(f"no such name among the {kind}: {name}")
     clients = Clients(args.endpoint_url.rstrip("/"), args.ssm_endpoint_url.rstrip("/"))
     if args.demo:
         made = [account.describe() for account in demo(clients)]
@@ -580,28 +608,11 @@ def main() -> None:
         made = user(clients, args.account, regions[0], args.user_policy)
     elif args.matrix:
         made = [account.describe() for account in matrix(clients, regions)]
-    elif args.untouched:
-        made = untouched(clients, args.account, regions).describe()
+    elif args.copies:
+        numbered = [f"{int(args.account) + number:012}" for number in range(args.copies)]
+        made = [build(clients, account_id, regions, args).describe() for account_id in numbered]
     else:
-        from breakages import BREAKAGES
-        from everything import break_everything
-        from hazards import HAZARDS
-        from variations import VARIATIONS
-
-        asked = ((args.breaks, BREAKAGES), (args.vary, VARIATIONS), (args.hazards, HAZARDS))
-        unknown = [name for names, known in asked for name in names if name not in known]
-        if unknown:
-            parser.error(f"no such breakage, variation or hazard: {', '.join(unknown)}")
-        account = compliant(clients, args.account, regions, args.instances)
-        for name in args.breaks:
-            account.broken[name] = BREAKAGES[name](account.regions[0])
-        for name in args.vary:
-            account.varied[name] = VARIATIONS[name][0](account.regions[0])
-        for name in args.hazards:
-            account.hazards[name] = HAZARDS[name](account.regions[0])
-        if args.break_everything:
-            break_everything(account)
-        made = account.describe()
+        made = build(clients, args.account, regions, args).describe()
     json.dump(made, sys.stdout, indent=2)
     print()
 

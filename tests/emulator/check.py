@@ -116,7 +116,7 @@ def check_tags(region) -> None:
 def check_groups(region) -> None:
     ec2 = region.ec2
     made = HAZARDS["group-with-all-kinds-of-rules"](region)
-    group = made["group"]
+    group = made["resource"]
 
     def egress() -> list:
         return ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissionsEgress"]
@@ -130,7 +130,8 @@ def check_groups(region) -> None:
     refused("a rule that is not there", "InvalidPermission.NotFound", ec2.revoke_security_group_egress, **half)
     is_("rules after both", egress(), before)
     undescribed = json.loads(json.dumps(before))
-    for entry in (entry for rule in undescribed for value in rule.values() if isinstance(value, list) for entry in value):
+    targets = [value for rule in undescribed for value in rule.values() if isinstance(value, list)]
+    for entry in (entry for entries in targets for entry in entries):
         entry.pop("Description", None)
     every = {"GroupId": group, "IpPermissions": undescribed}
     ec2.update_security_group_rule_descriptions_egress(**every)
@@ -146,7 +147,7 @@ def check_groups(region) -> None:
     answer = ec2.revoke_security_group_egress(GroupId=elsewhere, IpPermissions=[other])
     is_("unknown rules outside of a default VPC", len(answer["UnknownIpPermissions"]), 1)
     made = HAZARDS["group-of-a-load-balancer"](region)
-    services = [{"Name": "group-id", "Values": [made["group"]]}, {"Name": "requester-managed", "Values": ["true"]}]
+    services = [{"Name": "group-id", "Values": [made["resource"]]}, {"Name": "requester-managed", "Values": ["true"]}]
     found = ec2.describe_network_interfaces(Filters=services)["NetworkInterfaces"]
     is_("interfaces of services", [i["Attachment"]["InstanceOwnerId"] for i in found], ["amazon-elb"])
 
@@ -233,13 +234,32 @@ def check_buckets(region) -> None:
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=name, Key="k", Body=b"x")
     s3.put_object_lock_configuration(**lock)
+    retention = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 30}}
+    lock["ObjectLockConfiguration"]["Rule"] = retention
+    s3.put_object_lock_configuration(**lock)
+    locked = s3.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]
+    is_("the default retention", locked["Rule"], retention)
     suspend = {"Bucket": name, "VersioningConfiguration": {"Status": "Suspended"}}
     refused("suspending under a lock", "InvalidBucketState", s3.put_bucket_versioning, **suspend)
     is_("objects under a lock", len(s3.list_objects_v2(Bucket=name)["Contents"]), 1)
     refused("a policy that is none", "MalformedPolicy", s3.put_bucket_policy, Bucket=name, Policy='{"a": 1}')
     foreign = region.account.clients.get("999999999999", "s3", region.name)
     refused("another account's bucket", "403", foreign.head_bucket, Bucket=name)
-    region.account.clients.get(region.account.id, "s3", region.name)
+    HAZARDS["bucket-with-tags-of-aws"](region)
+
+    def tags() -> dict:
+        return {tag["Key"]: tag["Value"] for tag in region.s3.get_bucket_tagging(Bucket=region.bucket)["TagSet"]}
+
+    def put(**given: str) -> dict:
+        return {"Bucket": region.bucket, "Tagging": {"TagSet": tag_list(given)}}
+
+    before = tags()
+    own = {key: value for key, value in before.items() if not key.startswith("aws:")}
+    is_("a tag without a value", own, {"Owner": "audit", "Note": ""})
+    for what, request in (("taking AWS's tags", put(**own)), ("a tag of AWS's", put(**before, **{"aws:x": "y"}))):
+        refused(what, "InvalidTag", region.s3.put_bucket_tagging, **request)
+    region.s3.put_bucket_tagging(**put(**before, Team="x"))
+    is_("tags beside AWS's", tags(), {**before, "Team": "x"})
 
 
 def check_documents(region) -> None:

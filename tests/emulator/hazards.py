@@ -1,11 +1,13 @@
-"""What stands in the way of fixing: instances, volumes and groups that a fix must handle with care or refuse.
+"""What a fix must handle with care, or refuse: instances, groups, buckets, keys and roles.
 
-A function adds to the first region of a compliant account and returns the ids of what it made. What it adds
-is broken, so that there is something to fix: an instance has a root volume that is not encrypted, a group
-lets in SSH. Which rules fail besides those is of no interest here.
+A function changes the first region of a compliant account and returns the rule that then fails, the id of the
+resource on which it does, and what else it made: `{"rule", "resource", …}`. Which rules fail besides is of no
+interest here.
 """
 
-from accounts import tag_list
+import json
+
+from accounts import DOCUMENT, suffix_of, tag_list
 
 HAZARDS = {}
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "SSH"}]}
@@ -37,7 +39,8 @@ def root_of(region, instance: str) -> str:
 
 def launch(region, name: str, *data, **changes) -> dict:
     instance = region.launch(name, **{"BlockDeviceMappings": [plain(), *data], **changes})
-    return {"instance": instance, "root": root_of(region, instance)}
+    of_rule = {"rule": "ec2-root-volume-encrypted", "resource": instance}
+    return {**of_rule, "instance": instance, "root": root_of(region, instance)}
 
 
 @hazard("plain-root")
@@ -156,50 +159,54 @@ def does_not_boot_again(region):
 # -- groups that others rely on -----------------------------------------------------------------------
 
 
-def open_group(region, name: str) -> str:
+def open_group(region, name: str) -> dict:
     """A group of an instance that lets in SSH."""
     group = region.make_group(name)
     region.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[SSH])
     region.launch(name, SecurityGroupIds=[group])
-    return group
+    return {"rule": "sg-no-ingress", "resource": group}
 
 
 @hazard("referenced-group")
 def referenced_group(region):
     """Another group lets in, and a third lets out, what is in this one."""
-    group = open_group(region, "referenced-group")
+    made = open_group(region, "referenced-group")
+    group = made["resource"]
     pair = {"UserIdGroupPairs": [{"GroupId": group, "Description": "the application"}]}
     postgres = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, **pair}
     lets_in = region.make_group("lets-in-the-referenced-group")
     region.ec2.authorize_security_group_ingress(GroupId=lets_in, IpPermissions=[postgres])
     lets_out = region.make_group("lets-out-to-the-referenced-group", egress=[postgres])
-    return {"group": group, "lets_in": lets_in, "lets_out": lets_out}
+    return {**made, "lets_in": lets_in, "lets_out": lets_out}
 
 
 @hazard("group-that-references-itself")
 def group_that_references_itself(region):
     """No other group relies on it."""
-    group = open_group(region, "group-that-references-itself")
+    made = open_group(region, "group-that-references-itself")
+    group = made["resource"]
     itself = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group, "Description": "its own"}]}
     region.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[itself])
-    return {"group": group}
+    return made
 
 
 @hazard("group-of-a-load-balancer")
 def group_of_a_load_balancer(region):
     """An interface of another service is in it, too."""
-    group = open_group(region, "group-of-a-load-balancer")
+    made = open_group(region, "group-of-a-load-balancer")
+    group = made["resource"]
     interface = region.ec2.create_network_interface(
         SubnetId=region.subnet, Groups=[group], Description="ELB app/web/50dc6c495c0c9188"
     )["NetworkInterface"]["NetworkInterfaceId"]
     region.ground(requesters={interface: "amazon-elb"})
-    return {"group": group, "interface": interface}
+    return {**made, "interface": interface}
 
 
 @hazard("group-with-all-kinds-of-rules")
 def group_with_all_kinds_of_rules(region):
     """Ranges of both kinds, a prefix list, a group; with descriptions and without: undo must bring back each."""
-    group = open_group(region, "group-with-all-kinds-of-rules")
+    made = open_group(region, "group-with-all-kinds-of-rules")
+    group = made["resource"]
     other = region.make_group("a-peer")
     prefixes = region.ec2.create_managed_prefix_list(
         PrefixListName="offices", AddressFamily="IPv4", MaxEntries=5, Entries=[{"Cidr": "192.0.2.0/24"}]
@@ -217,4 +224,49 @@ def group_with_all_kinds_of_rules(region):
     everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     region.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[rules, ping, everything])
     region.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rules, ping])
-    return {"group": group, "prefix_list": prefixes, "peer": other}
+    return {**made, "prefix_list": prefixes, "peer": other}
+
+
+# -- buckets, keys, roles -----------------------------------------------------------------------------
+
+
+@hazard("bucket-with-tags-of-aws")
+def bucket_with_tags_of_aws(region):
+    """S3 wants them named with the new ones, and no others added to them."""
+    region.s3.put_bucket_tagging(Bucket=region.bucket, Tagging={"TagSet": tag_list({"Owner": "audit", "Note": ""})})
+    region.ground(bucket_tags={region.bucket: {"aws:cloudformation:stack-name": "sessions"}})
+    return {"rule": "s3-required-tags", "resource": region.bucket}
+
+
+@hazard("bucket-in-use")
+def bucket_in_use(region):
+    """Objects, and a rule that expires them: versioning will keep what it thinks it deleted."""
+    region.s3.delete_bucket(Bucket=region.bucket)
+    region.make_bucket(object_lock=False)
+    region.s3.put_object(Bucket=region.bucket, Key=f"{region.prefix}/session.log", Body=b"whoami")
+    expire = {"ID": "a-month", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 30}}
+    rules = {"Rules": [expire]}
+    region.s3.put_bucket_lifecycle_configuration(Bucket=region.bucket, LifecycleConfiguration=rules)
+    return {"rule": "s3-object-lock-enabled", "resource": region.bucket}
+
+
+@hazard("oddly-written-key-policy")
+def oddly_written_key_policy(region):
+    """What is in it must come back as it was written: spaces, order, one statement instead of a list."""
+    text = json.dumps({**region.admin_statement(), "Sid": "Verwaltung für alle"}, ensure_ascii=False, indent=3)
+    policy = f' {{ "Statement" :\t{text},\n\n"Id":"key-1", "Version":"2012-10-17" }}\n'
+    region.kms.put_key_policy(KeyId=region.key_id("logs"), PolicyName="default", Policy=policy)
+    return {"rule": "kms-policy-grants-logs", "resource": region.key_id("logs"), "policy": policy}
+
+
+@hazard("node-that-may-not-decrypt")
+def node_that_may_not_decrypt(region):
+    """No session key is set, and the role of one of two nodes may not use the one that there is: to set it
+    first would lock that node out."""
+    role = "role-without-key"
+    region.make_role(role, f"ec2.{suffix_of(region.name)}", [region])
+    region.delete_role_policy("session-key", role=role)
+    region.make_profile(role, role)
+    instance = region.launch(role, IamInstanceProfile={"Name": role})
+    region.change_preferences(inputs={"kmsKeyId": ""})
+    return {"rule": "ssm-session-key-set", "resource": DOCUMENT, "instance": instance, "role": role}

@@ -14,11 +14,12 @@ What AWS gives no API for is set at `POST /_ground/nodes`, which seeding uses:
 
     {"account": "…", "region": "…", "launched": {"i-…": "2026-01-01T00:00:00Z"},
      "nodes": [{"InstanceId": "i-…", …as DescribeInstanceInformation answers}], "remove": ["mi-…"],
-     "tags": {"i-…": {"aws:autoscaling:groupName": "…"}}, "requesters": {"eni-…": "amazon-elb"},
-     "boots_only": {"i-…": ["vol-…"]}}
+     "tags": {"i-…": {"aws:autoscaling:groupName": "…"}}, "bucket_tags": {"…": {"aws:…": "…"}},
+     "requesters": {"eni-…": "amazon-elb"}, "boots_only": {"i-…": ["vol-…"]}}
 
-`tags` are those that AWS reserves for itself, `requesters` the services that own interfaces, `boots_only`
-instances that go back to stopped when they are started with other volumes (an empty list: with any).
+`tags` and `bucket_tags` are those that AWS reserves for itself, `requesters` the services that own
+interfaces, `boots_only` instances that go back to stopped when they are started with other volumes (an empty
+list: with any).
 
 Everything is kept in moto's own backends, so that `POST /moto-api/reset` forgets it too.
 """
@@ -48,9 +49,11 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.s3.models import s3_backends  # noqa: E402
 from moto.ssm.exceptions import SSMException  # noqa: E402
 from moto.ssm.models import ssm_backends  # noqa: E402
 from moto.ssm.responses import SimpleSystemManagerResponse as SsmResponse  # noqa: E402
+from moto.utilities.utils import get_partition  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 from werkzeug.wrappers import Request, Response  # noqa: E402
 
@@ -297,6 +300,10 @@ def set_ground(body: dict) -> None:
         ec2_backends[account][region].get_instance(instance).launch_time = moment(time)
     for resource, tags in body.get("tags", {}).items():
         ec2_backends[account][region].create_tags([resource], tags)
+    for bucket, tags in body.get("bucket_tags", {}).items():
+        buckets = s3_backends[account][get_partition(region)]
+        there = {tag["Key"]: tag["Value"] for tag in buckets.get_bucket_tagging(bucket)["Tags"]}
+        buckets.put_bucket_tagging(bucket, {**there, **tags})
     for interface, service in body.get("requesters", {}).items():
         give_to_service(ec2_backends[account][region].get_network_interface(interface), service)
     boots_only(ec2_backends[account][region]).update(body.get("boots_only", {}))

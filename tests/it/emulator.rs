@@ -103,6 +103,12 @@ impl Emulator {
         script("check.py", &["--endpoint-url", self.url(), "--account", account])
     }
 
+    /// Builds an organisation by the plan that `organization.py` documents. Returns what it prints.
+    pub(crate) fn organization(&self, management: &str, plan: &Value) -> Value {
+        let plan = plan.to_string();
+        script("organization.py", &["--endpoint-url", self.url(), "--management", management, "--plan", &plan])
+    }
+
     /// Environment variables that lead a client to this server and account.
     pub(crate) fn environment(&self, account: &str, region: &str) -> Vec<(&'static str, String)> {
         vec![
@@ -133,10 +139,17 @@ impl Drop for Emulator {
     }
 }
 
+static NEXT_ACCOUNT: AtomicU64 = AtomicU64::new(700_000_000_000);
+
 /// An account that no other test of this process uses.
 pub(crate) fn fresh_account() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(700_000_000_000);
-    NEXT.fetch_add(1, Ordering::Relaxed).to_string()
+    NEXT_ACCOUNT.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
+/// Accounts in a row that no other test of this process uses, for `--copies`.
+pub(crate) fn fresh_accounts(count: u64) -> Vec<String> {
+    let first = NEXT_ACCOUNT.fetch_add(count, Ordering::Relaxed);
+    (first..first + count).map(|account| account.to_string()).collect()
 }
 
 /// All breakages with the rules that fail beside theirs, all variations with the verdicts other than `pass`

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::audit::{Audit, verdicts};
-use crate::emulator::{Emulator, differences, fresh_account, iam};
+use crate::emulator::{Emulator, differences, fresh_account, fresh_accounts, iam};
 use crate::proxy::{Fault, Kind, Proxy};
 
 /// What fails in the account: rule and id of the resource.
@@ -65,10 +65,7 @@ fn every_hazard_is_something_to_fix() {
     let seeded = Emulator::moto().seed_with(&arguments);
     let failed = fails(&account, "us-east-1");
     for (name, made) in seeded["hazards"].as_object().unwrap() {
-        let (rule, id) = match made["instance"].as_str() {
-            Some(instance) => ("ec2-root-volume-encrypted", instance),
-            None => ("sg-no-ingress", made["group"].as_str().unwrap()),
-        };
+        let (rule, id) = (made["rule"].as_str().unwrap(), made["resource"].as_str().unwrap());
         assert!(failed.contains(&(rule.to_owned(), id.to_owned())), "{name}: {rule} does not fail on {id}");
     }
 }
@@ -87,6 +84,20 @@ fn a_dump_is_the_same_twice_and_shows_what_changed() {
     let changed = differences(&before, &Emulator::moto().dump(&account, &region));
     let [(path, was, is)] = &changed[..] else { panic!("{changed:?}") };
     assert_eq!((path.as_str(), was.is_object(), is), ("/roles/ssm-ec2-role/inline/volume-key", true, &Value::Null));
+}
+
+/// Not one is left out, and what is done to one is not done to the others.
+#[test]
+fn copies_of_an_account_are_alike_and_apart() {
+    let accounts = fresh_accounts(3);
+    let seeded = Emulator::moto().seed_with(&["--account", &accounts[0], "--copies", "3", "--hazard", "plain-root"]);
+    let numbers: Vec<&str> = seeded.as_array().unwrap().iter().map(|one| one["account"].as_str().unwrap()).collect();
+    assert_eq!(numbers, accounts);
+    let rules: BTreeSet<Vec<String>> = accounts
+        .iter()
+        .map(|account| fails(account, "us-east-1").into_iter().map(|(rule, _)| rule).collect())
+        .collect();
+    assert_eq!(rules, [vec!["ec2-root-volume-encrypted".to_owned()]].into());
 }
 
 /// What the crash matrix rests on: a program that was killed while its call is held has not changed anything.

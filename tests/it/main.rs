@@ -7,6 +7,7 @@ mod audit;
 mod command_line;
 mod emulator;
 mod faults;
+mod fleet;
 mod ground;
 mod output;
 mod permissions;

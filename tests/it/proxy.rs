@@ -25,141 +25,19 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
+use self::fault::Injected;
+pub(crate) use self::fault::{Fault, Kind};
 pub(crate) use self::hold::Held;
 use self::hold::{Decision, Holding};
 use self::wire::Trouble;
 
 // By path, so that a benchmark that takes this file in by path finds them too.
+#[path = "proxy_fault.rs"]
+mod fault;
 #[path = "proxy_hold.rs"]
 mod hold;
 #[path = "proxy_wire.rs"]
 mod wire;
-
-/// What goes wrong with a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The service's own access-denied error.
-    Denied,
-    /// The service's own throttling error.
-    Throttled,
-    /// The service's own internal error, status 500.
-    ServerError,
-    /// The service's own error for credentials that have run out.
-    ExpiredCredentials,
-    /// An error with this status and code, framed as the service frames its errors.
-    Refused { status: u16, code: &'static str, message: &'static str },
-    /// The server does what was asked, and the answer is the service's own internal error, status 500.
-    ServerErrorAfter,
-    /// The server does what was asked, and the connection closes without an answer.
-    AnswerLost,
-    /// Waits for the test before the server sees the call; see `Proxy::held`.
-    HoldBefore,
-    /// The server does what was asked, and the answer waits for the test; see `Proxy::held`.
-    HoldAfter,
-    /// No answer until the client goes away.
-    Hang,
-    /// Headers and half the body, then the connection closes; where there is no body, no answer at all.
-    Cut,
-    /// Half the body, framed as if it were whole.
-    Truncated,
-    /// Status 200 and bytes that are neither XML nor JSON.
-    Garbage,
-    /// The right answer, later. Adds to any other fault.
-    Late(Duration),
-}
-
-/// Which calls fail, and how. All conditions must hold; `nth` counts the calls for which the others do.
-#[derive(Clone, Debug)]
-pub(crate) struct Fault {
-    actions: Actions,
-    region: Option<String>,
-    containing: Option<String>,
-    nth: Option<usize>,
-    and_repeats: bool,
-    kind: Kind,
-}
-
-#[derive(Clone, Debug)]
-enum Actions {
-    Matching(String),
-    Mutating,
-}
-
-/// A fault that was injected, and what it has met.
-struct Injected {
-    fault: Fault,
-    /// How many calls it matched.
-    seen: usize,
-    /// The nth of them, for a fault of that call and its repeats.
-    met: Option<Call>,
-}
-
-impl Fault {
-    /// `action` is `service:Operation`, `service:*` or `*`, the service being its signing name.
-    pub(crate) fn on(action: &str, kind: Kind) -> Self {
-        Self::of(Actions::Matching(action.to_owned()), kind)
-    }
-
-    /// Calls that change something.
-    pub(crate) fn on_mutating(kind: Kind) -> Self {
-        Self::of(Actions::Mutating, kind)
-    }
-
-    fn of(actions: Actions, kind: Kind) -> Self {
-        Self { actions, region: None, containing: None, nth: None, and_repeats: false, kind }
-    }
-
-    /// Only calls signed for this region.
-    pub(crate) fn in_region(mut self, region: &str) -> Self {
-        self.region = Some(region.to_owned());
-        self
-    }
-
-    /// Only calls whose path, query or body has this text, such as the id of a resource.
-    pub(crate) fn containing(mut self, text: &str) -> Self {
-        self.containing = Some(text.to_owned());
-        self
-    }
-
-    /// Only the nth such call, from 1.
-    pub(crate) fn nth(mut self, nth: usize) -> Self {
-        self.nth = Some(nth);
-        self
-    }
-
-    /// With `nth`: that call and every later one that asks for just the same, such as a retry.
-    pub(crate) fn and_repeats(mut self) -> Self {
-        self.and_repeats = true;
-        self
-    }
-
-    fn matches(&self, call: &Call) -> bool {
-        let action = match &self.actions {
-            Actions::Mutating => call.is_mutating(),
-            Actions::Matching(action) => match action.strip_suffix('*') {
-                Some(start) => call.action.starts_with(start),
-                None => call.action == *action,
-            },
-        };
-        action
-            && self.region.as_ref().is_none_or(|region| *region == call.region)
-            && self.containing.as_ref().is_none_or(|text| call.target.contains(text) || call.body.contains(text))
-    }
-}
-
-impl Injected {
-    fn strikes(&mut self, call: &Call) -> bool {
-        if !self.fault.matches(call) {
-            return false;
-        }
-        self.seen += 1;
-        let Some(nth) = self.fault.nth else { return true };
-        if self.fault.and_repeats && nth == self.seen {
-            self.met = Some(call.clone());
-        }
-        nth == self.seen || self.met.as_ref().is_some_and(|met| met.repeats(call))
-    }
-}
 
 /// One request that came in, in the order in which they came.
 #[derive(Clone, Debug)]
@@ -290,7 +168,7 @@ impl Proxy {
 
     /// Of several faults that match a call the one that was injected first counts.
     pub(crate) fn inject(&self, fault: Fault) {
-        lock(&self.state.faults).push(Injected { fault, seen: 0, met: None });
+        lock(&self.state.faults).push(Injected::new(fault));
     }
 
     /// Forgets faults and calls.
@@ -420,35 +298,7 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
     };
     tokio::time::sleep(delay).await;
 
-    let trouble = match kind {
-        Some(Kind::Denied) => Some(Trouble::Denied),
-        Some(Kind::Throttled) => Some(Trouble::Throttled),
-        Some(Kind::ServerError) => Some(Trouble::ServerError),
-        Some(Kind::ExpiredCredentials) => Some(Trouble::ExpiredCredentials),
-        Some(Kind::Refused { status, code, message }) => Some(Trouble::Refused { status, code, message }),
-        Some(Kind::Hang) => std::future::pending().await,
-        Some(Kind::HoldBefore) => match state.holding.hold(&call).await {
-            Decision::GoOn => None,
-            Decision::Close => return Err(NoAnswer(None)),
-        },
-        _ => None,
-    };
-    let answer = match trouble {
-        Some(trouble) => wire::error(&asked, trouble),
-        None => {
-            let task = ask(Arc::clone(&state), asked.clone(), call.clone(), place, head, body);
-            tokio::spawn(task).await.map_err(|error| NoAnswer(Some(error.into())))??
-        }
-    };
-    let answer = match kind {
-        Some(Kind::ServerErrorAfter) => wire::error(&asked, Trouble::ServerError),
-        Some(Kind::AnswerLost) => return Err(NoAnswer(None)),
-        Some(Kind::HoldAfter) => match state.holding.hold(&call).await {
-            Decision::GoOn => answer,
-            Decision::Close => return Err(NoAnswer(None)),
-        },
-        _ => answer,
-    };
+    let answer = obtain(&state, kind, &asked, &call, place, head, body).await?;
     // Nothing can be cut from, or be wrong in, a body that is not there.
     let kind = match kind {
         Some(Kind::Truncated) if answer.body.is_empty() => None,
@@ -475,12 +325,57 @@ fn choose_faults(state: &State, call: &Call) -> (Duration, Option<Kind>) {
         if !injected.strikes(call) {
             continue;
         }
-        match injected.fault.kind {
+        match injected.kind() {
             Kind::Late(late) => delay += late,
             other => kind = kind.or(Some(other)),
         }
     }
     (delay, kind)
+}
+
+/// The server's answer, or that of the fault.
+async fn obtain(
+    state: &Arc<State>,
+    kind: Option<Kind>,
+    asked: &wire::Asked,
+    call: &Call,
+    place: usize,
+    head: hyper::http::request::Parts,
+    body: Bytes,
+) -> Result<Answer, NoAnswer> {
+    let trouble = match kind {
+        Some(Kind::Denied) => Some(Trouble::Denied),
+        Some(Kind::Throttled) => Some(Trouble::Throttled),
+        Some(Kind::ServerError) => Some(Trouble::ServerError),
+        Some(Kind::ExpiredCredentials) => Some(Trouble::ExpiredCredentials),
+        Some(Kind::Refused { status, code, message }) => Some(Trouble::Refused { status, code, message }),
+        _ => None,
+    };
+    if let Some(trouble) = trouble {
+        return Ok(wire::error(asked, trouble));
+    }
+    match kind {
+        Some(Kind::Hang) => std::future::pending().await,
+        Some(Kind::HoldBefore) => wait(state, call).await?,
+        _ => {}
+    }
+    let task = ask(Arc::clone(state), asked.clone(), call.clone(), place, head, body);
+    let answer = tokio::spawn(task).await.map_err(|error| NoAnswer(Some(error.into())))??;
+    match kind {
+        Some(Kind::ServerErrorAfter) => return Ok(wire::error(asked, Trouble::ServerError)),
+        Some(Kind::AnswerLost) => return Err(NoAnswer(None)),
+        Some(Kind::HoldAfter) => wait(state, call).await?,
+        _ => {}
+    }
+    Ok(answer)
+}
+
+/// Until the test lets the call go on.
+async fn wait(state: &State, call: &Call) -> Result<(), NoAnswer> {
+    match state.holding.hold(call).await {
+        Decision::GoOn => Ok(()),
+        Decision::Close => Err(NoAnswer(None)),
+    }
 }
 
 /// In a task of its own, because what was sent takes effect, even where the client goes away meanwhile.

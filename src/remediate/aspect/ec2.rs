@@ -1,12 +1,18 @@
 //! EC2: instances, their volumes and security groups.
 
-use aws_sdk_ec2::types::{AttachmentStatus, Instance, Tag};
+use aws_sdk_ec2::types::{AttachmentStatus, Filter, Instance, Tag};
 use serde_json::{Map, Value as Json, json};
 
 use super::Aspect;
-use crate::model::call::DESCRIBE_INSTANCES;
+use crate::model::call::{Call, DESCRIBE_INSTANCES};
 use crate::remediate::place::Place;
 use crate::source::aws::Failure;
+
+pub(super) const DESCRIBE_ASSOCIATIONS: Call = Call {
+    service: "ec2",
+    operation: "DescribeIamInstanceProfileAssociations",
+    actions: &["ec2:DescribeIamInstanceProfileAssociations"],
+};
 
 const NO_INSTANCE: &[&str] = &["InvalidInstanceID.NotFound"];
 
@@ -42,6 +48,23 @@ pub(super) async fn monitoring(place: &Place<'_>, aspect: &Aspect) -> Result<Jso
             state => state.into(),
         },
     })
+}
+
+pub(super) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    let filter = Filter::builder().name("instance-id").values(&aspect.id).build();
+    let request = place.ec2().describe_iam_instance_profile_associations().filters(filter);
+    let answer = place.read(&DESCRIBE_ASSOCIATIONS, request.send()).await?;
+    let mut associations = answer.iam_instance_profile_associations.unwrap_or_default().into_iter();
+    let current = associations.find(|association| {
+        association.state.as_ref().is_some_and(|state| matches!(state.as_str(), "associating" | "associated"))
+    });
+    Ok(current.map_or(Json::Null, |association| {
+        let arn = association.iam_instance_profile.and_then(|profile| profile.arn);
+        json!({
+            "AssociationId": association.association_id,
+            "Name": arn.as_deref().and_then(|arn| arn.rsplit('/').next()),
+        })
+    }))
 }
 
 pub(super) async fn tags(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::Aspect;
 use super::ec2::{instance, named, state_of};
+use super::kms::MADE_BY;
 use crate::model::call::{Call, DESCRIBE_KEY, DESCRIBE_VOLUMES};
 use crate::remediate::place::Place;
 use crate::source::aws::Failure;
@@ -17,9 +18,6 @@ pub(super) const DESCRIBE_SNAPSHOTS: Call =
     Call { service: "ec2", operation: "DescribeSnapshots", actions: &["ec2:DescribeSnapshots"] };
 pub(super) const GET_EBS_DEFAULT_KMS_KEY_ID: Call =
     Call { service: "ec2", operation: "GetEbsDefaultKmsKeyId", actions: &["ec2:GetEbsDefaultKmsKeyId"] };
-
-/// The tag that a snapshot and a volume are found by: the plan and the instance that they were made for.
-pub(crate) const MADE_BY: &str = "ssm-audit:plan";
 
 /// The most results that a page of these operations can have.
 const PAGE: i32 = 1000;
@@ -107,7 +105,7 @@ async fn volumes(place: &Place<'_>, filter: Filter) -> Result<Vec<Volume>, Failu
     }
 }
 
-/// The value of that tag.
+/// The value of the tag that a snapshot and a volume are found by: the plan and the instance that they were made for.
 pub(crate) fn made_for(plan: &str, instance: &str) -> String {
     format!("{plan}/{instance}")
 }

@@ -34,6 +34,30 @@ operation! {
 }
 
 part! {
+    /// An instance profile, by its name.
+    IamInstanceProfileSpecification => aws_sdk_ec2::types::IamInstanceProfileSpecification { name: String => set_name, }
+}
+
+operation! {
+    /// Gives an instance without a profile one.
+    #[serde(rename_all = "PascalCase")]
+    AssociateIamInstanceProfile = ec2.associate_iam_instance_profile,
+        "ec2" "AssociateIamInstanceProfile" ["ec2:AssociateIamInstanceProfile", "iam:PassRole"] {
+        instance_id: String => set_instance_id,
+        iam_instance_profile: IamInstanceProfileSpecification => set_iam_instance_profile,
+    }
+}
+
+operation! {
+    /// Takes its profile from an instance.
+    #[serde(rename_all = "PascalCase")]
+    DisassociateIamInstanceProfile = ec2.disassociate_iam_instance_profile,
+        "ec2" "DisassociateIamInstanceProfile" ["ec2:DisassociateIamInstanceProfile"] {
+        association_id: String => set_association_id,
+    }
+}
+
+part! {
     /// A tag, as EC2 has it.
     Ec2Tag => aws_sdk_ec2::types::Tag { key: String => set_key, value: String => set_value, }
 }

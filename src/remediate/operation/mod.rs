@@ -4,14 +4,19 @@
 //! One file a service. What a call changes, and what it was before, is the matter of `aspect`.
 
 mod ec2;
+mod iam;
+mod kms;
+mod logs;
 mod parameter;
+mod s3;
 mod security_group;
+mod ssm;
 mod volume;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-pub(crate) use self::{ec2::*, security_group::*, volume::*};
+pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*, ssm::*, volume::*};
 use super::place::{Place, Sent};
 use crate::model::call::Call;
 
@@ -21,7 +26,7 @@ macro_rules! operation {
         $(#[$meta:meta])*
         $name:ident = $service:ident.$method:ident, $prefix:literal $operation:literal [$($action:literal),+] {
             $($(#[$field_meta:meta])* $field:ident: $type:ty => $setter:ident,)*
-        }
+        } $(answers $member:ident: $answer:expr)?
     ) => {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -39,7 +44,10 @@ macro_rules! operation {
                 let changing = place.changing();
                 let request = changing.$service().$method();
                 $(let request = request.$setter($crate::remediate::operation::parameter::Parameter::give(self.$field));)*
-                Sent::of(&Self::CALL, Box::pin(request.send()).await)
+                let result = Box::pin(request.send()).await;
+                let answer: Option<Json> = None;
+                $(let answer = result.as_ref().ok().and_then(|$member| $answer).or(answer);)?
+                Sent { answer, ..Sent::of(&Self::CALL, result) }
             }
         }
     };
@@ -86,24 +94,66 @@ macro_rules! operations {
 }
 
 operations! {
+    AddRoleToInstanceProfile,
+    AssociateIamInstanceProfile,
+    AssociateKmsKey,
+    AttachRolePolicy,
     AttachVolume,
     AuthorizeSecurityGroupEgress,
     AuthorizeSecurityGroupIngress,
+    CancelKeyDeletion,
+    CreateAlias,
+    CreateBucket,
+    CreateDocument,
+    CreateInstanceProfile,
+    CreateKey,
+    CreateLogGroup,
+    CreateRole,
     CreateSnapshot,
     CreateTags,
     CreateVolume,
+    DeleteAlias,
+    DeleteBucket,
+    DeleteBucketEncryption,
+    DeleteBucketTagging,
+    DeleteDocument,
+    DeleteInstanceProfile,
+    DeleteLogGroup,
+    DeleteRetentionPolicy,
+    DeleteRole,
+    DeleteRolePolicy,
     DeleteSnapshot,
     DeleteTags,
     DeleteVolume,
+    DetachRolePolicy,
     DetachVolume,
+    DisableKey,
+    DisableKeyRotation,
+    DisassociateIamInstanceProfile,
+    DisassociateKmsKey,
+    EnableKey,
+    EnableKeyRotation,
     ModifyInstanceAttribute,
     ModifyInstanceMetadataOptions,
     MonitorInstances,
+    PutBucketEncryption,
+    PutBucketLogging,
+    PutBucketTagging,
+    PutBucketVersioning,
+    PutKeyPolicy,
+    PutObjectLockConfiguration,
+    PutRetentionPolicy,
+    PutRolePolicy,
+    RemoveRoleFromInstanceProfile,
     RevokeSecurityGroupEgress,
     RevokeSecurityGroupIngress,
+    ScheduleKeyDeletion,
     StartInstances,
     StopInstances,
     UnmonitorInstances,
+    UpdateAssumeRolePolicy,
+    UpdateDocument,
+    UpdateDocumentDefaultVersion,
     UpdateSecurityGroupRuleDescriptionsEgress,
     UpdateSecurityGroupRuleDescriptionsIngress,
 }

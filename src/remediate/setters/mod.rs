@@ -3,11 +3,18 @@
 //! A setter is asked three things, in turn: what its wishes ask of other resources (`spread`), what must be looked at
 //! (`looks`), and, when that was seen, which steps lead there (`draft`). It reads nothing and sends nothing itself.
 
+mod bucket;
 mod https_egress;
 mod instance;
+mod instance_profile;
 mod instance_tags;
+mod key;
+mod log_group;
+mod preferences;
+mod role;
 mod root_volume;
 mod security_group;
+mod sessions;
 #[cfg(test)]
 mod trial;
 
@@ -31,6 +38,9 @@ pub(crate) trait Setter: Sync {
 
     /// What must be looked at, and in which region.
     fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)>;
+
+    /// Says what a thing turned out to be, if it is not what it is called.
+    fn identify(&self, _thing: &Thing, _draft: &mut Draft<'_>) {}
 
     /// Drafts the steps.
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>);
@@ -70,6 +80,13 @@ impl Ability {
 
 /// All setters, in the order in which what they make is referred to: what comes later needs what comes before.
 pub(crate) static SETTERS: &[&dyn Setter] = &[
+    &key::Keys,
+    &log_group::LogGroups,
+    &bucket::Buckets,
+    &role::Roles,
+    &instance_profile::Profiles,
+    &preferences::Preferences,
+    &instance_profile::OfInstances,
     // It asks something of groups, when it is known what they are like.
     &https_egress::HttpsEgress,
     &security_group::SecurityGroups,

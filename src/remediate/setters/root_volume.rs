@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use self::hindrance::{hindrance, unusable};
 use super::{Ability, Setter};
 use crate::model::{Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind, MADE_BY, made_for};
+use crate::remediate::aspect::{Aspect, KEY_MADE_BY as MADE_BY, Kind, made_for};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
     AttachVolume, CreateSnapshot, CreateVolume, DeleteSnapshot, DeleteVolume, DetachVolume,

@@ -22,7 +22,7 @@ pub(crate) struct Failure {
 /// Codes by which services refuse a caller.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
-const DENIED: &[&str] = &[
+pub(super) const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
     "AllAccessDisabled",

@@ -1,24 +1,30 @@
 """Buckets.
 
 moto suspends versioning under an object lock, refuses an object lock for a bucket with objects, shows any
-account the buckets of all others, and takes any text for a policy.
+account the buckets of all others, takes any text for a policy, and lets the tags that AWS gave a bucket
+be taken away, which S3 wants named with the others.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html
+https://github.com/hashicorp/terraform-provider-aws/issues/7323
 """
 
 import json
 
-from moto.s3.exceptions import InvalidBucketState, S3ClientError
+import xmltodict
+from moto.s3.exceptions import DuplicateTagKeys, InvalidBucketState, InvalidTagError, NoSystemTags, S3ClientError
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 
 from corrections.keys import as_list
 
 head_by_moto = S3Response.head_bucket
+versioning_by_moto = S3Response.get_bucket_versioning
 put_policy_by_moto = S3Backend.put_bucket_policy
 put_versioning_by_moto = S3Backend.put_bucket_versioning
+delete_tagging_by_moto = S3Backend.delete_bucket_tagging
 put_lock_by_moto = S3Backend.put_object_lock_configuration
 
 
@@ -30,7 +36,8 @@ def put_bucket_versioning(self: S3Backend, bucket_name: str, status: str) -> Non
 
 
 def put_object_lock_configuration(self: S3Backend, bucket_name: str, *args, **kwargs) -> None:  # noqa: ANN002, ANN003
-    """On a bucket with objects, too: they are merely not there for as long as moto looks."""
+    """On a bucket with objects, too: they are merely not there for as long as moto looks. A default retention
+    is in days or in years; the other is absent and not 0."""
     bucket = self.get_bucket(bucket_name)
     objects = bucket.keys
     bucket.keys = type(objects)()
@@ -38,6 +45,15 @@ def put_object_lock_configuration(self: S3Backend, bucket_name: str, *args, **kw
         put_lock_by_moto(self, bucket_name, *args, **kwargs)
     finally:
         bucket.keys = objects
+    bucket.default_lock_days = bucket.default_lock_days or None
+    bucket.default_lock_years = bucket.default_lock_years or None
+
+
+def get_bucket_versioning(self: S3Response):  # noqa: ANN201
+    """The element of the answer is VersioningConfiguration; moto names it after the operation."""
+    status, headers, body = versioning_by_moto(self)
+    text = body.decode() if isinstance(body, bytes) else body
+    return status, headers, text.replace("GetBucketVersioningResponse", "VersioningConfiguration")
 
 
 def head_bucket(self: S3Response):  # noqa: ANN201
@@ -58,7 +74,35 @@ def put_bucket_policy(self: S3Backend, bucket_name: str, policy: bytes) -> None:
     put_policy_by_moto(self, bucket_name, policy)
 
 
+def system_tags(backend: S3Backend, bucket_name: str) -> dict:
+    tags = backend.get_bucket_tagging(bucket_name)["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in tags if tag["Key"].startswith("aws:")}
+
+
+def bucket_tagging_from_body(self: S3Response) -> dict:
+    parsed = xmltodict.parse(self.body, force_list={"Tag": True})
+    given = (parsed["Tagging"].get("TagSet") or {}).get("Tag", [])
+    tags = {tag["Key"]: tag["Value"] or "" for tag in given}
+    if len(tags) != len(given):
+        raise DuplicateTagKeys()
+    there = system_tags(self.backend, self.bucket_name)
+    asked = {key: value for key, value in tags.items() if key.startswith("aws:")}
+    if there.keys() - asked.keys():
+        raise InvalidTagError("System tags cannot be removed by requester")
+    if asked != there:
+        raise NoSystemTags()
+    return tags
+
+
+def delete_bucket_tagging(self: S3Backend, bucket_name: str) -> None:
+    if system_tags(self, bucket_name):
+        raise InvalidTagError("System tags cannot be removed by requester")
+    delete_tagging_by_moto(self, bucket_name)
+
+
 def apply() -> None:
+    S3Response._bucket_tagging_from_body = bucket_tagging_from_body
     S3Response.head_bucket = head_bucket
-    for function in (put_bucket_versioning, put_object_lock_configuration, put_bucket_policy):
+    S3Response.get_bucket_versioning = get_bucket_versioning
+    for function in (put_bucket_versioning, put_object_lock_configuration, put_bucket_policy, delete_bucket_tagging):
         setattr(S3Backend, function.__name__, function)

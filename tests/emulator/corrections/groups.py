@@ -2,7 +2,8 @@
 
 moto adds or removes half of a call's rules before it refuses the other half, tells rules apart by their
 descriptions, never revokes egress to IPv6 from a VPC without IPv6, cannot take a description away or give
-one to a rule to a prefix list, and answers with the rules of the last permission only. It finds every interface by the account as the owner of what it is attached to.
+one to a rule to a prefix list, and answers with the rules of the last permission only. It finds every
+interface by the account as the owner of what it is attached to.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupEgress.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupEgress.html

@@ -2,7 +2,7 @@
 
 moto enables, rotates and aliases keys that are pending deletion, calls the deletion of any key off, says
 that a disabled key is enabled, knows keys that are to be enabled or disabled by id only, and takes any text
-for a policy.
+for a policy, but fails to describe a key whose policy has one statement instead of a list.
 
 https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
@@ -146,6 +146,15 @@ def put_key_policy(self: KmsResponse) -> str:
     return put_key_policy_by_moto(self)
 
 
+validate_by_moto = kms_responses.validate_policy
+
+
+def validate_policy(key: Key, action: str) -> None:
+    """As moto has it: a policy that denies DescribeKey to anyone denies it here."""
+    if isinstance(json.loads(key.policy).get("Statement"), list):
+        validate_by_moto(key, action)
+
+
 def assert_default_policy_or_none(name: str | None) -> None:
     """The name of a key's policy may be left out, it is `default`."""
     assert_default_policy(name or "default")
@@ -158,4 +167,5 @@ def apply() -> None:
         setattr(KmsBackend, function.__name__, function)
     KmsResponse.create_key = create_key
     KmsResponse.put_key_policy = put_key_policy
+    kms_responses.validate_policy = validate_policy
     kms_responses._assert_default_policy = assert_default_policy_or_none

@@ -10,6 +10,8 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachVolume.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 """
 
+import json
+
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
@@ -91,12 +93,13 @@ def create_volume_call(self: EC2Response) -> ActionResult:
         raise EC2ClientError(
             "InvalidParameterCombination", f"The parameter iops is not supported for {kind or 'gp2'} volumes."
         )
-    asked = {name: value for name, value in self._get_params().items() if name != "ClientToken"}
+    members = {name: value for name, value in self._get_params().items() if name != "ClientToken"}
+    asked = json.dumps(members, sort_keys=True)
     made = vars(self.ec2_backend).setdefault("volumes_by_token", {})
     if token not in made:
-        made[token] = (str(asked), create_volume_call_by_moto(self))
+        made[token] = (asked, create_volume_call_by_moto(self))
     before, answer = made[token]
-    if before != str(asked):
+    if before != asked:
         raise EC2ClientError(
             "IdempotentParameterMismatch", "The client token was used before, with other parameters."
         )

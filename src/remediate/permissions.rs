@@ -37,9 +37,7 @@ pub(crate) fn policy(rules: &[Selected<'_>], library: &Library, remedies: &Remed
         reads.extend(ability.looks.iter().flat_map(|kind| kind.calls()).flat_map(|call| call.actions));
         changes.extend(ability.calls.iter().flat_map(|call| call.actions).copied());
     }
-    let statement = |sid: &str, actions: &BTreeSet<&str>| {
-        json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*"})
-    };
+    let statement = |sid: &str, actions: &BTreeSet<&str>| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*"});
     let conditional: Vec<_> = CONDITIONS.iter().filter(|(action, ..)| changes.remove(action)).collect();
     let mut statements = vec![statement("SsmAuditScan", &reads)];
     if !changes.is_empty() {
@@ -140,7 +138,8 @@ mod tests {
 
     #[test]
     fn every_call_is_permitted_and_every_permission_is_for_a_call() {
-        let permitted: BTreeSet<String> = all_abilities().flat_map(|ability| ability.calls).map(ToString::to_string).collect();
+        let permitted: BTreeSet<String> =
+            all_abilities().flat_map(|ability| ability.calls).map(ToString::to_string).collect();
         let calls: BTreeSet<String> = Operation::CALLS.iter().map(ToString::to_string).collect();
         assert_eq!(calls.difference(&permitted).collect::<Vec<_>>(), [""; 0], "no setter says that it makes them");
         assert_eq!(permitted.difference(&calls).collect::<Vec<_>>(), [""; 0], "there are no such operations");
@@ -216,7 +215,9 @@ mod tests {
             let error = serde_json::from_value::<Operation>(strange).expect_err("no such parameter").to_string();
             // It lists the parameters that there are.
             assert!(error.contains("unknown field"), "{error}");
-            for secret in ["Password", "Secret", "SessionToken", "PrivateKey", "Plaintext", "UserData", "ActivationCode"] {
+            for secret in
+                ["Password", "Secret", "SessionToken", "PrivateKey", "Plaintext", "UserData", "ActivationCode"]
+            {
                 assert!(!error.contains(secret), "{}: {error}", call.operation);
             }
         }

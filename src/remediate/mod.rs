@@ -19,6 +19,7 @@ mod policy;
 mod reference;
 pub(crate) mod remedy;
 pub(crate) mod run;
+mod security_group_rule;
 mod setters;
 pub mod settings;
 pub(crate) mod settle;

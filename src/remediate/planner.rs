@@ -66,6 +66,7 @@ pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedi
 pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     let account = request.reach.account();
     let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
+    draft.limits = request.limits.clone();
     let rules = request.rules.iter().map(|selected| (selected.rule.id.as_str(), selected));
     let rules: BTreeMap<&str, &Selected<'_>> = rules.collect();
     draft.params = rules.iter().map(|(id, selected)| ((*id).to_owned(), selected.params().clone())).collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
-use super::aspect::{Aspect, Clue, satisfies};
+use super::aspect::{Aspect, Clue, failed, satisfies, under_way};
 use super::journal::{CallRecord, Journal, JournalError};
 use super::operation::Operation;
 use super::place::{Place, Sent};
@@ -98,9 +98,9 @@ impl Transition<'_> {
         loop {
             let sent = self.send(log).await?;
             clue = sent.answer.clone().map_or(Clue::None, Clue::Answered);
-            let Some(failure) = &sent.failure else { return Ok(self.wait(&clue).await) };
+            let Some(failure) = &sent.failure else { return Ok(self.wait(&first, &clue).await) };
             if self.took_effect(failure, &clue).await {
-                return Ok(self.wait(&clue).await);
+                return Ok(self.wait(&first, &clue).await);
             }
             attempts += 1;
             let patient = begun.elapsed() < NOT_YET_VISIBLE;
@@ -142,22 +142,31 @@ impl Transition<'_> {
         let patience = if self.resumed || self.builds_on_new { LATE_EFFECT } else { Duration::ZERO };
         let expected =
             |state: &Json| satisfies(state, &self.after) || (!self.resumed && satisfies(state, &self.before));
-        self.look_until(expected, patience, clue).await
+        let state = self.look_until(|state| expected(state) || under_way(state), patience, clue).await?;
+        if expected(&state) || !under_way(&state) {
+            return Ok(state);
+        }
+        self.look_until(|state| expected(state) || !under_way(state), self.aspect.of.patience(), clue).await
     }
 
-    /// Whether a call that failed did what it was to do all the same.
+    /// Whether a call that failed did what it was to do all the same, or is doing it.
     async fn took_effect(&self, failure: &Failure, clue: &Clue) -> bool {
         let patience = if kind(failure) == Refusal::Unclear { LATE_EFFECT } else { Duration::ZERO };
-        let look = self.look_until(|state| satisfies(state, &self.after), patience, clue).await;
-        look.is_ok_and(|state| satisfies(&state, &self.after))
+        let effect = |state: &Json| satisfies(state, &self.after) || under_way(state);
+        let look = self.look_until(effect, patience, clue).await;
+        look.is_ok_and(|state| effect(&state))
     }
 
-    /// Waits until what is there is what is wanted.
-    async fn wait(&self, clue: &Clue) -> Outcome {
-        match self.look_until(|state| satisfies(state, &self.after), self.aspect.of.patience(), clue).await {
+    /// Waits until what is there is what is wanted, or will not come to be.
+    async fn wait(&self, first: &Json, clue: &Clue) -> Outcome {
+        let came_to_nothing = |state: &Json| failed(state).is_some() && state != first;
+        let enough = |state: &Json| satisfies(state, &self.after) || came_to_nothing(state);
+        match self.look_until(enough, self.aspect.of.patience(), clue).await {
             Ok(state) if satisfies(&state, &self.after) => Outcome::Done(state),
             Ok(state) => {
-                Outcome::Failed(format!("the call was answered, and it is not so: {}", differs(&self.after, &state)))
+                let why = failed(&state).map(|why| format!(" ({why})")).unwrap_or_default();
+                let differs = differs(&self.after, &state);
+                Outcome::Failed(format!("the call was answered, and it is not so: {differs}{why}"))
             }
             Err(failure) => Outcome::Failed(format!(
                 "the call was answered, and what came of it could not be looked at: {}",

@@ -9,7 +9,9 @@ mod iam;
 mod kms;
 mod logs;
 mod s3;
+mod security_group;
 mod ssm;
+mod volume;
 
 use std::fmt;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub(crate) use self::kms::MADE_BY as KEY_MADE_BY;
+pub(crate) use self::volume::made_for;
 use super::place::Place;
 use crate::model::ResourceType;
 use crate::model::call::{self, Call};
@@ -77,7 +80,13 @@ impl Kind {
 
     /// How long a change is waited for, at most.
     pub(crate) fn patience(self) -> Duration {
-        Duration::from_mins(2)
+        match self {
+            // The first snapshot of a volume copies all that is on it.
+            Self::RootSnapshot => Duration::from_hours(12),
+            Self::RootVolumeMade | Self::InstanceState => Duration::from_mins(30),
+            Self::InstanceDevice => Duration::from_mins(10),
+            _ => Duration::from_mins(2),
+        }
     }
 }
 
@@ -211,6 +220,50 @@ aspects! {
     InstanceMetadataOptions = "metadata options", Instance, [call::DESCRIBE_INSTANCES] => ec2::metadata_options;
     /// Whether detailed monitoring is on.
     InstanceMonitoring = "detailed monitoring", Instance, [call::DESCRIBE_INSTANCES] => ec2::monitoring;
+    /// Its tags.
+    InstanceTags = "tags", Instance, [call::DESCRIBE_INSTANCES] => ec2::tags;
+    /// Whether it runs.
+    InstanceState = "state", Instance, [call::DESCRIBE_INSTANCES] => ec2::state;
+    /// The volume that is attached at a device.
+    InstanceDevice = "volume at", Instance, [call::DESCRIBE_INSTANCES] => ec2::device;
+    /// Its root volume, and what stands in the way of putting another in its place.
+    InstanceRoot = "root volume", Instance, [
+        call::DESCRIBE_INSTANCES,
+        call::DESCRIBE_VOLUMES,
+        volume::DESCRIBE_INSTANCE_ATTRIBUTE,
+        volume::DESCRIBE_INSTANCE_TYPES
+    ] => volume::root;
+    /// A snapshot of its root volume that a plan makes: found by its tag.
+    RootSnapshot = "snapshot", Instance, [volume::DESCRIBE_SNAPSHOTS] => volume::snapshot;
+    /// A root volume that a plan makes: found by its tag.
+    RootVolumeMade = "new root volume", Instance, [call::DESCRIBE_VOLUMES] => volume::made;
+    /// The key that new volumes are encrypted with, unless another is named.
+    DefaultVolumeKey = "default key of volumes", KmsKey, [volume::GET_EBS_DEFAULT_KMS_KEY_ID, call::DESCRIBE_KEY]
+        => volume::default_key;
+    /// A key that volumes are to be encrypted with.
+    VolumeKey = "key of volumes", KmsKey, [call::DESCRIBE_KEY] => volume::key;
+    /// What it lets out.
+    SecurityGroupEgress = "egress", SecurityGroup, [call::DESCRIBE_SECURITY_GROUPS]
+        => security_group::egress;
+    /// What it lets in.
+    SecurityGroupIngress = "ingress", SecurityGroup, [call::DESCRIBE_SECURITY_GROUPS]
+        => security_group::ingress;
+    /// Who else relies on it.
+    SecurityGroupUsers = "users", SecurityGroup, [
+        call::DESCRIBE_SECURITY_GROUPS,
+        call::DESCRIBE_NETWORK_INTERFACES
+    ] => security_group::users;
+}
+
+/// Whether a change is under way that nothing more can be done about: what comes of it must be waited for.
+pub(crate) fn under_way(state: &Json) -> bool {
+    let state = state["State"].as_str();
+    state.is_some_and(|state| matches!(state, "attaching" | "busy" | "creating" | "detaching" | "pending" | "stopping"))
+}
+
+/// Why a change came to nothing, where that is certain, so that there is nothing to wait for.
+pub(crate) fn failed(state: &Json) -> Option<&str> {
+    state["Failed"].as_str()
 }
 
 /// Whether what is seen is what is wanted: objects may have more members than are wanted, everything else is the same.

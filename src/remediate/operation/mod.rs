@@ -9,7 +9,9 @@ mod kms;
 mod logs;
 mod parameter;
 mod s3;
+mod security_group;
 mod ssm;
+mod volume;
 
 use std::borrow::Cow;
 
@@ -17,7 +19,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, ssm::*};
+pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*, ssm::*, volume::*};
 use super::place::{Place, Sent};
 use crate::model::call::Call;
 
@@ -102,6 +104,9 @@ operations! {
     AssociateIamInstanceProfile,
     AssociateKmsKey,
     AttachRolePolicy,
+    AttachVolume,
+    AuthorizeSecurityGroupEgress,
+    AuthorizeSecurityGroupIngress,
     CancelKeyDeletion,
     CreateAlias,
     CreateBucket,
@@ -110,6 +115,9 @@ operations! {
     CreateKey,
     CreateLogGroup,
     CreateRole,
+    CreateSnapshot,
+    CreateTags,
+    CreateVolume,
     DeleteAlias,
     DeleteBucket,
     DeleteBucketEncryption,
@@ -120,13 +128,18 @@ operations! {
     DeleteRetentionPolicy,
     DeleteRole,
     DeleteRolePolicy,
+    DeleteSnapshot,
+    DeleteTags,
+    DeleteVolume,
     DetachRolePolicy,
+    DetachVolume,
     DisableKey,
     DisableKeyRotation,
     DisassociateIamInstanceProfile,
     DisassociateKmsKey,
     EnableKey,
     EnableKeyRotation,
+    ModifyInstanceAttribute,
     ModifyInstanceMetadataOptions,
     MonitorInstances,
     PutBucketEncryption,
@@ -138,11 +151,17 @@ operations! {
     PutRetentionPolicy,
     PutRolePolicy,
     RemoveRoleFromInstanceProfile,
+    RevokeSecurityGroupEgress,
+    RevokeSecurityGroupIngress,
     ScheduleKeyDeletion,
+    StartInstances,
+    StopInstances,
     UnmonitorInstances,
     UpdateAssumeRolePolicy,
     UpdateDocument,
     UpdateDocumentDefaultVersion,
+    UpdateSecurityGroupRuleDescriptionsEgress,
+    UpdateSecurityGroupRuleDescriptionsIngress,
 }
 
 impl Operation {

@@ -63,7 +63,7 @@ pub enum SavedError {
         found: u32,
     },
     /// Something in it is not as it should be.
-    #[error("{}: {}: {}; the {} was changed by hand or is damaged: make it again with `{}`", path.display(), source.path(), source.inner(), form.noun, form.made_with)]
+    #[error("{}: {}: {}; the {} was changed by hand or is damaged: make it again with `{}`", path.display(), source.path(), short(source.inner()), form.noun, form.made_with)]
     Member {
         /// The file.
         path: PathBuf,
@@ -84,6 +84,18 @@ pub enum SavedError {
         /// What is wrong there.
         problem: String,
     },
+}
+
+/// What is wrong, without a list of all that would be right where that is long.
+fn short(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(", expected one of ") {
+        Some((problem, list)) if list.matches('`').count() > 30 => {
+            let place = list.rsplit_once(" at line ").map(|(_, place)| format!(" at line {place}")).unwrap_or_default();
+            format!("{problem}{place}")
+        }
+        _ => text,
+    }
 }
 
 fn advice(found: u32, form: &Form) -> String {

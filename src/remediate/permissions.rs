@@ -108,7 +108,7 @@ mod tests {
             .filter(|rule| rule.remediation.is_none())
             .map(|rule| rule.id.as_str())
             .collect();
-        assert_eq!(silent, Vec::<&str>::new(), "name a remediation, or say why there is none");
+        assert_eq!(silent, [""; 0], "give each a remediation, or say why there is none");
     }
 
     #[test]

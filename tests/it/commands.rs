@@ -7,12 +7,14 @@ use serde_json::Value;
 use crate::audit::{Audit, Outcome, verdicts};
 use crate::emulator::{Emulator, fresh_account, programs};
 
-/// The bucket that access logs go to is not there in an account that nobody touched.
-const LIMITS: &[&str] =
-    &["--allow", "restart,replace,irreversible,shared", "--max-changes", "100%", "--exclude-rule", "s3-access-logging"];
+const LIMITS: &[&str] = &["--allow", "restart,replace,irreversible,shared", "--max-changes", "100%"];
 
 fn fix(account: &str, arguments: &[&str]) -> Outcome {
-    Audit::on(Emulator::moto(), account, "us-east-1", &["fix"]).args(LIMITS).args(arguments).run()
+    Audit::on(Emulator::moto(), account, "us-east-1", &["fix"])
+        .file("ssm-audit.yaml", "policy: guide\n")
+        .args(LIMITS)
+        .args(arguments)
+        .run()
 }
 
 /// Runs a script with the AWS CLI on the path, and nothing of this machine's AWS configuration.

@@ -8,6 +8,7 @@ mod command_line;
 mod commands;
 mod emulator;
 mod faults;
+mod fix;
 mod fleet;
 mod ground;
 mod output;

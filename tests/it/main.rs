@@ -7,6 +7,8 @@ mod audit;
 mod command_line;
 mod emulator;
 mod faults;
+mod fix_ec2;
+mod fixing;
 mod fleet;
 mod ground;
 mod output;

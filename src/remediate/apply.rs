@@ -160,7 +160,13 @@ impl Apply<'_> {
             .collect();
         for unit in units {
             let steps = self.plan.steps.iter().rev().filter(|step| step.unit.as_ref() == Some(unit));
+            // What could not be taken back may still need what was made before it; everything else goes back all the same,
+            // each only where it finds what it expects.
+            let mut stuck = false;
             for step in steps {
+                if stuck && step.creates {
+                    continue;
+                }
                 let Some(record) = records.get(&step.number).filter(|record| record.status == Status::Done) else {
                     continue;
                 };
@@ -190,10 +196,7 @@ impl Apply<'_> {
                         let problem = Some(format!("it could not be taken back: {problem}"));
                         let left = record.left.clone();
                         self.note(records, step.number, Record { status: Status::Done, left, problem })?;
-                        // What is left over is in nobody's way.
-                        if !matches!(step.undo, Undo::Deletes(_)) {
-                            break;
-                        }
+                        stuck = true;
                     }
                 }
             }

@@ -19,6 +19,8 @@ use crate::source::aws::Failure;
 const ATTEMPTS: u32 = 3;
 /// How long a call that failed is given to show an effect after all.
 pub(super) const LATE_EFFECT: Duration = Duration::from_secs(5);
+/// How long a call that was answered is given to show an effect. What is under way then is waited for longer.
+const EFFECT: Duration = Duration::from_mins(2);
 /// How long something that was just made is given to be seen by the service that refuses it.
 const NOT_YET_VISIBLE: Duration = Duration::from_mins(1);
 
@@ -160,7 +162,9 @@ impl Transition<'_> {
     /// Waits until what is there is what is wanted, or will not come to be.
     async fn wait(&self, first: &Json, clue: &Clue) -> Outcome {
         let came_to_nothing = |state: &Json| failed(state).is_some() && state != first;
-        let enough = |state: &Json| satisfies(state, &self.after) || came_to_nothing(state);
+        let begun = Instant::now();
+        let stands_still = |state: &Json| !under_way(state) && begun.elapsed() > EFFECT;
+        let enough = |state: &Json| satisfies(state, &self.after) || came_to_nothing(state) || stands_still(state);
         match self.look_until(enough, self.aspect.of.patience(), clue).await {
             Ok(state) if satisfies(&state, &self.after) => Outcome::Done(state),
             Ok(state) => {

@@ -9,6 +9,8 @@ mod commands;
 mod emulator;
 mod faults;
 mod fix;
+mod fix_ec2;
+mod fixing;
 mod fleet;
 mod ground;
 mod output;

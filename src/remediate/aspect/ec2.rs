@@ -80,7 +80,10 @@ pub(super) async fn state(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fa
     let reason = instance.state_reason.filter(|reason| {
         state == "stopped" && reason.code.as_deref().is_some_and(|code| !code.is_empty() && !AS_ASKED.contains(&code))
     });
-    Ok(json!({"State": state, "Failed": reason.and_then(|reason| reason.message.or(reason.code))}))
+    Ok(match reason.and_then(|reason| reason.message.or(reason.code)) {
+        Some(reason) => json!({"State": state, "Failed": reason}),
+        None => json!({"State": state}),
+    })
 }
 
 pub(super) fn state_of(instance: &Instance) -> String {

@@ -78,7 +78,7 @@ impl Kind {
         )
     }
 
-    /// How long a change is waited for, at most.
+    /// How long a change that is under way is waited for, at most.
     pub(crate) fn patience(self) -> Duration {
         match self {
             // The first snapshot of a volume copies all that is on it.

@@ -176,26 +176,36 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
     fn volume(&mut self, snapshot: &str) -> usize {
         let old = &self.root["Volume"];
         let kind = self.text(&old["VolumeType"]);
-        let number = |member: &str, kinds: &[&str]| {
-            let number = old[member].as_i64().and_then(|number| i32::try_from(number).ok());
-            number.filter(|_| kinds.contains(&kind.as_str()))
-        };
+        let number = |member: &str| old[member].as_i64().and_then(|number| i32::try_from(number).ok());
+        let for_types = |kinds: &[&str], number: Option<i32>| number.filter(|_| kinds.contains(&kind.as_str()));
+        let iops = for_types(&["gp3", "io1", "io2"], number("Iops"));
+        let throughput = for_types(&["gp3"], number("Throughput"));
+        let size = number("Size");
         let call = CreateVolume {
             availability_zone: self.text(&old["AvailabilityZone"]),
             snapshot_id: snapshot.to_owned(),
-            size: old["Size"].as_i64().and_then(|size| i32::try_from(size).ok()),
-            iops: number("Iops", &["gp3", "io1", "io2"]),
-            throughput: number("Throughput", &["gp3"]),
-            volume_type: kind,
+            size,
+            iops,
+            throughput,
+            volume_type: kind.clone(),
             encrypted: true,
             // Which is the default is decided now, and not when the volume is made.
             kms_key_id: self.key["Arn"].as_str().map(str::to_owned),
             tag_specifications: self.tags("volume"),
             client_token: self.made_by().replace('/', "-"),
         };
-        let mut after = json!({"State": "available", "Encrypted": true});
-        for member in ["AvailabilityZone", "Size", "VolumeType", "Iops", "Throughput"] {
-            after[member] = old[member].clone();
+        let mut after = json!({
+            "State": "available",
+            "Encrypted": true,
+            "AvailabilityZone": old["AvailabilityZone"],
+            "Size": size,
+            "VolumeType": kind,
+        });
+        // What a type does not let one choose follows from its size.
+        for (member, asked) in [("Iops", iops), ("Throughput", throughput)] {
+            if let Some(asked) = asked {
+                after[member] = asked.into();
+            }
         }
         if let Some(key) = self.key["Arn"].as_str() {
             after["KmsKeyId"] = key.into();

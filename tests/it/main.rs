@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
+mod alike;
 mod audit;
 mod command_line;
 mod emulator;
 mod faults;
+mod fix_crash;
 mod ground;
 mod output;
 mod permissions;

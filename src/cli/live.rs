@@ -43,6 +43,16 @@ pub(super) struct LiveArgs {
     call_timeout: Option<f64>,
 }
 
+impl LiveArgs {
+    /// With these regions, where none is named.
+    pub(super) fn or_regions<'r>(&self, regions: impl IntoIterator<Item = &'r Region>) -> Self {
+        if self.region.is_some() || !self.regions.is_empty() {
+            return self.clone();
+        }
+        Self { regions: regions.into_iter().map(ToString::to_string).collect(), ..self.clone() }
+    }
+}
+
 /// What was read, and whether the user stopped it.
 pub(super) struct Read {
     pub(super) inventory: Inventory,

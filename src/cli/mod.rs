@@ -1,8 +1,11 @@
 //! The command line: one file a subcommand. Here are the flags that all have, and errors as people see them.
 
 mod carry_out;
+mod check;
 mod collect;
 mod completions;
+mod confirm;
+mod earlier;
 pub mod exit;
 mod fix;
 mod iam_policy;
@@ -10,6 +13,7 @@ mod live;
 mod output;
 mod resume;
 mod rules;
+mod runs;
 mod scan;
 mod selection;
 mod state;
@@ -26,8 +30,8 @@ use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
+use crate::saved::SavedError;
 use crate::source::aws::ConnectionError;
-use crate::source::snapshot::SnapshotError;
 use crate::terminal::harmless;
 use exit::Exit;
 
@@ -84,6 +88,8 @@ enum Command {
     Undo(undo::UndoArgs),
     /// Go on with a run that was cut off
     Resume(resume::ResumeArgs),
+    /// List what fix and undo did, and show every call of it
+    Runs(runs::RunsArgs),
     /// Read a live account and save what was read as a snapshot
     Collect(collect::CollectArgs),
     /// List, explain and test rules
@@ -111,15 +117,21 @@ pub enum Error {
     /// An account that cannot be read at all.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
-    /// A snapshot that cannot be used.
+    /// A snapshot, a report or a plan that cannot be used.
     #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    Saved(#[from] SavedError),
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
     /// The journal of fixes cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The user stopped a run before its end.
+    #[error("run {0} was cut off; `ssm-audit resume {0}` goes on with it, `ssm-audit undo {0}` takes it back")]
+    CutOff(String),
+    /// The user cannot be asked after all.
+    #[error("failed to ask on the terminal: {0}")]
+    Terminal(#[source] io::Error),
     /// The user stopped it before there was anything to report.
     #[error("interrupted before anything was read")]
     Interrupted,
@@ -148,6 +160,7 @@ impl Cli {
             Command::Fix(arguments) => fix::run(arguments, globals),
             Command::Undo(arguments) => undo::run(arguments, globals),
             Command::Resume(arguments) => resume::run(arguments, globals),
+            Command::Runs(arguments) => runs::run(arguments, globals),
             Command::Collect(arguments) => collect::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
@@ -156,7 +169,7 @@ impl Cli {
         done.unwrap_or_else(|error| {
             // Where standard error is closed there is nobody left to tell.
             let _ = globals.tell(&error);
-            if matches!(error, Error::Interrupted) { Exit::Interrupted } else { Exit::NoResult }
+            if matches!(error, Error::Interrupted | Error::CutOff(_)) { Exit::Interrupted } else { Exit::NoResult }
         })
         .into()
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::aspect::Aspect;
+use super::limits::Nature;
 use super::operation::Operation;
 use super::plan::{Aim, Disruption, LeftOut, Step, Subject, Undo};
 use super::reference;
@@ -134,6 +135,11 @@ impl Change {
     pub(crate) fn warning(mut self, warning: impl Into<String>) -> Self {
         self.warnings.push(warning.into());
         self
+    }
+
+    /// What limits look at.
+    pub(crate) fn nature(&self) -> Nature<'_> {
+        Nature { id: &self.thing.1.id, disruption: self.disruption, shared: self.shared, by_name: self.by_name }
     }
 
     /// Makes something that was not there.

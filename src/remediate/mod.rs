@@ -5,6 +5,8 @@
 
 pub(crate) mod apply;
 mod aspect;
+pub(crate) mod cap;
+pub(crate) mod commands;
 mod draft;
 pub(crate) mod journal;
 pub(crate) mod limits;
@@ -15,8 +17,10 @@ pub(crate) mod planner;
 mod policy;
 mod reference;
 pub(crate) mod remedy;
+pub(crate) mod run;
 mod setters;
 pub mod settings;
+pub(crate) mod settle;
 pub(crate) mod show;
 mod transition;
 pub(crate) mod undo;

@@ -333,7 +333,9 @@ fn needs(thing: &Thing, wanted: &Wanted, region: &Region, draft: &Draft<'_>) -> 
     let prefix = wanted.set.contains_key("inputs.s3_key_prefix");
     let mut things: Vec<Thing> = Vec::new();
     things.extend(sessions.bucket.filter(|_| bucket).map(|bucket| (ResourceType::Bucket, Key::global(bucket))));
-    things.extend(sessions.log_group.filter(|_| group).map(|group| (ResourceType::LogGroup, Key::regional(region, group))));
+    things.extend(
+        sessions.log_group.filter(|_| group).map(|group| (ResourceType::LogGroup, Key::regional(region, group))),
+    );
     things.extend(sessions.key.filter(|_| sessions.new_key));
     if bucket || group || prefix || sessions.new_key {
         things.extend(roles(thing, draft).into_iter().flatten().map(|role| (ResourceType::Role, role)));

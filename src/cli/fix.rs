@@ -300,8 +300,7 @@ impl FixArgs {
         journal.begin(plan, &Timestamp::now().to_string())?;
         let records = carry_out(plan, BTreeMap::new(), reaches, &journal, self.steps, globals).await?;
         let steps = exit_of_steps(plan, &records);
-        let exit = conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await?;
-        Ok(if exit == Exit::Success && !plan.left_out.is_empty() { Exit::Failed } else { exit })
+        conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await
     }
 
     /// Whether the finding is one that was asked for.
@@ -346,7 +345,11 @@ pub(super) async fn conclude(
         }
     }
     let Some(verified) = verified else { return Ok(Exit::Interrupted) };
-    Ok(if steps == Exit::Success { check::exit(&verified) } else { steps })
+    Ok(match (steps, check::exit(&verified)) {
+        (Exit::Success, Exit::Success) if !plan.left_out.is_empty() => Exit::Failed,
+        (Exit::Success, exit) => exit,
+        (steps, _) => steps,
+    })
 }
 
 /// Refuses a plan that was applied.

@@ -84,7 +84,9 @@ pub(super) struct Log<'a> {
 impl Transition<'_> {
     /// Makes the change.
     pub(super) async fn make(&self, log: Log<'_>) -> Result<Outcome, JournalError> {
-        let mut clue = if self.resumed { Clue::None } else { Clue::NotSent };
+        // What is taken away is there, though this run has not made it.
+        let makes = self.before.is_null();
+        let mut clue = if makes && !self.resumed { Clue::NotSent } else { Clue::None };
         let first = match self.settled(&clue).await {
             Ok(state) => state,
             Err(failure) => return Ok(Outcome::Failed(format!("it could not be looked at: {}", failure.gap))),

@@ -98,6 +98,14 @@ impl Emulator {
         script("dump.py", &arguments)
     }
 
+    /// The dumps of accounts that are numbered in a row.
+    pub(crate) fn dumps(&self, first: &str, count: usize, regions: &[String]) -> Vec<Value> {
+        let count = count.to_string();
+        let mut arguments = vec!["--endpoint-url", self.url(), "--account", first, "--comparable", "--copies", &count];
+        arguments.extend(regions.iter().flat_map(|region| ["--region", region.as_str()]));
+        serde_json::from_value(script("dump.py", &arguments)).expect("a list of dumps")
+    }
+
     /// What the corrections to moto were to put right and did not.
     pub(crate) fn check(&self, account: &str) -> Value {
         script("check.py", &["--endpoint-url", self.url(), "--account", account])

@@ -3,12 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
+mod alike;
 mod audit;
 mod command_line;
 mod commands;
 mod emulator;
 mod faults;
 mod fix;
+mod fix_crash;
 mod fix_ec2;
 mod fixing;
 mod fleet;

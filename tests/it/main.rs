@@ -6,10 +6,12 @@
 mod account;
 mod alike;
 mod audit;
+mod cells;
 mod command_line;
 mod emulator;
 mod faults;
 mod fix_crash;
+mod fix_faults;
 mod ground;
 mod output;
 mod permissions;

@@ -97,15 +97,17 @@ impl<'a> Account<'a> {
         self
     }
 
+    /// One step at a time, so that the calls come in the order of the plan.
     fn command(&self, arguments: &[&str]) -> Audit {
         Audit::on(self.emulator, &self.id, &self.regions[0], arguments)
             .file("ssm-audit.yaml", CONFIGURATION)
-            .env("SSM_AUDIT_STATE", self.state.path().to_str().unwrap())
+            .env("SSM_AUDIT_STEPS", "1")
+            .env("SSM_AUDIT_STATE", self.state())
     }
 
-    /// `fix` of everything, with all that it may be told, one step at a time.
+    /// `fix` of everything, with all that it may be told.
     pub(crate) fn fix(&self) -> Audit {
-        self.plan().args(&["--yes", "--steps", "1"])
+        self.plan().args(&["--yes"])
     }
 
     /// `fix` that only plans.
@@ -116,14 +118,29 @@ impl<'a> Account<'a> {
         self.command(&all).args(&named.collect::<Vec<_>>()).env("SSM_AUDIT_MAX_CHANGES", "100%")
     }
 
-    /// `resume`, one step at a time.
-    pub(crate) fn resume(&self, run: &str) -> Audit {
-        self.command(&["resume", run, "--steps", "1"])
+    /// `fix` with a plan that was saved.
+    pub(crate) fn apply(&self, plan: &str) -> Audit {
+        let all = ["fix", "--plan", plan, "--yes", "--allow", "restart,replace,irreversible,shared"];
+        let saved: Value = serde_json::from_str(&std::fs::read_to_string(plan).unwrap()).unwrap();
+        let steps = saved["steps"].as_array().unwrap();
+        let named = self.names.iter().filter(|name| steps.iter().any(|step| step["resource"]["id"] == ***name));
+        let named: Vec<&str> = named.flat_map(|name| ["--resource", name]).collect();
+        self.command(&all).args(&named).env("SSM_AUDIT_MAX_CHANGES", "100%")
     }
 
-    /// `undo`, one step at a time.
+    /// The folder of the journal.
+    pub(crate) fn state(&self) -> &str {
+        self.state.path().to_str().unwrap()
+    }
+
+    /// `resume`.
+    pub(crate) fn resume(&self, run: &str) -> Audit {
+        self.command(&["resume", run])
+    }
+
+    /// `undo`.
     pub(crate) fn undo(&self, run: &str) -> Audit {
-        self.command(&["undo", run, "--yes", "--steps", "1"])
+        self.command(&["undo", run, "--yes"])
     }
 
     /// The report of a scan.
@@ -194,6 +211,13 @@ impl Run {
         self.with("done").union(&self.with("found")).copied().collect()
     }
 
+    /// How many steps are done that cannot be taken back.
+    pub(crate) fn for_good(&self) -> usize {
+        let done = self.with("done");
+        let steps = self.planned().iter().filter(|step| step["undo"].get("not").is_some());
+        steps.filter(|step| done.contains(&step["number"].as_i64().unwrap())).count()
+    }
+
     /// The numbers of all steps.
     pub(crate) fn all(&self) -> BTreeSet<i64> {
         self.planned().iter().map(|step| step["number"].as_i64().unwrap()).collect()
@@ -221,9 +245,10 @@ impl Run {
 
 /// The program with one of its calls held: to be killed, or to go on.
 pub(crate) struct Held<'p> {
-    pub(crate) child: Child,
-    pub(crate) proxy: &'p Proxy,
-    pub(crate) held: crate::proxy::Held,
+    audit: Audit,
+    child: Child,
+    proxy: &'p Proxy,
+    held: crate::proxy::Held,
 }
 
 impl Held<'_> {
@@ -233,6 +258,13 @@ impl Held<'_> {
         self.child.wait().unwrap();
         drop(self.held);
         self.proxy.settle();
+    }
+
+    /// Lets the program come to its end.
+    pub(crate) fn go_on(mut self) -> Outcome {
+        self.held.go_on();
+        let status = self.child.wait().unwrap();
+        outcome(&self.audit, status.code())
     }
 }
 
@@ -246,15 +278,19 @@ pub(crate) fn hold<'p>(audit: Audit, proxy: &'p Proxy, kind: Kind, nth: usize) -
     let mut child = audit.command().stdout(stdout).stderr(stderr).spawn().unwrap();
     for _ in 0..PATIENCE.as_millis() / 10 {
         if let Some(held) = proxy.held(Duration::from_millis(10)) {
-            return Ok(Held { child, proxy, held });
+            return Ok(Held { audit, child, proxy, held });
         }
         if let Some(status) = child.try_wait().unwrap() {
-            let read = |name: &str| std::fs::read_to_string(audit.folder().join(name)).unwrap();
-            return Err(Outcome { code: status.code(), stdout: read("stdout"), stderr: read("stderr") });
+            return Err(outcome(&audit, status.code()));
         }
     }
     child.kill().unwrap();
     panic!("the program neither made its call {nth} nor ended");
+}
+
+fn outcome(audit: &Audit, code: Option<i32>) -> Outcome {
+    let read = |name: &str| std::fs::read_to_string(audit.folder().join(name)).unwrap();
+    Outcome { code, stdout: read("stdout"), stderr: read("stderr") }
 }
 
 /// Runs the program through a proxy.

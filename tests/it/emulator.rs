@@ -106,6 +106,11 @@ impl Emulator {
         serde_json::from_value(script("dump.py", &arguments)).expect("a list of dumps")
     }
 
+    /// Changes in the region what fixes change, as somebody else might; gives what it changed.
+    pub(crate) fn meddle(&self, account: &str, region: &str) -> Value {
+        script("meddle.py", &["--endpoint-url", self.url(), "--account", account, "--region", region])
+    }
+
     /// What the corrections to moto were to put right and did not.
     pub(crate) fn check(&self, account: &str) -> Value {
         script("check.py", &["--endpoint-url", self.url(), "--account", account])

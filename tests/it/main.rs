@@ -6,6 +6,7 @@
 mod account;
 mod alike;
 mod audit;
+mod cells;
 mod command_line;
 mod commands;
 mod emulator;
@@ -13,6 +14,7 @@ mod faults;
 mod fix;
 mod fix_crash;
 mod fix_ec2;
+mod fix_faults;
 mod fixing;
 mod fleet;
 mod ground;

@@ -48,7 +48,7 @@ pub(crate) fn runs(list: &RunList, look: Look, out: &mut dyn Write) -> io::Resul
         return writeln!(out, "There are no runs.");
     }
     let states: Vec<&str> = list.runs.iter().map(|run| state(run.state, run.under_way)).collect();
-    let column = states.iter().map(|state| state.len()).max().unwrap_or_default();
+    let column = states.iter().copied().map(str::len).max().unwrap_or_default();
     for (run, state) in list.runs.iter().zip(states) {
         let accounts: Vec<&str> = run.accounts.iter().map(|account| account.as_str()).collect();
         let purpose = match &run.purpose {

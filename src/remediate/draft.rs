@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::aspect::Aspect;
-use super::limits::Limits;
+use super::limits::{Limits, Nature};
 use super::operation::Operation;
 use super::plan::{Aim, Disruption, LeftOut, Step, Subject, Undo};
 use super::reference;
@@ -137,6 +137,11 @@ impl Change {
         self
     }
 
+    /// What limits look at.
+    pub(crate) fn nature(&self) -> Nature<'_> {
+        Nature { id: &self.thing.1.id, disruption: self.disruption, shared: self.shared, by_name: self.by_name }
+    }
+
     /// Makes something that was not there.
     pub(crate) fn creating(self) -> Self {
         Self { creates: true, ..self }
@@ -236,7 +241,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn steps_of(&self, thing: &Thing) -> Vec<usize> {
         let thing = self.identity(thing);
         let mut steps = self.steps_on(|other| *other == thing);
-        steps.retain(|step| self.changes[*step].aspect.of.is_for_use());
+        steps.retain(|step| self.changes[*step].aspect.of.is_for_use() && !self.changes[*step].after.is_null());
         steps
     }
 
@@ -293,7 +298,7 @@ impl<'a> Draft<'a> {
 
     /// Why this change would not be made, if it were added, and what would allow it.
     pub(crate) fn objection(&self, change: &Change) -> Option<String> {
-        self.limits.objection(&self.as_remedied(change.clone()))
+        self.limits.objection(&self.as_remedied(change.clone()).nature())
     }
 
     fn as_remedied(&self, mut change: Change) -> Change {

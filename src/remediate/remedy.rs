@@ -12,7 +12,7 @@ use super::plan::Disruption;
 use super::setters;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::ResourceType;
-use crate::model::schema::Kind;
+use crate::model::schema::{Attribute, Kind};
 use crate::rule::{Library, Remediation};
 use crate::yaml::{self, Spanned, nearest};
 
@@ -212,20 +212,22 @@ fn wishes(
             Some(param) => Wish::Param(param.to_owned()),
             None => Wish::Value(value.value.clone()),
         };
-        match kind_at(resource_type, path) {
+        match attribute_at(resource_type, path) {
             None => diagnostics.push(
                 Diagnostic::error(format!("{resource_type} has no attribute `{}`", **path))
                     .at(file, path.span.clone())
                     .help(format!("`ssm-audit rules schema {resource_type}` lists them")),
             ),
-            Some(kind) => {
+            Some(attribute) => {
                 if let Wish::Value(value) = &wish
-                    && !fits(kind, value)
+                    && !fits(attribute.kind, value)
                 {
                     let error = Diagnostic::error(format!("{value} is not a value of `{}`", **path));
                     diagnostics.push(error.at(file, path.span.clone()));
                 }
-                if !setters::sets(resource_type, path) {
+                // What no call tells is judged, and set, in code only.
+                let in_accounts = path.contains('.') || !attribute.calls.is_empty();
+                if in_accounts && !setters::sets(resource_type, path) {
                     let error = Diagnostic::error(format!("nothing sets `{}` of {resource_type}", **path));
                     diagnostics.push(error.at(file, path.span.clone()).help("see src/remediate/setters/"));
                 }
@@ -236,14 +238,14 @@ fn wishes(
     wishes
 }
 
-/// The type of what stands at a path of attributes.
-fn kind_at(resource_type: ResourceType, path: &str) -> Option<Kind> {
+/// The attribute at a path.
+fn attribute_at(resource_type: ResourceType, path: &str) -> Option<&'static Attribute> {
     let mut structure = resource_type.structure();
     let mut names = path.split('.').peekable();
     loop {
         let attribute = structure.attribute(names.next()?)?;
         if names.peek().is_none() {
-            return Some(attribute.kind);
+            return Some(attribute);
         }
         let Kind::Part(part) = attribute.kind else { return None };
         structure = part();

@@ -18,7 +18,7 @@ use crate::source::aws::Failure;
 /// How often a call is sent whose effect cannot be seen.
 const ATTEMPTS: u32 = 3;
 /// How long a call that failed is given to show an effect after all.
-const LATE_EFFECT: Duration = Duration::from_secs(5);
+pub(super) const LATE_EFFECT: Duration = Duration::from_secs(5);
 /// How long a call that was answered is given to show an effect. What is under way then is waited for longer.
 const EFFECT: Duration = Duration::from_mins(2);
 /// How long something that was just made is given to be seen by the service that refuses it.
@@ -179,27 +179,37 @@ impl Transition<'_> {
         }
     }
 
-    /// Looks until it is so, or until patience ends; what was seen last.
     async fn look_until(
         &self,
         enough: impl Fn(&Json) -> bool,
         patience: Duration,
         clue: &Clue,
     ) -> Result<Json, Failure> {
-        let begun = Instant::now();
-        let mut pause = Duration::from_millis(200);
-        loop {
-            let look = self.aspect.look(&self.place, clue).await;
-            let out_of_patience = begun.elapsed() + pause > patience;
-            match look {
-                Ok(state) if enough(&state) || out_of_patience => return Ok(state),
-                // What was just made may not be seen yet.
-                Err(failure) if out_of_patience || kind(&failure) != Refusal::NotYet => return Err(failure),
-                Ok(_) | Err(_) => {}
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(10));
+        look_until(&self.aspect, &self.place, clue, enough, patience).await
+    }
+}
+
+/// Looks until it is so, or until patience ends; what was seen last.
+pub(super) async fn look_until(
+    aspect: &Aspect,
+    place: &Place<'_>,
+    clue: &Clue,
+    enough: impl Fn(&Json) -> bool,
+    patience: Duration,
+) -> Result<Json, Failure> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let look = aspect.look(place, clue).await;
+        let out_of_patience = begun.elapsed() + pause > patience;
+        match look {
+            Ok(state) if enough(&state) || out_of_patience => return Ok(state),
+            // What was just made may not be seen yet.
+            Err(failure) if out_of_patience || kind(&failure) != Refusal::NotYet => return Err(failure),
+            Ok(_) | Err(_) => {}
         }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(10));
     }
 }
 

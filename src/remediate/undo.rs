@@ -93,6 +93,7 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         created_at: now.to_owned(),
         purpose: Purpose::Undo(run.plan.id.clone()),
         scopes: run.plan.scopes.clone(),
+        rules: BTreeMap::new(),
         findings: Vec::new(),
         steps,
         left_out,

@@ -198,6 +198,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator")
 }
 
+/// The folder of the programs that are installed with the emulators, such as the AWS CLI.
+pub(crate) fn programs() -> &'static Path {
+    python().parent().expect("a folder")
+}
+
 /// The Python of the environment that the emulators are installed in.
 fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();

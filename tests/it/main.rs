@@ -5,6 +5,7 @@
 
 mod audit;
 mod command_line;
+mod commands;
 mod emulator;
 mod faults;
 mod fix_ec2;

@@ -16,6 +16,7 @@ mod volume;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -38,7 +39,7 @@ pub(crate) enum Clue {
 }
 
 /// Something that changes as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Aspect {
     /// Which aspect.
@@ -91,9 +92,28 @@ impl Kind {
 
 impl fmt::Display for Aspect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {}", self.title(), self.id)
+    }
+}
+
+impl Aspect {
+    /// What it is called, with its part.
+    fn title(&self) -> String {
         match &self.part {
-            None => write!(formatter, "{} of {}", self.of.title(), self.id),
-            Some(part) => write!(formatter, "{} {part} of {}", self.of.title(), self.id),
+            None => self.of.title().to_owned(),
+            Some(part) => format!("{} {part}", self.of.title()),
+        }
+    }
+
+    /// What it is called where this resource has just been named.
+    pub(crate) fn beside(&self, id: &str) -> String {
+        // The token of what is made ends with its name.
+        let named = self.part.as_ref().is_some_and(|part| part.ends_with(id));
+        match (named, self.id == id) {
+            (true, true) => self.of.title().to_owned(),
+            (true, false) => format!("{} of {}", self.of.title(), self.id),
+            (false, true) => self.title(),
+            (false, false) => self.to_string(),
         }
     }
 }
@@ -101,7 +121,8 @@ impl fmt::Display for Aspect {
 macro_rules! aspects {
     ($($(#[doc = $doc:literal])+ $name:ident = $title:literal, $type:ident, [$($call:expr),+] => $look:path;)*) => {
         /// An aspect of a type of resource.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[schemars(rename = "AspectKind")]
         pub(crate) enum Kind {
             /// A key that this plan makes: found by its tags.
             KeyMade,

@@ -13,6 +13,9 @@ mod security_group;
 mod ssm;
 mod volume;
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
@@ -64,6 +67,9 @@ macro_rules! operations {
         }
 
         impl Operation {
+            /// The calls of all of them.
+            pub(crate) const CALLS: &'static [Call] = &[$($name::CALL),*];
+
             /// The call, with the actions that it needs.
             pub(crate) fn call(&self) -> &'static Call {
                 match self {
@@ -163,6 +169,26 @@ impl Operation {
     pub(crate) fn parameters(&self) -> Json {
         // Structures of texts, numbers and lists: there is nothing in them that JSON could not hold.
         without_nulls(self.parameters_as_they_are().unwrap_or_default())
+    }
+}
+
+impl JsonSchema for Operation {
+    fn schema_name() -> Cow<'static, str> {
+        "Operation".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Self::CALLS.iter().map(|call| call.operation).collect();
+        json_schema!({
+            "description": "A call that changes something.",
+            "type": "object",
+            "required": ["operation", "parameters"],
+            "additionalProperties": false,
+            "properties": {
+                "operation": {"description": "The operation of the AWS API.", "enum": names},
+                "parameters": {"description": "Its parameters, by the API's names.", "type": "object"},
+            },
+        })
     }
 }
 

@@ -204,3 +204,16 @@ fn encrypt(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
             .needing(needs),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_those_that_can_be_set_and_are_enough() {
+        assert_eq!(
+            [1, 2, 30, 31, 366, 3653, 3654].map(enough),
+            [Some(1), Some(3), Some(30), Some(60), Some(400), Some(3653), None]
+        );
+    }
+}

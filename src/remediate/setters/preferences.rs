@@ -402,3 +402,24 @@ fn update(
             .needing(needs);
     draft.add(change);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_get_the_types_that_they_must_have_and_others_stay() {
+        let Json::Object(mut inputs) = json!({
+            "idleSessionTimeout": 20, "s3EncryptionEnabled": "True", "runAsEnabled": "perhaps", "s3BucketName": ["x"],
+            "shellProfile": {"linux": "bash"}, "kmsKeyId": "", "cloudWatchStreamingEnabled": false,
+        }) else {
+            unreachable!("it is an object");
+        };
+        repair(&mut inputs);
+        let expected = json!({
+            "idleSessionTimeout": "20", "s3EncryptionEnabled": true, "shellProfile": {"linux": "bash"}, "kmsKeyId": "",
+            "cloudWatchStreamingEnabled": false,
+        });
+        assert_eq!(Json::Object(inputs), expected);
+    }
+}

@@ -26,6 +26,9 @@ const POLICY: &str = "SsmAuditSessionManager";
 /// What AWS gives nodes.
 const CORE: &str = "AmazonSSMManagedInstanceCore";
 
+/// What the guide attaches, and what is more than sessions need.
+const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
+
 const GRANTS: &[&str] = &["write-cloudwatch", "write-s3", "use-session-key", "use-volume-key", "see-encryption"];
 
 const fn grant(name: &'static str) -> Ability {
@@ -35,6 +38,12 @@ const fn grant(name: &'static str) -> Ability {
 static ABILITIES: &[Ability] = &[
     Ability::task("trust-service-only", &[UpdateAssumeRolePolicy::CALL], &[Kind::RoleTrust]),
     Ability::task("attach-core", &[AttachRolePolicy::CALL, DetachRolePolicy::CALL], &[Kind::RoleAttachment]),
+    Ability::task(
+        "detach-logs-full-access",
+        &[DetachRolePolicy::CALL, AttachRolePolicy::CALL],
+        &[Kind::RoleAttachment],
+    )
+    .asking(&[(ResourceType::Role, "write-cloudwatch")]),
     grant("write-cloudwatch"),
     grant("write-s3"),
     grant("use-session-key"),
@@ -63,11 +72,18 @@ impl Setter for Roles {
         ABILITIES
     }
 
+    fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        if let Some(aims) = wanted.task("detach-logs-full-access") {
+            draft.ask(thing, "write-cloudwatch", aims);
+        }
+    }
+
     fn looks(&self, (_, key): &Thing, _: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
         let aspects = [
             Aspect::of(Kind::Role, key.id.as_ref()),
             Aspect::of(Kind::RoleTrust, key.id.as_ref()),
-            Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(core(draft)),
+            Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(managed(CORE, draft)),
+            Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(managed(LOGS_FULL_ACCESS, draft)),
             Aspect::of(Kind::RolePolicy, key.id.as_ref()).part(POLICY),
         ];
         aspects.into_iter().map(|aspect| (None, aspect)).collect()
@@ -77,12 +93,14 @@ impl Setter for Roles {
         let made = wanted.task("create").cloned().and_then(|aims| create(thing, &aims, draft));
         trust(thing, wanted, draft);
         attach(thing, wanted, made, draft);
-        permit(thing, wanted, made, draft);
+        let permitted = permit(thing, wanted, made, draft);
+        detach(thing, wanted, permitted, draft);
     }
 }
 
-fn core(draft: &Draft<'_>) -> String {
-    format!("arn:{}:iam::aws:policy/{CORE}", draft.inventory.partition)
+/// The ARN of a policy of AWS's.
+fn managed(name: &str, draft: &Draft<'_>) -> String {
+    format!("arn:{}:iam::aws:policy/{name}", draft.inventory.partition)
 }
 
 /// The role for instances, where there is none of its name.
@@ -148,7 +166,7 @@ fn attach(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     if aims.is_empty() {
         return;
     }
-    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), core(draft));
+    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), managed(CORE, draft));
     let aspect = Aspect::of(Kind::RoleAttachment, &role_name).part(&policy_arn);
     match draft.sight(None, &aspect) {
         Ok(Json::Null) => {}
@@ -241,17 +259,31 @@ impl Grants {
     }
 }
 
+/// Takes the policy away that allows everything with logs, after the scoped one is there.
+fn detach(thing: &Thing, wanted: &Wanted, permitted: Option<usize>, draft: &mut Draft<'_>) {
+    let Some(aims) = wanted.task("detach-logs-full-access") else { return };
+    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), managed(LOGS_FULL_ACCESS, draft));
+    let aspect = Aspect::of(Kind::RoleAttachment, &role_name).part(&policy_arn);
+    let Some(before) = seen(draft, None, &aspect, aims) else { return };
+    let call = DetachRolePolicy { role_name: role_name.clone(), policy_arn: policy_arn.clone() };
+    draft.add(
+        Change::new(thing.clone(), aims.clone(), aspect, before, Json::Null, call)
+            .undone_by(AttachRolePolicy { role_name, policy_arn })
+            .needing(permitted),
+    );
+}
+
 /// Everything that sessions need of the role, in one policy.
-fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft<'_>) {
+fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft<'_>) -> Option<usize> {
     let mut names = GRANTS.to_vec();
     names.push("create");
     let aims = wanted.tasks(&names);
     if aims.is_empty() {
-        return;
+        return None;
     }
     let Some(regions) = regions(thing, draft) else {
         draft.leave_out(&aims, "where the role is used is not known");
-        return;
+        return None;
     };
     let mut grants = Grants::default();
     for region in &regions {
@@ -273,7 +305,7 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
         Ok(before) => before,
         Err(gap) => {
             draft.leave_out(&aims, format!("the role's policies are not known: {gap}"));
-            return;
+            return None;
         }
     };
     let text = before["Text"].as_str();
@@ -281,7 +313,7 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     if grants.statements.is_empty()
         || text.is_some_and(|text| document(text)["Document"] == document(&with)["Document"])
     {
-        return;
+        return None;
     }
     let put = |policy_document: String| PutRolePolicy {
         role_name: role_name.clone(),
@@ -292,11 +324,8 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
         Some(text) => put(text.to_owned()).into(),
         None => DeleteRolePolicy { role_name: role_name.clone(), policy_name: POLICY.to_owned() }.into(),
     };
-    draft.add(
-        Change::new(thing.clone(), aims, aspect, before.clone(), wanted_document(&with), put(with))
-            .undone_by(back)
-            .needing(made),
-    );
+    let change = Change::new(thing.clone(), aims, aspect, before.clone(), wanted_document(&with), put(with));
+    Some(draft.add(change.undone_by(back).needing(made)))
 }
 
 /// The statements that are wanted, with what earlier ones of the same names allow, and all others that are there.
@@ -373,5 +402,25 @@ pub(super) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>)
         Decision::Allowed => None,
         Decision::Denied(_) => Some(format!("the role {} could not decrypt with the key", role.id)),
         Decision::Undecided(_) => Some(format!("whether the role {} could decrypt with the key is not known", role.id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_of_others_stay_and_ours_grow() {
+        let mut grants = Grants::default();
+        grants.add("SessionKey", &["kms:Decrypt"], "arn:b".to_owned());
+        let there = policy::of(&[
+            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["arn:a"]}),
+        ]);
+        let expected = vec![
+            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["arn:a", "arn:b"]}),
+        ];
+        assert_eq!(statements(&grants, Some(&there)), expected);
     }
 }

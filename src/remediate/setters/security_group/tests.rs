@@ -129,7 +129,7 @@ fn ingress_is_removed_by_name_and_comes_back_as_it_was() {
         rule("50", None, "pl-1", "IPsec"),
     ];
     let group = || Group { egress: vec![], ingress: ingress.clone(), users: NOBODY() }.trial(&["sg-remove-ingress"]);
-    assert_eq!(group().plan().reasons(), ["it must be asked for by name, with --resource sg-1"]);
+    assert_eq!(group().plan().reasons(), ["it is done only by name: allow it with --resource sg-1"]);
     let planned = group().allowing(&[], &["sg-1"]).plan();
     assert_eq!(planned.operations(), ["RevokeSecurityGroupIngress"]);
     let words: Vec<&String> = planned.steps[0].before.as_object().unwrap().keys().collect();

@@ -10,6 +10,7 @@ pub mod progress;
 pub mod remediate;
 pub mod report;
 pub mod rule;
+pub mod saved;
 pub mod scan;
 pub mod schemas;
 pub mod source;

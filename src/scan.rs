@@ -75,6 +75,17 @@ impl Selected<'_> {
         &self.params
     }
 
+    /// The values of its parameters, for a file.
+    pub(crate) fn params_as_json(&self) -> BTreeMap<String, serde_json::Value> {
+        let json = |value: &ParamValue| match value {
+            ParamValue::Bool(value) => (*value).into(),
+            ParamValue::Int(value) => (*value).into(),
+            ParamValue::Text(text) => text.as_str().into(),
+            ParamValue::Texts(texts) => texts.clone().into(),
+        };
+        self.params.iter().map(|(name, value)| (name.clone(), json(value))).collect()
+    }
+
     /// Whether it can be judged where this inventory was read.
     fn judges(&self, source: Source) -> bool {
         self.active && self.rule.sources.contains(&source)

@@ -1,24 +1,21 @@
-//! Carrying out a plan, whichever command made it: confirmation, locks, the run itself, and what came of it.
+//! Carrying out a plan, whichever command made it: the accounts, the run itself, and how it ended.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::num::NonZeroUsize;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::live::{self, LiveArgs, Reached, Unreached};
-use super::selection::Selection;
 use super::{Error, Exit, Globals, output};
 use crate::diagnostic::Diagnostic;
-use crate::model::AccountId;
+use crate::model::{AccountId, Region};
 use crate::remediate::apply::{Apply, Observer};
 use crate::remediate::journal::{Journal, Record, RunState, Status};
 use crate::remediate::place::Reach;
 use crate::remediate::plan::{Plan, Purpose};
-use crate::remediate::show::{self, Look, count};
-use crate::remediate::verify::{Result as Verification, Verified, verify};
-use crate::scan::{self, Selected};
+use crate::remediate::show::Look;
 use crate::source::Shutdown;
 use crate::terminal::harmless;
 
@@ -35,38 +32,9 @@ pub(super) fn new_id() -> String {
     format!("{}-{:02x}{:02x}{:02x}", now.strftime("%Y%m%dT%H%M%SZ"), digest[0], digest[1], digest[2])
 }
 
-/// How a plan is shown on standard output.
+/// How things are shown on standard output.
 pub(super) fn look(globals: &Globals) -> Look {
     Look { paint: output::paint_stdout(globals.color), width: output::width() }
-}
-
-/// Whether the user can be asked.
-pub(super) fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Asks the user; for what must be named, for its name.
-pub(super) fn confirm(plan: &Plan, named: &BTreeSet<String>) -> Result<bool, Error> {
-    let by_name: BTreeSet<&str> =
-        plan.steps.iter().filter(|step| step.by_name).map(|step| step.resource.id.as_str()).collect();
-    for id in by_name.into_iter().filter(|id| !named.contains(*id)) {
-        if ask(&format!("{} is changed only by name. Type it to go on: ", harmless(id)))? != id {
-            return Ok(false);
-        }
-    }
-    let accounts = plan.accounts();
-    let accounts: Vec<&str> = accounts.iter().map(|account| account.as_str()).collect();
-    let question =
-        format!("Make {} in {}? Type yes to go on: ", count(plan.steps.len(), "change"), accounts.join(", "));
-    Ok(ask(&question)? == "yes")
-}
-
-fn ask(question: &str) -> Result<String, Error> {
-    let mut out = anstream::stderr().lock();
-    let asked = write!(out, "{question}").and_then(|()| out.flush());
-    let mut answer = String::new();
-    asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).map_err(Error::Start)?;
-    Ok(answer.trim().to_owned())
 }
 
 /// Carries out what is left to do of a plan.
@@ -84,26 +52,32 @@ pub(super) async fn carry_out(
     let stop = async {
         if tokio::signal::ctrl_c().await.is_ok() {
             shutdown.request();
+            say("Nothing more is begun; what is under way ends first. Ctrl-C again leaves at once.");
         }
-        std::future::pending::<()>().await;
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     };
     let records = tokio::select! {
         records = apply.run(records) => records?,
-        () = stop => return Err(Error::Interrupted),
+        // What is under way is written down as begun: whoever goes on looks at what came of it.
+        () = stop => return Err(Error::CutOff(plan.id.clone())),
     };
-    let finished = plan.steps.iter().all(|step| {
-        records.get(&step.number).is_some_and(|record| !matches!(record.status, Status::Pending | Status::Intended))
-    });
-    if finished {
-        journal.finish(&plan.id, RunState::Finished, &Timestamp::now().to_string())?;
-        if let Purpose::Undo(run) = &plan.purpose {
-            let all = records.values().all(|record| record.status.holds());
-            if all {
-                journal.finish(run, RunState::Undone, &Timestamp::now().to_string())?;
-            }
+    let now = Timestamp::now().to_string();
+    if !is_cut_off(plan, &records) {
+        journal.finish(&plan.id, RunState::Finished, &now)?;
+        if let Purpose::Undo(run) = &plan.purpose
+            && records.values().all(|record| record.status.holds())
+        {
+            journal.finish(run, RunState::Undone, &now)?;
         }
     }
     Ok(records)
+}
+
+/// Says something on standard error; where that is closed there is nobody left to tell.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", harmless(text));
 }
 
 /// Tells of each step on standard error as it ends.
@@ -119,45 +93,57 @@ impl Observer for Told<'_> {
         if self.quiet && problem.is_none() {
             return;
         }
-        let what =
-            self.plan.step(step).map(|step| format!("{}: {}", step.resource.id, step.aspect)).unwrap_or_default();
+        let id = |id: &str, aspect: &str| format!("{id}: {aspect}");
+        let what = self.plan.step(step).map(|step| id(&step.resource.id, &step.aspect.beside(&step.resource.id)));
         let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
-        let line = format!("{step:>3}/{} {state:<10} {what}{problem}", self.plan.steps.len());
-        // Where standard error is closed there is nobody left to tell.
-        let _ = writeln!(anstream::stderr().lock(), "{}", harmless(&line));
+        let number = format!("{step}/{}", self.plan.steps.len());
+        say(&format!("{number:>7} {:<11} {}{problem}", state.replace('_', " "), what.unwrap_or_default()));
     }
 }
 
 /// Refuses to begin where an earlier run on one of these accounts was cut off.
 pub(super) fn nothing_unfinished(plan: &Plan, journal: &Journal) -> Result<(), Error> {
+    let of = match &plan.purpose {
+        Purpose::Fix => None,
+        Purpose::Undo(run) => Some(run),
+    };
     let accounts: Vec<&AccountId> = plan.accounts().into_iter().collect();
-    let Some(run) = journal.unfinished(&accounts)?.into_iter().next() else { return Ok(()) };
+    let mut unfinished = journal.unfinished(&accounts)?.into_iter();
+    let Some(run) = unfinished.find(|run| Some(&run.plan.id) != of) else { return Ok(()) };
+    let id = &run.plan.id;
     Err(Error::Usage {
-        message: format!("run {} on these accounts was cut off", run.plan.id),
-        help: format!("`ssm-audit resume {0}` goes on with it, `ssm-audit undo {0}` takes it back", run.plan.id),
+        message: format!("run {id} on these accounts was cut off"),
+        help: match &run.plan.purpose {
+            Purpose::Fix => {
+                format!("`ssm-audit resume {id}` goes on with it, `ssm-audit undo {id}` takes it back")
+            }
+            Purpose::Undo(undone) => format!("`ssm-audit resume {id}` goes on taking {undone} back"),
+        },
     })
+}
+
+/// Whether steps are left to be gone on with.
+pub(super) fn is_cut_off(plan: &Plan, records: &BTreeMap<usize, Record>) -> bool {
+    let status = |number: &usize| records.get(number).map_or(Status::Pending, |record| record.status);
+    plan.steps.iter().any(|step| matches!(status(&step.number), Status::Pending | Status::Intended))
 }
 
 /// How a run ended, as far as its steps go.
 pub(super) fn exit_of_steps(plan: &Plan, records: &BTreeMap<usize, Record>) -> Exit {
-    let status = |number: &usize| records.get(number).map_or(Status::Pending, |record| record.status);
-    if plan.steps.iter().any(|step| matches!(status(&step.number), Status::Pending | Status::Intended)) {
+    let holds = |number: &usize| records.get(number).is_some_and(|record| record.status.holds());
+    if is_cut_off(plan, records) {
         Exit::Interrupted
-    } else if plan.steps.iter().any(|step| !status(&step.number).holds()) {
-        Exit::Failed
-    } else {
+    } else if plan.steps.iter().all(|step| holds(&step.number)) {
         Exit::Success
+    } else {
+        Exit::Failed
     }
-}
-
-/// Shows a plan on standard output.
-pub(super) fn show_plan(plan: &Plan, globals: &Globals) -> Result<(), Error> {
-    output::to_stdout(|out| show::plan(plan, look(globals), out))
 }
 
 /// Reaches the accounts of a plan.
 pub(super) async fn reach_accounts(plan: &Plan, arguments: &LiveArgs, globals: &Globals) -> Result<Reaches, Error> {
-    let (reached, unreached) = live::reach(arguments, globals).await?;
+    let regions: Vec<&Region> = plan.scopes.values().flat_map(|extent| &extent.regions).collect();
+    let (reached, unreached) = live::reach(&arguments.or_regions(regions), globals).await?;
     let reaches: Reaches = reached
         .into_iter()
         .map(|Reached { connection, .. }| (connection.account().clone(), Reach::new(connection)))
@@ -183,54 +169,4 @@ pub(super) fn warn_of_unreached(unreached: &[Unreached], globals: &Globals) {
         })
         .collect();
     globals.warn(&warnings);
-}
-
-/// Looks again at what a plan was to make right, shows what came of it, and gives the exit code that follows.
-pub(super) async fn check(
-    plan: &Plan,
-    selection: &Selection,
-    reaches: &Reaches,
-    arguments: &LiveArgs,
-    globals: &Globals,
-) -> Result<Exit, Error> {
-    let aimed_at: BTreeSet<&str> = plan.findings.iter().map(|aim| aim.rule.as_str()).collect();
-    let rules: Vec<Selected<'_>> =
-        selection.rules()?.into_iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str())).collect();
-    let needs = scan::needs(&rules);
-    let started_at = Timestamp::now();
-    let mut judged = Vec::new();
-    for (account, reach) in reaches {
-        let regions = plan.scopes.get(account).map(Vec::as_slice).unwrap_or_default();
-        let shutdown = Shutdown::new();
-        let connection = reach.connection();
-        let inventory = live::read_regions(arguments, connection, regions, &needs, &shutdown, globals).await?;
-        judged.push(scan::judge(&inventory, &rules));
-    }
-    let report = scan::report(judged, &rules, selection.policy, started_at);
-    let verified = verify(plan, &report);
-    show_verified(plan, &verified)?;
-    Ok(exit_of_rules(&verified))
-}
-
-/// How a run ended, as far as the rules go.
-fn exit_of_rules(verified: &[Verified<'_>]) -> Exit {
-    let any = |result| verified.iter().any(|verified| verified.result == result);
-    if any(Verification::StillFailing) {
-        Exit::Failed
-    } else if any(Verification::Unknown) {
-        Exit::Unknown
-    } else {
-        Exit::Success
-    }
-}
-
-fn show_verified(plan: &Plan, verified: &[Verified<'_>]) -> Result<(), Error> {
-    output::to_stdout(|out| {
-        for one in verified {
-            let message = one.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
-            let line = format!("{:<18} {} {}{message}", one.result.words(), one.aim.rule, one.aim.resource.id);
-            writeln!(out, "{}", harmless(&line))?;
-        }
-        writeln!(out, "\n`ssm-audit undo {}` takes this back.", plan.id)
-    })
 }

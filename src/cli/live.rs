@@ -48,6 +48,14 @@ pub(super) struct LiveArgs {
     fleet: FleetArgs,
 }
 
+impl LiveArgs {
+    /// With these regions, where none is named.
+    pub(super) fn or_regions<'r>(&self, regions: impl IntoIterator<Item = &'r Region>) -> Self {
+        let fleet = if self.region.is_some() { self.fleet.clone() } else { self.fleet.or_regions(regions) };
+        Self { fleet, ..self.clone() }
+    }
+}
+
 /// How many accounts are read at once.
 const ACCOUNTS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 

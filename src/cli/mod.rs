@@ -1,8 +1,11 @@
 //! The command line: one file a subcommand. Here are the flags that all have, and errors as people see them.
 
 mod carry_out;
+mod check;
 mod collect;
 mod completions;
+mod confirm;
+mod earlier;
 pub mod exit;
 mod fix;
 mod fleet;
@@ -11,6 +14,7 @@ mod live;
 mod output;
 mod resume;
 mod rules;
+mod runs;
 mod scan;
 mod selection;
 mod state;
@@ -28,8 +32,8 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::fleet::FleetError;
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
+use crate::saved::SavedError;
 use crate::source::aws::ConnectionError;
-use crate::source::snapshot::SnapshotError;
 use crate::terminal::harmless;
 use exit::Exit;
 
@@ -86,6 +90,8 @@ enum Command {
     Undo(undo::UndoArgs),
     /// Go on with a run that was cut off
     Resume(resume::ResumeArgs),
+    /// List what fix and undo did, and show every call of it
+    Runs(runs::RunsArgs),
     /// Read a live account and save what was read as a snapshot
     Collect(collect::CollectArgs),
     /// List, explain and test rules
@@ -116,15 +122,21 @@ pub enum Error {
     /// Accounts that cannot be found.
     #[error(transparent)]
     Fleet(#[from] FleetError),
-    /// A snapshot that cannot be used.
+    /// A snapshot, a report or a plan that cannot be used.
     #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    Saved(#[from] SavedError),
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
     /// The journal of fixes cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The user stopped a run before its end.
+    #[error("run {0} was cut off; `ssm-audit resume {0}` goes on with it, `ssm-audit undo {0}` takes it back")]
+    CutOff(String),
+    /// The user cannot be asked after all.
+    #[error("failed to ask on the terminal: {0}")]
+    Terminal(#[source] io::Error),
     /// The user stopped it before there was anything to report.
     #[error("interrupted before anything was read")]
     Interrupted,
@@ -153,6 +165,7 @@ impl Cli {
             Command::Fix(arguments) => fix::run(arguments, globals),
             Command::Undo(arguments) => undo::run(arguments, globals),
             Command::Resume(arguments) => resume::run(arguments, globals),
+            Command::Runs(arguments) => runs::run(arguments, globals),
             Command::Collect(arguments) => collect::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
@@ -161,7 +174,7 @@ impl Cli {
         done.unwrap_or_else(|error| {
             // Where standard error is closed there is nobody left to tell.
             let _ = globals.tell(&error);
-            if matches!(error, Error::Interrupted) { Exit::Interrupted } else { Exit::NoResult }
+            if matches!(error, Error::Interrupted | Error::CutOff(_)) { Exit::Interrupted } else { Exit::NoResult }
         })
         .into()
     }

@@ -11,10 +11,11 @@ use super::live::{self, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::Inventory;
+use crate::remediate::remedy::{self, Remedies};
 use crate::report::output::OutputFile;
-use crate::report::{ControlInfo, Detail, FORMATS, Format, RuleInfo};
-use crate::rule::Rule;
+use crate::report::{ControlInfo, Detail, FORMATS, Format, RemediationInfo, RuleInfo};
 use crate::rule::framework::{self, Framework};
+use crate::rule::{Remediation, Rule};
 use crate::scan::{self, Selected};
 use crate::source::snapshot;
 
@@ -59,6 +60,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
+    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let started_at = Timestamp::now();
     let needs = scan::needs(&rules);
     if arguments.inputs.is_empty() && needs.calls().next().is_none() {
@@ -81,7 +83,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         1 => Detail::Full,
         _ => Detail::Everything,
     };
-    let information: Vec<RuleInfo> = rules.iter().map(rule_info).collect();
+    let information: Vec<RuleInfo> = rules.iter().map(|selected| rule_info(selected, &remedies)).collect();
     output::report(&report, &information, arguments.format, &files, detail, globals)?;
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
 }
@@ -117,8 +119,12 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
 }
 
 /// What the writers of reports need to know of a rule.
-fn rule_info(selected: &Selected<'_>) -> RuleInfo {
+fn rule_info(selected: &Selected<'_>, remedies: &Remedies) -> RuleInfo {
     let rule = selected.rule;
+    let remedy = match &rule.remediation {
+        Some(Remediation::Id(id)) => remedies.get(id),
+        Some(Remediation::None { .. }) | None => None,
+    };
     RuleInfo {
         id: rule.id.clone(),
         title: rule.title.clone(),
@@ -126,7 +132,7 @@ fn rule_info(selected: &Selected<'_>) -> RuleInfo {
         description: rule.description.clone(),
         rationale: rule.rationale.clone(),
         references: rule.references.clone(),
-        remediation: None,
+        remediation: remedy.map(|remedy| RemediationInfo { id: remedy.id.clone(), title: remedy.title.clone() }),
         resource_type: rule.resource_type,
         policy: rule.policy.as_str().to_owned(),
         controls: framework::all().iter().flat_map(|framework| controls(rule, framework)).collect(),

@@ -1,7 +1,7 @@
 //! Which rules a command is about: policy, globs, folders, severities and parameters, from the flags and
 //! the configuration. A flag wins over the configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -34,7 +34,7 @@ pub(super) struct SelectionArgs {
     #[arg(long = "param", value_name = "RULE.NAME=VALUE", env = "SSM_AUDIT_PARAM")]
     params: Vec<String>,
     #[command(flatten)]
-    folders: RulesFolders,
+    pub(super) folders: RulesFolders,
 }
 
 /// Flags that add rules.
@@ -105,15 +105,25 @@ impl Selection {
 
     /// The rules, by id, with their severities and parameters.
     pub(super) fn rules(&self) -> Result<Vec<Selected<'_>>, Error> {
-        let selected: Vec<Selected<'_>> = self
-            .library
-            .rules()
-            .filter(|rule| self.selects(rule))
-            .map(|rule| {
-                let params = self.params.get(&rule.id).cloned().unwrap_or_default();
-                Selected::new(rule, self.config.severity(rule), params)
-            })
-            .collect();
+        Self::some(self.library.rules().filter(|rule| self.selects(rule)).map(|rule| self.selected(rule)).collect())
+    }
+
+    /// The rules of these ids, whatever policy they belong to, as far as --rule and --exclude-rule leave them.
+    pub(super) fn rules_of(&self, ids: &BTreeSet<&str>) -> Result<Vec<Selected<'_>>, Error> {
+        let any = |globs: &[String], rule: &Rule| globs.iter().any(|glob| matches(glob, rule));
+        let named = ids.iter().map(|id| self.library.rule(id).ok_or_else(|| no_such_rule(id, &self.library)));
+        let wanted =
+            |rule: &&Rule| (self.included.is_empty() || any(&self.included, rule)) && !any(&self.excluded, rule);
+        let named = named.collect::<Result<Vec<&Rule>, Error>>()?;
+        Self::some(named.into_iter().filter(wanted).map(|rule| self.selected(rule)).collect())
+    }
+
+    fn selected<'r>(&'r self, rule: &'r Rule) -> Selected<'r> {
+        let params = self.params.get(&rule.id).cloned().unwrap_or_default();
+        Selected::new(rule, self.config.severity(rule), params)
+    }
+
+    fn some(selected: Vec<Selected<'_>>) -> Result<Vec<Selected<'_>>, Error> {
         if selected.is_empty() {
             return Err(Error::Usage {
                 message: "no rule is selected".to_owned(),

@@ -22,6 +22,19 @@ impl StateArgs {
         Ok(Journal::open(&self.folder()?)?)
     }
 
+    /// The journal, where there is one: what only reads leaves nothing behind.
+    pub(super) fn journal_if_there(&self) -> Result<Option<Journal>, Error> {
+        Ok(Journal::open_if_there(&self.folder()?)?)
+    }
+
+    /// The error for a run where there is no journal.
+    pub(super) fn no_run(run: &str) -> Error {
+        Error::Usage {
+            message: format!("there is no run `{run}`: nothing was ever fixed with this journal"),
+            help: "--state names the folder of another one".to_owned(),
+        }
+    }
+
     fn folder(&self) -> Result<PathBuf, Error> {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let standard = || {

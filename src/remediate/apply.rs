@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::journal::{Journal, JournalError, Record, Status};
 use super::place::Reach;
-use super::plan::{Plan, Step, Undo};
+use super::plan::{Plan, Step, Subject, Undo};
 use super::reference;
 use super::transition::{Log, Outcome, Transition};
 use crate::model::AccountId;
@@ -72,15 +72,18 @@ impl Apply<'_> {
         Ok(records)
     }
 
-    /// The steps that can begin: not begun, and all that they need is there.
+    /// The steps that can begin: not begun, all that they need is there, and nothing else is under way on what they
+    /// change. So what a step leaves is never mixed with what another does, and an instance is not asked for something
+    /// while it stops.
     fn ready(&self, records: &BTreeMap<usize, Record>, begun: &BTreeSet<usize>) -> Vec<&Step> {
         let status = |number: &usize| records.get(number).map_or(Status::Pending, |record| record.status);
-        self.plan
-            .steps
-            .iter()
-            .filter(|step| !begun.contains(&step.number))
-            .filter(|step| matches!(status(&step.number), Status::Pending | Status::Intended))
+        let open = |step: &Step| matches!(status(&step.number), Status::Pending | Status::Intended);
+        let under_way = self.plan.steps.iter().filter(|step| begun.contains(&step.number) && open(step));
+        let mut busy: BTreeSet<&Subject> = under_way.map(|step| &step.resource).collect();
+        let steps = self.plan.steps.iter().filter(|step| !begun.contains(&step.number) && open(step));
+        steps
             .filter(|step| step.needs.iter().all(|needed| status(needed).holds()))
+            .filter(|step| busy.insert(&step.resource))
             .collect()
     }
 
@@ -157,7 +160,13 @@ impl Apply<'_> {
             .collect();
         for unit in units {
             let steps = self.plan.steps.iter().rev().filter(|step| step.unit.as_ref() == Some(unit));
+            // What could not be taken back may still need what was made before it; everything else goes back all the same,
+            // each only where it finds what it expects.
+            let mut stuck = false;
             for step in steps {
+                if stuck && step.creates {
+                    continue;
+                }
                 let Some(record) = records.get(&step.number).filter(|record| record.status == Status::Done) else {
                     continue;
                 };
@@ -187,7 +196,7 @@ impl Apply<'_> {
                         let problem = Some(format!("it could not be taken back: {problem}"));
                         let left = record.left.clone();
                         self.note(records, step.number, Record { status: Status::Done, left, problem })?;
-                        break;
+                        stuck = true;
                     }
                 }
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::aspect::Aspect;
+use super::limits::{Limits, Nature};
 use super::operation::Operation;
 use super::plan::{Aim, Disruption, LeftOut, Step, Subject, Undo};
 use super::reference;
@@ -136,6 +137,11 @@ impl Change {
         self
     }
 
+    /// What limits look at.
+    pub(crate) fn nature(&self) -> Nature<'_> {
+        Nature { id: &self.thing.1.id, disruption: self.disruption, shared: self.shared, by_name: self.by_name }
+    }
+
     /// Makes something that was not there.
     pub(crate) fn creating(self) -> Self {
         Self { creates: true, ..self }
@@ -154,6 +160,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) account: &'a AccountId,
     pub(crate) settings: &'a Settings,
+    /// What the user allows: where something is not, less may be done instead.
+    pub(crate) limits: Limits,
     pub(crate) goals: Vec<Goal<'a>>,
     pub(crate) wanted: BTreeMap<Thing, Wanted>,
     /// Things that turned out to be others: an alias is a key.
@@ -180,6 +188,7 @@ impl<'a> Draft<'a> {
             inventory,
             account,
             settings,
+            limits: Limits::default(),
             goals: Vec::new(),
             wanted: BTreeMap::new(),
             same: BTreeMap::new(),
@@ -278,22 +287,33 @@ impl<'a> Draft<'a> {
     }
 
     /// Adds a step, and gives its place. A step of the finding's own resource is as disruptive as the remediation says.
-    pub(crate) fn add(&mut self, mut change: Change) -> usize {
+    pub(crate) fn add(&mut self, change: Change) -> usize {
+        let mut change = self.as_remedied(change);
         let this = self.changes.len();
         let referred = reference::steps(&(&change.aspect, &change.before, &change.after, &change.call));
         change.needs.extend(referred.into_iter().filter(|step| *step != this));
+        self.changes.push(change);
+        this
+    }
+
+    /// Why this change would not be made, if it were added, and what would allow it.
+    pub(crate) fn objection(&self, change: &Change) -> Option<String> {
+        self.limits.objection(&self.as_remedied(change.clone()).nature())
+    }
+
+    fn as_remedied(&self, mut change: Change) -> Change {
         for aim in &change.aims {
             let Some(goal) = self.goals.get(*aim).filter(|goal| goal.thing == change.thing) else { continue };
             change.disruption = change.disruption.max(goal.remedy.disruption);
             change.by_name |= goal.remedy.by_name;
+            let mates = self.changes.iter().filter(|other| change.unit.is_some() && other.unit == change.unit);
             if let Some(warning) = &goal.remedy.warn
-                && !change.warnings.contains(warning)
+                && !mates.chain([&change]).any(|other| other.warnings.contains(warning))
             {
                 change.warnings.push(warning.clone());
             }
         }
-        self.changes.push(change);
-        self.changes.len() - 1
+        change
     }
 
     /// The steps so far that change resources of which this is true.

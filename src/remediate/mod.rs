@@ -5,18 +5,24 @@
 
 pub(crate) mod apply;
 mod aspect;
+pub(crate) mod cap;
+pub(crate) mod commands;
 mod draft;
 pub(crate) mod journal;
 pub(crate) mod limits;
 mod operation;
+pub(crate) mod permissions;
 pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod planner;
 mod policy;
 mod reference;
 pub(crate) mod remedy;
+pub(crate) mod run;
+mod security_group_rule;
 mod setters;
 pub mod settings;
+pub(crate) mod settle;
 pub(crate) mod show;
 mod transition;
 pub(crate) mod undo;

@@ -4,17 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::aspect::Aspect;
+use super::limits::Nature;
 use super::operation::Operation;
 use super::planner::Part;
+use super::reference;
 use crate::model::finding::Tool;
 use crate::model::{AccountId, Region, ResourceType};
+use crate::saved::Form;
 
 /// Steps that make findings right, and what is left out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
     /// `ssm-audit/plan`
@@ -29,8 +33,10 @@ pub(crate) struct Plan {
     pub(crate) created_at: String,
     /// What it is for.
     pub(crate) purpose: Purpose,
-    /// The accounts and regions that were looked at.
-    pub(crate) scopes: BTreeMap<AccountId, Vec<Region>>,
+    /// The accounts that were looked at.
+    pub(crate) scopes: BTreeMap<AccountId, Extent>,
+    /// The rules of its findings, each with the parameters that it was held with.
+    pub(crate) rules: BTreeMap<String, BTreeMap<String, Json>>,
     /// The findings that it is to make right.
     pub(crate) findings: Vec<Aim>,
     /// What it does, in an order in which it can be done.
@@ -39,8 +45,18 @@ pub(crate) struct Plan {
     pub(crate) left_out: Vec<LeftOut>,
 }
 
+/// What was looked at of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Extent {
+    /// The regions.
+    pub(crate) regions: Vec<Region>,
+    /// How many resources the rules could judge: what may be changed at once is counted against them.
+    pub(crate) resources: usize,
+}
+
 /// What a plan is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Purpose {
     /// To make findings right.
@@ -50,7 +66,7 @@ pub(crate) enum Purpose {
 }
 
 /// A finding that a plan is to make right.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Aim {
     /// The rule.
@@ -66,7 +82,7 @@ pub(crate) struct Aim {
 }
 
 /// A resource of an account.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Subject {
     /// Its type.
@@ -87,7 +103,7 @@ impl fmt::Display for Subject {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
     /// Its number, from 1.
@@ -131,7 +147,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// How a step is taken back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Undo {
     /// By this call.
@@ -143,7 +159,7 @@ pub(crate) enum Undo {
 }
 
 /// What a step interrupts, or cannot be taken back from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Disruption {
     /// Nothing.
@@ -159,21 +175,8 @@ pub(crate) enum Disruption {
     Irreversible,
 }
 
-impl Disruption {
-    /// The word in plans.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Brief => "brief",
-            Self::Restart => "restart",
-            Self::Replace => "replace",
-            Self::Irreversible => "irreversible",
-        }
-    }
-}
-
 /// A finding that the plan does not make right.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeftOut {
     /// The rule.
@@ -184,11 +187,21 @@ pub(crate) struct LeftOut {
     pub(crate) reason: String,
 }
 
+impl Step {
+    /// What limits look at.
+    pub(crate) fn nature(&self) -> Nature<'_> {
+        Nature { id: &self.resource.id, disruption: self.disruption, shared: self.shared, by_name: self.by_name }
+    }
+}
+
 impl Plan {
     /// The `kind` that every plan begins with.
     pub(crate) const KIND: &'static str = "ssm-audit/plan";
     /// The version of the format.
     pub(crate) const SCHEMA_VERSION: u32 = 1;
+    /// The form of its file.
+    pub(crate) const FORM: &Form =
+        &Form { kind: Self::KIND, version: Self::SCHEMA_VERSION, noun: "plan", made_with: "ssm-audit fix --out FILE" };
 
     /// A plan that does nothing yet.
     pub(crate) fn empty(id: String, created_at: String, rules_digest: String) -> Self {
@@ -200,6 +213,7 @@ impl Plan {
             created_at,
             purpose: Purpose::Fix,
             scopes: BTreeMap::new(),
+            rules: BTreeMap::new(),
             findings: Vec::new(),
             steps: Vec::new(),
             left_out: Vec::new(),
@@ -207,8 +221,8 @@ impl Plan {
     }
 
     /// Adds what is done in one account.
-    pub(crate) fn add(&mut self, account: AccountId, regions: Vec<Region>, part: Part) {
-        self.scopes.insert(account, regions);
+    pub(crate) fn add(&mut self, account: AccountId, extent: Extent, part: Part) {
+        self.scopes.insert(account, extent);
         self.steps.extend(part.steps);
         self.findings.extend(part.aims);
         self.left_out.extend(part.left_out);
@@ -222,5 +236,62 @@ impl Plan {
     /// The accounts that it changes.
     pub(crate) fn accounts(&self) -> BTreeSet<&AccountId> {
         self.steps.iter().map(|step| &step.resource.account).collect()
+    }
+
+    /// The resources of an account that it changes; what it makes is not counted.
+    pub(crate) fn changed_in(&self, account: &AccountId) -> BTreeSet<&Subject> {
+        let changes = self.steps.iter().filter(|step| !step.creates && step.resource.account == *account);
+        changes.map(|step| &step.resource).collect()
+    }
+
+    /// Where it does not hold together, as one that was changed by hand may not: the path of the member, and what is
+    /// wrong with it.
+    ///
+    /// # Errors
+    /// The first that is found.
+    pub(crate) fn check(&self) -> Result<(), (String, String)> {
+        // What each step so far builds on, itself with it.
+        let mut grounds: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let wrong = |member: &str, problem: String| Err((format!("steps[{index}].{member}"), problem));
+            if grounds.contains_key(&step.number) {
+                return wrong("number", format!("there is another step {}", step.number));
+            }
+            if !self.scopes.contains_key(&step.resource.account) {
+                let problem = format!("account {} is not among `scopes`", step.resource.account);
+                return wrong("resource.account", problem);
+            }
+            let mut ground = BTreeSet::from([step.number]);
+            for needed in &step.needs {
+                match grounds.get(needed) {
+                    Some(below) => ground.extend(below),
+                    None => return wrong("needs", format!("there is no step {needed} before it")),
+                }
+            }
+            let own = [step.number];
+            for (member, steps, may) in [
+                ("aspect", reference::steps(&step.aspect), &[][..]),
+                ("before", reference::steps(&step.before), &[]),
+                ("after", reference::steps(&step.after), &[]),
+                ("call", reference::steps(&step.call), &[]),
+                ("undo", reference::steps(&step.undo), &own),
+            ] {
+                let strays = |step: &usize| own.contains(step) && !may.contains(step) || !ground.contains(step);
+                if let Some(stray) = steps.into_iter().find(strays) {
+                    return wrong(member, format!("it refers to step {stray}, which it does not need"));
+                }
+            }
+            grounds.insert(step.number, ground);
+        }
+        for (index, aim) in self.findings.iter().enumerate() {
+            if let Some(missing) = aim.steps.iter().find(|step| !grounds.contains_key(step)) {
+                return Err((format!("findings[{index}].steps"), format!("there is no step {missing}")));
+            }
+            if !self.rules.contains_key(&aim.rule) {
+                let problem = format!("the rule {} is not among `rules`", aim.rule);
+                return Err((format!("findings[{index}].rule"), problem));
+            }
+        }
+        Ok(())
     }
 }

@@ -16,7 +16,7 @@ use super::remedy::{Action, Remedies, Wish};
 use super::setters;
 use super::settings::Settings;
 use crate::model::call::Needs;
-use crate::model::{Finding, Inventory, Key, Region, Source, Verdict};
+use crate::model::{AccountId, Finding, Inventory, Key, Region, Source, Verdict};
 use crate::rule::params::ParamValue;
 use crate::rule::{Library, Remediation};
 use crate::scan::{self, Selected};
@@ -32,9 +32,10 @@ pub(crate) struct Request<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) settings: &'a Settings,
     pub(crate) remedies: &'a Remedies,
+    /// The findings, fails and unknowns.
     pub(crate) findings: Vec<&'a Finding>,
-    /// The parameters of the rules that are held.
-    pub(crate) params: BTreeMap<String, BTreeMap<String, ParamValue>>,
+    /// The rules that are held.
+    pub(crate) rules: &'a [Selected<'a>],
     pub(crate) limits: &'a Limits,
 }
 
@@ -65,9 +66,17 @@ pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedi
 pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     let account = request.reach.account();
     let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
-    draft.params.clone_from(&request.params);
+    draft.limits = request.limits.clone();
+    let rules = request.rules.iter().map(|selected| (selected.rule.id.as_str(), selected));
+    let rules: BTreeMap<&str, &Selected<'_>> = rules.collect();
+    draft.params = rules.iter().map(|(id, selected)| ((*id).to_owned(), selected.params().clone())).collect();
+    let mut unplanned = Vec::new();
     for finding in &request.findings {
-        take(&mut draft, finding, request);
+        let remediation = rules.get(finding.rule.as_str()).and_then(|selected| selected.rule.remediation.as_ref());
+        if let Err(reason) = take(&mut draft, finding, remediation, request) {
+            let resource = subject(finding, account);
+            unplanned.push(LeftOut { rule: finding.rule.clone(), resource, reason });
+        }
     }
     for setter in setters::in_order_of_asking() {
         for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
@@ -101,15 +110,28 @@ pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     }
     draft.share_aims();
     request.limits.hold(&mut draft);
-    let (steps, aims, left_out) = draft.finish(first);
+    let (steps, aims, mut left_out) = draft.finish(first);
+    left_out.extend(unplanned);
     Part { steps, aims, left_out }
 }
 
-/// Takes a finding up: what its remediation asks for becomes wishes about its resource.
-fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, request: &Request<'a>) {
+/// Takes a finding up: what its remediation asks for becomes wishes about its resource. Or why it does not.
+fn take<'a>(
+    draft: &mut Draft<'a>,
+    finding: &Finding,
+    remediation: Option<&Remediation>,
+    request: &Request<'a>,
+) -> Result<(), String> {
     let resource = &finding.resource;
-    let remedy = finding.remediation.as_ref().and_then(|id| request.remedies.get(id));
-    let (Some(remedy), Verdict::Fail) = (remedy, finding.verdict) else { return };
+    let remedy = match remediation {
+        Some(Remediation::Id(id)) => request.remedies.get(id),
+        Some(Remediation::None { none }) => return Err(format!("no automatic fix: {none}")),
+        None => None,
+    };
+    let Some(remedy) = remedy else { return Err("no automatic fix".to_owned()) };
+    if finding.verdict == Verdict::Unknown {
+        return Err(format!("it is not known whether there is something to fix: {}", finding.message));
+    }
     let key = match &resource.region {
         Some(region) if resource.resource_type.is_regional() => Key::regional(region, resource.id.as_str()),
         _ => Key::global(resource.id.as_str()),
@@ -120,12 +142,7 @@ fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, request: &Request<'a>) {
         rule: finding.rule.clone(),
         remedy,
         thing: thing.clone(),
-        subject: Subject {
-            resource_type: resource.resource_type,
-            id: resource.id.clone(),
-            account: draft.account.clone(),
-            region: resource.region.clone(),
-        },
+        subject: subject(finding, draft.account),
         fingerprint: finding.fingerprint.clone(),
     });
     let aims = BTreeSet::from([aim]);
@@ -146,5 +163,16 @@ fn take<'a>(draft: &mut Draft<'a>, finding: &Finding, request: &Request<'a>) {
                 }
             }
         }
+    }
+    Ok(())
+}
+
+fn subject(finding: &Finding, account: &AccountId) -> Subject {
+    let resource = &finding.resource;
+    Subject {
+        resource_type: resource.resource_type,
+        id: resource.id.clone(),
+        account: account.clone(),
+        region: resource.region.clone(),
     }
 }

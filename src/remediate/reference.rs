@@ -61,16 +61,26 @@ pub(crate) fn renumber<T: Serialize + DeserializeOwned>(value: &T, number: impl 
 
 /// The steps that a value refers to.
 pub(crate) fn steps<T: Serialize>(value: &T) -> Vec<usize> {
-    let mut steps = Vec::new();
+    all(value).into_iter().map(|(step, _)| step).collect()
+}
+
+/// The references of a value: steps, and members of what they make.
+pub(crate) fn all<T: Serialize>(value: &T) -> Vec<(usize, String)> {
+    let mut references = Vec::new();
     if let Ok(mut json) = serde_json::to_value(value) {
         each_text(&mut json, &mut |text| {
-            replace(text, |step, _| {
-                steps.push(step);
+            replace(text, |step, member| {
+                references.push((step, member.to_owned()));
                 None
             });
         });
     }
-    steps
+    references
+}
+
+/// The text with its references in words, for people.
+pub(crate) fn in_words(text: &str) -> String {
+    replace(text, |step, member| Some(format!("<{member} of step {step}>"))).unwrap_or_else(|| text.to_owned())
 }
 
 /// The text with each reference replaced; none where there is nothing to replace.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
-use super::aspect::{Aspect, Clue, satisfies};
+use super::aspect::{Aspect, Clue, failed, satisfies, under_way};
 use super::journal::{CallRecord, Journal, JournalError};
 use super::operation::Operation;
 use super::place::{Place, Sent};
@@ -18,7 +18,9 @@ use crate::source::aws::Failure;
 /// How often a call is sent whose effect cannot be seen.
 const ATTEMPTS: u32 = 3;
 /// How long a call that failed is given to show an effect after all.
-const LATE_EFFECT: Duration = Duration::from_secs(5);
+pub(super) const LATE_EFFECT: Duration = Duration::from_secs(5);
+/// How long a call that was answered is given to show an effect. What is under way then is waited for longer.
+const EFFECT: Duration = Duration::from_mins(2);
 /// How long something that was just made is given to be seen by the service that refuses it.
 const NOT_YET_VISIBLE: Duration = Duration::from_mins(1);
 
@@ -82,7 +84,9 @@ pub(super) struct Log<'a> {
 impl Transition<'_> {
     /// Makes the change.
     pub(super) async fn make(&self, log: Log<'_>) -> Result<Outcome, JournalError> {
-        let mut clue = if self.resumed { Clue::None } else { Clue::NotSent };
+        // What is taken away is there, though this run has not made it.
+        let makes = self.before.is_null();
+        let mut clue = if makes && !self.resumed { Clue::NotSent } else { Clue::None };
         let first = match self.settled(&clue).await {
             Ok(state) => state,
             Err(failure) => return Ok(Outcome::Failed(format!("it could not be looked at: {}", failure.gap))),
@@ -98,9 +102,9 @@ impl Transition<'_> {
         loop {
             let sent = self.send(log).await?;
             clue = sent.answer.clone().map_or(Clue::None, Clue::Answered);
-            let Some(failure) = &sent.failure else { return Ok(self.wait(&clue).await) };
+            let Some(failure) = &sent.failure else { return Ok(self.wait(&first, &clue).await) };
             if self.took_effect(failure, &clue).await {
-                return Ok(self.wait(&clue).await);
+                return Ok(self.wait(&first, &clue).await);
             }
             attempts += 1;
             let patient = begun.elapsed() < NOT_YET_VISIBLE;
@@ -142,22 +146,33 @@ impl Transition<'_> {
         let patience = if self.resumed || self.builds_on_new { LATE_EFFECT } else { Duration::ZERO };
         let expected =
             |state: &Json| satisfies(state, &self.after) || (!self.resumed && satisfies(state, &self.before));
-        self.look_until(expected, patience, clue).await
+        let state = self.look_until(|state| expected(state) || under_way(state), patience, clue).await?;
+        if expected(&state) || !under_way(&state) {
+            return Ok(state);
+        }
+        self.look_until(|state| expected(state) || !under_way(state), self.aspect.of.patience(), clue).await
     }
 
-    /// Whether a call that failed did what it was to do all the same.
+    /// Whether a call that failed did what it was to do all the same, or is doing it.
     async fn took_effect(&self, failure: &Failure, clue: &Clue) -> bool {
         let patience = if kind(failure) == Refusal::Unclear { LATE_EFFECT } else { Duration::ZERO };
-        let look = self.look_until(|state| satisfies(state, &self.after), patience, clue).await;
-        look.is_ok_and(|state| satisfies(&state, &self.after))
+        let effect = |state: &Json| satisfies(state, &self.after) || under_way(state);
+        let look = self.look_until(effect, patience, clue).await;
+        look.is_ok_and(|state| effect(&state))
     }
 
-    /// Waits until what is there is what is wanted.
-    async fn wait(&self, clue: &Clue) -> Outcome {
-        match self.look_until(|state| satisfies(state, &self.after), self.aspect.of.patience(), clue).await {
+    /// Waits until what is there is what is wanted, or will not come to be.
+    async fn wait(&self, first: &Json, clue: &Clue) -> Outcome {
+        let came_to_nothing = |state: &Json| failed(state).is_some() && state != first;
+        let begun = Instant::now();
+        let stands_still = |state: &Json| !under_way(state) && begun.elapsed() > EFFECT;
+        let enough = |state: &Json| satisfies(state, &self.after) || came_to_nothing(state) || stands_still(state);
+        match self.look_until(enough, self.aspect.of.patience(), clue).await {
             Ok(state) if satisfies(&state, &self.after) => Outcome::Done(state),
             Ok(state) => {
-                Outcome::Failed(format!("the call was answered, and it is not so: {}", differs(&self.after, &state)))
+                let why = failed(&state).map(|why| format!(" ({why})")).unwrap_or_default();
+                let differs = differs(&self.after, &state);
+                Outcome::Failed(format!("the call was answered, and it is not so: {differs}{why}"))
             }
             Err(failure) => Outcome::Failed(format!(
                 "the call was answered, and what came of it could not be looked at: {}",
@@ -166,27 +181,37 @@ impl Transition<'_> {
         }
     }
 
-    /// Looks until it is so, or until patience ends; what was seen last.
     async fn look_until(
         &self,
         enough: impl Fn(&Json) -> bool,
         patience: Duration,
         clue: &Clue,
     ) -> Result<Json, Failure> {
-        let begun = Instant::now();
-        let mut pause = Duration::from_millis(200);
-        loop {
-            let look = self.aspect.look(&self.place, clue).await;
-            let out_of_patience = begun.elapsed() + pause > patience;
-            match look {
-                Ok(state) if enough(&state) || out_of_patience => return Ok(state),
-                // What was just made may not be seen yet.
-                Err(failure) if out_of_patience || kind(&failure) != Refusal::NotYet => return Err(failure),
-                Ok(_) | Err(_) => {}
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(10));
+        look_until(&self.aspect, &self.place, clue, enough, patience).await
+    }
+}
+
+/// Looks until it is so, or until patience ends; what was seen last.
+pub(super) async fn look_until(
+    aspect: &Aspect,
+    place: &Place<'_>,
+    clue: &Clue,
+    enough: impl Fn(&Json) -> bool,
+    patience: Duration,
+) -> Result<Json, Failure> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let look = aspect.look(place, clue).await;
+        let out_of_patience = begun.elapsed() + pause > patience;
+        match look {
+            Ok(state) if enough(&state) || out_of_patience => return Ok(state),
+            // What was just made may not be seen yet.
+            Err(failure) if out_of_patience || kind(&failure) != Refusal::NotYet => return Err(failure),
+            Ok(_) | Err(_) => {}
         }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(10));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::apply::back;
 use super::journal::{Run, Status};
+use super::operation::Operation;
 use super::plan::{LeftOut, Plan, Purpose, Step, Undo};
 use super::reference;
 
@@ -14,6 +15,13 @@ pub(crate) enum Replaced {
     Kept,
     /// It is deleted.
     Deleted,
+}
+
+/// What a call is about, by its parameters.
+fn ids(call: &Operation) -> String {
+    let parameters = call.parameters();
+    let values = parameters.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+    values.map(|value| format!(", {value},")).collect()
 }
 
 /// The plan that takes this run back.
@@ -34,8 +42,9 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         let leave = |reason: String| LeftOut { rule: rule(step), resource: step.resource.clone(), reason };
         let operation = match (&step.undo, replaced) {
             (Undo::By(operation), _) | (Undo::Deletes(operation), Replaced::Deleted) => operation,
-            (Undo::Deletes(_), Replaced::Kept) => {
-                left_out.push(leave(format!("{} is kept: delete it with --delete-replaced", step.aspect)));
+            (Undo::Deletes(operation), Replaced::Kept) => {
+                let id = back(step, operation, &record, &left).map(|(_, _, call)| ids(&call)).unwrap_or_default();
+                left_out.push(leave(format!("{}{id} is kept: delete it with --delete-replaced", step.aspect)));
                 continue;
             }
             (Undo::Not(why), _) => {
@@ -84,6 +93,7 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         created_at: now.to_owned(),
         purpose: Purpose::Undo(run.plan.id.clone()),
         scopes: run.plan.scopes.clone(),
+        rules: BTreeMap::new(),
         findings: Vec::new(),
         steps,
         left_out,

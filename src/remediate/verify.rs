@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::plan::{Aim, Plan};
-use crate::model::{Finding, Report, Verdict};
+use crate::model::{Evidence, Finding, Report, Verdict};
 
 /// What the rule says now of a finding that was to be made right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Result")]
 pub(crate) enum Result {
     /// The rule passes.
     Fixed,
@@ -34,17 +36,36 @@ impl Result {
 }
 
 /// An aim and what came of it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verified<'a> {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Verified {
     #[serde(flatten)]
-    pub(crate) aim: &'a Aim,
-    pub(crate) result: Result,
-    /// What the rule says now, where it does not pass.
+    pub(crate) aim: Aim,
+    /// What the rule says now; null where it was not held again.
+    pub(crate) result: Option<Result>,
+    /// What it says in words, where it does not pass.
     pub(crate) message: Option<String>,
+    /// The attributes that it read.
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+impl Verified {
+    /// An aim of which nothing is known yet.
+    pub(crate) fn not_yet(aim: &Aim) -> Self {
+        Self { aim: aim.clone(), result: None, message: None, evidence: Vec::new() }
+    }
+
+    fn new(aim: &Aim, result: Result, finding: Option<&Finding>) -> Self {
+        Self {
+            aim: aim.clone(),
+            result: Some(result),
+            message: finding.filter(|_| result != Result::Fixed).map(|finding| finding.message.clone()),
+            evidence: finding.map(|finding| finding.evidence.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 /// What came of each aim of the plan, by a report made after it.
-pub(crate) fn verify<'a>(plan: &'a Plan, report: &Report) -> Vec<Verified<'a>> {
+pub(crate) fn verify(plan: &Plan, report: &Report) -> Vec<Verified> {
     let now: BTreeMap<&str, &Finding> =
         report.findings.iter().map(|finding| (finding.fingerprint.as_str(), finding)).collect();
     let verified = plan.findings.iter().map(|aim| {
@@ -55,10 +76,8 @@ pub(crate) fn verify<'a>(plan: &'a Plan, report: &Report) -> Vec<Verified<'a>> {
                     && finding.resource.id == crate::scan::ANY
                     && finding.resource.account.as_ref() == Some(&aim.resource.account)
             });
-            return match unlisted {
-                Some(finding) => Verified { aim, result: Result::Unknown, message: Some(finding.message.clone()) },
-                None => Verified { aim, result: Result::NotApplicable, message: None },
-            };
+            let result = if unlisted.is_some() { Result::Unknown } else { Result::NotApplicable };
+            return Verified::new(aim, result, unlisted);
         };
         let verdict = finding.waiver.as_ref().map_or(finding.verdict, |waiver| waiver.verdict);
         let result = match verdict {
@@ -66,8 +85,7 @@ pub(crate) fn verify<'a>(plan: &'a Plan, report: &Report) -> Vec<Verified<'a>> {
             Verdict::Fail | Verdict::Waived => Result::StillFailing,
             Verdict::Unknown => Result::Unknown,
         };
-        let message = (result != Result::Fixed).then(|| finding.message.clone());
-        Verified { aim, result, message }
+        Verified::new(aim, result, Some(finding))
     });
     verified.collect()
 }

@@ -260,6 +260,12 @@ def check_buckets(region) -> None:
         refused(what, "InvalidTag", region.s3.put_bucket_tagging, **request)
     region.s3.put_bucket_tagging(**put(**before, Team="x"))
     is_("tags beside AWS's", tags(), {**before, "Team": "x"})
+    again = f"again-{region.account.id}"
+    region.create_bucket(again)
+    region.s3.put_bucket_tagging(Bucket=again, Tagging={"TagSet": tag_list({"Team": "x"})})
+    region.s3.delete_bucket(Bucket=again)
+    region.create_bucket(again)
+    refused("tags of a bucket that was deleted", "NoSuchTagSet", region.s3.get_bucket_tagging, Bucket=again)
 
 
 def check_documents(region) -> None:

@@ -1,6 +1,7 @@
 """Prints everything about an account that a fix may change, as sorted JSON, to be compared with a later dump.
 
     python dump.py --endpoint-url URL --account 111111111111 --region us-east-1 [--region …] [--comparable]
+                   [--copies N]                         N accounts, numbered from the one given, as a list
 
 What AWS numbers anew each time is left out with --comparable: ids of associations, numbers of document
 versions, addresses that come with a start. Volumes, snapshots and keys stay under their ids, so that one that
@@ -270,9 +271,12 @@ def main() -> None:
     parser.add_argument("--account", default="111111111111")
     parser.add_argument("--region", action="append", dest="regions")
     parser.add_argument("--comparable", action="store_true")
+    parser.add_argument("--copies", type=int)
     args = parser.parse_args()
     clients = Clients(args.endpoint_url.rstrip("/"))
-    result = dump(clients, args.account, args.regions or ["us-east-1"], args.comparable)
+    numbered = [f"{int(args.account) + number:012}" for number in range(args.copies or 1)]
+    dumps = [dump(clients, account, args.regions or ["us-east-1"], args.comparable) for account in numbered]
+    result = dumps if args.copies else dumps[0]
     json.dump(result, sys.stdout, indent=2, sort_keys=True, default=str)
     print()
 

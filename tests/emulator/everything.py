@@ -2,12 +2,13 @@
 
 The first region breaks what stands together: instances, their group and role, the session key, the log
 group's key, the log group, the bucket and the preferences. What excludes one of those (a log group without
-a key has no key whose policy could be wrong) is broken in the second region, if there is one. What must be
-missing in order to be made is broken in an account that nobody touched, see `untouched` in accounts.py.
+a key has no key whose policy could be wrong) is broken in the second region, if there is one. In the third, if
+there is one, there is nothing for sessions, so that all of it must be made. An account that nobody touched, see
+`untouched` in accounts.py, lacks the role and the profile besides.
 """
 
-from accounts import HTTPS, statement
-from breakages import BREAKAGES, DESCRIBED, group, instance, key, preferences
+from accounts import GROUP, HTTPS, statement
+from breakages import BREAKAGES, DESCRIBED, NOTHING_SET, group, instance, key, preferences
 
 FIRST = (
     "ec2-imdsv2-required",
@@ -88,11 +89,19 @@ def break_second(region) -> dict:
     return broken
 
 
+def empty_third(region) -> dict:
+    """Nodes, and nothing that their sessions could use. The keys stay: nothing leads to them."""
+    BREAKAGES["ssm-preferences-exist"](region)
+    region.logs.delete_log_group(logGroupName=GROUP)
+    region.s3.delete_bucket(Bucket=region.bucket)
+    return {f"{rule}.third": preferences() for rule in ("ssm-preferences-exist", *NOTHING_SET)}
+
+
 def break_everything(account) -> None:
     first, *others = account.regions
     for name in FIRST:
         account.broken[name] = BREAKAGES[name](first)
     for change in (break_group, break_logs_key, break_preferences):
         account.broken.update(change(first))
-    for region in others[:1]:
-        account.broken.update(break_second(region))
+    for change, region in zip((break_second, empty_third), others, strict=False):
+        account.broken.update(change(region))

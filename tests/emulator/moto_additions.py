@@ -218,6 +218,12 @@ def modify_instance_metadata_defaults(self: EC2Response) -> ActionResult:
     return ActionResult({"Return": True})
 
 
+def get_ebs_default_kms_key_id(self: EC2Response) -> ActionResult:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetEbsDefaultKmsKeyId.html"""
+    self.error_on_dryrun()
+    return ActionResult({"KmsKeyId": getattr(self.ec2_backend, "default_kms_key_id", None) or "alias/aws/ebs"})
+
+
 # ---------------------------------------------------------------------------------------------------
 # Every account and region of moto's starts with 1,582 managed policies and 1,301 images. Without most of
 # them an account takes a fifth of a second and ten megabytes less. It also makes an RSA key for every
@@ -258,6 +264,7 @@ def add_operations() -> None:
         modify_instance_metadata_options,
         get_instance_metadata_defaults,
         modify_instance_metadata_defaults,
+        get_ebs_default_kms_key_id,
     ):
         setattr(EC2Response, operation.__name__, operation)
     EC2Response.monitor_instances = lambda self: set_monitoring(self, "enabled")

@@ -98,6 +98,19 @@ impl Emulator {
         script("dump.py", &arguments)
     }
 
+    /// The dumps of accounts that are numbered in a row.
+    pub(crate) fn dumps(&self, first: &str, count: usize, regions: &[String]) -> Vec<Value> {
+        let count = count.to_string();
+        let mut arguments = vec!["--endpoint-url", self.url(), "--account", first, "--comparable", "--copies", &count];
+        arguments.extend(regions.iter().flat_map(|region| ["--region", region.as_str()]));
+        serde_json::from_value(script("dump.py", &arguments)).expect("a list of dumps")
+    }
+
+    /// Changes in the region what fixes change, as somebody else might; gives what it changed.
+    pub(crate) fn meddle(&self, account: &str, region: &str) -> Value {
+        script("meddle.py", &["--endpoint-url", self.url(), "--account", account, "--region", region])
+    }
+
     /// What the corrections to moto were to put right and did not.
     pub(crate) fn check(&self, account: &str) -> Value {
         script("check.py", &["--endpoint-url", self.url(), "--account", account])
@@ -202,6 +215,11 @@ fn script(name: &str, arguments: &[&str]) -> Value {
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator")
+}
+
+/// The folder of the programs that are installed with the emulators, such as the AWS CLI.
+pub(crate) fn programs() -> &'static Path {
+    python().parent().expect("a folder")
 }
 
 /// The Python of the environment that the emulators are installed in.

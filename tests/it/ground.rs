@@ -28,7 +28,7 @@ fn the_emulator_does_what_aws_documents() {
 #[test]
 fn everything_that_is_to_be_broken_at_once_is() {
     let account = fresh_account();
-    let regions = ["--region", "us-east-1", "--region", "eu-west-1"];
+    let regions = ["--region", "us-east-1", "--region", "eu-west-1", "--region", "ap-south-1"];
     let seeded = Emulator::moto().seed_with(&[&["--account", &account, "--break-everything"][..], &regions].concat());
     let mut expected = BTreeSet::new();
     for (name, resources) in seeded["broken"].as_object().unwrap() {
@@ -36,7 +36,7 @@ fn everything_that_is_to_be_broken_at_once_is() {
         let ids = resources.as_array().unwrap().iter().map(|resource| resource["id"].as_str().unwrap());
         expected.extend(ids.map(|id| (rule.to_owned(), id.to_owned())));
     }
-    assert_eq!(fails(&account, "us-east-1,eu-west-1"), expected);
+    assert_eq!(fails(&account, "us-east-1,eu-west-1,ap-south-1"), expected);
 }
 
 #[test]

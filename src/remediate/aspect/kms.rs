@@ -37,8 +37,14 @@ pub(super) async fn alias(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fa
     describe(place, &aspect.id).await
 }
 
-/// A key that was made for this alias: its tag names the plan and the alias.
+/// A key that was made for this alias: its tag names the plan and the alias. One that is to be deleted is gone: nobody
+/// can use it.
 pub(super) async fn made(place: &Place<'_>, aspect: &Aspect, clue: &Clue) -> Result<Json, Failure> {
+    let key = find(place, aspect, clue).await?;
+    Ok(if key["KeyState"] == json!("PendingDeletion") { Json::Null } else { key })
+}
+
+async fn find(place: &Place<'_>, aspect: &Aspect, clue: &Clue) -> Result<Json, Failure> {
     match clue {
         Clue::NotSent => return Ok(Json::Null),
         Clue::Answered(answer) => {

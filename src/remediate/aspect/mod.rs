@@ -9,15 +9,19 @@ mod iam;
 mod kms;
 mod logs;
 mod s3;
+mod security_group;
 mod ssm;
+mod volume;
 
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub(crate) use self::kms::MADE_BY as KEY_MADE_BY;
+pub(crate) use self::volume::made_for;
 use super::place::Place;
 use crate::model::ResourceType;
 use crate::model::call::{self, Call};
@@ -35,7 +39,7 @@ pub(crate) enum Clue {
 }
 
 /// Something that changes as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Aspect {
     /// Which aspect.
@@ -74,17 +78,42 @@ impl Kind {
         )
     }
 
-    /// How long a change is waited for, at most.
+    /// How long a change that is under way is waited for, at most.
     pub(crate) fn patience(self) -> Duration {
-        Duration::from_mins(2)
+        match self {
+            // The first snapshot of a volume copies all that is on it.
+            Self::RootSnapshot => Duration::from_hours(12),
+            Self::RootVolumeMade | Self::InstanceState => Duration::from_mins(30),
+            Self::InstanceDevice => Duration::from_mins(10),
+            _ => Duration::from_mins(2),
+        }
     }
 }
 
 impl fmt::Display for Aspect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {}", self.title(), self.id)
+    }
+}
+
+impl Aspect {
+    /// What it is called, with its part.
+    fn title(&self) -> String {
         match &self.part {
-            None => write!(formatter, "{} of {}", self.of.title(), self.id),
-            Some(part) => write!(formatter, "{} {part} of {}", self.of.title(), self.id),
+            None => self.of.title().to_owned(),
+            Some(part) => format!("{} {part}", self.of.title()),
+        }
+    }
+
+    /// What it is called where this resource has just been named.
+    pub(crate) fn beside(&self, id: &str) -> String {
+        // The token of what is made ends with its name.
+        let named = self.part.as_ref().is_some_and(|part| part.ends_with(id));
+        match (named, self.id == id) {
+            (true, true) => self.of.title().to_owned(),
+            (true, false) => format!("{} of {}", self.of.title(), self.id),
+            (false, true) => self.title(),
+            (false, false) => self.to_string(),
         }
     }
 }
@@ -92,7 +121,8 @@ impl fmt::Display for Aspect {
 macro_rules! aspects {
     ($($(#[doc = $doc:literal])+ $name:ident = $title:literal, $type:ident, [$($call:expr),+] => $look:path;)*) => {
         /// An aspect of a type of resource.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[schemars(rename = "AspectKind")]
         pub(crate) enum Kind {
             /// A key that this plan makes: found by its tags.
             KeyMade,
@@ -190,6 +220,50 @@ aspects! {
     InstanceMetadataOptions = "metadata options", Instance, [call::DESCRIBE_INSTANCES] => ec2::metadata_options;
     /// Whether detailed monitoring is on.
     InstanceMonitoring = "detailed monitoring", Instance, [call::DESCRIBE_INSTANCES] => ec2::monitoring;
+    /// Its tags.
+    InstanceTags = "tags", Instance, [call::DESCRIBE_INSTANCES] => ec2::tags;
+    /// Whether it runs.
+    InstanceState = "state", Instance, [call::DESCRIBE_INSTANCES] => ec2::state;
+    /// The volume that is attached at a device.
+    InstanceDevice = "volume at", Instance, [call::DESCRIBE_INSTANCES] => ec2::device;
+    /// Its root volume, and what stands in the way of putting another in its place.
+    InstanceRoot = "root volume", Instance, [
+        call::DESCRIBE_INSTANCES,
+        call::DESCRIBE_VOLUMES,
+        volume::DESCRIBE_INSTANCE_ATTRIBUTE,
+        volume::DESCRIBE_INSTANCE_TYPES
+    ] => volume::root;
+    /// A snapshot of its root volume that a plan makes: found by its tag.
+    RootSnapshot = "snapshot", Instance, [volume::DESCRIBE_SNAPSHOTS] => volume::snapshot;
+    /// A root volume that a plan makes: found by its tag.
+    RootVolumeMade = "new root volume", Instance, [call::DESCRIBE_VOLUMES] => volume::made;
+    /// The key that new volumes are encrypted with, unless another is named.
+    DefaultVolumeKey = "default key of volumes", KmsKey, [volume::GET_EBS_DEFAULT_KMS_KEY_ID, call::DESCRIBE_KEY]
+        => volume::default_key;
+    /// A key that volumes are to be encrypted with.
+    VolumeKey = "key of volumes", KmsKey, [call::DESCRIBE_KEY] => volume::key;
+    /// What it lets out.
+    SecurityGroupEgress = "egress", SecurityGroup, [call::DESCRIBE_SECURITY_GROUPS]
+        => security_group::egress;
+    /// What it lets in.
+    SecurityGroupIngress = "ingress", SecurityGroup, [call::DESCRIBE_SECURITY_GROUPS]
+        => security_group::ingress;
+    /// Who else relies on it.
+    SecurityGroupUsers = "users", SecurityGroup, [
+        call::DESCRIBE_SECURITY_GROUPS,
+        call::DESCRIBE_NETWORK_INTERFACES
+    ] => security_group::users;
+}
+
+/// Whether a change is under way that nothing more can be done about: what comes of it must be waited for.
+pub(crate) fn under_way(state: &Json) -> bool {
+    let state = state["State"].as_str();
+    state.is_some_and(|state| matches!(state, "attaching" | "busy" | "creating" | "detaching" | "pending" | "stopping"))
+}
+
+/// Why a change came to nothing, where that is certain, so that there is nothing to wait for.
+pub(crate) fn failed(state: &Json) -> Option<&str> {
+    state["Failed"].as_str()
 }
 
 /// Whether what is seen is what is wanted: objects may have more members than are wanted, everything else is the same.

@@ -9,12 +9,17 @@ mod kms;
 mod logs;
 mod parameter;
 mod s3;
+mod security_group;
 mod ssm;
+mod volume;
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, ssm::*};
+pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*, ssm::*, volume::*};
 use super::place::{Place, Sent};
 use crate::model::call::Call;
 
@@ -62,6 +67,9 @@ macro_rules! operations {
         }
 
         impl Operation {
+            /// The calls of all of them.
+            pub(crate) const CALLS: &'static [Call] = &[$($name::CALL),*];
+
             /// The call, with the actions that it needs.
             pub(crate) fn call(&self) -> &'static Call {
                 match self {
@@ -96,6 +104,9 @@ operations! {
     AssociateIamInstanceProfile,
     AssociateKmsKey,
     AttachRolePolicy,
+    AttachVolume,
+    AuthorizeSecurityGroupEgress,
+    AuthorizeSecurityGroupIngress,
     CancelKeyDeletion,
     CreateAlias,
     CreateBucket,
@@ -104,6 +115,9 @@ operations! {
     CreateKey,
     CreateLogGroup,
     CreateRole,
+    CreateSnapshot,
+    CreateTags,
+    CreateVolume,
     DeleteAlias,
     DeleteBucket,
     DeleteBucketEncryption,
@@ -114,13 +128,18 @@ operations! {
     DeleteRetentionPolicy,
     DeleteRole,
     DeleteRolePolicy,
+    DeleteSnapshot,
+    DeleteTags,
+    DeleteVolume,
     DetachRolePolicy,
+    DetachVolume,
     DisableKey,
     DisableKeyRotation,
     DisassociateIamInstanceProfile,
     DisassociateKmsKey,
     EnableKey,
     EnableKeyRotation,
+    ModifyInstanceAttribute,
     ModifyInstanceMetadataOptions,
     MonitorInstances,
     PutBucketEncryption,
@@ -132,11 +151,17 @@ operations! {
     PutRetentionPolicy,
     PutRolePolicy,
     RemoveRoleFromInstanceProfile,
+    RevokeSecurityGroupEgress,
+    RevokeSecurityGroupIngress,
     ScheduleKeyDeletion,
+    StartInstances,
+    StopInstances,
     UnmonitorInstances,
     UpdateAssumeRolePolicy,
     UpdateDocument,
     UpdateDocumentDefaultVersion,
+    UpdateSecurityGroupRuleDescriptionsEgress,
+    UpdateSecurityGroupRuleDescriptionsIngress,
 }
 
 impl Operation {
@@ -144,6 +169,26 @@ impl Operation {
     pub(crate) fn parameters(&self) -> Json {
         // Structures of texts, numbers and lists: there is nothing in them that JSON could not hold.
         without_nulls(self.parameters_as_they_are().unwrap_or_default())
+    }
+}
+
+impl JsonSchema for Operation {
+    fn schema_name() -> Cow<'static, str> {
+        "Operation".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Self::CALLS.iter().map(|call| call.operation).collect();
+        json_schema!({
+            "description": "A call that changes something.",
+            "type": "object",
+            "required": ["operation", "parameters"],
+            "additionalProperties": false,
+            "properties": {
+                "operation": {"description": "The operation of the AWS API.", "enum": names},
+                "parameters": {"description": "Its parameters, by the API's names.", "type": "object"},
+            },
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Instances: metadata options, monitoring, tags.
+//! Instances: metadata options, monitoring.
 
 use serde_json::{Value as Json, json};
 

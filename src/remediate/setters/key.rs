@@ -300,6 +300,8 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
     let mut tags: Vec<KmsTag> =
         draft.tags().into_iter().map(|(tag_key, tag_value)| KmsTag { tag_key, tag_value }).collect();
     tags.push(KmsTag { tag_key: KEY_MADE_BY.to_owned(), tag_value: mark.clone() });
+    // A key without its alias would not be found again, and another be made: they come together or not at all.
+    let unit = Some(format!("{alias} in {}", region.as_ref().map_or("", Region::as_str)));
     let make = draft.changes.len();
     let key_id = reference::to(make, "KeyId");
     let call = CreateKey {
@@ -317,12 +319,14 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
     )
     .creating();
     change.undo = Undo::Deletes(ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days: 30 }.into());
+    change.unit.clone_from(&unit);
     draft.add(change);
     let call = CreateAlias { alias_name: alias.clone(), target_key_id: key_id.clone() };
     let mut change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({"KeyId": key_id}), call)
         .needing([make])
         .creating();
     change.undo = Undo::Deletes(DeleteAlias { alias_name: alias }.into());
+    change.unit = unit;
     draft.add(change);
     let aspect = Aspect::of(Kind::KeyRotation, &key_id);
     let call = EnableKeyRotation { key_id: key_id.clone() };

@@ -4,13 +4,19 @@
 //! (`looks`), and, when that was seen, which steps lead there (`draft`). It reads nothing and sends nothing itself.
 
 mod bucket;
+mod https_egress;
 mod instance;
 mod instance_profile;
+mod instance_tags;
 mod key;
 mod log_group;
 mod preferences;
 mod role;
+mod root_volume;
+mod security_group;
 mod sessions;
+#[cfg(test)]
+mod trial;
 
 use serde_json::Value as Json;
 
@@ -81,7 +87,12 @@ pub(crate) static SETTERS: &[&dyn Setter] = &[
     &instance_profile::Profiles,
     &preferences::Preferences,
     &instance_profile::OfInstances,
+    // It asks something of groups, when it is known what they are like.
+    &https_egress::HttpsEgress,
+    &security_group::SecurityGroups,
     &instance::Instances,
+    &instance_tags::InstanceTags,
+    &root_volume::RootVolume,
 ];
 
 /// The order in which setters ask things of each other's resources: what asks comes before what is asked.

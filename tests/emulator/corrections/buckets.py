@@ -1,8 +1,8 @@
 """Buckets.
 
 moto suspends versioning under an object lock, refuses an object lock for a bucket with objects, shows any
-account the buckets of all others, takes any text for a policy, and lets the tags that AWS gave a bucket
-be taken away, which S3 wants named with the others.
+account the buckets of all others, takes any text for a policy, lets the tags that AWS gave a bucket be taken
+away, which S3 wants named with the others, and gives a new bucket the tags of a deleted one of its name.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
@@ -15,7 +15,7 @@ import json
 
 import xmltodict
 from moto.s3.exceptions import DuplicateTagKeys, InvalidBucketState, InvalidTagError, NoSystemTags, S3ClientError
-from moto.s3.models import S3Backend
+from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 
 from corrections.keys import as_list
@@ -25,6 +25,7 @@ versioning_by_moto = S3Response.get_bucket_versioning
 put_policy_by_moto = S3Backend.put_bucket_policy
 put_versioning_by_moto = S3Backend.put_bucket_versioning
 delete_tagging_by_moto = S3Backend.delete_bucket_tagging
+delete_by_moto = S3Backend.delete_bucket
 put_lock_by_moto = S3Backend.put_object_lock_configuration
 
 
@@ -100,9 +101,22 @@ def delete_bucket_tagging(self: S3Backend, bucket_name: str) -> None:
     delete_tagging_by_moto(self, bucket_name)
 
 
+def delete_bucket(self: S3Backend, bucket_name: str) -> FakeBucket | None:
+    deleted = delete_by_moto(self, bucket_name)
+    if deleted:
+        self.tagger.delete_all_tags_for_resource(deleted.arn)
+    return deleted
+
+
 def apply() -> None:
     S3Response._bucket_tagging_from_body = bucket_tagging_from_body
     S3Response.head_bucket = head_bucket
     S3Response.get_bucket_versioning = get_bucket_versioning
-    for function in (put_bucket_versioning, put_object_lock_configuration, put_bucket_policy, delete_bucket_tagging):
+    for function in (
+        put_bucket_versioning,
+        put_object_lock_configuration,
+        put_bucket_policy,
+        delete_bucket_tagging,
+        delete_bucket,
+    ):
         setattr(S3Backend, function.__name__, function)

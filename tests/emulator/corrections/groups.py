@@ -3,7 +3,7 @@
 moto adds or removes half of a call's rules before it refuses the other half, tells rules apart by their
 descriptions, never revokes egress to IPv6 from a VPC without IPv6, cannot take a description away or give
 one to a rule to a prefix list, and answers with the rules of the last permission only. It finds every
-interface by the account as the owner of what it is attached to.
+interface by the account as the owner of what it is attached to, and gives every public address to the account.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupEgress.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupEgress.html
@@ -155,7 +155,19 @@ def interface_value(self: NetworkInterface, name: str, *args, **kwargs):  # noqa
     return interface_value_by_moto(self, name, *args, **kwargs)
 
 
+address_by_moto = NetworkInterface.association.fget
+
+
+def address(self: NetworkInterface) -> dict:
+    """An address that is not elastic is Amazon's:
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterfaceAssociation.html"""
+    association = address_by_moto(self)
+    owner = {} if not association or association.get("allocationId") else {"ipOwnerId": "amazon"}
+    return {**association, **owner}
+
+
 def apply() -> None:
+    NetworkInterface.association = property(address)
     NetworkInterface.get_filter_value = interface_value
     SecurityGroupRule.__init__ = make_rule
     SecurityGroupRule.description = property(description)

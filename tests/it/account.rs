@@ -230,7 +230,9 @@ impl Run {
             let more: BTreeSet<i64> = self
                 .planned()
                 .iter()
-                .filter(|other| other["needs"].as_array().unwrap().iter().any(|need| found.contains(&need.as_i64().unwrap())))
+                .filter(|other| {
+                    other["needs"].as_array().unwrap().iter().any(|need| found.contains(&need.as_i64().unwrap()))
+                })
                 .map(|other| other["number"].as_i64().unwrap())
                 .filter(|number| !found.contains(number))
                 .collect();

@@ -237,7 +237,7 @@ fn grants_logs(policy: &PolicyDocument, key: &str, group: &str, region: Option<&
     ];
     let context = Context::new().with("aws:SecureTransport", "true").with("kms:EncryptionContext:aws:logs:arn", group);
     ACTIONS.iter().all(|action| {
-        let request = Request::new(Principal::service(&service(region, draft)), *action, Resource::exactly(key));
+        let request = Request::new(Principal::service(&service(region, draft)), action, Resource::exactly(key));
         matches!(resource_allows(Some(policy), &request.in_context(context.clone())), Decision::Allowed)
     })
 }
@@ -263,11 +263,13 @@ fn logs(groups: &[String], region: Option<&Region>, draft: &Draft<'_>, text: &st
 
 /// A name for a statement that the policy does not have yet.
 fn unused_sid(name: &str, text: &str) -> String {
-    let free = |candidate: &String| !text.contains(&format!("\"{candidate}\""));
-    (1..)
-        .map(|number| if number == 1 { name.to_owned() } else { format!("{name}{number}") })
-        .find(free)
-        .unwrap_or_default()
+    let mut candidate = name.to_owned();
+    let mut number = 1;
+    while text.contains(&format!("\"{candidate}\"")) {
+        number += 1;
+        candidate = format!("{name}{number}");
+    }
+    candidate
 }
 
 fn account_admin(draft: &Draft<'_>) -> Json {

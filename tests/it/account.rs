@@ -15,8 +15,6 @@ use crate::proxy::{Fault, Kind, Proxy};
 
 /// Names and values that the fixes of the accounts need.
 pub(crate) const CONFIGURATION: &str = r#"
-params:
-  iam-role-uses-volume-key: {required: true}
 fix:
   role: ssm-node-role
   logging_bucket: "ssm-access-logs-${account}-${region}"

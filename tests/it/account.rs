@@ -15,8 +15,6 @@ use crate::proxy::{Fault, Kind, Proxy};
 
 /// Names and values that the fixes of the accounts need.
 pub(crate) const CONFIGURATION: &str = r#"
-params:
-  iam-role-uses-volume-key: {required: true}
 fix:
   role: ssm-node-role
   logging_bucket: "ssm-access-logs-${account}-${region}"
@@ -110,6 +108,11 @@ impl<'a> Account<'a> {
         self.plan().args(&["--yes"])
     }
 
+    /// `fix` of everything, and of these by name.
+    pub(crate) fn fix_named(&self, names: &[&str]) -> Audit {
+        self.fix().args(&names.iter().flat_map(|name| ["--resource", name]).collect::<Vec<_>>())
+    }
+
     /// `fix` that only plans.
     pub(crate) fn plan(&self) -> Audit {
         let regions = self.regions.join(",");
@@ -143,9 +146,10 @@ impl<'a> Account<'a> {
         self.command(&["undo", run, "--yes"])
     }
 
-    /// The report of a scan.
-    pub(crate) fn scan(&self) -> Value {
-        let scanned = self.command(&["scan", "--format", "json", "--regions", &self.regions.join(",")]).run();
+    /// The report of a scan, with more arguments.
+    pub(crate) fn scan_with(&self, arguments: &[&str]) -> Value {
+        let regions = self.regions.join(",");
+        let scanned = self.command(&["scan", "--format", "json", "--regions", &regions]).args(arguments).run();
         assert!(matches!(scanned.code, Some(0 | 1 | 3)), "{}", scanned.stderr);
         scanned.json()
     }

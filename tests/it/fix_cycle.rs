@@ -74,9 +74,8 @@ fn everything_that_can_be_broken_is_made_right_and_taken_back() {
         .map(|seeded| (seeded["broken"].as_object().unwrap().keys().next().unwrap().clone(), seeded))
         .map(|(name, seeded)| (name, Account::new(&emulator, seeded)))
         .collect();
-    let cells: BTreeMap<String, Vec<String>> = threads().install(|| {
-        accounts.par_iter().map(|(name, account)| (name.clone(), cycle(account))).collect()
-    });
+    let cells: BTreeMap<String, Vec<String>> =
+        threads().install(|| accounts.par_iter().map(|(name, account)| (name.clone(), cycle(account))).collect());
     report(cells);
 }
 

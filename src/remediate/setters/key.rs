@@ -194,6 +194,17 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         draft.leave_out(&aims, "the key policy is not of a form to which a statement can be added");
         return;
     };
+    // What denies it stays, and is for the key's owner to take away.
+    let then = PolicyDocument::from_json(&with).ok();
+    let granted =
+        |group: &String| then.as_ref().is_some_and(|policy| grants_logs(policy, &arn, group, region.as_ref(), draft));
+    if !missing.iter().all(granted) {
+        draft.leave_out(
+            &aims,
+            "the key policy denies CloudWatch Logs the key, or may: no statement that is added helps",
+        );
+        return;
+    }
     let put = |policy: &str| PutKeyPolicy {
         key_id: key_id.clone(),
         policy_name: "default".to_owned(),

@@ -31,6 +31,7 @@ pub(crate) struct Account<'a> {
     regions: Vec<String>,
     /// The resources that a fix may change only by name.
     names: BTreeSet<String>,
+    configuration: String,
     state: TempDir,
 }
 
@@ -66,6 +67,7 @@ impl<'a> Account<'a> {
             emulator,
             regions: seeded["regions"].as_object().unwrap().keys().cloned().collect(),
             names: named.chain(hazards).flatten().map(str::to_owned).collect(),
+            configuration: CONFIGURATION.to_owned(),
             state: TempDir::new().unwrap(),
         }
     }
@@ -89,6 +91,18 @@ impl<'a> Account<'a> {
         copies[0].emulator.dumps(&copies[0].id, copies.len(), &copies[0].regions)
     }
 
+    /// Without a bucket for server access logs: an account that nobody touched has none.
+    pub(crate) fn without_logging_bucket(mut self) -> Self {
+        self.configuration = CONFIGURATION.replace("logging_bucket", "# logging_bucket");
+        self
+    }
+
+    /// With this key for sessions.
+    pub(crate) fn with_key(mut self, alias: &str) -> Self {
+        self.configuration += &format!("  key_alias: {alias}\n");
+        self
+    }
+
     /// Without the names: what is changed only by name is not.
     pub(crate) fn unnamed(mut self) -> Self {
         self.names.clear();
@@ -98,7 +112,7 @@ impl<'a> Account<'a> {
     /// One step at a time, so that the calls come in the order of the plan.
     fn command(&self, arguments: &[&str]) -> Audit {
         Audit::on(self.emulator, &self.id, &self.regions[0], arguments)
-            .file("ssm-audit.yaml", CONFIGURATION)
+            .file("ssm-audit.yaml", &self.configuration)
             .env("SSM_AUDIT_STEPS", "1")
             .env("SSM_AUDIT_STATE", self.state())
     }
@@ -234,7 +248,9 @@ impl Run {
             let more: BTreeSet<i64> = self
                 .planned()
                 .iter()
-                .filter(|other| other["needs"].as_array().unwrap().iter().any(|need| found.contains(&need.as_i64().unwrap())))
+                .filter(|other| {
+                    other["needs"].as_array().unwrap().iter().any(|need| found.contains(&need.as_i64().unwrap()))
+                })
                 .map(|other| other["number"].as_i64().unwrap())
                 .filter(|number| !found.contains(number))
                 .collect();

@@ -43,7 +43,8 @@ fn die(account: &Account<'_>, proxy: &Proxy, death: Death) -> Vec<String> {
     if last.outcome.is_some() || !run.with("intended").contains(&last.step) {
         problems.push(format!("the journal knows what came of the last call: {last:?}"));
     }
-    if earlier.iter().any(|call| call.outcome.as_deref() != Some("answered") || !run.with("done").contains(&call.step)) {
+    if earlier.iter().any(|call| call.outcome.as_deref() != Some("answered") || !run.with("done").contains(&call.step))
+    {
         problems.push(format!("the journal does not know of {earlier:?}, {:?}", run.steps));
     }
     problems

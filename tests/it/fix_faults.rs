@@ -50,9 +50,8 @@ fn unrelated(run: &Run, account: &Account<'_>) -> Vec<BTreeSet<Target>> {
     let numbers = |target: &Target| -> BTreeSet<i64> {
         targets.iter().filter(|(_, other)| *other == target).map(|(number, _)| *number).collect()
     };
-    let after = |steps: &BTreeSet<i64>| -> BTreeSet<i64> {
-        steps.iter().flat_map(|step| run.dependents(*step)).collect()
-    };
+    let after =
+        |steps: &BTreeSet<i64>| -> BTreeSet<i64> { steps.iter().flat_map(|step| run.dependents(*step)).collect() };
     let mut groups: Vec<BTreeSet<Target>> = Vec::new();
     let all: BTreeSet<&Target> = targets.values().collect();
     for target in all {
@@ -256,8 +255,12 @@ fn what_cannot_be_read_is_not_changed_blindly() {
         let mut problems: Vec<String> = steps(&blind).difference(&steps(&calm)).cloned().collect();
         let reasons = blind.plan["left_out"].as_array().unwrap();
         let fewer = blind.planned().len() < calm.planned().len();
-        if fewer && reasons.len() <= left_out && !reasons.iter().any(|left| left["reason"].to_string().contains("denied")) {
-            problems.push(format!("{} steps fewer, and nothing says why", calm.planned().len() - blind.planned().len()));
+        if fewer
+            && reasons.len() <= left_out
+            && !reasons.iter().any(|left| left["reason"].to_string().contains("denied"))
+        {
+            problems
+                .push(format!("{} steps fewer, and nothing says why", calm.planned().len() - blind.planned().len()));
         }
         (action.clone(), problems)
     };

@@ -59,7 +59,7 @@ pub(crate) struct JournalCall {
 impl<'a> Account<'a> {
     /// What `accounts.py` made, and described so.
     pub(crate) fn new(emulator: &'a Emulator, seeded: &Value) -> Self {
-        let resources = seeded["broken"].as_object().into_iter().flatten().flat_map(|(_, broken)| broken.as_array());
+        let resources = seeded["broken"].as_object().into_iter().flatten().filter_map(|(_, broken)| broken.as_array());
         let named = resources.flatten().map(|resource| resource["id"].as_str());
         let hazards = seeded["hazards"].as_object().into_iter().flatten().map(|(_, made)| made["resource"].as_str());
         Self {
@@ -99,7 +99,7 @@ impl<'a> Account<'a> {
 
     /// With this key for sessions.
     pub(crate) fn with_key(mut self, alias: &str) -> Self {
-        self.configuration += &format!("  key_alias: {alias}\n");
+        self.configuration = format!("{}  key_alias: {alias}\n", self.configuration);
         self
     }
 
@@ -268,7 +268,7 @@ pub(crate) struct Held<'p> {
     audit: Audit,
     child: Child,
     proxy: &'p Proxy,
-    held: crate::proxy::Held,
+    call: crate::proxy::Held,
 }
 
 impl Held<'_> {
@@ -276,20 +276,20 @@ impl Held<'_> {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        drop(self.held);
+        drop(self.call);
         self.proxy.settle();
     }
 
     /// Lets the program come to its end.
     pub(crate) fn go_on(mut self) -> Outcome {
-        self.held.go_on();
+        self.call.go_on();
         let status = self.child.wait().unwrap();
         outcome(&self.audit, status.code())
     }
 }
 
 /// Runs the program until its nth call that changes something is held, or until it ends without one.
-pub(crate) fn hold<'p>(audit: Audit, proxy: &'p Proxy, kind: Kind, nth: usize) -> Result<Held<'p>, Outcome> {
+pub(crate) fn hold(audit: Audit, proxy: &Proxy, kind: Kind, nth: usize) -> Result<Held<'_>, Outcome> {
     let mut audit = audit.env("AWS_ENDPOINT_URL", &proxy.url());
     proxy.clear();
     proxy.inject(Fault::on_mutating(kind).nth(nth));
@@ -297,8 +297,8 @@ pub(crate) fn hold<'p>(audit: Audit, proxy: &'p Proxy, kind: Kind, nth: usize) -
     let (stdout, stderr) = (output("stdout"), output("stderr"));
     let mut child = audit.command().stdout(stdout).stderr(stderr).spawn().unwrap();
     for _ in 0..PATIENCE.as_millis() / 10 {
-        if let Some(held) = proxy.held(Duration::from_millis(10)) {
-            return Ok(Held { audit, child, proxy, held });
+        if let Some(call) = proxy.held(Duration::from_millis(10)) {
+            return Ok(Held { audit, child, proxy, call });
         }
         if let Some(status) = child.try_wait().unwrap() {
             return Err(outcome(&audit, status.code()));

@@ -524,7 +524,7 @@ def matrix(clients: Clients, regions: list, names: list) -> list:
         account = compliant(clients, str(100_000_000_001 + len(accounts)), regions)
         account.broken[name] = apply(account.regions[0])
         accounts.append(account)
-    for name, (apply, _) in VARIATIONS.items() if not names else ():
+    for name, (apply, _) in [] if names else VARIATIONS.items():
         account = compliant(clients, str(100_000_000_001 + len(accounts)), regions)
         account.varied[name] = apply(account.regions[0])
         accounts.append(account)

@@ -167,7 +167,7 @@ fn an_undo_that_is_killed_at_every_call_comes_to_its_end() {
         });
         let mut problems = expect(0, &outcome.unwrap());
         let done = account.latest().with("done").len();
-        if calls.len() != done || done < 30 {
+        if calls.len() != done || done < 20 {
             problems.push(format!("{} calls for {done} steps: {calls:?}", calls.len()));
         }
         problems.extend(Announced::of(&run, replaced).surprises(&before[turn], &account.dump()));

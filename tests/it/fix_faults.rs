@@ -307,7 +307,7 @@ fn what_changed_since_the_plan_is_refused() {
     let changed = emulator.meddle(&account.id, "us-east-1");
     let before = account.dump();
     let path = plan.folder().join("plan.json");
-    let applied = account.apply(path.to_str().unwrap()).run();
+    let applied = account.apply(path.to_str().unwrap()).env("SSM_AUDIT_STEPS", "8").run();
     assert_eq!(applied.code, Some(1), "{}", told(&applied));
     let run = account.latest();
     report([("applied".to_owned(), refused(&run, &changed, &before, &account.dump()))]);
@@ -323,7 +323,7 @@ fn what_changed_since_the_run_is_not_taken_back() {
     assert_eq!(run.holding(), run.all(), "{}", told(&fixed));
     let changed = emulator.meddle(&account.id, "us-east-1");
     let before = account.dump();
-    let undone = account.undo(&run.id).run();
+    let undone = account.undo(&run.id).env("SSM_AUDIT_STEPS", "8").run();
     assert_eq!(undone.code, Some(1), "{}", told(&undone));
     let undoing = account.latest();
     let mut problems = refused(&undoing, &changed, &before, &account.dump());

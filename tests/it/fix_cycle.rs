@@ -39,9 +39,11 @@ const OUT_OF_REACH: [&str; 4] = [
 ];
 
 /// What is not as it should be yet. Whoever mends one takes it out of here: it is checked that they are still wrong.
-const GAPS: [(&str, &str); 5] = [
+const GAPS: [(&str, &str); 7] = [
     ("ec2-instance-profile-attached", "the role that is made is not granted the keys of the volumes"),
     ("ec2-instance-profile-attached.without-role", "the role that is made is not granted the keys of the volumes"),
+    ("ec2-root-volume-encrypted", "the role is not granted the key of the new volume"),
+    ("ec2-root-volume-encrypted.only-data-encrypted", "the role is not granted the key of the new volume"),
     ("iam-role-uses-session-key.denied", "a grant is planned that a deny of the key's policy makes useless"),
     ("iam-role-writes-cloudwatch.denied", "a grant is planned that a deny of the role's own makes useless"),
     ("iam-role-uses-session-key.key-policy", "KMS refuses the undo: the earlier policy locks the account out"),

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -18,9 +17,6 @@ use super::reference;
 use super::transition::{Log, Outcome, Transition};
 use crate::model::AccountId;
 use crate::source::Shutdown;
-
-/// How long the steps under way may still take when the user wants to stop: a snapshot may need hours.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Is told of each step.
 pub(crate) trait Observer: Sync {
@@ -65,8 +61,7 @@ impl Apply<'_> {
                 running.push(self.perform(step, left(&records), resumed.contains(&step.number)));
             }
             let Some(finished) = running.next().await else { break };
-            // A step that was cut off stays as the journal has it: what became of its call is looked at by who goes on.
-            let (number, Some(record)) = finished? else { continue };
+            let (number, record): (usize, Record) = finished?;
             let failed = !record.status.holds();
             self.note(&mut records, number, record)?;
             if failed {
@@ -119,23 +114,13 @@ impl Apply<'_> {
         step: &Step,
         left: BTreeMap<usize, Json>,
         resumed: bool,
-    ) -> Result<(usize, Option<Record>), JournalError> {
+    ) -> Result<(usize, Record), JournalError> {
         let transition = match self.forward(step, &left, resumed) {
             Ok(transition) => transition,
-            Err(problem) => return Ok((step.number, Some(failed(problem)))),
+            Err(problem) => return Ok((step.number, failed(problem))),
         };
-        let outcome = tokio::select! {
-            biased;
-            outcome = transition.make(self.log(step.number)) => outcome?,
-            () = self.cut_off() => return Ok((step.number, None)),
-        };
-        Ok((step.number, Some(record_of(outcome))))
-    }
-
-    /// Waits until the user wants to stop, and then for as long as most steps need to end.
-    async fn cut_off(&self) {
-        self.shutdown.requested().await;
-        tokio::time::sleep(GRACE).await;
+        let outcome = transition.make(self.log(step.number)).await?;
+        Ok((step.number, record_of(outcome)))
     }
 
     fn log(&self, step: usize) -> Log<'_> {

@@ -15,8 +15,6 @@ use crate::proxy::{Fault, Kind, Proxy};
 
 /// Names and values that the fixes of the accounts need.
 pub(crate) const CONFIGURATION: &str = r#"
-params:
-  iam-role-uses-volume-key: {required: true}
 fix:
   role: ssm-node-role
   logging_bucket: "ssm-access-logs-${account}-${region}"
@@ -33,6 +31,7 @@ pub(crate) struct Account<'a> {
     regions: Vec<String>,
     /// The resources that a fix may change only by name.
     names: BTreeSet<String>,
+    configuration: String,
     state: TempDir,
 }
 
@@ -60,7 +59,7 @@ pub(crate) struct JournalCall {
 impl<'a> Account<'a> {
     /// What `accounts.py` made, and described so.
     pub(crate) fn new(emulator: &'a Emulator, seeded: &Value) -> Self {
-        let resources = seeded["broken"].as_object().into_iter().flatten().flat_map(|(_, broken)| broken.as_array());
+        let resources = seeded["broken"].as_object().into_iter().flatten().filter_map(|(_, broken)| broken.as_array());
         let named = resources.flatten().map(|resource| resource["id"].as_str());
         let hazards = seeded["hazards"].as_object().into_iter().flatten().map(|(_, made)| made["resource"].as_str());
         Self {
@@ -68,6 +67,7 @@ impl<'a> Account<'a> {
             emulator,
             regions: seeded["regions"].as_object().unwrap().keys().cloned().collect(),
             names: named.chain(hazards).flatten().map(str::to_owned).collect(),
+            configuration: CONFIGURATION.to_owned(),
             state: TempDir::new().unwrap(),
         }
     }
@@ -91,6 +91,18 @@ impl<'a> Account<'a> {
         copies[0].emulator.dumps(&copies[0].id, copies.len(), &copies[0].regions)
     }
 
+    /// Without a bucket for server access logs: an account that nobody touched has none.
+    pub(crate) fn without_logging_bucket(mut self) -> Self {
+        self.configuration = CONFIGURATION.replace("logging_bucket", "# logging_bucket");
+        self
+    }
+
+    /// With this key for sessions.
+    pub(crate) fn with_key(mut self, alias: &str) -> Self {
+        self.configuration = format!("{}  key_alias: {alias}\n", self.configuration);
+        self
+    }
+
     /// Without the names: what is changed only by name is not.
     pub(crate) fn unnamed(mut self) -> Self {
         self.names.clear();
@@ -100,7 +112,7 @@ impl<'a> Account<'a> {
     /// One step at a time, so that the calls come in the order of the plan.
     fn command(&self, arguments: &[&str]) -> Audit {
         Audit::on(self.emulator, &self.id, &self.regions[0], arguments)
-            .file("ssm-audit.yaml", CONFIGURATION)
+            .file("ssm-audit.yaml", &self.configuration)
             .env("SSM_AUDIT_STEPS", "1")
             .env("SSM_AUDIT_STATE", self.state())
     }
@@ -108,6 +120,11 @@ impl<'a> Account<'a> {
     /// `fix` of everything, with all that it may be told.
     pub(crate) fn fix(&self) -> Audit {
         self.plan().args(&["--yes"])
+    }
+
+    /// `fix` of everything, and of these by name.
+    pub(crate) fn fix_named(&self, names: &[&str]) -> Audit {
+        self.fix().args(&names.iter().flat_map(|name| ["--resource", name]).collect::<Vec<_>>())
     }
 
     /// `fix` that only plans.
@@ -143,9 +160,10 @@ impl<'a> Account<'a> {
         self.command(&["undo", run, "--yes"])
     }
 
-    /// The report of a scan.
-    pub(crate) fn scan(&self) -> Value {
-        let scanned = self.command(&["scan", "--format", "json", "--regions", &self.regions.join(",")]).run();
+    /// The report of a scan, with more arguments.
+    pub(crate) fn scan_with(&self, arguments: &[&str]) -> Value {
+        let regions = self.regions.join(",");
+        let scanned = self.command(&["scan", "--format", "json", "--regions", &regions]).args(arguments).run();
         assert!(matches!(scanned.code, Some(0 | 1 | 3)), "{}", scanned.stderr);
         scanned.json()
     }
@@ -230,7 +248,9 @@ impl Run {
             let more: BTreeSet<i64> = self
                 .planned()
                 .iter()
-                .filter(|other| other["needs"].as_array().unwrap().iter().any(|need| found.contains(&need.as_i64().unwrap())))
+                .filter(|other| {
+                    other["needs"].as_array().unwrap().iter().any(|need| found.contains(&need.as_i64().unwrap()))
+                })
                 .map(|other| other["number"].as_i64().unwrap())
                 .filter(|number| !found.contains(number))
                 .collect();
@@ -248,7 +268,7 @@ pub(crate) struct Held<'p> {
     audit: Audit,
     child: Child,
     proxy: &'p Proxy,
-    held: crate::proxy::Held,
+    call: crate::proxy::Held,
 }
 
 impl Held<'_> {
@@ -256,20 +276,20 @@ impl Held<'_> {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        drop(self.held);
+        drop(self.call);
         self.proxy.settle();
     }
 
     /// Lets the program come to its end.
     pub(crate) fn go_on(mut self) -> Outcome {
-        self.held.go_on();
+        self.call.go_on();
         let status = self.child.wait().unwrap();
         outcome(&self.audit, status.code())
     }
 }
 
 /// Runs the program until its nth call that changes something is held, or until it ends without one.
-pub(crate) fn hold<'p>(audit: Audit, proxy: &'p Proxy, kind: Kind, nth: usize) -> Result<Held<'p>, Outcome> {
+pub(crate) fn hold(audit: Audit, proxy: &Proxy, kind: Kind, nth: usize) -> Result<Held<'_>, Outcome> {
     let mut audit = audit.env("AWS_ENDPOINT_URL", &proxy.url());
     proxy.clear();
     proxy.inject(Fault::on_mutating(kind).nth(nth));
@@ -277,8 +297,8 @@ pub(crate) fn hold<'p>(audit: Audit, proxy: &'p Proxy, kind: Kind, nth: usize) -
     let (stdout, stderr) = (output("stdout"), output("stderr"));
     let mut child = audit.command().stdout(stdout).stderr(stderr).spawn().unwrap();
     for _ in 0..PATIENCE.as_millis() / 10 {
-        if let Some(held) = proxy.held(Duration::from_millis(10)) {
-            return Ok(Held { audit, child, proxy, held });
+        if let Some(call) = proxy.held(Duration::from_millis(10)) {
+            return Ok(Held { audit, child, proxy, call });
         }
         if let Some(status) = child.try_wait().unwrap() {
             return Err(outcome(&audit, status.code()));

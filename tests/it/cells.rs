@@ -38,7 +38,8 @@ pub(crate) fn told(outcome: &Outcome) -> String {
     let after_plan = outcome.stdout.rsplit_once("Plan ").map_or(outcome.stdout.as_str(), |(_, after)| after);
     let lines = after_plan.lines().chain(outcome.stderr.lines());
     let telling = |line: &&str| !line.starts_with("fixed ") && !line.contains(" done ");
-    lines.filter(telling).map(|line| format!("\n        {line}")).collect()
+    let telling: Vec<&str> = lines.filter(telling).collect();
+    format!("\n        {}", telling.join("\n        "))
 }
 
 /// What a fix does that nothing disturbs.
@@ -96,5 +97,6 @@ fn unlike(some: &[String], others: &[String]) -> String {
     names.sort();
     names.dedup();
     let differing = names.into_iter().map(|one| (one, count(some, one), count(others, one)));
-    differing.filter(|(_, a, b)| a != b).map(|(one, a, b)| format!("{one} {a} times, not {b}; ")).collect()
+    let differing = differing.filter(|(_, a, b)| a != b).map(|(one, a, b)| format!("{one} {a} times, not {b}"));
+    differing.collect::<Vec<_>>().join("; ")
 }

@@ -289,7 +289,7 @@ fn a_swap_that_is_killed_at_any_call_is_finished_or_taken_back() {
         proxy.inject(Fault::on_mutating(hold).nth(index + 1));
         let mut fix = fixing.command(&["fix", "--yes", "--rule", ROOT, "--allow", "replace"]);
         let mut running = fix.command().stdout(std::process::Stdio::piped()).spawn().unwrap();
-        let held = proxy.held(Duration::from_secs(60)).unwrap();
+        let held = proxy.held(Duration::from_mins(1)).unwrap();
         assert_eq!(held.call.action, *call);
         running.kill().unwrap();
         let killed = running.wait_with_output().unwrap();

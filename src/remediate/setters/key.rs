@@ -194,6 +194,17 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         draft.leave_out(&aims, "the key policy is not of a form to which a statement can be added");
         return;
     };
+    // What denies it stays, and is for the key's owner to take away.
+    let then = PolicyDocument::from_json(&with).ok();
+    let granted =
+        |group: &String| then.as_ref().is_some_and(|policy| grants_logs(policy, &arn, group, region.as_ref(), draft));
+    if !missing.iter().all(granted) {
+        draft.leave_out(
+            &aims,
+            "the key policy denies CloudWatch Logs the key, or may: no statement that is added helps",
+        );
+        return;
+    }
     let put = |policy: &str| PutKeyPolicy {
         key_id: key_id.clone(),
         policy_name: "default".to_owned(),
@@ -237,7 +248,7 @@ fn grants_logs(policy: &PolicyDocument, key: &str, group: &str, region: Option<&
     ];
     let context = Context::new().with("aws:SecureTransport", "true").with("kms:EncryptionContext:aws:logs:arn", group);
     ACTIONS.iter().all(|action| {
-        let request = Request::new(Principal::service(&service(region, draft)), *action, Resource::exactly(key));
+        let request = Request::new(Principal::service(&service(region, draft)), action, Resource::exactly(key));
         matches!(resource_allows(Some(policy), &request.in_context(context.clone())), Decision::Allowed)
     })
 }
@@ -263,11 +274,13 @@ fn logs(groups: &[String], region: Option<&Region>, draft: &Draft<'_>, text: &st
 
 /// A name for a statement that the policy does not have yet.
 fn unused_sid(name: &str, text: &str) -> String {
-    let free = |candidate: &String| !text.contains(&format!("\"{candidate}\""));
-    (1..)
-        .map(|number| if number == 1 { name.to_owned() } else { format!("{name}{number}") })
-        .find(free)
-        .unwrap_or_default()
+    let mut candidate = name.to_owned();
+    let mut number = 1;
+    while text.contains(&format!("\"{candidate}\"")) {
+        number += 1;
+        candidate = format!("{name}{number}");
+    }
+    candidate
 }
 
 fn account_admin(draft: &Draft<'_>) -> Json {

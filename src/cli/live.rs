@@ -30,9 +30,9 @@ pub(super) struct LiveArgs {
     /// An endpoint in place of AWS's own, for all services
     #[arg(long, value_name = "URL", env = "SSM_AUDIT_ENDPOINT_URL")]
     endpoint_url: Option<String>,
-    /// How many calls may run at once
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_CONCURRENCY, env = "SSM_AUDIT_CONCURRENCY")]
-    concurrency: NonZeroUsize,
+    /// How many calls may run at once [default: 16; 64 for several accounts]
+    #[arg(long, value_name = "N", env = "SSM_AUDIT_CONCURRENCY")]
+    concurrency: Option<NonZeroUsize>,
     /// Seconds to wait for a connection
     #[arg(long = "cli-connect-timeout", value_name = "SECONDS", env = "SSM_AUDIT_CLI_CONNECT_TIMEOUT")]
     connect_timeout: Option<f64>,
@@ -42,12 +42,18 @@ pub(super) struct LiveArgs {
     /// Seconds that a call may take in all, with its retries
     #[arg(long, value_name = "SECONDS", env = "SSM_AUDIT_CALL_TIMEOUT")]
     call_timeout: Option<f64>,
+    /// Seconds that an account may take in all [default: 600]
+    #[arg(long, value_name = "SECONDS", env = "SSM_AUDIT_ACCOUNT_TIMEOUT")]
+    account_timeout: Option<f64>,
     #[command(flatten)]
     fleet: FleetArgs,
 }
 
-/// How many accounts are read at once.
-const ACCOUNTS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+/// How many calls may run at once in several accounts, unless said otherwise.
+const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
+
+/// How long an account may take, unless said otherwise.
+const ACCOUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What came of each account, and whether the user stopped it.
 pub(super) struct Read<T> {
@@ -71,6 +77,7 @@ pub(super) fn read<T: Send>(
         timeouts: timeouts(arguments)?,
         carrier: Carrier::default(),
     };
+    let deadline = seconds("--account-timeout", arguments.account_timeout, ACCOUNT_TIMEOUT)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     let judge = &judge;
     rayon::in_place_scope(|scope| {
@@ -81,13 +88,14 @@ pub(super) fn read<T: Send>(
                 _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
             };
             warn_of_left_out(&fleet, globals);
+            let several = if fleet.targets.len() > 1 { CONCURRENCY } else { DEFAULT_CONCURRENCY };
             let shutdown = Shutdown::new();
             let display = if globals.quiet { None } else { Display::on_terminal() };
             let reading = Reading {
                 needs,
                 collected_at: jiff::Timestamp::now().to_string(),
-                accounts: ACCOUNTS,
-                concurrency: arguments.concurrency,
+                concurrency: arguments.concurrency.unwrap_or(several),
+                deadline,
                 policy: Some(session_policy(needs)),
                 progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
                 shutdown: &shutdown,
@@ -129,14 +137,6 @@ fn warn_of_left_out(fleet: &Fleet, globals: &Globals) {
 }
 
 fn timeouts(arguments: &LiveArgs) -> Result<Timeouts, Error> {
-    let seconds = |flag: &str, given: Option<f64>, default: Duration| match given {
-        None => Ok(default),
-        Some(seconds) => {
-            Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| {
-                Error::Usage { message: format!("{flag} is {seconds}"), help: "give more than 0 seconds".to_owned() }
-            })
-        }
-    };
     let defaults = Timeouts::default();
     let read = seconds("--cli-read-timeout", arguments.read_timeout, defaults.read)?;
     Ok(Timeouts {
@@ -144,5 +144,14 @@ fn timeouts(arguments: &LiveArgs) -> Result<Timeouts, Error> {
         read,
         attempt: defaults.attempt.max(read).min(read.saturating_mul(2)),
         operation: seconds("--call-timeout", arguments.call_timeout, defaults.operation)?,
+    })
+}
+
+fn seconds(flag: &str, given: Option<f64>, default: Duration) -> Result<Duration, Error> {
+    let Some(seconds) = given else { return Ok(default) };
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| Error::Usage {
+        message: format!("{flag} is {seconds}"),
+        help: "give more than 0 seconds".to_owned(),
     })
 }

@@ -6,6 +6,7 @@
 //! (`model::discovery::leads_to`).
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use futures::future::join_all;
 
@@ -31,6 +32,7 @@ mod reader;
 mod region;
 mod retry;
 mod s3;
+mod shared;
 mod ssm;
 mod unread;
 mod whole_answer;
@@ -39,6 +41,7 @@ pub use assume::Assumption;
 pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
 
 pub use connection_error::ConnectionError;
+pub use shared::Shared;
 pub use unread::unread;
 
 /// How many calls may run at once in an account, unless said otherwise.
@@ -55,6 +58,10 @@ pub struct Collection<'a> {
     pub collected_at: String,
     /// How many calls may run at once.
     pub concurrency: NonZeroUsize,
+    /// What is shared with the readings of other accounts, where there are others.
+    pub shared: Option<&'a Shared>,
+    /// How long it may take. What is not read by then becomes gaps.
+    pub deadline: Option<Duration>,
     /// Is told of each call.
     pub progress: &'a dyn Progress,
     /// Stops the reading: what is not read by then becomes gaps.

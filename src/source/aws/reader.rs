@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::Collection;
 use super::connection::Connection;
@@ -20,6 +21,8 @@ pub(super) struct Reader<'a> {
     pub(super) connection: &'a Connection,
     pub(super) collection: &'a Collection<'a>,
     pub(super) permits: Semaphore,
+    /// When the reading has to end.
+    pub(super) deadline: Option<Instant>,
     pub(super) profiles: Once<Key, ()>,
     pub(super) roles: Once<Key, ()>,
     pub(super) managed_policies: Once<Key, ()>,
@@ -49,6 +52,7 @@ impl<'a> Reader<'a> {
             connection,
             collection,
             permits: Semaphore::new(collection.concurrency.get()),
+            deadline: collection.deadline.map(|deadline| Instant::now() + deadline),
             profiles: Once::default(),
             roles: Once::default(),
             managed_policies: Once::default(),

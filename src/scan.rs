@@ -69,6 +69,21 @@ impl Selected<'_> {
         Case::new(self.rule, place, &key, &params).judge().0 != Outcome::NotApplicable
     }
 
+    /// The digest of what it asks for: its file, its severity and its parameters.
+    pub fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        self.hash(&mut hasher);
+        hexadecimal(&hasher.finalize())
+    }
+
+    fn hash(&self, hasher: &mut Sha256) {
+        let params: Vec<String> = self.params.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        for part in [&self.rule.id, self.rule.file.text(), self.severity.as_str(), &params.join(",")] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+
     /// Whether it can be judged where this inventory was read.
     fn judges(&self, source: Source) -> bool {
         self.active && self.rule.sources.contains(&source)
@@ -175,11 +190,7 @@ pub fn count(findings: &[Finding], not_applicable: u64) -> Summary {
 pub fn digest(selection: &[Selected<'_>]) -> String {
     let mut hasher = Sha256::new();
     for selected in selection {
-        let params: Vec<String> = selected.params.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        for part in [&selected.rule.id, selected.rule.file.text(), selected.severity.as_str(), &params.join(",")] {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
+        selected.hash(&mut hasher);
     }
     format!("sha256:{}", hexadecimal(&hasher.finalize()))
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::fleet::FleetArgs;
 use super::{Error, Globals};
 use crate::diagnostic::Diagnostic;
-use crate::fleet::{self, Fleet, Reading, session_policy};
+use crate::fleet::{self, Choice, Fleet, Reading, Target, session_policy};
 use crate::model::call::Needs;
 use crate::model::{Inventory, Region};
 use crate::progress::Display;
@@ -61,15 +61,52 @@ pub(super) struct Read<T> {
     pub(super) interrupted: bool,
 }
 
+/// What a command does with accounts.
+pub(super) trait Reader: Sync {
+    /// What comes of an account.
+    type Judged: Send;
+
+    /// Is told which accounts there are, and may leave out some.
+    fn begin(&mut self, _: &mut Fleet) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Judges an account. Once `shutdown` is requested, not all of it may have been read.
+    fn judge(&self, target: &Target, inventory: Inventory, shutdown: &Shutdown) -> Self::Judged;
+}
+
+/// A reader that only judges.
+pub(super) struct Judge<F>(pub(super) F);
+
+impl<T: Send, F: Fn(Inventory) -> T + Sync> Reader for Judge<F> {
+    type Judged = T;
+
+    fn judge(&self, _: &Target, inventory: Inventory, _: &Shutdown) -> T {
+        (self.0)(inventory)
+    }
+}
+
+impl LiveArgs {
+    /// Whose credentials are used, and where.
+    pub(super) fn way(&self) -> (Option<&str>, Option<&str>) {
+        (self.profile.as_deref(), self.endpoint_url.as_deref())
+    }
+
+    /// Which accounts and regions are asked for.
+    pub(super) fn choice(&self, globals: &Globals) -> Result<Choice, Error> {
+        self.fleet.choice(self.region.as_ref(), globals)
+    }
+}
+
 /// Reads the accounts. Each is judged as soon as it has been read, on the threads for computing, and nothing else of
 /// it is kept.
-pub(super) fn read<T: Send>(
+pub(super) fn read<R: Reader>(
     arguments: &LiveArgs,
     needs: &Needs,
     globals: &Globals,
-    judge: impl Fn(Inventory) -> T + Sync,
-) -> Result<Read<T>, Error> {
-    let choice = arguments.fleet.choice(arguments.region.as_ref(), globals)?;
+    mut reader: R,
+) -> Result<Read<R::Judged>, Error> {
+    let choice = arguments.choice(globals)?;
     let settings = ConnectionSettings {
         profile: arguments.profile.clone(),
         region: choice.regions.first().cloned(),
@@ -79,33 +116,36 @@ pub(super) fn read<T: Send>(
     };
     let deadline = seconds("--account-timeout", arguments.account_timeout, ACCOUNT_TIMEOUT)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    let judge = &judge;
+    let mut fleet = runtime.block_on(Box::pin(async {
+        tokio::select! {
+            fleet = Fleet::open(&choice, &settings) => Ok(fleet?),
+            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+        }
+    }))?;
+    warn_of_left_out(&fleet, globals);
+    let several = if fleet.targets.len() > 1 { CONCURRENCY } else { DEFAULT_CONCURRENCY };
+    reader.begin(&mut fleet)?;
+    let shutdown = Shutdown::new();
+    let display = if globals.quiet { None } else { Display::on_terminal() };
+    let reading = Reading {
+        needs,
+        collected_at: jiff::Timestamp::now().to_string(),
+        concurrency: arguments.concurrency.unwrap_or(several),
+        deadline,
+        policy: Some(session_policy(needs)),
+        progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
+        shutdown: &shutdown,
+    };
+    let (fleet, reader, shutdown) = (&fleet, &reader, &shutdown);
     rayon::in_place_scope(|scope| {
+        let judged = |target, inventory| {
+            let (sender, receiver) = oneshot::channel();
+            // Where nobody waits any more, there is nobody to tell.
+            scope.spawn(move |_| drop(sender.send(reader.judge(target, inventory, shutdown))));
+            receiver
+        };
         // On the heap: it holds the futures of all calls.
         runtime.block_on(Box::pin(async {
-            let fleet = tokio::select! {
-                fleet = Fleet::open(&choice, &settings) => fleet?,
-                _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
-            };
-            warn_of_left_out(&fleet, globals);
-            let several = if fleet.targets.len() > 1 { CONCURRENCY } else { DEFAULT_CONCURRENCY };
-            let shutdown = Shutdown::new();
-            let display = if globals.quiet { None } else { Display::on_terminal() };
-            let reading = Reading {
-                needs,
-                collected_at: jiff::Timestamp::now().to_string(),
-                concurrency: arguments.concurrency.unwrap_or(several),
-                deadline,
-                policy: Some(session_policy(needs)),
-                progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
-                shutdown: &shutdown,
-            };
-            let judged = |_, inventory| {
-                let (sender, receiver) = oneshot::channel();
-                // Where nobody waits any more, there is nobody to tell.
-                scope.spawn(move |_| drop(sender.send(judge(inventory))));
-                receiver
-            };
             let stop = async {
                 if tokio::signal::ctrl_c().await.is_ok() {
                     shutdown.request();
@@ -114,7 +154,7 @@ pub(super) fn read<T: Send>(
                 std::future::pending::<()>().await;
             };
             // What panicked while it was judged sent nothing, and panics again where the scope ends.
-            let accounts = fleet::read(&fleet, &fleet.targets, &reading, judged)
+            let accounts = fleet::read(fleet, &fleet.targets, &reading, judged)
                 .filter_map(|judged| std::future::ready(judged.ok()))
                 .collect();
             let accounts = tokio::select! {

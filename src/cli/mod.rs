@@ -4,12 +4,14 @@ mod collect;
 mod completions;
 pub mod exit;
 mod fleet;
+mod history;
 mod iam_policy;
 mod live;
 mod output;
 mod rules;
 mod scan;
 mod selection;
+mod sweep;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
@@ -21,6 +23,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
 use crate::fleet::FleetError;
+use crate::history::HistoryError;
 use crate::report::output::OutputError;
 use crate::source::aws::ConnectionError;
 use crate::source::snapshot::SnapshotError;
@@ -76,6 +79,10 @@ enum Command {
     Scan(scan::ScanArgs),
     /// Read a live account and save what was read as a snapshot
     Collect(collect::CollectArgs),
+    /// Scan many accounts and keep what was found: what is new, what is fixed, what is still open
+    Sweep(Box<sweep::SweepArgs>),
+    /// What earlier sweeps have found
+    History(history::HistoryArgs),
     /// List, explain and test rules
     Rules(rules::RulesArgs),
     /// Print the IAM policy that a command needs, and no more
@@ -107,6 +114,9 @@ pub enum Error {
     /// A snapshot that cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// A history that cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -136,6 +146,8 @@ impl Cli {
         let done = match &self.command {
             Command::Scan(arguments) => scan::run(arguments, globals),
             Command::Collect(arguments) => collect::run(arguments, globals),
+            Command::Sweep(arguments) => sweep::run(arguments, globals),
+            Command::History(arguments) => history::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
             Command::Completions(arguments) => completions::run(arguments),

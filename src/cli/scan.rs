@@ -7,13 +7,13 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::exit::FailOn;
-use super::live::{self, LiveArgs};
+use super::live::{self, Judge, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::finding::Tool;
 use crate::model::{Inventory, Report, Scope};
 use crate::report::output::OutputFile;
-use crate::report::{Detail, FORMATS, Format, RuleInfo};
+use crate::report::{FORMATS, Format, RuleInfo};
 use crate::rule::Policy;
 use crate::scan::{self, Outcomes, Passes, Selected};
 use crate::source::snapshot;
@@ -45,7 +45,7 @@ pub(super) struct ScanArgs {
     live: LiveArgs,
 }
 
-fn parse_format(name: &str) -> Result<&'static Format, String> {
+pub(super) fn parse_format(name: &str) -> Result<&'static Format, String> {
     Format::named(name).ok_or_else(|| {
         let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
         format!("expected one of {}", names.join(", "))
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         scopes: inventory.scopes,
     };
     let (judged, interrupted) = if arguments.inputs.is_empty() {
-        let read = live::read(&arguments.live, &needs, globals, judge)?;
+        let read = live::read(&arguments.live, &needs, globals, Judge(judge))?;
         (read.accounts, read.interrupted)
     } else {
         (read_inputs(&arguments.inputs)?.into_iter().map(judge).collect(), false)
@@ -81,11 +81,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let names: Vec<RuleNames<'_>> =
         rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
     globals.warn(&waiver::apply(&mut report, selection.waivers(), &names, today));
-    let detail = match globals.verbose {
-        0 => Detail::Brief,
-        1 => Detail::Full,
-        _ => Detail::Everything,
-    };
+    let detail = output::detail(globals);
     let information: Vec<RuleInfo> = rules.iter().map(rule_info).collect();
     output::report(&report, &information, arguments.format, &files, detail, globals)?;
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
@@ -154,7 +150,7 @@ fn make_report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, star
 }
 
 /// What the writers of reports need to know of a rule.
-fn rule_info(selected: &Selected<'_>) -> RuleInfo {
+pub(super) fn rule_info(selected: &Selected<'_>) -> RuleInfo {
     let rule = selected.rule;
     RuleInfo {
         id: rule.id.clone(),

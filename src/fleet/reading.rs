@@ -41,11 +41,11 @@ pub struct Reading<'a> {
 
 /// Reads these accounts and hands each on: always an inventory, in which an account that cannot be reached says why.
 /// They come in the order in which they are done.
-pub fn read<'a, F, T>(
-    fleet: &'a Fleet,
-    targets: &'a [Target],
+pub fn read<'f: 'a, 'a, F, T>(
+    fleet: &'f Fleet,
+    targets: &'f [Target],
     reading: &'a Reading<'a>,
-    hand_on: impl Fn(&'a Target, Inventory) -> F + Copy + 'a,
+    hand_on: impl Fn(&'f Target, Inventory) -> F + Copy + 'a,
 ) -> impl Stream<Item = T> + 'a
 where
     F: Future<Output = T> + 'a,

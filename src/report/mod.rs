@@ -7,6 +7,7 @@ mod groups;
 mod json;
 pub mod output;
 mod sarif;
+pub mod sweep;
 mod table;
 mod words;
 

@@ -1,0 +1,211 @@
+//! `sweep`: scan many accounts and keep what was found.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+use super::exit::FailOn;
+use super::live::{self, LiveArgs, Reader};
+use super::scan::{parse_format, rule_info};
+use super::selection::{Selection, SelectionArgs};
+use super::{Error, Exit, Globals, output};
+use crate::fleet::{Fleet, Target};
+use crate::history::compare::Rules;
+use crate::history::{self, Begun, History, HistoryError, Look, SweepLock, Terms};
+use crate::model::Inventory;
+use crate::report::output::OutputFile;
+use crate::report::{Format, RuleInfo, sweep};
+use crate::scan::{self, Passes, Selected};
+use crate::source::Shutdown;
+use crate::waiver::{self, RuleNames, Tally, Waiver};
+
+/// The arguments of `sweep`.
+#[derive(Debug, Args)]
+pub(super) struct SweepArgs {
+    /// Take up the last sweep, which was cut off, where it stopped
+    #[arg(long, env = "SSM_AUDIT_RESUME")]
+    resume: bool,
+    /// Keep and list what passes too, and not only its number
+    #[arg(long, env = "SSM_AUDIT_INCLUDE_PASS")]
+    include_pass: bool,
+    /// The format on standard output [default: table]
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+    format: Option<&'static Format>,
+    /// Write the report to a file, in the format of its ending (.json .sarif .txt); can be repeated
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT")]
+    output: Vec<PathBuf>,
+    /// The least severity that makes the sweep fail; `never` lets failures pass, not what is unknown
+    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
+    fail_on: FailOn,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+/// Where the history is.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StateArgs {
+    /// The folder of the history [default: ssm-audit in the XDG state folder]
+    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_STATE")]
+    state: Option<PathBuf>,
+}
+
+impl StateArgs {
+    /// The folder.
+    pub(super) fn folder(&self) -> Result<PathBuf, Error> {
+        let folder = self.state.clone().or_else(history::default_folder);
+        folder.ok_or_else(|| HistoryError::NoFolder.into())
+    }
+}
+
+pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Error> {
+    // Everything that can be refused is refused before anything is read.
+    let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let selection = Selection::from_args(&arguments.selection, globals)?;
+    let rules = selection.rules()?;
+    let needs = scan::needs(&rules);
+    if needs.calls().next().is_none() {
+        return Err(Error::Usage {
+            message: "none of the selected rules can be judged in a live account".to_owned(),
+            help: "`ssm-audit rules explain ID` says where a rule can be judged, and what its parameters are"
+                .to_owned(),
+        });
+    }
+    let folder = arguments.state.folder()?;
+    let _lock = SweepLock::take(&folder)?;
+    let history = History::open(&folder)?;
+    let choice = format!("{:?} {:?}", arguments.live.choice(globals)?, arguments.live.way());
+    let terms = Terms {
+        policy: selection.policy.as_str().to_owned(),
+        rules_digest: scan::digest(&rules),
+        rules: rules.iter().map(|selected| (selected.rule.oldest_id().to_owned(), selected.digest())).collect(),
+        choice: hexadecimal(&choice),
+        include_pass: arguments.include_pass,
+    };
+    let started_at = Timestamp::now();
+    let mut reading = Sweeping {
+        history: Mutex::new(history),
+        terms,
+        resume: arguments.resume,
+        begun: None,
+        started_at: started_at.to_string(),
+        today: started_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        oldest: rules.iter().map(|one| (one.rule.id.clone(), one.rule.oldest_id().to_owned())).collect(),
+        rules: &rules,
+        waivers: selection.waivers(),
+        tally: Mutex::new(Tally::of(selection.waivers())),
+        failure: Mutex::new(None),
+    };
+    let read = live::read(&arguments.live, &needs, globals, &mut reading)?;
+    let Sweeping { history, begun, tally, failure, today, .. } = reading;
+    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error.into());
+    }
+    let mut history = history.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Some(begun) = begun else { return Err(Error::Interrupted) };
+    if !read.interrupted {
+        history.finish(begun.sweep, &Timestamp::now().to_string())?;
+        // Of a sweep that was taken up, nobody knows what waivers covered in its first part.
+        if begun.done.is_empty() {
+            let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+            globals.warn(&tally.warnings(selection.waivers(), today));
+        }
+    }
+    let information: Vec<RuleInfo> = rules.iter().map(rule_info).collect();
+    let summary = history.sweep(begun.sweep)?;
+    output::each(arguments.format, &files, output::detail(globals), globals, |format, options, out| {
+        sweep::write(&history, &summary, format, &information, options, out)
+    })?;
+    if read.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    let least = arguments.fail_on.least();
+    let fails = history.any(begun.sweep, "fail", least)?;
+    let unknown = summary.totals.unread > 0 || history.any(begun.sweep, "unknown", least)?;
+    Ok(arguments.fail_on.of(fails, unknown))
+}
+
+/// A sweep under way.
+struct Sweeping<'a> {
+    history: Mutex<History>,
+    terms: Terms,
+    resume: bool,
+    begun: Option<Begun>,
+    started_at: String,
+    today: Date,
+    /// The oldest ids of the rules, by their ids.
+    oldest: BTreeMap<String, String>,
+    rules: &'a [Selected<'a>],
+    waivers: &'a [Waiver],
+    tally: Mutex<Tally>,
+    /// Why the history cannot be written any more.
+    failure: Mutex<Option<HistoryError>>,
+}
+
+impl Reader for &mut Sweeping<'_> {
+    type Judged = ();
+
+    fn begin(&mut self, fleet: &mut Fleet) -> Result<(), Error> {
+        let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let begun = if self.resume {
+            history.resume(&self.terms)?
+        } else {
+            let left_out: Vec<String> = fleet.left_out.iter().map(ToString::to_string).collect();
+            history.begin(&self.terms, &self.started_at, &left_out)?
+        };
+        fleet.targets.retain(|target| !begun.done.contains(&target.subject()));
+        self.begun = Some(begun);
+        Ok(())
+    }
+
+    fn judge(&self, target: &Target, inventory: Inventory, shutdown: &Shutdown) {
+        let Some(begun) = &self.begun else { return };
+        let passes = if self.terms.include_pass { Passes::Listed } else { Passes::Counted };
+        let mut outcomes = scan::scan(&inventory, self.rules, passes);
+        let mut tally = Tally::of(self.waivers);
+        let names: Vec<RuleNames<'_>> =
+            self.rules.iter().map(|one| RuleNames { id: &one.rule.id, aliases: &one.rule.aliases }).collect();
+        waiver::cover(&mut outcomes.findings, &inventory.scopes, self.waivers, &names, self.today, &mut tally);
+        // What was cut short is looked at again when the sweep is taken up.
+        if shutdown.is_requested() {
+            return;
+        }
+        let rules: &Rules = &self.terms.rules;
+        let written = self.history.lock().unwrap_or_else(PoisonError::into_inner).record(&Look {
+            sweep: begun.sweep,
+            time: &begun.started_at,
+            account: inventory.account.as_ref(),
+            subject: &target.subject(),
+            name: target.name.as_deref(),
+            rules,
+            oldest: &self.oldest,
+            scopes: &inventory.scopes,
+            findings: &outcomes.findings,
+            passes: outcomes.passes,
+            not_applicable: outcomes.not_applicable,
+        });
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(&tally);
+        if let Err(error) = written {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            shutdown.request();
+        }
+    }
+}
+
+fn hexadecimal(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for byte in Sha256::digest(text) {
+        // Writing to a string does not fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}

@@ -14,6 +14,7 @@ use super::live::{self, LiveArgs, Reader};
 use super::scan::{parse_format, rule_info};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
+use crate::diagnostic::Diagnostic;
 use crate::fleet::{Fleet, Target};
 use crate::history::compare::Rules;
 use crate::history::{self, Begun, History, HistoryError, Look, SweepLock, Terms};
@@ -54,7 +55,7 @@ pub(super) struct SweepArgs {
 #[derive(Debug, Clone, Args)]
 pub(super) struct StateArgs {
     /// The folder of the history [default: ssm-audit in the XDG state folder]
-    #[arg(long, value_name = "DIR", env = "SSM_AUDIT_STATE")]
+    #[arg(long, value_name = "DIR", global = true, env = "SSM_AUDIT_STATE")]
     state: Option<PathBuf>,
 }
 
@@ -125,6 +126,8 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         sweep::write(&history, &summary, format, &information, options, out)
     })?;
     if read.interrupted {
+        let message = format!("sweep {} was cut off: `--resume` takes it up where it stopped", begun.sweep);
+        globals.warn(&[Diagnostic::warning(message)]);
         return Ok(Exit::Interrupted);
     }
     let least = arguments.fail_on.least();

@@ -15,3 +15,4 @@ mod proxy;
 mod sarif;
 mod scan;
 mod simulator;
+mod sweep;

@@ -25,6 +25,8 @@ use tokio::net::{TcpListener, TcpStream};
 use self::wire::Trouble;
 
 // By path, so that a benchmark that takes this file in by path finds it too.
+#[path = "proxy_fleet.rs"]
+mod fleet;
 #[path = "proxy_wire.rs"]
 mod wire;
 
@@ -58,13 +60,14 @@ pub(crate) struct Fault {
     region: Option<String>,
     containing: Option<String>,
     nth: Option<usize>,
+    every: Option<usize>,
     kind: Kind,
 }
 
 impl Fault {
     /// `action` is `service:Operation`, `service:*` or `*`, the service being its signing name.
     pub(crate) fn on(action: &str, kind: Kind) -> Self {
-        Self { action: action.to_owned(), region: None, containing: None, nth: None, kind }
+        Self { action: action.to_owned(), region: None, containing: None, nth: None, every: None, kind }
     }
 
     /// Only calls signed for this region.
@@ -82,6 +85,12 @@ impl Fault {
     /// Only the nth such call, from 1.
     pub(crate) fn nth(mut self, nth: usize) -> Self {
         self.nth = Some(nth);
+        self
+    }
+
+    /// Only one in so many such calls.
+    pub(crate) fn one_in(mut self, every: usize) -> Self {
+        self.every = Some(every);
         self
     }
 
@@ -137,6 +146,7 @@ pub(crate) struct Recording {
 enum Source {
     Server(String),
     Replay { recording: Recording, latency: Duration, given: Mutex<BTreeMap<String, usize>> },
+    Fleet(Box<fleet::Fleet>),
 }
 
 struct State {
@@ -173,6 +183,11 @@ impl Proxy {
     /// answers in turn, then the last one. What was never asked gets an error `NotRecorded`.
     pub(crate) fn replay(recording: Recording, latency: Duration) -> Self {
         Self::serve(Source::Replay { recording, latency, given: Mutex::default() })
+    }
+
+    /// Gives what was recorded of one account for every account, each answer `latency` after it was asked for.
+    pub(crate) fn fleet(recording: Recording, template: &str, latency: Duration) -> Self {
+        Self::serve(Source::Fleet(Box::new(fleet::Fleet { recording, template: template.to_owned(), latency })))
     }
 
     fn serve(source: Source) -> Self {
@@ -352,7 +367,8 @@ fn choose_faults(state: &State, call: &Call) -> (Duration, Option<Kind>) {
             continue;
         }
         *seen += 1;
-        if fault.nth.is_some_and(|nth| nth != *seen) {
+        let is_nth = fault.nth.is_none_or(|nth| nth == *seen) && fault.every.is_none_or(|every| *seen % every == 0);
+        if !is_nth {
             continue;
         }
         match fault.kind {
@@ -370,9 +386,13 @@ async fn fetch(
     head: hyper::http::request::Parts,
     body: Bytes,
 ) -> Result<Answer, NoAnswer> {
-    let key = asked.key(call);
     match &state.source {
+        Source::Fleet(fleet) => {
+            tokio::time::sleep(fleet.latency).await;
+            Ok(fleet.answer(asked, call))
+        }
         Source::Server(host) => {
+            let key = asked.key(call);
             let answer = forward(host, head, body).await.map_err(|error| NoAnswer(Some(error)))?;
             if let Some(recording) = lock(&state.recording).as_mut() {
                 recording.answers.entry(key).or_default().push(answer.clone());
@@ -380,6 +400,7 @@ async fn fetch(
             Ok(answer)
         }
         Source::Replay { recording, latency, given } => {
+            let key = asked.key(call);
             tokio::time::sleep(*latency).await;
             let Some(answers) = recording.answers.get(&key) else {
                 return Ok(wire::error(asked, Trouble::NotRecorded));

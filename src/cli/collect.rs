@@ -8,6 +8,7 @@ use super::live::{self, Judge, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
 use crate::diagnostic::Diagnostic;
+use crate::model::Inventory;
 use crate::report::output::to_file;
 use crate::source::snapshot;
 
@@ -25,7 +26,8 @@ pub(super) struct CollectArgs {
 
 pub(super) fn run(arguments: &CollectArgs, globals: &Globals) -> Result<Exit, Error> {
     let selection = Selection::from_args(&arguments.selection, globals)?;
-    let mut read = live::read(&arguments.live, &selection.needs()?, globals, Judge(|inventory| inventory))?;
+    let mut read =
+        live::read(&arguments.live, &selection.needs()?, globals, Judge(|inventory| inventory, |_: &Inventory| 0))?;
     read.accounts.sort_by(|left, right| left.account.cmp(&right.account));
     to_file(&arguments.output, |out| snapshot::write(&read.accounts, out))?;
     let scopes = || read.accounts.iter().flat_map(|inventory| &inventory.scopes);

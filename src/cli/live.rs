@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::fleet::{self, Choice, Fleet, Reading, Target, session_policy};
 use crate::model::call::Needs;
 use crate::model::{Inventory, Region};
-use crate::progress::Display;
+use crate::progress::{Display, FleetDisplay, PERIOD};
 use crate::source::aws::{Carrier, ConnectionSettings, DEFAULT_CONCURRENCY, Timeouts};
 use crate::source::{Progress, Quiet, Shutdown};
 
@@ -71,15 +71,22 @@ pub(super) trait Reader: Sync {
         Ok(())
     }
 
+    /// How many failures and unknowns came of an account.
+    fn findings(&self, judged: &Self::Judged) -> u64;
+
     /// Judges an account. Once `shutdown` is requested, not all of it may have been read.
     fn judge(&self, target: &Target, inventory: Inventory, shutdown: &Shutdown) -> Self::Judged;
 }
 
-/// A reader that only judges.
-pub(super) struct Judge<F>(pub(super) F);
+/// A reader that only judges. The second says how many failures and unknowns there are.
+pub(super) struct Judge<F, C>(pub(super) F, pub(super) C);
 
-impl<T: Send, F: Fn(Inventory) -> T + Sync> Reader for Judge<F> {
+impl<T: Send, F: Fn(Inventory) -> T + Sync, C: Fn(&T) -> u64 + Sync> Reader for Judge<F, C> {
     type Judged = T;
+
+    fn findings(&self, judged: &T) -> u64 {
+        (self.1)(judged)
+    }
 
     fn judge(&self, _: &Target, inventory: Inventory, _: &Shutdown) -> T {
         (self.0)(inventory)
@@ -126,22 +133,29 @@ pub(super) fn read<R: Reader>(
     let several = if fleet.targets.len() > 1 { CONCURRENCY } else { DEFAULT_CONCURRENCY };
     reader.begin(&mut fleet)?;
     let shutdown = Shutdown::new();
-    let display = if globals.quiet { None } else { Display::on_terminal() };
+    let displays = Displays::of(fleet.targets.len(), globals);
     let reading = Reading {
         needs,
         collected_at: jiff::Timestamp::now().to_string(),
         concurrency: arguments.concurrency.unwrap_or(several),
         deadline,
         policy: Some(session_policy(needs)),
-        progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
+        progress: displays.progress(),
         shutdown: &shutdown,
     };
-    let (fleet, reader, shutdown) = (&fleet, &reader, &shutdown);
+    let (fleet, reader, shutdown, displays) = (&fleet, &reader, &shutdown, &displays);
     rayon::in_place_scope(|scope| {
-        let judged = |target, inventory| {
+        let judged = |target, inventory: Inventory| {
             let (sender, receiver) = oneshot::channel();
-            // Where nobody waits any more, there is nobody to tell.
-            scope.spawn(move |_| drop(sender.send(reader.judge(target, inventory, shutdown))));
+            scope.spawn(move |_| {
+                let scopes = inventory.scopes.clone();
+                let judged = reader.judge(target, inventory, shutdown);
+                if let Displays::Fleet(display) = displays {
+                    display.done(target.account.as_ref(), &scopes, reader.findings(&judged));
+                }
+                // Where nobody waits any more, there is nobody to tell.
+                drop(sender.send(judged));
+            });
             receiver
         };
         // On the heap: it holds the futures of all calls.
@@ -160,10 +174,49 @@ pub(super) fn read<R: Reader>(
             let accounts = tokio::select! {
                 accounts = accounts => accounts,
                 () = stop => return Err(Error::Interrupted),
+                () = displays.tick() => return Err(Error::Interrupted),
             };
             Ok(Read { accounts, interrupted: shutdown.is_requested() })
         }))
     })
+}
+
+/// What is shown while accounts are read.
+enum Displays {
+    /// Nothing.
+    None,
+    /// The calls of one account, on a terminal.
+    Calls(Display),
+    /// How far many accounts are.
+    Fleet(FleetDisplay),
+}
+
+impl Displays {
+    fn of(accounts: usize, globals: &Globals) -> Self {
+        match accounts {
+            _ if globals.quiet => Self::None,
+            0 | 1 => Display::on_terminal().map_or(Self::None, Self::Calls),
+            many => Self::Fleet(FleetDisplay::of(many)),
+        }
+    }
+
+    fn progress(&self) -> &dyn Progress {
+        match self {
+            Self::None => &Quiet,
+            Self::Calls(display) => display,
+            Self::Fleet(display) => display,
+        }
+    }
+
+    /// Says from time to time how far it is. Never ends.
+    async fn tick(&self) {
+        loop {
+            tokio::time::sleep(PERIOD).await;
+            if let Self::Fleet(display) = self {
+                display.tick();
+            }
+        }
+    }
 }
 
 /// Names the accounts that cannot be used.

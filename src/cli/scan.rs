@@ -11,7 +11,7 @@ use super::live::{self, Judge, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::finding::Tool;
-use crate::model::{Inventory, Report, Scope};
+use crate::model::{Inventory, Report, Scope, Verdict};
 use crate::report::output::OutputFile;
 use crate::report::{FORMATS, Format, RuleInfo};
 use crate::rule::Policy;
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         scopes: inventory.scopes,
     };
     let (judged, interrupted) = if arguments.inputs.is_empty() {
-        let read = live::read(&arguments.live, &needs, globals, Judge(judge))?;
+        let read = live::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
         (read.accounts, read.interrupted)
     } else {
         (read_inputs(&arguments.inputs)?.into_iter().map(judge).collect(), false)
@@ -121,6 +121,13 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
 struct Judged {
     scopes: Vec<Scope>,
     outcomes: Outcomes,
+}
+
+impl Judged {
+    /// How many findings are no passes.
+    fn open(&self) -> u64 {
+        self.outcomes.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).count() as u64
+    }
 }
 
 fn make_report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {

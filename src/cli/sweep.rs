@@ -18,7 +18,7 @@ use crate::diagnostic::Diagnostic;
 use crate::fleet::{Fleet, Target};
 use crate::history::compare::Rules;
 use crate::history::{self, Begun, History, HistoryError, Look, SweepLock, Terms};
-use crate::model::Inventory;
+use crate::model::{Finding, Inventory, Verdict};
 use crate::report::output::OutputFile;
 use crate::report::{Format, RuleInfo, sweep};
 use crate::scan::{self, Passes, Selected};
@@ -154,7 +154,7 @@ struct Sweeping<'a> {
 }
 
 impl Reader for &mut Sweeping<'_> {
-    type Judged = ();
+    type Judged = u64;
 
     fn begin(&mut self, fleet: &mut Fleet) -> Result<(), Error> {
         let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -169,8 +169,12 @@ impl Reader for &mut Sweeping<'_> {
         Ok(())
     }
 
-    fn judge(&self, target: &Target, inventory: Inventory, shutdown: &Shutdown) {
-        let Some(begun) = &self.begun else { return };
+    fn findings(&self, judged: &u64) -> u64 {
+        *judged
+    }
+
+    fn judge(&self, target: &Target, inventory: Inventory, shutdown: &Shutdown) -> u64 {
+        let Some(begun) = &self.begun else { return 0 };
         let passes = if self.terms.include_pass { Passes::Listed } else { Passes::Counted };
         let mut outcomes = scan::scan(&inventory, self.rules, passes);
         let mut tally = Tally::of(self.waivers);
@@ -179,7 +183,7 @@ impl Reader for &mut Sweeping<'_> {
         waiver::cover(&mut outcomes.findings, &inventory.scopes, self.waivers, &names, self.today, &mut tally);
         // What was cut short is looked at again when the sweep is taken up.
         if shutdown.is_requested() {
-            return;
+            return 0;
         }
         let rules: &Rules = &self.terms.rules;
         let written = self.history.lock().unwrap_or_else(PoisonError::into_inner).record(&Look {
@@ -200,6 +204,8 @@ impl Reader for &mut Sweeping<'_> {
             self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             shutdown.request();
         }
+        let is_open = |finding: &&Finding| !matches!(finding.verdict, Verdict::Pass | Verdict::Waived);
+        outcomes.findings.iter().filter(is_open).count() as u64
     }
 }
 

@@ -7,6 +7,7 @@ mod fleet;
 mod history;
 mod iam_policy;
 mod live;
+mod merge;
 mod output;
 mod rules;
 mod scan;
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
 use crate::fleet::FleetError;
 use crate::history::HistoryError;
+use crate::history::part::PartError;
 use crate::report::output::OutputError;
 use crate::source::aws::ConnectionError;
 use crate::source::snapshot::SnapshotError;
@@ -81,6 +83,8 @@ enum Command {
     Collect(collect::CollectArgs),
     /// Scan many accounts and keep what was found: what is new, what is fixed, what is still open
     Sweep(Box<sweep::SweepArgs>),
+    /// Make one sweep of the parts that several machines have looked at (`sweep --shard`)
+    Merge(merge::MergeArgs),
     /// What earlier sweeps have found
     History(history::HistoryArgs),
     /// List, explain and test rules
@@ -114,6 +118,9 @@ pub enum Error {
     /// A snapshot that cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// Parts of a sweep that make no whole.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// A history that cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -147,6 +154,7 @@ impl Cli {
             Command::Scan(arguments) => scan::run(arguments, globals),
             Command::Collect(arguments) => collect::run(arguments, globals),
             Command::Sweep(arguments) => sweep::run(arguments, globals),
+            Command::Merge(arguments) => merge::run(arguments, globals),
             Command::History(arguments) => history::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),

@@ -15,11 +15,12 @@ use super::scan::{parse_format, rule_info};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::diagnostic::Diagnostic;
-use crate::fleet::{Fleet, Target};
+use crate::fleet::{Fleet, Shard, ShardChoice, Target};
 use crate::history::compare::Rules;
+use crate::history::part::{self, Header};
 use crate::history::{self, Begun, History, HistoryError, Look, SweepLock, Terms};
 use crate::model::{Finding, Inventory, Verdict};
-use crate::report::output::OutputFile;
+use crate::report::output::{OutputFile, to_file};
 use crate::report::{Format, RuleInfo, sweep};
 use crate::scan::{self, Passes, Selected};
 use crate::source::Shutdown;
@@ -43,6 +44,12 @@ pub(super) struct SweepArgs {
     /// The least severity that makes the sweep fail; `never` lets failures pass, not what is unknown
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
     fail_on: FailOn,
+    /// Look at one part of the accounts: I/N; auto/N where Kubernetes or AWS Batch says which
+    #[arg(long, value_name = "I/N", requires = "to", env = "SSM_AUDIT_SHARD")]
+    shard: Option<ShardChoice>,
+    /// The file to write the part to, for `merge`
+    #[arg(long, value_name = "FILE", requires = "shard", env = "SSM_AUDIT_TO")]
+    to: Option<PathBuf>,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -80,21 +87,25 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
                 .to_owned(),
         });
     }
+    let shard = arguments.shard.map(shard_of).transpose()?;
     let folder = arguments.state.folder()?;
     let _lock = SweepLock::take(&folder)?;
     let history = History::open(&folder)?;
-    let choice = format!("{:?} {:?}", arguments.live.choice(globals)?, arguments.live.way());
+    let choice = hexadecimal(&format!("{:?} {:?}", arguments.live.choice(globals)?, arguments.live.way()));
     let terms = Terms {
         policy: selection.policy.as_str().to_owned(),
         rules_digest: scan::digest(&rules),
         rules: rules.iter().map(|selected| (selected.rule.oldest_id().to_owned(), selected.digest())).collect(),
-        choice: hexadecimal(&choice),
+        // A part is taken up as the same part.
+        choice: shard.map_or_else(|| choice.clone(), |shard| format!("{choice} {shard}")),
         include_pass: arguments.include_pass,
     };
     let started_at = Timestamp::now();
     let mut reading = Sweeping {
         history: Mutex::new(history),
         terms,
+        shard,
+        left_out: Vec::new(),
         resume: arguments.resume,
         begun: None,
         started_at: started_at.to_string(),
@@ -106,7 +117,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         failure: Mutex::new(None),
     };
     let read = live::read(&arguments.live, &needs, globals, &mut reading)?;
-    let Sweeping { history, begun, tally, failure, today, .. } = reading;
+    let Sweeping { history, begun, tally, failure, today, terms, oldest, left_out, .. } = reading;
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
     }
@@ -121,25 +132,63 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         }
     }
     let information: Vec<RuleInfo> = rules.iter().map(rule_info).collect();
-    let summary = history.sweep(begun.sweep)?;
-    output::each(arguments.format, &files, output::detail(globals), globals, |format, options, out| {
-        sweep::write(&history, &summary, format, &information, options, out)
-    })?;
+    let exit = report(&history, begun.sweep, &information, arguments.format, &files, arguments.fail_on, globals)?;
     if read.interrupted {
         let message = format!("sweep {} was cut off: `--resume` takes it up where it stopped", begun.sweep);
         globals.warn(&[Diagnostic::warning(message)]);
         return Ok(Exit::Interrupted);
     }
-    let least = arguments.fail_on.least();
-    let fails = history.any(begun.sweep, "fail", least)?;
-    let unknown = summary.totals.unread > 0 || history.any(begun.sweep, "unknown", least)?;
-    Ok(arguments.fail_on.of(fails, unknown))
+    if let (Some(part), Some(to)) = (shard, &arguments.to) {
+        let sweep = history.sweep(begun.sweep)?;
+        let header = Header {
+            kind: part::KIND.to_owned(),
+            schema_version: part::SCHEMA_VERSION,
+            part,
+            tool_version: sweep.tool_version,
+            started_at: sweep.started_at,
+            finished_at: sweep.finished_at.unwrap_or_default(),
+            terms: Terms { choice, ..terms },
+            oldest,
+            left_out,
+            accounts: sweep.totals.accounts,
+        };
+        to_file(to, |out| part::write(&history, begun.sweep, &header, out))?;
+    }
+    Ok(exit)
+}
+
+fn shard_of(choice: ShardChoice) -> Result<Shard, Error> {
+    choice.shard(|name| std::env::var(name).ok()).map_err(|message| Error::Usage {
+        message: format!("--shard: {message}"),
+        help: "name the part, as in --shard 1/4".to_owned(),
+    })
+}
+
+/// Writes the report of a sweep, and says how it ends.
+pub(super) fn report(
+    history: &History,
+    id: i64,
+    rules: &[RuleInfo],
+    format: Option<&'static Format>,
+    files: &[OutputFile],
+    fail_on: FailOn,
+    globals: &Globals,
+) -> Result<Exit, Error> {
+    let summary = history.sweep(id)?;
+    output::each(format, files, output::detail(globals), globals, |format, options, out| {
+        sweep::write(history, &summary, format, rules, options, out)
+    })?;
+    let fails = history.any(id, "fail", fail_on.least())?;
+    let unknown = summary.totals.unread > 0 || history.any(id, "unknown", fail_on.least())?;
+    Ok(fail_on.of(fails, unknown))
 }
 
 /// A sweep under way.
 struct Sweeping<'a> {
     history: Mutex<History>,
     terms: Terms,
+    shard: Option<Shard>,
+    left_out: Vec<String>,
     resume: bool,
     begun: Option<Begun>,
     started_at: String,
@@ -158,13 +207,16 @@ impl Reader for &mut Sweeping<'_> {
 
     fn begin(&mut self, fleet: &mut Fleet) -> Result<(), Error> {
         let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.left_out = fleet.left_out.iter().map(ToString::to_string).collect();
         let begun = if self.resume {
             history.resume(&self.terms)?
         } else {
-            let left_out: Vec<String> = fleet.left_out.iter().map(ToString::to_string).collect();
-            history.begin(&self.terms, &self.started_at, &left_out)?
+            history.begin(&self.terms, &self.started_at, &self.left_out)?
         };
-        fleet.targets.retain(|target| !begun.done.contains(&target.subject()));
+        fleet.targets.retain(|target| {
+            let subject = target.subject();
+            !begun.done.contains(&subject) && self.shard.is_none_or(|shard| shard.holds(&subject))
+        });
         self.begun = Some(begun);
         Ok(())
     }

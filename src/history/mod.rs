@@ -13,6 +13,7 @@ mod diff;
 mod error;
 mod lock;
 mod look;
+pub mod part;
 mod prune;
 mod read;
 mod schema;

@@ -15,7 +15,7 @@ const MIGRATIONS: &[&str] = &["
         id INTEGER PRIMARY KEY,
         started_at TEXT NOT NULL,
         finished_at TEXT,
-        state TEXT NOT NULL CHECK (state IN ('running', 'finished', 'abandoned')),
+        state TEXT NOT NULL CHECK (state IN ('running', 'merging', 'finished', 'abandoned')),
         policy TEXT NOT NULL,
         rules_digest TEXT NOT NULL,
         tool_version TEXT NOT NULL,

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::compare::{Because, Rules, Standing};
 use super::{History, HistoryError};
 use crate::model::Severity;
 
 /// What a sweep is about. One that was cut off is only taken up with the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// The policy.
     pub policy: String,
@@ -98,15 +98,35 @@ impl History {
     /// # Errors
     /// Where it cannot be written.
     pub fn begin(&mut self, terms: &Terms, started_at: &str, left_out: &[String]) -> Result<Begun, HistoryError> {
-        self.insert_sweep(terms, started_at, left_out).map_err(|error| HistoryError::of(&self.path, error))
+        let begun = self.insert_sweep(terms, started_at, left_out, "running");
+        let sweep = begun.map_err(|error| HistoryError::of(&self.path, error))?;
+        Ok(Begun { sweep, started_at: started_at.to_owned(), done: BTreeSet::new() })
     }
 
-    fn insert_sweep(&mut self, terms: &Terms, started_at: &str, left_out: &[String]) -> rusqlite::Result<Begun> {
+    /// Begins a sweep that is made of parts. What there is of one that was cut off before is taken back: its parts are
+    /// still there, and it can be made anew.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn begin_merge(&mut self, terms: &Terms, started_at: &str, left_out: &[String]) -> Result<i64, HistoryError> {
+        let begun = self.insert_sweep(terms, started_at, left_out, "merging");
+        begun.map_err(|error| HistoryError::of(&self.path, error))
+    }
+
+    fn insert_sweep(
+        &mut self,
+        terms: &Terms,
+        started_at: &str,
+        left_out: &[String],
+        state: &str,
+    ) -> rusqlite::Result<i64> {
         let transaction = self.connection.transaction()?;
         transaction.execute("UPDATE sweeps SET state = 'abandoned' WHERE state = 'running'", [])?;
+        transaction.execute("DELETE FROM looks WHERE sweep IN (SELECT id FROM sweeps WHERE state = 'merging')", [])?;
+        transaction.execute("DELETE FROM sweeps WHERE state = 'merging'", [])?;
         transaction.execute(
             "INSERT INTO sweeps (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out)
-             VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7)",
+             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 started_at,
                 terms.policy,
@@ -115,6 +135,7 @@ impl History {
                 terms.choice,
                 terms.include_pass,
                 serde_json::Value::from(left_out).to_string(),
+                state,
             ],
         )?;
         let sweep = transaction.last_insert_rowid();
@@ -122,7 +143,7 @@ impl History {
             transaction.execute("INSERT INTO rules VALUES (?1, ?2, ?3)", params![sweep, rule, digest])?;
         }
         transaction.commit()?;
-        Ok(Begun { sweep, started_at: started_at.to_owned(), done: BTreeSet::new() })
+        Ok(sweep)
     }
 
     /// Takes up the last sweep, which was cut off.

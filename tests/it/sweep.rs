@@ -308,3 +308,134 @@ fn two_sweeps_on_one_history_are_refused() {
     assert!(second.stderr.starts_with("error: another sweep uses "), "{}", second.stderr);
     assert!(matches!(first.wait().unwrap().code(), Some(0 | 1 | 3)));
 }
+
+/// Everything of a report but its times and its number, byte by byte.
+fn text(outcome: &Outcome) -> String {
+    lasting(&outcome.json()).to_string()
+}
+
+#[test]
+fn parts_that_were_looked_at_elsewhere_make_the_sweep_that_one_would_have_made() {
+    let accounts: Vec<String> = (0..10).map(|_| fresh_account()).collect();
+    Emulator::moto().seed(&accounts[2], &["us-east-1"], &["sg-no-ingress"]);
+    Emulator::moto().seed(&accounts[8], &["us-east-1"], &["kms-rotation-enabled"]);
+    let whole = Fleet::of(accounts.clone());
+    let undivided = whole.audit(&[]).run();
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |number: u32| folder.path().join(format!("part-{number}.jsonl")).to_str().unwrap().to_owned();
+    for number in 1..=3_u32 {
+        let part = Fleet::of(accounts.clone());
+        // As Kubernetes says it.
+        let swept = part
+            .audit(&["--shard", "auto/3", "--to", &file(number)])
+            .env("JOB_COMPLETION_INDEX", &(number - 1).to_string())
+            .run();
+        assert!(matches!(swept.code, Some(0 | 1)), "{}", swept.stderr);
+    }
+    let state = tempfile::TempDir::new().unwrap();
+    let merge = |parts: &[&str]| {
+        Audit::new(&["merge", "--format", "json", "--state", state.path().to_str().unwrap()]).args(parts).run()
+    };
+    let all = folder.path().to_str().unwrap();
+    let merged = merge(&[all]);
+    assert_eq!((merged.code, undivided.code), (Some(1), Some(1)), "{}", merged.stderr);
+    assert!(text(&merged) == text(&undivided), "{}\n{}", text(&merged), text(&undivided));
+    // The next time, nothing is new, in whatever order the parts come.
+    let again = merge(&[&file(3), &file(1), &file(2)]).json();
+    assert_eq!(counts(&again), json!([0, 2, 0, 0]));
+
+    let told = |parts: &[&str]| {
+        let merged = merge(parts);
+        assert_eq!((merged.code, merged.stdout.as_str()), (Some(2), ""));
+        merged.stderr.replace(all, "[PARTS]")
+    };
+    assert_eq!(told(&[&file(1), &file(3)]), "error: of 3 parts, 2 is missing: run what is missing again\n");
+    assert_eq!(
+        told(&[all, &file(2)]),
+        "error: part 2/3 is there twice: [PARTS]/part-2.jsonl and [PARTS]/part-2.jsonl\n"
+    );
+    let second = std::fs::read_to_string(file(2)).unwrap();
+    let cut = second.trim_end().rsplit_once('\n').unwrap().0;
+    std::fs::write(file(2), cut).unwrap();
+    assert!(told(&[all]).ends_with("it is not whole\n"));
+    std::fs::write(file(2), &second[..second.len() - 20]).unwrap();
+    assert!(told(&[all]).contains("is no part of a sweep: line "));
+    let other = Fleet::of(accounts);
+    other.audit(&["--shard", "2/3", "--to", &file(2), "--rule", "sg-*"]).run();
+    assert!(told(&[all]).ends_with("are not of one sweep: they have other rules or parameters\n"));
+    // Nothing of it was kept.
+    let listed = Audit::new(&["history", "list", "--format", "json", "--state", state.path().to_str().unwrap()]).run();
+    assert_eq!(listed.json()["sweeps"].as_array().unwrap().len(), 2);
+}
+
+/// An organisation of sixty accounts in three regions: every verdict is right, and stays so in bad weather.
+#[test]
+fn sixty_accounts_are_judged_rightly_in_calm_and_in_bad_weather() {
+    let breakages = ["kms-rotation-enabled", "sg-no-ingress", "logs-retention-set", "ssm-idle-timeout"];
+    let accounts: Vec<Value> = (0..60)
+        .map(|number| {
+            let broken: Vec<&str> = breakages.iter().skip(number % 5).take(1).copied().collect();
+            json!({"name": format!("a{number}"), "unit": format!("u{}", number % 3), "break": broken})
+        })
+        .collect();
+    let regions = ["eu-west-1", "us-east-1", "us-west-2"];
+    let management = fresh_account();
+    let emulator = Emulator::moto_alone();
+    let made = emulator.organization(&management, &json!({"regions": regions, "accounts": accounts}));
+    let expected: BTreeSet<(String, String)> = made["accounts"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(account, of)| of["broken"].as_object().unwrap().keys().map(|rule| (rule.clone(), account.clone())))
+        .collect();
+    assert_eq!(expected.len(), 48);
+    let proxy = Proxy::start(emulator.url());
+    let state = tempfile::TempDir::new().unwrap();
+    let sweep = |arguments: &[&str]| {
+        let swept = Audit::on(&emulator, &management, "us-east-1", &["sweep", "--format", "json", "--organization"])
+            .args(&["--role", "SsmAuditScan", "--regions", &regions.join(",")])
+            .args(&["--state", state.path().to_str().unwrap()])
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &proxy.url())
+            .run();
+        (swept.code, swept.json())
+    };
+    let failing = |report: &Value| -> BTreeSet<(String, String)> {
+        let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "fail");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        findings.map(|finding| (text(&finding["rule"]), text(&finding["resource"]["account"]))).collect()
+    };
+    let (code, calm) = sweep(&[]);
+    assert_eq!((code, failing(&calm) == expected), (Some(1), true));
+    assert_eq!(calm["summary"]["unknown"], 0);
+    assert_eq!(calm["scopes"].as_array().unwrap().len(), 61 * 4);
+    let calls_when_calm = proxy.calls().len();
+
+    proxy.clear();
+    let denied: Vec<&String> =
+        made["accounts"].as_object().unwrap().keys().filter(|id| **id != management).take(3).collect();
+    for account in &denied {
+        proxy.inject(Fault::on("sts:AssumeRole", Kind::Denied).containing(account));
+    }
+    proxy.inject(Fault::on("*", Kind::Throttled).one_in(10));
+    proxy.inject(Fault::on("*", Kind::ServerError).one_in(50));
+    proxy.inject(Fault::on("*", Kind::Cut).one_in(100));
+    let (code, stormy) = sweep(&[]);
+    assert_eq!(code, Some(1));
+    let readable: BTreeSet<(String, String)> =
+        expected.iter().filter(|(_, account)| !denied.contains(&account)).cloned().collect();
+    assert_eq!(failing(&stormy), readable);
+    let unread: BTreeSet<&str> = stormy["scopes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|scope| scope["complete"] == false)
+        .map(|scope| scope["account"].as_str().unwrap())
+        .collect();
+    assert_eq!(unread, denied.iter().map(|account| account.as_str()).collect());
+    // What cannot be seen is stale, nothing is fixed, and nothing is new.
+    let stale = expected.len() - readable.len();
+    assert_eq!(counts(&stormy), json!([0, readable.len(), 0, stale]));
+    let calls = proxy.calls().len();
+    assert!(calls * 2 < calls_when_calm * 3, "{calls} calls, {calls_when_calm} when it is calm");
+}

@@ -80,6 +80,7 @@ impl Inquiry<'_> {
         // The SDK's futures are large; on the heap they do not add up through the layers.
         let request = Box::pin(request);
         async move {
+            self.reader.pace.keep(self.call.service, self.region).await;
             let _permit = self.reader.permits.acquire().await;
             let shared = collection.shared;
             let _shared_permit = match shared {

@@ -27,6 +27,7 @@ mod inquiry;
 mod kms;
 mod logs;
 mod once;
+mod pace;
 mod policy;
 mod reader;
 mod region;

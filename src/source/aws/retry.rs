@@ -11,15 +11,16 @@ use super::connection_error::ConnectionError;
 /// How often a request is sent at most, unless told. A scan is worth waiting for, and many may run at once.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// The retries that the environment and the profile ask for. Unless told, they are adaptive: a service that throttles is
-/// asked more slowly by all calls of the account and the region.
+/// The retries that the environment and the profile ask for. They are adaptive only if told: in that mode the SDK makes of
+/// a single throttled call, of the few that an account needs, a pace of one in some seconds. What keeps calls apart
+/// is [`super::pace`].
 pub(super) fn retries(environment: &Env, profiles: &ProfileSet) -> Result<RetryConfig, ConnectionError> {
     let setting = |variable: &str, property: &str| {
         let from_environment = environment.get(variable).ok().map(|value| (variable.to_owned(), value));
         let from_profile = || profiles.get(property).map(|value| (property.to_owned(), value.to_owned()));
         from_environment.or_else(from_profile).filter(|(_, value)| !value.is_empty())
     };
-    let mut retries = RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS);
+    let mut retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
     if let Some((name, value)) = setting("AWS_MAX_ATTEMPTS", "max_attempts") {
         let attempts = value.trim().parse::<u32>().ok().filter(|attempts| *attempts > 0);
         let attempts = attempts.ok_or_else(|| {

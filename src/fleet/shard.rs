@@ -42,7 +42,7 @@ impl FromStr for ShardChoice {
         let (number, of) = match text.split_once('/') {
             None if text == "auto" => return Ok(Self::FromEnvironment(None)),
             None => return Err(wrong()),
-            Some((number, of)) => (number, of.parse::<NonZeroU32>().map_err(|_| wrong())?),
+            Some((number, of)) => (number, of.parse::<NonZeroU32>().ok().ok_or_else(wrong)?),
         };
         if number == "auto" {
             return Ok(Self::FromEnvironment(Some(of)));

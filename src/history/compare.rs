@@ -212,9 +212,8 @@ fn why_unseen(now: Now<'_>, held: &Held) -> Option<Because> {
     let scope = |region: Option<&Region>| now.scopes.iter().find(|scope| scope.region.as_ref() == region);
     let unread = |region: Option<&Region>| match scope(region) {
         Some(scope) if scope.read => None,
-        Some(_) => Some(Because::NotRead),
         None if now.scopes.iter().any(|scope| scope.read) => Some(Because::NotLookedAt),
-        None => Some(Because::NotRead),
+        Some(_) | None => Some(Because::NotRead),
     };
     let why = match region {
         Some(region) => unread(Some(region)),

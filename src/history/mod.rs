@@ -71,3 +71,6 @@ pub fn default_folder() -> Option<PathBuf> {
     let state = state.or_else(|| variable("HOME").map(|home| home.join(".local/state")));
     state.map(|state| state.join("ssm-audit"))
 }
+
+#[cfg(test)]
+mod tests;

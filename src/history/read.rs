@@ -65,19 +65,7 @@ impl History {
         mut take: impl FnMut(Row) -> Result<(), E>,
     ) -> Result<(), E> {
         let failed = |error| fail(self.failed(error));
-        let (filter, standing) = match which {
-            Which::Judged => ("verdict IS NOT NULL AND ?2", "1"),
-            Which::Standing(standing) => ("standing = ?2", standing.as_str()),
-        };
-        let order = match order {
-            Order::Report => "account, subject, region, type, resource, findings.rule",
-            Order::Rules => "severity DESC, findings.rule, account, subject, region, type, resource",
-        };
-        // The looks lead: then nothing has to be sorted for a report.
-        let sql = format!(
-            "SELECT text, standing, because, since, seen FROM looks CROSS JOIN findings ON findings.look = looks.id
-             CROSS JOIN bodies ON bodies.id = findings.body WHERE sweep = ?1 AND {filter} ORDER BY {order}"
-        );
+        let (sql, standing) = query(which, order);
         let mut statement = self.connection.prepare(&sql).map_err(failed)?;
         let mut rows = statement.query(params![sweep, standing]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
@@ -127,7 +115,25 @@ impl History {
     }
 }
 
-pub(super) fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+/// The query for these findings, and its second parameter.
+pub(super) fn query(which: Which, order: Order) -> (String, &'static str) {
+    let (filter, standing) = match which {
+        Which::Judged => ("verdict IS NOT NULL AND ?2", "1"),
+        Which::Standing(standing) => ("standing = ?2", standing.as_str()),
+    };
+    let order = match order {
+        Order::Report => "account, subject, region, type, resource, findings.rule",
+        Order::Rules => "severity DESC, findings.rule, account, subject, region, type, resource",
+    };
+    // The looks lead: then nothing has to be sorted for a report.
+    let sql = format!(
+        "SELECT text, standing, because, since, seen FROM looks CROSS JOIN findings ON findings.look = looks.id
+         CROSS JOIN bodies ON bodies.id = findings.body WHERE sweep = ?1 AND {filter} ORDER BY {order}"
+    );
+    (sql, standing)
+}
+
+fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let text: String = row.get(0)?;
     let standing: String = row.get(1)?;
     let because: Option<String> = row.get(2)?;

@@ -41,6 +41,10 @@ impl FleetDisplay {
             line.enable_steady_tick(TICK);
             line
         });
+        Self::on(line, accounts)
+    }
+
+    fn on(line: Option<ProgressBar>, accounts: usize) -> Self {
         Self { line, begun: Instant::now(), state: Mutex::new(State { accounts, ..State::default() }) }
     }
 
@@ -151,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_line_tells_how_far_it_is_and_when_it_ends() {
-        let display = FleetDisplay { line: None, ..FleetDisplay::of(60) };
+        let display = FleetDisplay::on(None, 60);
         let account: AccountId = "123456789012".parse().expect("an account");
         let other: AccountId = "123456789013".parse().expect("an account");
         for account in [&account, &account, &other] {

@@ -243,7 +243,7 @@ fn a_sweep_that_was_interrupted_says_so_and_is_taken_up_with_the_same_terms_only
     let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(accounts) };
     let mut audit = fleet.audit(&["--concurrency", "4"]);
     let child = audit.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_secs(1));
     let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ended = child.wait_with_output().unwrap();

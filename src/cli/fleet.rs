@@ -93,6 +93,14 @@ impl FleetArgs {
         Ok(choice)
     }
 
+    /// With these regions, where flags name none.
+    pub(super) fn or_regions<'r>(&self, regions: impl IntoIterator<Item = &'r Region>) -> Self {
+        if !self.regions.is_empty() {
+            return self.clone();
+        }
+        Self { regions: regions.into_iter().map(ToString::to_string).collect(), ..self.clone() }
+    }
+
     /// The accounts that flags choose.
     fn chosen(&self) -> Option<Accounts> {
         if !self.profiles.is_empty() {

@@ -7,7 +7,7 @@ use jiff::{Span, Timestamp};
 use serde_json::json;
 
 use super::scan::parse_format;
-use super::sweep::StateArgs;
+use super::state::StateArgs;
 use super::{Error, Exit, Globals, output};
 use crate::history::{Change, Difference, History, HistoryError, Sweep};
 use crate::model::{AccountId, Region};

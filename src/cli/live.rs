@@ -1,20 +1,20 @@
-//! Reading live accounts: the flags for it, the connection, Ctrl-C and progress.
+//! Live accounts: the flags for them, the connections, and Ctrl-C. Reading many is in `reading`.
 
+use std::future::Future;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::StreamExt;
-use tokio::sync::oneshot;
 
 use super::fleet::FleetArgs;
 use super::{Error, Globals};
 use crate::diagnostic::Diagnostic;
-use crate::fleet::{self, Choice, Fleet, Reading, Target, session_policy};
+use crate::fleet::{Choice, Fleet};
 use crate::model::call::Needs;
-use crate::model::{Inventory, Region};
-use crate::progress::{Display, FleetDisplay, PERIOD};
-use crate::source::aws::{Carrier, ConnectionSettings, DEFAULT_CONCURRENCY, Timeouts};
+use crate::model::{AccountId, Gap, Inventory, Region};
+use crate::progress::Display;
+use crate::source::aws::{Carrier, Collection, Connection, ConnectionSettings, DEFAULT_CONCURRENCY, Timeouts, collect};
 use crate::source::{Progress, Quiet, Shutdown};
 
 /// Flags for reading a live account.
@@ -55,44 +55,6 @@ const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero")
 /// How long an account may take, unless said otherwise.
 const ACCOUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// What came of each account, and whether the user stopped it.
-pub(super) struct Read<T> {
-    pub(super) accounts: Vec<T>,
-    pub(super) interrupted: bool,
-}
-
-/// What a command does with accounts.
-pub(super) trait Reader: Sync {
-    /// What comes of an account.
-    type Judged: Send;
-
-    /// Is told which accounts there are, and may leave out some.
-    fn begin(&mut self, _: &mut Fleet) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// How many failures and unknowns came of an account.
-    fn findings(&self, judged: &Self::Judged) -> u64;
-
-    /// Judges an account. Once `shutdown` is requested, not all of it may have been read.
-    fn judge(&self, target: &Target, inventory: Inventory, shutdown: &Shutdown) -> Self::Judged;
-}
-
-/// A reader that only judges. The second says how many failures and unknowns there are.
-pub(super) struct Judge<F, C>(pub(super) F, pub(super) C);
-
-impl<T: Send, F: Fn(Inventory) -> T + Sync, C: Fn(&T) -> u64 + Sync> Reader for Judge<F, C> {
-    type Judged = T;
-
-    fn findings(&self, judged: &T) -> u64 {
-        (self.1)(judged)
-    }
-
-    fn judge(&self, _: &Target, inventory: Inventory, _: &Shutdown) -> T {
-        (self.0)(inventory)
-    }
-}
-
 impl LiveArgs {
     /// Whose credentials are used, and where.
     pub(super) fn way(&self) -> (Option<&str>, Option<&str>) {
@@ -103,16 +65,33 @@ impl LiveArgs {
     pub(super) fn choice(&self, globals: &Globals) -> Result<Choice, Error> {
         self.fleet.choice(self.region.as_ref(), globals)
     }
+
+    /// How many calls may run at once in so many accounts.
+    pub(super) fn concurrency_in(&self, accounts: usize) -> NonZeroUsize {
+        self.concurrency.unwrap_or(if accounts > 1 { CONCURRENCY } else { DEFAULT_CONCURRENCY })
+    }
+
+    /// How long an account may take.
+    pub(super) fn account_deadline(&self) -> Result<Duration, Error> {
+        seconds("--account-timeout", self.account_timeout, ACCOUNT_TIMEOUT)
+    }
+
+    /// With these regions, where none is named.
+    pub(super) fn or_regions<'r>(&self, regions: impl IntoIterator<Item = &'r Region>) -> Self {
+        let fleet = if self.region.is_some() { self.fleet.clone() } else { self.fleet.or_regions(regions) };
+        Self { fleet, ..self.clone() }
+    }
 }
 
-/// Reads the accounts. Each is judged as soon as it has been read, on the threads for computing, and nothing else of
-/// it is kept.
-pub(super) fn read<R: Reader>(
-    arguments: &LiveArgs,
-    needs: &Needs,
-    globals: &Globals,
-    mut reader: R,
-) -> Result<Read<R::Judged>, Error> {
+/// Runs what talks to AWS.
+pub(super) fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    // On the heap: it holds the futures of all calls.
+    runtime.block_on(Box::pin(work))
+}
+
+/// Finds the accounts.
+pub(super) async fn open(arguments: &LiveArgs, globals: &Globals) -> Result<Fleet, Error> {
     let choice = arguments.choice(globals)?;
     let settings = ConnectionSettings {
         profile: arguments.profile.clone(),
@@ -121,102 +100,71 @@ pub(super) fn read<R: Reader>(
         timeouts: timeouts(arguments)?,
         carrier: Carrier::default(),
     };
-    let deadline = seconds("--account-timeout", arguments.account_timeout, ACCOUNT_TIMEOUT)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    let mut fleet = runtime.block_on(Box::pin(async {
-        tokio::select! {
-            fleet = Fleet::open(&choice, &settings) => Ok(fleet?),
-            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
-        }
-    }))?;
+    let fleet = tokio::select! {
+        fleet = Fleet::open(&choice, &settings) => fleet?,
+        _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
+    };
     warn_of_left_out(&fleet, globals);
-    let several = if fleet.targets.len() > 1 { CONCURRENCY } else { DEFAULT_CONCURRENCY };
-    reader.begin(&mut fleet)?;
-    let shutdown = Shutdown::new();
-    let displays = Displays::of(fleet.targets.len(), globals);
-    let reading = Reading {
+    Ok(fleet)
+}
+
+/// An account that is reached, and the regions of it that were asked for.
+pub(super) struct Reached {
+    pub(super) connection: Arc<Connection>,
+    pub(super) regions: Vec<Region>,
+}
+
+/// An account that is not reached.
+pub(super) struct Unreached {
+    pub(super) account: Option<AccountId>,
+    pub(super) gap: Gap,
+}
+
+/// Reaches the accounts, to change them.
+pub(super) async fn reach(arguments: &LiveArgs, globals: &Globals) -> Result<(Vec<Reached>, Vec<Unreached>), Error> {
+    let fleet = open(arguments, globals).await?;
+    let (mut reached, mut unreached) = (Vec::new(), Vec::new());
+    for target in &fleet.targets {
+        match fleet.connect(target, None).await {
+            Ok((connection, regions)) => reached.push(Reached { connection, regions }),
+            Err(gap) => unreached.push(Unreached { account: target.account.clone(), gap }),
+        }
+    }
+    Ok((reached, unreached))
+}
+
+/// Reads these regions; Ctrl-C ends it with what is known by then.
+pub(super) async fn read_regions(
+    arguments: &LiveArgs,
+    connection: &Connection,
+    regions: &[Region],
+    needs: &Needs,
+    shutdown: &Shutdown,
+    globals: &Globals,
+) -> Result<Inventory, Error> {
+    let display = if globals.quiet { None } else { Display::on_terminal() };
+    let collection = Collection {
+        regions,
         needs,
         collected_at: jiff::Timestamp::now().to_string(),
-        concurrency: arguments.concurrency.unwrap_or(several),
-        deadline,
-        policy: Some(session_policy(needs)),
-        progress: displays.progress(),
-        shutdown: &shutdown,
+        concurrency: arguments.concurrency_in(1),
+        shared: None,
+        deadline: None,
+        progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
+        shutdown,
     };
-    let (fleet, reader, shutdown, displays) = (&fleet, &reader, &shutdown, &displays);
-    rayon::in_place_scope(|scope| {
-        let judged = |target, inventory: Inventory| {
-            let (sender, receiver) = oneshot::channel();
-            scope.spawn(move |_| {
-                let scopes = inventory.scopes.clone();
-                let judged = reader.judge(target, inventory, shutdown);
-                if let Displays::Fleet(display) = displays {
-                    display.done(target.account.as_ref(), &scopes, reader.findings(&judged));
-                }
-                // Where nobody waits any more, there is nobody to tell.
-                drop(sender.send(judged));
-            });
-            receiver
-        };
-        // On the heap: it holds the futures of all calls.
-        runtime.block_on(Box::pin(async {
-            let stop = async {
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    shutdown.request();
-                }
-                // The reading ends by itself, with what is known.
-                std::future::pending::<()>().await;
-            };
-            // What panicked while it was judged sent nothing, and panics again where the scope ends.
-            let accounts = fleet::read(fleet, &fleet.targets, &reading, judged)
-                .filter_map(|judged| std::future::ready(judged.ok()))
-                .collect();
-            let accounts = tokio::select! {
-                accounts = accounts => accounts,
-                () = stop => return Err(Error::Interrupted),
-                () = displays.tick() => return Err(Error::Interrupted),
-            };
-            Ok(Read { accounts, interrupted: shutdown.is_requested() })
-        }))
-    })
+    tokio::select! {
+        inventory = collect(connection, &collection) => Ok(inventory),
+        () = stop(shutdown) => Err(Error::Interrupted),
+    }
 }
 
-/// What is shown while accounts are read.
-enum Displays {
-    /// Nothing.
-    None,
-    /// The calls of one account, on a terminal.
-    Calls(Display),
-    /// How far many accounts are.
-    Fleet(FleetDisplay),
-}
-
-impl Displays {
-    fn of(accounts: usize, globals: &Globals) -> Self {
-        match accounts {
-            _ if globals.quiet => Self::None,
-            0 | 1 => Display::on_terminal().map_or(Self::None, Self::Calls),
-            many => Self::Fleet(FleetDisplay::of(many)),
-        }
+/// Has the reading stop at Ctrl-C. It ends by itself then, with what is known; this never does.
+pub(super) async fn stop(shutdown: &Shutdown) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        shutdown.request();
     }
-
-    fn progress(&self) -> &dyn Progress {
-        match self {
-            Self::None => &Quiet,
-            Self::Calls(display) => display,
-            Self::Fleet(display) => display,
-        }
-    }
-
-    /// Says from time to time how far it is. Never ends.
-    async fn tick(&self) {
-        loop {
-            tokio::time::sleep(PERIOD).await;
-            if let Self::Fleet(display) = self {
-                display.tick();
-            }
-        }
-    }
+    std::future::pending().await
 }
 
 /// Names the accounts that cannot be used.

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit::FailOn;
-use super::scan::parse_format;
-use super::sweep::{self, StateArgs};
+use super::scan::{format_help, output_help, parse_format};
+use super::state::StateArgs;
+use super::sweep;
 use super::{Error, Exit, Globals};
 use crate::history::part::{self, Source};
 use crate::history::{History, SweepLock};
@@ -21,11 +22,9 @@ pub(super) struct MergeArgs {
     /// The parts, or folders with them
     #[arg(value_name = "PART", required = true)]
     parts: Vec<PathBuf>,
-    /// The format on standard output [default: table]
-    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
     format: Option<&'static Format>,
-    /// Write the report to a file, in the format of its ending (.json .sarif .txt); can be repeated
-    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT")]
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
     output: Vec<PathBuf>,
     /// The least severity that makes it fail; `never` lets failures pass, not what is unknown
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]

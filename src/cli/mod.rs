@@ -1,18 +1,28 @@
 //! The command line: one file a subcommand. Here are the flags that all have, and errors as people see them.
 
+mod carry_out;
+mod check;
 mod collect;
 mod completions;
+mod confirm;
+mod earlier;
 pub mod exit;
+mod fix;
 mod fleet;
 mod history;
 mod iam_policy;
 mod live;
 mod merge;
 mod output;
+mod reading;
+mod resume;
 mod rules;
+mod runs;
 mod scan;
 mod selection;
+mod state;
 mod sweep;
+mod undo;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
@@ -26,9 +36,10 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::fleet::FleetError;
 use crate::history::HistoryError;
 use crate::history::part::PartError;
+use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
+use crate::saved::SavedError;
 use crate::source::aws::ConnectionError;
-use crate::source::snapshot::SnapshotError;
 use crate::terminal::harmless;
 use exit::Exit;
 
@@ -79,6 +90,14 @@ enum Color {
 enum Command {
     /// Hold the rules against a live account, or a snapshot of one
     Scan(scan::ScanArgs),
+    /// Plan what makes findings right; when told to, do it, and look again
+    Fix(fix::FixArgs),
+    /// Take back what a run of fix did
+    Undo(undo::UndoArgs),
+    /// Go on with a run that was cut off
+    Resume(resume::ResumeArgs),
+    /// List what fix and undo did, and show every call of it
+    Runs(runs::RunsArgs),
     /// Read a live account and save what was read as a snapshot
     Collect(collect::CollectArgs),
     /// Scan many accounts and keep what was found: what is new, what is fixed, what is still open
@@ -115,9 +134,9 @@ pub enum Error {
     /// Accounts that cannot be found.
     #[error(transparent)]
     Fleet(#[from] FleetError),
-    /// A snapshot that cannot be used.
+    /// A snapshot, a report or a plan that cannot be used.
     #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    Saved(#[from] SavedError),
     /// Parts of a sweep that make no whole.
     #[error(transparent)]
     Part(#[from] PartError),
@@ -127,6 +146,15 @@ pub enum Error {
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The journal of fixes cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The user stopped a run before its end.
+    #[error("run {0} was cut off; `ssm-audit resume {0}` goes on with it, `ssm-audit undo {0}` takes it back")]
+    CutOff(String),
+    /// The user cannot be asked after all.
+    #[error("failed to ask on the terminal: {0}")]
+    Terminal(#[source] io::Error),
     /// The user stopped it before there was anything to report.
     #[error("interrupted before anything was read")]
     Interrupted,
@@ -152,6 +180,10 @@ impl Cli {
         let globals = &self.globals;
         let done = match &self.command {
             Command::Scan(arguments) => scan::run(arguments, globals),
+            Command::Fix(arguments) => fix::run(arguments, globals),
+            Command::Undo(arguments) => undo::run(arguments, globals),
+            Command::Resume(arguments) => resume::run(arguments, globals),
+            Command::Runs(arguments) => runs::run(arguments, globals),
             Command::Collect(arguments) => collect::run(arguments, globals),
             Command::Sweep(arguments) => sweep::run(arguments, globals),
             Command::Merge(arguments) => merge::run(arguments, globals),
@@ -163,7 +195,7 @@ impl Cli {
         done.unwrap_or_else(|error| {
             // Where standard error is closed there is nobody left to tell.
             let _ = globals.tell(&error);
-            if matches!(error, Error::Interrupted) { Exit::Interrupted } else { Exit::NoResult }
+            if matches!(error, Error::Interrupted | Error::CutOff(_)) { Exit::Interrupted } else { Exit::NoResult }
         })
         .into()
     }

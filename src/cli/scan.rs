@@ -7,17 +7,18 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::exit::FailOn;
-use super::live::{self, Judge, LiveArgs};
+use super::live::LiveArgs;
+use super::reading::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
-use crate::model::finding::Tool;
-use crate::model::{Inventory, Report, Scope, Verdict};
+use crate::model::Inventory;
+use crate::remediate::remedy::{self, Remedies};
 use crate::report::output::OutputFile;
-use crate::report::{FORMATS, Format, RuleInfo};
-use crate::rule::Policy;
-use crate::scan::{self, Outcomes, Passes, Selected};
+use crate::report::{ControlInfo, FORMATS, Format, RemediationInfo, RuleInfo};
+use crate::rule::framework::{self, Framework};
+use crate::rule::{Remediation, Rule};
+use crate::scan::{self, Judged, Selected};
 use crate::source::snapshot;
-use crate::waiver::{self, RuleNames};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -30,11 +31,9 @@ pub(super) struct ScanArgs {
         ]
     )]
     inputs: Vec<PathBuf>,
-    /// The format on standard output [default: table]
-    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
     format: Option<&'static Format>,
-    /// Write the report to a file, in the format of its ending (.json .sarif .txt); can be repeated
-    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT")]
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
     output: Vec<PathBuf>,
     /// The least severity that makes the scan fail; `never` lets failures pass, not what is unknown
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
@@ -45,11 +44,16 @@ pub(super) struct ScanArgs {
     live: LiveArgs,
 }
 
+pub(super) fn format_help() -> String {
+    format!("The format on standard output: {} [default: {}]", Format::all_names(), FORMATS[0].name)
+}
+
+pub(super) fn output_help() -> String {
+    format!("Write the report to a file, in the format of its ending ({}); can be repeated", Format::all_endings())
+}
+
 pub(super) fn parse_format(name: &str) -> Result<&'static Format, String> {
-    Format::named(name).ok_or_else(|| {
-        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-        format!("expected one of {}", names.join(", "))
-    })
+    Format::named(name).ok_or_else(|| format!("expected one of {}", Format::all_names()))
 }
 
 pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error> {
@@ -57,6 +61,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
+    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let started_at = Timestamp::now();
     let needs = scan::needs(&rules);
     if arguments.inputs.is_empty() && needs.calls().next().is_none() {
@@ -66,23 +71,16 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                 .to_owned(),
         });
     }
-    let judge = |inventory: Inventory| Judged {
-        outcomes: scan::scan(&inventory, &rules, Passes::Listed),
-        scopes: inventory.scopes,
-    };
+    let judge = |inventory: Inventory| scan::judge(&inventory, &rules);
     let (judged, interrupted) = if arguments.inputs.is_empty() {
-        let read = live::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
+        let read = reading::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
         (read.accounts, read.interrupted)
     } else {
         (read_inputs(&arguments.inputs)?.into_iter().map(judge).collect(), false)
     };
-    let mut report = make_report(judged, &rules, selection.policy, started_at);
-    let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let names: Vec<RuleNames<'_>> =
-        rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
-    globals.warn(&waiver::apply(&mut report, selection.waivers(), &names, today));
+    let report = selection.report(judged, &rules, started_at, globals);
     let detail = output::detail(globals);
-    let information: Vec<RuleInfo> = rules.iter().map(rule_info).collect();
+    let information = information(&rules, &remedies);
     output::report(&report, &information, arguments.format, &files, detail, globals)?;
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
 }
@@ -117,48 +115,17 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
     Ok(inventories)
 }
 
-/// What came of one inventory.
-struct Judged {
-    scopes: Vec<Scope>,
-    outcomes: Outcomes,
+/// What the writers of reports need to know of the rules.
+pub(super) fn information(rules: &[Selected<'_>], remedies: &Remedies) -> Vec<RuleInfo> {
+    rules.iter().map(|selected| rule_info(selected, remedies)).collect()
 }
 
-impl Judged {
-    /// How many findings are no passes.
-    fn open(&self) -> u64 {
-        self.outcomes.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).count() as u64
-    }
-}
-
-fn make_report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
-    let mut scopes = Vec::new();
-    let mut outcomes = Outcomes::default();
-    for mut one in judged {
-        scopes.append(&mut one.scopes);
-        outcomes = outcomes.join(one.outcomes);
-    }
-    scan::sort(&mut outcomes.findings);
-    scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
-    Report {
-        kind: Report::KIND.to_owned(),
-        schema_version: Report::SCHEMA_VERSION,
-        tool: Tool {
-            name: "ssm-audit".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            rules_digest: scan::digest(rules),
-        },
-        started_at: started_at.to_string(),
-        finished_at: Timestamp::now().to_string(),
-        policy: policy.as_str().to_owned(),
-        scopes,
-        summary: scan::count(&outcomes.findings, outcomes.not_applicable),
-        findings: outcomes.findings,
-    }
-}
-
-/// What the writers of reports need to know of a rule.
-pub(super) fn rule_info(selected: &Selected<'_>) -> RuleInfo {
+fn rule_info(selected: &Selected<'_>, remedies: &Remedies) -> RuleInfo {
     let rule = selected.rule;
+    let remedy = match &rule.remediation {
+        Some(Remediation::Id(id)) => remedies.get(id),
+        Some(Remediation::None { .. }) | None => None,
+    };
     RuleInfo {
         id: rule.id.clone(),
         title: rule.title.clone(),
@@ -166,8 +133,23 @@ pub(super) fn rule_info(selected: &Selected<'_>) -> RuleInfo {
         description: rule.description.clone(),
         rationale: rule.rationale.clone(),
         references: rule.references.clone(),
-        remediation: None,
+        remediation: remedy.map(|remedy| RemediationInfo { id: remedy.id.clone(), title: remedy.title.clone() }),
         resource_type: rule.resource_type,
         policy: rule.policy.as_str().to_owned(),
+        controls: framework::all().iter().flat_map(|framework| controls(rule, framework)).collect(),
     }
+}
+
+/// The controls of a framework that a rule answers for.
+fn controls<'a>(rule: &'a Rule, framework: &'a Framework) -> impl Iterator<Item = ControlInfo> + 'a {
+    let name = match framework.version.as_str() {
+        "unversioned" => framework.title.clone(),
+        version => format!("{} {version}", framework.title),
+    };
+    let answered = framework.controls.iter().filter(|(_, control)| control.rules.contains(&rule.id));
+    answered.map(move |(id, control)| ControlInfo {
+        framework: name.clone(),
+        id: id.clone(),
+        title: control.title.clone(),
+    })
 }

@@ -10,16 +10,19 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::exit::FailOn;
-use super::live::{self, LiveArgs, Reader};
-use super::scan::{parse_format, rule_info};
+use super::live::LiveArgs;
+use super::reading::{self, Reader};
+use super::scan::{format_help, information, output_help, parse_format};
 use super::selection::{Selection, SelectionArgs};
+use super::state::StateArgs;
 use super::{Error, Exit, Globals, output};
 use crate::diagnostic::Diagnostic;
 use crate::fleet::{Fleet, Shard, ShardChoice, Target};
 use crate::history::compare::Rules;
 use crate::history::part::{self, Header};
-use crate::history::{self, Begun, History, HistoryError, Look, SweepLock, Terms};
+use crate::history::{Begun, History, HistoryError, Look, SweepLock, Terms};
 use crate::model::{Finding, Inventory, Verdict};
+use crate::remediate::remedy;
 use crate::report::output::{OutputFile, to_file};
 use crate::report::{Format, RuleInfo, sweep};
 use crate::scan::{self, Passes, Selected};
@@ -35,11 +38,9 @@ pub(super) struct SweepArgs {
     /// Keep and list what passes too, and not only its number
     #[arg(long, env = "SSM_AUDIT_INCLUDE_PASS")]
     include_pass: bool,
-    /// The format on standard output [default: table]
-    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
     format: Option<&'static Format>,
-    /// Write the report to a file, in the format of its ending (.json .sarif .txt); can be repeated
-    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT")]
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
     output: Vec<PathBuf>,
     /// The least severity that makes the sweep fail; `never` lets failures pass, not what is unknown
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
@@ -58,27 +59,12 @@ pub(super) struct SweepArgs {
     live: LiveArgs,
 }
 
-/// Where the history is.
-#[derive(Debug, Clone, Args)]
-pub(super) struct StateArgs {
-    /// The folder of the history [default: ssm-audit in the XDG state folder]
-    #[arg(long, value_name = "DIR", global = true, env = "SSM_AUDIT_STATE")]
-    state: Option<PathBuf>,
-}
-
-impl StateArgs {
-    /// The folder.
-    pub(super) fn folder(&self) -> Result<PathBuf, Error> {
-        let folder = self.state.clone().or_else(history::default_folder);
-        folder.ok_or_else(|| HistoryError::NoFolder.into())
-    }
-}
-
 pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Error> {
     // Everything that can be refused is refused before anything is read.
     let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
+    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let needs = scan::needs(&rules);
     if needs.calls().next().is_none() {
         return Err(Error::Usage {
@@ -116,7 +102,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         tally: Mutex::new(Tally::of(selection.waivers())),
         failure: Mutex::new(None),
     };
-    let read = live::read(&arguments.live, &needs, globals, &mut reading)?;
+    let read = reading::read(&arguments.live, &needs, globals, &mut reading)?;
     let Sweeping { history, begun, tally, failure, today, terms, oldest, left_out, .. } = reading;
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
@@ -131,7 +117,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
             globals.warn(&tally.warnings(selection.waivers(), today));
         }
     }
-    let information: Vec<RuleInfo> = rules.iter().map(rule_info).collect();
+    let information = information(&rules, &remedies);
     let exit = report(&history, begun.sweep, &information, arguments.format, &files, arguments.fail_on, globals)?;
     if read.interrupted {
         let message = format!("sweep {} was cut off: `--resume` takes it up where it stopped", begun.sweep);

@@ -17,6 +17,7 @@ use self::file::{ConfigFile, WaiverFile};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::fleet::Choice;
 use crate::model::Severity;
+use crate::remediate::settings::Settings;
 use crate::rule::params::ParamValue;
 use crate::rule::{Library, Policy, Rule};
 use crate::waiver::{Glob, Waiver};
@@ -32,6 +33,8 @@ pub struct Config {
     pub policy: Option<Policy>,
     /// Folders with rules, made relative to the working folder.
     pub rules: Vec<PathBuf>,
+    /// How fixes are made.
+    pub fix: Settings,
     /// What is accepted.
     pub waivers: Vec<Waiver>,
     /// Which accounts are looked at, and how.
@@ -89,6 +92,7 @@ impl Config {
         Ok(Self {
             policy: file.policy,
             rules: file.rules.iter().map(|rules| folder.join(rules)).collect(),
+            fix: file.fix,
             waivers,
             fleet,
             disable: file.disable,

@@ -8,9 +8,6 @@ use rusqlite::ErrorCode;
 /// A memory that cannot be used. It is never overwritten.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// There is no folder for it.
-    #[error("found no folder for the history: name one with --state, or set XDG_STATE_HOME or HOME")]
-    NoFolder,
     /// Its folder cannot be used.
     #[error("failed to use {} for the history: {source}; name another folder with --state", path.display())]
     Folder {

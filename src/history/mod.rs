@@ -63,14 +63,5 @@ impl History {
     }
 }
 
-/// Where the memory is unless said otherwise: `ssm-audit` in the XDG state folder.
-/// <https://specifications.freedesktop.org/basedir-spec/latest/>
-pub fn default_folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = variable("XDG_STATE_HOME").filter(|folder| folder.is_absolute());
-    let state = state.or_else(|| variable("HOME").map(|home| home.join(".local/state")));
-    state.map(|state| state.join("ssm-audit"))
-}
-
 #[cfg(test)]
 mod tests;

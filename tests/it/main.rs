@@ -3,11 +3,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
+mod alike;
 mod audit;
+mod browser;
+mod cells;
 mod command_line;
+mod commands;
 mod emulator;
 mod faults;
+mod fix;
+mod fix_crash;
+mod fix_cycle;
+mod fix_ec2;
+mod fix_faults;
+mod fix_hazards;
+mod fixing;
 mod fleet;
+mod formats;
+mod ground;
 mod output;
 mod permissions;
 #[expect(dead_code, reason = "the benches use the rest")]

@@ -84,7 +84,12 @@ impl Page<'_> {
         }
         self.rows(rows)?;
         if let Some(remediation) = group.info.and_then(|info| info.remediation.as_ref()) {
-            self.text(2, 9, Style::new(), &format!("fix      {} ({})", remediation.title, remediation.id))?;
+            self.text(
+                2,
+                9,
+                Style::new(),
+                &format!("fix      {} (ssm-audit fix --rule {})", remediation.title, group.rule),
+            )?;
         }
         writeln!(self.out)
     }

@@ -18,7 +18,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use super::arn::Arn;
 use super::connection_error::ConnectionError;
 use super::http::http_client;
-use super::retry::retries;
+use super::retry::{OnlyWhatWasRefused, retries};
 use super::whole_answer::WholeAnswer;
 use crate::model::{AccountId, Partition, Region};
 
@@ -90,6 +90,7 @@ pub struct Connection {
     region: Region,
     endpoint: Option<String>,
     s3_by_path: bool,
+    purpose: Purpose,
     iam: aws_sdk_iam::Client,
     ec2: Clients<aws_sdk_ec2::Client>,
     kms: Clients<aws_sdk_kms::Client>,
@@ -98,22 +99,41 @@ pub struct Connection {
     ssm: Clients<aws_sdk_ssm::Client>,
 }
 
+/// What a connection is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Reading: a request may be sent again whatever came of it, and an answer that is cut short is refused.
+    Reading,
+    /// Changing: what may have taken effect is not sent again. Many of the answers are empty.
+    Changing,
+}
+
 /// The clients of one service, made as they are needed.
 type Clients<C> = Mutex<BTreeMap<Region, C>>;
+
+/// What a client does with answers and failures, by what it is used for.
+macro_rules! for_use {
+    ($purpose:expr, $builder:expr, $may_be_empty:expr) => {
+        match $purpose {
+            Purpose::Reading => $builder.interceptor(WholeAnswer { may_be_empty: $may_be_empty }),
+            Purpose::Changing => $builder.retry_classifier(OnlyWhatWasRefused),
+        }
+    };
+}
 
 /// A client of a service for a region.
 macro_rules! client {
     ($service:ident, $sdk:ident $(, $builder:ident, $this:ident => $more:expr)?) => {
         #[doc = concat!("The client of `", stringify!($sdk), "` for a region.")]
-        pub(super) fn $service(&self, region: &Region) -> $sdk::Client {
+        pub(crate) fn $service(&self, region: &Region) -> $sdk::Client {
             let mut clients = self.$service.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(client) = clients.get(region) {
                 return client.clone();
             }
             let builder = $sdk::config::Builder::from(&self.config)
                 .region(aws_config::Region::new(region.as_str().to_owned()))
-                .retry_partition(retry_partition(&self.account, stringify!($service), Some(region)))
-                .interceptor(WholeAnswer { may_be_empty: stringify!($service) == "s3" });
+                .retry_partition(retry_partition(&self.account, stringify!($service), Some(region)));
+            let builder = for_use!(self.purpose, builder, stringify!($service) == "s3");
             $(let builder = { let ($builder, $this) = (builder, self); $more };)?
             let client = $sdk::Client::from_conf(builder.build());
             clients.insert(region.clone(), client.clone());
@@ -142,27 +162,28 @@ impl Connection {
             call: "sts:GetCallerIdentity",
             reason: format!("the answer of {} names no account", place(endpoint.as_deref(), &region)),
         })?;
-        Ok(Self::of(config, account, partition, region, endpoint))
+        Ok(Self::of(config, account, partition, region, Purpose::Reading))
     }
 
-    fn of(
-        config: SdkConfig,
-        account: AccountId,
-        partition: Partition,
-        region: Region,
-        endpoint: Option<String>,
-    ) -> Self {
-        let iam = aws_sdk_iam::config::Builder::from(&config)
-            .retry_partition(retry_partition(&account, "iam", None))
-            .interceptor(WholeAnswer { may_be_empty: false });
+    /// The way to the same account for calls that change something: one that may have taken effect is not
+    /// sent again by itself.
+    #[must_use]
+    pub fn for_changes(&self) -> Self {
+        Self::of(self.config.clone(), self.account.clone(), self.partition, self.region.clone(), Purpose::Changing)
+    }
+
+    fn of(config: SdkConfig, account: AccountId, partition: Partition, region: Region, purpose: Purpose) -> Self {
+        let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(retry_partition(&account, "iam", None));
+        let iam = for_use!(purpose, iam, false).build();
         Self {
             s3_by_path: s3_has_endpoint(&config),
-            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            endpoint: config.endpoint_url().map(str::to_owned),
+            iam: aws_sdk_iam::Client::from_conf(iam),
             config,
             account,
             partition,
             region,
-            endpoint,
+            purpose,
             ec2: Clients::default(),
             kms: Clients::default(),
             logs: Clients::default(),
@@ -173,7 +194,7 @@ impl Connection {
 
     /// A connection to this account with this configuration, made from that of the present one.
     pub(super) fn with(&self, config: SdkConfig, account: AccountId, partition: Partition) -> Self {
-        Self::of(config, account, partition, self.region.clone(), self.endpoint.clone())
+        Self::of(config, account, partition, self.region.clone(), Purpose::Reading)
     }
 
     /// The configuration that all clients are made of.
@@ -241,7 +262,7 @@ impl Connection {
     }
 
     /// The ARN of a resource of this account.
-    pub(super) fn arn(&self, service: &str, region: &Region, resource: &str) -> String {
+    pub(crate) fn arn(&self, service: &str, region: &Region, resource: &str) -> String {
         self.arn_of(self.account.as_str(), service, region, resource)
     }
 
@@ -251,7 +272,7 @@ impl Connection {
     }
 
     /// The client of IAM, which has no region.
-    pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
+    pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
         &self.iam
     }
 

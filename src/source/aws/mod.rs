@@ -42,6 +42,7 @@ pub use assume::Assumption;
 pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
 
 pub use connection_error::ConnectionError;
+pub(crate) use failure::Failure;
 pub use shared::Shared;
 pub use unread::unread;
 

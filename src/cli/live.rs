@@ -43,6 +43,13 @@ pub(super) struct LiveArgs {
     call_timeout: Option<f64>,
 }
 
+impl LiveArgs {
+    /// The region, if one is named.
+    pub(super) fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+}
+
 /// What was read, and whether the user stopped it.
 pub(super) struct Read {
     pub(super) inventory: Inventory,

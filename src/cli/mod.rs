@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. Here are the flags that all have, and errors as people see them.
 
+mod code;
 mod collect;
 mod completions;
 pub mod exit;
@@ -22,10 +23,11 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::report::output::OutputError;
 use crate::source::aws::ConnectionError;
 use crate::source::snapshot::SnapshotError;
+use crate::source::terraform::CodeError;
 use crate::terminal::harmless;
 use exit::Exit;
 
-/// Holds AWS Systems Manager Session Manager to its documented set-up, in live accounts and snapshots of them
+/// Holds AWS Systems Manager Session Manager to its documented set-up, in live accounts and in Terraform code
 #[derive(Debug, Parser)]
 #[command(name = "ssm-audit", version, max_term_width = 100, propagate_version = true)]
 #[command(
@@ -70,7 +72,7 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Hold the rules against a live account, or a snapshot of one
+    /// Hold the rules against a live account, a snapshot of one, or Terraform code
     Scan(scan::ScanArgs),
     /// Read a live account and save what was read as a snapshot
     Collect(collect::CollectArgs),
@@ -99,6 +101,9 @@ pub enum Error {
     /// An account that cannot be read at all.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// Code that cannot be scanned.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// A snapshot that cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),

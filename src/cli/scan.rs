@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
+use super::code::CodeArgs;
 use super::exit::FailOn;
 use super::live::{self, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
@@ -17,13 +18,14 @@ use crate::report::{Detail, FORMATS, Format, RuleInfo};
 use crate::rule::Policy;
 use crate::scan::{self, Outcomes, Passes, Selected};
 use crate::source::snapshot;
+use crate::source::terraform::{self, Places};
 use crate::waiver::{self, RuleNames};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
-    /// Snapshots to scan (from `ssm-audit collect`); without one, the live account is read
-    #[arg(value_name = "INPUT", conflicts_with_all = ["profile", "region", "regions", "endpoint_url"])]
+    /// Snapshots (from `ssm-audit collect`) or folders of Terraform code to scan; without one, the live account is read
+    #[arg(value_name = "INPUT", conflicts_with_all = ["profile", "regions", "endpoint_url"])]
     inputs: Vec<PathBuf>,
     /// The format on standard output [default: table]
     #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
@@ -38,6 +40,8 @@ pub(super) struct ScanArgs {
     selection: SelectionArgs,
     #[command(flatten)]
     live: LiveArgs,
+    #[command(flatten)]
+    code: CodeArgs,
 }
 
 fn parse_format(name: &str) -> Result<&'static Format, String> {
@@ -61,13 +65,13 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                 .to_owned(),
         });
     }
-    let (inventories, interrupted) = if arguments.inputs.is_empty() {
+    let (read, interrupted) = if arguments.inputs.is_empty() {
         let read = live::read(&arguments.live, &needs, globals)?;
-        (vec![read.inventory], read.interrupted)
+        (vec![(read.inventory, None)], read.interrupted)
     } else {
-        (read_inputs(&arguments.inputs)?, false)
+        (read_inputs(arguments, started_at, globals)?, false)
     };
-    let mut report = make_report(&inventories, &rules, selection.policy, started_at);
+    let mut report = make_report(&read, &rules, selection.policy, started_at);
     let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let names: Vec<RuleNames<'_>> =
         rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
@@ -82,14 +86,22 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
 }
 
-fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
+/// What was read, with the places of it where it is code.
+type Read = (Inventory, Option<Places>);
+
+fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -> Result<Vec<Read>, Error> {
     let mut seen: BTreeMap<_, &Path> = BTreeMap::new();
     let mut inventories = Vec::new();
-    for input in inputs {
-        if input.is_dir() {
+    for input in &arguments.inputs {
+        if terraform::is_code(input) {
+            let (inventory, places) = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
+            inventories.push((inventory, Some(places)));
+            continue;
+        }
+        if arguments.live.region().is_some() {
             return Err(Error::Usage {
-                message: format!("{} is a folder, and this version scans live accounts and snapshots", input.display()),
-                help: "save a snapshot with `ssm-audit collect -o FILE` and scan that".to_owned(),
+                message: format!("--region says nothing of {}", input.display()),
+                help: "a snapshot has the regions that it was collected in".to_owned(),
             });
         }
         for inventory in snapshot::read(input)?.inventories {
@@ -100,10 +112,10 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
                     help: "scan one snapshot of an account at a time".to_owned(),
                 });
             }
-            inventories.push(inventory);
+            inventories.push((inventory, None));
         }
     }
-    if inventories.iter().all(|inventory| inventory.scopes.is_empty()) {
+    if inventories.iter().all(|(inventory, _)| inventory.scopes.is_empty()) {
         return Err(Error::Usage {
             message: "there is nothing in the snapshot".to_owned(),
             help: "collect it again".to_owned(),
@@ -112,14 +124,20 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
     Ok(inventories)
 }
 
-fn make_report(inventories: &[Inventory], rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
-    let mut outcomes = inventories
+fn make_report(read: &[Read], rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
+    let mut outcomes = read
         .iter()
-        .map(|inventory| scan::scan(inventory, rules, Passes::Listed))
+        .map(|(inventory, places)| {
+            let mut outcomes = scan::scan(inventory, rules, Passes::Listed);
+            if let Some(places) = places {
+                places.locate(&mut outcomes.findings);
+            }
+            outcomes
+        })
         .reduce(Outcomes::join)
         .unwrap_or_default();
     scan::sort(&mut outcomes.findings);
-    let mut scopes: Vec<_> = inventories.iter().flat_map(|inventory| inventory.scopes.iter().cloned()).collect();
+    let mut scopes: Vec<_> = read.iter().flat_map(|(inventory, _)| inventory.scopes.iter().cloned()).collect();
     scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
     Report {
         kind: Report::KIND.to_owned(),

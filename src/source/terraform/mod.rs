@@ -33,4 +33,3 @@ pub use folder::FolderError;
 pub use places::{Place, Places};
 pub use read::{Code, CodeError, Options, is_code, read};
 pub use variables::VariableError;
-pub(crate) use value::{ACCOUNT, REGION};

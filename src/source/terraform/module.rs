@@ -2,7 +2,7 @@
 //! first asked for.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -393,16 +393,5 @@ fn provider_name(expression: &Expression) -> String {
         Node::Root(name) | Node::Text(name) => name.to_string(),
         Node::Member(of, name) => format!("{}.{name}", provider_name(of)),
         _ => String::new(),
-    }
-}
-
-/// All outputs, as a value.
-impl Module {
-    pub(super) fn outputs(self: &Rc<Self>) -> Value {
-        let names: Vec<(Name, Span)> =
-            self.folder.outputs.iter().map(|(name, block)| (Arc::clone(name), block.span)).collect();
-        let values: BTreeMap<Name, Value> =
-            names.into_iter().map(|(name, span)| (Arc::clone(&name), self.output(&name, span))).collect();
-        Value::map(values)
     }
 }

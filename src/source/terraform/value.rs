@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::instance::Instance;
 use super::module::Module;
 use crate::iam::is_symbol;
-use crate::model::{Gap, GapKind};
+use crate::model::{Gap, GapKind, symbol};
 
 /// A value of Terraform's language.
 #[derive(Clone)]
@@ -64,9 +64,9 @@ impl Hole {
         Rc::new(Self { gap, nature, symbol: Cell::new(None) })
     }
 
-    /// A hole that has its character from the start.
-    pub(super) fn with_symbol(gap: Arc<Gap>, nature: Nature, symbol: char) -> Rc<Self> {
-        Rc::new(Self { gap, nature, symbol: Cell::new(Some(symbol)) })
+    /// Gives it a character of its own choosing.
+    pub(super) fn stand_for(&self, symbol: &str) {
+        self.symbol.set(symbol.chars().next());
     }
 
     /// Whether it surely is a text that is not empty.
@@ -260,14 +260,6 @@ pub(super) struct Symbols {
     next: Cell<u32>,
 }
 
-/// Stands for the account, where it is not known.
-pub(crate) const ACCOUNT: char = '\u{E000}';
-/// Stands for the region, where it is not known.
-pub(crate) const REGION: char = '\u{E001}';
-
-/// The first character that holes get as they come.
-const FIRST: u32 = 0xE002;
-
 impl Symbols {
     /// The character of this hole; none where there are more holes than characters.
     pub(super) fn of(&self, hole: &Rc<Hole>) -> Option<char> {
@@ -275,7 +267,7 @@ impl Symbols {
             self.holes.borrow_mut().entry(symbol).or_insert_with(|| Rc::clone(hole));
             return Some(symbol);
         }
-        let index = FIRST + self.next.get();
+        let index = symbol::FIRST + self.next.get();
         // The areas lie apart.
         let point = match index {
             0..=0xF8FF => index,
@@ -302,13 +294,16 @@ impl Symbols {
             let gap = &hole.gap;
             gap.expression.clone().or_else(|| gap.message.clone()).unwrap_or_else(|| "unknown".to_owned())
         };
-        let mut names: BTreeMap<char, String> = [(ACCOUNT, "account".to_owned()), (REGION, "region".to_owned())].into();
+        let mut names: BTreeMap<char, String> = BTreeMap::new();
         let mut symbols: Vec<char> = holes.keys().copied().collect();
         symbols.sort_unstable();
-        for symbol in symbols.into_iter().filter(|symbol| ![ACCOUNT, REGION].contains(symbol)) {
+        for symbol in symbols {
             if let Some(hole) = holes.get(&symbol) {
                 names.insert(symbol, name(hole));
             }
+        }
+        for (symbol, name) in [(symbol::ACCOUNT, "account"), (symbol::REGION, "region")] {
+            names.extend(symbol.chars().map(|character| (character, name.to_owned())));
         }
         names
     }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::file::{File, FileId, Span};
 use super::folder::Folders;
-use super::value::{ACCOUNT, Hole, Nature, REGION, Symbols, Value};
+use super::value::{Hole, Nature, Symbols, Value};
 use crate::diagnostic::Diagnostic;
-use crate::model::{AccountId, Gap, GapKind, Partition, Region};
+use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};
 
 /// How much may be made before evaluation gives up: elements of lists and maps, and bytes of texts. Code that
 /// people write needs a thousandth.
@@ -21,7 +21,6 @@ const DEPTH: u32 = 1_000;
 
 /// What all evaluation shares.
 pub(super) struct World {
-    pub(super) account: Option<AccountId>,
     pub(super) region: Option<Region>,
     pub(super) folders: Folders,
     pub(super) symbols: Symbols,
@@ -40,20 +39,21 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(account: Option<AccountId>, region: Option<Region>, folders: Folders, boundary: PathBuf) -> Self {
-        let place = |what: &str, flag: &str, symbol: char| {
+        let place = |what: &str, flag: &str, symbol: &str| {
             let gap = Gap::because(GapKind::Unresolved, format!("{what} is not known: name it with {flag}"));
-            Value::Unknown(Hole::with_symbol(Arc::new(gap), Nature::Place, symbol))
+            let hole = Hole::new(Arc::new(gap), Nature::Place);
+            hole.stand_for(symbol);
+            Value::Unknown(hole)
         };
         let account_value = match &account {
             Some(account) => Value::text(account.as_str()),
-            None => place("the account", "--account", ACCOUNT),
+            None => place("the account", "--account", symbol::ACCOUNT),
         };
         let region_value = match &region {
             Some(region) => Value::text(region.as_str()),
-            None => place("the region", "--region", REGION),
+            None => place("the region", "--region", symbol::REGION),
         };
         Self {
-            account,
             region,
             folders,
             symbols: Symbols::default(),

@@ -27,6 +27,11 @@ pub(super) enum Target {
     Outside(Arc<Gap>),
 }
 
+/// Whether an attribute tells which resource it is.
+fn identifies(attribute: &str) -> bool {
+    matches!(attribute, "id" | "arn" | "name" | "key_id" | "primary_network_interface_id")
+}
+
 impl Mapper {
     /// What the value refers to among the resources of these types.
     pub(super) fn target(&self, value: &Value, kinds: &[&'static str]) -> Target {
@@ -34,7 +39,7 @@ impl Mapper {
             Value::Null => Target::None,
             Value::Text(text) if text.is_empty() => Target::None,
             Value::Unknown(hole) => match &hole.nature {
-                Nature::Attribute(instance, _) if kinds.contains(&&*instance.kind) => {
+                Nature::Attribute(instance, name) if kinds.contains(&&*instance.kind) && identifies(name) => {
                     Target::Declared(Rc::clone(instance))
                 }
                 _ if fact::is_outside(hole) => Target::Outside(Arc::clone(&hole.gap)),
@@ -60,8 +65,9 @@ impl Mapper {
         let holes: Vec<_> = text.chars().filter_map(|symbol| self.world.symbols.hole(symbol)).collect();
         // A text with one hole may be the character of it.
         if let ([hole], true) = (holes.as_slice(), text.chars().count() == 1)
-            && let Nature::Attribute(instance, _) = &hole.nature
+            && let Nature::Attribute(instance, name) = &hole.nature
             && kinds.contains(&&*instance.kind)
+            && identifies(name)
         {
             return Target::Declared(Rc::clone(instance));
         }

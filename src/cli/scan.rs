@@ -130,7 +130,7 @@ fn make_report(read: &[Read], rules: &[Selected<'_>], policy: Policy, started_at
         .map(|(inventory, places)| {
             let mut outcomes = scan::scan(inventory, rules, Passes::Listed);
             if let Some(places) = places {
-                places.locate(&mut outcomes.findings);
+                places.locate(&mut outcomes.findings, |id| paths_of(rules, id));
             }
             outcomes
         })
@@ -154,6 +154,12 @@ fn make_report(read: &[Read], rules: &[Selected<'_>], policy: Policy, started_at
         summary: scan::count(&outcomes.findings, outcomes.not_applicable),
         findings: outcomes.findings,
     }
+}
+
+/// The paths that a rule reads.
+fn paths_of(rules: &[Selected<'_>], id: &str) -> Vec<String> {
+    let rule = rules.iter().find(|selected| selected.rule.id == id);
+    rule.into_iter().flat_map(|selected| selected.rule.reads()).map(ToString::to_string).collect()
 }
 
 /// What the writers of reports need to know of a rule.

@@ -58,8 +58,9 @@ impl Places {
         self.files.get(span.file.0 as usize).map(|file| file.location(span.bytes()))
     }
 
-    /// Gives each finding its address and its location: of the attribute that offends, or of the block.
-    pub fn locate(&self, findings: &mut [Finding]) {
+    /// Gives each finding its address and its location: of the attribute that its rule reads, or of the block.
+    /// `reads` gives the paths that the rule of that id reads.
+    pub fn locate(&self, findings: &mut [Finding], reads: impl Fn(&str) -> Vec<String>) {
         for finding in &mut *findings {
             let resource = &mut finding.resource;
             let keys = [
@@ -68,8 +69,8 @@ impl Places {
             ];
             let Some(place) = keys.iter().find_map(|key| self.of(resource.resource_type, key)) else { continue };
             resource.address = Some(place.address.clone());
-            let paths = finding.evidence.iter().map(|evidence| evidence.path.as_str());
-            finding.location = self.location(place.attribute(paths).unwrap_or(place.block));
+            let span = place.attribute(&reads(&finding.rule)).unwrap_or(place.block);
+            finding.location = self.location(span);
         }
         for finding in findings {
             self.spell_out(finding);
@@ -121,13 +122,23 @@ impl Places {
 }
 
 impl Place {
-    /// The attribute that the first of these paths leads to which the code has.
-    fn attribute<'p>(&self, paths: impl Iterator<Item = &'p str>) -> Option<Span> {
-        let mut paths = paths.map(|path| path.replace("[]", ""));
-        paths.find_map(|path| {
-            let leads = |known: &str| path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-            let known = self.attributes.iter().filter(|(known, _)| leads(known));
-            known.max_by_key(|(known, _)| known.len()).map(|(_, span)| *span)
-        })
+    /// The attribute that the code has, of those that these paths lead through: what a deeper path leads to says
+    /// more, and of equally deep ones the first.
+    fn attribute(&self, paths: &[String]) -> Option<Span> {
+        let depth = |path: &str| path.matches('.').count();
+        let mut best: Option<((usize, usize), Span)> = None;
+        for path in paths {
+            let path = path.replace("[]", "");
+            let leads = |known: &str| {
+                path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            let known = self.attributes.iter().filter(|(known, _)| leads(known)).max_by_key(|(known, _)| known.len());
+            let Some((known, span)) = known else { continue };
+            let rank = (depth(known), depth(&path));
+            if best.is_none_or(|(other, _)| other < rank) {
+                best = Some((rank, *span));
+            }
+        }
+        best.map(|(_, span)| span)
     }
 }

@@ -99,6 +99,20 @@ impl World {
         (file, FileId(u32::try_from(index).unwrap_or(u32::MAX)))
     }
 
+    /// Where a word stands in these bytes, to the end of its line.
+    pub(super) fn find_in(&self, span: Span, word: &str) -> Option<Span> {
+        let file = self.file(span.file)?;
+        let text = file.source().text().get(span.bytes())?;
+        let is_part = |character: char| character.is_alphanumeric() || character == '_';
+        let (start, _) = text.match_indices(word).find(|(start, _)| {
+            let after = text[start + word.len()..].chars().next();
+            !text[..*start].ends_with(is_part) && !after.is_some_and(is_part)
+        })?;
+        let line = text[start..].lines().next().unwrap_or_default().trim_end().len();
+        let start = span.bytes().start + start;
+        Some(Span::new(span.file, &(start..start + line)))
+    }
+
     /// A gap at this place.
     pub(super) fn gap(&self, span: Span, message: impl Into<String>) -> Arc<Gap> {
         let gap = Gap::because(GapKind::Unresolved, message);

@@ -20,6 +20,25 @@ use crate::source::session_document::Content;
 /// The setting that names the role of default host management, at the end of its id.
 const HOST_MANAGEMENT: &str = "/ssm/managed-instance/default-ec2-instance-management-role";
 
+/// The members of the document that attributes come from.
+static MEMBERS: &[(&str, &str)] = &[
+    ("schema_version", "schemaVersion"),
+    ("session_type", "sessionType"),
+    ("s3_bucket", "s3BucketName"),
+    ("log_group", "cloudWatchLogGroupName"),
+    ("kms_key", "kmsKeyId"),
+    ("inputs.s3_bucket_name", "s3BucketName"),
+    ("inputs.s3_key_prefix", "s3KeyPrefix"),
+    ("inputs.s3_encryption_enabled", "s3EncryptionEnabled"),
+    ("inputs.cloud_watch_log_group_name", "cloudWatchLogGroupName"),
+    ("inputs.cloud_watch_encryption_enabled", "cloudWatchEncryptionEnabled"),
+    ("inputs.cloud_watch_streaming_enabled", "cloudWatchStreamingEnabled"),
+    ("inputs.kms_key_id", "kmsKeyId"),
+    ("inputs.run_as_enabled", "runAsEnabled"),
+    ("inputs.idle_session_timeout", "idleSessionTimeout"),
+    ("inputs.max_session_duration", "maxSessionDuration"),
+];
+
 impl Mapper {
     /// The preferences, where the code declares them: those that live elsewhere are not missed.
     pub(super) fn session_preferences(&mut self) {
@@ -42,8 +61,12 @@ impl Mapper {
         let key = Self::key_of(ResourceType::SessionPreferences, document);
         let mut draft: Draft<SessionPreferences> = Draft::new();
         draft.at("document_exists", view.span_of("name"));
-        for path in ["schema_version", "session_type", "inputs", "problems", "s3_bucket", "log_group", "kms_key"] {
-            draft.at(path, view.span_of("content"));
+        let content = view.span_of("content");
+        for path in ["problems", "inputs"] {
+            draft.at(path, content);
+        }
+        for (path, word) in MEMBERS {
+            draft.at(path, content.map(|span| self.world.find_in(span, word).unwrap_or(span)));
         }
         let region = document.region();
         let preferences = &mut draft.resource;

@@ -14,3 +14,4 @@ mod proxy;
 mod sarif;
 mod scan;
 mod simulator;
+mod terraform;

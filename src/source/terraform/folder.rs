@@ -295,7 +295,7 @@ pub(super) fn text_of(path: &Path) -> Result<String, String> {
 /// The names of the files of code in a folder, sorted as Terraform reads them.
 fn code_files(path: &Path) -> std::io::Result<Vec<(PathBuf, Form)>> {
     let mut names = BTreeMap::new();
-    for entry in fs::read_dir(path)? {
+    for entry in fs::read_dir(on_disk(path))? {
         let name = entry?.file_name();
         let Some(text) = name.to_str().filter(|text| !text.starts_with(['.', '#']) && !text.ends_with('~')) else {
             continue;
@@ -354,10 +354,14 @@ pub(super) fn is_local(source: &str) -> bool {
     source.starts_with("./") || source.starts_with("../") || source == "." || source == ".."
 }
 
+/// The path as the file system takes it: the folder that one is in has no name.
+pub(super) fn on_disk(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
 /// What a folder is known by, however it is named: symbolic links resolved.
 fn identity(path: &Path) -> PathBuf {
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    fs::canonicalize(on_disk(path)).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The path without `.` and, where a name precedes it, `..`.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::folder::{FolderError, Folders, shown};
+use super::folder::{FolderError, Folders, on_disk, shown};
 use super::mapping;
 use super::module::Module;
 use super::places::Places;
@@ -110,7 +110,7 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
 
 /// The folder outside of which no file is read: the one that is under version control, or else the parent.
 fn boundary(root: &Path) -> PathBuf {
-    let root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let root = std::fs::canonicalize(on_disk(root)).unwrap_or_else(|_| root.to_owned());
     let versioned = root.ancestors().find(|folder| folder.join(".git").exists());
     versioned.or_else(|| root.parent()).unwrap_or(&root).to_owned()
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::Span;
-use super::folder::{Folders, text_of};
+use super::folder::{Folders, on_disk, text_of};
 use super::module::Given;
 use super::parse::{self, Form};
 use crate::diagnostic::Diagnostic;
@@ -72,7 +72,7 @@ pub(super) fn given(
 fn automatic(root: &Path) -> Vec<PathBuf> {
     let names = ["terraform.tfvars", "terraform.tfvars.json"].map(|name| root.join(name));
     let mut files: Vec<PathBuf> = names.into_iter().filter(|path| path.is_file()).collect();
-    let entries = std::fs::read_dir(root).into_iter().flatten().filter_map(Result::ok);
+    let entries = std::fs::read_dir(on_disk(root)).into_iter().flatten().filter_map(Result::ok);
     let mut auto: Vec<PathBuf> = entries
         .map(|entry| entry.path())
         .filter(|path| {

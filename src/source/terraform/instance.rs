@@ -127,7 +127,7 @@ impl Instance {
         let expression = format!("{}.{name}", self.address);
         let gap = self.module.world.gap_of(self.block.span, &expression, "known to AWS only");
         // Of most attributes, only the schema of the provider tells the type.
-        let is_text = matches!(name, "id" | "arn" | "name" | "key_id" | "unique_id")
+        let is_text = matches!(name, "id" | "arn" | "name" | "bucket" | "key_id" | "unique_id")
             || name.ends_with("_id")
             || name.ends_with("_arn");
         let nature = if is_text && self.mode == Mode::Managed {

@@ -29,6 +29,9 @@ mod variables;
 mod view;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use folder::FolderError;
 pub use places::{Place, Places};
 pub use read::{Code, CodeError, Options, is_code, read};

@@ -67,15 +67,20 @@ pub enum CodeError {
 /// # Errors
 /// Where the folder has no code, or a value that is given for a variable cannot be used.
 pub fn read(root: &Path, options: &Options) -> Result<Code, CodeError> {
-    // In a thread of its own, for the stack. What evaluation makes does not leave it.
+    with_room(|| evaluate(root, options))?
+}
+
+/// Evaluates in a thread of its own, for the stack. What evaluation shares does not leave it.
+pub(super) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<T, CodeError> {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("terraform".to_owned()).stack_size(STACK);
-        let thread = builder.spawn_scoped(scope, || evaluate(root, options)).map_err(CodeError::Start)?;
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let thread = builder.spawn_scoped(scope, evaluate).map_err(CodeError::Start)?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 
-fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
+/// The root module, with everything that it calls, before anything of it is evaluated.
+pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
     let root = shown(root);
     let mut folders = Folders::read(&root)?;
     let sources = Sources {
@@ -87,7 +92,12 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     let Some(folder) = folders.at(&root) else { return Err(FolderError::Empty { path: root }.into()) };
     let boundary = boundary(&root);
     let world = Rc::new(World::new(options.account.clone(), options.region.clone(), folders, boundary));
-    let module = Module::root(Rc::clone(&world), folder, given);
+    Ok(Module::root(world, folder, given))
+}
+
+fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
+    let module = open(root, options)?;
+    let world = Rc::clone(&module.world);
     let region = options.region.clone().or_else(|| module.provider(None).region.clone());
     let partition = region.as_ref().map_or(Partition::Aws, Region::partition);
     let mut inventory =

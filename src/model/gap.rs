@@ -94,9 +94,7 @@ impl Gap {
 
     /// The gap of a fact that nobody asked for.
     pub fn not_collected() -> Arc<Self> {
-        static NOT_COLLECTED: LazyLock<Arc<Gap>> = LazyLock::new(|| {
-            Arc::new(Gap::of_kind(GapKind::NotCollected))
-        });
+        static NOT_COLLECTED: LazyLock<Arc<Gap>> = LazyLock::new(|| Arc::new(Gap::of_kind(GapKind::NotCollected)));
         Arc::clone(&NOT_COLLECTED)
     }
 

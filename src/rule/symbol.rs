@@ -41,13 +41,8 @@ pub(crate) fn guard(expression: &mut IdedExpr) {
             call.args.iter_mut().for_each(guard);
         }
         Expr::Comprehension(all) => {
-            let parts = [
-                &mut all.iter_range,
-                &mut all.accu_init,
-                &mut all.loop_cond,
-                &mut all.loop_step,
-                &mut all.result,
-            ];
+            let parts =
+                [&mut all.iter_range, &mut all.accu_init, &mut all.loop_cond, &mut all.loop_step, &mut all.result];
             parts.into_iter().for_each(guard);
         }
         Expr::List(list) => list.elements.iter_mut().for_each(guard),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Fact, Gap};
 use crate::model::ssm::SessionInputs;
+use crate::model::{Fact, Gap};
 
 /// Something that is wrong with the document's form.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,8 +23,8 @@ pub(super) struct HostManagement {
 
 impl HostManagement {
     /// That of a region.
-    pub(super) fn of(&self, region: &Option<Region>) -> Fact<Option<Key>> {
-        self.regions.get(region).unwrap_or(&self.elsewhere).clone()
+    pub(super) fn of(&self, region: Option<&Region>) -> Fact<Option<Key>> {
+        self.regions.get(&region.cloned()).unwrap_or(&self.elsewhere).clone()
     }
 }
 
@@ -51,8 +51,7 @@ impl Inventory {
             } else {
                 facts.unlisted_nodes.clone().or(|| None)
             };
-            instance.default_host_management_role =
-                host_management.of(&key.region).map(|role| role.map(Link::to));
+            instance.default_host_management_role = host_management.of(region_of(key)).map(|role| role.map(Link::to));
             instance.vpc_endpoints = match instance.vpc_id.text() {
                 Err(gap) => Fact::Unknown(gap.clone()),
                 Ok(None) => Fact::Known(Vec::new()),

@@ -95,7 +95,7 @@ impl RoleUses {
             self.regions.entry(key.region.clone()).or_default().instances.add(&role);
             // Without a profile, an instance has the role of default host management.
             let role = match role {
-                Fact::Known(None) => host_management.of(&region_of(key).cloned()),
+                Fact::Known(None) => host_management.of(region_of(key)),
                 role => role,
             };
             match role {

@@ -112,10 +112,8 @@ static NAMING: &[Naming] = &[
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
 pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
-    let naming = NAMING.iter().find(|naming| *naming.kind == *instance.kind);
-    let naming = match naming {
-        Some(naming) => naming,
-        None => return linked(instance, name),
+    let Some(naming) = NAMING.iter().find(|naming| *naming.kind == *instance.kind) else {
+        return linked(instance, name);
     };
     if name == naming.name && !naming.prefix.is_empty() && instance.block.body.attribute(naming.prefix).is_some() {
         let made_up = instance.told_by_aws(naming.name);
@@ -170,8 +168,7 @@ fn linked(instance: &Rc<Instance>, name: &str) -> Option<Value> {
 pub(super) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
     let mut text = String::new();
     for part in parts {
-        let appended: Result<(), Rc<Hole>> =
-            append_value(part, &mut text, instance.block.span, &instance.module.world);
+        let appended: Result<(), Rc<Hole>> = append_value(part, &mut text, instance.block.span, &instance.module.world);
         if let Err(hole) = appended {
             return Value::Unknown(hole);
         }

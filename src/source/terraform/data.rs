@@ -27,9 +27,9 @@ pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
             _ => None,
         },
         ("aws_iam_policy", "policy") => match instance.attribute("arn") {
-            Value::Text(arn) => managed::document(&arn).map(|document: &PolicyDocument| {
-                Value::text(document.as_value().to_string())
-            }),
+            Value::Text(arn) => {
+                managed::document(&arn).map(|document: &PolicyDocument| Value::text(document.as_value().to_string()))
+            }
             _ => None,
         },
         _ => None,

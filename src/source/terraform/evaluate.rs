@@ -407,11 +407,11 @@ fn binary(operator: Operator, left: &Expression, right: &Expression, span: Span,
 /// The keys and values of a collection.
 pub(super) fn pairs(of: &Value, span: Span, world: &World) -> Result<Vec<(Value, Value)>, Rc<Hole>> {
     let pairs: Vec<(Value, Value)> = match of {
-        Value::List(items) => {
-            (0_u32..).map(|index| Value::Number(index.into())).zip(items.iter().cloned()).collect()
-        }
+        Value::List(items) => (0_u32..).map(|index| Value::Number(index.into())).zip(items.iter().cloned()).collect(),
         Value::Set(items) => items.iter().map(|item| (item.clone(), item.clone())).collect(),
-        Value::Map(members) => members.iter().map(|(key, value)| (Value::Text(Arc::clone(key)), value.clone())).collect(),
+        Value::Map(members) => {
+            members.iter().map(|(key, value)| (Value::Text(Arc::clone(key)), value.clone())).collect()
+        }
         Value::Unknown(hole) => return Err(Rc::clone(hole)),
         Value::Instance(_) | Value::Module(_) => {
             return Err(hole_of(world.unknown(span, "which attributes there are is not known")));

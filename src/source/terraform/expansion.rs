@@ -88,25 +88,21 @@ pub(super) fn expand<T>(
         return Expansion::One(make("", Binding::default(), None));
     };
     let value = evaluate(&each.value, scope);
-    match keys(&value) {
-        Some(keys) => {
-            let one = |(key, value): (Arc<str>, Value)| {
-                let suffix = format!("[{}]", serde_json::Value::from(&*key));
-                let each = Some((Value::Text(Arc::clone(&key)), value));
-                (key, make(&suffix, Binding { count: None, each }, None))
-            };
-            Expansion::Keyed(keys.into_iter().map(one).collect())
-        }
-        None => {
-            let gap = match value.hole() {
-                Some(hole) => Arc::clone(&hole.gap),
-                None => scope.module.world.gap(each.span, "for_each is not a map or a set of strings that are known"),
-            };
-            let unknown = || Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
-            let binding = Binding { count: None, each: Some((unknown(), unknown())) };
-            Expansion::Uncertain(make("[*]", binding, Some(gap)))
-        }
+    if let Some(keys) = keys(&value) {
+        let one = |(key, value): (Arc<str>, Value)| {
+            let suffix = format!("[{}]", serde_json::Value::from(&*key));
+            let each = Some((Value::Text(Arc::clone(&key)), value));
+            (key, make(&suffix, Binding { count: None, each }, None))
+        };
+        return Expansion::Keyed(keys.into_iter().map(one).collect());
     }
+    let gap = match value.hole() {
+        Some(hole) => Arc::clone(&hole.gap),
+        None => scope.module.world.gap(each.span, "for_each is not a map or a set of strings that are known"),
+    };
+    let unknown = || Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
+    let binding = Binding { count: None, each: Some((unknown(), unknown())) };
+    Expansion::Uncertain(make("[*]", binding, Some(gap)))
 }
 
 /// The keys and values to repeat for, where all keys are known.

@@ -110,12 +110,7 @@ impl Folder {
             ("locals", _) => {
                 let mut new = true;
                 for attribute in &block.body.attributes {
-                    let attribute = Attribute {
-                        name: Arc::clone(&attribute.name),
-                        value: Arc::clone(&attribute.value),
-                        span: attribute.span,
-                    };
-                    new &= self.locals.add(Arc::clone(&attribute.name), attribute);
+                    new &= self.locals.add(Arc::clone(&attribute.name), attribute.clone());
                 }
                 new
             }
@@ -159,7 +154,7 @@ pub enum FolderError {
 /// All folders that belong to a root module.
 #[derive(Debug, Default)]
 pub(super) struct Folders {
-    folders: HashMap<PathBuf, Arc<Folder>>,
+    by_path: HashMap<PathBuf, Arc<Folder>>,
     files: Vec<File>,
     /// The folders that Terraform fetched modules to, by the address of the call.
     fetched: HashMap<String, PathBuf>,
@@ -176,7 +171,7 @@ impl Folders {
         let mut first = true;
         while let Some(path) = open.pop() {
             let identity = identity(&path);
-            if all.folders.contains_key(&identity) {
+            if all.by_path.contains_key(&identity) {
                 continue;
             }
             let folder = match all.folder(&path) {
@@ -188,14 +183,14 @@ impl Folders {
             first = false;
             let sources = folder.calls.iter().filter_map(|(_, block)| source_of(block));
             open.extend(sources.filter(|source| is_local(source)).map(|source| shown(&path.join(source))));
-            all.folders.insert(identity, Arc::new(folder));
+            all.by_path.insert(identity, Arc::new(folder));
         }
         Ok(all)
     }
 
     /// The folder at this path.
     pub(super) fn at(&self, path: &Path) -> Option<Arc<Folder>> {
-        self.folders.get(&identity(path)).cloned()
+        self.by_path.get(&identity(path)).cloned()
     }
 
     /// The folder of a module that Terraform fetched for the call of that address.
@@ -302,7 +297,7 @@ fn code_files(path: &Path) -> std::io::Result<Vec<(PathBuf, Form)>> {
         };
         if text.ends_with(".tf.json") {
             names.insert(PathBuf::from(text), Form::Json);
-        } else if text.ends_with(".tf") {
+        } else if Path::new(text).extension().is_some_and(|ending| ending == "tf") {
             names.insert(PathBuf::from(text), Form::Native);
         }
     }
@@ -318,27 +313,20 @@ fn is_override(name: &str) -> bool {
 /// What a block of an override file changes: attributes one by one, nested blocks of a kind all together.
 /// <https://developer.hashicorp.com/terraform/language/files/override>
 fn merge(blocks: &mut [Arc<Block>], change: &Arc<Block>) {
+    // `locals` blocks have no labels: the change goes to the first, and counts for all.
     let same = |block: &&mut Arc<Block>| block.kind == change.kind && block.labels == change.labels;
-    for block in blocks.iter_mut().filter(same) {
-        let keep = |name: &Name| change.body.attribute(name).is_none();
-        let kept = block.body.attributes.iter().filter(|attribute| keep(&attribute.name));
-        let copy = |attribute: &Attribute| Attribute {
-            name: Arc::clone(&attribute.name),
-            value: Arc::clone(&attribute.value),
-            span: attribute.span,
-        };
-        let attributes = kept.chain(&change.body.attributes).map(copy).collect();
-        let replaced = |block: &Block| change.body.blocks.iter().any(|other| other.kind == block.kind);
-        let inner = block.body.blocks.iter().filter(|inner| !replaced(inner)).chain(&change.body.blocks).cloned();
-        *block = Arc::new(Block {
-            kind: Arc::clone(&block.kind),
-            labels: block.labels.clone(),
-            body: Body { attributes, blocks: inner.collect() },
-            span: block.span,
-        });
-        // `locals` blocks have no labels: the change goes to the first, and counts for all.
-        return;
-    }
+    let Some(block) = blocks.iter_mut().find(same) else { return };
+    let keep = |name: &Name| change.body.attribute(name).is_none();
+    let kept = block.body.attributes.iter().filter(|attribute| keep(&attribute.name));
+    let attributes = kept.chain(&change.body.attributes).cloned().collect();
+    let replaced = |block: &Block| change.body.blocks.iter().any(|other| other.kind == block.kind);
+    let inner = block.body.blocks.iter().filter(|inner| !replaced(inner)).chain(&change.body.blocks).cloned();
+    *block = Arc::new(Block {
+        kind: Arc::clone(&block.kind),
+        labels: block.labels.clone(),
+        body: Body { attributes, blocks: inner.collect() },
+        span: block.span,
+    });
 }
 
 /// The `source` of a call of a module, which is always a plain text.

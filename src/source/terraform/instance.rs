@@ -76,13 +76,12 @@ impl Instance {
     pub(super) fn attribute(self: &Rc<Self>, name: &str) -> Value {
         let memo = {
             let mut attributes = self.attributes.borrow_mut();
-            match attributes.iter().find(|(known, _)| **known == *name) {
-                Some((_, memo)) => Rc::clone(memo),
-                None => {
-                    let memo = Rc::new(Memo::default());
-                    attributes.push((name.into(), Rc::clone(&memo)));
-                    memo
-                }
+            if let Some((_, memo)) = attributes.iter().find(|(known, _)| **known == *name) {
+                Rc::clone(memo)
+            } else {
+                let memo = Rc::new(Memo::default());
+                attributes.push((name.into(), Rc::clone(&memo)));
+                memo
             }
         };
         memo.get(

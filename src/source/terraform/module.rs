@@ -130,13 +130,16 @@ impl Module {
 
     fn variable_value(self: &Rc<Self>, name: &str, block: &Arc<Block>) -> Value {
         let constraint = block.body.attribute("type").map(|attribute| Type::of(&attribute.value));
-        let nullable = block.body.attribute("nullable").is_none_or(|attribute| {
-            !matches!(self.evaluate(&attribute.value), Value::Bool(false))
-        });
+        let nullable = block
+            .body
+            .attribute("nullable")
+            .is_none_or(|attribute| !matches!(self.evaluate(&attribute.value), Value::Bool(false)));
         let given = match &self.call {
-            Some(call) => call.block.body.attribute(name).map(|attribute| {
-                evaluate(&attribute.value, &Scope::with(&call.by, &call.binding))
-            }),
+            Some(call) => call
+                .block
+                .body
+                .attribute(name)
+                .map(|attribute| evaluate(&attribute.value, &Scope::with(&call.by, &call.binding))),
             None => self.given.get(name).map(|given| self.given_value(given, constraint.as_ref())),
         };
         let default = block.body.attribute("default");
@@ -320,7 +323,7 @@ impl Module {
         let mut names = vec![name.to_owned()];
         let mut module = self;
         while let Some(call) = &module.call {
-            names.push(call.block.labels.first().map(|label| label.to_string()).unwrap_or_default());
+            names.push(call.block.labels.first().map(ToString::to_string).unwrap_or_default());
             module = &call.by;
         }
         names.reverse();

@@ -129,9 +129,8 @@ impl Place {
         let mut best: Option<((usize, usize), Span)> = None;
         for path in paths {
             let path = path.replace("[]", "");
-            let leads = |known: &str| {
-                path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
+            let leads =
+                |known: &str| path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
             let known = self.attributes.iter().filter(|(known, _)| leads(known)).max_by_key(|(known, _)| known.len());
             let Some((known, span)) = known else { continue };
             let rank = (depth(known), depth(&path));

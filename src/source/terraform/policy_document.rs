@@ -76,8 +76,7 @@ fn statements_of(view: &View, value: &Value) -> Result<Vec<Json>, Arc<Gap>> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let document: Json =
-        serde_json::from_str(text).map_err(|_not_json| gap(view, "a source document is not JSON"))?;
+    let document: Json = serde_json::from_str(text).map_err(|_not_json| gap(view, "a source document is not JSON"))?;
     match document.get("Statement") {
         Some(Json::Array(statements)) => Ok(statements.clone()),
         Some(statement @ Json::Object(_)) => Ok(vec![statement.clone()]),
@@ -166,9 +165,9 @@ fn text(view: &View, name: &str) -> Result<Option<String>, Arc<Gap>> {
 fn texts(view: &View, name: &str) -> Result<Option<Json>, Arc<Gap>> {
     match view.get(name) {
         Value::Null => Ok(None),
-        Value::List(items) | Value::Set(items) => {
-            Ok(Some(items.iter().map(|item| written(view, item).map(Json::from)).collect::<Result<Vec<_>, _>>()?.into()))
-        }
+        Value::List(items) | Value::Set(items) => Ok(Some(
+            items.iter().map(|item| written(view, item).map(Json::from)).collect::<Result<Vec<_>, _>>()?.into(),
+        )),
         value => Ok(Some(json!([written(view, &value)?]))),
     }
 }

@@ -83,15 +83,12 @@ pub(super) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<
 pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
     let root = shown(root);
     let mut folders = Folders::read(&root)?;
-    let sources = Sources {
-        environment: &options.environment,
-        values: &options.variables,
-        files: &options.variable_files,
-    };
+    let sources =
+        Sources { environment: &options.environment, values: &options.variables, files: &options.variable_files };
     let given = variables::given(&root, &sources, &mut folders)?;
     let Some(folder) = folders.at(&root) else { return Err(FolderError::Empty { path: root }.into()) };
     let boundary = boundary(&root);
-    let world = Rc::new(World::new(options.account.clone(), options.region.clone(), folders, boundary));
+    let world = Rc::new(World::new(options.account.as_ref(), options.region.clone(), folders, boundary));
     Ok(Module::root(world, folder, given))
 }
 

@@ -31,7 +31,7 @@ impl Body {
 }
 
 /// `name = value`
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Attribute {
     pub(super) name: Name,
     pub(super) value: Arc<Expression>,

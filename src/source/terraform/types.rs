@@ -66,11 +66,7 @@ impl<'e> Type<'e> {
     }
 
     /// The value in this type; an error where it cannot be.
-    pub(super) fn convert(
-        &self,
-        value: Value,
-        default: &dyn Fn(&Expression) -> Value,
-    ) -> Result<Value, String> {
+    pub(super) fn convert(&self, value: Value, default: &dyn Fn(&Expression) -> Value) -> Result<Value, String> {
         let value = match value {
             Value::Null | Value::Unknown(_) => return Ok(value),
             value => value,

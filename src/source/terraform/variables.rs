@@ -47,11 +47,8 @@ pub(super) fn given(
     sources: &Sources<'_>,
     folders: &mut Folders,
 ) -> Result<HashMap<String, Given>, VariableError> {
-    let mut given: HashMap<String, Given> = sources
-        .environment
-        .iter()
-        .map(|(name, value)| (name.clone(), Given::Text(value.clone())))
-        .collect();
+    let mut given: HashMap<String, Given> =
+        sources.environment.iter().map(|(name, value)| (name.clone(), Given::Text(value.clone()))).collect();
     for path in automatic(root) {
         if let Err((problem, span)) = add_file(&path, folders, &mut given) {
             folders.report(span, *problem);

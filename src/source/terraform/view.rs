@@ -164,7 +164,9 @@ impl View {
         let value = self.evaluate(&each.value);
         let pairs: Vec<(Value, Value)> = match (&value, keys(&value)) {
             (Value::Unknown(hole), _) => return Err(Arc::clone(&hole.gap)),
-            (Value::List(items), _) => (0_u32..).map(|index| Value::Number(index.into())).zip(items.iter().cloned()).collect(),
+            (Value::List(items), _) => {
+                (0_u32..).map(|index| Value::Number(index.into())).zip(items.iter().cloned()).collect()
+            }
             (Value::Set(items), _) => items.iter().map(|item| (item.clone(), item.clone())).collect(),
             (Value::Map(_), Some(pairs)) => pairs.into_iter().map(|(key, value)| (Value::Text(key), value)).collect(),
             (Value::Null, _) => Vec::new(),

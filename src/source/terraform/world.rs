@@ -38,14 +38,19 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(account: Option<AccountId>, region: Option<Region>, folders: Folders, boundary: PathBuf) -> Self {
+    pub(super) fn new(
+        account: Option<&AccountId>,
+        region: Option<Region>,
+        folders: Folders,
+        boundary: PathBuf,
+    ) -> Self {
         let place = |what: &str, flag: &str, symbol: &str| {
             let gap = Gap::because(GapKind::Unresolved, format!("{what} is not known: name it with {flag}"));
             let hole = Hole::new(Arc::new(gap), Nature::Place);
             hole.stand_for(symbol);
             Value::Unknown(hole)
         };
-        let account_value = match &account {
+        let account_value = match account {
             Some(account) => Value::text(account.as_str()),
             None => place("the account", "--account", symbol::ACCOUNT),
         };

@@ -46,9 +46,8 @@ fn at<'f>(findings: &'f [Value], rule: &str) -> &'f Value {
 fn rules_of_code() -> BTreeSet<String> {
     let listed = Audit::new(&["rules", "list", "--policy", "hardened", "--format", "json"]).run().json();
     let rules = listed["rules"].as_array().unwrap();
-    let of_code = rules.iter().filter(|rule| {
-        rule["sources"].as_array().unwrap().iter().any(|source| source == "terraform")
-    });
+    let of_code =
+        rules.iter().filter(|rule| rule["sources"].as_array().unwrap().iter().any(|source| source == "terraform"));
     of_code.map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
 }
 

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Answer, Arguments, Table};
 use crate::iam::is_symbol;
 use crate::source::terraform::evaluate::{Frame, Scope, evaluate};
 use crate::source::terraform::folder::text_of;
-use crate::source::terraform::module::Module;
 use crate::source::terraform::parse;
+use crate::source::terraform::syntax::Expression;
 use crate::source::terraform::value::{Hole, Value};
 
 pub(super) const TABLE: Table = &[
@@ -66,20 +67,22 @@ fn template_file(call: &Arguments<'_>) -> Answer {
         Err(problem) => return call.unknown(problem.message.clone()),
     };
     // Names of the module mean nothing in it, and none of its names looks like a reference.
-    let module: &Rc<Module> = call.scope.module;
-    let scope = Scope::of(module);
-    let names: Vec<_> = variables.iter().collect();
-    fn bind(names: &[(&std::sync::Arc<str>, &Value)], scope: &Scope<'_>, template: &crate::source::terraform::syntax::Expression) -> Value {
-        match names.split_first() {
-            None => evaluate(template, scope),
-            Some(((name, value), rest)) => {
-                let frame = Frame { name, value: (*value).clone(), outer: scope.frame };
-                bind(rest, &Scope { frame: Some(&frame), ..*scope }, template)
-            }
-        }
-    }
-    if names.len() > 200 {
+    let names: Vec<(&Arc<str>, &Value)> = variables.iter().collect();
+    if names.len() > MOST_NAMES {
         return call.unknown("there are too many names");
     }
-    Ok(bind(&names, &scope, &template))
+    Ok(bind(&names, &Scope::of(call.scope.module), &template))
+}
+
+/// The most names that a template may be given.
+const MOST_NAMES: usize = 200;
+
+fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression) -> Value {
+    match names.split_first() {
+        None => evaluate(template, scope),
+        Some(((name, value), rest)) => {
+            let frame = Frame { name, value: (*value).clone(), outer: scope.frame };
+            bind(rest, &Scope { frame: Some(&frame), ..*scope }, template)
+        }
+    }
 }

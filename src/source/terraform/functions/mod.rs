@@ -156,12 +156,12 @@ impl<'a> Arguments<'a> {
 
     fn known_text(&self, value: &Value) -> Result<String, Rc<Hole>> {
         let text = self.text_of(value)?;
-        match text.chars().any(is_symbol) {
-            false => Ok(text),
-            true => match self.world().symbols.hole_in(&text) {
-                Some(hole) => Err(hole),
-                None => self.unknown("the text is not known"),
-            },
+        if !text.contains(is_symbol) {
+            return Ok(text);
+        }
+        match self.world().symbols.hole_in(&text) {
+            Some(hole) => Err(hole),
+            None => self.unknown("the text is not known"),
         }
     }
 

@@ -38,7 +38,11 @@ fn bits_of(range: &IpNet) -> (u128, u32) {
 }
 
 fn address(bits: u128, width: u32) -> Option<IpAddr> {
-    if width == 32 { u32::try_from(bits).ok().map(|bits| IpAddr::V4(bits.into())) } else { Some(IpAddr::V6(bits.into())) }
+    if width == 32 {
+        u32::try_from(bits).ok().map(|bits| IpAddr::V4(bits.into()))
+    } else {
+        Some(IpAddr::V6(bits.into()))
+    }
 }
 
 fn host(call: &Arguments<'_>) -> Answer {
@@ -60,7 +64,8 @@ fn host(call: &Arguments<'_>) -> Answer {
 fn subnet(call: &Arguments<'_>, range: IpNet, bits: i64, number: i64) -> Result<IpNet, Rc<Hole>> {
     let (start, width) = bits_of(&range);
     let bits = u32::try_from(bits).ok();
-    let length = bits.and_then(|bits| u32::from(range.prefix_len()).checked_add(bits)).filter(|length| *length <= width);
+    let length =
+        bits.and_then(|bits| u32::from(range.prefix_len()).checked_add(bits)).filter(|length| *length <= width);
     let (Some(bits), Some(length), Ok(number)) = (bits, length, u128::try_from(number)) else {
         return call.wrong("the range has no such part");
     };

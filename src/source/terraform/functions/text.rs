@@ -114,7 +114,8 @@ fn title(call: &Arguments<'_>) -> Result<Value, Rc<Hole>> {
     let text = call.text(0)?;
     let mut begins = true;
     let titled = text.chars().flat_map(|character| {
-        let upper = std::mem::replace(&mut begins, !(character.is_alphanumeric() || character == '\'' || character == '_'));
+        let upper =
+            std::mem::replace(&mut begins, !(character.is_alphanumeric() || character == '\'' || character == '_'));
         if upper { character.to_uppercase().collect::<Vec<_>>() } else { vec![character] }
     });
     Ok(Value::text(titled.collect::<String>()))

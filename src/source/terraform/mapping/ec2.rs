@@ -21,12 +21,11 @@ impl Mapper {
         instance: &Rc<Instance>,
         block: Result<Option<View>, Arc<Gap>>,
     ) -> Link<Volume> {
-        let key = Key {
-            region: instance.region(),
-            id: format!("{}/root_block_device", instance.address).into(),
-        };
+        let key = Key { region: instance.region(), id: format!("{}/root_block_device", instance.address).into() };
         let volume = match block {
-            Err(gap) => Volume { encrypted: Fact::Unknown(Arc::clone(&gap)), kms_key: Fact::Unknown(gap), ..Volume::default() },
+            Err(gap) => {
+                Volume { encrypted: Fact::Unknown(Arc::clone(&gap)), kms_key: Fact::Unknown(gap), ..Volume::default() }
+            }
             Ok(block) => {
                 let get = |name: &str| block.as_ref().map_or(Value::Null, |view| view.get(name));
                 let encrypted = match fact::flag(&get("encrypted")) {
@@ -68,9 +67,9 @@ impl Mapper {
     fn default_volume_key(&mut self, instance: &Rc<Instance>) -> Fact<Option<Link<crate::model::kms::KmsKey>>> {
         match self.in_region("aws_ebs_default_kms_key", instance) {
             Some(setting) => self.key_link(&setting.attribute("key_arn"), instance, Judged::No),
-            None => {
-                Fact::Unknown(Self::not_told("no key is named for the root volume: the account's default for EBS decides"))
-            }
+            None => Fact::Unknown(Self::not_told(
+                "no key is named for the root volume: the account's default for EBS decides",
+            )),
         }
     }
 

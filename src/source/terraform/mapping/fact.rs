@@ -18,7 +18,10 @@ pub(super) fn text(world: &World, value: &Value) -> Fact<Option<String>> {
         value => match as_text(value.clone()) {
             Ok(Value::Text(text)) if text.contains(is_symbol) => Fact::Unknown(gap_in(world, &text)),
             Ok(Value::Text(text)) => Fact::Known(Some(text.to_string())),
-            _ => Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, format!("a text is wanted, not {}", value.kind())))),
+            _ => Fact::Unknown(Arc::new(Gap::because(
+                GapKind::Unresolved,
+                format!("a text is wanted, not {}", value.kind()),
+            ))),
         },
     }
 }

@@ -103,10 +103,8 @@ impl Mapper {
             }
         }
         let exclusive = self.companions("aws_iam_role_policy_attachments_exclusive", "role_name", role, ROLES)?;
-        for (attribute, by) in exclusive
-            .iter()
-            .map(|by| ("policy_arns", by))
-            .chain(std::iter::once(("managed_policy_arns", role)))
+        for (attribute, by) in
+            exclusive.iter().map(|by| ("policy_arns", by)).chain(std::iter::once(("managed_policy_arns", role)))
         {
             match by.view().get(attribute) {
                 Value::List(items) | Value::Set(items) => {

@@ -125,7 +125,10 @@ impl Mapper {
                 Target::None => {}
                 Target::Declared(template) => return Ok(Some(template)),
                 Target::Named(name) => {
-                    return Err(fact::left_open(block, &format!("the launch template {name} is not declared in this code")));
+                    return Err(fact::left_open(
+                        block,
+                        &format!("the launch template {name} is not declared in this code"),
+                    ));
                 }
                 Target::Unknown(gap) | Target::Outside(gap) => return Err(gap),
             }
@@ -140,7 +143,10 @@ impl Mapper {
         match configuration {
             Target::Declared(_) => return None,
             Target::Named(name) => {
-                return Some(fact::left_open(&view, &format!("the launch configuration {name} is not declared in this code")));
+                return Some(fact::left_open(
+                    &view,
+                    &format!("the launch configuration {name} is not declared in this code"),
+                ));
             }
             Target::Unknown(gap) | Target::Outside(gap) => return Some(gap),
             Target::None => {}
@@ -212,7 +218,11 @@ impl Mapper {
             iam_instance_profile: profile,
             default_host_management_role: Fact::Known(None),
             vpc_id: self.declared_vpc(&vpc),
-            network_interfaces: groups.as_ref().map(|groups| vec![self.interface(layers, groups)]).map_err(Arc::clone).into(),
+            network_interfaces: groups
+                .as_ref()
+                .map(|groups| vec![interface(layers, groups)])
+                .map_err(Arc::clone)
+                .into(),
             vpc_security_groups: groups.into(),
             vpc_endpoints: Fact::default(),
             tags,
@@ -222,7 +232,12 @@ impl Mapper {
     }
 
     /// What the code sets, what it sets for all instances of the region, or AWS's default.
-    fn metadata_options(&self, resource: &Rc<Resource>, layers: &Layers, draft: &mut Draft<Instance>) -> MetadataOptions {
+    fn metadata_options(
+        &self,
+        resource: &Rc<Resource>,
+        layers: &Layers,
+        draft: &mut Draft<Instance>,
+    ) -> MetadataOptions {
         let defaults = self.in_region("aws_ec2_instance_metadata_defaults", resource);
         let mut setting = |path: &'static str, name: &str| {
             let own = layers.nested("metadata_options", name);
@@ -329,32 +344,15 @@ impl Mapper {
                     return Ok(Some((declared.attribute("security_groups"), Some(declared.block.span))));
                 }
                 Target::Named(id) => {
-                    return Err(fact::left_open(&interface, &format!("the interface {id} is not declared in this code")));
+                    return Err(fact::left_open(
+                        &interface,
+                        &format!("the interface {id} is not declared in this code"),
+                    ));
                 }
                 Target::Unknown(gap) | Target::Outside(gap) => return Err(gap),
             }
         }
         Ok(None)
-    }
-
-    fn interface(&self, layers: &Layers, groups: &[Link<SecurityGroup>]) -> NetworkInterface {
-        let asks = |name: &str| {
-            let setting = layers.first(|view| Ok(Some((view.get(name), None))));
-            match value(&setting) {
-                Value::Null => false,
-                Value::Number(count) => count > 0.0,
-                Value::List(items) | Value::Set(items) => !items.is_empty(),
-                _ => true,
-            }
-        };
-        let ipv6 = asks("ipv6_address_count") || asks("ipv6_addresses") || asks("enable_primary_ipv6");
-        let gap = Self::not_told("the addresses of an instance are known to AWS only");
-        NetworkInterface {
-            network_interface_id: Fact::Unknown(Arc::clone(&gap)),
-            private_ips: Fact::Unknown(Arc::clone(&gap)),
-            ipv6_addresses: if ipv6 { Fact::Unknown(gap) } else { Fact::Known(Vec::new()) },
-            security_groups: Fact::Known(groups.to_vec()),
-        }
     }
 
     /// The block that configures the root volume.
@@ -479,5 +477,26 @@ impl Mapper {
             });
         }
         Ok(common.unwrap_or_default())
+    }
+}
+
+/// The network interface of an instance.
+fn interface(layers: &Layers, groups: &[Link<SecurityGroup>]) -> NetworkInterface {
+    let asks = |name: &str| {
+        let setting = layers.first(|view| Ok(Some((view.get(name), None))));
+        match value(&setting) {
+            Value::Null => false,
+            Value::Number(count) => count > 0.0,
+            Value::List(items) | Value::Set(items) => !items.is_empty(),
+            _ => true,
+        }
+    };
+    let ipv6 = asks("ipv6_address_count") || asks("ipv6_addresses") || asks("enable_primary_ipv6");
+    let gap = Mapper::not_told("the addresses of an instance are known to AWS only");
+    NetworkInterface {
+        network_interface_id: Fact::Unknown(Arc::clone(&gap)),
+        private_ips: Fact::Unknown(Arc::clone(&gap)),
+        ipv6_addresses: if ipv6 { Fact::Unknown(gap) } else { Fact::Known(Vec::new()) },
+        security_groups: Fact::Known(groups.to_vec()),
     }
 }

@@ -19,7 +19,8 @@ const OF_AWS: &str = "alias/aws/";
 impl Mapper {
     /// The key that a value names, by id, ARN or alias.
     pub(super) fn key_link(&mut self, value: &Value, by: &Rc<Instance>, judged: Judged) -> Fact<Option<Link<KmsKey>>> {
-        let mut target = self.target(value, &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_alias"]);
+        let mut target =
+            self.target(value, &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_alias"]);
         // Aliases of aliases there are none of.
         if let Target::Declared(alias) = &target
             && *alias.kind == *"aws_kms_alias"
@@ -72,7 +73,7 @@ impl Mapper {
         draft.at("key_state", view.span_of("is_enabled").or_else(|| view.span_of("enabled")));
         let origin = match &*instance.kind {
             "aws_kms_external_key" => Fact::Known("EXTERNAL".to_owned()),
-            _ => self.origin(instance),
+            _ => origin(instance),
         };
         draft.resource = KmsKey {
             arn: self.told(instance, "arn"),
@@ -80,7 +81,7 @@ impl Mapper {
             key_manager: Fact::Known("CUSTOMER".to_owned()),
             key_spec: fact::or(usage, || "SYMMETRIC_DEFAULT".to_owned()),
             origin,
-            key_state: self.key_state(instance),
+            key_state: key_state(instance),
             enable_key_rotation: match &*instance.kind {
                 "aws_kms_replica_key" => {
                     Fact::Unknown(fact::left_open(&view, "a replica rotates as its primary key does"))
@@ -93,25 +94,6 @@ impl Mapper {
         };
         self.put(key.clone(), instance, draft, judged);
         key
-    }
-
-    fn origin(&self, instance: &Rc<Instance>) -> Fact<String> {
-        let view = instance.view();
-        match (view.get("custom_key_store_id"), view.get("xks_key_id")) {
-            (Value::Null, Value::Null) => Fact::Known("AWS_KMS".to_owned()),
-            (_, Value::Null) => Fact::Known("AWS_CLOUDHSM".to_owned()),
-            _ => Fact::Known("EXTERNAL_KEY_STORE".to_owned()),
-        }
-    }
-
-    fn key_state(&self, instance: &Rc<Instance>) -> Fact<String> {
-        let view = instance.view();
-        let name = if *instance.kind == *"aws_kms_key" { "is_enabled" } else { "enabled" };
-        if *instance.kind == *"aws_kms_external_key" && matches!(view.get("key_material_base64"), Value::Null) {
-            return Fact::Known("PendingImport".to_owned());
-        }
-        let enabled = fact::or(fact::flag(&view.get(name)), || true);
-        enabled.map(|enabled| if enabled { "Enabled" } else { "Disabled" }.to_owned())
     }
 
     /// The policy of the key, or of `aws_kms_key_policy`; without either, the one that KMS makes, which leaves
@@ -155,4 +137,25 @@ impl Mapper {
             Err(error) => Fact::Unknown(Self::not_told(error.to_string())),
         }
     }
+}
+
+/// Where the material of a key comes from.
+fn origin(instance: &Rc<Instance>) -> Fact<String> {
+    let view = instance.view();
+    match (view.get("custom_key_store_id"), view.get("xks_key_id")) {
+        (Value::Null, Value::Null) => Fact::Known("AWS_KMS".to_owned()),
+        (_, Value::Null) => Fact::Known("AWS_CLOUDHSM".to_owned()),
+        _ => Fact::Known("EXTERNAL_KEY_STORE".to_owned()),
+    }
+}
+
+/// The state that the code puts a key into.
+fn key_state(instance: &Rc<Instance>) -> Fact<String> {
+    let view = instance.view();
+    let name = if *instance.kind == *"aws_kms_key" { "is_enabled" } else { "enabled" };
+    if *instance.kind == *"aws_kms_external_key" && matches!(view.get("key_material_base64"), Value::Null) {
+        return Fact::Known("PendingImport".to_owned());
+    }
+    let enabled = fact::or(fact::flag(&view.get(name)), || true);
+    enabled.map(|enabled| if enabled { "Enabled" } else { "Disabled" }.to_owned())
 }

@@ -85,25 +85,21 @@ impl Mapper {
             if resource.mode != Mode::Managed {
                 continue;
             }
-            match module.instances(index) {
-                Some(expansion) => {
-                    self.by_kind.entry(Arc::clone(&resource.kind)).or_default().extend(expansion.all());
-                }
-                None => {
-                    let gap = self.world.gap(resource.block.span, "how many there are depends on itself");
-                    self.may_hide(&gap);
-                }
+            if let Some(expansion) = module.instances(index) {
+                self.by_kind.entry(Arc::clone(&resource.kind)).or_default().extend(expansion.all());
+            } else {
+                let gap = self.world.gap(resource.block.span, "how many there are depends on itself");
+                self.may_hide(&gap);
             }
         }
         let calls: Vec<(Name, Span)> =
             module.folder.calls.iter().map(|(name, block)| (Arc::clone(name), block.span)).collect();
         for (index, (name, span)) in calls.into_iter().enumerate() {
-            match module.modules(index) {
-                Some(expansion) => expansion.all().iter().for_each(|child| self.gather(child)),
-                None => {
-                    let gap = self.world.gap_of(span, &format!("module.{name}"), "the module could not be read");
-                    self.may_hide(&gap);
-                }
+            if let Some(expansion) = module.modules(index) {
+                expansion.all().iter().for_each(|child| self.gather(child));
+            } else {
+                let gap = self.world.gap_of(span, &format!("module.{name}"), "the module could not be read");
+                self.may_hide(&gap);
             }
         }
     }
@@ -156,8 +152,7 @@ impl Mapper {
             None => Fact::Known(true),
             Some(gap) => Fact::Unknown(Arc::clone(gap)),
         };
-        let place =
-            Place { address: instance.address.clone(), block: instance.block.span, attributes: draft.places };
+        let place = Place { address: instance.address.clone(), block: instance.block.span, attributes: draft.places };
         self.places.put(T::TYPE, key.clone(), place);
         let entry = Entry { exists, in_scope: judged == Judged::Yes, attributes: draft.resource };
         T::table_mut(&mut self.inventory).insert(key, entry);

@@ -17,6 +17,9 @@ const BUCKETS: &[&str] = &["aws_s3_bucket"];
 /// Where the configuration of a bucket stands.
 type Configured = Result<Option<View>, Arc<Gap>>;
 
+/// The algorithm of the default encryption, the name of its key, and the key.
+type Encryption = (Fact<Option<String>>, Fact<Option<String>>, Fact<Option<Link<KmsKey>>>);
+
 impl Mapper {
     /// The bucket that a value names.
     pub(super) fn bucket_link(
@@ -92,16 +95,11 @@ impl Mapper {
         }
     }
 
-    /// The algorithm, the name of the key, and the key. Without a configuration, S3 encrypts with its own keys.
+    /// Without a configuration, S3 encrypts with its own keys.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-encryption-faq.html>
-    fn encryption(
-        &mut self,
-        bucket: &Rc<Instance>,
-        draft: &mut Draft<Bucket>,
-    ) -> (Fact<Option<String>>, Fact<Option<String>>, Fact<Option<Link<KmsKey>>>) {
-        let unknown = |gap: Arc<Gap>| {
-            (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap))
-        };
+    fn encryption(&mut self, bucket: &Rc<Instance>, draft: &mut Draft<Bucket>) -> Encryption {
+        let unknown =
+            |gap: Arc<Gap>| (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap));
         let kind = "aws_s3_bucket_server_side_encryption_configuration";
         let default = self
             .configured(bucket, kind, "server_side_encryption_configuration")

@@ -190,7 +190,8 @@ impl Mapper {
         let key = key.unwrap_or_else(|| {
             // The preferences of this region live elsewhere.
             let key = Key { region, id: PREFERENCES_DOCUMENT.into() };
-            let preferences = SessionPreferences { document_exists: Fact::Known(false), ..SessionPreferences::default() };
+            let preferences =
+                SessionPreferences { document_exists: Fact::Known(false), ..SessionPreferences::default() };
             let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes: preferences };
             self.inventory.session_preferences.insert(key.clone(), entry);
             key

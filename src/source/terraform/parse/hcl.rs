@@ -68,8 +68,8 @@ impl Reader {
         Self { file, names: Names::default(), around, fixed: None }
     }
 
-    fn span(&self, of: Option<Range<usize>>) -> Span {
-        self.fixed.unwrap_or_else(|| Span::new(self.file, of.as_ref().unwrap_or(&self.around)))
+    fn span(&self, of: Option<&Range<usize>>) -> Span {
+        self.fixed.unwrap_or_else(|| Span::new(self.file, of.unwrap_or(&self.around)))
     }
 
     fn body(&mut self, body: &HclBody) -> Body {
@@ -78,8 +78,8 @@ impl Reader {
             match structure {
                 Structure::Attribute(attribute) => {
                     let value = self.expression(&attribute.value);
-                    let name = self.span(attribute.key.span());
-                    let span = attribute.span().map_or_else(|| name.to(value.span), |span| self.span(Some(span)));
+                    let name = self.span(attribute.key.span().as_ref());
+                    let span = attribute.span().map_or_else(|| name.to(value.span), |span| self.span(Some(&span)));
                     let name = self.names.of(attribute.key.as_str());
                     read.attributes.push(Attribute { name, value: Arc::new(value), span });
                 }
@@ -96,7 +96,7 @@ impl Reader {
             kind: self.names.of(block.ident.as_str()),
             labels: block.labels.iter().map(|label| self.names.of(label.as_str())).collect(),
             body: self.body(&block.body),
-            span: self.span(Some(around)),
+            span: self.span(Some(&around)),
         };
         self.around = outer;
         read
@@ -111,18 +111,15 @@ impl Reader {
     }
 
     fn expression(&mut self, expression: &Hcl) -> Expression {
-        let span = self.span(expression.span());
+        let span = self.span(expression.span().as_ref());
         let node = match expression {
             Hcl::Null(_) => Node::Null,
             Hcl::Bool(value) => Node::Bool(*value.value()),
-            Hcl::Number(number) => self.number(number.value()),
+            Hcl::Number(number) => self::number(number.value()),
             Hcl::String(text) => self.text(text.value()),
             Hcl::Array(items) => Node::List(self.expressions(items.iter())),
             Hcl::Object(object) => Node::Object(
-                object
-                    .iter()
-                    .map(|(key, value)| (self.key(key, span), self.expression(value.expr())))
-                    .collect(),
+                object.iter().map(|(key, value)| (self.key(key, span), self.expression(value.expr()))).collect(),
             ),
             Hcl::StringTemplate(template) => self.parts_node(&template.iter().collect::<Vec<_>>()),
             Hcl::HeredocTemplate(heredoc) => self.template(&heredoc.template),
@@ -168,15 +165,6 @@ impl Reader {
         Expression { node, span }
     }
 
-    fn number(&self, number: &hcl_edit::Number) -> Node {
-        // Terraform counts exactly further than this does.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        match number.as_f64() {
-            Some(value) if value.abs() <= EXACT || number.is_f64() => Node::Number(value),
-            _ => Node::Unusable("the number is too large"),
-        }
-    }
-
     fn text(&mut self, text: &str) -> Node {
         if text.contains(is_symbol) {
             return Node::Unusable("the text has private-use characters");
@@ -187,7 +175,7 @@ impl Reader {
     fn key(&mut self, key: &ObjectKey, around: Span) -> Expression {
         match key {
             ObjectKey::Ident(name) => {
-                let span = name.span().map_or(around, |span| self.span(Some(span)));
+                let span = name.span().map_or(around, |span| self.span(Some(&span)));
                 Expression { node: Node::Text(self.names.of(name.as_str())), span }
             }
             ObjectKey::Expression(Hcl::Variable(name)) => {
@@ -199,7 +187,7 @@ impl Reader {
 
     fn traversal(&mut self, traversal: &Traversal, span: Span) -> Node {
         let start = self.expression(&traversal.expr);
-        let steps: Vec<&TraversalOperator> = traversal.operators.iter().map(|step| step.value()).collect();
+        let steps: Vec<&TraversalOperator> = traversal.operators.iter().map(hcl_edit::Decorated::value).collect();
         self.steps(start, &steps, span).node
     }
 
@@ -207,9 +195,7 @@ impl Reader {
         let mut current = start;
         for (index, step) in steps.iter().enumerate() {
             let node = match step {
-                TraversalOperator::GetAttr(name) => {
-                    Node::Member(Box::new(current), self.names.of(name.as_str()))
-                }
+                TraversalOperator::GetAttr(name) => Node::Member(Box::new(current), self.names.of(name.as_str())),
                 TraversalOperator::Index(key) => Node::Index(Box::new((current, self.expression(key)))),
                 TraversalOperator::LegacyIndex(index) => {
                     // An index is never so large that this rounds it.
@@ -348,5 +334,14 @@ fn operator(operator: BinaryOperator) -> Operator {
         BinaryOperator::Mod => Operator::Modulo,
         BinaryOperator::And => Operator::And,
         BinaryOperator::Or => Operator::Or,
+    }
+}
+
+fn number(number: &hcl_edit::Number) -> Node {
+    // Terraform counts exactly further than this does.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64() {
+        Some(value) if value.abs() <= EXACT || number.is_f64() => Node::Number(value),
+        _ => Node::Unusable("the number is too large"),
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn values(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
     let mut builder = Builder { file: id, names: Names::default() };
     let members = root(file)?;
     // The values of variables are no templates.
-    Ok(Body { attributes: members.into_iter().map(|member| builder.attribute(member, false)).collect(), blocks: Vec::new() })
+    Ok(Body {
+        attributes: members.into_iter().map(|member| builder.attribute(member, false)).collect(),
+        blocks: Vec::new(),
+    })
 }
 
 fn root(file: &File) -> Result<Vec<Member>, Box<Diagnostic>> {
@@ -156,9 +159,7 @@ impl Builder {
                 members
                     .into_iter()
                     .filter(|member| member.name != "//")
-                    .map(|member| {
-                        (self.text(&member.name, span, templates), self.expression(member.value, templates))
-                    })
+                    .map(|member| (self.text(&member.name, span, templates), self.expression(member.value, templates)))
                     .collect(),
             ),
         };

@@ -31,8 +31,7 @@ fn outputs(files: &[(&str, &str)], options: &Options) -> Vec<(String, String)> {
     let folder = folder(files);
     with_room(|| {
         let module = open(folder.path(), options).expect("code");
-        let names: Vec<_> =
-            module.folder.outputs.iter().map(|(name, block)| (name.to_string(), block.span)).collect();
+        let names: Vec<_> = module.folder.outputs.iter().map(|(name, block)| (name.to_string(), block.span)).collect();
         names.into_iter().map(|(name, span)| (name.clone(), shown(&module.output(&name, span)))).collect()
     })
     .expect("a thread")

@@ -10,8 +10,14 @@ fn value_of(name: &str, files: &[(&str, &str)], options: &Options) -> String {
 #[test]
 fn a_child_module_has_its_inputs_and_gives_its_outputs() {
     let files = [
-        ("main.tf", "module \"a\" {\n  source = \"./child\"\n  for_each = toset([\"x\", \"y\"])\n  name = \"${each.key}!\"\n}\noutput \"o\" { value = module.a[\"y\"].name }\noutput \"all\" { value = [for m in module.a : m.size] }\n"),
-        ("child/main.tf", "variable \"name\" { type = string }\nvariable \"size\" {\n  type = number\n  default = \"3\"\n}\noutput \"name\" { value = upper(var.name) }\noutput \"size\" { value = var.size + 1 }\n"),
+        (
+            "main.tf",
+            "module \"a\" {\n  source = \"./child\"\n  for_each = toset([\"x\", \"y\"])\n  name = \"${each.key}!\"\n}\noutput \"o\" { value = module.a[\"y\"].name }\noutput \"all\" { value = [for m in module.a : m.size] }\n",
+        ),
+        (
+            "child/main.tf",
+            "variable \"name\" { type = string }\nvariable \"size\" {\n  type = number\n  default = \"3\"\n}\noutput \"name\" { value = upper(var.name) }\noutput \"size\" { value = var.size + 1 }\n",
+        ),
     ];
     assert_eq!(value_of("o", &files, &Options::default()), "\"Y!\"");
     assert_eq!(value_of("all", &files, &Options::default()), "[4, 4]");
@@ -20,7 +26,10 @@ fn a_child_module_has_its_inputs_and_gives_its_outputs() {
 #[test]
 fn values_of_variables_come_from_where_terraform_takes_them() {
     let files = [
-        ("main.tf", "variable \"a\" { default = \"default\" }\nvariable \"b\" { type = list(string) }\noutput \"a\" { value = var.a }\noutput \"b\" { value = var.b }\n"),
+        (
+            "main.tf",
+            "variable \"a\" { default = \"default\" }\nvariable \"b\" { type = list(string) }\noutput \"a\" { value = var.a }\noutput \"b\" { value = var.b }\n",
+        ),
         ("terraform.tfvars", "a = \"tfvars\"\nb = [\"tfvars\"]\n"),
     ];
     let environment = vec![("a".to_owned(), "environment".to_owned())];
@@ -37,14 +46,20 @@ fn values_of_variables_come_from_where_terraform_takes_them() {
 
 #[test]
 fn objects_have_the_defaults_of_their_type() {
-    let files = [("main.tf", "variable \"o\" {\n  type = object({ a = string, b = optional(number, 7), c = optional(bool) })\n  default = { a = 1, z = 2 }\n}\noutput \"o\" { value = var.o }\n")];
+    let files = [(
+        "main.tf",
+        "variable \"o\" {\n  type = object({ a = string, b = optional(number, 7), c = optional(bool) })\n  default = { a = 1, z = 2 }\n}\noutput \"o\" { value = var.o }\n",
+    )];
     assert_eq!(value_of("o", &files, &Options::default()), "{a = \"1\", b = 7, c = null}");
 }
 
 #[test]
 fn json_says_the_same_as_native_syntax() {
-    let files = [("main.tf.json", r#"{"//": "x", "variable": {"v": {"default": "d"}}, "locals": {"l": "${var.v}-${upper(var.v)}"},
-        "output": {"o": {"value": "${local.l}"}, "p": {"value": {"a": [1, "%{ if true }x%{ endif }"]}}}}"#)];
+    let files = [(
+        "main.tf.json",
+        r#"{"//": "x", "variable": {"v": {"default": "d"}}, "locals": {"l": "${var.v}-${upper(var.v)}"},
+        "output": {"o": {"value": "${local.l}"}, "p": {"value": {"a": [1, "%{ if true }x%{ endif }"]}}}}"#,
+    )];
     assert_eq!(value_of("o", &files, &Options::default()), "\"d-D\"");
     assert_eq!(value_of("p", &files, &Options::default()), "{a = [1, \"x\"]}");
 }
@@ -61,7 +76,10 @@ fn override_files_change_what_they_name() {
 #[test]
 fn files_and_templates_lie_beside_the_code() {
     let files = [
-        ("main.tf", "output \"f\" { value = file(\"${path.module}/a.txt\") }\noutput \"t\" { value = templatefile(\"${path.module}/a.tftpl\", { name = \"x\", list = [1, 2] }) }\noutput \"e\" { value = file(\"/etc/hostname\") }\n"),
+        (
+            "main.tf",
+            "output \"f\" { value = file(\"${path.module}/a.txt\") }\noutput \"t\" { value = templatefile(\"${path.module}/a.tftpl\", { name = \"x\", list = [1, 2] }) }\noutput \"e\" { value = file(\"/etc/hostname\") }\n",
+        ),
         ("a.txt", "text"),
         ("a.tftpl", "hello ${name}%{ for i in list } ${i}%{ endfor }\n"),
     ];
@@ -92,7 +110,10 @@ fn what_is_wrong_is_said_with_its_place_and_the_rest_is_read() {
     let files = [
         ("a.tf", "resource \"aws_instance\" \"a\" {\n  monitoring = \n}\n"),
         ("b.tf", "resource \"aws_instance\" \"b\" {\n  monitoring = true\n}\n"),
-        ("c.tf", "module \"gone\" { source = \"./gone\" }\nmodule \"far\" {\n  source = \"terraform-aws-modules/vpc/aws\"\n}\n"),
+        (
+            "c.tf",
+            "module \"gone\" { source = \"./gone\" }\nmodule \"far\" {\n  source = \"terraform-aws-modules/vpc/aws\"\n}\n",
+        ),
     ];
     let found = problems(&files);
     assert_eq!(found.len(), 3, "{found:?}");
@@ -109,7 +130,10 @@ fn what_is_wrong_is_said_with_its_place_and_the_rest_is_read() {
 fn a_module_that_was_fetched_is_read() {
     let files = [
         ("main.tf", "module \"vpc\" {\n  source = \"somewhere/vpc/aws\"\n}\noutput \"o\" { value = module.vpc.id }\n"),
-        (".terraform/modules/modules.json", r#"{"Modules": [{"Key": "", "Source": "", "Dir": "."}, {"Key": "vpc", "Source": "registry.terraform.io/somewhere/vpc/aws", "Dir": ".terraform/modules/vpc"}]}"#),
+        (
+            ".terraform/modules/modules.json",
+            r#"{"Modules": [{"Key": "", "Source": "", "Dir": "."}, {"Key": "vpc", "Source": "registry.terraform.io/somewhere/vpc/aws", "Dir": ".terraform/modules/vpc"}]}"#,
+        ),
         (".terraform/modules/vpc/main.tf", "output \"id\" { value = \"vpc-1\" }\n"),
     ];
     assert_eq!(value_of("o", &files, &Options::default()), "\"vpc-1\"");
@@ -117,7 +141,10 @@ fn a_module_that_was_fetched_is_read() {
 
 #[test]
 fn what_depends_on_itself_is_said_and_ends() {
-    let files = [("main.tf", "locals {\n  a = local.b\n  b = local.a\n}\nresource \"aws_instance\" \"a\" {\n  monitoring = local.a\n  count = length(aws_instance.a)\n}\nvariable \"v\" { default = 1 }\n")];
+    let files = [(
+        "main.tf",
+        "locals {\n  a = local.b\n  b = local.a\n}\nresource \"aws_instance\" \"a\" {\n  monitoring = local.a\n  count = length(aws_instance.a)\n}\nvariable \"v\" { default = 1 }\n",
+    )];
     let found = problems(&files);
     assert!(found.iter().any(|problem| problem.contains("depends on itself")), "{found:?}");
     let recursive = [("main.tf", "module \"me\" { source = \"./\" }\n")];

@@ -15,10 +15,10 @@ use crate::model::finding::Tool;
 use crate::model::{Inventory, Report};
 use crate::report::output::OutputFile;
 use crate::report::{Detail, FORMATS, Format, RuleInfo};
-use crate::rule::Policy;
+use crate::rule::{Policy, Rule};
 use crate::scan::{self, Outcomes, Passes, Selected};
 use crate::source::snapshot;
-use crate::source::terraform::{self, Places};
+use crate::source::terraform::{self, About, Places};
 use crate::waiver::{self, RuleNames};
 
 /// The arguments of `scan`.
@@ -125,12 +125,14 @@ fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -
 }
 
 fn make_report(read: &[Read], rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
+    let about: BTreeMap<&str, About> =
+        if read.iter().any(|(_, places)| places.is_some()) { about(rules) } else { BTreeMap::new() };
     let mut outcomes = read
         .iter()
         .map(|(inventory, places)| {
             let mut outcomes = scan::scan(inventory, rules, Passes::Listed);
             if let Some(places) = places {
-                places.locate(&mut outcomes.findings, |id| paths_of(rules, id));
+                places.locate(&mut outcomes.findings, &about);
             }
             outcomes
         })
@@ -156,10 +158,20 @@ fn make_report(read: &[Read], rules: &[Selected<'_>], policy: Policy, started_at
     }
 }
 
-/// The paths that a rule reads.
-fn paths_of(rules: &[Selected<'_>], id: &str) -> Vec<String> {
-    let rule = rules.iter().find(|selected| selected.rule.id == id);
-    rule.into_iter().flat_map(|selected| selected.rule.reads()).map(ToString::to_string).collect()
+/// What there is to know of each rule to place its findings.
+fn about<'r>(rules: &[Selected<'r>]) -> BTreeMap<&'r str, About> {
+    rules.iter().map(|selected| (selected.rule.id.as_str(), about_rule(selected.rule))).collect()
+}
+
+fn about_rule(rule: &Rule) -> About {
+    let mut reads: Vec<String> = rule.reads().map(ToString::to_string).collect();
+    // What the message names comes first, in its order; then as the rule asserts it.
+    reads.sort_by_cached_key(|path| {
+        let named = rule.file.text().find(&format!("${{resource.{path}"));
+        let asserted = rule.assert().find(path.replace("[]", "").as_str());
+        (named.unwrap_or(usize::MAX), asserted.unwrap_or(usize::MAX))
+    });
+    About { oldest_id: rule.oldest_id().to_owned(), reads }
 }
 
 /// What the writers of reports need to know of a rule.

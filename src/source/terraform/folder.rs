@@ -144,11 +144,54 @@ pub enum FolderError {
         source: std::io::Error,
     },
     /// There is no `.tf` in it.
-    #[error("{} has no Terraform files (.tf, .tf.json)", path.display())]
+    #[error("{} has no Terraform files (.tf, .tf.json){}", shown_or_dot(path), hint(below))]
     Empty {
         /// The folder.
         path: PathBuf,
+        /// Folders below it that have.
+        below: Vec<PathBuf>,
     },
+}
+
+impl FolderError {
+    /// Of a folder that has no code itself.
+    pub(super) fn empty(path: &Path) -> Self {
+        let mut below = Vec::new();
+        let mut open = vec![path.to_owned()];
+        // So far down that the usual `envs/prod` is found, and not so far that a large tree takes long.
+        for _ in 0..3 {
+            let inner: Vec<PathBuf> = open.iter().flat_map(|path| folders_in(path)).take(MOST_FOLDERS).collect();
+            below.extend(inner.iter().filter(|path| code_files(path).is_ok_and(|files| !files.is_empty())).cloned());
+            open = inner;
+        }
+        Self::Empty { path: path.to_owned(), below }
+    }
+}
+
+/// How many folders are looked into for a hint.
+const MOST_FOLDERS: usize = 200;
+
+fn folders_in(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(on_disk(path)).into_iter().flatten().filter_map(Result::ok);
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let visible = folders.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    let mut paths: Vec<PathBuf> = visible.map(|entry| path.join(entry.file_name())).collect();
+    paths.sort();
+    paths
+}
+
+fn shown_or_dot(path: &Path) -> std::path::Display<'_> {
+    on_disk(path).display()
+}
+
+fn hint(below: &[PathBuf]) -> String {
+    const SHOWN: usize = 3;
+    if below.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = below.iter().take(SHOWN).map(|path| path.display().to_string()).collect();
+    let more = if below.len() > SHOWN { ", …" } else { "" };
+    format!("; name the folder of a root module, such as {}{more}", names.join(", "))
 }
 
 /// All folders that belong to a root module.
@@ -220,7 +263,7 @@ impl Folders {
     fn folder(&mut self, path: &Path) -> Result<Folder, FolderError> {
         let names = code_files(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
         if names.is_empty() {
-            return Err(FolderError::Empty { path: path.to_owned() });
+            return Err(FolderError::empty(path));
         }
         let first = self.files.len();
         let read: Vec<(File, Result<Body, Box<Diagnostic>>)> = names

@@ -33,6 +33,6 @@ mod world;
 mod tests;
 
 pub use folder::FolderError;
-pub use places::{Place, Places};
+pub use places::{About, Place, Places};
 pub use read::{Code, CodeError, Options, is_code, read};
 pub use variables::VariableError;

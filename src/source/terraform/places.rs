@@ -4,19 +4,32 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
 use super::file::{File, Span};
 use crate::iam::is_symbol;
 use crate::model::finding::Location;
 use crate::model::{Finding, Key, ResourceType};
+use crate::scan::ANY;
 
 /// The places of all resources that code declares.
 #[derive(Debug, Default)]
 pub struct Places {
     resources: BTreeMap<(ResourceType, Key), Place>,
     files: Vec<File>,
+    /// The folder of the root module.
+    root: String,
     /// What the characters stand for that texts have in place of what is not known.
     symbols: BTreeMap<char, String>,
+}
+
+/// What locating asks of a rule.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// The id that it had first.
+    pub oldest_id: String,
+    /// The paths that it reads.
+    pub reads: Vec<String>,
 }
 
 /// Where a resource stands.
@@ -50,6 +63,10 @@ impl Places {
         self.files = files;
     }
 
+    pub(super) fn set_root(&mut self, root: String) {
+        self.root = root;
+    }
+
     pub(super) fn set_symbols(&mut self, symbols: BTreeMap<char, String>) {
         self.symbols = symbols;
     }
@@ -59,9 +76,10 @@ impl Places {
     }
 
     /// Gives each finding its address and its location: of the attribute that its rule reads, or of the block.
-    /// `reads` gives the paths that the rule of that id reads.
-    pub fn locate(&self, findings: &mut [Finding], reads: impl Fn(&str) -> Vec<String>) {
+    pub fn locate(&self, findings: &mut [Finding], rules: &BTreeMap<&str, About>) {
         for finding in &mut *findings {
+            let Some(about) = rules.get(finding.rule.as_str()) else { continue };
+            finding.fingerprint = self.fingerprint(finding, about);
             let resource = &mut finding.resource;
             let keys = [
                 Key { region: resource.region.clone(), id: resource.id.as_str().into() },
@@ -69,12 +87,30 @@ impl Places {
             ];
             let Some(place) = keys.iter().find_map(|key| self.of(resource.resource_type, key)) else { continue };
             resource.address = Some(place.address.clone());
-            let span = place.attribute(&reads(&finding.rule)).unwrap_or(place.block);
+            let span = place.attribute(&about.reads).unwrap_or(place.block);
             finding.location = self.location(span);
         }
         for finding in findings {
             self.spell_out(finding);
         }
+    }
+
+    /// The identity of a finding over time: moved lines, another account and other values leave it as it is.
+    fn fingerprint(&self, finding: &Finding, about: &About) -> String {
+        let region = finding.resource.region.as_ref().filter(|_| finding.resource.id == ANY);
+        let parts = [
+            about.oldest_id.as_str(),
+            finding.resource.resource_type.as_str(),
+            &self.root,
+            &finding.resource.id,
+            region.map_or("", |region| region.as_str()),
+        ];
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part);
+            hasher.update([0]);
+        }
+        hasher.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
 
     /// Puts the expressions in place of the characters that stand for them.

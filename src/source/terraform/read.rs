@@ -86,7 +86,7 @@ pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeErr
     let sources =
         Sources { environment: &options.environment, values: &options.variables, files: &options.variable_files };
     let given = variables::given(&root, &sources, &mut folders)?;
-    let Some(folder) = folders.at(&root) else { return Err(FolderError::Empty { path: root }.into()) };
+    let Some(folder) = folders.at(&root) else { return Err(FolderError::empty(&root).into()) };
     let boundary = boundary(&root);
     let world = Rc::new(World::new(options.account.as_ref(), options.region.clone(), folders, boundary));
     Ok(Module::root(world, folder, given))
@@ -110,6 +110,9 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     let (inventory, mut places) = mapping::map(&module, inventory);
     let mut problems: Vec<Diagnostic> = world.folders.problems().iter().map(|(_, problem)| problem.clone()).collect();
     problems.extend(world.problems());
+    let real = std::fs::canonicalize(on_disk(root)).unwrap_or_else(|_| root.to_owned());
+    let below = real.strip_prefix(&world.boundary).unwrap_or(&real);
+    places.set_root(below.to_string_lossy().into_owned());
     places.set_files(world.folders.files().to_vec());
     places.set_symbols(world.symbols.names());
     Ok(Code { inventory, places, problems })

@@ -1,6 +1,7 @@
 //! What breaks each rule: one place of the compliant code, and what stands there instead.
 
 /// A change of the compliant code, and the rule that it breaks.
+#[derive(Clone, Copy)]
 pub(super) struct Breakage {
     pub(super) rule: &'static str,
     pub(super) from: &'static str,

@@ -81,3 +81,159 @@ fn every_rule_that_knows_code_fails_for_code_that_breaks_it() {
         .collect();
     assert_eq!(wrong, Vec::<String>::new());
 }
+
+/// The example is the module that the guide describes: what it leaves open, it leaves open on purpose.
+#[test]
+fn the_example_shows_what_the_guide_leaves_open() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/session-manager");
+    let outcome = Audit::new(&["scan", example, "--format", "json"]).args(PLACE).run();
+    let open: Vec<(String, String)> = open(&outcome).into_iter().collect();
+    let expected = ["s3-access-logging", "s3-required-tags", "ssm-session-key-set"];
+    assert_eq!(open, expected.map(|rule| (rule.to_owned(), "fail".to_owned())));
+    assert_eq!(outcome.code, Some(1));
+    let given = ["--var", "session_key=alias/aws/ssm"];
+    let outcome = Audit::new(&["scan", example, "--format", "json"]).args(PLACE).args(&given).run();
+    assert!(!self::open(&outcome).contains_key("ssm-session-key-set"));
+}
+
+#[test]
+fn without_account_and_region_only_what_names_them_is_unknown() {
+    let outcome = scan(COMPLIANT, ALL);
+    let expected = [("ssm-s3-key-prefix".to_owned(), "unknown".to_owned())].into();
+    assert_eq!(open(&outcome), expected);
+    assert_eq!(outcome.code, Some(3));
+    let text = findings(&outcome).iter().map(ToString::to_string).collect::<String>();
+    assert!(!text.contains('\u{E000}'), "a character that stands for something is shown as it is");
+    assert!(text.contains("name it with --account"), "what to do is said");
+}
+
+/// A place of the compliant code that is put into the hands of somebody else, and the rules of which nothing is
+/// known then. None of them may pass.
+#[test]
+fn what_cannot_be_determined_is_unknown_and_never_passes() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("monitoring             = true", "monitoring = var.m", &["ec2-detailed-monitoring"]),
+        ("monitoring             = true", "monitoring = nonsense()", &["ec2-detailed-monitoring"]),
+        ("    http_put_response_hop_limit = 1\n", "", &["ec2-imds-hop-limit"]),
+        ("retention_in_days = 90", "retention_in_days = var.m ? 90 : 7", &["logs-retention-set"]),
+        ("from_port         = 443", "from_port = var.m", &["sg-egress-https-only", "ec2-https-egress-allowed"]),
+        (
+            "resource \"aws_instance\"",
+            "resource \"aws_security_group_rule\" \"m\" {\n  count = var.m\n  security_group_id = aws_security_group.node.id\n  type = \"ingress\"\n}\nresource \"aws_instance\"",
+            &["sg-no-ingress", "sg-egress-https-only", "sg-rules-described", "ec2-https-egress-allowed"],
+        ),
+        (
+            "resource \"aws_instance\"",
+            "module \"m\" {\n  source = \"somewhere/else\"\n  group = aws_security_group.node.id\n}\nresource \"aws_instance\"",
+            &["sg-no-ingress", "sg-egress-https-only", "sg-rules-described", "ec2-https-egress-allowed"],
+        ),
+        (
+            "policy_arn = \"arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore\"",
+            "policy_arn = var.m",
+            &["iam-role-ssm-core", "iam-role-no-logs-full-access"],
+        ),
+        ("resources = [aws_kms_key.sessions.arn]", "resources = [var.m]", &["iam-role-uses-session-key"]),
+        ("tags                   = local.tags", "tags = merge({ AppID = 1 }, var.m)", &["ec2-required-tags"]),
+        (
+            "s3KeyPrefix                 = \"AWSLogs/${local.account}",
+            "s3KeyPrefix = \"AWSLogs/${var.m}",
+            &["ssm-s3-key-prefix"],
+        ),
+        ("s3EncryptionEnabled         = true", "s3EncryptionEnabled = var.m", &["ssm-s3-logs-encrypted"]),
+        ("kmsKeyId                    = aws_kms_alias.sessions.name", "kmsKeyId = var.m", &["ssm-session-key-set"]),
+        (
+            "iam_instance_profile   = aws_iam_instance_profile.node.name",
+            "iam_instance_profile = \"elsewhere\"",
+            &["ec2-instance-profile-attached"],
+        ),
+    ];
+    let wrong: Vec<String> = cases
+        .par_iter()
+        .filter_map(|(from, to, rules)| {
+            assert_eq!(COMPLIANT.matches(from).count(), 1, "{from}");
+            let code = format!("variable \"m\" {{}}\n{}", COMPLIANT.replace(from, to));
+            let outcome = scan(&code, &[ALL, PLACE].concat());
+            let open = open(&outcome);
+            let known = |rule: &&&str| open.get(**rule).is_none_or(|verdict| verdict != "unknown");
+            let wrong: Vec<_> = rules.iter().filter(known).collect();
+            (!wrong.is_empty()).then(|| format!("{to}: {wrong:?} of {open:?}"))
+        })
+        .collect();
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn a_finding_stands_at_its_attribute_or_its_block() {
+    let cases = [
+        ("monitoring             = true", "monitoring = false", "ec2-detailed-monitoring", "monitoring = false", 3),
+        ("  monitoring             = true\n", "", "ec2-detailed-monitoring", "resource \"aws_instance\"", 1),
+        (
+            "http_tokens                 = \"required\"",
+            "http_tokens = \"optional\"",
+            "ec2-imdsv2-required",
+            "http_tokens =",
+            5,
+        ),
+        ("runAsEnabled                = false", "runAsEnabled = true", "ssm-run-as-disabled", "runAsEnabled = true", 7),
+        ("sse_algorithm     = \"aws:kms\"", "sse_algorithm = \"none\"", "s3-encrypted", "sse_algorithm = \"none\"", 7),
+    ];
+    for (from, to, rule, there, column) in cases {
+        let code = COMPLIANT.replace(from, to);
+        let findings = findings(&scan(&code, &[ALL, PLACE].concat()));
+        let finding = at(&findings, rule);
+        let line = code[..code.find(there).unwrap()].matches('\n').count() + 1;
+        assert_eq!(finding["location"]["file"], "code/main.tf", "{rule}");
+        assert_eq!(finding["location"]["line"], line, "{rule}: {finding:#}");
+        assert_eq!(finding["location"]["column"], column, "{rule}");
+        assert!(finding["resource"]["address"].as_str().unwrap().starts_with("aws_"), "{rule}");
+    }
+}
+
+#[test]
+fn sarif_has_the_region_and_a_fingerprint_that_survives_moved_lines() {
+    let result = |code: &str| {
+        let outcome = Audit::new(&["scan", "code", "--format", "sarif"]).args(PLACE).file("code/main.tf", code).run();
+        let log = outcome.json();
+        let results = log["runs"][0]["results"].as_array().unwrap().clone();
+        results.into_iter().find(|result| result["ruleId"] == "logs-retention-set").unwrap()
+    };
+    let code = COMPLIANT.replace("retention_in_days = 90", "retention_in_days = 7");
+    let there = result(&code);
+    let moved = result(&format!("\n\n# moved\n{code}"));
+    let region = |result: &Value| result["locations"][0]["physicalLocation"]["region"].clone();
+    assert_eq!(region(&there)["startColumn"], 3);
+    assert_eq!(region(&moved)["startLine"].as_i64(), region(&there)["startLine"].as_i64().map(|line| line + 3));
+    assert_eq!(there["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "code/main.tf");
+    assert_eq!(there["partialFingerprints"], moved["partialFingerprints"]);
+}
+
+#[test]
+fn a_file_with_a_mistake_leaves_the_others_and_nothing_passes_for_it() {
+    let mut audit = Audit::new(&["scan", "code", "--format", "json"]).args(PLACE).file("code/main.tf", COMPLIANT);
+    audit = audit.file("code/bad.tf", "resource \"aws_instance\" \"x\" {\n  ami = \n}\n");
+    let outcome = audit.run();
+    assert_eq!(outcome.code, Some(3));
+    assert!(outcome.stderr.contains("code/bad.tf:2:"), "{}", outcome.stderr);
+    let findings = findings(&outcome);
+    assert_eq!(at(&findings, "ec2-detailed-monitoring")["verdict"], "unknown", "of instances that were not read");
+    let of_node = |finding: &&Value| finding["resource"]["address"] == "aws_instance.node";
+    assert!(findings.iter().filter(of_node).any(|finding| finding["verdict"] == "pass"));
+    // What the file may add to a group or a role is not known.
+    assert_eq!(at(&findings, "sg-no-ingress")["verdict"], "unknown");
+    assert_eq!(at(&findings, "iam-role-ssm-core")["verdict"], "unknown");
+}
+
+#[test]
+fn what_is_no_code_and_flags_that_do_not_fit_are_refused() {
+    let empty = Audit::new(&["scan", "."]).file("envs/prod/main.tf", "").run();
+    assert_eq!(empty.code, Some(2));
+    assert!(empty.stderr.contains("envs/prod"), "{}", empty.stderr);
+    let value = Audit::new(&["scan", "code", "--var", "nothing"]).file("code/main.tf", "").run();
+    assert_eq!(value.code, Some(2));
+    assert!(value.stderr.contains("NAME=VALUE"), "{}", value.stderr);
+    let account = Audit::new(&["scan", "code", "--account", "12"]).file("code/main.tf", "").run();
+    assert_eq!(account.code, Some(2));
+    let nothing = Audit::new(&["scan", "code"]).file("code/main.tf", "").run();
+    assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
+    assert!(nothing.stdout.contains("nothing to judge"), "{}", nothing.stdout);
+}

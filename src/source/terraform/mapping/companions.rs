@@ -30,6 +30,9 @@ impl Mapper {
         of: &Rc<Instance>,
         of_kinds: &[&'static str],
     ) -> Result<Vec<Rc<Instance>>, Arc<Gap>> {
+        if let Some(gap) = self.unread.as_ref().or_else(|| self.given_away.get(&of.address)) {
+            return Err(Arc::clone(gap));
+        }
         let known = self.companions.borrow().get(&(kind, attribute)).cloned();
         let all = known.unwrap_or_else(|| {
             let all = Rc::new(self.gather_companions(kind, attribute, of_kinds));

@@ -20,7 +20,10 @@ impl Mapper {
     /// The instance profile that a value names.
     pub(super) fn profile_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<InstanceProfile>>> {
         let target = self.target(value, &["aws_iam_instance_profile"]);
-        if let Some(none) = Self::no_link(&target) {
+        if let Target::Unknown(gap) = &target {
+            self.unlisted(ResourceType::Role, None, gap);
+        }
+        if let Some(none) = self.no_link(&target, by, Judged::Yes) {
             return none;
         }
         Fact::Known(Some(match target {
@@ -43,9 +46,6 @@ impl Mapper {
             (role, _) => role,
         };
         draft.resource = InstanceProfile { arn: self.told(profile, "arn"), role: self.role_link(&role, profile) };
-        if let Some(gap) = draft.resource.role.gap().cloned() {
-            self.unlisted(ResourceType::Role, None, &gap);
-        }
         self.put(key.clone(), profile, draft, Judged::Yes);
         key
     }
@@ -53,7 +53,7 @@ impl Mapper {
     /// The role that a value names.
     pub(super) fn role_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<Role>>> {
         let target = self.target(value, ROLES);
-        if let Some(none) = Self::no_link(&target) {
+        if let Some(none) = self.no_link(&target, by, Judged::Yes) {
             return none;
         }
         Fact::Known(Some(match target {
@@ -160,7 +160,7 @@ impl Mapper {
     /// The managed policy that a value names by its ARN.
     fn policy_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<ManagedPolicy>>> {
         let target = self.target(value, &["aws_iam_policy"]);
-        if let Some(none) = Self::no_link(&target) {
+        if let Some(none) = self.no_link(&target, by, Judged::No) {
             return none;
         }
         Fact::Known(Some(match target {

@@ -1,7 +1,7 @@
 //! Instances: `aws_instance`, and those that `aws_launch_template` and `aws_launch_configuration` stand for, alone or in
 //! an `aws_autoscaling_group`. What an instance does not say, its launch template says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -193,13 +193,12 @@ impl Mapper {
         });
         draft.at("iam_instance_profile", span(&profile));
         let profile = self.profile_link(&value(&profile), resource);
-        if let Some(gap) = profile.gap().cloned() {
-            self.unlisted(ResourceType::InstanceProfile, None, &gap);
-            self.unlisted(ResourceType::Role, None, &gap);
-        }
         let subnet = layers.first(|view| Ok(Some((view.get("subnet_id"), view.span_of("subnet_id")))));
         let vpc = self.vpc_of_subnet(&value(&subnet));
         let (groups, vpc) = self.groups(resource, layers, vpc, &mut draft);
+        if let Err(gap) = &groups {
+            self.unlisted(ResourceType::SecurityGroup, resource.region(), gap);
+        }
         let root = self.root_block(layers);
         if let Ok(Some(view)) = &root {
             draft.at("root_volume", Some(view.span()));
@@ -437,21 +436,35 @@ impl Mapper {
         Fact::Known(tags)
     }
 
+    /// The autoscaling groups, by the address of what they launch from.
+    fn groups_by_launch(&self) -> Rc<HashMap<String, Vec<Rc<Resource>>>> {
+        if let Some(known) = &*self.launching.borrow() {
+            return Rc::clone(known);
+        }
+        let mut launching: HashMap<String, Vec<Rc<Resource>>> = HashMap::new();
+        for group in self.all("aws_autoscaling_group") {
+            let view = group.view();
+            let template = view.block("launch_template").ok().flatten().and_then(|block| self.template_of(&block).ok());
+            let from = match self.target(&view.get("launch_configuration"), &["aws_launch_configuration"]) {
+                Target::Declared(configuration) => Some(configuration),
+                _ => template.flatten(),
+            };
+            if let Some(from) = from {
+                launching.entry(from.address.clone()).or_default().push(group);
+            }
+        }
+        let launching = Rc::new(launching);
+        *self.launching.borrow_mut() = Some(Rc::clone(&launching));
+        launching
+    }
+
     /// The tags that all autoscaling groups give to what they launch from this template.
     fn group_tags(&self, resource: &Rc<Resource>) -> Result<BTreeMap<String, String>, Arc<Gap>> {
         if *resource.kind == *"aws_instance" {
             return Ok(BTreeMap::new());
         }
         let mut common: Option<BTreeMap<String, String>> = None;
-        for group in self.all("aws_autoscaling_group") {
-            let launches = group.view().block("launch_template")?.map(|block| self.template_of(&block));
-            let configuration = self.target(&group.view().get("launch_configuration"), &["aws_launch_configuration"]);
-            let same = |other: &Rc<Resource>| Rc::ptr_eq(other, resource);
-            let own = matches!(&launches, Some(Ok(Some(template))) if same(template))
-                || matches!(&configuration, Target::Declared(other) if same(other));
-            if !own {
-                continue;
-            }
+        for group in self.groups_by_launch().get(&resource.address).into_iter().flatten() {
             let mut tags = BTreeMap::new();
             for tag in group.view().blocks("tag")? {
                 let text = |name: &str| fact::text(&self.world, &tag.get(name));

@@ -27,7 +27,7 @@ impl Mapper {
         {
             target = self.target(&alias.attribute("target_key_id"), KEYS);
         }
-        if let Some(none) = Self::no_link(&target) {
+        if let Some(none) = self.no_link(&target, by, judged) {
             return none;
         }
         Fact::Known(Some(match target {

@@ -13,7 +13,7 @@ impl Mapper {
     /// The log group that a value names.
     pub(super) fn log_group_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<LogGroup>>> {
         let target = self.target(value, &["aws_cloudwatch_log_group"]);
-        if let Some(none) = Self::no_link(&target) {
+        if let Some(none) = self.no_link(&target, by, Judged::Yes) {
             return none;
         }
         Fact::Known(Some(match target {
@@ -41,9 +41,6 @@ impl Mapper {
             kms_key: self.key_link(&encrypted_by, group, Judged::Yes),
             log_group_class: fact::or(class, || "STANDARD".to_owned()),
         };
-        if let Some(gap) = draft.resource.kms_key.gap().cloned() {
-            self.unlisted(ResourceType::KmsKey, group.region(), &gap);
-        }
         self.put(key.clone(), group, draft, Judged::Yes);
         key
     }

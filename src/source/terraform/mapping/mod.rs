@@ -21,12 +21,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::evaluate::{Scope, evaluate};
 use super::file::Span;
 use super::folder::Mode;
 use super::instance::Instance;
 use super::module::Module;
 use super::places::{Place, Places};
-use super::syntax::Name;
+use super::syntax::{Block, Name};
 use super::value::Value;
 use super::view::View;
 use super::world::World;
@@ -34,7 +35,26 @@ use crate::model::inventory::{Resource, ResourceType};
 use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Unlisted};
 use companions::Companions;
-use targets::Named;
+use targets::{Named, Target};
+
+/// A call of a module that was not read.
+struct Closed {
+    by: Rc<Module>,
+    block: Arc<Block>,
+    gap: Arc<Gap>,
+}
+
+/// The types of which other resources say something.
+const WITH_COMPANIONS: &[&str] = &[
+    "aws_default_security_group",
+    "aws_ec2_managed_prefix_list",
+    "aws_iam_role",
+    "aws_instance",
+    "aws_kms_key",
+    "aws_s3_bucket",
+    "aws_security_group",
+    "aws_vpc_endpoint",
+];
 
 /// Whether rules judge a resource, or it is there only because another one refers to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +69,11 @@ pub(super) struct Mapper {
     by_kind: HashMap<Name, Vec<Rc<Instance>>>,
     named: RefCell<HashMap<&'static str, Rc<Named>>>,
     companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
+    /// Autoscaling groups, by what they launch from.
+    launching: RefCell<Option<Rc<HashMap<String, Vec<Rc<Instance>>>>>>,
+    /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
+    unread: Option<Arc<Gap>>,
+    given_away: HashMap<String, Arc<Gap>>,
     inventory: Inventory,
     places: Places,
 }
@@ -60,10 +85,15 @@ pub(super) fn map(root: &Rc<Module>, inventory: Inventory) -> (Inventory, Places
         by_kind: HashMap::new(),
         named: RefCell::default(),
         companions: RefCell::default(),
+        launching: RefCell::default(),
+        unread: None,
+        given_away: HashMap::new(),
         inventory,
         places: Places::default(),
     };
-    mapper.gather(root);
+    let mut closed = Vec::new();
+    mapper.gather(root, &mut closed);
+    mapper.give_away(closed);
     mapper.session_preferences();
     mapper.instances();
     mapper.vpc_endpoints();
@@ -73,13 +103,14 @@ pub(super) fn map(root: &Rc<Module>, inventory: Inventory) -> (Inventory, Places
 
 impl Mapper {
     /// All resources of the module, and of the modules that it calls.
-    fn gather(&mut self, module: &Rc<Module>) {
+    fn gather(&mut self, module: &Rc<Module>, closed: &mut Vec<Closed>) {
         for (message, span) in &module.folder.unread {
             let gap = span.map_or_else(
                 || Arc::new(Gap::because(GapKind::Failed, message.clone())),
                 |span| self.world.gap(span, message.clone()),
             );
             self.may_hide(&gap);
+            self.unread.get_or_insert(gap);
         }
         for (index, resource) in module.folder.resources.iter().enumerate() {
             if resource.mode != Mode::Managed {
@@ -92,14 +123,41 @@ impl Mapper {
                 self.may_hide(&gap);
             }
         }
-        let calls: Vec<(Name, Span)> =
-            module.folder.calls.iter().map(|(name, block)| (Arc::clone(name), block.span)).collect();
-        for (index, (name, span)) in calls.into_iter().enumerate() {
+        for (index, (name, block)) in module.folder.calls.iter().enumerate() {
             if let Some(expansion) = module.modules(index) {
-                expansion.all().iter().for_each(|child| self.gather(child));
+                expansion.all().iter().for_each(|child| self.gather(child, closed));
             } else {
-                let gap = self.world.gap_of(span, &format!("module.{name}"), "the module could not be read");
+                let gap = self.world.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
                 self.may_hide(&gap);
+                closed.push(Closed { by: Rc::clone(module), block: Arc::clone(block), gap });
+            }
+        }
+    }
+
+    /// Notes what is given to modules that were not read: they may attach anything to it.
+    fn give_away(&mut self, closed: Vec<Closed>) {
+        for Closed { by, block, gap } in closed {
+            let own = ["source", "version", "providers", "depends_on", "count", "for_each"];
+            let arguments = block.body.attributes.iter().filter(|attribute| !own.contains(&&*attribute.name));
+            let values: Vec<Value> = arguments.map(|attribute| evaluate(&attribute.value, &Scope::of(&by))).collect();
+            let mut given = Vec::new();
+            values.iter().for_each(|value| self.instances_in(value, &mut given));
+            for instance in given {
+                self.given_away.entry(instance.address.clone()).or_insert_with(|| Arc::clone(&gap));
+            }
+        }
+    }
+
+    /// The resources that a value refers to, itself or in its parts.
+    fn instances_in(&self, value: &Value, found: &mut Vec<Rc<Instance>>) {
+        match value {
+            Value::List(items) | Value::Set(items) => items.iter().for_each(|item| self.instances_in(item, found)),
+            Value::Map(members) => members.values().for_each(|member| self.instances_in(member, found)),
+            Value::Instance(instance) => found.push(Rc::clone(instance)),
+            value => {
+                if let Target::Declared(instance) = self.target(value, WITH_COMPANIONS) {
+                    found.push(instance);
+                }
             }
         }
     }
@@ -167,6 +225,32 @@ impl Mapper {
             .entry(key.clone())
             .or_insert_with(|| Entry { in_scope: false, ..Entry::unread(&gap) });
         Link::to(key)
+    }
+
+    /// A link that leads nowhere, or of which it is not known where; none where the target is one. What is judged and
+    /// not known may be anything that the code declares.
+    fn no_link<T: Resource>(
+        &mut self,
+        target: &Target,
+        by: &Rc<Instance>,
+        judged: Judged,
+    ) -> Option<Fact<Option<Link<T>>>> {
+        match target {
+            Target::None => Some(Fact::Known(None)),
+            Target::Outside(gap) => Some(Fact::Unknown(Arc::clone(gap))),
+            Target::Unknown(gap) => {
+                if judged == Judged::Yes {
+                    self.unlisted(T::TYPE, T::TYPE.region_unlisted(by.region().as_ref()), gap);
+                }
+                Some(Fact::Unknown(Arc::clone(gap)))
+            }
+            Target::Declared(_) | Target::Named(_) => None,
+        }
+    }
+
+    /// The gap of something that code does not tell.
+    fn not_told(message: impl Into<String>) -> Arc<Gap> {
+        Arc::new(Gap::because(GapKind::Unresolved, message))
     }
 
     /// The tags of a resource with those that its provider adds.

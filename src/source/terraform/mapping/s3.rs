@@ -29,7 +29,7 @@ impl Mapper {
         judged: Judged,
     ) -> Fact<Option<Link<Bucket>>> {
         let target = self.target(value, BUCKETS);
-        if let Some(none) = Self::no_link(&target) {
+        if let Some(none) = self.no_link(&target, by, judged) {
             return none;
         }
         Fact::Known(Some(match target {
@@ -62,9 +62,6 @@ impl Mapper {
             tags: self.tags(&view),
             logging_target_bucket,
         };
-        if let Some(gap) = draft.resource.kms_key.gap().cloned() {
-            self.unlisted(ResourceType::KmsKey, bucket.region(), &gap);
-        }
         self.put(key.clone(), bucket, draft, judged);
         key
     }
@@ -106,7 +103,10 @@ impl Mapper {
             .and_then(|view| view.map_or(Ok(None), |view| view.block("rule")))
             .and_then(|rule| rule.map_or(Ok(None), |rule| rule.block("apply_server_side_encryption_by_default")));
         let default = match default {
-            Err(gap) => return unknown(gap),
+            Err(gap) => {
+                self.unlisted(ResourceType::KmsKey, bucket.region(), &gap);
+                return unknown(gap);
+            }
             Ok(None) => return (Fact::Known(Some("AES256".to_owned())), Fact::Known(None), Fact::Known(None)),
             Ok(Some(default)) => default,
         };

@@ -46,7 +46,9 @@ impl Mapper {
             Target::None => None,
             Target::Declared(group) => Some(Link::to(self.put_group(&group, Judged::Yes))),
             Target::Named(id) => Some(self.put_named(Key { region: by.region(), id }, by)),
-            Target::Unknown(gap) | Target::Outside(gap) => {
+            target @ (Target::Unknown(_) | Target::Outside(_)) => {
+                let link: Option<Fact<Option<Link<SecurityGroup>>>> = self.no_link(&target, by, Judged::Yes);
+                let gap = link.as_ref().and_then(|link| link.gap()).map_or_else(Gap::not_collected, Arc::clone);
                 let id = format!("{}/security_groups[{index}]", by.address);
                 let key = Key { region: by.region(), id: id.into() };
                 let entry = Entry { in_scope: false, ..Entry::unread(&gap) };
@@ -182,7 +184,7 @@ impl Mapper {
 
     fn prefix_list_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<PrefixList>>> {
         let target = self.target(value, &["aws_ec2_managed_prefix_list"]);
-        if let Some(none) = Self::no_link(&target) {
+        if let Some(none) = self.no_link(&target, by, Judged::No) {
             return none;
         }
         Fact::Known(Some(match target {

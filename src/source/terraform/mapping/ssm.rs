@@ -9,12 +9,11 @@ use serde_json::Value as Json;
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::super::view::View;
-use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::iam::is_symbol;
 use crate::model::iam::Role;
 use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
-use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region, ResourceType};
+use crate::model::{Entry, Fact, Gap, Key, Link, Region, ResourceType};
 use crate::source::session_document::Content;
 
 /// The setting that names the role of default host management, at the end of its id.
@@ -68,7 +67,6 @@ impl Mapper {
         for (path, word) in MEMBERS {
             draft.at(path, content.map(|span| self.world.find_in(span, word).unwrap_or(span)));
         }
-        let region = document.region();
         let preferences = &mut draft.resource;
         preferences.arn = self.told(document, "arn");
         preferences.document_exists = Fact::Known(true);
@@ -88,16 +86,6 @@ impl Mapper {
         preferences.s3_bucket = self.bucket_link(&written(&inputs.s3_bucket_name), document, Judged::Yes);
         preferences.log_group = self.log_group_link(&written(&inputs.cloud_watch_log_group_name), document);
         preferences.kms_key = self.key_link(&written(&inputs.kms_key_id), document, Judged::Yes);
-        let links = [
-            (ResourceType::Bucket, preferences.s3_bucket.gap().cloned()),
-            (ResourceType::LogGroup, preferences.log_group.gap().cloned()),
-            (ResourceType::KmsKey, preferences.kms_key.gap().cloned()),
-        ];
-        for (resource_type, gap) in links {
-            if let Some(gap) = gap {
-                self.unlisted(resource_type, region.clone(), &gap);
-            }
-        }
         preferences.default_host_management_role = Fact::Known(None);
         self.put(key, document, draft, Judged::Yes);
     }
@@ -232,21 +220,5 @@ fn leave_open(inputs: &mut SessionInputs, path: &str, gap: Arc<Gap>) {
         "/inputs/idleSessionTimeout" => inputs.idle_session_timeout = Fact::Unknown(plain()),
         "/inputs/maxSessionDuration" => inputs.max_session_duration = Fact::Unknown(plain()),
         _ => {}
-    }
-}
-
-impl Mapper {
-    /// A link that leads nowhere, somewhere that code names only, or that is not known.
-    pub(super) fn no_link<T>(target: &Target) -> Option<Fact<Option<Link<T>>>> {
-        match target {
-            Target::None => Some(Fact::Known(None)),
-            Target::Unknown(gap) | Target::Outside(gap) => Some(Fact::Unknown(Arc::clone(gap))),
-            Target::Declared(_) | Target::Named(_) => None,
-        }
-    }
-
-    /// The gap of something that is not read.
-    pub(super) fn not_told(message: impl Into<String>) -> Arc<Gap> {
-        Arc::new(Gap::because(GapKind::Unresolved, message))
     }
 }

@@ -139,9 +139,9 @@ fn arn(instance: &Rc<Instance>, naming: &Naming) -> Value {
     match naming.arn {
         Arn::Bucket => text(instance, &[word(format!("{start}s3:::")), instance.attribute(naming.name)]),
         Arn::Global(service, of) => {
-            let path = match instance.block.body.attribute("path") {
-                Some(_) => instance.attribute("path"),
-                None => word("/".to_owned()),
+            let path = match instance.view().get("path") {
+                Value::Null => word("/".to_owned()),
+                path => path,
             };
             let (start, of) = (word(format!("{start}{service}::")), word(format!(":{of}")));
             text(instance, &[start, world.account(), of, path, instance.attribute(naming.name)])
@@ -179,11 +179,10 @@ pub(super) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
 impl Instance {
     /// The region that it is in, where that is known.
     pub(super) fn region(self: &Rc<Self>) -> Option<Region> {
-        if self.block.body.attribute("region").is_some() {
-            return match self.attribute("region") {
-                Value::Text(name) => name.parse().ok(),
-                _ => None,
-            };
+        match self.view().get("region") {
+            Value::Null => {}
+            Value::Text(name) => return name.parse().ok(),
+            _ => return None,
         }
         let provider = self.provider();
         match (&provider.region, &provider.region_gap) {
@@ -195,8 +194,9 @@ impl Instance {
 
     /// The region that it is in, as a value.
     pub(super) fn region_value(self: &Rc<Self>) -> Value {
-        if self.block.body.attribute("region").is_some() {
-            return self.attribute("region");
+        match self.view().get("region") {
+            Value::Null => {}
+            region => return region,
         }
         let provider = self.provider();
         match &provider.region_gap {

@@ -243,9 +243,9 @@ fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) ->
             "local" => module.local(name, span),
             "module" => module.child(name, span),
             "path" => match &**name {
-                "module" => Value::text(module.folder.path.to_string_lossy().as_ref()),
-                "root" => Value::text(module.top().folder.path.to_string_lossy().as_ref()),
-                "cwd" => Value::text("."),
+                "module" => Value::text(module.path.to_string_lossy().as_ref()),
+                "root" => Value::text("."),
+                "cwd" => world.unknown(span, "where Terraform runs is not known"),
                 _ => world.wrong(span, format!("path.{name} is not a value")),
             },
             "terraform" => match &**name {

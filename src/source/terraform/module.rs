@@ -3,14 +3,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::evaluate::{Scope, evaluate};
 use super::expansion::{Binding, Expansion, expand};
 use super::file::Span;
-use super::folder::{Folder, Mode, is_local, source_of};
+use super::folder::{Folder, Mode, is_local, shown, source_of};
 use super::instance::Instance;
 use super::syntax::{Block, Expression, Name};
 use super::types::Type;
@@ -28,6 +28,8 @@ pub(super) struct Module {
     pub(super) folder: Arc<Folder>,
     /// `module.a["b"].module.c`; empty for the root.
     pub(super) address: String,
+    /// Where it is from the root, as Terraform has it.
+    pub(super) path: PathBuf,
     /// Who calls it; none for the root.
     call: Option<Call>,
     /// What the variables of the root are given.
@@ -71,13 +73,15 @@ pub(super) struct Provider {
 impl Module {
     /// The root module.
     pub(super) fn root(world: Rc<World>, folder: Arc<Folder>, given: HashMap<String, Given>) -> Rc<Self> {
-        Self::new(world, folder, String::new(), None, given, None, 0)
+        Self::new(world, folder, String::new(), PathBuf::from("."), None, given, None, 0)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "it is put together here and nowhere else")]
     fn new(
         world: Rc<World>,
         folder: Arc<Folder>,
         address: String,
+        path: PathBuf,
         call: Option<Call>,
         given: HashMap<String, Given>,
         uncertain: Option<Arc<Gap>>,
@@ -89,6 +93,7 @@ impl Module {
         Rc::new(Self {
             world,
             address,
+            path,
             call,
             given,
             uncertain,
@@ -272,13 +277,25 @@ impl Module {
                     let call = Call { by: Rc::clone(self), block: Arc::clone(block), binding };
                     let uncertain = uncertain.or_else(|| self.uncertain.clone());
                     let address = format!("{}module.{name}{suffix}", self.prefix());
+                    let path = self.path_of(block, &folder);
                     let (world, folder) = (Rc::clone(&self.world), Arc::clone(&folder));
-                    Self::new(world, folder, address, Some(call), HashMap::new(), uncertain, self.depth + 1)
+                    Self::new(world, folder, address, path, Some(call), HashMap::new(), uncertain, self.depth + 1)
                 };
                 Some(expand(block, &Scope::of(self), make))
             },
             || None,
         )
+    }
+
+    /// Where a module that is called here is from the root.
+    fn path_of(self: &Rc<Self>, block: &Block, folder: &Folder) -> PathBuf {
+        match source_of(block).filter(|source| is_local(source)) {
+            Some(source) => shown(&self.path.join(source)),
+            None => {
+                let root = &self.top().folder.path;
+                folder.path.strip_prefix(root).map_or_else(|_| folder.path.clone(), Path::to_owned)
+            }
+        }
     }
 
     /// What the addresses of all that is in it begin with.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Answer, Arguments, Table};
 use crate::iam::is_symbol;
 use crate::source::terraform::evaluate::{Frame, Scope, evaluate};
-use crate::source::terraform::folder::text_of;
+use crate::source::terraform::folder::{on_disk, text_of};
 use crate::source::terraform::parse;
 use crate::source::terraform::syntax::Expression;
 use crate::source::terraform::value::{Hole, Value};
@@ -35,8 +35,9 @@ pub(super) const TABLE: Table = &[
 
 /// Where the file is, if it is; only below the folder that holds the code.
 fn located(call: &Arguments<'_>) -> Result<Option<PathBuf>, Rc<Hole>> {
-    let path = PathBuf::from(call.text(0)?);
-    let Ok(real) = std::fs::canonicalize(&path) else { return Ok(None) };
+    // Terraform runs in the folder of the root module.
+    let path = call.scope.module.top().folder.path.join(call.text(0)?);
+    let Ok(real) = std::fs::canonicalize(on_disk(&path)) else { return Ok(None) };
     if real.starts_with(&call.world().boundary) {
         Ok(Some(real))
     } else {

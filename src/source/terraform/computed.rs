@@ -144,12 +144,15 @@ fn arn(instance: &Rc<Instance>, naming: &Naming) -> Value {
                 path => path,
             };
             let (start, of) = (word(format!("{start}{service}::")), word(format!(":{of}")));
-            text(instance, &[start, world.account(), of, path, instance.attribute(naming.name)])
+            text(instance, &[start, world.account_value(), of, path, instance.attribute(naming.name)])
         }
         Arn::Regional(service, of, last) => {
             let (start, colon) = (word(format!("{start}{service}:")), word(":".to_owned()));
             let of = word(format!(":{of}"));
-            text(instance, &[start, instance.region_value(), colon, world.account(), of, instance.attribute(last)])
+            text(
+                instance,
+                &[start, instance.region_value(), colon, world.account_value(), of, instance.attribute(last)],
+            )
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
     let world = &instance.module.world;
     let partition = instance.region().map_or_else(|| world.partition(), |region| region.partition());
     match (&*instance.kind, name) {
-        ("aws_caller_identity", "account_id" | "id") => Some(world.account()),
+        ("aws_caller_identity", "account_id" | "id") => Some(world.account_value()),
         ("aws_region", "name" | "id" | "region") => Some(instance.region_value()),
         ("aws_partition", "partition" | "id") => Some(Value::text(partition.as_str())),
         ("aws_partition", "dns_suffix") => Some(Value::text(partition.dns_suffix())),

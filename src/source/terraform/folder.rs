@@ -89,12 +89,17 @@ pub(super) struct Folder {
 }
 
 impl Folder {
+    /// A folder in which nothing is declared yet.
+    pub(super) fn empty(path: &Path) -> Self {
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+
     /// The resource or data source of that type and name, by its place in the list.
     pub(super) fn resource(&self, mode: Mode, kind: &Name, name: &str) -> Option<usize> {
         self.by_address.get(&(mode, Arc::clone(kind)))?.get(name).copied()
     }
 
-    fn declare(&mut self, block: Arc<Block>, problems: &mut Vec<(Span, Diagnostic)>) {
+    pub(super) fn declare(&mut self, block: Arc<Block>, problems: &mut Vec<(Span, Diagnostic)>) {
         let labels = block.labels.clone();
         let span = block.span;
         let new = match (&*block.kind, labels.as_slice()) {
@@ -254,6 +259,11 @@ impl Folders {
         let file = File::new(name.to_string_lossy().into_owned(), text);
         self.files.push(file.clone());
         (file, FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)))
+    }
+
+    /// Adds a folder that was read elsewhere.
+    pub(super) fn insert(&mut self, path: &Path, folder: Folder) {
+        self.by_path.insert(identity(path), Arc::new(folder));
     }
 
     pub(super) fn report(&mut self, span: Span, problem: Diagnostic) {

@@ -20,6 +20,7 @@ mod mapping;
 mod module;
 mod parse;
 mod places;
+mod plan;
 mod policy_document;
 mod read;
 mod syntax;
@@ -34,5 +35,6 @@ mod tests;
 
 pub use folder::FolderError;
 pub use places::{About, Place, Places};
+pub use plan::PlanError;
 pub use read::{Code, CodeError, Options, is_code, read};
 pub use variables::VariableError;

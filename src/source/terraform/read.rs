@@ -7,6 +7,7 @@ use super::folder::{FolderError, Folders, on_disk, shown};
 use super::mapping;
 use super::module::Module;
 use super::places::Places;
+use super::plan::{self, PlanError};
 use super::variables::{self, Sources, VariableError};
 use super::world::World;
 use crate::diagnostic::Diagnostic;
@@ -43,9 +44,9 @@ pub struct Code {
     pub problems: Vec<Diagnostic>,
 }
 
-/// Whether the path is a folder, and so code.
+/// Whether the path is a folder, and so code, or a plan.
 pub fn is_code(path: &Path) -> bool {
-    path.is_dir()
+    path.is_dir() || plan::is_plan(path)
 }
 
 /// Why there is nothing to scan.
@@ -54,6 +55,9 @@ pub enum CodeError {
     /// The folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The values of variables.
     #[error(transparent)]
     Variable(#[from] VariableError),
@@ -81,27 +85,36 @@ pub(super) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<
 
 /// The root module, with everything that it calls, before anything of it is evaluated.
 pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
-    let root = shown(root);
-    let mut folders = Folders::read(&root)?;
+    let mut root = shown(root);
+    let (mut account, mut region) = (options.account.clone(), options.region.clone());
+    let boundary = boundary(&root);
+    let mut folders = if root.is_file() {
+        let plan = plan::read(&root)?;
+        account = account.or(plan.account);
+        region = region.or(plan.region);
+        root = plan.root;
+        plan.folders
+    } else {
+        Folders::read(&root)?
+    };
     let sources =
         Sources { environment: &options.environment, values: &options.variables, files: &options.variable_files };
     let given = variables::given(&root, &sources, &mut folders)?;
     let Some(folder) = folders.at(&root) else { return Err(FolderError::empty(&root).into()) };
-    let boundary = boundary(&root);
-    let world = Rc::new(World::new(options.account.as_ref(), options.region.clone(), folders, boundary));
+    let world = Rc::new(World::new(account, region, folders, boundary));
     Ok(Module::root(world, folder, given))
 }
 
 fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     let module = open(root, options)?;
     let world = Rc::clone(&module.world);
-    let region = options.region.clone().or_else(|| module.provider(None).region.clone());
+    let account = world.account.clone();
+    let region = world.region.clone().or_else(|| module.provider(None).region.clone());
     let partition = region.as_ref().map_or(Partition::Aws, Region::partition);
-    let mut inventory =
-        Inventory::new(Source::Terraform, options.account.clone(), partition, options.collected_at.clone());
+    let mut inventory = Inventory::new(Source::Terraform, account.clone(), partition, options.collected_at.clone());
     inventory.scopes.push(Scope {
         source: Source::Terraform,
-        account: options.account.clone(),
+        account,
         region,
         complete: true,
         read: true,

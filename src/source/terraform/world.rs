@@ -21,6 +21,7 @@ const DEPTH: u32 = 1_000;
 
 /// What all evaluation shares.
 pub(super) struct World {
+    pub(super) account: Option<AccountId>,
     pub(super) region: Option<Region>,
     pub(super) folders: Folders,
     pub(super) symbols: Symbols,
@@ -38,19 +39,14 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(
-        account: Option<&AccountId>,
-        region: Option<Region>,
-        folders: Folders,
-        boundary: PathBuf,
-    ) -> Self {
+    pub(super) fn new(account: Option<AccountId>, region: Option<Region>, folders: Folders, boundary: PathBuf) -> Self {
         let place = |what: &str, flag: &str, symbol: &str| {
             let gap = Gap::because(GapKind::Unresolved, format!("{what} is not known: name it with {flag}"));
             let hole = Hole::new(Arc::new(gap), Nature::Place);
             hole.stand_for(symbol);
             Value::Unknown(hole)
         };
-        let account_value = match account {
+        let account_value = match &account {
             Some(account) => Value::text(account.as_str()),
             None => place("the account", "--account", symbol::ACCOUNT),
         };
@@ -59,6 +55,7 @@ impl World {
             None => place("the region", "--region", symbol::REGION),
         };
         Self {
+            account,
             region,
             folders,
             symbols: Symbols::default(),
@@ -74,7 +71,7 @@ impl World {
     }
 
     /// The account that is deployed to.
-    pub(super) fn account(&self) -> Value {
+    pub(super) fn account_value(&self) -> Value {
         self.account_value.clone()
     }
 

@@ -237,3 +237,40 @@ fn what_is_no_code_and_flags_that_do_not_fit_are_refused() {
     assert_eq!(nothing.code, Some(0), "{}", nothing.stderr);
     assert!(nothing.stdout.contains("nothing to judge"), "{}", nothing.stdout);
 }
+
+const PLAN: &str = include_str!("../../fixtures/terraform/plan.json");
+
+#[test]
+fn a_plan_is_judged_by_what_is_known_after_it() {
+    let outcome = Audit::new(&["scan", "plan.json", "--format", "json"]).file("plan.json", PLAN).run();
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let expected = [("ec2-imdsv2-required".to_owned(), "fail".to_owned())];
+    assert_eq!(open(&outcome), expected.into());
+    let findings = findings(&outcome);
+    assert_eq!(at(&findings, "ec2-imdsv2-required")["resource"]["address"], "aws_instance.node[0]");
+    // Through references of the configuration: to the group, and through an output of a module to the role.
+    assert_eq!(at(&findings, "sg-egress-https-only")["verdict"], "pass");
+    let role = at(&findings, "iam-role-ssm-core");
+    assert_eq!(role["resource"]["address"], "module.role[\"a\"].aws_iam_role.this");
+    assert_eq!(role["resource"]["account"], "123456789012");
+    assert!(!outcome.stdout.contains("hunter2"), "a sensitive value is shown");
+}
+
+#[test]
+fn findings_of_a_plan_stand_in_the_source_that_lies_beside_it() {
+    let source = "\nresource \"aws_instance\" \"node\" {\n  count = 1\n  metadata_options {\n    http_tokens = \"optional\"\n  }\n}\n";
+    let outcome = Audit::new(&["scan", "infra/plan.json", "--format", "json"])
+        .file("infra/plan.json", PLAN)
+        .file("infra/main.tf", source)
+        .run();
+    let findings = findings(&outcome);
+    let location = &at(&findings, "ec2-imdsv2-required")["location"];
+    assert_eq!((location["file"].as_str(), location["line"].as_i64()), (Some("infra/main.tf"), Some(4)));
+}
+
+#[test]
+fn what_is_no_plan_is_refused() {
+    let outcome = Audit::new(&["scan", "plan.json"]).file("plan.json", "{\"format_version\": \"1.0\"}").run();
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("terraform show -json"), "{}", outcome.stderr);
+}

@@ -118,7 +118,7 @@ impl Mapper {
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>
     fn default_key_policy(&self, instance: &Rc<Instance>) -> Fact<PolicyDocument> {
         let partition = instance.region().map_or_else(|| self.world.partition(), |region| region.partition());
-        let account = match fact::text(&self.world, &self.world.account()) {
+        let account = match fact::text(&self.world, &self.world.account_value()) {
             Fact::Known(account) => account.unwrap_or_default(),
             Fact::Unknown(gap) => gap.symbol.as_deref().unwrap_or_default().to_owned(),
         };

@@ -75,7 +75,13 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let names: Vec<RuleNames<'_>> =
         rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
-    globals.warn(&waiver::apply(&mut report, selection.waivers(), &names, today));
+    let mut waivers = selection.waivers().to_vec();
+    for places in read.iter().filter_map(|(_, places)| places.as_ref()) {
+        let (of_code, problems) = terraform::waivers(places);
+        globals.warn(&problems);
+        waivers.extend(of_code);
+    }
+    globals.warn(&waiver::apply(&mut report, &waivers, &names, today));
     let detail = match globals.verbose {
         0 => Detail::Brief,
         1 => Detail::Full,

@@ -15,6 +15,7 @@ mod expansion;
 pub mod file;
 mod folder;
 mod functions;
+mod ignore;
 mod instance;
 mod mapping;
 mod module;
@@ -34,6 +35,7 @@ mod world;
 mod tests;
 
 pub use folder::FolderError;
+pub use ignore::waivers;
 pub use places::{About, Place, Places};
 pub use plan::PlanError;
 pub use read::{Code, CodeError, Options, is_code, read};

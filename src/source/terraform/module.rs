@@ -289,13 +289,11 @@ impl Module {
 
     /// Where a module that is called here is from the root.
     fn path_of(self: &Rc<Self>, block: &Block, folder: &Folder) -> PathBuf {
-        match source_of(block).filter(|source| is_local(source)) {
-            Some(source) => shown(&self.path.join(source)),
-            None => {
-                let root = &self.top().folder.path;
-                folder.path.strip_prefix(root).map_or_else(|_| folder.path.clone(), Path::to_owned)
-            }
+        if let Some(source) = source_of(block).filter(|source| is_local(source)) {
+            return shown(&self.path.join(source));
         }
+        let root = &self.top().folder.path;
+        folder.path.strip_prefix(root).map_or_else(|_| folder.path.clone(), Path::to_owned)
     }
 
     /// What the addresses of all that is in it begin with.

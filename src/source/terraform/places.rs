@@ -50,6 +50,11 @@ impl Places {
         self.resources.get(&(resource_type, key.clone()))
     }
 
+    /// All places.
+    pub fn all(&self) -> impl Iterator<Item = &Place> {
+        self.resources.values()
+    }
+
     /// The files that the places are in.
     pub fn files(&self) -> &[File] {
         &self.files

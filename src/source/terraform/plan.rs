@@ -102,8 +102,8 @@ pub(super) fn read(path: &Path) -> Result<Plan, PlanError> {
     builder.declare(&root, body);
     let told = |kind: &str, attribute: &str| {
         let resources = before.get("resources").and_then(Json::as_array).into_iter().flatten();
-        let found = resources.filter(|resource| resource["type"] == kind && resource["mode"] == "data");
-        found.filter_map(|resource| resource["values"][attribute].as_str()).next().map(str::to_owned)
+        let mut found = resources.filter(|resource| resource["type"] == kind && resource["mode"] == "data");
+        found.find_map(|resource| resource["values"][attribute].as_str()).map(str::to_owned)
     };
     let of_provider = part("/configuration/provider_config/aws/expressions/region");
     let region = of_provider["constant_value"].as_str().map(str::to_owned).or_else(|| {
@@ -173,7 +173,7 @@ impl Builder {
         for (name, output) in members(configuration, "outputs") {
             let value = self.expression(&output["expression"], self.start());
             let attribute = Attribute { name: "value".into(), span: value.span, value: Arc::new(value) };
-            body.blocks.push(self.block("output", vec![name.as_str().into()], vec![attribute], self.start()));
+            body.blocks.push(block("output", vec![name.as_str().into()], vec![attribute], self.start()));
         }
         let prefix = planned["address"].as_str().map(|address| format!("{address}.")).unwrap_or_default();
         for child in list(planned, "child_modules") {
@@ -195,9 +195,9 @@ impl Builder {
                 attributes.push(Attribute { name: name.as_str().into(), span: value.span, value: Arc::new(value) });
             }
             for (name, _) in members(&call["module"], "variables") {
-                inner.blocks.push(self.block("variable", vec![name.as_str().into()], Vec::new(), self.start()));
+                inner.blocks.push(block("variable", vec![name.as_str().into()], Vec::new(), self.start()));
             }
-            body.blocks.push(self.block("module", vec![label.into()], attributes, self.start()));
+            body.blocks.push(block("module", vec![label.into()], attributes, self.start()));
             self.declare(&inner_path, inner);
         }
         body
@@ -216,13 +216,9 @@ impl Builder {
         variables
             .map(|(name, variable)| {
                 let default = self.literal("default", literal(&variable["value"]));
-                self.block("variable", vec![name.as_str().into()], vec![default], self.start())
+                block("variable", vec![name.as_str().into()], vec![default], self.start())
             })
             .collect()
-    }
-
-    fn block(&self, kind: &str, labels: Vec<Name>, attributes: Vec<Attribute>, span: Span) -> Arc<Block> {
-        Arc::new(Block { kind: kind.into(), labels, body: Body { attributes, blocks: Vec::new() }, span })
     }
 
     fn literal(&self, name: &str, node: Node) -> Attribute {
@@ -270,7 +266,7 @@ impl Builder {
             Json::Null => name.to_owned(),
             index => format!("{name}[{index}]"),
         };
-        Some(self.block(word, vec![kind.into(), label.into()], attributes, block))
+        Some(block(word, vec![kind.into(), label.into()], attributes, block))
     }
 
     /// A value of the plan, or what stands for it.
@@ -279,7 +275,7 @@ impl Builder {
             return Node::Unusable("the value is sensitive");
         }
         if *planned.unknown == Json::Bool(true) {
-            return match self.reference(planned.written, span).filter(|_| REFERENCES.contains(&name)) {
+            return match reference(planned.written, span).filter(|_| REFERENCES.contains(&name)) {
                 Some(reference) if LISTS.contains(&name) => Node::List(vec![reference]),
                 Some(reference) => reference.node,
                 None => Node::Unusable("known after the plan is applied"),
@@ -312,22 +308,27 @@ impl Builder {
         if let Some(value) = written.get("constant_value") {
             return Expression { node: literal(value), span };
         }
-        self.reference(written, span)
+        reference(written, span)
             .unwrap_or(Expression { node: Node::Unusable("a plan does not tell the whole expression"), span })
     }
+}
 
-    /// The one thing that an expression refers to: each comes with all that leads to it.
-    fn reference(&self, written: &Json, span: Span) -> Option<Expression> {
-        let references: Vec<&str> = written["references"].as_array()?.iter().filter_map(Json::as_str).collect();
-        let first = references.first()?;
-        if !references.iter().all(|other| first.starts_with(other)) {
-            return None;
-        }
-        let mut steps = split(first).into_iter();
-        let root = Expression { node: Node::Root(steps.next()?), span };
-        let member = |of, name| Expression { node: Node::Member(Box::new(of), name), span };
-        Some(steps.fold(root, member))
+/// A block that holds attributes alone.
+fn block(kind: &str, labels: Vec<Name>, attributes: Vec<Attribute>, span: Span) -> Arc<Block> {
+    Arc::new(Block { kind: kind.into(), labels, body: Body { attributes, blocks: Vec::new() }, span })
+}
+
+/// The one thing that an expression refers to: each comes with all that leads to it.
+fn reference(written: &Json, span: Span) -> Option<Expression> {
+    let references: Vec<&str> = written["references"].as_array()?.iter().filter_map(Json::as_str).collect();
+    let first = references.first()?;
+    if !references.iter().all(|other| first.starts_with(other)) {
+        return None;
     }
+    let mut steps = split(first).into_iter();
+    let root = Expression { node: Node::Root(steps.next()?), span };
+    let member = |of, name| Expression { node: Node::Member(Box::new(of), name), span };
+    Some(steps.fold(root, member))
 }
 
 /// What a plan says of a value.

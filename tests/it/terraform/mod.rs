@@ -274,3 +274,26 @@ fn what_is_no_plan_is_refused() {
     assert_eq!(outcome.code, Some(2));
     assert!(outcome.stderr.contains("terraform show -json"), "{}", outcome.stderr);
 }
+
+#[test]
+fn a_comment_waives_a_rule_for_its_resource_until_its_last_day() {
+    let broken = COMPLIANT.replace("monitoring             = true", "monitoring = false");
+    let waived = |comment: &str| {
+        let code = broken.replace("resource \"aws_instance\"", &format!("{comment}\nresource \"aws_instance\""));
+        scan(&code, &[ALL, PLACE].concat())
+    };
+    let outcome = waived("# ssm-audit:ignore ec2-detailed-monitoring until=2999-12-31 reason=\"costs\"");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(at(&findings(&outcome), "ec2-detailed-monitoring")["waiver"]["reason"], "costs");
+    let late = waived("# ssm-audit:ignore ec2-detailed-monitoring until=2020-01-01 reason=\"costs\"");
+    assert_eq!(late.code, Some(1));
+    assert!(late.stderr.contains("expired after 2020-01-01"), "{}", late.stderr);
+    let reasonless = waived("# ssm-audit:ignore ec2-detailed-monitoring");
+    assert_eq!(reasonless.code, Some(1));
+    assert!(reasonless.stderr.contains("gives no reason"), "{}", reasonless.stderr);
+    let inside =
+        broken.replace("monitoring = false", "monitoring = false # ssm-audit:ignore ec2-detailed-monitoring reason=x");
+    assert_eq!(scan(&inside, &[ALL, PLACE].concat()).code, Some(0));
+    let elsewhere = waived("# ssm-audit:ignore ec2-detailed-monitoring reason=x\nlocals {}");
+    assert_eq!(elsewhere.code, Some(1), "it stands above another block");
+}

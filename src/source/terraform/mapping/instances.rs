@@ -1,7 +1,7 @@
 //! Instances: `aws_instance`, and those that `aws_launch_template` and `aws_launch_configuration` stand for, alone or in
 //! an `aws_autoscaling_group`. What an instance does not say, its launch template says.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::super::instance::Instance as Resource;
 use super::super::value::{Hole, Nature, Value};
 use super::super::view::View;
 use super::targets::Target;
-use super::{Draft, Judged, Mapper, fact};
+use super::{Draft, Judged, Launching, Mapper, fact};
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup};
 use crate::model::{Entry, Fact, Gap, Link, ResourceType};
 
@@ -437,11 +437,11 @@ impl Mapper {
     }
 
     /// The autoscaling groups, by the address of what they launch from.
-    fn groups_by_launch(&self) -> Rc<HashMap<String, Vec<Rc<Resource>>>> {
+    fn groups_by_launch(&self) -> Rc<Launching> {
         if let Some(known) = &*self.launching.borrow() {
             return Rc::clone(known);
         }
-        let mut launching: HashMap<String, Vec<Rc<Resource>>> = HashMap::new();
+        let mut launching = Launching::new();
         for group in self.all("aws_autoscaling_group") {
             let view = group.view();
             let template = view.block("launch_template").ok().flatten().and_then(|block| self.template_of(&block).ok());

@@ -37,6 +37,9 @@ use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Unlisted};
 use companions::Companions;
 use targets::{Named, Target};
 
+/// Autoscaling groups, by the address of what they launch from.
+type Launching = HashMap<String, Vec<Rc<Instance>>>;
+
 /// A call of a module that was not read.
 struct Closed {
     by: Rc<Module>,
@@ -70,7 +73,7 @@ pub(super) struct Mapper {
     named: RefCell<HashMap<&'static str, Rc<Named>>>,
     companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
     /// Autoscaling groups, by what they launch from.
-    launching: RefCell<Option<Rc<HashMap<String, Vec<Rc<Instance>>>>>>,
+    launching: RefCell<Option<Rc<Launching>>>,
     /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
     unread: Option<Arc<Gap>>,
     given_away: HashMap<String, Arc<Gap>>,
@@ -141,7 +144,9 @@ impl Mapper {
             let arguments = block.body.attributes.iter().filter(|attribute| !own.contains(&&*attribute.name));
             let values: Vec<Value> = arguments.map(|attribute| evaluate(&attribute.value, &Scope::of(&by))).collect();
             let mut given = Vec::new();
-            values.iter().for_each(|value| self.instances_in(value, &mut given));
+            for value in &values {
+                self.instances_in(value, &mut given);
+            }
             for instance in given {
                 self.given_away.entry(instance.address.clone()).or_insert_with(|| Arc::clone(&gap));
             }

@@ -234,8 +234,8 @@ impl Builder {
         let declared = source.and_then(|folder| {
             folder.resource(mode, &kind.into(), name).map(|index| Arc::clone(&folder.resources[index].block))
         });
-        let block = declared.as_ref().map_or_else(|| self.start(), |block| block.span);
-        let spans = Spans { block, body: declared.as_ref().map(|block| &block.body) };
+        let whole = declared.as_ref().map_or_else(|| self.start(), |block| block.span);
+        let spans = Spans { block: whole, body: declared.as_ref().map(|block| &block.body) };
         let written = list(configuration, "resources")
             .find(|other| other["type"] == kind && other["name"] == name && other["mode"] == resource["mode"]);
         let nothing = Json::Null;
@@ -266,7 +266,7 @@ impl Builder {
             Json::Null => name.to_owned(),
             index => format!("{name}[{index}]"),
         };
-        Some(block(word, vec![kind.into(), label.into()], attributes, block))
+        Some(block(word, vec![kind.into(), label.into()], attributes, whole))
     }
 
     /// A value of the plan, or what stands for it.

@@ -24,7 +24,8 @@ use crate::waiver::{self, RuleNames};
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
-    /// Snapshots (from `ssm-audit collect`) or folders of Terraform code to scan; without one, the live account is read
+    /// Snapshots (from `ssm-audit collect`), Terraform folders or plans (`terraform show -json`) to scan; without one,
+    /// the live account is read
     #[arg(value_name = "INPUT", conflicts_with_all = ["profile", "regions", "endpoint_url"])]
     inputs: Vec<PathBuf>,
     /// The format on standard output [default: table]

@@ -171,7 +171,7 @@ impl Builder {
             body.blocks.extend(self.resource(resource, configuration, source));
         }
         for (name, output) in members(configuration, "outputs") {
-            let value = self.expression(&output["expression"], self.start());
+            let value = expression(&output["expression"], self.start());
             let attribute = Attribute { name: "value".into(), span: value.span, value: Arc::new(value) };
             body.blocks.push(block("output", vec![name.as_str().into()], vec![attribute], self.start()));
         }
@@ -190,8 +190,8 @@ impl Builder {
             let mut inner =
                 self.module(&inner_path, child, before.unwrap_or(&nothing), &call["module"], inner_source.as_ref());
             let mut attributes = vec![self.literal("source", Node::Text(folder_source.as_str().into()))];
-            for (name, expression) in members(call, "expressions") {
-                let value = self.expression(expression, self.start());
+            for (name, written) in members(call, "expressions") {
+                let value = expression(written, self.start());
                 attributes.push(Attribute { name: name.as_str().into(), span: value.span, value: Arc::new(value) });
             }
             for (name, _) in members(&call["module"], "variables") {
@@ -257,7 +257,7 @@ impl Builder {
                     sensitive: &sensitive[name],
                     written: &expressions[name],
                 };
-                let node = self.value(name, &planned, span);
+                let node = value(name, &planned, span);
                 Attribute { name: name.as_str().into(), value: Arc::new(Expression { node, span }), span }
             })
             .collect();
@@ -268,49 +268,47 @@ impl Builder {
         };
         Some(block(word, vec![kind.into(), label.into()], attributes, whole))
     }
+}
 
-    /// A value of the plan, or what stands for it.
-    fn value(&self, name: &str, planned: &Planned<'_>, span: Span) -> Node {
-        if *planned.sensitive == Json::Bool(true) {
-            return Node::Unusable("the value is sensitive");
-        }
-        if *planned.unknown == Json::Bool(true) {
-            return match reference(planned.written, span).filter(|_| REFERENCES.contains(&name)) {
-                Some(reference) if LISTS.contains(&name) => Node::List(vec![reference]),
-                Some(reference) => reference.node,
-                None => Node::Unusable("known after the plan is applied"),
+/// A value of the plan, or what stands for it.
+fn value(name: &str, planned: &Planned<'_>, span: Span) -> Node {
+    if *planned.sensitive == Json::Bool(true) {
+        return Node::Unusable("the value is sensitive");
+    }
+    if *planned.unknown == Json::Bool(true) {
+        return match reference(planned.written, span).filter(|_| REFERENCES.contains(&name)) {
+            Some(reference) if LISTS.contains(&name) => Node::List(vec![reference]),
+            Some(reference) => reference.node,
+            None => Node::Unusable("known after the plan is applied"),
+        };
+    }
+    match planned.value {
+        Json::Array(items) => Node::List(
+            (0..items.len()).map(|index| Expression { node: value(name, &planned.item(index), span), span }).collect(),
+        ),
+        Json::Object(object) => {
+            let mut names: Vec<&String> = object.keys().collect();
+            let others = planned.unknown.as_object().into_iter().flat_map(Map::keys);
+            names.extend(others.filter(|name| !object.contains_key(*name)));
+            let member = |name: &String| {
+                let inner = planned.member(name);
+                let key = Expression { node: Node::Text(name.as_str().into()), span };
+                (!is_left_to_aws(inner.unknown, inner.written))
+                    .then(|| (key, Expression { node: value(name, &inner, span), span }))
             };
+            Node::Object(names.into_iter().filter_map(member).collect())
         }
-        match planned.value {
-            Json::Array(items) => Node::List(
-                (0..items.len())
-                    .map(|index| Expression { node: self.value(name, &planned.item(index), span), span })
-                    .collect(),
-            ),
-            Json::Object(object) => {
-                let mut names: Vec<&String> = object.keys().collect();
-                let others = planned.unknown.as_object().into_iter().flat_map(Map::keys);
-                names.extend(others.filter(|name| !object.contains_key(*name)));
-                let member = |name: &String| {
-                    let inner = planned.member(name);
-                    let key = Expression { node: Node::Text(name.as_str().into()), span };
-                    (!is_left_to_aws(inner.unknown, inner.written))
-                        .then(|| (key, Expression { node: self.value(name, &inner, span), span }))
-                };
-                Node::Object(names.into_iter().filter_map(member).collect())
-            }
-            scalar => literal(scalar),
-        }
+        scalar => literal(scalar),
     }
+}
 
-    /// An expression of the configuration, as far as it is told.
-    fn expression(&self, written: &Json, span: Span) -> Expression {
-        if let Some(value) = written.get("constant_value") {
-            return Expression { node: literal(value), span };
-        }
-        reference(written, span)
-            .unwrap_or(Expression { node: Node::Unusable("a plan does not tell the whole expression"), span })
+/// An expression of the configuration, as far as it is told.
+fn expression(written: &Json, span: Span) -> Expression {
+    if let Some(value) = written.get("constant_value") {
+        return Expression { node: literal(value), span };
     }
+    reference(written, span)
+        .unwrap_or(Expression { node: Node::Unusable("a plan does not tell the whole expression"), span })
 }
 
 /// A block that holds attributes alone.

@@ -1,4 +1,4 @@
-//! Embeds the folders of rules and frameworks: walked, so that a new file is a new rule and no list
+//! Embeds the folders of rules, remediations and frameworks: walked, so that a new file is found and no list
 //! is kept by hand.
 
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    for folder in ["rules", "frameworks"] {
+    for folder in ["rules", "remediations", "frameworks"] {
         fs::write(out.join(format!("embedded_{folder}.rs")), embed(&root, folder)?)?;
     }
     Ok(())

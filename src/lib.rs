@@ -3,11 +3,14 @@
 pub mod cli;
 pub mod config;
 pub mod diagnostic;
+pub mod fleet;
 pub mod iam;
 pub mod model;
 pub mod progress;
+pub mod remediate;
 pub mod report;
 pub mod rule;
+pub mod saved;
 pub mod scan;
 pub mod schemas;
 pub mod source;

@@ -6,16 +6,17 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::model::call::Needs;
+use crate::model::finding::Tool;
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
 use crate::model::{
-    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Region, ResourceRef, ResourceType, Severity, Source,
-    Summary, Verdict,
+    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Region, Report, ResourceRef, ResourceType, Scope, Severity,
+    Source, Summary, Verdict,
 };
 use crate::rule::eval::{Case, Outcome, location};
 use crate::rule::params::{BoundParams, ParamValue};
 use crate::rule::path::Place;
-use crate::rule::{Remediation, Rule};
+use crate::rule::{Policy, Remediation, Rule};
 
 /// The id of a finding on a whole type, where its resources could not be listed.
 pub const ANY: &str = "*";
@@ -67,6 +68,22 @@ impl Selected<'_> {
         let place = Place { inventory: &inventory, node: entry.attributes, identity: Some((resource_type, &key)) };
         let params = BoundParams::at(&self.params, location(place, &key));
         Case::new(self.rule, place, &key, &params).judge().0 != Outcome::NotApplicable
+    }
+
+    /// The values of its parameters.
+    pub fn params(&self) -> &BTreeMap<String, ParamValue> {
+        &self.params
+    }
+
+    /// The values of its parameters, for a file.
+    pub(crate) fn params_as_json(&self) -> BTreeMap<String, serde_json::Value> {
+        let json = |value: &ParamValue| match value {
+            ParamValue::Bool(value) => (*value).into(),
+            ParamValue::Int(value) => (*value).into(),
+            ParamValue::Text(text) => text.as_str().into(),
+            ParamValue::Texts(texts) => texts.clone().into(),
+        };
+        self.params.iter().map(|(name, value)| (name.clone(), json(value))).collect()
     }
 
     /// Whether it can be judged where this inventory was read.
@@ -141,6 +158,52 @@ pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -
     outcomes.findings.extend(unlisted(inventory, &by_type));
     sort(&mut outcomes.findings);
     outcomes
+}
+
+/// What came of one inventory.
+#[derive(Debug)]
+pub struct Judged {
+    scopes: Vec<Scope>,
+    outcomes: Outcomes,
+}
+
+impl Judged {
+    /// What was found, for who knows more of it.
+    pub fn findings_mut(&mut self) -> &mut [Finding] {
+        &mut self.outcomes.findings
+    }
+}
+
+/// Holds the rules against one inventory, with everything listed.
+pub fn judge(inventory: &Inventory, rules: &[Selected<'_>]) -> Judged {
+    Judged { outcomes: scan(inventory, rules, Passes::Listed), scopes: inventory.scopes.clone() }
+}
+
+/// The report on what was judged.
+pub fn report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, started_at: jiff::Timestamp) -> Report {
+    let mut scopes = Vec::new();
+    let mut outcomes = Outcomes::default();
+    for mut one in judged {
+        scopes.append(&mut one.scopes);
+        outcomes = outcomes.join(one.outcomes);
+    }
+    sort(&mut outcomes.findings);
+    scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
+    Report {
+        kind: Report::KIND.to_owned(),
+        schema_version: Report::SCHEMA_VERSION,
+        tool: Tool {
+            name: "ssm-audit".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rules_digest: digest(rules),
+        },
+        started_at: started_at.to_string(),
+        finished_at: jiff::Timestamp::now().to_string(),
+        policy: policy.as_str().to_owned(),
+        scopes,
+        summary: count(&outcomes.findings, outcomes.not_applicable),
+        findings: outcomes.findings,
+    }
 }
 
 /// By account, region, type, id and rule.

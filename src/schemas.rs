@@ -6,6 +6,9 @@ use serde_json::{Map, Value as Json, json};
 use crate::model::fact::UNKNOWN;
 use crate::model::schema::{Kind, Structure};
 use crate::model::{Gap, Report, ResourceType, Scope};
+use crate::remediate::plan::Plan;
+use crate::remediate::remedy;
+use crate::remediate::run::{RunList, RunReport};
 use crate::rule;
 use crate::source::snapshot;
 
@@ -13,8 +16,12 @@ use crate::source::snapshot;
 pub fn all() -> Vec<(&'static str, Schema)> {
     vec![
         ("config.schema.json", crate::config::schema()),
+        ("plan.schema.json", titled(schemars::schema_for!(Plan), "ssm-audit plan")),
+        ("remediation.schema.json", remedy::file_schema()),
         ("report.schema.json", report()),
         ("rule.schema.json", rule::file_schema()),
+        ("run.schema.json", titled(schemars::schema_for!(RunReport), "ssm-audit run")),
+        ("runs.schema.json", titled(schemars::schema_for!(RunList), "ssm-audit runs")),
         ("snapshot.schema.json", snapshot()),
     ]
 }
@@ -164,6 +171,15 @@ mod tests {
         assert_eq!(wrong(&super::snapshot(), &snapshot), [""; 0]);
         let misspelt = serde_json::from_str(&text.replace("\"http_tokens\"", "\"http_token\"")).expect("JSON");
         assert!(!wrong(&super::snapshot(), &misspelt).is_empty());
+    }
+
+    #[test]
+    fn every_remediation_is_of_the_schema_of_remediations() {
+        for (name, text) in crate::remediate::remedy::EMBEDDED {
+            let file: serde_json::Value =
+                crate::yaml::parse(&crate::diagnostic::SourceFile::new(*name, *text)).expect("YAML");
+            assert_eq!(wrong(&crate::remediate::remedy::file_schema(), &file), [""; 0], "{name}");
+        }
     }
 
     #[test]

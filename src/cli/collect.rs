@@ -25,16 +25,22 @@ pub(super) struct CollectArgs {
 
 pub(super) fn run(arguments: &CollectArgs, globals: &Globals) -> Result<Exit, Error> {
     let selection = Selection::from_args(&arguments.selection, globals)?;
-    let read = live::read(&arguments.live, &selection.needs()?, globals)?;
-    to_file(&arguments.output, |out| snapshot::write(std::slice::from_ref(&read.inventory), out))?;
-    for scope in read.inventory.scopes.iter().filter(|scope| !scope.complete) {
-        let place = scope.region.as_ref().map_or("the account's own services", |region| region.as_str());
+    let mut read = live::read(&arguments.live, &selection.needs()?, globals, |inventory| inventory)?;
+    read.accounts.sort_by(|left, right| left.account.cmp(&right.account));
+    to_file(&arguments.output, |out| snapshot::write(&read.accounts, out))?;
+    let scopes = || read.accounts.iter().flat_map(|inventory| &inventory.scopes);
+    for scope in scopes().filter(|scope| !scope.complete) {
+        let region = scope.region.as_ref().map_or("the account's own services", |region| region.as_str());
+        let place = match &scope.account {
+            Some(account) if read.accounts.len() > 1 => format!("{account}, {region}"),
+            _ => region.to_owned(),
+        };
         let gaps: Vec<String> = scope.gaps.iter().map(ToString::to_string).collect();
         globals.warn(&[Diagnostic::warning(format!("not everything was read in {place}: {}", gaps.join("; ")))]);
     }
     if read.interrupted {
         return Ok(Exit::Interrupted);
     }
-    let complete = read.inventory.scopes.iter().all(|scope| scope.complete);
+    let complete = scopes().all(|scope| scope.complete);
     Ok(if complete { Exit::Success } else { Exit::Unknown })
 }

@@ -1,18 +1,21 @@
-//! `iam-policy`: the least that a scan with the selected rules must be allowed to do.
+//! `iam-policy`: the least that a scan, or a fix, with the selected rules must be allowed to do.
 
 use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
+use crate::remediate::{permissions, remedy};
 
 /// What the policy is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Purpose {
-    /// Reading, for `scan` and `collect`.
+    /// Reading, for scan and collect
     Scan,
+    /// Reading and changing, for fix, resume and undo: just what the selected rules' remediations take
+    Fix,
 }
 
 /// The arguments of `iam-policy`.
@@ -26,15 +29,26 @@ pub(super) struct IamPolicyArgs {
 }
 
 pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, Error> {
-    let Purpose::Scan = arguments.purpose;
     let selection = Selection::from_args(&arguments.selection, globals)?;
+    let policy = match arguments.purpose {
+        Purpose::Scan => scan(&selection)?,
+        Purpose::Fix => {
+            let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+            permissions::policy(&selection.rules()?, selection.library(), &remedies)
+        }
+    };
+    output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
+    Ok(Exit::Success)
+}
+
+fn scan(selection: &Selection) -> Result<Json, Error> {
     let mut actions = BTreeSet::new();
     for call in selection.needs()?.calls() {
         actions.extend(call.actions.iter().copied());
     }
     // Which regions there are is asked for with `--regions all`.
     actions.insert("ec2:DescribeRegions");
-    let policy = json!({
+    Ok(json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Sid": "SsmAuditScan",
@@ -42,7 +56,5 @@ pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, 
             "Action": actions,
             "Resource": "*",
         }],
-    });
-    output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
-    Ok(Exit::Success)
+    }))
 }

@@ -1,16 +1,22 @@
 //! Reading live accounts: the flags for it, the connection, Ctrl-C and progress.
 
-use std::collections::BTreeSet;
+use std::future::Future;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use futures::StreamExt;
+use tokio::sync::oneshot;
 
+use super::fleet::FleetArgs;
 use super::{Error, Globals};
+use crate::diagnostic::Diagnostic;
+use crate::fleet::{self, Fleet, Reading, session_policy};
 use crate::model::call::Needs;
-use crate::model::{Inventory, Region};
+use crate::model::{AccountId, Gap, Inventory, Region};
 use crate::progress::Display;
-use crate::source::aws::{Collection, Connection, ConnectionSettings, DEFAULT_CONCURRENCY, Timeouts, collect};
+use crate::source::aws::{Carrier, Collection, Connection, ConnectionSettings, DEFAULT_CONCURRENCY, Timeouts, collect};
 use crate::source::{Progress, Quiet, Shutdown};
 
 /// Flags for reading a live account.
@@ -23,9 +29,6 @@ pub(super) struct LiveArgs {
     /// The region, if only one is read
     #[arg(long, value_name = "REGION", conflicts_with = "regions", env = "SSM_AUDIT_REGION")]
     region: Option<Region>,
-    /// The regions to read, separated by commas, or `all` that are enabled for the account
-    #[arg(long, value_name = "REGIONS", env = "SSM_AUDIT_REGIONS", value_delimiter = ',')]
-    regions: Vec<String>,
     /// An endpoint in place of AWS's own, for all services
     #[arg(long, value_name = "URL", env = "SSM_AUDIT_ENDPOINT_URL")]
     endpoint_url: Option<String>,
@@ -41,6 +44,8 @@ pub(super) struct LiveArgs {
     /// Seconds that a call may take in all, with its retries
     #[arg(long, value_name = "SECONDS", env = "SSM_AUDIT_CALL_TIMEOUT")]
     call_timeout: Option<f64>,
+    #[command(flatten)]
+    fleet: FleetArgs,
 }
 
 impl LiveArgs {
@@ -48,77 +53,161 @@ impl LiveArgs {
     pub(super) fn region(&self) -> Option<&Region> {
         self.region.as_ref()
     }
+
+    /// With these regions, where none is named.
+    pub(super) fn or_regions<'r>(&self, regions: impl IntoIterator<Item = &'r Region>) -> Self {
+        let fleet = if self.region.is_some() { self.fleet.clone() } else { self.fleet.or_regions(regions) };
+        Self { fleet, ..self.clone() }
+    }
 }
 
-/// What was read, and whether the user stopped it.
-pub(super) struct Read {
-    pub(super) inventory: Inventory,
+/// How many accounts are read at once.
+const ACCOUNTS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+
+/// What came of each account, and whether the user stopped it.
+pub(super) struct Read<T> {
+    pub(super) accounts: Vec<T>,
     pub(super) interrupted: bool,
 }
 
-/// Reads the account.
-pub(super) fn read(arguments: &LiveArgs, needs: &Needs, globals: &Globals) -> Result<Read, Error> {
-    let named = named_regions(arguments)?;
-    let settings = ConnectionSettings {
-        profile: arguments.profile.clone(),
-        region: arguments.region.clone().or_else(|| named.as_ref()?.first().cloned()),
-        endpoint_url: arguments.endpoint_url.clone(),
-        timeouts: timeouts(arguments)?,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
-    // On the heap: it holds the futures of all calls.
-    runtime.block_on(Box::pin(async {
-        let connection = tokio::select! {
-            connection = Connection::open(&settings) => connection?,
-            _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
-        };
-        let regions = match (named, &arguments.region) {
-            (Some(named), _) => named,
-            (None, None) if !arguments.regions.is_empty() => connection.enabled_regions().await?,
-            (None, _) => vec![connection.region().clone()],
-        };
-        let shutdown = Shutdown::new();
-        let display = if globals.quiet { None } else { Display::on_terminal() };
-        let progress: &dyn Progress = match &display {
-            Some(display) => display,
-            None => &Quiet,
-        };
-        let collection = Collection {
-            regions: &regions,
-            needs,
-            collected_at: jiff::Timestamp::now().to_string(),
-            concurrency: arguments.concurrency,
-            progress,
-            shutdown: &shutdown,
-        };
-        let stop = async {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                shutdown.request();
-            }
-            // The collection ends by itself, with what is known.
-            std::future::pending::<()>().await;
-        };
-        let inventory = tokio::select! {
-            inventory = collect(&connection, &collection) => inventory,
-            () = stop => return Err(Error::Interrupted),
-        };
-        Ok(Read { inventory, interrupted: shutdown.is_requested() })
-    }))
+/// Reads the accounts. Each is judged as soon as it has been read, on the threads for computing, and nothing else of
+/// it is kept.
+pub(super) fn read<T: Send>(
+    arguments: &LiveArgs,
+    needs: &Needs,
+    globals: &Globals,
+    judge: impl Fn(Inventory) -> T + Sync,
+) -> Result<Read<T>, Error> {
+    let judge = &judge;
+    rayon::in_place_scope(|scope| {
+        run(async {
+            let fleet = open(arguments, globals).await?;
+            let shutdown = Shutdown::new();
+            let display = if globals.quiet { None } else { Display::on_terminal() };
+            let reading = Reading {
+                needs,
+                collected_at: jiff::Timestamp::now().to_string(),
+                accounts: ACCOUNTS,
+                concurrency: arguments.concurrency,
+                policy: Some(session_policy(needs)),
+                progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
+                shutdown: &shutdown,
+            };
+            let judged = |_, inventory| {
+                let (sender, receiver) = oneshot::channel();
+                // Where nobody waits any more, there is nobody to tell.
+                scope.spawn(move |_| drop(sender.send(judge(inventory))));
+                receiver
+            };
+            let stop = async {
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    shutdown.request();
+                }
+                // The reading ends by itself, with what is known.
+                std::future::pending::<()>().await;
+            };
+            // What panicked while it was judged sent nothing, and panics again where the scope ends.
+            let accounts = fleet::read(&fleet, &fleet.targets, &reading, judged)
+                .filter_map(|judged| std::future::ready(judged.ok()))
+                .collect();
+            let accounts = tokio::select! {
+                accounts = accounts => accounts,
+                () = stop => return Err(Error::Interrupted),
+            };
+            Ok(Read { accounts, interrupted: shutdown.is_requested() })
+        })
+    })
 }
 
-/// The regions that are named, sorted; none where none is, or `all` is.
-fn named_regions(arguments: &LiveArgs) -> Result<Option<Vec<Region>>, Error> {
-    if arguments.regions.is_empty() || arguments.regions == ["all"] {
-        return Ok(None);
-    }
-    let parse = |name: &String| {
-        name.trim().parse::<Region>().map_err(|error| Error::Usage {
-            message: format!("--regions: {error}"),
-            help: "name regions such as eu-west-1,us-east-1, or `all`".to_owned(),
-        })
+/// Runs what talks to AWS.
+pub(super) fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    // On the heap: it holds the futures of all calls.
+    runtime.block_on(Box::pin(work))
+}
+
+/// Finds the accounts.
+async fn open(arguments: &LiveArgs, globals: &Globals) -> Result<Fleet, Error> {
+    let choice = arguments.fleet.choice(arguments.region.as_ref(), globals)?;
+    let settings = ConnectionSettings {
+        profile: arguments.profile.clone(),
+        region: choice.regions.first().cloned(),
+        endpoint_url: arguments.endpoint_url.clone(),
+        timeouts: timeouts(arguments)?,
+        carrier: Carrier::default(),
     };
-    let regions: BTreeSet<Region> = arguments.regions.iter().map(parse).collect::<Result<_, _>>()?;
-    Ok(Some(regions.into_iter().collect()))
+    let fleet = tokio::select! {
+        fleet = Fleet::open(&choice, &settings) => fleet?,
+        _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
+    };
+    warn_of_left_out(&fleet, globals);
+    Ok(fleet)
+}
+
+/// An account that is reached, and the regions of it that were asked for.
+pub(super) struct Reached {
+    pub(super) connection: Arc<Connection>,
+    pub(super) regions: Vec<Region>,
+}
+
+/// An account that is not reached.
+pub(super) struct Unreached {
+    pub(super) account: Option<AccountId>,
+    pub(super) gap: Gap,
+}
+
+/// Reaches the accounts, to change them.
+pub(super) async fn reach(arguments: &LiveArgs, globals: &Globals) -> Result<(Vec<Reached>, Vec<Unreached>), Error> {
+    let fleet = open(arguments, globals).await?;
+    let (mut reached, mut unreached) = (Vec::new(), Vec::new());
+    for target in &fleet.targets {
+        match fleet.connect(target, None).await {
+            Ok((connection, regions)) => reached.push(Reached { connection, regions }),
+            Err(gap) => unreached.push(Unreached { account: target.account.clone(), gap }),
+        }
+    }
+    Ok((reached, unreached))
+}
+
+/// Reads these regions; Ctrl-C ends it with what is known by then.
+pub(super) async fn read_regions(
+    arguments: &LiveArgs,
+    connection: &Connection,
+    regions: &[Region],
+    needs: &Needs,
+    shutdown: &Shutdown,
+    globals: &Globals,
+) -> Result<Inventory, Error> {
+    let display = if globals.quiet { None } else { Display::on_terminal() };
+    let collection = Collection {
+        regions,
+        needs,
+        collected_at: jiff::Timestamp::now().to_string(),
+        concurrency: arguments.concurrency,
+        progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
+        shutdown,
+    };
+    let stop = async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            shutdown.request();
+        }
+        // The collection ends by itself, with what is known.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        inventory = collect(connection, &collection) => Ok(inventory),
+        () = stop => Err(Error::Interrupted),
+    }
+}
+
+/// Names the accounts that cannot be used.
+fn warn_of_left_out(fleet: &Fleet, globals: &Globals) {
+    if !fleet.left_out.is_empty() {
+        let named: Vec<String> = fleet.left_out.iter().map(ToString::to_string).collect();
+        let are = if named.len() == 1 { "account is" } else { "accounts are" };
+        let message = format!("{} {are} left out: {}", named.len(), named.join(", "));
+        globals.warn(&[Diagnostic::warning(message)]);
+    }
 }
 
 fn timeouts(arguments: &LiveArgs) -> Result<Timeouts, Error> {

@@ -1,15 +1,25 @@
 //! The command line: one file a subcommand. Here are the flags that all have, and errors as people see them.
 
+mod carry_out;
+mod check;
 mod code;
 mod collect;
 mod completions;
+mod confirm;
+mod earlier;
 pub mod exit;
+mod fix;
+mod fleet;
 mod iam_policy;
 mod live;
 mod output;
+mod resume;
 mod rules;
+mod runs;
 mod scan;
 mod selection;
+mod state;
+mod undo;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
@@ -20,9 +30,11 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
+use crate::fleet::FleetError;
+use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
+use crate::saved::SavedError;
 use crate::source::aws::ConnectionError;
-use crate::source::snapshot::SnapshotError;
 use crate::source::terraform::CodeError;
 use crate::terminal::harmless;
 use exit::Exit;
@@ -74,6 +86,14 @@ enum Color {
 enum Command {
     /// Hold the rules against a live account, a snapshot of one, or Terraform code
     Scan(scan::ScanArgs),
+    /// Plan what makes findings right; when told to, do it, and look again
+    Fix(fix::FixArgs),
+    /// Take back what a run of fix did
+    Undo(undo::UndoArgs),
+    /// Go on with a run that was cut off
+    Resume(resume::ResumeArgs),
+    /// List what fix and undo did, and show every call of it
+    Runs(runs::RunsArgs),
     /// Read a live account and save what was read as a snapshot
     Collect(collect::CollectArgs),
     /// List, explain and test rules
@@ -104,12 +124,24 @@ pub enum Error {
     /// Code that cannot be scanned.
     #[error(transparent)]
     Code(#[from] CodeError),
-    /// A snapshot that cannot be used.
+    /// Accounts that cannot be found.
     #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    Fleet(#[from] FleetError),
+    /// A snapshot, a report or a plan that cannot be used.
+    #[error(transparent)]
+    Saved(#[from] SavedError),
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The journal of fixes cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The user stopped a run before its end.
+    #[error("run {0} was cut off; `ssm-audit resume {0}` goes on with it, `ssm-audit undo {0}` takes it back")]
+    CutOff(String),
+    /// The user cannot be asked after all.
+    #[error("failed to ask on the terminal: {0}")]
+    Terminal(#[source] io::Error),
     /// The user stopped it before there was anything to report.
     #[error("interrupted before anything was read")]
     Interrupted,
@@ -135,6 +167,10 @@ impl Cli {
         let globals = &self.globals;
         let done = match &self.command {
             Command::Scan(arguments) => scan::run(arguments, globals),
+            Command::Fix(arguments) => fix::run(arguments, globals),
+            Command::Undo(arguments) => undo::run(arguments, globals),
+            Command::Resume(arguments) => resume::run(arguments, globals),
+            Command::Runs(arguments) => runs::run(arguments, globals),
             Command::Collect(arguments) => collect::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
@@ -143,7 +179,7 @@ impl Cli {
         done.unwrap_or_else(|error| {
             // Where standard error is closed there is nobody left to tell.
             let _ = globals.tell(&error);
-            if matches!(error, Error::Interrupted) { Exit::Interrupted } else { Exit::NoResult }
+            if matches!(error, Error::Interrupted | Error::CutOff(_)) { Exit::Interrupted } else { Exit::NoResult }
         })
         .into()
     }

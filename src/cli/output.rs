@@ -58,7 +58,7 @@ fn paint(auto: anstream::ColorChoice, color: Color) -> Paint {
 }
 
 /// The columns of the terminal; 100 where there is none, or `COLUMNS`.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || {
         io::stdout().is_terminal().then(terminal_size::terminal_size).flatten().map(|(width, _)| usize::from(width.0))

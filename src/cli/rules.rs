@@ -9,6 +9,8 @@ use super::selection::{self, Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::ResourceType;
 use crate::model::schema::Structure;
+use crate::remediate::plan::Disruption;
+use crate::remediate::remedy::{self, Remedies, Remedy};
 use crate::rule::framework::{self, Framework};
 use crate::rule::function::FUNCTIONS;
 use crate::rule::params::ParamValue;
@@ -67,7 +69,8 @@ pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Erro
             let library = selection::library(rules, globals)?;
             let rule = library.rule(id).ok_or_else(|| selection::no_such_rule(id, &library))?;
             let frameworks = framework::embedded(&library).map_err(Error::Diagnostics)?;
-            output::to_stdout(|out| explain(rule, &frameworks, out))?;
+            let remedies = remedy::embedded(&library).map_err(Error::Diagnostics)?;
+            output::to_stdout(|out| explain(rule, &frameworks, &remedies, out))?;
             Ok(Exit::Success)
         }
         Command::Test { rules } => test(rules, globals),
@@ -102,7 +105,7 @@ fn list(selection: &Selection, format: ListFormat) -> Result<Exit, Error> {
     Ok(Exit::Success)
 }
 
-fn explain(rule: &Rule, frameworks: &[Framework], out: &mut dyn Write) -> io::Result<()> {
+fn explain(rule: &Rule, frameworks: &[Framework], remedies: &Remedies, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}\n{}\n", rule.id, rule.title)?;
     if let Some(deprecated) = &rule.deprecated {
         writeln!(out, "Deprecated: {deprecated}\n")?;
@@ -141,7 +144,10 @@ fn explain(rule: &Rule, frameworks: &[Framework], out: &mut dyn Write) -> io::Re
         }
         Some(Remediation::Id(id)) => {
             heading(out, "Remediation")?;
-            writeln!(out, "{id}\n")?;
+            if let Some(remedy) = remedies.get(id) {
+                remediation(remedy, out)?;
+            }
+            writeln!(out, "`ssm-audit fix --rule {}` shows what it would change, and asks.\n", rule.id)?;
         }
         None => {}
     }
@@ -156,6 +162,29 @@ fn explain(rule: &Rule, frameworks: &[Framework], out: &mut dyn Write) -> io::Re
         writeln!(out, "{reference}")?;
     }
     Ok(())
+}
+
+/// What a remediation does, what it interrupts, and what to know before it.
+fn remediation(remedy: &Remedy, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}: {}", remedy.id, remedy.title)?;
+    let disruption = match remedy.disruption {
+        Disruption::None => "interrupts nothing",
+        Disruption::Brief => "interrupts for seconds",
+        Disruption::Restart => "stops and starts the instance: only with --allow restart",
+        Disruption::Replace => "replaces a part, with the instance stopped: only with --allow replace",
+        Disruption::Irreversible => "cannot be taken back: only with --allow irreversible --resource ID",
+    };
+    writeln!(out, "effect   {disruption}")?;
+    if remedy.by_name {
+        writeln!(out, "by name  only with --resource ID, or its name typed")?;
+    }
+    for setting in &remedy.needs {
+        writeln!(out, "needs    fix.{setting} in ssm-audit.yaml")?;
+    }
+    match &remedy.warn {
+        Some(warning) => writeln!(out, "note     {warning}"),
+        None => Ok(()),
+    }
 }
 
 /// The controls of published standards for which the rule answers.

@@ -11,22 +11,26 @@ use super::exit::FailOn;
 use super::live::{self, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
-use crate::model::finding::Tool;
-use crate::model::{Inventory, Report};
+use crate::model::Inventory;
+use crate::remediate::remedy::{self, Remedies};
 use crate::report::output::OutputFile;
-use crate::report::{Detail, FORMATS, Format, RuleInfo};
-use crate::rule::{Policy, Rule};
-use crate::scan::{self, Outcomes, Passes, Selected};
+use crate::report::{Detail, FORMATS, Format, RemediationInfo, RuleInfo};
+use crate::rule::{Remediation, Rule};
+use crate::scan::{self, Selected};
 use crate::source::snapshot;
 use crate::source::terraform::{self, About, Places};
-use crate::waiver::{self, RuleNames};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
     /// Snapshots (from `ssm-audit collect`), Terraform folders or plans (`terraform show -json`) to scan; without one,
     /// the live account is read
-    #[arg(value_name = "INPUT", conflicts_with_all = ["profile", "regions", "endpoint_url"])]
+    #[arg(
+        value_name = "INPUT",
+        conflicts_with_all = [
+            "profile", "regions", "endpoint_url", "accounts", "organization", "units", "tags", "profiles", "role"
+        ]
+    )]
     inputs: Vec<PathBuf>,
     /// The format on standard output [default: table]
     #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
@@ -57,6 +61,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
+    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let started_at = Timestamp::now();
     let needs = scan::needs(&rules);
     if arguments.inputs.is_empty() && needs.calls().next().is_none() {
@@ -66,29 +71,32 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                 .to_owned(),
         });
     }
-    let (read, interrupted) = if arguments.inputs.is_empty() {
-        let read = live::read(&arguments.live, &needs, globals)?;
-        (vec![(read.inventory, None)], read.interrupted)
+    let judge = |inventory: Inventory| scan::judge(&inventory, &rules);
+    let mut of_code = Vec::new();
+    let (judged, interrupted) = if arguments.inputs.is_empty() {
+        let read = live::read(&arguments.live, &needs, globals, judge)?;
+        (read.accounts, read.interrupted)
     } else {
-        (read_inputs(arguments, started_at, globals)?, false)
+        let mut judged = Vec::new();
+        for (inventory, places) in read_inputs(arguments, started_at, globals)? {
+            let mut of_one = judge(inventory);
+            if let Some(places) = places {
+                places.locate(of_one.findings_mut(), &about(&rules));
+                let (waivers, problems) = terraform::waivers(&places);
+                globals.warn(&problems);
+                of_code.extend(waivers);
+            }
+            judged.push(of_one);
+        }
+        (judged, false)
     };
-    let mut report = make_report(&read, &rules, selection.policy, started_at);
-    let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let names: Vec<RuleNames<'_>> =
-        rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
-    let mut waivers = selection.waivers().to_vec();
-    for places in read.iter().filter_map(|(_, places)| places.as_ref()) {
-        let (of_code, problems) = terraform::waivers(places);
-        globals.warn(&problems);
-        waivers.extend(of_code);
-    }
-    globals.warn(&waiver::apply(&mut report, &waivers, &names, today));
+    let report = selection.report(judged, &rules, &of_code, started_at, globals);
     let detail = match globals.verbose {
         0 => Detail::Brief,
         1 => Detail::Full,
         _ => Detail::Everything,
     };
-    let information: Vec<RuleInfo> = rules.iter().map(rule_info).collect();
+    let information: Vec<RuleInfo> = rules.iter().map(|selected| rule_info(selected, &remedies)).collect();
     output::report(&report, &information, arguments.format, &files, detail, globals)?;
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
 }
@@ -131,40 +139,6 @@ fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -
     Ok(inventories)
 }
 
-fn make_report(read: &[Read], rules: &[Selected<'_>], policy: Policy, started_at: Timestamp) -> Report {
-    let about: BTreeMap<&str, About> =
-        if read.iter().any(|(_, places)| places.is_some()) { about(rules) } else { BTreeMap::new() };
-    let mut outcomes = read
-        .iter()
-        .map(|(inventory, places)| {
-            let mut outcomes = scan::scan(inventory, rules, Passes::Listed);
-            if let Some(places) = places {
-                places.locate(&mut outcomes.findings, &about);
-            }
-            outcomes
-        })
-        .reduce(Outcomes::join)
-        .unwrap_or_default();
-    scan::sort(&mut outcomes.findings);
-    let mut scopes: Vec<_> = read.iter().flat_map(|(inventory, _)| inventory.scopes.iter().cloned()).collect();
-    scopes.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
-    Report {
-        kind: Report::KIND.to_owned(),
-        schema_version: Report::SCHEMA_VERSION,
-        tool: Tool {
-            name: "ssm-audit".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            rules_digest: scan::digest(rules),
-        },
-        started_at: started_at.to_string(),
-        finished_at: Timestamp::now().to_string(),
-        policy: policy.as_str().to_owned(),
-        scopes,
-        summary: scan::count(&outcomes.findings, outcomes.not_applicable),
-        findings: outcomes.findings,
-    }
-}
-
 /// What there is to know of each rule to place its findings.
 fn about<'r>(rules: &[Selected<'r>]) -> BTreeMap<&'r str, About> {
     rules.iter().map(|selected| (selected.rule.id.as_str(), about_rule(selected.rule))).collect()
@@ -182,8 +156,12 @@ fn about_rule(rule: &Rule) -> About {
 }
 
 /// What the writers of reports need to know of a rule.
-fn rule_info(selected: &Selected<'_>) -> RuleInfo {
+fn rule_info(selected: &Selected<'_>, remedies: &Remedies) -> RuleInfo {
     let rule = selected.rule;
+    let remedy = match &rule.remediation {
+        Some(Remediation::Id(id)) => remedies.get(id),
+        Some(Remediation::None { .. }) | None => None,
+    };
     RuleInfo {
         id: rule.id.clone(),
         title: rule.title.clone(),
@@ -191,7 +169,7 @@ fn rule_info(selected: &Selected<'_>) -> RuleInfo {
         description: rule.description.clone(),
         rationale: rule.rationale.clone(),
         references: rule.references.clone(),
-        remediation: None,
+        remediation: remedy.map(|remedy| RemediationInfo { id: remedy.id.clone(), title: remedy.title.clone() }),
         resource_type: rule.resource_type,
         policy: rule.policy.as_str().to_owned(),
     }

@@ -1,18 +1,20 @@
 //! Which rules a command is about: policy, globs, folders, severities and parameters, from the flags and
 //! the configuration. A flag wins over the configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::{Error, Globals};
 use crate::config::Config;
+use crate::model::Report;
 use crate::model::call::Needs;
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
-use crate::scan::{self, Selected};
-use crate::waiver::{Glob, Waiver};
+use crate::scan::{self, Judged, Selected};
+use crate::waiver::{self, Glob, RuleNames, Waiver};
 use crate::yaml::nearest;
 
 /// Flags that select rules.
@@ -32,7 +34,7 @@ pub(super) struct SelectionArgs {
     #[arg(long = "param", value_name = "RULE.NAME=VALUE", env = "SSM_AUDIT_PARAM")]
     params: Vec<String>,
     #[command(flatten)]
-    folders: RulesFolders,
+    pub(super) folders: RulesFolders,
 }
 
 /// Flags that add rules.
@@ -103,15 +105,25 @@ impl Selection {
 
     /// The rules, by id, with their severities and parameters.
     pub(super) fn rules(&self) -> Result<Vec<Selected<'_>>, Error> {
-        let selected: Vec<Selected<'_>> = self
-            .library
-            .rules()
-            .filter(|rule| self.selects(rule))
-            .map(|rule| {
-                let params = self.params.get(&rule.id).cloned().unwrap_or_default();
-                Selected::new(rule, self.config.severity(rule), params)
-            })
-            .collect();
+        self.some(self.library.rules().filter(|rule| self.selects(rule)).map(|rule| self.selected(rule)).collect())
+    }
+
+    /// The rules of these ids, whatever policy they belong to, as far as --rule and --exclude-rule leave them.
+    pub(super) fn rules_of(&self, ids: &BTreeSet<&str>) -> Result<Vec<Selected<'_>>, Error> {
+        let any = |globs: &[String], rule: &Rule| globs.iter().any(|glob| matches(glob, rule));
+        let named = ids.iter().map(|id| self.library.rule(id).ok_or_else(|| no_such_rule(id, &self.library)));
+        let wanted =
+            |rule: &&Rule| (self.included.is_empty() || any(&self.included, rule)) && !any(&self.excluded, rule);
+        let named = named.collect::<Result<Vec<&Rule>, Error>>()?;
+        self.some(named.into_iter().filter(wanted).map(|rule| self.selected(rule)).collect())
+    }
+
+    fn selected<'r>(&'r self, rule: &'r Rule) -> Selected<'r> {
+        let params = self.params.get(&rule.id).cloned().unwrap_or_default();
+        Selected::new(rule, self.config.severity(rule), params)
+    }
+
+    fn some<'r>(&self, selected: Vec<Selected<'r>>) -> Result<Vec<Selected<'r>>, Error> {
         if selected.is_empty() {
             return Err(Error::Usage {
                 message: "no rule is selected".to_owned(),
@@ -122,14 +134,32 @@ impl Selection {
         Ok(selected)
     }
 
+    /// All rules that there are.
+    pub(super) fn library(&self) -> &Library {
+        &self.library
+    }
+
     /// The calls that they need.
     pub(super) fn needs(&self) -> Result<Needs, Error> {
         Ok(scan::needs(&self.rules()?))
     }
 
-    /// The waivers of the configuration.
-    pub(super) fn waivers(&self) -> &[Waiver] {
-        &self.config.waivers
+    /// A report on what was judged, with waivers applied.
+    pub(super) fn report(
+        &self,
+        judged: Vec<Judged>,
+        rules: &[Selected<'_>],
+        of_code: &[Waiver],
+        started_at: Timestamp,
+        globals: &Globals,
+    ) -> Report {
+        let mut report = scan::report(judged, rules, self.policy, started_at);
+        let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let names: Vec<RuleNames<'_>> =
+            rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
+        let waivers: Vec<Waiver> = self.config.waivers.iter().chain(of_code).cloned().collect();
+        globals.warn(&waiver::apply(&mut report, &waivers, &names, today));
+        report
     }
 
     fn selects(&self, rule: &Rule) -> bool {

@@ -9,7 +9,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
+use super::fleet::FleetFile;
 use crate::model::Severity;
+use crate::remediate::settings::Settings;
 use crate::rule::Policy;
 use crate::yaml::Spanned;
 
@@ -37,6 +39,12 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, BTreeMap<String, Json>>")]
     pub(super) params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
+    /// How fixes are made.
+    #[serde(default)]
+    pub(super) fix: Settings,
+    /// Which accounts are looked at, how they are reached, and in which regions.
+    #[serde(default)]
+    pub(super) fleet: Option<FleetFile>,
     /// Failures and unknowns that are accepted.
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]

@@ -4,6 +4,7 @@
 //! reported at once, each with its place.
 
 mod file;
+mod fleet;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,7 +15,9 @@ use serde_json::Value as Json;
 
 use self::file::{ConfigFile, WaiverFile};
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::fleet::Choice;
 use crate::model::Severity;
+use crate::remediate::settings::Settings;
 use crate::rule::params::ParamValue;
 use crate::rule::{Library, Policy, Rule};
 use crate::waiver::{Glob, Waiver};
@@ -30,8 +33,12 @@ pub struct Config {
     pub policy: Option<Policy>,
     /// Folders with rules, made relative to the working folder.
     pub rules: Vec<PathBuf>,
+    /// How fixes are made.
+    pub fix: Settings,
     /// What is accepted.
     pub waivers: Vec<Waiver>,
+    /// Which accounts are looked at, and how.
+    pub fleet: Option<Choice>,
     disable: Vec<Spanned<String>>,
     severity: BTreeMap<Spanned<String>, Severity>,
     params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
@@ -77,6 +84,7 @@ impl Config {
         let mut diagnostics = Vec::new();
         blank_globs(&file, source, &mut diagnostics);
         duplicates(&file.waivers, source, &mut diagnostics);
+        let fleet = file.fleet.map(|fleet| fleet.choice(source, &mut diagnostics));
         let waivers = file.waivers.into_iter().map(|waiver| read_waiver(waiver, source)).collect();
         if !diagnostics.is_empty() {
             return Err(diagnostics);
@@ -84,7 +92,9 @@ impl Config {
         Ok(Self {
             policy: file.policy,
             rules: file.rules.iter().map(|rules| folder.join(rules)).collect(),
+            fix: file.fix,
             waivers,
+            fleet,
             disable: file.disable,
             severity: file.severity,
             params: file.params,

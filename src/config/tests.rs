@@ -1,4 +1,8 @@
 use super::*;
+use crate::fleet::choice::Part;
+use crate::fleet::role::RolePattern;
+use crate::fleet::{Accounts, Regions};
+use crate::model::{AccountId, Region};
 use crate::terminal::Paint;
 
 fn library() -> Library {
@@ -60,7 +64,7 @@ fn every_mistake_is_reported_with_its_place() {
     let unreadable = "\
 polcy: guide
 policy: strict
-fleet: {regions: all}
+flet: {regions: all}
 severity: {logs-retention-set: huge}
 waivers:
   - {rule: x, resource: y}
@@ -80,6 +84,50 @@ params: {logs-retention-set: {min_day: 90, min_days: lots}, nothing-like-it: {}}
 waivers: [{rule: logs-retention-sat, resource: \"*\", reason: r}]
 ";
     insta::assert_snapshot!([unreadable, wrong, unknown].map(complain).join("\n"));
+}
+
+#[test]
+fn a_fleet_is_read() {
+    let choice = |text: &str| parse(text).expect("a configuration").fleet.expect("a fleet");
+    let listed = choice(
+        "fleet:\n  accounts: [111111111111, self]\n  role: SsmAuditScan\n  via: [\"arn:aws:iam::222222222222:role/Hub\"]\n  \
+         external_id: x-1\n  session_name: nightly\n  regions: [us-east-1, eu-west-1]\n",
+    );
+    let Accounts::Listed(accounts) = &listed.accounts else { panic!("{:?}", listed.accounts) };
+    assert_eq!(accounts.len(), 2);
+    assert_eq!(listed.access.role.as_ref().map(RolePattern::as_str), Some("SsmAuditScan"));
+    assert_eq!((listed.access.via.len(), listed.access.session_name.as_str()), (1, "nightly"));
+    assert_eq!(listed.regions.first().map(Region::as_str), Some("eu-west-1"));
+
+    assert_eq!(choice("fleet: {organization: true}").accounts, Accounts::Organization(Part::default()));
+    assert_eq!(choice("fleet: {organization: false}").accounts, Accounts::Own);
+    assert_eq!(choice("fleet: {accounts: [], regions: all}").regions, Regions::Enabled);
+    let part = choice("fleet: {organization: {ous: [ou-ab12-cd34ef56], tags: {env: prod}, exclude: [012345678901]}}");
+    assert_eq!(part.excluded.first().map(AccountId::as_str), Some("012345678901"));
+    assert!(
+        matches!(part.accounts, Accounts::Organization(part) if part.units.len() == 1 && part.tags["env"] == "prod")
+    );
+    assert!(matches!(choice("fleet: {profiles: [a, b]}").accounts, Accounts::Profiles(names) if names.len() == 2));
+}
+
+#[test]
+fn every_mistake_of_a_fleet_is_reported_with_its_place() {
+    let unreadable = "\
+fleet:
+  accounts: [111111111111, 11111]
+  organization: {ous: [ou-1], tag: {env: prod}}
+  role: arn:aws:iam::111111111111:role/Scan
+  external_id: a b
+  regions: [us-east]
+";
+    let wrong = "\
+fleet:
+  accounts: [self]
+  organization: true
+  profiles: [a]
+  role: Scan
+";
+    insta::assert_snapshot!([unreadable, wrong, "fleet: {regions: everywhere}\n"].map(complain).join("\n"));
 }
 
 #[test]
@@ -105,8 +153,17 @@ fn a_configuration_holds_to_the_published_schema() {
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let read = |text: &str| yaml::parse::<Json>(&SourceFile::new("f", text)).expect("YAML");
     assert!(validator.is_valid(&read(FULL)));
+    for fleet in [
+        "accounts: [\"111111111111\", self], role: Scan, via: [a], external_id: x-1, regions: [us-east-1]",
+        "organization: true, regions: all",
+        "organization: {ous: [ou-ab12-cd34ef56], tags: {env: prod}, exclude: [\"111111111111\"]}",
+        "profiles: [a, b]",
+    ] {
+        assert!(validator.is_valid(&read(&format!("fleet: {{{fleet}}}"))), "{fleet}");
+    }
     for wrong in [
-        "fleet: {}",
+        "fleet: {account: [self]}",
+        "fleet: {organization: {ous: [x]}}",
         "policy: strict",
         "waivers: [{rule: x, resource: y}]",
         "waivers: [{rule: x, resource: y, reason: ''}]",

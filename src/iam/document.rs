@@ -143,7 +143,11 @@ impl Statement {
     }
 }
 
-fn percent_decode(text: &str) -> Result<String, PolicyError> {
+/// The JSON text of a policy that IAM's API gives percent-encoded.
+///
+/// # Errors
+/// When it is not percent-encoded UTF-8.
+pub fn percent_decode(text: &str) -> Result<String, PolicyError> {
     let wrong = |at: usize| PolicyError::Encoding(format!("at byte {at}"));
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes().enumerate();

@@ -30,7 +30,7 @@ mod variable;
 
 pub use context::Context;
 pub use decision::{Cause, Decision, Denial, Layer, Reason, Source, StatementRef};
-pub use document::{Effect, PolicyDocument, PolicyError, Statement};
+pub use document::{Effect, PolicyDocument, PolicyError, Statement, percent_decode};
 pub use evaluate::{Boundary, identity_allows, resource_allows, resource_delegates};
 pub use grants::{Grant, grants, identity_allows_some};
 pub use kms::{account_keeps_key, key_allows};

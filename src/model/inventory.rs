@@ -183,6 +183,15 @@ macro_rules! tables {
                 }
             }
 
+            /// How many resources rules can judge.
+            pub fn judged(&self) -> usize {
+                let judged = |entry: &EntryRef<'_>| entry.in_scope && !matches!(entry.exists, Fact::Known(false));
+                let of_type = |resource_type: &ResourceType| {
+                    self.entries(*resource_type).iter().filter(|(_, entry)| judged(entry)).count()
+                };
+                ResourceType::ALL.iter().map(of_type).sum()
+            }
+
             /// All resources of that type, by key.
             pub fn entries(&self, resource_type: ResourceType) -> Vec<(&Key, EntryRef<'_>)> {
                 match resource_type {

@@ -42,11 +42,12 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The rules that failed or are not known somewhere: by severity, those that failed first, then by id.
-pub(super) fn open<'a>(report: &'a Report, rules: &'a [RuleInfo]) -> Vec<Group<'a>> {
+/// The rules that failed or are not known somewhere: by severity, those that failed first, then by id. What `lists`
+/// does not want is left out.
+pub(super) fn open<'a>(report: &'a Report, rules: &'a [RuleInfo], lists: impl Fn(&Finding) -> bool) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<&str, Group<'a>> = BTreeMap::new();
     for finding in &report.findings {
-        if !matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) {
+        if !matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) || !lists(finding) {
             continue;
         }
         let group = groups.entry(&finding.rule).or_insert_with(|| Group {

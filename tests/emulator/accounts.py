@@ -1,7 +1,12 @@
 """Builds accounts on an emulator: one that holds to the guide, one for each way to break it, a demo.
 
     python accounts.py --endpoint-url URL --account 111111111111 --region us-east-1 [--region …]
-                       [--break NAME …] [--vary NAME …] [--instances N]
+                       [--break NAME …] [--vary NAME …] [--hazard NAME …] [--instances N]
+    python accounts.py --endpoint-url URL --account 111111111111 --break-everything
+                                                        as much as can be broken at once, see everything.py
+    python accounts.py --endpoint-url URL --account 111111111111 --untouched
+                                                        two instances without a profile, and nothing else
+    python accounts.py … --copies N                     N accounts like that, numbered from the one given
     python accounts.py --endpoint-url URL --matrix      an account for each breakage and each variation
     python accounts.py --endpoint-url URL --demo        three accounts in different states
     python accounts.py --endpoint-url URL --account 111111111111 --user-policy JSON     a user with that policy
@@ -190,7 +195,9 @@ class Region:
         return self.keys[use].rsplit("/", 1)[1]
 
     def set_key_policy(self, use: str, *statements) -> None:
-        self.kms.put_key_policy(KeyId=self.key_id(use), PolicyName="default", Policy=policy(*statements))
+        """Also one that locks the account's root out."""
+        document = {"PolicyName": "default", "Policy": policy(*statements), "BypassPolicyLockoutSafetyCheck": True}
+        self.kms.put_key_policy(KeyId=self.key_id(use), **document)
 
     # -- destinations ----------------------------------------------------------------------------
 
@@ -398,6 +405,7 @@ class Account:
     regions: list = field(default_factory=list)
     broken: dict = field(default_factory=dict)
     varied: dict = field(default_factory=dict)
+    hazards: dict = field(default_factory=dict)
 
     @property
     def credentials(self) -> dict:
@@ -431,6 +439,7 @@ class Account:
             },
             "broken": self.broken,
             "varied": self.varied,
+            "hazards": self.hazards,
         }
 
 
@@ -457,6 +466,27 @@ def compliant(clients: Clients, account_id: str, regions: list, instances: int =
     return account
 
 
+def untouched(clients: Clients, account_id: str, regions: list) -> Account:
+    """An account as they are before anyone looks: two instances a region, without a profile, preferences,
+    keys, log group or bucket."""
+    account = Account(account_id, clients)
+    account.regions = [Region(account, name) for name in regions]
+    for region in account.regions:
+        region.find_network()
+        for name in ("web", "bastion"):
+            habits = {"IamInstanceProfile": None, "SecurityGroupIds": [region.default_group()], "Monitoring": None}
+            tags = [{"ResourceType": "instance", "Tags": tag_list({"Name": name})}]
+            region.launch(
+                name,
+                register=False,
+                **habits,
+                MetadataOptions={"HttpTokens": "optional"},
+                BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}],
+                TagSpecifications=tags,
+            )
+    return account
+
+
 def demo(clients: Clients) -> list:
     """A compliant account, one with a handful of realistic faults, and one as accounts are before anyone looks."""
     from breakages import BREAKAGES
@@ -477,22 +507,7 @@ def demo(clients: Clients) -> list:
     region = mixed.regions[0]
     region.ec2.modify_instance_metadata_options(InstanceId=region.instances[1], HttpTokens="optional")
 
-    untouched = Account("333333333333", clients)
-    region = Region(untouched, "us-east-1")
-    untouched.regions = [region]
-    region.find_network()
-    for name in ("web", "bastion"):
-        habits = {"IamInstanceProfile": None, "SecurityGroupIds": [region.default_group()], "Monitoring": None}
-        tags = [{"ResourceType": "instance", "Tags": tag_list({"Name": name})}]
-        region.launch(
-            name,
-            register=False,
-            **habits,
-            MetadataOptions={"HttpTokens": "optional"},
-            BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}],
-            TagSpecifications=tags,
-        )
-    return [good, mixed, untouched]
+    return [good, mixed, untouched(clients, "333333333333", ["us-east-1"])]
 
 
 def matrix(clients: Clients, regions: list) -> list:
@@ -525,13 +540,36 @@ def user(clients: Clients, account_id: str, region: str, document: str) -> dict:
 
 def names() -> dict:
     from breakages import ALSO, BREAKAGES, NOT_EXPRESSIBLE
+    from hazards import HAZARDS
     from variations import VARIATIONS
 
     return {
         "breakages": {name: sorted(ALSO.get(name, [])) for name in BREAKAGES},
         "variations": {name: expected for name, (_, expected) in VARIATIONS.items()},
         "not_expressible": NOT_EXPRESSIBLE,
+        "hazards": sorted(HAZARDS),
     }
+
+
+def build(clients: Clients, account_id: str, regions: list, args: argparse.Namespace) -> Account:
+    """An account as the arguments describe it."""
+    from breakages import BREAKAGES
+    from everything import break_everything
+    from hazards import HAZARDS
+    from variations import VARIATIONS
+
+    if args.untouched:
+        return untouched(clients, account_id, regions)
+    account = compliant(clients, account_id, regions, args.instances)
+    for name in args.breaks:
+        account.broken[name] = BREAKAGES[name](account.regions[0])
+    for name in args.vary:
+        account.varied[name] = VARIATIONS[name][0](account.regions[0])
+    for name in args.hazards:
+        account.hazards[name] = HAZARDS[name](account.regions[0])
+    if args.break_everything:
+        break_everything(account)
+    return account
 
 
 def main() -> None:
@@ -542,7 +580,11 @@ def main() -> None:
     parser.add_argument("--region", action="append", dest="regions")
     parser.add_argument("--break", action="append", dest="breaks", default=[], metavar="NAME")
     parser.add_argument("--vary", action="append", default=[], metavar="NAME")
+    parser.add_argument("--hazard", action="append", dest="hazards", default=[], metavar="NAME")
+    parser.add_argument("--break-everything", action="store_true")
+    parser.add_argument("--untouched", action="store_true")
     parser.add_argument("--instances", type=int, default=1, help="in each region")
+    parser.add_argument("--copies", type=int, help="so many accounts alike, numbered from the one given")
     parser.add_argument("--user-policy", metavar="JSON")
     parser.add_argument("--matrix", action="store_true")
     parser.add_argument("--demo", action="store_true")
@@ -554,6 +596,11 @@ def main() -> None:
         return
     if not args.endpoint_url:
         parser.error("--endpoint-url is needed")
+    known = names()
+    for kind, asked in (("breakages", args.breaks), ("variations", args.vary), ("hazards", args.hazards)):
+        for name in asked:
+            if name not in known[kind]:
+                parser.error(f"no such name among the {kind}: {name}")
     clients = Clients(args.endpoint_url.rstrip("/"), args.ssm_endpoint_url.rstrip("/"))
     if args.demo:
         made = [account.describe() for account in demo(clients)]
@@ -561,19 +608,11 @@ def main() -> None:
         made = user(clients, args.account, regions[0], args.user_policy)
     elif args.matrix:
         made = [account.describe() for account in matrix(clients, regions)]
+    elif args.copies:
+        numbered = [f"{int(args.account) + number:012}" for number in range(args.copies)]
+        made = [build(clients, account_id, regions, args).describe() for account_id in numbered]
     else:
-        from breakages import BREAKAGES
-        from variations import VARIATIONS
-
-        unknown = [n for n in args.breaks if n not in BREAKAGES] + [n for n in args.vary if n not in VARIATIONS]
-        if unknown:
-            parser.error(f"no such breakage or variation: {', '.join(unknown)}")
-        account = compliant(clients, args.account, regions, args.instances)
-        for name in args.breaks:
-            account.broken[name] = BREAKAGES[name](account.regions[0])
-        for name in args.vary:
-            account.varied[name] = VARIATIONS[name][0](account.regions[0])
-        made = account.describe()
+        made = build(clients, args.account, regions, args).describe()
     json.dump(made, sys.stdout, indent=2)
     print()
 

@@ -364,7 +364,7 @@ def attach_s3_full_access(region):
 @breaks("iam-role-uses-session-key.key-policy", also=["kms-policy-keeps-account-admin"])
 def key_policy_without_account(region):
     """Grants in IAM count only where the key's policy leaves them to the account."""
-    admin = {"Principal": {"AWS": f"arn:{region.partition}:iam::{region.account.id}:user/admin"}}
+    admin = {"Principal": {"AWS": region.iam.create_user(UserName="admin")["User"]["Arn"]}}
     region.set_key_policy("session", statement("kms:*", "*", **admin))
     return role()
 
@@ -406,8 +406,9 @@ def disable_key(region):
     return key(region, "session")
 
 
-@breaks("kms-key-usable.pending-deletion")
+@breaks("kms-key-usable.pending-deletion", also=["kms-rotation-enabled"])
 def delete_key(region):
+    """Rotation reads as off for as long as the deletion is pending."""
     region.kms.schedule_key_deletion(KeyId=region.key_id("logs"), PendingWindowInDays=30)
     return key(region, "logs")
 

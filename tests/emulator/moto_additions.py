@@ -1,4 +1,5 @@
-"""Starts moto with the operations that it lacks and that ssm-audit calls.
+"""Starts moto with the operations that it lacks and that ssm-audit calls, and with the corrections to
+those that it has (see `corrections/`).
 
 What is in this file is ours. A test that passes on it shows that ssm-audit agrees with our reading of
 the AWS documentation, not with an independent one: everything else that the server answers is moto's.
@@ -12,7 +13,13 @@ leads to the account of the role, anything else to 123456789012.
 What AWS gives no API for is set at `POST /_ground/nodes`, which seeding uses:
 
     {"account": "…", "region": "…", "launched": {"i-…": "2026-01-01T00:00:00Z"},
-     "nodes": [{"InstanceId": "i-…", …as DescribeInstanceInformation answers}], "remove": ["mi-…"]}
+     "nodes": [{"InstanceId": "i-…", …as DescribeInstanceInformation answers}], "remove": ["mi-…"],
+     "tags": {"i-…": {"aws:autoscaling:groupName": "…"}}, "bucket_tags": {"…": {"aws:…": "…"}},
+     "requesters": {"eni-…": "amazon-elb"}, "boots_only": {"i-…": ["vol-…"]}}
+
+`tags` and `bucket_tags` are those that AWS reserves for itself, `requesters` the services that own
+interfaces, `boots_only` instances that go back to stopped when they are started with other volumes (an empty
+list: with any).
 
 Everything is kept in moto's own backends, so that `POST /moto-api/reset` forgets it too.
 """
@@ -22,6 +29,7 @@ import json
 import logging
 import os
 import re
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
@@ -30,29 +38,27 @@ os.environ.pop("MOTO_ACCOUNT_ID", None)
 import moto.ec2.models.amis as amis  # noqa: E402
 import moto.iam.models as iam_models  # noqa: E402
 import moto.kms.models as kms_models  # noqa: E402
-import moto.kms.responses as kms_responses  # noqa: E402
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult  # noqa: E402
 from moto.core.utils import utcnow  # noqa: E402
 from moto.ec2.models import EC2Backend, ec2_backends  # noqa: E402
-from moto.ec2.models.elastic_block_store import Volume  # noqa: E402
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface  # noqa: E402
 from moto.ec2.models.instances import MetadataOptions  # noqa: E402
-from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule  # noqa: E402
 from moto.ec2.responses import EC2Response  # noqa: E402
-from moto.kms.models import kms_backends  # noqa: E402
-from moto.logs.exceptions import ResourceNotFoundException  # noqa: E402
-from moto.logs.models import LogGroup  # noqa: E402
-from moto.logs.responses import LogsResponse  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.s3.models import s3_backends  # noqa: E402
 from moto.ssm.exceptions import SSMException  # noqa: E402
-from moto.ssm.models import Documents, ssm_backends  # noqa: E402
+from moto.ssm.models import ssm_backends  # noqa: E402
 from moto.ssm.responses import SimpleSystemManagerResponse as SsmResponse  # noqa: E402
+from moto.utilities.utils import get_partition  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 from werkzeug.wrappers import Request, Response  # noqa: E402
 
+import corrections  # noqa: E402
+from corrections.volumes import boots_only  # noqa: E402
 from lifeline import end_with_stdin  # noqa: E402
 
 # ---------------------------------------------------------------------------------------------------
@@ -154,67 +160,8 @@ def reset_service_setting(self: SsmResponse) -> ActionResult:
     return ActionResult({"ServiceSetting": describe_setting(self, changed, setting)})
 
 
-find_document = Documents.find
-
-
-def find_document_or_default(self, document_version=None, version_name=None, strict=True):  # noqa: ANN001, ANN201
-    """moto looks for a version of the name `$DEFAULT`."""
-    return find_document(self, None if document_version == "$DEFAULT" else document_version, version_name, strict)
-
-
 # ---------------------------------------------------------------------------------------------------
-# logs: keys of log groups, and the class that DescribeLogGroups answers.
-
-
-def log_group_of(self: LogsResponse) -> LogGroup:
-    name = self._get_param("logGroupName") or self._get_param("resourceIdentifier").split(":log-group:")[-1]
-    groups = self.logs_backend.groups
-    if name not in groups:
-        raise ResourceNotFoundException()
-    return groups[name]
-
-
-def associate_kms_key(self: LogsResponse) -> str:
-    log_group_of(self).kms_key_id = self._get_param("kmsKeyId")
-    return ""
-
-
-def disassociate_kms_key(self: LogsResponse) -> str:
-    log_group_of(self).kms_key_id = None
-    return ""
-
-
-create_log_group_by_moto = LogsResponse.create_log_group
-describe_log_group_by_moto = LogGroup.to_describe_dict
-
-
-def create_log_group(self: LogsResponse) -> str:
-    answer = create_log_group_by_moto(self)
-    log_group_of(self).log_group_class = self._get_param("logGroupClass") or "STANDARD"
-    return answer
-
-
-def describe_log_group(self: LogGroup) -> dict:
-    return {**describe_log_group_by_moto(self), "logGroupClass": getattr(self, "log_group_class", "STANDARD")}
-
-
-def describe_account_policies(self: LogsResponse) -> str:
-    """Account-level policies cannot be set here: there are none."""
-    return json.dumps({"accountPolicies": []})
-
-
-# ---------------------------------------------------------------------------------------------------
-# kms: the name of a key's policy may be left out, it is `default`.
-
-assert_default_policy = kms_responses._assert_default_policy
-
-
-def assert_default_policy_or_none(name: str | None) -> None:
-    assert_default_policy(name or "default")
-
-
-# ---------------------------------------------------------------------------------------------------
-# ec2: monitoring, metadata options and their defaults, profiles that were replaced.
+# ec2: monitoring, metadata options and their defaults.
 
 
 def set_monitoring(self: EC2Response, state: str) -> ActionResult:
@@ -271,62 +218,10 @@ def modify_instance_metadata_defaults(self: EC2Response) -> ActionResult:
     return ActionResult({"Return": True})
 
 
-replace_profile_by_moto = EC2Backend.replace_iam_instance_profile_association
-
-
-def replace_iam_instance_profile_association(self: EC2Backend, *args, **kwargs):  # noqa: ANN002, ANN003, ANN201
-    """moto leaves DescribeInstances with the profile that was there."""
-    association = replace_profile_by_moto(self, *args, **kwargs)
-    profile = {"Arn": association.iam_instance_profile.arn, "Id": association.association_id}
-    self.modify_instance_attribute(association.instance_id, "iam_instance_profile", profile)
-    return association
-
-
-create_volume_by_moto = EC2Backend.create_volume
-
-
-def create_volume(self: EC2Backend, *args, **kwargs) -> Volume:  # noqa: ANN002, ANN003
-    """moto keeps that a snapshot is encrypted and loses with what."""
-    volume = create_volume_by_moto(self, *args, **kwargs)
-    if volume.encrypted and not volume.kms_key_id and volume.snapshot_id:
-        volume.kms_key_id = self.get_snapshot(volume.snapshot_id).kms_key_id
-    return volume
-
-
-make_default_key_by_moto = EC2Backend._create_default_encryption_key
-
-
-def make_default_key(self: EC2Backend) -> str:
-    """moto gives the account's default key for volumes out as a customer's."""
-    arn = make_default_key_by_moto(self)
-    kms_backends[self.account_id][self.region_name].describe_key("alias/aws/ebs").key_manager = "AWS"
-    return arn
-
-
-make_rule_by_moto = SecurityGroupRule.__init__
-flatten_rules_by_moto = SecurityGroup._flattened_rules
-
-
-def make_rule(self: SecurityGroupRule, *args, **kwargs) -> None:  # noqa: ANN002, ANN003
-    make_rule_by_moto(self, *args, **kwargs)
-    prefix_list = kwargs.get("prefix_list_id") or (args[7] if len(args) > 7 else None)
-    self.prefix_list_description = (prefix_list or {}).get("Description")
-
-
-def flatten_rules(self: SecurityGroup, rules: list) -> list:
-    """moto loses the descriptions of rules to prefix lists."""
-    views = flatten_rules_by_moto(self, rules)
-    described = {
-        (rule.ip_protocol, rule.from_port, rule.to_port, rule.prefix_list_id): rule.prefix_list_description
-        for rule in rules
-        if rule.prefix_list_id and rule.prefix_list_description
-    }
-    for view in views:
-        for entry in view.prefix_list_ids:
-            about = described.get((view.ip_protocol, view.from_port, view.to_port, entry["PrefixListId"]))
-            if about:
-                entry["Description"] = about
-    return views
+def get_ebs_default_kms_key_id(self: EC2Response) -> ActionResult:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetEbsDefaultKmsKeyId.html"""
+    self.error_on_dryrun()
+    return ActionResult({"KmsKeyId": getattr(self.ec2_backend, "default_kms_key_id", None) or "alias/aws/ebs"})
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -365,24 +260,16 @@ def add_operations() -> None:
         reset_service_setting,
     ):
         setattr(SsmResponse, operation.__name__, operation)
-    Documents.find = find_document_or_default
-    for operation in (associate_kms_key, disassociate_kms_key, create_log_group, describe_account_policies):
-        setattr(LogsResponse, operation.__name__, operation)
-    LogGroup.to_describe_dict = describe_log_group
     for operation in (
         modify_instance_metadata_options,
         get_instance_metadata_defaults,
         modify_instance_metadata_defaults,
+        get_ebs_default_kms_key_id,
     ):
         setattr(EC2Response, operation.__name__, operation)
-    kms_responses._assert_default_policy = assert_default_policy_or_none
     EC2Response.monitor_instances = lambda self: set_monitoring(self, "enabled")
     EC2Response.unmonitor_instances = lambda self: set_monitoring(self, "disabled")
-    EC2Backend.replace_iam_instance_profile_association = replace_iam_instance_profile_association
-    EC2Backend.create_volume = create_volume
-    EC2Backend._create_default_encryption_key = make_default_key
-    SecurityGroupRule.__init__ = make_rule
-    SecurityGroup._flattened_rules = flatten_rules
+    corrections.apply()
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -391,6 +278,14 @@ def add_operations() -> None:
 
 def moment(time: str) -> datetime:
     return datetime.fromisoformat(time.replace("Z", "+00:00"))
+
+
+def give_to_service(interface: NetworkInterface, service: str) -> None:
+    """As the interfaces of load balancers and databases are: attached, but to no instance of the account's."""
+    interface.requester_managed, interface.requester_id = True, service
+    interface.status, interface.attach_time = "in-use", utcnow()
+    interface.attachment_id = f"ela-attach-{interface.id[4:]}"
+    interface.instance = ServiceInstance(None, service)
 
 
 def set_ground(body: dict) -> None:
@@ -403,6 +298,21 @@ def set_ground(body: dict) -> None:
         nodes.pop(node, None)
     for instance, time in body.get("launched", {}).items():
         ec2_backends[account][region].get_instance(instance).launch_time = moment(time)
+    for resource, tags in body.get("tags", {}).items():
+        ec2_backends[account][region].create_tags([resource], tags)
+    for bucket, tags in body.get("bucket_tags", {}).items():
+        buckets = s3_backends[account][get_partition(region)]
+        there = {tag["Key"]: tag["Value"] for tag in buckets.get_bucket_tagging(bucket)["Tags"]}
+        buckets.put_bucket_tagging(bucket, {**there, **tags})
+    for interface, service in body.get("requesters", {}).items():
+        give_to_service(ec2_backends[account][region].get_network_interface(interface), service)
+    boots_only(ec2_backends[account][region]).update(body.get("boots_only", {}))
+
+
+@dataclass
+class ServiceInstance:
+    id: None
+    owner_id: str
 
 
 class Ground(DomainDispatcherApplication):

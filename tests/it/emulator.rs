@@ -1,6 +1,7 @@
 //! AWS-compatible servers for tests: installed on first use, started on free loopback ports, and ended
 //! with the test process, however that ends. What accounts look like stands in `tests/emulator/`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -84,9 +85,36 @@ impl Emulator {
         self.seed_with(&arguments)
     }
 
-    /// Any other use of `accounts.py`: `--vary`, `--instances`, `--matrix`, `--demo`, `--user-policy`.
+    /// Any other use of `accounts.py`: `--vary`, `--hazard`, `--break-everything`, `--untouched`, `--instances`,
+    /// `--matrix`, `--demo`, `--user-policy`.
     pub(crate) fn seed_with(&self, arguments: &[&str]) -> Value {
-        accounts(&[&["--endpoint-url", self.url()], arguments].concat())
+        script("accounts.py", &[&["--endpoint-url", self.url()], arguments].concat())
+    }
+
+    /// Everything about an account that a fix may change, without what is numbered anew each time.
+    pub(crate) fn dump(&self, account: &str, regions: &[&str]) -> Value {
+        let mut arguments = vec!["--endpoint-url", self.url(), "--account", account, "--comparable"];
+        arguments.extend(regions.iter().flat_map(|region| ["--region", region]));
+        script("dump.py", &arguments)
+    }
+
+    /// The dumps of accounts that are numbered in a row.
+    pub(crate) fn dumps(&self, first: &str, count: usize, regions: &[String]) -> Vec<Value> {
+        let count = count.to_string();
+        let mut arguments = vec!["--endpoint-url", self.url(), "--account", first, "--comparable", "--copies", &count];
+        arguments.extend(regions.iter().flat_map(|region| ["--region", region.as_str()]));
+        serde_json::from_value(script("dump.py", &arguments)).expect("a list of dumps")
+    }
+
+    /// What the corrections to moto were to put right and did not.
+    pub(crate) fn check(&self, account: &str) -> Value {
+        script("check.py", &["--endpoint-url", self.url(), "--account", account])
+    }
+
+    /// Builds an organisation by the plan that `organization.py` documents. Returns what it prints.
+    pub(crate) fn organization(&self, management: &str, plan: &Value) -> Value {
+        let plan = plan.to_string();
+        script("organization.py", &["--endpoint-url", self.url(), "--management", management, "--plan", &plan])
     }
 
     /// Environment variables that lead a client to this server and account.
@@ -119,33 +147,68 @@ impl Drop for Emulator {
     }
 }
 
+static NEXT_ACCOUNT: AtomicU64 = AtomicU64::new(700_000_000_000);
+
 /// An account that no other test of this process uses.
 pub(crate) fn fresh_account() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(700_000_000_000);
-    NEXT.fetch_add(1, Ordering::Relaxed).to_string()
+    NEXT_ACCOUNT.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
+/// Accounts in a row that no other test of this process uses, for `--copies`.
+pub(crate) fn fresh_accounts(count: u64) -> Vec<String> {
+    let first = NEXT_ACCOUNT.fetch_add(count, Ordering::Relaxed);
+    (first..first + count).map(|account| account.to_string()).collect()
 }
 
 /// All breakages with the rules that fail beside theirs, all variations with the verdicts other than `pass`
 /// that are right for them, and the rules that no emulated account can break.
 pub(crate) fn names() -> &'static Value {
     static NAMES: OnceLock<Value> = OnceLock::new();
-    NAMES.get_or_init(|| accounts(&["--names"]))
+    NAMES.get_or_init(|| script("accounts.py", &["--names"]))
 }
 
-fn accounts(arguments: &[&str]) -> Value {
+/// What differs between two dumps: path, before, after. What is new has null before it, what is gone null
+/// after it, and what is inside of either is not listed.
+pub(crate) fn differences(before: &Value, after: &Value) -> Vec<(String, Value, Value)> {
+    let mut found = Vec::new();
+    compare(before, after, "", &mut found);
+    found
+}
+
+fn compare(before: &Value, after: &Value, path: &str, found: &mut Vec<(String, Value, Value)>) {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        if before != after {
+            found.push((path.to_owned(), before.clone(), after.clone()));
+        }
+        return;
+    };
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        let (was, is) = (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
+        compare(was, is, &format!("{path}/{name}"), found);
+    }
+}
+
+/// What a script beside the emulators prints.
+fn script(name: &str, arguments: &[&str]) -> Value {
     let output = Command::new(python())
-        .arg(folder().join("accounts.py"))
+        .arg(folder().join(name))
         .args(arguments)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
-        .expect("the accounts script starts");
+        .expect("the script starts");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "accounts.py {arguments:?} failed:\n{errors}");
-    serde_json::from_slice(&output.stdout).expect("the accounts script prints JSON")
+    assert!(output.status.success(), "{name} {arguments:?} failed:\n{errors}");
+    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
 }
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator")
+}
+
+/// The folder of the programs that are installed with the emulators, such as the AWS CLI.
+pub(crate) fn programs() -> &'static Path {
+    python().parent().expect("a folder")
 }
 
 /// The Python of the environment that the emulators are installed in.

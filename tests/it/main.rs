@@ -3,10 +3,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
+mod alike;
 mod audit;
 mod command_line;
+mod commands;
 mod emulator;
 mod faults;
+mod fix;
+mod fix_crash;
+mod fix_ec2;
+mod fixing;
+mod fleet;
+mod ground;
 mod output;
 mod permissions;
 #[expect(dead_code, reason = "the benches use the rest")]

@@ -1,6 +1,9 @@
 //! An HTTP proxy that stands before an AWS-compatible server, knows which AWS action each request is,
 //! writes down every call, and makes chosen ones fail the way AWS and networks fail.
 //!
+//! For programs that change things it counts the calls that do, and can hold one of them before the server
+//! sees it, or its answer after the server did, until the test has killed the program or lets it go on.
+//!
 //! It can also record the answers of a run and later replay them with a set latency and no server behind
 //! it, which is what the benchmarks measure against. It runs in a thread of its own, so that tests that
 //! wait for the program under test need not be async. Knowledge of ssm-audit does not belong here.
@@ -22,79 +25,19 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
+use self::fault::Injected;
+pub(crate) use self::fault::{Fault, Kind};
+pub(crate) use self::hold::Held;
+use self::hold::{Decision, Holding};
 use self::wire::Trouble;
 
-// By path, so that a benchmark that takes this file in by path finds it too.
+// By path, so that a benchmark that takes this file in by path finds them too.
+#[path = "proxy_fault.rs"]
+mod fault;
+#[path = "proxy_hold.rs"]
+mod hold;
 #[path = "proxy_wire.rs"]
 mod wire;
-
-/// What goes wrong with a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The service's own access-denied error.
-    Denied,
-    /// The service's own throttling error.
-    Throttled,
-    /// The service's own internal error, status 500.
-    ServerError,
-    /// The service's own error for credentials that have run out.
-    ExpiredCredentials,
-    /// No answer until the client goes away.
-    Hang,
-    /// Headers and half the body, then the connection closes; where there is no body, no answer at all.
-    Cut,
-    /// Half the body, framed as if it were whole.
-    Truncated,
-    /// Status 200 and bytes that are neither XML nor JSON.
-    Garbage,
-    /// The right answer, later. Adds to any other fault.
-    Late(Duration),
-}
-
-/// Which calls fail, and how. All conditions must hold; `nth` counts the calls for which the others do.
-#[derive(Clone, Debug)]
-pub(crate) struct Fault {
-    action: String,
-    region: Option<String>,
-    containing: Option<String>,
-    nth: Option<usize>,
-    kind: Kind,
-}
-
-impl Fault {
-    /// `action` is `service:Operation`, `service:*` or `*`, the service being its signing name.
-    pub(crate) fn on(action: &str, kind: Kind) -> Self {
-        Self { action: action.to_owned(), region: None, containing: None, nth: None, kind }
-    }
-
-    /// Only calls signed for this region.
-    pub(crate) fn in_region(mut self, region: &str) -> Self {
-        self.region = Some(region.to_owned());
-        self
-    }
-
-    /// Only calls whose path, query or body has this text, such as the id of a resource.
-    pub(crate) fn containing(mut self, text: &str) -> Self {
-        self.containing = Some(text.to_owned());
-        self
-    }
-
-    /// Only the nth such call, from 1.
-    pub(crate) fn nth(mut self, nth: usize) -> Self {
-        self.nth = Some(nth);
-        self
-    }
-
-    fn matches(&self, call: &Call) -> bool {
-        let action = match self.action.strip_suffix('*') {
-            Some(start) => call.action.starts_with(start),
-            None => call.action == self.action,
-        };
-        action
-            && self.region.as_ref().is_none_or(|region| *region == call.region)
-            && self.containing.as_ref().is_none_or(|text| call.target.contains(text) || call.body.contains(text))
-    }
-}
 
 /// One request that came in, in the order in which they came.
 #[derive(Clone, Debug)]
@@ -118,6 +61,22 @@ pub(crate) struct Call {
     pub(crate) status: Option<u16>,
     /// What was done to it; absent where it could not be done: an empty body cannot be cut short.
     pub(crate) fault: Option<Kind>,
+    /// Whether the server answered it, whatever the client was told.
+    pub(crate) reached: bool,
+}
+
+impl Call {
+    /// Whether it changes something: to ask for credentials does not.
+    pub(crate) fn is_mutating(&self) -> bool {
+        let (service, operation) = self.action.split_once(':').unwrap_or_default();
+        service != "sts" && !["Describe", "Get", "List", "Head"].iter().any(|reading| operation.starts_with(reading))
+    }
+
+    fn repeats(&self, other: &Self) -> bool {
+        let asked =
+            |call: &Self| (call.action.clone(), call.access_key.clone(), call.target.clone(), call.body.clone());
+        self.region == other.region && asked(self) == asked(other)
+    }
 }
 
 /// An answer, as recorded and as replayed.
@@ -143,9 +102,12 @@ struct State {
     source: Source,
     started: Instant,
     calls: Mutex<Vec<Call>>,
-    faults: Mutex<Vec<(Fault, usize)>>,
+    faults: Mutex<Vec<Injected>>,
+    holding: Holding,
     recording: Mutex<Option<Recording>>,
     connections: AtomicUsize,
+    /// Calls that the server has not answered yet.
+    under_way: AtomicUsize,
 }
 
 /// A running proxy; dropping it ends it and every connection through it.
@@ -191,8 +153,10 @@ impl Proxy {
             started: Instant::now(),
             calls: Mutex::default(),
             faults: Mutex::default(),
+            holding: Holding::new(),
             recording: Mutex::default(),
             connections: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
         });
         runtime.spawn(accept(listener, Arc::clone(&state)));
         Self { address, state, runtime: Some(runtime) }
@@ -204,7 +168,7 @@ impl Proxy {
 
     /// Of several faults that match a call the one that was injected first counts.
     pub(crate) fn inject(&self, fault: Fault) {
-        lock(&self.state.faults).push((fault, 0));
+        lock(&self.state.faults).push(Injected::new(fault));
     }
 
     /// Forgets faults and calls.
@@ -215,6 +179,26 @@ impl Proxy {
 
     pub(crate) fn calls(&self) -> Vec<Call> {
         lock(&self.state.calls).clone()
+    }
+
+    /// The calls that change something, in the order in which they came.
+    pub(crate) fn mutating_calls(&self) -> Vec<Call> {
+        self.calls().into_iter().filter(Call::is_mutating).collect()
+    }
+
+    /// The next call that a fault holds; none where none came within this time. It goes on, or its connection
+    /// closes, when the test says so. A client that goes away meanwhile takes its call with it: one held before
+    /// the server saw it is never seen.
+    pub(crate) fn held(&self, within: Duration) -> Option<Held> {
+        self.state.holding.next(within)
+    }
+
+    /// Waits until the server has answered every call that it was sent, also those of clients that are gone:
+    /// before that, nobody knows what took effect.
+    pub(crate) fn settle(&self) {
+        while self.state.under_way.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The actions that were called, sorted, each once.
@@ -304,6 +288,7 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
         bytes: 0,
         status: None,
         fault: None,
+        reached: false,
     };
     let (delay, kind) = choose_faults(&state, &call);
     let place = {
@@ -313,18 +298,7 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
     };
     tokio::time::sleep(delay).await;
 
-    let trouble = match kind {
-        Some(Kind::Denied) => Some(Trouble::Denied),
-        Some(Kind::Throttled) => Some(Trouble::Throttled),
-        Some(Kind::ServerError) => Some(Trouble::ServerError),
-        Some(Kind::ExpiredCredentials) => Some(Trouble::ExpiredCredentials),
-        Some(Kind::Hang) => std::future::pending().await,
-        _ => None,
-    };
-    let answer = match trouble {
-        Some(trouble) => wire::error(&asked, trouble),
-        None => fetch(&state, &asked, &call, head, body).await?,
-    };
+    let answer = obtain(&state, kind, &asked, &call, place, head, body).await?;
     // Nothing can be cut from, or be wrong in, a body that is not there.
     let kind = match kind {
         Some(Kind::Truncated) if answer.body.is_empty() => None,
@@ -347,20 +321,79 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
 fn choose_faults(state: &State, call: &Call) -> (Duration, Option<Kind>) {
     let mut delay = Duration::ZERO;
     let mut kind = None;
-    for (fault, seen) in lock(&state.faults).iter_mut() {
-        if !fault.matches(call) {
+    for injected in lock(&state.faults).iter_mut() {
+        if !injected.strikes(call) {
             continue;
         }
-        *seen += 1;
-        if fault.nth.is_some_and(|nth| nth != *seen) {
-            continue;
-        }
-        match fault.kind {
+        match injected.kind() {
             Kind::Late(late) => delay += late,
             other => kind = kind.or(Some(other)),
         }
     }
     (delay, kind)
+}
+
+/// The server's answer, or that of the fault.
+async fn obtain(
+    state: &Arc<State>,
+    kind: Option<Kind>,
+    asked: &wire::Asked,
+    call: &Call,
+    place: usize,
+    head: hyper::http::request::Parts,
+    body: Bytes,
+) -> Result<Answer, NoAnswer> {
+    let trouble = match kind {
+        Some(Kind::Denied) => Some(Trouble::Denied),
+        Some(Kind::Throttled) => Some(Trouble::Throttled),
+        Some(Kind::ServerError) => Some(Trouble::ServerError),
+        Some(Kind::ExpiredCredentials) => Some(Trouble::ExpiredCredentials),
+        Some(Kind::Refused { status, code, message }) => Some(Trouble::Refused { status, code, message }),
+        _ => None,
+    };
+    if let Some(trouble) = trouble {
+        return Ok(wire::error(asked, trouble));
+    }
+    match kind {
+        Some(Kind::Hang) => std::future::pending().await,
+        Some(Kind::HoldBefore) => wait(state, call).await?,
+        _ => {}
+    }
+    let task = ask(Arc::clone(state), asked.clone(), call.clone(), place, head, body);
+    let answer = tokio::spawn(task).await.map_err(|error| NoAnswer(Some(error.into())))??;
+    match kind {
+        Some(Kind::ServerErrorAfter) => return Ok(wire::error(asked, Trouble::ServerError)),
+        Some(Kind::AnswerLost) => return Err(NoAnswer(None)),
+        Some(Kind::HoldAfter) => wait(state, call).await?,
+        _ => {}
+    }
+    Ok(answer)
+}
+
+/// Until the test lets the call go on.
+async fn wait(state: &State, call: &Call) -> Result<(), NoAnswer> {
+    match state.holding.hold(call).await {
+        Decision::GoOn => Ok(()),
+        Decision::Close => Err(NoAnswer(None)),
+    }
+}
+
+/// In a task of its own, because what was sent takes effect, even where the client goes away meanwhile.
+async fn ask(
+    state: Arc<State>,
+    asked: wire::Asked,
+    call: Call,
+    place: usize,
+    head: hyper::http::request::Parts,
+    body: Bytes,
+) -> Result<Answer, NoAnswer> {
+    state.under_way.fetch_add(1, Ordering::SeqCst);
+    let answer = fetch(&state, &asked, &call, head, body).await;
+    if let Some(seen) = lock(&state.calls).get_mut(place).filter(|seen| seen.began == call.began) {
+        seen.reached = answer.is_ok();
+    }
+    state.under_way.fetch_sub(1, Ordering::SeqCst);
+    answer
 }
 
 async fn fetch(

@@ -23,6 +23,7 @@ pub(super) enum Trouble {
     Throttled,
     ServerError,
     ExpiredCredentials,
+    Refused { status: u16, code: &'static str, message: &'static str },
     NotRecorded,
 }
 
@@ -184,6 +185,7 @@ pub(super) fn error(asked: &Asked, trouble: Trouble) -> Answer {
         Trouble::Throttled => "Rate exceeded".to_owned(),
         Trouble::ServerError => "An internal error has occurred".to_owned(),
         Trouble::ExpiredCredentials => "The security token included in the request is expired".to_owned(),
+        Trouble::Refused { message, .. } => message.to_owned(),
         Trouble::NotRecorded => format!("no answer to this {action} was recorded"),
     };
     let request = "00000000-0000-4000-8000-000000000000";
@@ -248,6 +250,7 @@ fn code(protocol: Protocol, trouble: Trouble) -> (u16, &'static str) {
         (Protocol::Json | Protocol::Cbor, Trouble::Throttled) => (400, "ThrottlingException"),
         (Protocol::Json | Protocol::Cbor, Trouble::ServerError) => (500, "InternalServerError"),
         (Protocol::Json | Protocol::Cbor, Trouble::ExpiredCredentials) => (400, "ExpiredTokenException"),
+        (_, Trouble::Refused { status, code, .. }) => (status, code),
         (_, Trouble::NotRecorded) => (400, "NotRecorded"),
     }
 }
@@ -281,6 +284,9 @@ mod tests {
             (Method::GET, "/logs", "list-type=2&prefix=a", "ListObjectsV2"),
             (Method::GET, "/logs", "prefix=a", "ListObjects"),
             (Method::GET, "/logs", "lifecycle", "GetBucketLifecycleConfiguration"),
+            (Method::PUT, "/logs", "tagging", "PutBucketTagging"),
+            (Method::PUT, "/logs", "object-lock", "PutObjectLockConfiguration"),
+            (Method::DELETE, "/logs", "encryption", "DeleteBucketEncryption"),
             (Method::PUT, "/logs/a/b", "x-id=PutObject", "PutObject"),
             (Method::GET, "/logs/a", "tagging", "GetObjectTagging"),
         ] {

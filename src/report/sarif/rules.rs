@@ -69,8 +69,8 @@ fn help(rule: &RuleInfo) -> MultiformatMessageString {
     let mut plain = vec![sentence(&rule.description), sentence(&rule.rationale)];
     let mut markdown = plain.clone();
     if let Some(remediation) = &rule.remediation {
-        plain.push(format!("Fix: {} ({}).", remediation.title, remediation.id));
-        markdown.push(format!("**Fix:** {} (`{}`).", remediation.title, remediation.id));
+        plain.push(format!("Fix: {} (ssm-audit fix --rule {}).", remediation.title, rule.id));
+        markdown.push(format!("**Fix:** {} (`ssm-audit fix --rule {}`).", remediation.title, rule.id));
     }
     if !rule.references.is_empty() {
         plain.push(rule.references.join("\n"));

@@ -4,6 +4,7 @@
 
 mod rows;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -12,14 +13,23 @@ use self::rows::{DETAIL, Row};
 use super::groups::{self, Group};
 use super::words::{self, Accounts};
 use super::{Detail, Format, Options, RuleInfo};
-use crate::model::{Finding, Report, Severity, Verdict};
+use crate::model::{AccountId, Finding, Region, Report, Scope, Severity, Verdict};
+use crate::scan::ANY;
 use crate::terminal::{harmless, wrap};
 
 pub(super) static FORMAT: Format = Format { name: "table", endings: &[".txt"], write };
 
 fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { accounts: Accounts::of(report), options, out };
-    for group in groups::open(report, rules) {
+    // Of an account or region of which nothing was read, every rule says the same, and it is said once below.
+    let unread: BTreeSet<_> = report.scopes.iter().filter(|scope| !scope.read).map(place_of_scope).collect();
+    let lists = |finding: &Finding| {
+        let resource = &finding.resource;
+        options.detail > Detail::Brief
+            || resource.id != ANY
+            || !unread.contains(&(resource.account.as_ref(), resource.region.as_ref()))
+    };
+    for group in groups::open(report, rules, lists) {
         page.group(&group)?;
     }
     page.waived(&groups::of_verdict(report, Verdict::Waived))?;
@@ -28,6 +38,10 @@ fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn W
     }
     page.incomplete(report)?;
     page.summary(report)
+}
+
+fn place_of_scope(scope: &Scope) -> (Option<&AccountId>, Option<&Region>) {
+    (scope.account.as_ref(), scope.region.as_ref())
 }
 
 struct Page<'a> {
@@ -70,7 +84,12 @@ impl Page<'_> {
         }
         self.rows(rows)?;
         if let Some(remediation) = group.info.and_then(|info| info.remediation.as_ref()) {
-            self.text(2, 9, Style::new(), &format!("fix      {} ({})", remediation.title, remediation.id))?;
+            self.text(
+                2,
+                9,
+                Style::new(),
+                &format!("fix      {} (ssm-audit fix --rule {})", remediation.title, group.rule),
+            )?;
         }
         writeln!(self.out)
     }
@@ -266,6 +285,25 @@ mod tests {
             scope.gaps = report.findings[0].gaps.clone();
         }
         insta::assert_snapshot!(table(&report, 80, Detail::Brief));
+    }
+
+    #[test]
+    fn what_every_rule_says_of_an_account_that_was_not_read_is_said_once() {
+        let mut report = example::calm();
+        let unknown = Finding { verdict: Verdict::Unknown, ..report.findings[0].clone() };
+        report.findings = vec![unknown.clone(), unknown];
+        report.findings[0].resource.id = ANY.to_owned();
+        report.summary = crate::scan::count(&report.findings, 0);
+        for scope in &mut report.scopes {
+            (scope.complete, scope.read) = (false, false);
+        }
+        let brief = table(&report, 80, Detail::Brief);
+        assert!(
+            brief.contains("1 unknown\n") && brief.contains("2 unknown, ") || brief.contains("2 unknown\n"),
+            "{brief}"
+        );
+        assert!(!brief.contains("could be listed"), "{brief}");
+        assert!(table(&report, 80, Detail::Full).contains("could be listed"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The parts of an ARN: `arn:partition:service:region:account:resource`.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
+use crate::model::{AccountId, Partition};
+
 /// An ARN, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Arn<'a> {
@@ -19,6 +21,17 @@ impl<'a> Arn<'a> {
         }
         let (partition, _service) = (parts.next()?, parts.next()?);
         Some(Self { partition, region: parts.next()?, account: parts.next()?, resource: parts.next()? })
+    }
+
+    /// The account and the partition that it is in, where it names both.
+    pub(super) fn owner(&self) -> Option<(AccountId, Partition)> {
+        let partition = match self.partition {
+            "aws" => Partition::Aws,
+            "aws-cn" => Partition::China,
+            "aws-us-gov" => Partition::UsGov,
+            _ => return None,
+        };
+        Some((self.account.parse().ok()?, partition))
     }
 }
 

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_sdk_sts::config::retry::RetryPartition;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::arn::Arn;
 use super::connection_error::ConnectionError;
 use super::http::http_client;
-use super::retry::retries;
+use super::retry::{OnlyWhatWasRefused, retries};
 use super::whole_answer::WholeAnswer;
 use crate::model::{AccountId, Partition, Region};
 
@@ -53,6 +58,28 @@ pub struct ConnectionSettings {
     pub endpoint_url: Option<String>,
     /// How long is waited.
     pub timeouts: Timeouts,
+    /// What carries the requests. Clones share it, so that many connections need no more of it than one.
+    pub carrier: Carrier,
+}
+
+/// The HTTP client that the connections of one run share, made with the first of them.
+#[derive(Debug, Clone, Default)]
+pub struct Carrier(Arc<OnceLock<SharedHttpClient>>);
+
+impl Carrier {
+    fn client(&self, environment: &Env) -> Result<SharedHttpClient, ConnectionError> {
+        if let Some(client) = self.0.get() {
+            return Ok(client.clone());
+        }
+        let certificates = match environment.get("AWS_CA_BUNDLE").ok().filter(|path| !path.is_empty()) {
+            None => None,
+            Some(path) => Some(std::fs::read(&path).map_err(|error| {
+                ConnectionError::Configuration(format!("failed to read AWS_CA_BUNDLE {path}: {error}"))
+            })?),
+        };
+        let client = http_client(certificates).map_err(ConnectionError::Configuration)?;
+        Ok(self.0.get_or_init(|| client).clone())
+    }
 }
 
 /// A way to one account that has been tried.
@@ -63,6 +90,7 @@ pub struct Connection {
     region: Region,
     endpoint: Option<String>,
     s3_by_path: bool,
+    purpose: Purpose,
     iam: aws_sdk_iam::Client,
     ec2: Clients<aws_sdk_ec2::Client>,
     kms: Clients<aws_sdk_kms::Client>,
@@ -71,21 +99,41 @@ pub struct Connection {
     ssm: Clients<aws_sdk_ssm::Client>,
 }
 
+/// What a connection is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Reading: a request may be sent again whatever came of it, and an answer that is cut short is refused.
+    Reading,
+    /// Changing: what may have taken effect is not sent again. Many of the answers are empty.
+    Changing,
+}
+
 /// The clients of one service, made as they are needed.
 type Clients<C> = Mutex<BTreeMap<Region, C>>;
+
+/// What a client does with answers and failures, by what it is used for.
+macro_rules! for_use {
+    ($purpose:expr, $builder:expr, $may_be_empty:expr) => {
+        match $purpose {
+            Purpose::Reading => $builder.interceptor(WholeAnswer { may_be_empty: $may_be_empty }),
+            Purpose::Changing => $builder.retry_classifier(OnlyWhatWasRefused),
+        }
+    };
+}
 
 /// A client of a service for a region.
 macro_rules! client {
     ($service:ident, $sdk:ident $(, $builder:ident, $this:ident => $more:expr)?) => {
         #[doc = concat!("The client of `", stringify!($sdk), "` for a region.")]
-        pub(super) fn $service(&self, region: &Region) -> $sdk::Client {
+        pub(crate) fn $service(&self, region: &Region) -> $sdk::Client {
             let mut clients = self.$service.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(client) = clients.get(region) {
                 return client.clone();
             }
             let builder = $sdk::config::Builder::from(&self.config)
                 .region(aws_config::Region::new(region.as_str().to_owned()))
-                .interceptor(WholeAnswer { may_be_empty: stringify!($service) == "s3" });
+                .retry_partition(retry_partition(&self.account, stringify!($service), Some(region)));
+            let builder = for_use!(self.purpose, builder, stringify!($service) == "s3");
             $(let builder = { let ($builder, $this) = (builder, self); $more };)?
             let client = $sdk::Client::from_conf(builder.build());
             clients.insert(region.clone(), client.clone());
@@ -114,21 +162,67 @@ impl Connection {
             call: "sts:GetCallerIdentity",
             reason: format!("the answer of {} names no account", place(endpoint.as_deref(), &region)),
         })?;
-        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(WholeAnswer { may_be_empty: false }).build();
-        Ok(Self {
+        Ok(Self::of(config, account, partition, region, Purpose::Reading))
+    }
+
+    /// The way to the same account for calls that change something: one that may have taken effect is not
+    /// sent again by itself.
+    #[must_use]
+    pub fn for_changes(&self) -> Self {
+        Self::of(self.config.clone(), self.account.clone(), self.partition, self.region.clone(), Purpose::Changing)
+    }
+
+    fn of(config: SdkConfig, account: AccountId, partition: Partition, region: Region, purpose: Purpose) -> Self {
+        let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(retry_partition(&account, "iam", None));
+        let iam = for_use!(purpose, iam, false).build();
+        Self {
             s3_by_path: s3_has_endpoint(&config),
+            endpoint: config.endpoint_url().map(str::to_owned),
             iam: aws_sdk_iam::Client::from_conf(iam),
             config,
             account,
             partition,
             region,
-            endpoint,
+            purpose,
             ec2: Clients::default(),
             kms: Clients::default(),
             logs: Clients::default(),
             s3: Clients::default(),
             ssm: Clients::default(),
-        })
+        }
+    }
+
+    /// A connection to this account with this configuration, made from that of the present one.
+    pub(super) fn with(&self, config: SdkConfig, account: AccountId, partition: Partition) -> Self {
+        Self::of(config, account, partition, self.region.clone(), Purpose::Reading)
+    }
+
+    /// The configuration that all clients are made of.
+    pub(super) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// A client of STS in the region of the caller.
+    pub(super) fn sts(&self) -> aws_sdk_sts::Client {
+        let builder = aws_sdk_sts::config::Builder::from(&self.config)
+            .retry_partition(retry_partition(&self.account, "sts", Some(&self.region)))
+            .interceptor(WholeAnswer { may_be_empty: false });
+        aws_sdk_sts::Client::from_conf(builder.build())
+    }
+
+    /// A client of AWS Organizations, which has no region.
+    pub(crate) fn organizations(&self) -> aws_sdk_organizations::Client {
+        let builder =
+            aws_sdk_organizations::config::Builder::from(&self.config).interceptor(WholeAnswer { may_be_empty: false });
+        aws_sdk_organizations::Client::from_conf(builder.build())
+    }
+
+    /// What a failed call of a service without regions says about this connection.
+    pub(crate) fn failed<E>(&self, call: &'static str, error: &SdkError<E, HttpResponse>) -> ConnectionError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        ConnectionError::of(call, place(self.endpoint.as_deref(), &self.region), self.region.as_str(), error)
     }
 
     /// The regions that are enabled for the account, sorted.
@@ -137,9 +231,8 @@ impl Connection {
     /// Where AWS does not tell.
     pub async fn enabled_regions(&self) -> Result<Vec<Region>, ConnectionError> {
         const CALL: &str = "ec2:DescribeRegions";
-        let answer = self.ec2(&self.region).describe_regions().all_regions(false).send().await.map_err(|error| {
-            ConnectionError::of(CALL, place(self.endpoint.as_deref(), &self.region), self.region.as_str(), &error)
-        })?;
+        let request = self.ec2(&self.region).describe_regions().all_regions(false);
+        let answer = request.send().await.map_err(|error| self.failed(CALL, &error))?;
         let names = answer.regions.unwrap_or_default().into_iter().map(|region| region.region_name);
         let regions: Option<Vec<Region>> = names.map(|name| name?.parse().ok()).collect();
         // An emulator may name those of every partition.
@@ -169,7 +262,7 @@ impl Connection {
     }
 
     /// The ARN of a resource of this account.
-    pub(super) fn arn(&self, service: &str, region: &Region, resource: &str) -> String {
+    pub(crate) fn arn(&self, service: &str, region: &Region, resource: &str) -> String {
         self.arn_of(self.account.as_str(), service, region, resource)
     }
 
@@ -179,7 +272,7 @@ impl Connection {
     }
 
     /// The client of IAM, which has no region.
-    pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
+    pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
         &self.iam
     }
 
@@ -215,12 +308,6 @@ async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionErro
         known.sort();
         return Err(ConnectionError::NoProfile { profile: selected.to_owned(), known });
     }
-    let certificates = match environment.get("AWS_CA_BUNDLE").ok().filter(|path| !path.is_empty()) {
-        None => None,
-        Some(path) => Some(std::fs::read(&path).map_err(|error| {
-            ConnectionError::Configuration(format!("failed to read AWS_CA_BUNDLE {path}: {error}"))
-        })?),
-    };
     let Timeouts { connect, read, attempt, operation } = settings.timeouts;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(connect)
@@ -229,7 +316,7 @@ async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionErro
         .operation_timeout(operation)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client(certificates).map_err(ConnectionError::Configuration)?)
+        .http_client(settings.carrier.client(&environment)?)
         .retry_config(retries(&environment, &profiles)?)
         .timeout_config(timeouts);
     // Shows in CloudTrail as the user agent's `app/ssm-audit-VERSION`: a slash is not allowed in it.
@@ -252,14 +339,14 @@ async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionErro
 fn owner(
     identity: &aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput,
 ) -> Option<(AccountId, Partition)> {
-    let arn = Arn::parse(identity.arn()?)?;
-    let partition = match arn.partition {
-        "aws" => Partition::Aws,
-        "aws-cn" => Partition::China,
-        "aws-us-gov" => Partition::UsGov,
-        _ => return None,
-    };
+    let (_, partition) = Arn::parse(identity.arn()?)?.owner()?;
     Some((identity.account()?.parse().ok()?, partition))
+}
+
+/// What the retries of one service of an account in a region share: the SDK's own would have the accounts of a fleet
+/// use up each other's retries, and slow each other down.
+fn retry_partition(account: &AccountId, service: &str, region: Option<&Region>) -> RetryPartition {
+    RetryPartition::custom(format!("{account} {} {service}", region.map_or("global", Region::as_str))).build()
 }
 
 /// Whether S3 is at an endpoint that is not AWS's.

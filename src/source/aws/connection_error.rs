@@ -6,6 +6,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::failure::DENIED;
+use crate::model::{Gap, GapKind};
+
 /// What went wrong before anything was read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionError {
@@ -69,7 +72,7 @@ pub enum ConnectionError {
         reason: String,
     },
     /// An answer that is none of the above.
-    #[error("failed to ask AWS who is calling ({call}): {reason}")]
+    #[error("AWS gave no answer to {call} that can be used: {reason}")]
     Unexpected {
         /// The call.
         call: &'static str,
@@ -100,6 +103,18 @@ const REFUSED: &[&str] = &[
 ];
 
 impl ConnectionError {
+    /// What it leaves unknown of an account of many, of which the others can be read all the same.
+    pub fn gap(&self) -> Gap {
+        let of_identity = |kind| Gap::of_call(kind, "sts:GetCallerIdentity");
+        match self {
+            Self::Denied { call, code } => Gap::of_call(GapKind::Denied, *call).with_code(code.as_str()),
+            Self::RefusedCredentials { code, .. } => of_identity(GapKind::Denied).with_code(code.as_str()),
+            Self::ExpiredCredentials { code } => of_identity(GapKind::Failed).with_code(code.as_str()),
+            Self::Unexpected { call, reason } => Gap::of_call(GapKind::Failed, *call).with_message(reason.as_str()),
+            error => Gap::because(GapKind::Failed, error.to_string()),
+        }
+    }
+
     /// What an error of one of the first calls says about the connection.
     pub(super) fn of<E>(call: &'static str, endpoint: String, region: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
@@ -121,7 +136,7 @@ impl ConnectionError {
                     Self::ExpiredCredentials { code }
                 } else if REFUSED.contains(&code.as_str()) {
                     Self::RefusedCredentials { code, region: region.to_owned() }
-                } else if refused.raw().status().as_u16() == 403 {
+                } else if refused.raw().status().as_u16() == 403 || DENIED.contains(&code.as_str()) {
                     Self::Denied { call, code }
                 } else {
                     Self::Unexpected { call, reason: format!("the endpoint {endpoint} answered {code}") }

@@ -10,19 +10,19 @@ use crate::model::{Gap, GapKind};
 
 /// A call that gave no answer.
 #[derive(Debug, Clone)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// What to say of the facts that it would have given.
-    pub(super) gap: Gap,
+    pub(crate) gap: Gap,
     /// The HTTP status, where there was one.
-    pub(super) status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// The region that S3 says the bucket is in.
-    pub(super) bucket_region: Option<String>,
+    pub(crate) bucket_region: Option<String>,
 }
 
 /// Codes by which services refuse a caller.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
-const DENIED: &[&str] = &[
+pub(super) const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
     "AllAccessDisabled",
@@ -40,7 +40,7 @@ const DENIED: &[&str] = &[
 
 /// Codes by which services say that there are too many calls.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-const THROTTLED: &[&str] = &[
+pub(super) const THROTTLED: &[&str] = &[
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "LimitExceededException",
@@ -63,7 +63,7 @@ const TIMED_OUT: &[&str] = &["RequestTimeout", "RequestTimeoutException", "Gatew
 
 impl Failure {
     /// The failure that an SDK error is.
-    pub(super) fn of<E>(call: &Call, error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn of<E>(call: &Call, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata,
     {
@@ -97,14 +97,20 @@ impl Failure {
         Self { gap, status: response.map(|response| response.status().as_u16()), bucket_region }
     }
 
+    /// An answer that cannot be understood.
+    pub(crate) fn unreadable(call: &Call, problem: &str) -> Self {
+        let gap = Gap::of_call(GapKind::Failed, call.to_string()).with_message(problem);
+        Self { gap, status: None, bucket_region: None }
+    }
+
     /// The failure of a call that was dropped, or not made, because the user wants to stop.
-    pub(super) fn interrupted(call: &Call) -> Self {
+    pub(crate) fn interrupted(call: &Call) -> Self {
         let gap = Gap::of_call(GapKind::Failed, call.to_string()).with_message("interrupted");
         Self { gap, status: None, bucket_region: None }
     }
 
     /// Whether the service's code is one of these.
-    pub(super) fn has_code(&self, codes: &[&str]) -> bool {
+    pub(crate) fn has_code(&self, codes: &[&str]) -> bool {
         self.gap.code.as_deref().is_some_and(|code| codes.contains(&code))
     }
 }

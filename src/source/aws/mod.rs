@@ -14,6 +14,7 @@ use crate::model::{Inventory, Region};
 use crate::source::{Progress, Shutdown};
 
 mod arn;
+mod assume;
 mod connection;
 mod connection_error;
 mod coverage;
@@ -31,10 +32,15 @@ mod region;
 mod retry;
 mod s3;
 mod ssm;
+mod unread;
 mod whole_answer;
 
-pub use connection::{Connection, ConnectionSettings, Timeouts};
+pub use assume::Assumption;
+pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
+
 pub use connection_error::ConnectionError;
+pub(crate) use failure::Failure;
+pub use unread::unread;
 
 /// How many calls may run at once in an account, unless said otherwise.
 pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");

@@ -4,9 +4,12 @@
 
 use aws_config::profile::ProfileSet;
 use aws_config::retry::{RetryConfig, RetryMode};
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_types::os_shim_internal::Env;
 
 use super::connection_error::ConnectionError;
+use super::failure::THROTTLED;
 
 /// How often a request is sent at most, unless told. A scan is worth waiting for, and many may run at once.
 const MAX_ATTEMPTS: u32 = 5;
@@ -39,4 +42,37 @@ pub(super) fn retries(environment: &Env, profiles: &ProfileSet) -> Result<RetryC
         retries = retries.with_retry_mode(mode);
     }
     Ok(retries)
+}
+
+/// Lets the SDK send a change again only where the service refused it for being one call too many: then it
+/// had no effect. After any other failure it may have had, and sending it again blindly could do it twice.
+#[derive(Debug)]
+pub(super) struct OnlyWhatWasRefused;
+
+impl ClassifyRetry for OnlyWhatWasRefused {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        if matches!(context.output_or_error(), Some(Ok(_))) {
+            return RetryAction::NoActionIndicated;
+        }
+        let body = context.response().and_then(|response| Some((response.status().as_u16(), response.body().bytes()?)));
+        match body {
+            Some((429, _)) => RetryAction::NoActionIndicated,
+            Some((_, body)) if names_throttling(body) => RetryAction::NoActionIndicated,
+            _ => RetryAction::RetryForbidden,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "OnlyWhatWasRefused"
+    }
+}
+
+/// Whether an error's body has a throttling code in it, in XML or in JSON.
+fn names_throttling(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    THROTTLED.iter().any(|code| {
+        text.contains(&format!("<Code>{code}</Code>"))
+            || text.contains(&format!("\"{code}\""))
+            || text.contains(&format!("#{code}\""))
+    })
 }

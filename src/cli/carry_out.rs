@@ -1,0 +1,172 @@
+//! Carrying out a plan, whichever command made it: the accounts, the run itself, and how it ended.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::num::NonZeroUsize;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::live::{self, LiveArgs, Reached, Unreached};
+use super::{Error, Exit, Globals, output};
+use crate::diagnostic::Diagnostic;
+use crate::model::{AccountId, Region};
+use crate::remediate::apply::{Apply, Observer};
+use crate::remediate::journal::{Journal, Record, RunState, Status};
+use crate::remediate::place::Reach;
+use crate::remediate::plan::{Plan, Purpose};
+use crate::remediate::show::Look;
+use crate::source::Shutdown;
+use crate::terminal::harmless;
+
+/// The accounts that are reached.
+pub(super) type Reaches = BTreeMap<AccountId, Reach>;
+
+/// A new id for a plan: when it was made, and something that no other has.
+pub(super) fn new_id() -> String {
+    let now = Timestamp::now();
+    let mut hasher = Sha256::new();
+    hasher.update(now.as_nanosecond().to_be_bytes());
+    hasher.update(std::process::id().to_be_bytes());
+    let digest = hasher.finalize();
+    format!("{}-{:02x}{:02x}{:02x}", now.strftime("%Y%m%dT%H%M%SZ"), digest[0], digest[1], digest[2])
+}
+
+/// How things are shown on standard output.
+pub(super) fn look(globals: &Globals) -> Look {
+    Look { paint: output::paint_stdout(globals.color), width: output::width() }
+}
+
+/// Carries out what is left to do of a plan.
+pub(super) async fn carry_out(
+    plan: &Plan,
+    records: BTreeMap<usize, Record>,
+    reaches: &Reaches,
+    journal: &Journal,
+    concurrency: NonZeroUsize,
+    globals: &Globals,
+) -> Result<BTreeMap<usize, Record>, Error> {
+    let shutdown = Shutdown::new();
+    let told = Told { plan, quiet: globals.quiet };
+    let apply = Apply { plan, journal, reaches, concurrency, shutdown: &shutdown, observer: &told };
+    let stop = async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            shutdown.request();
+            say("Nothing more is begun; what is under way ends first. Ctrl-C again leaves at once.");
+        }
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let records = tokio::select! {
+        records = apply.run(records) => records?,
+        // What is under way is written down as begun: whoever goes on looks at what came of it.
+        () = stop => return Err(Error::CutOff(plan.id.clone())),
+    };
+    let now = Timestamp::now().to_string();
+    if !is_cut_off(plan, &records) {
+        journal.finish(&plan.id, RunState::Finished, &now)?;
+        if let Purpose::Undo(run) = &plan.purpose
+            && records.values().all(|record| record.status.holds())
+        {
+            journal.finish(run, RunState::Undone, &now)?;
+        }
+    }
+    Ok(records)
+}
+
+/// Says something on standard error; where that is closed there is nobody left to tell.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", harmless(text));
+}
+
+/// Tells of each step on standard error as it ends.
+struct Told<'a> {
+    plan: &'a Plan,
+    quiet: bool,
+}
+
+impl Observer for Told<'_> {
+    fn began(&self, _: usize) {}
+
+    fn ended(&self, step: usize, state: &str, problem: Option<&str>) {
+        if self.quiet && problem.is_none() {
+            return;
+        }
+        let id = |id: &str, aspect: &str| format!("{id}: {aspect}");
+        let what = self.plan.step(step).map(|step| id(&step.resource.id, &step.aspect.beside(&step.resource.id)));
+        let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+        let number = format!("{step}/{}", self.plan.steps.len());
+        say(&format!("{number:>7} {:<11} {}{problem}", state.replace('_', " "), what.unwrap_or_default()));
+    }
+}
+
+/// Refuses to begin where an earlier run on one of these accounts was cut off.
+pub(super) fn nothing_unfinished(plan: &Plan, journal: &Journal) -> Result<(), Error> {
+    let of = match &plan.purpose {
+        Purpose::Fix => None,
+        Purpose::Undo(run) => Some(run),
+    };
+    let accounts: Vec<&AccountId> = plan.accounts().into_iter().collect();
+    let mut unfinished = journal.unfinished(&accounts)?.into_iter();
+    let Some(run) = unfinished.find(|run| Some(&run.plan.id) != of) else { return Ok(()) };
+    let id = &run.plan.id;
+    Err(Error::Usage {
+        message: format!("run {id} on these accounts was cut off"),
+        help: match &run.plan.purpose {
+            Purpose::Fix => {
+                format!("`ssm-audit resume {id}` goes on with it, `ssm-audit undo {id}` takes it back")
+            }
+            Purpose::Undo(undone) => format!("`ssm-audit resume {id}` goes on taking {undone} back"),
+        },
+    })
+}
+
+/// Whether steps are left to be gone on with.
+pub(super) fn is_cut_off(plan: &Plan, records: &BTreeMap<usize, Record>) -> bool {
+    let status = |number: &usize| records.get(number).map_or(Status::Pending, |record| record.status);
+    plan.steps.iter().any(|step| matches!(status(&step.number), Status::Pending | Status::Intended))
+}
+
+/// How a run ended, as far as its steps go.
+pub(super) fn exit_of_steps(plan: &Plan, records: &BTreeMap<usize, Record>) -> Exit {
+    let holds = |number: &usize| records.get(number).is_some_and(|record| record.status.holds());
+    if is_cut_off(plan, records) {
+        Exit::Interrupted
+    } else if plan.steps.iter().all(|step| holds(&step.number)) {
+        Exit::Success
+    } else {
+        Exit::Failed
+    }
+}
+
+/// Reaches the accounts of a plan.
+pub(super) async fn reach_accounts(plan: &Plan, arguments: &LiveArgs, globals: &Globals) -> Result<Reaches, Error> {
+    let regions: Vec<&Region> = plan.scopes.values().flat_map(|extent| &extent.regions).collect();
+    let (reached, unreached) = live::reach(&arguments.or_regions(regions), globals).await?;
+    let reaches: Reaches = reached
+        .into_iter()
+        .map(|Reached { connection, .. }| (connection.account().clone(), Reach::new(connection)))
+        .collect();
+    warn_of_unreached(&unreached, globals);
+    if let Some(missing) = plan.accounts().into_iter().find(|account| !reaches.contains_key(account)) {
+        let reached: Vec<&str> = reaches.keys().map(AccountId::as_str).collect();
+        return Err(Error::Usage {
+            message: format!("the plan changes account {missing}, and the credentials lead to {}", reached.join(", ")),
+            help: "use the credentials, --accounts and --role with which it was made".to_owned(),
+        });
+    }
+    Ok(reaches)
+}
+
+/// Names the accounts that are not reached: nothing is planned in them.
+pub(super) fn warn_of_unreached(unreached: &[Unreached], globals: &Globals) {
+    let warnings: Vec<Diagnostic> = unreached
+        .iter()
+        .map(|Unreached { account, gap }| {
+            let account = account.as_ref().map_or("an account", AccountId::as_str);
+            Diagnostic::warning(format!("{account} is not reached, and nothing is changed in it: {gap}"))
+        })
+        .collect();
+    globals.warn(&warnings);
+}

@@ -1,0 +1,370 @@
+//! `fix`: plan what would make findings right, show it, and when told to, do it and look again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::carry_out::{self, Reaches, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::check::{self, check};
+use super::confirm::{can_ask, confirm};
+use super::earlier::Earlier;
+use super::live::{self, LiveArgs, Reached};
+use super::selection::{self, Selection, SelectionArgs};
+use super::state::StateArgs;
+use super::{Error, Exit, Globals, output};
+use crate::model::{Finding, Severity, Verdict};
+use crate::remediate::cap::Cap;
+use crate::remediate::journal::{Journal, RunState};
+use crate::remediate::limits::{Allow, Limits};
+use crate::remediate::place::Reach;
+use crate::remediate::plan::{Extent, Plan, Purpose};
+use crate::remediate::planner::{self, Request};
+use crate::remediate::run::RunReport;
+use crate::remediate::{commands, remedy, show};
+use crate::report::output::to_file;
+use crate::rule::Library;
+use crate::saved::SavedError;
+use crate::scan::{self, Selected};
+use crate::source::Shutdown;
+use crate::waiver::Glob;
+
+/// The arguments of `fix`.
+#[derive(Debug, Args)]
+pub(super) struct FixArgs {
+    /// A report (from `ssm-audit scan -o FILE.json`): what failed in it, and fails still, is planned, and no more
+    #[arg(value_name = "REPORT")]
+    input: Option<PathBuf>,
+    /// Only these resources, by id or ARN (* and ? match); can be repeated. What is changed only by name is
+    /// named here in full
+    #[arg(long = "resource", value_name = "GLOB", env = "SSM_AUDIT_RESOURCE")]
+    resources: Vec<String>,
+    /// Only findings of this severity or over it
+    #[arg(long, value_enum, env = "SSM_AUDIT_SEVERITY")]
+    severity: Option<Severity>,
+    /// Kinds of change that are made only when allowed; can be repeated
+    #[arg(long, value_enum, value_delimiter = ',', env = "SSM_AUDIT_ALLOW")]
+    allow: Vec<Allow>,
+    /// The most resources of an account that may be changed at once, as a number or in percent; what is made anew is
+    /// not counted [default: the larger of 10 and 20%]
+    #[arg(long, value_name = "N|P%", env = "SSM_AUDIT_MAX_CHANGES")]
+    max_changes: Option<Cap>,
+    /// Apply the plan without asking. Without it, the plan is applied only where you say yes to it on a terminal
+    #[arg(long)]
+    yes: bool,
+    /// Save the plan to a file, for --plan
+    #[arg(long, value_name = "FILE", env = "SSM_AUDIT_OUT")]
+    out: Option<PathBuf>,
+    /// Apply exactly the plan that was saved to this file; its rules, resources and regions are the plan's
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "severity", "out", "policy", "rules", "excluded", "params", "region", "regions"])]
+    plan: Option<PathBuf>,
+    /// The form of the plan, or of the run where it is applied, on standard output
+    #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FIX_FORMAT")]
+    format: Format,
+    /// Print the plan as commands, to look at or to run yourself, and apply nothing
+    #[arg(long = "as", value_enum, value_name = "FORM", conflicts_with_all = ["yes", "format"])]
+    form: Option<As>,
+    /// How many steps may run at once
+    #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]
+    steps: NonZeroUsize,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+/// How plans and runs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// What a plan can be printed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum As {
+    /// Commands of the AWS CLI, as a shell script
+    Cli,
+}
+
+pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error> {
+    let limits = Limits {
+        allowed: arguments.allow.iter().copied().collect(),
+        named: arguments.resources.iter().cloned().collect(),
+        asks_for_names: can_ask() && !arguments.yes,
+    };
+    if let Some(path) = &arguments.plan {
+        return arguments.saved(path, &limits, globals);
+    }
+    let earlier = arguments.input.as_deref().map(Earlier::read).transpose()?;
+    let selection = Selection::from_args(&arguments.selection, globals)?;
+    let rules = match &earlier {
+        None => selection.rules()?,
+        Some(earlier) => selection.rules_of(&earlier.rules())?,
+    };
+    live::run(async {
+        let planned = arguments.plan(&selection, &rules, earlier.as_ref(), &limits, globals).await?;
+        let Some((plan, reaches, whole)) = planned else { return Err(Error::Interrupted) };
+        let rules = check::rules(&plan, selection.library())?;
+        let exit = arguments.go(&plan, &rules, &reaches, &limits, globals).await?;
+        Ok(if exit == Exit::Success { whole } else { exit })
+    })
+}
+
+impl FixArgs {
+    /// Applies a plan that was saved.
+    fn saved(&self, path: &Path, limits: &Limits, globals: &Globals) -> Result<Exit, Error> {
+        let plan: Plan = Plan::FORM.read(path)?;
+        plan.check().map_err(|(member, problem)| SavedError::Content {
+            path: path.to_owned(),
+            form: Plan::FORM,
+            member,
+            problem,
+        })?;
+        let usage = |message: String, help: &str| Error::Usage { message, help: help.to_owned() };
+        if plan.purpose != Purpose::Fix {
+            return Err(usage(
+                format!("{} is not a plan of fix", path.display()),
+                "`ssm-audit undo RUN` takes a run back",
+            ));
+        }
+        if let Some(stray) = limits.named.iter().find(|id| plan.steps.iter().all(|step| step.resource.id != **id)) {
+            return Err(usage(
+                format!("the plan does not change {stray}"),
+                "with --plan, --resource names what is changed only by name; to change less, make another plan",
+            ));
+        }
+        let objections: Vec<String> = plan
+            .steps
+            .iter()
+            .filter_map(|step| Some(format!("step {}: {}", step.number, limits.objection(&step.nature())?)))
+            .collect();
+        if let (false, None) = (objections.is_empty(), self.form) {
+            return Err(usage(
+                format!("the plan does what is not allowed: {}", objections.join("; ")),
+                "a plan is applied as a whole: allow that, or make one without it",
+            ));
+        }
+        let library: Library = selection::library(&self.selection.folders, globals)?;
+        let rules = check::rules(&plan, &library)?;
+        live::run(async {
+            let reaches = if self.form.is_some() {
+                Reaches::new()
+            } else {
+                if let Some(journal) = self.state.journal_if_there()? {
+                    not_applied(&plan, &journal)?;
+                }
+                reach_accounts(&plan, &self.live, globals).await?
+            };
+            self.go(&plan, &rules, &reaches, limits, globals).await
+        })
+    }
+
+    /// Makes the plan, and says whether all accounts were reached; none where the user stopped it.
+    async fn plan(
+        &self,
+        selection: &Selection,
+        rules: &[Selected<'_>],
+        earlier: Option<&Earlier>,
+        limits: &Limits,
+        globals: &Globals,
+    ) -> Result<Option<(Plan, Reaches, Exit)>, Error> {
+        let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+        let settings = &globals.config()?.fix;
+        let live = match earlier {
+            None => self.live.clone(),
+            Some(earlier) => self.live.or_regions(earlier.regions()),
+        };
+        let needs = planner::needs(rules, selection.library(), &remedies);
+        let (reached, unreached) = live::reach(&live, globals).await?;
+        carry_out::warn_of_unreached(&unreached, globals);
+        let mut plan = Plan::empty(new_id(), Timestamp::now().to_string(), scan::digest(rules));
+        let mut reaches = Reaches::new();
+        for Reached { connection, regions } in reached {
+            let account = connection.account().clone();
+            if let Some(earlier) = earlier {
+                earlier.covers(&account)?;
+            }
+            let reach = Reach::new(connection);
+            let started_at = Timestamp::now();
+            let shutdown = Shutdown::new();
+            let inventory = live::read_regions(&live, reach.connection(), &regions, &needs, &shutdown, globals).await?;
+            if shutdown.is_requested() {
+                return Ok(None);
+            }
+            let report = selection.report(vec![scan::judge(&inventory, rules)], rules, &[], started_at, globals);
+            if let (Some(earlier), false) = (earlier, globals.quiet) {
+                earlier.settled(&account, &report).iter().for_each(|settled| say(settled));
+            }
+            let had = |finding: &&Finding| earlier.is_none_or(|earlier| earlier.had(finding));
+            let request = Request {
+                id: &plan.id,
+                reach: &reach,
+                inventory: &inventory,
+                settings,
+                remedies: &remedies,
+                findings: report.findings.iter().filter(|finding| self.concerns(finding)).filter(had).collect(),
+                rules,
+                limits,
+            };
+            let part = planner::plan(&request, plan.steps.len() + 1).await;
+            plan.add(account.clone(), Extent { regions, resources: inventory.judged() }, part);
+            reaches.insert(account, reach);
+        }
+        let aimed_at: BTreeSet<&str> = plan.findings.iter().map(|aim| aim.rule.as_str()).collect();
+        let aimed_at = rules.iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str()));
+        plan.rules = aimed_at.map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect();
+        let whole = if unreached.is_empty() { Exit::Success } else { Exit::Unknown };
+        Ok(Some((plan, reaches, whole)))
+    }
+
+    /// Shows the plan, and when told to, applies it.
+    async fn go(
+        &self,
+        plan: &Plan,
+        rules: &[Selected<'_>],
+        reaches: &Reaches,
+        limits: &Limits,
+        globals: &Globals,
+    ) -> Result<Exit, Error> {
+        if let Some(path) = &self.out {
+            to_file(path, |out| {
+                serde_json::to_writer_pretty(&mut *out, plan)?;
+                writeln!(out)
+            })?;
+        }
+        if let Some(As::Cli) = self.form {
+            let script = commands::script(plan).map_err(|untold| Error::Usage {
+                message: format!("the plan cannot be printed as commands: {untold}"),
+                help: "leave out what it is for, with --exclude-rule, or apply the plan itself".to_owned(),
+            })?;
+            output::to_stdout(|out| out.write_all(script.as_bytes()))?;
+            return Ok(Exit::Success);
+        }
+        let cap = self.max_changes.unwrap_or_default();
+        let excess = cap.exceeded(plan);
+        // A plan that was just saved is for --plan to apply.
+        let asks = can_ask() && self.out.is_none() && excess.is_empty();
+        let applies = !plan.steps.is_empty() && (self.yes || asks);
+        match (self.format, applies) {
+            (Format::Table, _) => output::to_stdout(|out| show::plan(plan, Some(cap), look(globals), out))?,
+            (Format::Json, false) => output::to_stdout(|out| {
+                serde_json::to_writer_pretty(&mut *out, plan)?;
+                writeln!(out)
+            })?,
+            // Standard output is for what comes of it.
+            (Format::Json, true) if asks => {
+                show::plan(plan, Some(cap), look(globals), &mut anstream::stderr().lock()).map_err(Error::Terminal)?
+            }
+            (Format::Json, true) => {}
+        }
+        if let (true, Some(excess)) = (self.yes || can_ask() && self.out.is_none(), excess.first()) {
+            return Err(Error::Usage {
+                message: excess.to_string(),
+                help: format!(
+                    "look at the plan; --max-changes {} lets it, and --rule, --severity and --resource make it smaller",
+                    excess.changed()
+                ),
+            });
+        }
+        if !applies || !(self.yes || confirm(plan, &limits.named)?) {
+            let fails = !plan.steps.is_empty() || !plan.left_out.is_empty();
+            if !plan.steps.is_empty() && !globals.quiet {
+                say(&match &self.out {
+                    Some(path) => format!("Nothing was changed. `ssm-audit fix --plan {}` applies it.", path.display()),
+                    None => "Nothing was changed. `--yes` applies it, `--out FILE` saves it for later.".to_owned(),
+                });
+            }
+            return Ok(if fails { Exit::Failed } else { Exit::Success });
+        }
+        self.apply(plan, rules, reaches, globals).await
+    }
+
+    async fn apply(
+        &self,
+        plan: &Plan,
+        rules: &[Selected<'_>],
+        reaches: &Reaches,
+        globals: &Globals,
+    ) -> Result<Exit, Error> {
+        let journal = self.state.journal()?;
+        let _locks = journal.lock(plan.accounts())?;
+        carry_out::nothing_unfinished(plan, &journal)?;
+        not_applied(plan, &journal)?;
+        journal.begin(plan, &Timestamp::now().to_string())?;
+        let records = carry_out(plan, BTreeMap::new(), reaches, &journal, self.steps, globals).await?;
+        let steps = exit_of_steps(plan, &records);
+        conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await
+    }
+
+    /// Whether the finding is one that was asked for.
+    fn concerns(&self, finding: &Finding) -> bool {
+        let resource = &finding.resource;
+        let names = [Some(&resource.id), resource.arn.as_ref()];
+        let named = |glob: &String| names.into_iter().flatten().any(|name| Glob::new(glob).matches(name));
+        matches!(finding.verdict, Verdict::Fail | Verdict::Unknown)
+            && self.severity.is_none_or(|least| finding.severity >= least)
+            && (self.resources.is_empty() || resource.id == scan::ANY || self.resources.iter().any(named))
+    }
+}
+
+/// Looks at what came of a run, writes that down, shows it, and gives the exit code.
+pub(super) async fn conclude(
+    plan: &Plan,
+    rules: &[Selected<'_>],
+    reaches: &Reaches,
+    journal: &Journal,
+    live: &LiveArgs,
+    (steps, format): (Exit, Format),
+    globals: &Globals,
+) -> Result<Exit, Error> {
+    if steps == Exit::Interrupted {
+        return Err(Error::CutOff(plan.id.clone()));
+    }
+    let verified = check(plan, rules, reaches, live, globals).await?;
+    if let Some(verified) = &verified {
+        journal.verified(&plan.id, verified)?;
+    }
+    match format {
+        Format::Json => {
+            let report = RunReport::new(journal.run(&plan.id)?, journal.calls(&plan.id)?);
+            output::to_stdout(|out| {
+                serde_json::to_writer_pretty(&mut *out, &report)?;
+                writeln!(out)
+            })?;
+        }
+        Format::Table => {
+            let verified = verified.as_deref().unwrap_or_default();
+            output::to_stdout(|out| show::verified(plan, verified, look(globals), out))?;
+        }
+    }
+    let Some(verified) = verified else { return Ok(Exit::Interrupted) };
+    Ok(match (steps, check::exit(&verified)) {
+        (Exit::Success, Exit::Success) if !plan.left_out.is_empty() => Exit::Failed,
+        (Exit::Success, exit) => exit,
+        (steps, _) => steps,
+    })
+}
+
+/// Refuses a plan that was applied.
+fn not_applied(plan: &Plan, journal: &Journal) -> Result<(), Error> {
+    let Some(run) = journal.run_of(plan)? else { return Ok(()) };
+    let id = &plan.id;
+    Err(Error::Usage {
+        message: format!("the plan {id} was applied already, at {}", run.started_at),
+        help: match run.state {
+            RunState::Open => {
+                format!("it was cut off: `ssm-audit resume {id}` goes on with it, `ssm-audit undo {id}` takes it back")
+            }
+            RunState::Finished | RunState::Undone => {
+                format!("`ssm-audit runs show {id}` says what came of it; make a plan anew with `ssm-audit fix`")
+            }
+        },
+    })
+}

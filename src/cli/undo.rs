@@ -1,0 +1,103 @@
+//! `undo`: take a run back, in reverse order; what has changed since is left as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::carry_out::{self, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::confirm::{can_ask, confirm};
+use super::live::{self, LiveArgs};
+use super::state::StateArgs;
+use super::{Error, Exit, Globals, output};
+use crate::remediate::journal::{Run, RunState};
+use crate::remediate::plan::{Plan, Purpose};
+use crate::remediate::settle::settle;
+use crate::remediate::show;
+use crate::remediate::undo::{self, Replaced};
+
+/// The arguments of `undo`.
+#[derive(Debug, Args)]
+pub(super) struct UndoArgs {
+    /// The run to take back, or how its id begins; `ssm-audit runs list` lists them
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Take it back without asking. Without it, it is taken back only where you say yes on a terminal
+    #[arg(long)]
+    yes: bool,
+    /// Delete what was made to replace something, though it may hold what was written since
+    #[arg(long)]
+    delete_replaced: bool,
+    /// How many steps may run at once
+    #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]
+    steps: NonZeroUsize,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error> {
+    let journal = arguments.state.journal()?;
+    let id = journal.run(&arguments.run)?.plan.id;
+    live::run(async {
+        let accounts = journal.run(&id)?.plan;
+        let _locks = journal.lock(accounts.accounts())?;
+        // Read once more: another process may have gone on with it until the lock was had.
+        let mut run = journal.run(&id)?;
+        can_be_undone(&run)?;
+        let reaches = reach_accounts(&run.plan, &arguments.live, globals).await?;
+        settle(&mut run, &reaches).await;
+        let replaced = if arguments.delete_replaced { Replaced::Deleted } else { Replaced::Kept };
+        let plan: Plan = undo::plan(&run, &new_id(), &Timestamp::now().to_string(), replaced);
+        carry_out::nothing_unfinished(&plan, &journal)?;
+        output::to_stdout(|out| show::plan(&plan, None, look(globals), out))?;
+        let agreed = plan.steps.is_empty() || arguments.yes || (can_ask() && confirm(&plan, &BTreeSet::new())?);
+        if !agreed {
+            say("Nothing was changed. `--yes` takes it back.");
+            return Ok(Exit::Failed);
+        }
+        let now = Timestamp::now().to_string();
+        if run.state == RunState::Open {
+            // What was cut off is not gone on with any more.
+            for (step, record) in &run.records {
+                journal.record(&run.plan.id, *step, record)?;
+            }
+            journal.finish(&run.plan.id, RunState::Finished, &now)?;
+        }
+        if plan.steps.is_empty() {
+            if plan.left_out.is_empty() {
+                journal.finish(&run.plan.id, RunState::Undone, &now)?;
+            }
+            return Ok(Exit::Success);
+        }
+        journal.begin(&plan, &now)?;
+        let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
+        match exit_of_steps(&plan, &records) {
+            Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
+            exit => Ok(exit),
+        }
+    })
+}
+
+/// Refuses what is no run of fix, or was taken back before.
+fn can_be_undone(run: &Run) -> Result<(), Error> {
+    let id = &run.plan.id;
+    let refuse = |message: String, help: String| Err(Error::Usage { message, help });
+    match (&run.plan.purpose, run.state) {
+        (Purpose::Undo(undone), RunState::Open) => refuse(
+            format!("run {id} is itself one that takes {undone} back, and was cut off"),
+            format!("`ssm-audit resume {id}` goes on with it"),
+        ),
+        (Purpose::Undo(undone), _) => refuse(
+            format!("run {id} took {undone} back, and that is not taken back"),
+            "`ssm-audit fix` plans anew what it undid".to_owned(),
+        ),
+        (Purpose::Fix, RunState::Undone) => refuse(
+            format!("run {id} was taken back already"),
+            "`ssm-audit runs list` lists the runs; `ssm-audit fix` plans anew".to_owned(),
+        ),
+        (Purpose::Fix, RunState::Open | RunState::Finished) => Ok(()),
+    }
+}

@@ -1,0 +1,16 @@
+//! Many accounts: which there are, the way into each, and reading several at once.
+//!
+//! What is judged of an account is judged elsewhere; what is read of it, `source::aws` reads. Here is only what
+//! there is because there are many.
+
+mod accounts;
+pub mod choice;
+mod organization;
+mod reading;
+pub mod role;
+mod session_policy;
+
+pub use accounts::{Fleet, FleetError, LeftOut, Target};
+pub use choice::{Access, Accounts, Choice, Regions};
+pub use reading::{Reading, read};
+pub use session_policy::session_policy;

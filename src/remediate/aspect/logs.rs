@@ -1,0 +1,36 @@
+//! CloudWatch Logs: log groups, by their names.
+
+use aws_sdk_cloudwatchlogs::types::LogGroup;
+use serde_json::{Value as Json, json};
+
+use super::Aspect;
+use crate::model::call::DESCRIBE_LOG_GROUPS;
+use crate::remediate::place::Place;
+use crate::source::aws::Failure;
+
+async fn find(place: &Place<'_>, name: &str) -> Result<Option<LogGroup>, Failure> {
+    // The groups come sorted by name: the one of exactly this name is the first that begins so.
+    let request = place.logs().describe_log_groups().log_group_name_prefix(name).limit(1);
+    let groups = place.read(&DESCRIBE_LOG_GROUPS, request.send()).await?.log_groups.unwrap_or_default();
+    Ok(groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(name)))
+}
+
+pub(super) async fn group(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| {
+        json!({"Name": group.log_group_name, "Class": group.log_group_class.map(|class| class.as_str().to_owned())})
+    }))
+}
+
+/// Absent where the group is kept for ever, or is not there: of a group that is not there nothing is set.
+pub(super) async fn retention(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| {
+        json!({
+            "RetentionInDays": group.retention_in_days,
+            "RetentionPolicyName": group.retention_policy_name,
+        })
+    }))
+}
+
+pub(super) async fn key(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| json!({"KmsKeyId": group.kms_key_id})))
+}

@@ -1,0 +1,72 @@
+//! EC2: the rules of security groups, and who else relies on a group.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::types::{Filter, SecurityGroup};
+use serde_json::{Value as Json, json};
+
+use super::Aspect;
+use crate::model::call::{DESCRIBE_NETWORK_INTERFACES, DESCRIBE_SECURITY_GROUPS};
+use crate::remediate::place::Place;
+use crate::remediate::security_group_rule::{Way, rules};
+use crate::source::aws::Failure;
+
+/// The most results that a page of these operations can have.
+const PAGE: i32 = 1000;
+
+pub(super) async fn egress(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    by_words(place, aspect, Way::Out).await
+}
+
+pub(super) async fn ingress(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    by_words(place, aspect, Way::In).await
+}
+
+/// Rules by their words: what a change does not speak of may be as it is.
+async fn by_words(place: &Place<'_>, aspect: &Aspect, way: Way) -> Result<Json, Failure> {
+    let Some(group) = groups(place, "group-id", &aspect.id).await?.into_iter().next() else { return Ok(Json::Null) };
+    let permissions = if way == Way::Out { group.ip_permissions_egress } else { group.ip_permissions };
+    let unreadable = || Failure::unreadable(&DESCRIBE_SECURITY_GROUPS, "a rule lacks its protocol or its peer");
+    Ok(json!(rules(permissions.unwrap_or_default(), way).ok_or_else(unreadable)?))
+}
+
+async fn groups(place: &Place<'_>, filter: &str, value: &str) -> Result<Vec<SecurityGroup>, Failure> {
+    let filter = Filter::builder().name(filter).values(value).build();
+    let mut found = Vec::new();
+    let mut token = None;
+    loop {
+        let request = place.ec2().describe_security_groups().filters(filter.clone()).max_results(PAGE);
+        let page = place.read(&DESCRIBE_SECURITY_GROUPS, request.set_next_token(token).send()).await?;
+        found.extend(page.security_groups.unwrap_or_default());
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Groups with rules that name this one, and interfaces in it that are not of instances.
+pub(super) async fn users(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    let mut referring = BTreeSet::new();
+    for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
+        let found = groups(place, filter, &aspect.id).await?;
+        referring.extend(found.into_iter().filter_map(|group| group.group_id).filter(|id| *id != aspect.id));
+    }
+    let filter = Filter::builder().name("group-id").values(&aspect.id).build();
+    let mut interfaces = BTreeSet::new();
+    let mut token = None;
+    loop {
+        let request = place.ec2().describe_network_interfaces().filters(filter.clone()).max_results(PAGE);
+        let page = place.read(&DESCRIBE_NETWORK_INTERFACES, request.set_next_token(token).send()).await?;
+        for interface in page.network_interfaces.unwrap_or_default() {
+            let attachment = interface.attachment.as_ref();
+            if attachment.is_none_or(|attachment| attachment.instance_id.is_none()) {
+                interfaces.extend(interface.network_interface_id);
+            }
+        }
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(json!({"Groups": referring, "Interfaces": interfaces}));
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! A plan in the making, for one account: what each resource is to be like, what was seen of it, and the steps so far.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::aspect::Aspect;
+use super::limits::{Limits, Nature};
+use super::operation::Operation;
+use super::plan::{Aim, Disruption, LeftOut, Step, Subject, Undo};
+use super::reference;
+use super::remedy::Remedy;
+use super::settings::{Here, Settings};
+use crate::model::{AccountId, Gap, Inventory, Key, Region, ResourceType};
+use crate::rule::params::ParamValue;
+
+/// The tag of everything that is made, with the id of the plan.
+const MADE_BY: &str = "ssm-audit:run";
+
+/// Findings by their place in a draft.
+pub(crate) type Aims = BTreeSet<usize>;
+
+/// A resource by type and key.
+pub(crate) type Thing = (ResourceType, Key);
+
+/// What a resource is to be like.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// Attributes by their paths, with the values that they are to have.
+    pub(crate) set: BTreeMap<String, (Json, Aims)>,
+    /// What is to be done, or to be there.
+    pub(crate) tasks: BTreeMap<String, Aims>,
+}
+
+impl Wanted {
+    /// Everything that it is for.
+    pub(crate) fn aims(&self) -> Aims {
+        self.set.values().map(|(_, aims)| aims).chain(self.tasks.values()).flatten().copied().collect()
+    }
+
+    /// What a task is for, where it is to be done.
+    pub(crate) fn task(&self, name: &str) -> Option<&Aims> {
+        self.tasks.get(name)
+    }
+
+    /// What these tasks are for together.
+    pub(crate) fn tasks(&self, names: &[&str]) -> Aims {
+        names.iter().filter_map(|name| self.tasks.get(*name)).flatten().copied().collect()
+    }
+}
+
+/// A finding that is to be made right.
+#[derive(Debug)]
+pub(crate) struct Goal<'a> {
+    pub(crate) rule: String,
+    pub(crate) remedy: &'a Remedy,
+    pub(crate) thing: Thing,
+    pub(crate) subject: Subject,
+    pub(crate) fingerprint: String,
+}
+
+/// A step that is not numbered yet; `needs` and references count from 0, in the order in which steps were drafted.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) thing: Thing,
+    /// Where the call is made.
+    pub(crate) region: Option<Region>,
+    pub(crate) aspect: Aspect,
+    pub(crate) before: Json,
+    pub(crate) after: Json,
+    pub(crate) call: Operation,
+    pub(crate) undo: Undo,
+    pub(crate) aims: Aims,
+    pub(crate) needs: BTreeSet<usize>,
+    pub(crate) unit: Option<String>,
+    pub(crate) disruption: Disruption,
+    pub(crate) shared: bool,
+    pub(crate) by_name: bool,
+    pub(crate) creates: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Change {
+    /// A change of this resource by one call.
+    pub(crate) fn new(
+        thing: Thing,
+        aims: Aims,
+        aspect: Aspect,
+        before: Json,
+        after: Json,
+        call: impl Into<Operation>,
+    ) -> Self {
+        Self {
+            region: thing.1.region.clone(),
+            thing,
+            aspect,
+            before,
+            after,
+            call: call.into(),
+            undo: Undo::Not("nothing takes it back".to_owned()),
+            aims,
+            needs: BTreeSet::new(),
+            unit: None,
+            disruption: Disruption::None,
+            shared: false,
+            by_name: false,
+            creates: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Made in this region: that of a bucket is not part of its key.
+    pub(crate) fn in_region(self, region: &Region) -> Self {
+        Self { region: Some(region.clone()), ..self }
+    }
+
+    /// Taken back by this call.
+    pub(crate) fn undone_by(self, call: impl Into<Operation>) -> Self {
+        Self { undo: Undo::By(call.into()), ..self }
+    }
+
+    /// Not taken back, and why.
+    pub(crate) fn not_undone(self, why: impl Into<String>) -> Self {
+        Self { undo: Undo::Not(why.into()), ..self }
+    }
+
+    /// After these.
+    pub(crate) fn needing(mut self, steps: impl IntoIterator<Item = usize>) -> Self {
+        self.needs.extend(steps);
+        self
+    }
+
+    /// With something to know before it is done.
+    pub(crate) fn warning(mut self, warning: impl Into<String>) -> Self {
+        self.warnings.push(warning.into());
+        self
+    }
+
+    /// What limits look at.
+    pub(crate) fn nature(&self) -> Nature<'_> {
+        Nature { id: &self.thing.1.id, disruption: self.disruption, shared: self.shared, by_name: self.by_name }
+    }
+
+    /// Makes something that was not there.
+    pub(crate) fn creating(self) -> Self {
+        Self { creates: true, ..self }
+    }
+}
+
+/// What was seen: the state, or why it could not be looked at.
+pub(crate) type Sight = Result<Json, Arc<Gap>>;
+
+/// A plan in the making.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    /// The id of the plan.
+    pub(crate) id: &'a str,
+    /// What is known of the account.
+    pub(crate) inventory: &'a Inventory,
+    pub(crate) account: &'a AccountId,
+    pub(crate) settings: &'a Settings,
+    /// What the user allows: where something is not, less may be done instead.
+    pub(crate) limits: Limits,
+    pub(crate) goals: Vec<Goal<'a>>,
+    pub(crate) wanted: BTreeMap<Thing, Wanted>,
+    /// Things that turned out to be others: an alias is a key.
+    pub(crate) same: BTreeMap<Thing, Thing>,
+    /// The log groups that keys are to encrypt.
+    pub(crate) groups_of_keys: BTreeMap<Thing, BTreeSet<String>>,
+    /// The regions in which roles are to be used by instances.
+    pub(crate) regions_of_roles: BTreeMap<Thing, BTreeSet<Region>>,
+    /// The regions whose sessions must not get a key: it would lock people out.
+    pub(crate) keyless: BTreeSet<Region>,
+    /// The parameters of the rules that are held.
+    pub(crate) params: BTreeMap<String, BTreeMap<String, ParamValue>>,
+    pub(crate) seen: BTreeMap<(Option<Region>, Aspect), Sight>,
+    pub(crate) changes: Vec<Change>,
+    /// Findings that are left out, and why.
+    pub(crate) left_out: BTreeMap<usize, String>,
+}
+
+impl<'a> Draft<'a> {
+    /// A draft without anything in it.
+    pub(crate) fn new(id: &'a str, inventory: &'a Inventory, account: &'a AccountId, settings: &'a Settings) -> Self {
+        Self {
+            id,
+            inventory,
+            account,
+            settings,
+            limits: Limits::default(),
+            goals: Vec::new(),
+            wanted: BTreeMap::new(),
+            same: BTreeMap::new(),
+            groups_of_keys: BTreeMap::new(),
+            regions_of_roles: BTreeMap::new(),
+            keyless: BTreeSet::new(),
+            params: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            changes: Vec::new(),
+            left_out: BTreeMap::new(),
+        }
+    }
+
+    /// This place, for what settings name of it.
+    pub(crate) fn here<'r>(&self, region: Option<&'r Region>) -> Here<'r>
+    where
+        'a: 'r,
+    {
+        Here { account: self.account, region, partition: self.inventory.partition }
+    }
+
+    /// What is done to a thing under this name is done to that other one.
+    pub(crate) fn identify(&mut self, thing: &Thing, other: Thing) {
+        if let Some(wanted) = self.wanted.remove(thing) {
+            let there = self.wanted.entry(other.clone()).or_default();
+            for (attribute, (value, aims)) in wanted.set {
+                there.set.entry(attribute).or_insert((value, Aims::new())).1.extend(aims);
+            }
+            for (task, aims) in wanted.tasks {
+                there.tasks.entry(task).or_default().extend(aims);
+            }
+        }
+        if let Some(groups) = self.groups_of_keys.remove(thing) {
+            self.groups_of_keys.entry(other.clone()).or_default().extend(groups);
+        }
+        self.same.insert(thing.clone(), other);
+    }
+
+    /// What a thing turned out to be.
+    pub(crate) fn identity(&self, thing: &Thing) -> Thing {
+        self.same.get(thing).unwrap_or(thing).clone()
+    }
+
+    /// The value of a rule's parameter, where the rule is held.
+    pub(crate) fn param(&self, rule: &str, name: &str) -> Option<&ParamValue> {
+        self.params.get(rule)?.get(name)
+    }
+
+    /// The steps so far on a thing that must be done before it can be used.
+    pub(crate) fn steps_of(&self, thing: &Thing) -> Vec<usize> {
+        let thing = self.identity(thing);
+        let mut steps = self.steps_on(|other| *other == thing);
+        steps.retain(|step| self.changes[*step].aspect.of.is_for_use() && !self.changes[*step].after.is_null());
+        steps
+    }
+
+    /// Tags for what is made.
+    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
+        let mut tags = self.settings.tags.clone();
+        tags.insert(MADE_BY.to_owned(), self.id.to_owned());
+        tags
+    }
+
+    /// Asks for an attribute of a resource to have a value.
+    pub(crate) fn want(&mut self, thing: &Thing, attribute: &str, value: Json, aims: &Aims) {
+        let wanted = self.wanted.entry(thing.clone()).or_default();
+        wanted.set.entry(attribute.to_owned()).or_insert_with(|| (value, Aims::new())).1.extend(aims);
+    }
+
+    /// Asks for something to be done to a resource, or for it to be there.
+    pub(crate) fn ask(&mut self, thing: &Thing, task: &str, aims: &Aims) {
+        let wanted = self.wanted.entry(thing.clone()).or_default();
+        wanted.tasks.entry(task.to_owned()).or_default().extend(aims);
+    }
+
+    /// What is wanted of the resources of a type.
+    pub(crate) fn wanted_of(&self, resource_type: ResourceType) -> Vec<(Thing, Wanted)> {
+        let of_type = self.wanted.iter().filter(|((of, _), _)| *of == resource_type);
+        of_type.map(|(thing, wanted)| (thing.clone(), wanted.clone())).collect()
+    }
+
+    /// What was seen of an aspect; what was not looked at is not known.
+    pub(crate) fn sight(&self, region: Option<&Region>, aspect: &Aspect) -> Sight {
+        match self.seen.get(&(region.cloned(), aspect.clone())) {
+            Some(sight) => sight.clone(),
+            None => Err(Gap::not_collected()),
+        }
+    }
+
+    /// Leaves findings out, for a reason. The first reason stays.
+    pub(crate) fn leave_out(&mut self, aims: &Aims, reason: impl Into<String>) {
+        let reason = reason.into();
+        for aim in aims {
+            self.left_out.entry(*aim).or_insert_with(|| reason.clone());
+        }
+    }
+
+    /// Adds a step, and gives its place. A step of the finding's own resource is as disruptive as the remediation says.
+    pub(crate) fn add(&mut self, change: Change) -> usize {
+        let mut change = self.as_remedied(change);
+        let this = self.changes.len();
+        let referred = reference::steps(&(&change.aspect, &change.before, &change.after, &change.call));
+        change.needs.extend(referred.into_iter().filter(|step| *step != this));
+        self.changes.push(change);
+        this
+    }
+
+    /// Why this change would not be made, if it were added, and what would allow it.
+    pub(crate) fn objection(&self, change: &Change) -> Option<String> {
+        self.limits.objection(&self.as_remedied(change.clone()).nature())
+    }
+
+    fn as_remedied(&self, mut change: Change) -> Change {
+        for aim in &change.aims {
+            let Some(goal) = self.goals.get(*aim).filter(|goal| goal.thing == change.thing) else { continue };
+            change.disruption = change.disruption.max(goal.remedy.disruption);
+            change.by_name |= goal.remedy.by_name;
+            let mates = self.changes.iter().filter(|other| change.unit.is_some() && other.unit == change.unit);
+            if let Some(warning) = &goal.remedy.warn
+                && !mates.chain([&change]).any(|other| other.warnings.contains(warning))
+            {
+                change.warnings.push(warning.clone());
+            }
+        }
+        change
+    }
+
+    /// The steps so far that change resources of which this is true.
+    pub(crate) fn steps_on(&self, test: impl Fn(&Thing) -> bool) -> Vec<usize> {
+        (0..self.changes.len()).filter(|index| test(&self.changes[*index].thing)).collect()
+    }
+
+    /// Lets each step serve everything that the steps which need it serve.
+    pub(crate) fn share_aims(&mut self) {
+        loop {
+            let mut shared = false;
+            for index in 0..self.changes.len() {
+                let aims = self.changes[index].aims.clone();
+                for needed in self.changes[index].needs.clone() {
+                    let before = self.changes[needed].aims.len();
+                    self.changes[needed].aims.extend(&aims);
+                    shared |= self.changes[needed].aims.len() > before;
+                }
+            }
+            if !shared {
+                return;
+            }
+        }
+    }
+
+    /// Takes out the steps of which this gives a reason, and all that need them.
+    pub(crate) fn prune(&mut self, reason: impl Fn(&Change) -> Option<String>) {
+        let mut out: BTreeMap<usize, String> = BTreeMap::new();
+        loop {
+            let before = out.len();
+            for (index, change) in self.changes.iter().enumerate().filter(|(index, _)| !self.is_gone(*index)) {
+                if out.contains_key(&index) {
+                    continue;
+                }
+                let because = reason(change).or_else(|| {
+                    let mate = |other: &usize| change.unit.is_some() && self.changes[*other].unit == change.unit;
+                    let first = out.iter().find(|(other, _)| change.needs.contains(other) || mate(other));
+                    first.map(|(_, reason)| reason.clone())
+                });
+                if let Some(because) = because {
+                    out.insert(index, because);
+                }
+            }
+            if out.len() == before {
+                break;
+            }
+        }
+        for (index, reason) in &out {
+            let aims = self.changes[*index].aims.clone();
+            self.leave_out(&aims, reason.clone());
+        }
+        // What was only for findings that are left out is not done either.
+        for (index, change) in self.changes.iter_mut().enumerate() {
+            if out.contains_key(&index) || change.aims.iter().all(|aim| self.left_out.contains_key(aim)) {
+                change.aims.clear();
+            }
+        }
+    }
+
+    fn is_gone(&self, index: usize) -> bool {
+        self.changes[index].aims.is_empty()
+    }
+
+    /// The steps in an order in which they can be done, numbered from `first`, with what they are for and what is left out.
+    pub(crate) fn finish(self, first: usize) -> (Vec<Step>, Vec<Aim>, Vec<LeftOut>) {
+        let order = self.order();
+        let number = |index: usize| first + order.iter().position(|ordered| *ordered == index).unwrap_or_default();
+        let mut steps = Vec::new();
+        for index in &order {
+            let change = &self.changes[*index];
+            let renumbered = (
+                reference::renumber(&change.aspect, number),
+                reference::renumber(&change.before, number),
+                reference::renumber(&change.after, number),
+                reference::renumber(&change.call, number),
+                reference::renumber(&change.undo, number),
+            );
+            let (Some(aspect), Some(before), Some(after), Some(call), Some(undo)) = renumbered else { continue };
+            steps.push(Step {
+                number: number(*index),
+                resource: self.subject(change),
+                aspect,
+                before,
+                after,
+                call,
+                undo,
+                needs: change.needs.iter().map(|needed| number(*needed)).collect(),
+                unit: change.unit.clone(),
+                disruption: change.disruption,
+                shared: change.shared,
+                by_name: change.by_name,
+                creates: change.creates,
+                warnings: change.warnings.clone(),
+            });
+        }
+        let mut aims = Vec::new();
+        let mut left_out = Vec::new();
+        for (index, goal) in self.goals.iter().enumerate() {
+            let serving: Vec<usize> = order
+                .iter()
+                .filter(|step| self.changes[**step].aims.contains(&index))
+                .map(|step| number(*step))
+                .collect();
+            match self.left_out.get(&index) {
+                None if !serving.is_empty() => aims.push(Aim {
+                    rule: goal.rule.clone(),
+                    remediation: goal.remedy.id.clone(),
+                    resource: goal.subject.clone(),
+                    fingerprint: goal.fingerprint.clone(),
+                    steps: serving,
+                }),
+                reason => left_out.push(LeftOut {
+                    rule: goal.rule.clone(),
+                    resource: goal.subject.clone(),
+                    reason: reason
+                        .cloned()
+                        .unwrap_or_else(|| "nothing that can be changed would make it right".to_owned()),
+                }),
+            }
+        }
+        (steps, aims, left_out)
+    }
+
+    /// The places of the steps that stay, each after those that it needs; otherwise as they were drafted.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = Vec::new();
+        let mut left: Vec<usize> = (0..self.changes.len()).filter(|index| !self.is_gone(*index)).collect();
+        loop {
+            let next = left.iter().position(|index| {
+                self.changes[*index].needs.iter().all(|needed| order.contains(needed) || self.is_gone(*needed))
+            });
+            match next {
+                Some(next) => order.push(left.remove(next)),
+                None => return order,
+            }
+        }
+    }
+
+    fn subject(&self, change: &Change) -> Subject {
+        Subject {
+            resource_type: change.thing.0,
+            id: change.thing.1.id.as_ref().to_owned(),
+            account: self.account.clone(),
+            region: change.region.clone(),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The calls that change something, as data: each is one AWS API operation with its parameters by the API's own
+//! names, so that a plan, the journal and `aws … --cli-input-json` all show what is sent.
+//!
+//! One file a service. What a call changes, and what it was before, is the matter of `aspect`.
+
+mod ec2;
+mod iam;
+mod kms;
+mod logs;
+mod parameter;
+mod s3;
+mod security_group;
+mod ssm;
+mod volume;
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value as Json;
+
+pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*, ssm::*, volume::*};
+use super::place::{Place, Sent};
+use crate::model::call::Call;
+
+/// One operation: its parameters with the SDK's setter for each, and the IAM actions that it needs.
+macro_rules! operation {
+    (
+        $(#[$meta:meta])*
+        $name:ident = $service:ident.$method:ident, $prefix:literal $operation:literal [$($action:literal),+] {
+            $($(#[$field_meta:meta])* $field:ident: $type:ty => $setter:ident,)*
+        } $(answers $member:ident: $answer:expr)?
+    ) => {
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        $(#[$meta])*
+        pub(crate) struct $name {
+            $($(#[$field_meta])* pub(crate) $field: $type,)*
+        }
+
+        impl $name {
+            /// The call, with the actions that it needs.
+            pub(crate) const CALL: Call =
+                Call { service: $prefix, operation: $operation, actions: &[$($action),+] };
+
+            pub(super) async fn send(self, place: &Place<'_>) -> Sent {
+                let changing = place.changing();
+                let request = changing.$service().$method();
+                $(let request = request.$setter($crate::remediate::operation::parameter::Parameter::give(self.$field));)*
+                let result = Box::pin(request.send()).await;
+                let answer: Option<Json> = None;
+                $(let answer = result.as_ref().ok().and_then(|$member| $answer).or(answer);)?
+                Sent { answer, ..Sent::of(&Self::CALL, result) }
+            }
+        }
+    };
+}
+use operation;
+
+macro_rules! operations {
+    ($($name:ident,)*) => {
+        /// A call that changes something.
+        #[derive(Debug, Clone, PartialEq, Deserialize)]
+        #[serde(tag = "operation", content = "parameters")]
+        pub(crate) enum Operation {
+            $(#[doc = concat!("`", stringify!($name), "`")] $name($name),)*
+        }
+
+        impl Operation {
+            /// The calls of all of them.
+            pub(crate) const CALLS: &'static [Call] = &[$($name::CALL),*];
+
+            /// The call, with the actions that it needs.
+            pub(crate) fn call(&self) -> &'static Call {
+                match self {
+                    $(Self::$name(_) => &$name::CALL,)*
+                }
+            }
+
+            fn parameters_as_they_are(&self) -> serde_json::Result<Json> {
+                match self {
+                    $(Self::$name(parameters) => serde_json::to_value(parameters),)*
+                }
+            }
+
+            /// Sends it.
+            pub(crate) async fn send(self, place: &Place<'_>) -> Sent {
+                match self {
+                    $(Self::$name(operation) => Box::pin(operation.send(place)).await,)*
+                }
+            }
+        }
+
+        $(impl From<$name> for Operation {
+            fn from(operation: $name) -> Self {
+                Self::$name(operation)
+            }
+        })*
+    };
+}
+
+operations! {
+    AddRoleToInstanceProfile,
+    AssociateIamInstanceProfile,
+    AssociateKmsKey,
+    AttachRolePolicy,
+    AttachVolume,
+    AuthorizeSecurityGroupEgress,
+    AuthorizeSecurityGroupIngress,
+    CancelKeyDeletion,
+    CreateAlias,
+    CreateBucket,
+    CreateDocument,
+    CreateInstanceProfile,
+    CreateKey,
+    CreateLogGroup,
+    CreateRole,
+    CreateSnapshot,
+    CreateTags,
+    CreateVolume,
+    DeleteAlias,
+    DeleteBucket,
+    DeleteBucketEncryption,
+    DeleteBucketTagging,
+    DeleteDocument,
+    DeleteInstanceProfile,
+    DeleteLogGroup,
+    DeleteRetentionPolicy,
+    DeleteRole,
+    DeleteRolePolicy,
+    DeleteSnapshot,
+    DeleteTags,
+    DeleteVolume,
+    DetachRolePolicy,
+    DetachVolume,
+    DisableKey,
+    DisableKeyRotation,
+    DisassociateIamInstanceProfile,
+    DisassociateKmsKey,
+    EnableKey,
+    EnableKeyRotation,
+    ModifyInstanceAttribute,
+    ModifyInstanceMetadataOptions,
+    MonitorInstances,
+    PutBucketEncryption,
+    PutBucketLogging,
+    PutBucketTagging,
+    PutBucketVersioning,
+    PutKeyPolicy,
+    PutObjectLockConfiguration,
+    PutRetentionPolicy,
+    PutRolePolicy,
+    RemoveRoleFromInstanceProfile,
+    RevokeSecurityGroupEgress,
+    RevokeSecurityGroupIngress,
+    ScheduleKeyDeletion,
+    StartInstances,
+    StopInstances,
+    UnmonitorInstances,
+    UpdateAssumeRolePolicy,
+    UpdateDocument,
+    UpdateDocumentDefaultVersion,
+    UpdateSecurityGroupRuleDescriptionsEgress,
+    UpdateSecurityGroupRuleDescriptionsIngress,
+}
+
+impl Operation {
+    /// The parameters, by the API's names; those that are not given are left out.
+    pub(crate) fn parameters(&self) -> Json {
+        // Structures of texts, numbers and lists: there is nothing in them that JSON could not hold.
+        without_nulls(self.parameters_as_they_are().unwrap_or_default())
+    }
+}
+
+impl JsonSchema for Operation {
+    fn schema_name() -> Cow<'static, str> {
+        "Operation".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Self::CALLS.iter().map(|call| call.operation).collect();
+        json_schema!({
+            "description": "A call that changes something.",
+            "type": "object",
+            "required": ["operation", "parameters"],
+            "additionalProperties": false,
+            "properties": {
+                "operation": {"description": "The operation of the AWS API.", "enum": names},
+                "parameters": {"description": "Its parameters, by the API's names.", "type": "object"},
+            },
+        })
+    }
+}
+
+impl Serialize for Operation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut operation = serializer.serialize_struct("Operation", 2)?;
+        operation.serialize_field("operation", self.call().operation)?;
+        operation.serialize_field("parameters", &self.parameters())?;
+        operation.end()
+    }
+}
+
+fn without_nulls(value: Json) -> Json {
+    match value {
+        Json::Object(members) => Json::Object(
+            members
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| (name, without_nulls(value)))
+                .collect(),
+        ),
+        Json::Array(items) => Json::Array(items.into_iter().map(without_nulls).collect()),
+        value => value,
+    }
+}

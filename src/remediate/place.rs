@@ -1,0 +1,163 @@
+//! Where a call is made: an account, reached for reading and for changing, and a region.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+
+use serde_json::Value as Json;
+
+use crate::model::call::Call;
+use crate::model::{AccountId, Partition, Region};
+use crate::source::aws::{Connection, Failure};
+
+/// An account that can be changed.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    reading: Arc<Connection>,
+    changing: Connection,
+}
+
+impl Reach {
+    /// The account that the connection leads to.
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+        Self { changing: connection.for_changes(), reading: connection }
+    }
+
+    /// The connection for reading.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.reading
+    }
+
+    /// The account.
+    pub(crate) fn account(&self) -> &AccountId {
+        self.reading.account()
+    }
+
+    /// The partition.
+    pub(crate) fn partition(&self) -> Partition {
+        self.reading.partition()
+    }
+
+    /// A region of the account; none for what has no region.
+    pub(crate) fn place(&self, region: Option<&Region>) -> Place<'_> {
+        Place { reach: self, region: region.unwrap_or(self.reading.region()).clone() }
+    }
+}
+
+/// A region of an account that can be changed.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) reach: &'a Reach,
+    pub(crate) region: Region,
+}
+
+macro_rules! clients {
+    ($($service:ident: $sdk:ident),*) => {
+        impl Place<'_> {
+            $(
+                #[doc = concat!("The client of `", stringify!($sdk), "` for reading.")]
+                pub(super) fn $service(&self) -> $sdk::Client {
+                    self.reach.reading.$service(&self.region)
+                }
+            )*
+        }
+
+        /// The clients for changing.
+        pub(super) struct Changing<'a>(&'a Place<'a>);
+
+        impl Changing<'_> {
+            $(
+                #[doc = concat!("The client of `", stringify!($sdk), "` for changing.")]
+                pub(super) fn $service(&self) -> $sdk::Client {
+                    self.0.reach.changing.$service(&self.0.region)
+                }
+            )*
+
+            /// The client of IAM for changing.
+            pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
+                self.0.reach.changing.iam()
+            }
+        }
+    };
+}
+
+clients!(ec2: aws_sdk_ec2, kms: aws_sdk_kms, logs: aws_sdk_cloudwatchlogs, s3: aws_sdk_s3, ssm: aws_sdk_ssm);
+
+impl Place<'_> {
+    /// The client of IAM for reading.
+    pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
+        self.reach.reading.iam()
+    }
+
+    /// The clients for changing.
+    pub(super) fn changing(&self) -> Changing<'_> {
+        Changing(self)
+    }
+
+    /// Sends a request that reads.
+    pub(super) async fn read<T, E>(
+        &self,
+        call: &Call,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata,
+    {
+        Box::pin(request).await.map_err(|error| Failure::of(call, &error))
+    }
+
+    /// Sends a request that reads, to which these codes are the answer that the thing does not exist.
+    pub(super) async fn read_unless<T, E>(
+        &self,
+        absent: &[&str],
+        call: &Call,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<Option<T>, Failure>
+    where
+        E: ProvideErrorMetadata,
+    {
+        match self.read(call, request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(failure) if failure.has_code(absent) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// What became of a request that changes something.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The service's id of the request, for its support.
+    pub(crate) request_id: Option<String>,
+    /// Why there is no answer, where there is none.
+    pub(crate) failure: Option<Failure>,
+    /// What an answer tells that is hard to find otherwise.
+    pub(crate) answer: Option<Json>,
+    /// What the service says about a refusal.
+    pub(crate) message: Option<String>,
+}
+
+impl Sent {
+    /// What became of it.
+    pub(super) fn of<T: RequestId, E>(call: &Call, result: Result<T, SdkError<E, HttpResponse>>) -> Self
+    where
+        E: ProvideErrorMetadata,
+        SdkError<E, HttpResponse>: RequestId,
+    {
+        match result {
+            Ok(answer) => {
+                Self { request_id: answer.request_id().map(str::to_owned), answer: None, failure: None, message: None }
+            }
+            Err(error) => Self {
+                request_id: error.request_id().map(str::to_owned),
+                message: error.message().map(str::to_owned),
+                answer: None,
+                failure: Some(Failure::of(call, &error)),
+            },
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! From findings to a plan: what each remediation asks for is spread over the resources, what is there is looked at, and
+//! setters draft the steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream;
+
+use super::aspect::{Aspect, Clue};
+use super::draft::{Draft, Goal};
+use super::limits::Limits;
+use super::place::Reach;
+use super::plan::{Aim, LeftOut, Step, Subject};
+use super::remedy::{Action, Remedies, Wish};
+use super::setters;
+use super::settings::Settings;
+use crate::model::call::Needs;
+use crate::model::{AccountId, Finding, Inventory, Key, Region, Source, Verdict};
+use crate::rule::params::ParamValue;
+use crate::rule::{Library, Remediation};
+use crate::scan::{self, Selected};
+
+/// How many looks may run at once.
+const LOOKS: usize = 16;
+
+/// What a plan for one account is made from.
+pub(crate) struct Request<'a> {
+    /// The id of the plan.
+    pub(crate) id: &'a str,
+    pub(crate) reach: &'a Reach,
+    pub(crate) inventory: &'a Inventory,
+    pub(crate) settings: &'a Settings,
+    pub(crate) remedies: &'a Remedies,
+    /// The findings, fails and unknowns.
+    pub(crate) findings: Vec<&'a Finding>,
+    /// The rules that are held.
+    pub(crate) rules: &'a [Selected<'a>],
+    pub(crate) limits: &'a Limits,
+}
+
+/// What a plan does in one account.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) aims: Vec<Aim>,
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// What must be read to plan: what the rules read, and for what is more than setting attributes everything that the rules
+/// of the same policies read, since it touches roles, keys and what sessions use.
+pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedies) -> Needs {
+    let mut needs = scan::needs(rules);
+    let tasks = rules.iter().any(|selected| match &selected.rule.remediation {
+        Some(Remediation::Id(id)) => remedies.get(id).is_some_and(|remedy| matches!(remedy.action, Action::Do(_))),
+        _ => false,
+    });
+    if tasks {
+        let live = library.rules().filter(|rule| rule.sources.contains(&Source::Aws));
+        live.for_each(|rule| needs.extend(rule.needs()));
+    }
+    needs
+}
+
+/// Plans for one account; steps are numbered from `first`.
+pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
+    let account = request.reach.account();
+    let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
+    draft.limits = request.limits.clone();
+    let rules = request.rules.iter().map(|selected| (selected.rule.id.as_str(), selected));
+    let rules: BTreeMap<&str, &Selected<'_>> = rules.collect();
+    draft.params = rules.iter().map(|(id, selected)| ((*id).to_owned(), selected.params().clone())).collect();
+    let mut unplanned = Vec::new();
+    for finding in &request.findings {
+        let remediation = rules.get(finding.rule.as_str()).and_then(|selected| selected.rule.remediation.as_ref());
+        if let Err(reason) = take(&mut draft, finding, remediation, request) {
+            let resource = subject(finding, account);
+            unplanned.push(LeftOut { rule: finding.rule.clone(), resource, reason });
+        }
+    }
+    for setter in setters::in_order_of_asking() {
+        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+            setter.spread(&thing, &wanted, &mut draft);
+        }
+    }
+    let mut looks: BTreeSet<(Option<Region>, Aspect)> = BTreeSet::new();
+    for setter in setters::SETTERS {
+        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+            looks.extend(setter.looks(&thing, &wanted, &draft));
+        }
+    }
+    draft.seen = stream::iter(looks)
+        .map(|(region, aspect)| async move {
+            let place = request.reach.place(region.as_ref());
+            let sight = aspect.look(&place, &Clue::NotSent).await.map_err(|failure| Arc::new(failure.gap));
+            ((region, aspect), sight)
+        })
+        .buffer_unordered(LOOKS)
+        .collect()
+        .await;
+    for setter in setters::SETTERS {
+        for (thing, _) in draft.wanted_of(setter.resource_type()) {
+            setter.identify(&thing, &mut draft);
+        }
+    }
+    for setter in setters::SETTERS {
+        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+            setter.draft(&thing, &wanted, &mut draft);
+        }
+    }
+    draft.share_aims();
+    request.limits.hold(&mut draft);
+    let (steps, aims, mut left_out) = draft.finish(first);
+    left_out.extend(unplanned);
+    Part { steps, aims, left_out }
+}
+
+/// Takes a finding up: what its remediation asks for becomes wishes about its resource. Or why it does not.
+fn take<'a>(
+    draft: &mut Draft<'a>,
+    finding: &Finding,
+    remediation: Option<&Remediation>,
+    request: &Request<'a>,
+) -> Result<(), String> {
+    let resource = &finding.resource;
+    let remedy = match remediation {
+        Some(Remediation::Id(id)) => request.remedies.get(id),
+        Some(Remediation::None { none }) => return Err(format!("no automatic fix: {none}")),
+        None => None,
+    };
+    let Some(remedy) = remedy else { return Err("no automatic fix".to_owned()) };
+    if finding.verdict == Verdict::Unknown {
+        return Err(format!("it is not known whether there is something to fix: {}", finding.message));
+    }
+    let key = match &resource.region {
+        Some(region) if resource.resource_type.is_regional() => Key::regional(region, resource.id.as_str()),
+        _ => Key::global(resource.id.as_str()),
+    };
+    let thing = (resource.resource_type, key);
+    let aim = draft.goals.len();
+    draft.goals.push(Goal {
+        rule: finding.rule.clone(),
+        remedy,
+        thing: thing.clone(),
+        subject: subject(finding, draft.account),
+        fingerprint: finding.fingerprint.clone(),
+    });
+    let aims = BTreeSet::from([aim]);
+    match &remedy.action {
+        Action::Do(task) => draft.ask(&thing, task, &aims),
+        Action::Set(wishes) => {
+            for (attribute, wish) in wishes {
+                let value = match wish {
+                    Wish::Value(value) => Some(value.clone()),
+                    Wish::Param(name) => draft.param(&finding.rule, name).and_then(|value| match value {
+                        ParamValue::Text(text) => Some(draft.here(resource.region.as_ref()).fill(text).into()),
+                        value => serde_json::to_value(value).ok(),
+                    }),
+                };
+                match value {
+                    Some(value) => draft.want(&thing, attribute, value, &aims),
+                    None => draft.leave_out(&aims, format!("there is no value for {attribute}")),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn subject(finding: &Finding, account: &AccountId) -> Subject {
+    let resource = &finding.resource;
+    Subject {
+        resource_type: resource.resource_type,
+        id: resource.id.clone(),
+        account: account.clone(),
+        region: resource.region.clone(),
+    }
+}

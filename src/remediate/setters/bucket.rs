@@ -1,0 +1,335 @@
+//! Buckets: object lock, default encryption, tags, server access logs; and the bucket for session logs, where there is none.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::{Ability, Setter, seen};
+use crate::model::{Fact, Region, ResourceType};
+use crate::remediate::aspect::{Aspect, Kind};
+use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::operation::{
+    ApplyServerSideEncryptionByDefault, BucketLoggingStatus, CreateBucket, CreateBucketConfiguration, DeleteBucket,
+    DeleteBucketEncryption, DeleteBucketTagging, LoggingEnabled, ObjectLockConfiguration, Operation,
+    PutBucketEncryption, PutBucketLogging, PutBucketTagging, PutBucketVersioning, PutObjectLockConfiguration, S3Tag,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging, VersioningConfiguration,
+};
+use crate::remediate::plan::Undo;
+use crate::rule::params::ParamValue;
+
+/// Sets attributes of buckets, and makes the bucket for session logs.
+pub(super) struct Buckets;
+
+static ABILITIES: &[Ability] = &[
+    Ability::set(
+        "object_lock_enabled",
+        &[PutBucketVersioning::CALL, PutObjectLockConfiguration::CALL],
+        &[Kind::BucketVersioning, Kind::BucketObjectLock],
+    ),
+    Ability::set(
+        "sse_algorithm",
+        &[PutBucketEncryption::CALL, DeleteBucketEncryption::CALL],
+        &[Kind::BucketEncryption],
+    ),
+    Ability::task("tag", &[PutBucketTagging::CALL, DeleteBucketTagging::CALL], &[Kind::BucketTags]),
+    Ability::task("log-access", &[PutBucketLogging::CALL], &[Kind::BucketLogging]),
+    Ability::task(
+        "create",
+        &[
+            CreateBucket::CALL,
+            DeleteBucket::CALL,
+            PutBucketEncryption::CALL,
+            DeleteBucketEncryption::CALL,
+            PutBucketTagging::CALL,
+            DeleteBucketTagging::CALL,
+            PutBucketLogging::CALL,
+        ],
+        &[Kind::Bucket, Kind::BucketEncryption, Kind::BucketTags, Kind::BucketLogging],
+    ),
+];
+
+impl Setter for Buckets {
+    fn resource_type(&self) -> ResourceType {
+        ResourceType::Bucket
+    }
+
+    fn abilities(&self) -> &'static [Ability] {
+        ABILITIES
+    }
+
+    fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
+        let region = region(thing, draft);
+        let names = wanted.set.keys().chain(wanted.tasks.keys());
+        let abilities = names.filter_map(|name| super::ability(ResourceType::Bucket, name));
+        let mut kinds: Vec<Kind> = abilities.flat_map(|ability| ability.looks).copied().collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds.into_iter().map(|kind| (region.clone(), Aspect::of(kind, thing.1.id.as_ref()))).collect()
+    }
+
+    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        let foreign = draft.inventory.buckets.get(&thing.1).map(|entry| &entry.attributes.foreign);
+        if matches!(foreign, Some(Fact::Known(true))) {
+            draft.leave_out(&wanted.aims(), "the bucket is another account's, which must change it");
+            return;
+        }
+        let Some(region) = region(thing, draft) else {
+            draft.leave_out(&wanted.aims(), "the bucket's region is not known");
+            return;
+        };
+        let mut this = Bucket { thing, region, draft, new: None };
+        if let Some(aims) = wanted.task("create") {
+            match this.draft.sight(Some(&this.region), &this.aspect(Kind::Bucket)) {
+                Ok(Json::Null) => this.create(aims),
+                Ok(_) => {}
+                Err(gap) => {
+                    let reason = format!("whether the bucket {} is this account's is not known: {gap}", thing.1.id);
+                    this.draft.leave_out(aims, reason);
+                    return;
+                }
+            }
+        }
+        this.lock(wanted);
+        this.encrypt(wanted);
+        this.tag(wanted);
+        this.log(wanted);
+    }
+}
+
+/// The region of a bucket: where it is, or where it is to be made.
+fn region(thing: &Thing, draft: &Draft<'_>) -> Option<Region> {
+    let entry = draft.inventory.buckets.get(&thing.1);
+    let there = entry.and_then(|entry| entry.attributes.bucket_region.known()?.parse().ok());
+    there.or_else(|| super::preferences::regions_with_bucket(&thing.1.id, draft).into_iter().next())
+}
+
+/// A bucket for which steps are drafted.
+struct Bucket<'d, 'a> {
+    thing: &'d Thing,
+    region: Region,
+    draft: &'d mut Draft<'a>,
+    /// The step that makes it.
+    new: Option<usize>,
+}
+
+impl Bucket<'_, '_> {
+    fn name(&self) -> String {
+        self.thing.1.id.as_ref().to_owned()
+    }
+
+    fn owner(&self) -> String {
+        self.draft.account.to_string()
+    }
+
+    fn aspect(&self, kind: Kind) -> Aspect {
+        Aspect::of(kind, self.name())
+    }
+
+    /// What is there before a step: nothing is known of a bucket that is made.
+    fn before(&mut self, kind: Kind, aims: &Aims) -> Option<Json> {
+        let aspect = self.aspect(kind);
+        match (self.new, kind) {
+            (Some(_), Kind::BucketTags) => Some(json!([])),
+            (Some(_), _) => Some(json!({})),
+            (None, _) => seen(self.draft, Some(&self.region), &aspect, aims),
+        }
+    }
+
+    fn add(
+        &mut self,
+        aims: &Aims,
+        kind: Kind,
+        before: Json,
+        after: Json,
+        call: impl Into<Operation>,
+        back: impl Into<Operation>,
+    ) {
+        let mut change = Change::new(self.thing.clone(), aims.clone(), self.aspect(kind), before, after, call)
+            .in_region(&self.region)
+            .undone_by(back)
+            .needing(self.new);
+        if self.new.is_some() {
+            // It goes with the bucket.
+            if let Undo::By(back) = change.undo {
+                change.undo = Undo::Deletes(back);
+            }
+            change.creates = true;
+        }
+        self.draft.add(change);
+    }
+
+    fn create(&mut self, aims: &Aims) {
+        let elsewhere = self.region.as_str() != "us-east-1";
+        let call = CreateBucket {
+            bucket: self.name(),
+            create_bucket_configuration: elsewhere
+                .then(|| CreateBucketConfiguration { location_constraint: self.region.to_string() }),
+            object_lock_enabled_for_bucket: true,
+        };
+        let aspect = self.aspect(Kind::Bucket);
+        let mut change = Change::new(self.thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
+            .in_region(&self.region)
+            .creating();
+        change.undo = Undo::Deletes(DeleteBucket { bucket: self.name(), expected_bucket_owner: self.owner() }.into());
+        self.new = Some(self.draft.add(change));
+    }
+
+    fn lock(&mut self, wanted: &Wanted) {
+        let Some((_, aims)) = wanted.set.get("object_lock_enabled") else { return };
+        if self.new.is_some() {
+            return;
+        }
+        let Some(versioning) = self.before(Kind::BucketVersioning, aims) else { return };
+        let Some(lock) = self.before(Kind::BucketObjectLock, aims) else { return };
+        let mut needs = None;
+        if versioning["Status"] != json!("Enabled") {
+            if versioning["MFADelete"] == json!("Enabled") {
+                self.draft.leave_out(aims, "changing its versioning takes a code of the root user's MFA device");
+                return;
+            }
+            let call = PutBucketVersioning {
+                bucket: self.name(),
+                versioning_configuration: VersioningConfiguration { status: "Enabled".to_owned() },
+                expected_bucket_owner: self.owner(),
+            };
+            let aspect = self.aspect(Kind::BucketVersioning);
+            let change =
+                Change::new(self.thing.clone(), aims.clone(), aspect, versioning, json!({"Status": "Enabled"}), call)
+                    .in_region(&self.region)
+                    .not_undone("versioning cannot be suspended while object lock is on")
+                    .warning("versions keep what lifecycle rules thought deleted, and are paid for");
+            needs = Some(self.draft.add(change));
+        }
+        let call = PutObjectLockConfiguration {
+            bucket: self.name(),
+            object_lock_configuration: ObjectLockConfiguration { object_lock_enabled: "Enabled".to_owned() },
+            expected_bucket_owner: self.owner(),
+        };
+        let aspect = self.aspect(Kind::BucketObjectLock);
+        let change =
+            Change::new(self.thing.clone(), aims.clone(), aspect, lock, json!({"ObjectLockEnabled": "Enabled"}), call)
+                .in_region(&self.region)
+                .not_undone("object lock cannot be switched off")
+                .needing(needs);
+        self.draft.add(change);
+    }
+
+    fn encrypt(&mut self, wanted: &Wanted) {
+        let made = wanted.task("create").filter(|_| self.new.is_some()).cloned();
+        let (algorithm, aims) = match (wanted.set.get("sse_algorithm"), made) {
+            (Some((value, aims)), _) => (value.as_str().unwrap_or("AES256").to_owned(), aims.clone()),
+            (None, Some(aims)) => ("AES256".to_owned(), aims),
+            (None, None) => return,
+        };
+        let Some(before) = self.before(Kind::BucketEncryption, &aims) else { return };
+        let put = |algorithm: &str, key: Option<String>, bucket_key: Option<bool>| PutBucketEncryption {
+            bucket: self.name(),
+            server_side_encryption_configuration: ServerSideEncryptionConfiguration {
+                rules: vec![ServerSideEncryptionRule {
+                    apply_server_side_encryption_by_default: ApplyServerSideEncryptionByDefault {
+                        sse_algorithm: algorithm.to_owned(),
+                        kms_master_key_id: key,
+                    },
+                    bucket_key_enabled: bucket_key,
+                }],
+            },
+            expected_bucket_owner: self.owner(),
+        };
+        let call = put(&algorithm, None, None);
+        let back: Operation = match before["SSEAlgorithm"].as_str() {
+            Some(current) => {
+                let key = before["KMSMasterKeyID"].as_str().map(str::to_owned);
+                put(current, key, before["BucketKeyEnabled"].as_bool()).into()
+            }
+            None => DeleteBucketEncryption { bucket: self.name(), expected_bucket_owner: self.owner() }.into(),
+        };
+        self.add(&aims, Kind::BucketEncryption, before, json!({"SSEAlgorithm": algorithm}), call, back);
+    }
+
+    fn tag(&mut self, wanted: &Wanted) {
+        let made = wanted.task("create").filter(|_| self.new.is_some()).cloned();
+        let aims = match (wanted.task("tag"), made) {
+            (Some(aims), _) => aims.clone(),
+            (None, Some(aims)) => aims,
+            (None, None) => return,
+        };
+        let Some(before) = self.before(Kind::BucketTags, &aims) else { return };
+        let current: BTreeMap<String, String> = before
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str()?.to_owned())))
+            .collect();
+        let mut tags = current.clone();
+        if wanted.task("tag").is_some() {
+            let required = match self.draft.param("s3-required-tags", "keys") {
+                Some(ParamValue::Texts(keys)) => keys.clone(),
+                _ => Vec::new(),
+            };
+            let given = &self.draft.settings.tags;
+            let missing: Vec<String> = required
+                .iter()
+                .filter(|key| !current.contains_key(*key) && !given.contains_key(*key))
+                .map(|key| format!("fix.tags.{key}"))
+                .collect();
+            if !missing.is_empty() {
+                let reason = format!("set {} in ssm-audit.yaml: only you know the values", missing.join(" and "));
+                self.draft.leave_out(&aims, reason);
+                return;
+            }
+            let given = given.clone();
+            tags.extend(required.into_iter().filter_map(|key| Some((key.clone(), given.get(&key)?.clone()))));
+            // What stands there already keeps its value.
+            tags.extend(current.clone());
+        } else {
+            tags.extend(self.draft.tags());
+        }
+        let put = |tags: &BTreeMap<String, String>| PutBucketTagging {
+            bucket: self.name(),
+            tagging: Tagging {
+                tag_set: tags.iter().map(|(key, value)| S3Tag { key: key.clone(), value: value.clone() }).collect(),
+            },
+            expected_bucket_owner: self.owner(),
+        };
+        let back: Operation = if current.is_empty() {
+            DeleteBucketTagging { bucket: self.name(), expected_bucket_owner: self.owner() }.into()
+        } else {
+            put(&current).into()
+        };
+        let after = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+        let call = put(&tags);
+        self.add(&aims, Kind::BucketTags, before, after, call, back);
+    }
+
+    fn log(&mut self, wanted: &Wanted) {
+        let here = self.draft.here(Some(&self.region));
+        let target = self.draft.settings.logging_bucket.as_ref().map(|bucket| here.fill(bucket));
+        let made = wanted.task("create").filter(|_| self.new.is_some()).cloned();
+        let (aims, target) = match (wanted.task("log-access"), made, target) {
+            (Some(aims), _, Some(target)) => (aims.clone(), target),
+            (Some(aims), _, None) => {
+                let reason = "set fix.logging_bucket in ssm-audit.yaml: the bucket that server access logs go to";
+                self.draft.leave_out(aims, reason);
+                return;
+            }
+            (None, Some(aims), Some(target)) => (aims, target),
+            (None, ..) => return,
+        };
+        let Some(before) = self.before(Kind::BucketLogging, &aims) else { return };
+        let prefix = format!("{}/", self.name());
+        let put = |target: Option<(String, String)>| PutBucketLogging {
+            bucket: self.name(),
+            bucket_logging_status: BucketLoggingStatus {
+                logging_enabled: target
+                    .map(|(target_bucket, target_prefix)| LoggingEnabled { target_bucket, target_prefix }),
+            },
+            expected_bucket_owner: self.owner(),
+        };
+        let earlier = before["TargetBucket"]
+            .as_str()
+            .map(|bucket| (bucket.to_owned(), before["TargetPrefix"].as_str().unwrap_or_default().to_owned()));
+        let after = json!({"TargetBucket": target, "TargetPrefix": prefix});
+        let (call, back) = (put(Some((target, prefix))), put(earlier));
+        self.add(&aims, Kind::BucketLogging, before, after, call, back);
+    }
+}

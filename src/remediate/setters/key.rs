@@ -1,0 +1,333 @@
+//! Keys: rotation, state, and what their policies let the account and CloudWatch Logs do; and the key of the account's
+//! sessions, where there is none.
+
+use serde_json::{Value as Json, json};
+
+use super::{Ability, Setter, seen};
+use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, resource_allows};
+use crate::model::{Fact, Region, ResourceType};
+use crate::remediate::aspect::{Aspect, KEY_MADE_BY, Kind, document, wanted_document};
+use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::operation::{
+    CancelKeyDeletion, CreateAlias, CreateKey, DeleteAlias, DisableKey, DisableKeyRotation, EnableKey,
+    EnableKeyRotation, KmsTag, PutKeyPolicy, ScheduleKeyDeletion,
+};
+use crate::remediate::plan::Undo;
+use crate::remediate::{policy, reference};
+
+/// Sets attributes of keys, and makes the key for sessions.
+pub(super) struct Keys;
+
+const ALIAS: &str = "alias/";
+
+static ABILITIES: &[Ability] = &[
+    Ability::set("enable_key_rotation", &[EnableKeyRotation::CALL, DisableKeyRotation::CALL], &[Kind::KeyRotation]),
+    Ability::task("enable", &[EnableKey::CALL, DisableKey::CALL, CancelKeyDeletion::CALL], &[Kind::KeyState]),
+    Ability::task("grant-logs", &[PutKeyPolicy::CALL], &[Kind::KeyPolicy]),
+    Ability::task("keep-account-admin", &[PutKeyPolicy::CALL], &[Kind::KeyPolicy]),
+    Ability::task(
+        "create",
+        &[
+            CreateKey::CALL,
+            ScheduleKeyDeletion::CALL,
+            CreateAlias::CALL,
+            DeleteAlias::CALL,
+            EnableKeyRotation::CALL,
+            DisableKeyRotation::CALL,
+            PutKeyPolicy::CALL,
+        ],
+        &[Kind::KeyMade, Kind::KeyAlias, Kind::KeyPolicy, Kind::KeyRotation],
+    ),
+];
+
+impl Setter for Keys {
+    fn resource_type(&self) -> ResourceType {
+        ResourceType::KmsKey
+    }
+
+    fn abilities(&self) -> &'static [Ability] {
+        ABILITIES
+    }
+
+    fn looks(&self, (_, key): &Thing, _: &Wanted, _: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
+        let kinds: &[Kind] = if key.id.starts_with(ALIAS) {
+            &[Kind::KeyAlias, Kind::KeyPolicy]
+        } else {
+            &[Kind::KeyState, Kind::KeyPolicy, Kind::KeyRotation]
+        };
+        kinds.iter().map(|kind| (key.region.clone(), Aspect::of(*kind, key.id.as_ref()))).collect()
+    }
+
+    /// An alias that leads to a key is that key.
+    fn identify(&self, thing: &Thing, draft: &mut Draft<'_>) {
+        let (_, key) = thing;
+        if !key.id.starts_with(ALIAS) {
+            return;
+        }
+        let sight = |draft: &Draft<'_>, kind| draft.sight(key.region.as_ref(), &Aspect::of(kind, key.id.as_ref()));
+        let Ok(alias) = sight(draft, Kind::KeyAlias) else { return };
+        let Some(id) = alias["KeyId"].as_str() else { return };
+        let policy = sight(draft, Kind::KeyPolicy);
+        draft.seen.entry((key.region.clone(), Aspect::of(Kind::KeyPolicy, id))).or_insert(policy);
+        let key = crate::model::Key { region: key.region.clone(), id: id.into() };
+        draft.identify(thing, (ResourceType::KmsKey, key));
+    }
+
+    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        if thing.1.id.starts_with(ALIAS) {
+            if let Some(aims) = wanted.task("create") {
+                create(thing, &aims.clone(), draft);
+            }
+            return;
+        }
+        if let Some(owner) = owner(thing, draft).filter(|owner| owner != draft.account.as_str()) {
+            draft.leave_out(&wanted.aims(), format!("the key belongs to account {owner}, which must change it"));
+            return;
+        }
+        let enabled = enable(thing, wanted, draft);
+        rotate(thing, wanted, enabled, draft);
+        grant(thing, wanted, draft);
+    }
+}
+
+/// The ARN of a key, or a reference to that of the one that is made; none where there is neither.
+pub(super) fn arn(thing: &Thing, draft: &Draft<'_>) -> Option<String> {
+    let known = draft.identity(thing);
+    if known.1.id.starts_with(ALIAS) {
+        let made = draft.steps_on(|other| *other == known);
+        let made = made.into_iter().find(|step| draft.changes[*step].aspect.of == Kind::KeyMade)?;
+        return Some(reference::to(made, "Arn"));
+    }
+    let alias = draft.sight(thing.1.region.as_ref(), &Aspect::of(Kind::KeyAlias, thing.1.id.as_ref())).ok();
+    let seen = alias.and_then(|alias| alias["Arn"].as_str().map(str::to_owned));
+    seen.or_else(|| draft.inventory.keys.get(&known.1)?.attributes.arn.known().cloned())
+}
+
+fn owner(thing: &Thing, draft: &Draft<'_>) -> Option<String> {
+    let arn = draft.inventory.keys.get(&thing.1)?.attributes.arn.known()?;
+    arn.split(':').nth(4).map(str::to_owned)
+}
+
+/// Rotation can be set of a key that is enabled only.
+fn rotate(thing: &Thing, wanted: &Wanted, enabled: Option<usize>, draft: &mut Draft<'_>) {
+    let Some((value, aims)) = wanted.set.get("enable_key_rotation") else { return };
+    let key_id = thing.1.id.as_ref().to_owned();
+    let aspect = Aspect::of(Kind::KeyRotation, &key_id);
+    let Some(before) = seen(draft, thing.1.region.as_ref(), &aspect, aims) else { return };
+    draft.add(
+        Change::new(
+            thing.clone(),
+            aims.clone(),
+            aspect,
+            before,
+            value.clone(),
+            EnableKeyRotation { key_id: key_id.clone() },
+        )
+        .undone_by(DisableKeyRotation { key_id })
+        .needing(enabled),
+    );
+}
+
+fn enable(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) -> Option<usize> {
+    let aims = wanted.task("enable")?;
+    let key_id = thing.1.id.as_ref().to_owned();
+    let aspect = Aspect::of(Kind::KeyState, &key_id);
+    let mut before = seen(draft, thing.1.region.as_ref(), &aspect, aims)?;
+    let mut needs = None;
+    if before == json!("PendingDeletion") {
+        let disabled = json!("Disabled");
+        let mut cancel = Change::new(
+            thing.clone(),
+            aims.clone(),
+            aspect.clone(),
+            before,
+            disabled.clone(),
+            CancelKeyDeletion { key_id: key_id.clone() },
+        )
+        .not_undone("order the deletion of the key again, if it is to go");
+        cancel.by_name = true;
+        needs = Some(draft.add(cancel));
+        before = disabled;
+    }
+    if before != json!("Disabled") {
+        draft.leave_out(aims, format!("a key that is {before} cannot be enabled"));
+        return None;
+    }
+    let call = EnableKey { key_id: key_id.clone() };
+    let change = Change::new(thing.clone(), aims.clone(), aspect, before, "Enabled".into(), call)
+        .undone_by(DisableKey { key_id })
+        .needing(needs);
+    Some(draft.add(change))
+}
+
+/// Statements that the policy of an existing key lacks, in one call.
+fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    let mut aims = wanted.tasks(&["grant-logs", "keep-account-admin", "create"]);
+    let groups = groups(thing, draft);
+    if aims.is_empty() || (groups.is_empty() && wanted.task("keep-account-admin").is_none()) {
+        return;
+    }
+    let key_id = thing.1.id.as_ref().to_owned();
+    let region = thing.1.region.clone();
+    let aspect = Aspect::of(Kind::KeyPolicy, &key_id);
+    let Some(before) = seen(draft, region.as_ref(), &aspect, &aims) else { return };
+    let text = before["Text"].as_str().unwrap_or_default().to_owned();
+    let Ok(policy) = PolicyDocument::from_json(&text) else {
+        draft.leave_out(&aims, "the key policy cannot be understood");
+        return;
+    };
+    let arn = arn(thing, draft).unwrap_or_default();
+    let mut statements = Vec::new();
+    if wanted.task("keep-account-admin").is_some() {
+        statements.push(account_admin(draft));
+    }
+    let missing: Vec<String> =
+        groups.into_iter().filter(|group| !grants_logs(&policy, &arn, group, region.as_ref(), draft)).collect();
+    if !missing.is_empty() {
+        statements.extend(logs(&missing, region.as_ref(), draft, &text));
+    }
+    if statements.is_empty() {
+        aims.retain(|aim| !draft.left_out.contains_key(aim));
+        return;
+    }
+    let Some(with) = policy::with_statements(&text, &statements) else {
+        draft.leave_out(&aims, "the key policy is not of a form to which a statement can be added");
+        return;
+    };
+    let put = |policy: &str| PutKeyPolicy {
+        key_id: key_id.clone(),
+        policy_name: "default".to_owned(),
+        policy: policy.to_owned(),
+    };
+    draft.add(
+        Change::new(thing.clone(), aims, aspect, document(&text), wanted_document(&with), put(&with))
+            .undone_by(put(&text)),
+    );
+}
+
+/// The ARNs of the log groups that a key encrypts, or is to encrypt.
+fn groups(thing: &Thing, draft: &Draft<'_>) -> Vec<String> {
+    let region = thing.1.region.as_ref();
+    let planned = draft.groups_of_keys.get(thing).into_iter().flatten();
+    let mut arns: Vec<String> = planned.map(|name| super::log_group::arn(name, region, draft)).collect();
+    if let Some(entry) = draft.inventory.keys.get(&thing.1)
+        && let Fact::Known(links) = &entry.attributes.log_groups
+    {
+        arns.extend(links.iter().map(|link| super::log_group::arn(&link.key.id, region, draft)));
+    }
+    arns.sort();
+    arns.dedup();
+    arns
+}
+
+fn service(region: Option<&Region>, draft: &Draft<'_>) -> String {
+    let region = region.map_or("", Region::as_str);
+    format!("logs.{region}.{}", draft.inventory.partition.dns_suffix())
+}
+
+/// Whether the policy lets CloudWatch Logs use the key for the group already.
+fn grants_logs(policy: &PolicyDocument, key: &str, group: &str, region: Option<&Region>, draft: &Draft<'_>) -> bool {
+    const ACTIONS: [&str; 6] = [
+        "kms:Encrypt",
+        "kms:Decrypt",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+        "kms:GenerateDataKey",
+        "kms:DescribeKey",
+    ];
+    let context = Context::new().with("aws:SecureTransport", "true").with("kms:EncryptionContext:aws:logs:arn", group);
+    ACTIONS.iter().all(|action| {
+        let request = Request::new(Principal::service(&service(region, draft)), *action, Resource::exactly(key));
+        matches!(resource_allows(Some(policy), &request.in_context(context.clone())), Decision::Allowed)
+    })
+}
+
+/// What CloudWatch Logs needs, for these groups only.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html>
+fn logs(groups: &[String], region: Option<&Region>, draft: &Draft<'_>, text: &str) -> Vec<Json> {
+    let principal = json!({"Service": service(region, draft)});
+    let sid = |name: &str| unused_sid(name, text);
+    vec![
+        json!({
+            "Sid": sid("SsmAuditLogsUseKey"), "Effect": "Allow", "Principal": principal,
+            "Action": ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*"],
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        }),
+        json!({
+            "Sid": sid("SsmAuditLogsDescribeKey"), "Effect": "Allow", "Principal": principal,
+            "Action": "kms:DescribeKey", "Resource": "*",
+        }),
+    ]
+}
+
+/// A name for a statement that the policy does not have yet.
+fn unused_sid(name: &str, text: &str) -> String {
+    let free = |candidate: &String| !text.contains(&format!("\"{candidate}\""));
+    (1..)
+        .map(|number| if number == 1 { name.to_owned() } else { format!("{name}{number}") })
+        .find(free)
+        .unwrap_or_default()
+}
+
+fn account_admin(draft: &Draft<'_>) -> Json {
+    let root = format!("arn:{}:iam::{}:root", draft.inventory.partition, draft.account);
+    json!({
+        "Sid": "SsmAuditAccountAdmin", "Effect": "Allow", "Principal": {"AWS": root},
+        "Action": "kms:*", "Resource": "*",
+    })
+}
+
+/// The key for sessions and their log group, with its alias.
+fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
+    let alias = thing.1.id.as_ref().to_owned();
+    let region = thing.1.region.clone();
+    let aspect = Aspect::of(Kind::KeyAlias, &alias);
+    match draft.sight(region.as_ref(), &aspect) {
+        Ok(Json::Null) => {}
+        Ok(_) => return,
+        Err(gap) => {
+            draft.leave_out(aims, format!("whether {alias} exists is not known: {gap}"));
+            return;
+        }
+    }
+    let mut statements = vec![account_admin(draft)];
+    let groups = groups(thing, draft);
+    if !groups.is_empty() {
+        statements.extend(logs(&groups, region.as_ref(), draft, ""));
+    }
+    let mark = format!("{}/{}/{alias}", draft.id, region.as_ref().map_or("", Region::as_str));
+    let mut tags: Vec<KmsTag> =
+        draft.tags().into_iter().map(|(tag_key, tag_value)| KmsTag { tag_key, tag_value }).collect();
+    tags.push(KmsTag { tag_key: KEY_MADE_BY.to_owned(), tag_value: mark.clone() });
+    let make = draft.changes.len();
+    let key_id = reference::to(make, "KeyId");
+    let call = CreateKey {
+        description: "Session Manager: sessions and their log group".to_owned(),
+        policy: policy::of(&statements),
+        tags,
+    };
+    let mut change = Change::new(
+        thing.clone(),
+        aims.clone(),
+        Aspect::of(Kind::KeyMade, &alias).part(mark),
+        Json::Null,
+        json!({"KeyState": "Enabled"}),
+        call,
+    )
+    .creating();
+    change.undo = Undo::Deletes(ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days: 30 }.into());
+    draft.add(change);
+    let call = CreateAlias { alias_name: alias.clone(), target_key_id: key_id.clone() };
+    let mut change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({"KeyId": key_id}), call)
+        .needing([make])
+        .creating();
+    change.undo = Undo::Deletes(DeleteAlias { alias_name: alias }.into());
+    draft.add(change);
+    let aspect = Aspect::of(Kind::KeyRotation, &key_id);
+    let call = EnableKeyRotation { key_id: key_id.clone() };
+    let mut change =
+        Change::new(thing.clone(), aims.clone(), aspect, false.into(), true.into(), call).needing([make]).creating();
+    change.undo = Undo::Deletes(DisableKeyRotation { key_id }.into());
+    draft.add(change);
+}

@@ -1,0 +1,140 @@
+//! How resources are made what they are wanted to be: one file a type of resource.
+//!
+//! A setter is asked three things, in turn: what its wishes ask of other resources (`spread`), what must be looked at
+//! (`looks`), and, when that was seen, which steps lead there (`draft`). It reads nothing and sends nothing itself.
+
+mod bucket;
+mod https_egress;
+mod instance;
+mod instance_profile;
+mod instance_tags;
+mod key;
+mod log_group;
+mod preferences;
+mod role;
+mod root_volume;
+mod security_group;
+mod sessions;
+#[cfg(test)]
+mod trial;
+
+use serde_json::Value as Json;
+
+use super::aspect::{Aspect, Kind};
+use super::draft::{Aims, Draft, Thing, Wanted};
+use crate::model::call::Call;
+use crate::model::{Region, ResourceType};
+
+/// What sets attributes of a type of resource, and does tasks on it.
+pub(crate) trait Setter: Sync {
+    /// The type.
+    fn resource_type(&self) -> ResourceType;
+
+    /// What it can do.
+    fn abilities(&self) -> &'static [Ability];
+
+    /// Asks of other resources what this one needs of them.
+    fn spread(&self, _thing: &Thing, _wanted: &Wanted, _draft: &mut Draft<'_>) {}
+
+    /// What must be looked at, and in which region.
+    fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)>;
+
+    /// Says what a thing turned out to be, if it is not what it is called.
+    fn identify(&self, _thing: &Thing, _draft: &mut Draft<'_>) {}
+
+    /// Drafts the steps.
+    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>);
+}
+
+/// Something that a setter can do, and the calls that it may take.
+#[derive(Debug)]
+pub(crate) struct Ability {
+    /// The path of an attribute that it sets, or a task that it does.
+    pub(crate) name: &'static str,
+    /// Whether that is an attribute.
+    pub(crate) sets: bool,
+    /// The calls that may change something.
+    pub(crate) calls: &'static [Call],
+    /// What is looked at.
+    pub(crate) looks: &'static [Kind],
+    /// What else it may ask for, of which resources.
+    pub(crate) asks: &'static [(ResourceType, &'static str)],
+}
+
+impl Ability {
+    /// Sets an attribute.
+    pub(crate) const fn set(name: &'static str, calls: &'static [Call], looks: &'static [Kind]) -> Self {
+        Self { name, sets: true, calls, looks, asks: &[] }
+    }
+
+    /// Does a task.
+    pub(crate) const fn task(name: &'static str, calls: &'static [Call], looks: &'static [Kind]) -> Self {
+        Self { name, sets: false, calls, looks, asks: &[] }
+    }
+
+    /// Asking for this besides.
+    pub(crate) const fn asking(self, asks: &'static [(ResourceType, &'static str)]) -> Self {
+        Self { asks, ..self }
+    }
+}
+
+/// All setters, in the order in which what they make is referred to: what comes later needs what comes before.
+pub(crate) static SETTERS: &[&dyn Setter] = &[
+    &key::Keys,
+    &log_group::LogGroups,
+    &bucket::Buckets,
+    &role::Roles,
+    &instance_profile::Profiles,
+    &preferences::Preferences,
+    &instance_profile::OfInstances,
+    // It asks something of groups, when it is known what they are like.
+    &https_egress::HttpsEgress,
+    &security_group::SecurityGroups,
+    &instance::Instances,
+    &instance_tags::InstanceTags,
+    &root_volume::RootVolume,
+];
+
+/// The order in which setters ask things of each other's resources: what asks comes before what is asked.
+pub(crate) fn in_order_of_asking() -> impl Iterator<Item = &'static dyn Setter> {
+    SETTERS.iter().rev().copied()
+}
+
+fn abilities(resource_type: ResourceType) -> impl Iterator<Item = &'static Ability> {
+    SETTERS.iter().filter(move |setter| setter.resource_type() == resource_type).flat_map(|setter| setter.abilities())
+}
+
+/// What a setter can do under this name.
+pub(crate) fn ability(resource_type: ResourceType, name: &str) -> Option<&'static Ability> {
+    abilities(resource_type).find(|ability| ability.name == name)
+}
+
+/// Whether a setter sets this attribute.
+pub(crate) fn sets(resource_type: ResourceType, attribute: &str) -> bool {
+    ability(resource_type, attribute).is_some_and(|ability| ability.sets)
+}
+
+/// Whether a setter does this task.
+pub(crate) fn does(resource_type: ResourceType, task: &str) -> bool {
+    ability(resource_type, task).is_some_and(|ability| !ability.sets)
+}
+
+/// The tasks that setters do to resources of this type.
+pub(crate) fn procedures(resource_type: ResourceType) -> impl Iterator<Item = &'static str> {
+    abilities(resource_type).filter(|ability| !ability.sets).map(|ability| ability.name)
+}
+
+/// What was seen of an aspect of something that is there. Where nothing was, the findings are left out.
+pub(crate) fn seen(draft: &mut Draft<'_>, region: Option<&Region>, aspect: &Aspect, aims: &Aims) -> Option<Json> {
+    match draft.sight(region, aspect) {
+        Ok(Json::Null) => {
+            draft.leave_out(aims, format!("{aspect}: it is not there any more"));
+            None
+        }
+        Ok(state) => Some(state),
+        Err(gap) => {
+            draft.leave_out(aims, format!("{aspect} could not be looked at: {gap}"));
+            None
+        }
+    }
+}

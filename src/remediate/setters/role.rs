@@ -1,0 +1,426 @@
+//! Roles of nodes: whom they trust and what they may do; and the role for instances that have none. What sessions need
+//! is one inline policy, scoped to what the sessions of the role's regions use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+
+use super::sessions::Sessions;
+use super::{Ability, Setter, key, log_group, seen};
+use crate::iam::{Boundary, Context, Decision, PolicyDocument, Principal, Request, Resource, key_allows};
+use crate::model::{Fact, Key, Region, ResourceType};
+use crate::remediate::aspect::{Aspect, Kind, document, wanted_document};
+use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::operation::{
+    AttachRolePolicy, CreateRole, DeleteRole, DeleteRolePolicy, DetachRolePolicy, IamTag, Operation, PutRolePolicy,
+    UpdateAssumeRolePolicy,
+};
+use crate::remediate::policy;
+
+/// Changes roles, and makes the one for instances.
+pub(super) struct Roles;
+
+/// The policy that holds what sessions need.
+const POLICY: &str = "SsmAuditSessionManager";
+
+/// What AWS gives nodes.
+const CORE: &str = "AmazonSSMManagedInstanceCore";
+
+/// What the guide attaches, and what is more than sessions need.
+const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
+
+const GRANTS: &[&str] = &["write-cloudwatch", "write-s3", "use-session-key", "use-volume-key", "see-encryption"];
+
+const fn grant(name: &'static str) -> Ability {
+    Ability::task(name, &[PutRolePolicy::CALL, DeleteRolePolicy::CALL], &[Kind::RolePolicy])
+}
+
+static ABILITIES: &[Ability] = &[
+    Ability::task("trust-service-only", &[UpdateAssumeRolePolicy::CALL], &[Kind::RoleTrust]),
+    Ability::task("attach-core", &[AttachRolePolicy::CALL, DetachRolePolicy::CALL], &[Kind::RoleAttachment]),
+    Ability::task(
+        "detach-logs-full-access",
+        &[DetachRolePolicy::CALL, AttachRolePolicy::CALL],
+        &[Kind::RoleAttachment],
+    )
+    .asking(&[(ResourceType::Role, "write-cloudwatch")]),
+    grant("write-cloudwatch"),
+    grant("write-s3"),
+    grant("use-session-key"),
+    grant("use-volume-key"),
+    grant("see-encryption"),
+    Ability::task(
+        "create",
+        &[
+            CreateRole::CALL,
+            DeleteRole::CALL,
+            AttachRolePolicy::CALL,
+            DetachRolePolicy::CALL,
+            PutRolePolicy::CALL,
+            DeleteRolePolicy::CALL,
+        ],
+        &[Kind::Role, Kind::RoleAttachment, Kind::RolePolicy],
+    ),
+];
+
+impl Setter for Roles {
+    fn resource_type(&self) -> ResourceType {
+        ResourceType::Role
+    }
+
+    fn abilities(&self) -> &'static [Ability] {
+        ABILITIES
+    }
+
+    fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        if let Some(aims) = wanted.task("detach-logs-full-access") {
+            draft.ask(thing, "write-cloudwatch", aims);
+        }
+    }
+
+    fn looks(&self, (_, key): &Thing, _: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
+        let aspects = [
+            Aspect::of(Kind::Role, key.id.as_ref()),
+            Aspect::of(Kind::RoleTrust, key.id.as_ref()),
+            Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(managed(CORE, draft)),
+            Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(managed(LOGS_FULL_ACCESS, draft)),
+            Aspect::of(Kind::RolePolicy, key.id.as_ref()).part(POLICY),
+        ];
+        aspects.into_iter().map(|aspect| (None, aspect)).collect()
+    }
+
+    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        let made = wanted.task("create").cloned().and_then(|aims| create(thing, &aims, draft));
+        trust(thing, wanted, draft);
+        attach(thing, wanted, made, draft);
+        let permitted = permit(thing, wanted, made, draft);
+        detach(thing, wanted, permitted, draft);
+    }
+}
+
+/// The ARN of a policy of AWS's.
+fn managed(name: &str, draft: &Draft<'_>) -> String {
+    format!("arn:{}:iam::aws:policy/{name}", draft.inventory.partition)
+}
+
+/// The role for instances, where there is none of its name.
+fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) -> Option<usize> {
+    let name = thing.1.id.as_ref().to_owned();
+    let aspect = Aspect::of(Kind::Role, &name);
+    match draft.sight(None, &aspect) {
+        Ok(Json::Null) => {}
+        Ok(_) => return None,
+        Err(gap) => {
+            draft.leave_out(aims, format!("whether the role {name} exists is not known: {gap}"));
+            return None;
+        }
+    }
+    let call = CreateRole {
+        role_name: name.clone(),
+        description: "EC2 instances that are managed with Systems Manager".to_owned(),
+        assume_role_policy_document: trusting(&[format!("ec2.{}", draft.inventory.partition.dns_suffix())]),
+        tags: draft.tags().into_iter().map(|(key, value)| IamTag { key, value }).collect(),
+    };
+    let change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
+        .undone_by(DeleteRole { role_name: name })
+        .creating();
+    Some(draft.add(change))
+}
+
+fn trusting(services: &[String]) -> String {
+    let services = if let [service] = services { json!(service) } else { json!(services) };
+    policy::of(&[json!({"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"})])
+}
+
+/// Admits the services that use the role, and nobody else.
+fn trust(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    let Some(aims) = wanted.task("trust-service-only") else { return };
+    let Some(entry) = draft.inventory.roles.get(&thing.1) else { return };
+    let (Fact::Known(instances), Fact::Known(nodes)) =
+        (&entry.attributes.used_by_instances, &entry.attributes.used_by_systems_manager)
+    else {
+        draft.leave_out(aims, "what uses the role is not known");
+        return;
+    };
+    let mut services = Vec::new();
+    if *instances {
+        services.push(format!("ec2.{}", draft.inventory.partition.dns_suffix()));
+    }
+    if *nodes {
+        services.push("ssm.amazonaws.com".to_owned());
+    }
+    let name = thing.1.id.as_ref().to_owned();
+    let aspect = Aspect::of(Kind::RoleTrust, &name);
+    let Some(before) = seen(draft, None, &aspect, aims) else { return };
+    let text = before["Text"].as_str().unwrap_or_default().to_owned();
+    let with = trusting(&services);
+    let put = |policy_document: String| UpdateAssumeRolePolicy { role_name: name.clone(), policy_document };
+    draft.add(
+        Change::new(thing.clone(), aims.clone(), aspect, before, wanted_document(&with), put(with.clone()))
+            .undone_by(put(text)),
+    );
+}
+
+fn attach(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft<'_>) {
+    let aims = wanted.tasks(&["attach-core", "create"]);
+    if aims.is_empty() {
+        return;
+    }
+    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), managed(CORE, draft));
+    let aspect = Aspect::of(Kind::RoleAttachment, &role_name).part(&policy_arn);
+    match draft.sight(None, &aspect) {
+        Ok(Json::Null) => {}
+        Ok(_) => {
+            if let Some(aims) = wanted.task("attach-core") {
+                let reason = format!("{CORE} is attached already: a boundary or a deny takes away what it gives");
+                draft.leave_out(&aims.clone(), reason);
+            }
+            return;
+        }
+        Err(gap) => {
+            draft.leave_out(&aims, format!("what is attached to the role is not known: {gap}"));
+            return;
+        }
+    }
+    let call = AttachRolePolicy { role_name: role_name.clone(), policy_arn: policy_arn.clone() };
+    let after = json!({"PolicyArn": policy_arn});
+    draft.add(
+        Change::new(thing.clone(), aims, aspect, Json::Null, after, call)
+            .undone_by(DetachRolePolicy { role_name, policy_arn })
+            .needing(made),
+    );
+}
+
+/// The regions in which nodes use the role, or are to use it.
+fn regions(thing: &Thing, draft: &Draft<'_>) -> Option<BTreeSet<Region>> {
+    let mut regions = draft.regions_of_roles.get(thing).cloned().unwrap_or_default();
+    if let Some(entry) = draft.inventory.roles.get(&thing.1) {
+        let links = entry.attributes.session_preferences.known()?;
+        regions.extend(links.iter().filter_map(|link| link.key.region.clone()));
+    }
+    Some(regions)
+}
+
+/// What is wanted of the inline policy: actions on resources, by the statement's name.
+#[derive(Default)]
+struct Grants {
+    statements: BTreeMap<&'static str, (Vec<&'static str>, BTreeSet<String>)>,
+}
+
+impl Grants {
+    fn add(&mut self, sid: &'static str, actions: &[&'static str], resource: String) {
+        let (known, resources) = self.statements.entry(sid).or_default();
+        known.extend(actions.iter().filter(|action| !known.contains(action)).collect::<Vec<_>>());
+        resources.insert(resource);
+    }
+
+    /// What the sessions of a region need of the role.
+    fn of_region(&mut self, region: &Region, wanted: &Wanted, draft: &Draft<'_>) {
+        let asked = |task: &str| wanted.task(task).is_some() || wanted.task("create").is_some();
+        let sessions = Sessions::of(region, draft);
+        if let Some(group) = sessions.log_group.as_ref().filter(|_| asked("write-cloudwatch")) {
+            let arn = log_group::arn(group, Some(region), draft);
+            self.add("SessionLogGroups", &["logs:DescribeLogGroups"], "*".to_owned());
+            self.add(
+                "SessionLogEvents",
+                &["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                format!("{arn}:*"),
+            );
+        }
+        if asked("see-encryption") && sessions.log_group.is_some() {
+            self.add("SessionLogGroups", &["logs:DescribeLogGroups"], "*".to_owned());
+        }
+        if let Some(bucket) = &sessions.bucket {
+            let arn = format!("arn:{}:s3:::{bucket}", draft.inventory.partition);
+            if asked("write-s3") {
+                let foreign = draft.inventory.buckets.get(&Key::global(bucket.as_str()));
+                let foreign = foreign.is_some_and(|entry| entry.attributes.foreign == Fact::Known(true));
+                let actions: &[&str] = if foreign { &["s3:PutObject", "s3:PutObjectAcl"] } else { &["s3:PutObject"] };
+                let under = sessions.prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
+                self.add("SessionLogObjects", actions, format!("{arn}/{under}*"));
+            }
+            if asked("write-s3") || asked("see-encryption") {
+                self.add("SessionLogBucket", &["s3:GetEncryptionConfiguration"], arn);
+            }
+            let bucket_key = draft.inventory.buckets.get(&Key::global(bucket.as_str()));
+            let bucket_key = bucket_key.and_then(|entry| entry.attributes.kms_key.known()?.as_ref());
+            let bucket_key = bucket_key.and_then(|link| draft.inventory.keys.get(&link.key));
+            let customer =
+                bucket_key.filter(|key| key.attributes.key_manager.known().is_some_and(|by| by == "CUSTOMER"));
+            if let (Some(key), true) = (customer.and_then(|key| key.attributes.arn.known()), asked("use-session-key")) {
+                self.add("SessionLogBucketKey", &["kms:GenerateDataKey"], key.clone());
+            }
+        }
+        if let (Some(session_key), true) = (&sessions.key, asked("use-session-key"))
+            && let Some(arn) = key::arn(session_key, draft)
+        {
+            self.add("SessionKey", &["kms:Decrypt"], arn);
+        }
+    }
+}
+
+/// Takes the policy away that allows everything with logs, after the scoped one is there.
+fn detach(thing: &Thing, wanted: &Wanted, permitted: Option<usize>, draft: &mut Draft<'_>) {
+    let Some(aims) = wanted.task("detach-logs-full-access") else { return };
+    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), managed(LOGS_FULL_ACCESS, draft));
+    let aspect = Aspect::of(Kind::RoleAttachment, &role_name).part(&policy_arn);
+    let Some(before) = seen(draft, None, &aspect, aims) else { return };
+    let call = DetachRolePolicy { role_name: role_name.clone(), policy_arn: policy_arn.clone() };
+    draft.add(
+        Change::new(thing.clone(), aims.clone(), aspect, before, Json::Null, call)
+            .undone_by(AttachRolePolicy { role_name, policy_arn })
+            .needing(permitted),
+    );
+}
+
+/// Everything that sessions need of the role, in one policy.
+fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft<'_>) -> Option<usize> {
+    let mut names = GRANTS.to_vec();
+    names.push("create");
+    let aims = wanted.tasks(&names);
+    if aims.is_empty() {
+        return None;
+    }
+    let Some(regions) = regions(thing, draft) else {
+        draft.leave_out(&aims, "where the role is used is not known");
+        return None;
+    };
+    let mut grants = Grants::default();
+    for region in &regions {
+        grants.of_region(region, wanted, draft);
+    }
+    if wanted.task("use-volume-key").is_some()
+        && let Some(keys) =
+            draft.inventory.roles.get(&thing.1).and_then(|entry| entry.attributes.root_volume_keys.known())
+    {
+        for link in keys {
+            if let Some(arn) = draft.inventory.keys.get(&link.key).and_then(|key| key.attributes.arn.known()) {
+                grants.add("VolumeKey", &["kms:Decrypt", "kms:Encrypt"], arn.clone());
+            }
+        }
+    }
+    let role_name = thing.1.id.as_ref().to_owned();
+    let aspect = Aspect::of(Kind::RolePolicy, &role_name).part(POLICY);
+    let before = match draft.sight(None, &aspect) {
+        Ok(before) => before,
+        Err(gap) => {
+            draft.leave_out(&aims, format!("the role's policies are not known: {gap}"));
+            return None;
+        }
+    };
+    let text = before["Text"].as_str();
+    let with = policy::of(&statements(&grants, text));
+    if grants.statements.is_empty()
+        || text.is_some_and(|text| document(text)["Document"] == document(&with)["Document"])
+    {
+        return None;
+    }
+    let put = |policy_document: String| PutRolePolicy {
+        role_name: role_name.clone(),
+        policy_name: POLICY.to_owned(),
+        policy_document,
+    };
+    let back: Operation = match text {
+        Some(text) => put(text.to_owned()).into(),
+        None => DeleteRolePolicy { role_name: role_name.clone(), policy_name: POLICY.to_owned() }.into(),
+    };
+    let change = Change::new(thing.clone(), aims, aspect, before.clone(), wanted_document(&with), put(with));
+    Some(draft.add(change.undone_by(back).needing(made)))
+}
+
+/// The statements that are wanted, with what earlier ones of the same names allow, and all others that are there.
+fn statements(grants: &Grants, text: Option<&str>) -> Vec<Json> {
+    let text = text.unwrap_or("{}");
+    let sids: Vec<&str> = grants.statements.keys().copied().collect();
+    let mut statements = policy::statements_but(text, &sids);
+    let there = policy::statements_but(text, &[]);
+    for (sid, (actions, resources)) in &grants.statements {
+        let earlier = there.iter().find(|statement| statement["Sid"] == json!(sid));
+        let texts = |value: &Json| -> BTreeSet<String> {
+            match value {
+                Json::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+                Json::String(text) => BTreeSet::from([text.clone()]),
+                _ => BTreeSet::new(),
+            }
+        };
+        let mut actions: BTreeSet<String> = actions.iter().map(|action| (*action).to_owned()).collect();
+        let mut resources = resources.clone();
+        if let Some(earlier) = earlier {
+            actions.extend(texts(&earlier["Action"]));
+            resources.extend(texts(&earlier["Resource"]));
+        }
+        statements.push(json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}));
+    }
+    statements
+}
+
+/// Why a role could not decrypt with the session key of a region even if its policy said so; none where it can.
+pub(super) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>) -> Option<String> {
+    let Some(entry) = draft.inventory.roles.get(role) else {
+        return Some(format!("the role {} was not read", role.id));
+    };
+    let role_arn = entry.attributes.arn.known();
+    let Some(Ok(principal)) = role_arn.map(|arn| Principal::from_arn(arn)) else {
+        return Some(format!("the role {} could not be read", role.id));
+    };
+    let known = draft.identity(session_key);
+    let account = draft.account.as_str();
+    let region = session_key.1.region.as_ref().map_or("", Region::as_str);
+    let planned = format!("arn:{}:kms:{region}:{account}:key/planned", draft.inventory.partition);
+    let own = format!("arn:{}:iam::{account}:root", draft.inventory.partition);
+    let admin =
+        policy::of(&[json!({"Effect": "Allow", "Principal": {"AWS": own}, "Action": "kms:*", "Resource": "*"})]);
+    let (arn, key_policy) = if known.1.id.starts_with("alias/") {
+        (planned, PolicyDocument::from_json(&admin).ok())
+    } else {
+        let sight = draft.sight(known.1.region.as_ref(), &Aspect::of(Kind::KeyPolicy, known.1.id.as_ref()));
+        let seen = sight.ok().and_then(|state| PolicyDocument::from_json(state["Text"].as_str()?).ok());
+        let read = || draft.inventory.keys.get(&known.1)?.attributes.policy.known().cloned();
+        (key::arn(session_key, draft)?, seen.or_else(read))
+    };
+    let granted = policy::of(&[json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn})]);
+    let granted = PolicyDocument::from_json(&granted).ok();
+    let mut policies = vec![granted.as_ref()];
+    let managed =
+        |key: &Key| draft.inventory.managed_policies.get(key).and_then(|entry| entry.attributes.policy.known());
+    match (&entry.attributes.attached_policies, &entry.attributes.inline_policies) {
+        (Fact::Known(attached), Fact::Known(inline)) => {
+            policies.extend(attached.iter().map(|link| managed(&link.key)));
+            policies.extend(inline.iter().map(|inline| inline.policy.known()));
+        }
+        _ => policies.push(None),
+    }
+    let boundary = match &entry.attributes.permissions_boundary {
+        Fact::Known(None) => Boundary::Unset,
+        Fact::Known(Some(link)) => managed(&link.key).map_or(Boundary::Unread, Boundary::Document),
+        Fact::Unknown(_) => Boundary::Unread,
+    };
+    let request = Request::new(principal, "kms:Decrypt", Resource::exactly(&arn))
+        .in_context(Context::new().with("aws:SecureTransport", "true"));
+    let owner = arn.split(':').nth(4).unwrap_or_default().to_owned();
+    match key_allows(key_policy.as_ref(), &owner, &policies, boundary, &request) {
+        Decision::Allowed => None,
+        Decision::Denied(_) => Some(format!("the role {} could not decrypt with the key", role.id)),
+        Decision::Undecided(_) => Some(format!("whether the role {} could decrypt with the key is not known", role.id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_of_others_stay_and_ours_grow() {
+        let mut grants = Grants::default();
+        grants.add("SessionKey", &["kms:Decrypt"], "arn:b".to_owned());
+        let there = policy::of(&[
+            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["arn:a"]}),
+        ]);
+        let expected = vec![
+            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["arn:a", "arn:b"]}),
+        ];
+        assert_eq!(statements(&grants, Some(&there)), expected);
+    }
+}

@@ -1,0 +1,305 @@
+//! Instances: an encrypted root volume in place of one that is not. The old volume and the snapshot stay; if a step
+//! fails, the old volume goes back and the instance is started again.
+
+mod hindrance;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value as Json, json};
+
+use self::hindrance::{hindrance, unusable};
+use super::{Ability, Setter};
+use crate::model::{Region, ResourceType};
+use crate::remediate::aspect::{Aspect, KEY_MADE_BY as MADE_BY, Kind, made_for};
+use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::operation::{
+    AttachVolume, CreateSnapshot, CreateVolume, DeleteSnapshot, DeleteVolume, DetachVolume,
+    EbsInstanceBlockDeviceSpecification, Ec2Tag, InstanceBlockDeviceMappingSpecification, ModifyInstanceAttribute,
+    Operation, StartInstances, StopInstances, TagSpecification,
+};
+use crate::remediate::plan::Undo;
+use crate::remediate::reference;
+
+/// Swaps root volumes.
+pub(super) struct RootVolume;
+
+const TASK: &str = "swap-root-volume";
+
+static ABILITIES: &[Ability] = &[Ability::task(
+    TASK,
+    &[
+        AttachVolume::CALL,
+        CreateSnapshot::CALL,
+        CreateVolume::CALL,
+        DeleteSnapshot::CALL,
+        DeleteVolume::CALL,
+        DetachVolume::CALL,
+        ModifyInstanceAttribute::CALL,
+        StartInstances::CALL,
+        StopInstances::CALL,
+    ],
+    &[
+        Kind::DefaultVolumeKey,
+        Kind::InstanceDevice,
+        Kind::InstanceRoot,
+        Kind::InstanceState,
+        Kind::RootSnapshot,
+        Kind::RootVolumeMade,
+        Kind::VolumeKey,
+    ],
+)];
+
+impl Setter for RootVolume {
+    fn resource_type(&self) -> ResourceType {
+        ResourceType::Instance
+    }
+
+    fn abilities(&self) -> &'static [Ability] {
+        ABILITIES
+    }
+
+    fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
+        if wanted.task(TASK).is_none() {
+            return Vec::new();
+        }
+        let root = Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref());
+        [root, key(thing, draft)].map(|aspect| (thing.1.region.clone(), aspect)).into()
+    }
+
+    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        let Some(aims) = wanted.task(TASK) else { return };
+        let region = thing.1.region.as_ref();
+        let Some(root) = super::seen(draft, region, &Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref()), aims) else {
+            return;
+        };
+        let aspect = key(thing, draft);
+        let Some(key) = super::seen(draft, region, &aspect, aims) else { return };
+        match hindrance(&root).or_else(|| unusable(&key)) {
+            Some(reason) => draft.leave_out(aims, reason),
+            None => Swap::new(thing, aims, &root, &key, draft).draft(),
+        }
+    }
+}
+
+/// The key that the new volume is to be encrypted with.
+fn key(thing: &Thing, draft: &Draft<'_>) -> Aspect {
+    match &draft.settings.volume_key {
+        Some(key) => Aspect::of(Kind::VolumeKey, draft.here(thing.1.region.as_ref()).fill(key)),
+        None => Aspect::of(Kind::DefaultVolumeKey, "the account"),
+    }
+}
+
+/// Tags that a new volume can have, too: those that AWS reserves cannot be given.
+fn copied(tags: &Json) -> Vec<Ec2Tag> {
+    let tags = tags.as_object().into_iter().flatten().filter(|(key, _)| !key.starts_with("aws:"));
+    tags.map(|(key, value)| Ec2Tag { key: key.clone(), value: value.as_str().unwrap_or_default().to_owned() }).collect()
+}
+
+/// The swap of one volume, step by step.
+struct Swap<'r, 'd, 'a> {
+    thing: &'r Thing,
+    aims: &'r Aims,
+    root: &'r Json,
+    key: &'r Json,
+    draft: &'d mut Draft<'a>,
+    /// The step before.
+    last: Option<usize>,
+}
+
+impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
+    fn new(thing: &'r Thing, aims: &'r Aims, root: &'r Json, key: &'r Json, draft: &'d mut Draft<'a>) -> Self {
+        Self { thing, aims, root, key, draft, last: None }
+    }
+
+    fn draft(mut self) {
+        let runs = self.root["InstanceState"] == "running";
+        let old = self.text(&self.root["Volume"]["VolumeId"]);
+        if runs {
+            self.stop();
+        }
+        let snapshot = self.snapshot(&old);
+        let new = reference::to(self.volume(&snapshot), "VolumeId");
+        // The old volume must outlive its instance, and when it is put back it must be as it was.
+        let kept = self.root["DeleteOnTermination"] != true;
+        if !kept {
+            self.delete_on_termination(&old, false);
+        }
+        self.detach(&old);
+        self.attach(&new);
+        if !kept {
+            self.delete_on_termination(&new, true);
+        }
+        if runs {
+            self.start();
+        }
+    }
+
+    fn stop(&mut self) {
+        let instance_ids = vec![self.id()];
+        let call = StopInstances { instance_ids: instance_ids.clone() };
+        let (before, after) = (json!({"State": "running"}), json!({"State": "stopped"}));
+        let mut change =
+            self.change(Kind::InstanceState, before, after, call).undone_by(StartInstances { instance_ids });
+        let addresses: Vec<&str> =
+            self.root["PublicIps"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        if !addresses.is_empty() {
+            let addresses = addresses.join(", ");
+            change = change.warning(format!("its public address {addresses} is not elastic: it will have another one"));
+        }
+        self.add(change);
+    }
+
+    fn start(&mut self) {
+        let instance_ids = vec![self.id()];
+        let call = StartInstances { instance_ids: instance_ids.clone() };
+        let (before, after) = (json!({"State": "stopped"}), json!({"State": "running"}));
+        let change = self.change(Kind::InstanceState, before, after, call).undone_by(StopInstances { instance_ids });
+        self.add(change);
+    }
+
+    fn snapshot(&mut self, old: &str) -> String {
+        let call = CreateSnapshot {
+            volume_id: old.to_owned(),
+            description: format!("{old}, the root volume of {}, before it is encrypted", self.id()),
+            tag_specifications: self.tags("snapshot"),
+        };
+        let after = json!({"VolumeId": old, "State": "completed"});
+        let change = self.change(Kind::RootSnapshot, Json::Null, after, call);
+        let change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating();
+        let change = change.warning("the snapshot is kept, and charged for, until you delete it");
+        let made =
+            self.add_deletable(change, |made| DeleteSnapshot { snapshot_id: reference::to(made, "SnapshotId") }.into());
+        reference::to(made, "SnapshotId")
+    }
+
+    /// The new volume, like the old one.
+    fn volume(&mut self, snapshot: &str) -> usize {
+        let old = &self.root["Volume"];
+        let kind = self.text(&old["VolumeType"]);
+        let number = |member: &str| old[member].as_i64().and_then(|number| i32::try_from(number).ok());
+        let for_types = |kinds: &[&str], number: Option<i32>| number.filter(|_| kinds.contains(&kind.as_str()));
+        let iops = for_types(&["gp3", "io1", "io2"], number("Iops"));
+        let throughput = for_types(&["gp3"], number("Throughput"));
+        let size = number("Size");
+        let call = CreateVolume {
+            availability_zone: self.text(&old["AvailabilityZone"]),
+            snapshot_id: snapshot.to_owned(),
+            size,
+            iops,
+            throughput,
+            volume_type: kind.clone(),
+            encrypted: true,
+            // Which is the default is decided now, and not when the volume is made.
+            kms_key_id: self.key["Arn"].as_str().map(str::to_owned),
+            tag_specifications: self.tags("volume"),
+            client_token: self.made_by().replace('/', "-"),
+        };
+        let mut after = json!({
+            "State": "available",
+            "Encrypted": true,
+            "AvailabilityZone": old["AvailabilityZone"],
+            "Size": size,
+            "VolumeType": kind,
+        });
+        // What a type does not let one choose follows from its size.
+        for (member, asked) in [("Iops", iops), ("Throughput", throughput)] {
+            if let Some(asked) = asked {
+                after[member] = asked.into();
+            }
+        }
+        if let Some(key) = self.key["Arn"].as_str() {
+            after["KmsKeyId"] = key.into();
+        }
+        let change = self.change(Kind::RootVolumeMade, Json::Null, after, call);
+        let mut change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating();
+        let reserved = old["Tags"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+        let reserved: Vec<&str> = reserved.filter(|key| key.starts_with("aws:")).collect();
+        if !reserved.is_empty() {
+            change = change
+                .warning(format!("tags that only AWS can set are not on the new volume: {}", reserved.join(", ")));
+        }
+        self.add_deletable(change, |made| DeleteVolume { volume_id: reference::to(made, "VolumeId") }.into())
+    }
+
+    fn detach(&mut self, old: &str) {
+        let (device, volume_id) = (self.device(), old.to_owned());
+        let call = DetachVolume { instance_id: self.id(), device: device.clone(), volume_id: volume_id.clone() };
+        let back = AttachVolume { instance_id: self.id(), device, volume_id };
+        let before = json!({"VolumeId": old, "InstanceState": "stopped"});
+        let change = self.at_device(before, json!({"VolumeId": null}), call).undone_by(back);
+        let kept = format!("{old} is kept, not encrypted and charged for, until you delete it");
+        self.add(change.warning(kept));
+    }
+
+    fn attach(&mut self, new: &str) {
+        let (device, volume_id) = (self.device(), new.to_owned());
+        let call = AttachVolume { instance_id: self.id(), device: device.clone(), volume_id: volume_id.clone() };
+        let back = DetachVolume { instance_id: self.id(), device, volume_id };
+        let before = json!({"VolumeId": null, "InstanceState": "stopped"});
+        let after = json!({"VolumeId": new, "State": "attached"});
+        let change = self.at_device(before, after, call).undone_by(back);
+        self.add(change);
+    }
+
+    /// Whether the volume that is attached is deleted with the instance.
+    fn delete_on_termination(&mut self, volume: &str, delete: bool) {
+        let state = |delete: bool| json!({"VolumeId": volume, "DeleteOnTermination": delete});
+        let call = |delete_on_termination: bool| ModifyInstanceAttribute {
+            instance_id: self.id(),
+            block_device_mappings: vec![InstanceBlockDeviceMappingSpecification {
+                device_name: self.device(),
+                ebs: EbsInstanceBlockDeviceSpecification { delete_on_termination },
+            }],
+        };
+        let change = self.at_device(state(!delete), state(delete), call(delete)).undone_by(call(!delete));
+        self.add(change);
+    }
+
+    fn change(&self, kind: Kind, before: Json, after: Json, call: impl Into<Operation>) -> Change {
+        let aspect = Aspect::of(kind, self.id());
+        let change = Change::new(self.thing.clone(), self.aims.clone(), aspect, before, after, call);
+        Change { unit: Some(format!("root volume of {}", self.id())), ..change }.needing(self.last)
+    }
+
+    fn at_device(&self, before: Json, after: Json, call: impl Into<Operation>) -> Change {
+        let change = self.change(Kind::InstanceDevice, before, after, call);
+        Change { aspect: change.aspect.part(self.device()), ..change }
+    }
+
+    fn add(&mut self, change: Change) -> usize {
+        let step = self.draft.add(change);
+        self.last = Some(step);
+        step
+    }
+
+    /// Adds a step whose undo deletes what it made.
+    fn add_deletable(&mut self, change: Change, delete: impl Fn(usize) -> Operation) -> usize {
+        let step = self.draft.changes.len();
+        self.add(Change { undo: Undo::Deletes(delete(step)), ..change })
+    }
+
+    /// What the snapshot and the volume are found by.
+    fn made_by(&self) -> String {
+        made_for(self.draft.id, &self.id())
+    }
+
+    /// The old volume's tags, and the one that tells what was made.
+    fn tags(&self, resource_type: &str) -> Vec<TagSpecification> {
+        let mut tags = copied(&self.root["Volume"]["Tags"]);
+        tags.retain(|tag| tag.key != MADE_BY);
+        tags.push(Ec2Tag { key: MADE_BY.to_owned(), value: self.made_by() });
+        vec![TagSpecification { resource_type: resource_type.to_owned(), tags }]
+    }
+
+    fn id(&self) -> String {
+        self.thing.1.id.as_ref().to_owned()
+    }
+
+    fn device(&self) -> String {
+        self.text(&self.root["RootDeviceName"])
+    }
+
+    fn text(&self, value: &Json) -> String {
+        value.as_str().unwrap_or_default().to_owned()
+    }
+}

@@ -1,0 +1,68 @@
+//! What stands in the way of swapping a root volume: it is said beforehand, and nothing is begun.
+
+use serde_json::Value as Json;
+
+use super::copied;
+
+/// The most tags that a resource can have. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>
+const MOST_TAGS: usize = 50;
+
+/// Why the volume cannot be swapped, or must not be.
+pub(super) fn hindrance(root: &Json) -> Option<String> {
+    let (state, tags, volume) = (&root["InstanceState"], &root["Tags"], &root["Volume"]);
+    let group = &tags["aws:autoscaling:groupName"];
+    let said = |value: &Json| value.as_str().unwrap_or("unknown").to_owned();
+    let runs = state == "running";
+    let hindrances = [
+        (root["RootDeviceType"] != "ebs", "its root device is not an EBS volume".to_owned()),
+        (
+            !runs && state != "stopped",
+            format!("it is {}: its root volume is swapped only when it is running or stopped", said(state)),
+        ),
+        (
+            root["InstanceLifecycle"] == "spot",
+            "it is a spot instance, which cannot be stopped at will: launch it anew with an encrypted volume".to_owned(),
+        ),
+        (
+            !group.is_null(),
+            format!(
+                "its Auto Scaling group {} replaces it when it stops: encrypt the volumes of the group's launch template",
+                said(group)
+            ),
+        ),
+        (!root["Operator"].is_null(), format!("{} manages it: nobody else changes its volumes", said(&root["Operator"]))),
+        (
+            runs && root["DisableApiStop"] != false,
+            "stop protection is not known to be off: switch it off (DisableApiStop) first".to_owned(),
+        ),
+        (
+            runs && root["InstanceStore"] != false,
+            "it is not known to be without instance store disks, which lose what is on them when it stops: save that, and stop it yourself first"
+                .to_owned(),
+        ),
+        (volume.is_null(), format!("no volume is attached at its root device {}", said(&root["RootDeviceName"]))),
+        (volume["Encrypted"] == true, "its root volume is encrypted by now".to_owned()),
+        (
+            volume["MultiAttachEnabled"] == true,
+            "its root volume can be attached to several instances at once".to_owned(),
+        ),
+        (!volume["OutpostArn"].is_null(), "its root volume is on an Outpost".to_owned()),
+        (
+            copied(&volume["Tags"]).len() >= MOST_TAGS,
+            format!("its root volume has {MOST_TAGS} tags: there is no room for the one that the new volume is found by"),
+        ),
+    ];
+    hindrances.into_iter().find(|(stands, _)| *stands).map(|(_, reason)| reason)
+}
+
+/// Why the key cannot encrypt a volume. One that EC2 has yet to make for itself can.
+pub(super) fn unusable(key: &Json) -> Option<String> {
+    let id = key["KeyId"].as_str().unwrap_or_default();
+    match key["KeyState"].as_str() {
+        None if id.ends_with("alias/aws/ebs") => None,
+        None => Some(format!("the key {id} for volumes does not exist: set fix.volume_key to one that does")),
+        Some("Enabled") if key["KeySpec"] == "SYMMETRIC_DEFAULT" => None,
+        Some("Enabled") => Some(format!("the key {id} is not symmetric, as one for volumes must be")),
+        Some(state) => Some(format!("the key {id} for volumes is {state}: a volume could not be encrypted with it")),
+    }
+}

@@ -1,0 +1,97 @@
+//! What the sessions of a region use when a plan is done: the names in the preferences, and what the plan puts there.
+
+use super::log_group;
+use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
+use crate::model::{Entry, Fact, Key, Region, ResourceType};
+use crate::remediate::draft::{Draft, Thing, Wanted};
+use crate::rule::params::ParamValue;
+
+/// The names that the sessions of a region use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Sessions {
+    pub(super) bucket: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) log_group: Option<String>,
+    /// The key, by its id or by the alias under which it is made.
+    pub(super) key: Option<Thing>,
+    /// Whether the bucket, the group and the key are to be put there.
+    pub(super) new_bucket: bool,
+    pub(super) new_log_group: bool,
+    pub(super) new_key: bool,
+}
+
+/// The preferences of a region.
+pub(super) fn preferences(region: &Region) -> Thing {
+    (ResourceType::SessionPreferences, Key::regional(region, PREFERENCES_DOCUMENT))
+}
+
+impl Sessions {
+    /// What the sessions of this region will use.
+    pub(super) fn of(region: &Region, draft: &Draft<'_>) -> Self {
+        let thing = preferences(region);
+        let wanted = draft.wanted.get(&thing).cloned().unwrap_or_default();
+        let entry = draft.inventory.session_preferences.get(&thing.1);
+        let asked = |task: &str| live(&wanted, task, draft);
+        let create = asked("create");
+        let input = |read: fn(&SessionInputs) -> &Fact<Option<String>>| input(entry, read);
+        let bucket = there(entry, |entry| &entry.s3_bucket, &draft.inventory.buckets);
+        let log_group = there(entry, |entry| &entry.log_group, &draft.inventory.log_groups);
+        let key = there(entry, |entry| &entry.kms_key, &draft.inventory.keys);
+        let here = draft.here(Some(region));
+        let new_bucket = bucket.is_none() && (create || asked("log-to-s3"));
+        let new_log_group = log_group.is_none() && (create || asked("log-to-cloudwatch"));
+        let new_key = key.is_none() && !draft.keyless.contains(region) && (create || asked("encrypt-sessions"));
+        let named_group = input(|inputs| &inputs.cloud_watch_log_group_name);
+        let prefix = match wanted.set.get("inputs.s3_key_prefix") {
+            Some((value, _)) => value.as_str().map(str::to_owned),
+            None => {
+                input(|inputs| &inputs.s3_key_prefix).or_else(|| new_bucket.then(|| standard_prefix(region, draft)))
+            }
+        };
+        Self {
+            bucket: bucket.or_else(|| new_bucket.then(|| here.fill(&draft.settings.bucket))),
+            prefix,
+            log_group: log_group
+                .or_else(|| new_log_group.then(|| named_group.unwrap_or_else(|| here.fill(&draft.settings.log_group)))),
+            key: match key {
+                Some(id) => Some((ResourceType::KmsKey, Key::regional(region, id))),
+                None => new_key.then(|| log_group::session_key(region, draft)),
+            },
+            new_bucket,
+            new_log_group,
+            new_key,
+        }
+    }
+}
+
+/// Whether a task is asked for, for something that is not left out.
+pub(super) fn live(wanted: &Wanted, task: &str, draft: &Draft<'_>) -> bool {
+    wanted.task(task).is_some_and(|aims| aims.iter().any(|aim| !draft.left_out.contains_key(aim)))
+}
+
+/// The prefix of session logs, by the rule that asks for one.
+fn standard_prefix(region: &Region, draft: &Draft<'_>) -> String {
+    let prefix = match draft.param("ssm-s3-key-prefix", "prefix") {
+        Some(ParamValue::Text(prefix)) => prefix.as_str(),
+        _ => "AWSLogs/${account}/ssm_session_logs",
+    };
+    draft.here(Some(region)).fill(prefix)
+}
+
+fn input(
+    entry: Option<&Entry<SessionPreferences>>,
+    read: fn(&SessionInputs) -> &Fact<Option<String>>,
+) -> Option<String> {
+    read(entry?.attributes.inputs.known()?).known()?.clone()
+}
+
+/// The id of what the preferences name, where it exists.
+fn there<T>(
+    entry: Option<&Entry<SessionPreferences>>,
+    link: fn(&SessionPreferences) -> &Fact<Option<crate::model::Link<T>>>,
+    table: &crate::model::Table<T>,
+) -> Option<String> {
+    let link = link(&entry?.attributes).known()?.as_ref()?;
+    let exists = !matches!(table.get(&link.key)?.exists, Fact::Known(false));
+    exists.then(|| link.key.id.as_ref().to_owned())
+}

@@ -1,0 +1,158 @@
+//! A plan drafted from findings and sights that a test makes up: nothing is read, nothing is sent.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde_json::Value as Json;
+
+use super::{SETTERS, in_order_of_asking};
+use crate::model::{AccountId, Fact, Gap, GapKind, Inventory, Key, Partition, Region, ResourceType, Source};
+use crate::remediate::aspect::Aspect;
+use crate::remediate::draft::{Draft, Goal, Thing};
+use crate::remediate::limits::{Allow, Limits};
+use crate::remediate::plan::{Aim, LeftOut, Step, Subject};
+use crate::remediate::remedy::{self, Action, Remedies, Wish};
+use crate::remediate::settings::Settings;
+
+/// What a test makes up.
+pub(super) struct Trial {
+    pub(super) inventory: Inventory,
+    pub(super) settings: Settings,
+    pub(super) limits: Limits,
+    findings: Vec<(String, Thing, Json)>,
+    sights: Vec<(Aspect, Option<Json>)>,
+}
+
+/// What is planned.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) steps: Vec<Step>,
+    pub(super) aims: Vec<Aim>,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+pub(super) fn region() -> Region {
+    "eu-west-1".parse().expect("a region")
+}
+
+/// A resource of the region.
+pub(super) fn thing(resource_type: ResourceType, id: &str) -> Thing {
+    (resource_type, Key::regional(&region(), id))
+}
+
+impl Trial {
+    pub(super) fn new() -> Self {
+        let account: AccountId = "111122223333".parse().expect("an account");
+        Self {
+            inventory: Inventory::new(Source::Aws, Some(account), Partition::Aws, String::new()),
+            settings: Settings::default(),
+            limits: Limits::default(),
+            findings: Vec::new(),
+            sights: Vec::new(),
+        }
+    }
+
+    /// This remediation is called for, with the value of whatever parameter it takes.
+    pub(super) fn finding(mut self, remediation: &str, thing: Thing, param: Json) -> Self {
+        self.findings.push((remediation.to_owned(), thing, param));
+        self
+    }
+
+    /// This is known from the scan.
+    pub(super) fn knows(mut self, (resource_type, key): Thing, attributes: Json) -> Self {
+        resource_type.insert(&mut self.inventory, key, Fact::Known(true), attributes).expect("attributes of the type");
+        self
+    }
+
+    /// This is allowed, and these resources are named.
+    pub(super) fn allowing(mut self, allowed: &[Allow], named: &[&str]) -> Self {
+        self.limits.allowed.extend(allowed);
+        self.limits.named.extend(named.iter().map(|id| (*id).to_owned()));
+        self
+    }
+
+    /// This is seen.
+    pub(super) fn sees(mut self, aspect: Aspect, state: Json) -> Self {
+        self.sights.push((aspect, Some(state)));
+        self
+    }
+
+    /// The caller may not look at this.
+    pub(super) fn may_not_see(mut self, aspect: Aspect) -> Self {
+        self.sights.push((aspect, None));
+        self
+    }
+
+    pub(super) fn plan(&self) -> Planned {
+        static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| {
+            let library = crate::rule::embedded().expect("the rules load");
+            remedy::embedded(&library).expect("the remediations load")
+        });
+        let account: AccountId = "111122223333".parse().expect("an account");
+        let mut draft = Draft::new("PLAN", &self.inventory, &account, &self.settings);
+        draft.limits = self.limits.clone();
+        for (index, (id, thing, param)) in self.findings.iter().enumerate() {
+            let remedy = &REMEDIES[id];
+            let subject = Subject {
+                resource_type: thing.0,
+                id: thing.1.id.as_ref().to_owned(),
+                account: account.clone(),
+                region: thing.1.region.clone(),
+            };
+            let (rule, fingerprint) = (id.clone(), index.to_string());
+            draft.goals.push(Goal { rule, remedy, thing: thing.clone(), subject, fingerprint });
+            let aims = BTreeSet::from([index]);
+            match &remedy.action {
+                Action::Do(task) => draft.ask(thing, task, &aims),
+                Action::Set(wishes) => wishes.iter().for_each(|(attribute, wish)| {
+                    let value = if let Wish::Value(value) = wish { value } else { param };
+                    draft.want(thing, attribute, value.clone(), &aims);
+                }),
+            }
+        }
+        for setter in in_order_of_asking() {
+            for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+                setter.spread(&thing, &wanted, &mut draft);
+            }
+        }
+        let denied = || Gap::of_call(GapKind::Denied, "ec2:DescribeSomething").into();
+        draft.seen = self
+            .sights
+            .iter()
+            .map(|(aspect, state)| ((Some(region()), aspect.clone()), state.clone().ok_or_else(denied)))
+            .collect();
+        for setter in SETTERS {
+            for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+                let looks = setter.looks(&thing, &wanted, &draft);
+                let unseen = looks.iter().find(|look| !draft.seen.contains_key(*look));
+                assert_eq!(unseen, None, "a look that the test does not answer");
+            }
+        }
+        for setter in SETTERS {
+            for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
+                setter.draft(&thing, &wanted, &mut draft);
+            }
+        }
+        draft.share_aims();
+        self.limits.hold(&mut draft);
+        let (steps, aims, left_out) = draft.finish(1);
+        Planned { steps, aims, left_out }
+    }
+}
+
+impl Planned {
+    /// Each step's call with its parameters.
+    pub(super) fn calls(&self) -> Vec<(&'static str, Json)> {
+        self.steps.iter().map(|step| (step.call.call().operation, step.call.parameters())).collect()
+    }
+
+    /// The names of the calls.
+    pub(super) fn operations(&self) -> Vec<&'static str> {
+        self.steps.iter().map(|step| step.call.call().operation).collect()
+    }
+
+    /// Why findings were left out.
+    pub(super) fn reasons(&self) -> Vec<&str> {
+        self.left_out.iter().map(|left| left.reason.as_str()).collect()
+    }
+}

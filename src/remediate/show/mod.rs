@@ -1,0 +1,219 @@
+//! Plans and runs for people: each step with before and after, its call, how it is taken back, what to know, and what
+//! came of it.
+
+mod difference;
+mod run;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+pub(crate) use self::run::{run, runs, verified};
+use super::cap::Cap;
+use super::plan::{Disruption, Plan, Purpose, Step, Undo};
+use super::reference::in_words;
+use crate::model::{AccountId, Region};
+use crate::terminal::{Paint, harmless, wrap};
+
+/// Where it is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) paint: Paint,
+    pub(crate) width: usize,
+}
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const BEFORE: Style = AnsiColor::Red.on_default();
+const AFTER: Style = AnsiColor::Green.on_default();
+const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// How far what is said of a step is set in.
+const MARGIN: usize = 4;
+/// The width of a label.
+const LABEL: usize = 8;
+
+/// Writes the plan.
+pub(crate) fn plan(plan: &Plan, cap: Option<Cap>, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let mut place = None;
+    for step in &plan.steps {
+        heading(&mut place, step, look, out)?;
+        let page = &mut Page { look, out };
+        page.title(step)?;
+        for line in difference::lines(&step.before, &step.after, look) {
+            writeln!(page.out, "{:MARGIN$}{line}", "")?;
+        }
+        about(plan, step, page)?;
+        writeln!(page.out)?;
+    }
+    left_out(plan, look, out)?;
+    Page { look, out }.text(0, &summary(plan))?;
+    for excess in cap.iter().flat_map(|cap| cap.exceeded(plan)) {
+        let text = format!("Too much at once: {excess} (--max-changes).");
+        for line in wrap(&text, look.width) {
+            writeln!(out, "{}", look.paint.paint(WARN, &line))?;
+        }
+    }
+    Ok(())
+}
+
+/// Names the account and the region where they are others than those of the step before.
+fn heading<'p>(
+    place: &mut Option<(&'p AccountId, Option<&'p Region>)>,
+    step: &'p Step,
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let here = (&step.resource.account, step.resource.region.as_ref());
+    if place.replace(here) == Some(here) {
+        return Ok(());
+    }
+    let region = here.1.map_or(String::new(), |region| format!(", {region}"));
+    writeln!(out, "{}\n", look.paint.paint(BOLD, &format!("Account {}{region}", here.0)))
+}
+
+/// What there is to say of a step beside before and after.
+fn about(plan: &Plan, step: &Step, page: &mut Page<'_>) -> io::Result<()> {
+    let call = step.call.call().to_string();
+    match &step.undo {
+        Undo::By(undo) if undo.call() == step.call.call() => {
+            page.fact("call", &format!("{call}, undone by the same"))?
+        }
+        Undo::By(undo) => page.fact("call", &format!("{call}, undone by {}", undo.call()))?,
+        Undo::Deletes(undo) => {
+            page.fact("call", &format!("{call}, undone by {} with --delete-replaced", undo.call()))?;
+        }
+        Undo::Not(_) if plan.purpose != Purpose::Fix => page.fact("call", &call)?,
+        Undo::Not(why) => {
+            page.fact("call", &call)?;
+            page.warning("no undo", why)?;
+        }
+    }
+    if !step.needs.is_empty() {
+        let needs: Vec<String> = step.needs.iter().map(ToString::to_string).collect();
+        page.fact("after", &format!("step {}", needs.join(", ")))?;
+    }
+    let aims = plan.findings.iter().filter(|aim| aim.steps.contains(&step.number));
+    let rules: BTreeSet<&str> = aims.map(|aim| aim.rule.as_str()).collect();
+    if !rules.is_empty() {
+        page.fact("for", &rules.into_iter().collect::<Vec<_>>().join(", "))?;
+    }
+    let effect = match step.disruption {
+        Disruption::None => None,
+        Disruption::Brief => Some("interrupts for seconds"),
+        Disruption::Restart => Some("stops and starts the instance"),
+        Disruption::Replace => Some("replaces a part, with the instance stopped"),
+        Disruption::Irreversible => Some("cannot be taken back"),
+    };
+    if let Some(effect) = effect {
+        page.warning("effect", effect)?;
+    }
+    if step.shared {
+        page.warning("shared", "others use it too")?;
+    }
+    if step.nature().wants_name() {
+        page.fact("by name", &format!("wants --resource {}, or its name typed", step.resource.id))?;
+    }
+    for warning in &step.warnings {
+        page.warning("note", warning)?;
+    }
+    Ok(())
+}
+
+/// What the plan does not do: each reason once for a rule, with the resources.
+fn left_out(plan: &Plan, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    if plan.left_out.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}\n", look.paint.paint(BOLD, "Left out"))?;
+    let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for left in &plan.left_out {
+        reasons.entry((&left.rule, &left.reason)).or_default().push(&left.resource.id);
+    }
+    let page = &mut Page { look, out };
+    for ((rule, reason), resources) in reasons {
+        let subject = if rule.is_empty() { "" } else { &format!("{rule}: ") };
+        page.text(2, &format!("{subject}{}", resources.join(", ")))?;
+        page.text(MARGIN, reason)?;
+    }
+    writeln!(page.out)
+}
+
+/// What the plan does, in a line.
+pub(crate) fn summary(plan: &Plan) -> String {
+    let left = match plan.left_out.len() {
+        0 => String::new(),
+        left => format!(", {} left out", count(left, "finding")),
+    };
+    if plan.steps.is_empty() {
+        return match plan.purpose {
+            Purpose::Fix if plan.left_out.is_empty() => "There is nothing to change.".to_owned(),
+            Purpose::Fix => format!("There is nothing that can be changed{left}."),
+            Purpose::Undo(_) => "There is nothing to take back.".to_owned(),
+        };
+    }
+    let made = match plan.steps.iter().filter(|step| step.creates).count() {
+        0 => String::new(),
+        made => format!(", {made} made"),
+    };
+    let changed: usize = plan.accounts().into_iter().map(|account| plan.changed_in(account).len()).sum();
+    let aims = match &plan.purpose {
+        Purpose::Fix => format!(", {} to be made right", count(plan.findings.len(), "finding")),
+        Purpose::Undo(run) => format!(", to take back run {run}"),
+    };
+    format!(
+        "Plan {}: {}, {} changed{made}{aims}{left}.",
+        plan.id,
+        count(plan.steps.len(), "step"),
+        count(changed, "resource"),
+    )
+}
+
+/// A number of things.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// What is being written, line by line.
+struct Page<'a> {
+    look: Look,
+    out: &'a mut dyn Write,
+}
+
+impl Page<'_> {
+    /// The number and the resource of a step, and what of it.
+    fn title(&mut self, step: &Step) -> io::Result<()> {
+        let id = harmless(&step.resource.id);
+        let aspect = step.aspect.beside(&step.resource.id);
+        let made = if step.creates { " (new)" } else { "" };
+        let title = format!("{:>2}. {id}{made}", step.number);
+        writeln!(self.out, "{}  {}", self.look.paint.paint(BOLD, &title), harmless(&in_words(&aspect)))
+    }
+
+    /// A text, wrapped, so far from the left.
+    fn text(&mut self, indent: usize, text: &str) -> io::Result<()> {
+        for line in wrap(&harmless(text), self.look.width.saturating_sub(indent)) {
+            writeln!(self.out, "{:indent$}{line}", "")?;
+        }
+        Ok(())
+    }
+
+    fn fact(&mut self, label: &str, text: &str) -> io::Result<()> {
+        self.labelled(label, text, Style::new())
+    }
+
+    fn warning(&mut self, label: &str, text: &str) -> io::Result<()> {
+        self.labelled(label, text, WARN)
+    }
+
+    fn labelled(&mut self, label: &str, text: &str, style: Style) -> io::Result<()> {
+        let columns = self.look.width.saturating_sub(MARGIN + LABEL);
+        for (index, line) in wrap(&harmless(text), columns).iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            let label = self.look.paint.paint(DIM, &format!("{label:LABEL$}"));
+            writeln!(self.out, "{:MARGIN$}{label}{}", "", self.look.paint.paint(style, line))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! What runs did, and what the rules say after them.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use super::difference::pretty;
+use super::{AFTER, BEFORE, BOLD, DIM, Look, MARGIN, Page, WARN, count, heading};
+use crate::remediate::journal::{CallRecord, RunState, Status};
+use crate::remediate::plan::{Plan, Purpose};
+use crate::remediate::run::{RunList, RunReport, RunSummary};
+use crate::remediate::verify::{Result as Verification, Verified};
+use crate::terminal::{harmless, width, wrap};
+
+/// Writes what came of each finding, and how the run is taken back.
+pub(crate) fn verified(plan: &Plan, verified: &[Verified], look: Look, out: &mut dyn Write) -> io::Result<()> {
+    findings(verified, look, out)?;
+    writeln!(out, "`ssm-audit undo {}` takes this back.", plan.id)
+}
+
+fn findings(verified: &[Verified], look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let words = |one: &Verified| one.result.map_or("not looked at again", Verification::words);
+    let column = verified.iter().map(|one| words(one).len()).max().unwrap_or_default();
+    for one in verified {
+        let style = match one.result {
+            Some(Verification::Fixed) => AFTER,
+            Some(Verification::StillFailing) => BEFORE,
+            Some(Verification::Unknown | Verification::NotApplicable) | None => WARN,
+        };
+        let result = look.paint.paint(style, &format!("{:column$}", words(one)));
+        writeln!(out, "{result}  {}  {}", one.aim.rule, harmless(&one.aim.resource.id))?;
+        let page = &mut Page { look, out };
+        if let Some(message) = &one.message {
+            page.text(column + 2, message)?;
+        }
+        if one.result != Some(Verification::Fixed) {
+            for evidence in &one.evidence {
+                page.text(column + 4, &format!("{} = {}", evidence.path, evidence.value))?;
+            }
+        }
+    }
+    if verified.is_empty() { Ok(()) } else { writeln!(out) }
+}
+
+/// Writes the list of runs.
+pub(crate) fn runs(list: &RunList, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    if list.runs.is_empty() {
+        return writeln!(out, "There are no runs.");
+    }
+    let states: Vec<&str> = list.runs.iter().map(|run| state(run.state, run.under_way)).collect();
+    let column = states.iter().map(|state| state.len()).max().unwrap_or_default();
+    for (run, state) in list.runs.iter().zip(states) {
+        let accounts: Vec<&str> = run.accounts.iter().map(|account| account.as_str()).collect();
+        let purpose = match &run.purpose {
+            Purpose::Fix => "fix".to_owned(),
+            Purpose::Undo(undone) => format!("undo of {undone}"),
+        };
+        let state = look.paint.paint(style_of(run.state, run.under_way), &format!("{state:column$}"));
+        let steps = format!("{} of {} done", run.done, count(run.steps, "step"));
+        writeln!(out, "{}  {state}  {steps}  {}  {purpose}", look.paint.paint(BOLD, &run.id), accounts.join(", "))?;
+    }
+    for run in list.runs.iter().filter(|run| run.state == RunState::Open && !run.under_way) {
+        writeln!(out, "\n{}", advice(run))?;
+    }
+    Ok(())
+}
+
+fn advice(run: &RunSummary) -> String {
+    cut_off(&run.id, &run.purpose)
+}
+
+/// What to do with a run that was cut off.
+fn cut_off(id: &str, purpose: &Purpose) -> String {
+    match purpose {
+        Purpose::Fix => {
+            format!("{id} was cut off: `ssm-audit resume {id}` goes on with it, `ssm-audit undo {id}` takes it back.")
+        }
+        Purpose::Undo(undone) => format!("{id} was cut off: `ssm-audit resume {id}` goes on taking {undone} back."),
+    }
+}
+
+fn state(state: RunState, under_way: bool) -> &'static str {
+    match (state, under_way) {
+        (RunState::Open, true) => "under way",
+        (RunState::Open, false) => "cut off",
+        (RunState::Finished, _) => "finished",
+        (RunState::Undone, _) => "undone",
+    }
+}
+
+fn style_of(state: RunState, under_way: bool) -> Style {
+    if state == RunState::Open && !under_way { WARN } else { Style::new() }
+}
+
+/// Writes a run: each step with its calls, and what the rules said after it.
+pub(crate) fn run(run: &RunReport, under_way: bool, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let purpose = match &run.purpose {
+        Purpose::Fix => "fix".to_owned(),
+        Purpose::Undo(undone) => format!("undo of {undone}"),
+    };
+    let ended = run.finished_at.as_ref().map(|at| format!(" to {}", moment(at))).unwrap_or_default();
+    let state = look.paint.paint(style_of(run.state, under_way), state(run.state, under_way));
+    writeln!(out, "{}  {purpose}, {state}", look.paint.paint(BOLD, &run.id))?;
+    writeln!(out, "{}{ended}\n", moment(&run.started_at))?;
+    let mut place = None;
+    for step in &run.steps {
+        heading(&mut place, &step.step, look, out)?;
+        let page = &mut Page { look, out };
+        page.title(&step.step)?;
+        let status = step.status.as_str().replace('_', " ");
+        match (&step.problem, step.status) {
+            (None, Status::Done | Status::Found) => page.fact("status", &status)?,
+            (None, _) => page.warning("status", &status)?,
+            (Some(problem), _) => page.warning("status", &format!("{status}: {problem}"))?,
+        }
+        for sent in &step.calls {
+            call(sent, look, page.out)?;
+        }
+        writeln!(page.out)?;
+    }
+    findings(&run.findings, look, out)?;
+    match (&run.purpose, run.state) {
+        (_, RunState::Open) if !under_way => writeln!(out, "{}", cut_off(&run.id, &run.purpose)),
+        (Purpose::Fix, RunState::Finished) => writeln!(out, "`ssm-audit undo {}` takes this back.", run.id),
+        _ => Ok(()),
+    }
+}
+
+/// A call: when, what, with which parameters, and what came of it.
+fn call(sent: &CallRecord, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let page = &mut Page { look, out };
+    page.fact("call", &format!("{} at {}", sent.call, moment(&sent.sent_at)))?;
+    let parameters = serde_json::to_string(&sent.parameters).unwrap_or_default();
+    let indent = MARGIN + super::LABEL;
+    if indent + width(&parameters) <= look.width {
+        page.text(indent, &parameters)?;
+    } else {
+        for line in pretty(&sent.parameters, look.width.saturating_sub(indent)).lines() {
+            let depth = indent + line.len() - line.trim_start().len();
+            for part in wrap(&harmless(line.trim_start()), look.width.saturating_sub(depth)) {
+                writeln!(page.out, "{:depth$}{}", "", look.paint.paint(DIM, &part))?;
+            }
+        }
+    }
+    let request = sent.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    match (&sent.outcome, &sent.answered_at) {
+        (Some(outcome), Some(at)) => page.fact("", &format!("{outcome} at {}{request}", moment(at))),
+        _ => page.warning("", "no answer was had: the process ended first"),
+    }
+}
+
+/// A time, to the millisecond.
+fn moment(time: &str) -> String {
+    let parsed: Result<jiff::Timestamp, _> = time.parse();
+    parsed.map_or_else(|_| time.to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+}

@@ -1,0 +1,265 @@
+//! One change made safely: look, refuse what is not as expected, write down the intent, send, and look until it is so.
+//!
+//! A call whose answer is lost, or that fails after it may have taken effect, is never sent again blindly: what is there
+//! decides. What has just been made may not be seen everywhere at once, so refusals of that kind are waited out.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use tokio::time::{Instant, sleep};
+
+use super::aspect::{Aspect, Clue, failed, satisfies, under_way};
+use super::journal::{CallRecord, Journal, JournalError};
+use super::operation::Operation;
+use super::place::{Place, Sent};
+use crate::model::GapKind;
+use crate::source::aws::Failure;
+
+/// How often a call is sent whose effect cannot be seen.
+const ATTEMPTS: u32 = 3;
+/// How long a call that failed is given to show an effect after all.
+pub(super) const LATE_EFFECT: Duration = Duration::from_secs(5);
+/// How long a call that was answered is given to show an effect. What is under way then is waited for longer.
+const EFFECT: Duration = Duration::from_mins(2);
+/// How long something that was just made is given to be seen by the service that refuses it.
+const NOT_YET_VISIBLE: Duration = Duration::from_mins(1);
+
+/// Codes by which services say that they do not see what was just made, or that it is being changed.
+const NOT_YET: &[&str] = &[
+    "ConcurrentModification",
+    "ConcurrentModificationException",
+    "DependencyViolation",
+    "IncorrectInstanceState",
+    "IncorrectState",
+    "InvalidIamInstanceProfileArn",
+    "InvalidParameterException",
+    "InvalidParameterValue",
+    "MalformedPolicyDocument",
+    "MalformedPolicyDocumentException",
+    "NoSuchBucket",
+    "NoSuchEntity",
+    "NotFoundException",
+    "OperationAborted",
+    "OperationAbortedException",
+    "VolumeInUse",
+];
+
+/// A change from one state to another by one call.
+pub(super) struct Transition<'a> {
+    pub(super) place: Place<'a>,
+    /// What is changed.
+    pub(super) aspect: Aspect,
+    /// What there must be.
+    pub(super) before: Json,
+    /// What there is to be.
+    pub(super) after: Json,
+    pub(super) operation: Operation,
+    /// Whether the call may have been sent before, by a run that was cut off.
+    pub(super) resumed: bool,
+    /// Whether it builds on what was made just now.
+    pub(super) builds_on_new: bool,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is done; what is there now.
+    Done(Json),
+    /// It was so already; what is there.
+    Found(Json),
+    /// What is there is neither what was expected nor what is wanted.
+    Refused(String),
+    /// It could not be done.
+    Failed(String),
+}
+
+/// Where calls are written down.
+#[derive(Clone, Copy)]
+pub(super) struct Log<'a> {
+    pub(super) journal: &'a Journal,
+    pub(super) run: &'a str,
+    pub(super) step: usize,
+}
+
+impl Transition<'_> {
+    /// Makes the change.
+    pub(super) async fn make(&self, log: Log<'_>) -> Result<Outcome, JournalError> {
+        // What is taken away is there, though this run has not made it.
+        let makes = self.before.is_null();
+        let mut clue = if makes && !self.resumed { Clue::NotSent } else { Clue::None };
+        let first = match self.settled(&clue).await {
+            Ok(state) => state,
+            Err(failure) => return Ok(Outcome::Failed(format!("it could not be looked at: {}", failure.gap))),
+        };
+        if satisfies(&first, &self.after) {
+            return Ok(if self.resumed { Outcome::Done(first) } else { Outcome::Found(first) });
+        }
+        if !satisfies(&first, &self.before) {
+            return Ok(Outcome::Refused(differs(&self.before, &first)));
+        }
+        let begun = Instant::now();
+        let mut attempts = 0;
+        loop {
+            let sent = self.send(log).await?;
+            clue = sent.answer.clone().map_or(Clue::None, Clue::Answered);
+            let Some(failure) = &sent.failure else { return Ok(self.wait(&first, &clue).await) };
+            if self.took_effect(failure, &clue).await {
+                return Ok(self.wait(&first, &clue).await);
+            }
+            attempts += 1;
+            let patient = begun.elapsed() < NOT_YET_VISIBLE;
+            let again = match kind(failure) {
+                Refusal::Final => false,
+                Refusal::NotYet => self.builds_on_new && patient,
+                Refusal::TooMany => patient,
+                Refusal::Unclear => attempts < ATTEMPTS,
+            };
+            if !again {
+                return Ok(Outcome::Failed(problem(&sent)));
+            }
+            sleep(Duration::from_millis(500).saturating_mul(attempts.min(10))).await;
+        }
+    }
+
+    async fn send(&self, log: Log<'_>) -> Result<Sent, JournalError> {
+        let now = || jiff::Timestamp::now().to_string();
+        let call = CallRecord {
+            step: log.step,
+            account: self.place.reach.account().to_string(),
+            region: Some(self.place.region.to_string()),
+            call: self.operation.call().to_string(),
+            parameters: self.operation.parameters(),
+            sent_at: now(),
+            answered_at: None,
+            outcome: None,
+            request_id: None,
+        };
+        let sequence = log.journal.intend(log.run, &call)?;
+        let sent = self.operation.clone().send(&self.place).await;
+        let outcome = if sent.failure.is_none() { "answered".to_owned() } else { problem(&sent) };
+        log.journal.answered(sequence, &now(), &outcome, sent.request_id.as_deref())?;
+        Ok(sent)
+    }
+
+    /// What is there, once it is one of the two states, or after a moment: what was done just now may not be seen yet.
+    async fn settled(&self, clue: &Clue) -> Result<Json, Failure> {
+        let patience = if self.resumed || self.builds_on_new { LATE_EFFECT } else { Duration::ZERO };
+        let expected =
+            |state: &Json| satisfies(state, &self.after) || (!self.resumed && satisfies(state, &self.before));
+        let state = self.look_until(|state| expected(state) || under_way(state), patience, clue).await?;
+        if expected(&state) || !under_way(&state) {
+            return Ok(state);
+        }
+        self.look_until(|state| expected(state) || !under_way(state), self.aspect.of.patience(), clue).await
+    }
+
+    /// Whether a call that failed did what it was to do all the same, or is doing it.
+    async fn took_effect(&self, failure: &Failure, clue: &Clue) -> bool {
+        let patience = if kind(failure) == Refusal::Unclear { LATE_EFFECT } else { Duration::ZERO };
+        let effect = |state: &Json| satisfies(state, &self.after) || under_way(state);
+        let look = self.look_until(effect, patience, clue).await;
+        look.is_ok_and(|state| effect(&state))
+    }
+
+    /// Waits until what is there is what is wanted, or will not come to be.
+    async fn wait(&self, first: &Json, clue: &Clue) -> Outcome {
+        let came_to_nothing = |state: &Json| failed(state).is_some() && state != first;
+        let begun = Instant::now();
+        let stands_still = |state: &Json| !under_way(state) && begun.elapsed() > EFFECT;
+        let enough = |state: &Json| satisfies(state, &self.after) || came_to_nothing(state) || stands_still(state);
+        match self.look_until(enough, self.aspect.of.patience(), clue).await {
+            Ok(state) if satisfies(&state, &self.after) => Outcome::Done(state),
+            Ok(state) => {
+                let why = failed(&state).map(|why| format!(" ({why})")).unwrap_or_default();
+                let differs = differs(&self.after, &state);
+                Outcome::Failed(format!("the call was answered, and it is not so: {differs}{why}"))
+            }
+            Err(failure) => Outcome::Failed(format!(
+                "the call was answered, and what came of it could not be looked at: {}",
+                failure.gap
+            )),
+        }
+    }
+
+    async fn look_until(
+        &self,
+        enough: impl Fn(&Json) -> bool,
+        patience: Duration,
+        clue: &Clue,
+    ) -> Result<Json, Failure> {
+        look_until(&self.aspect, &self.place, clue, enough, patience).await
+    }
+}
+
+/// Looks until it is so, or until patience ends; what was seen last.
+pub(super) async fn look_until(
+    aspect: &Aspect,
+    place: &Place<'_>,
+    clue: &Clue,
+    enough: impl Fn(&Json) -> bool,
+    patience: Duration,
+) -> Result<Json, Failure> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let look = aspect.look(place, clue).await;
+        let out_of_patience = begun.elapsed() + pause > patience;
+        match look {
+            Ok(state) if enough(&state) || out_of_patience => return Ok(state),
+            // What was just made may not be seen yet.
+            Err(failure) if out_of_patience || kind(&failure) != Refusal::NotYet => return Err(failure),
+            Ok(_) | Err(_) => {}
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(10));
+    }
+}
+
+/// What a failure says about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// There is no use in it.
+    Final,
+    /// It may go when what was just made is seen.
+    NotYet,
+    /// There were too many calls.
+    TooMany,
+    /// It may have taken effect.
+    Unclear,
+}
+
+fn kind(failure: &Failure) -> Refusal {
+    match failure.gap.kind {
+        GapKind::Throttled => Refusal::TooMany,
+        GapKind::Timeout => Refusal::Unclear,
+        GapKind::Denied => Refusal::Final,
+        _ if failure.status.is_none_or(|status| status >= 500) => Refusal::Unclear,
+        _ if failure.has_code(NOT_YET) => Refusal::NotYet,
+        _ => Refusal::Final,
+    }
+}
+
+fn problem(sent: &Sent) -> String {
+    let gap = sent.failure.as_ref().map(|failure| failure.gap.to_string()).unwrap_or_default();
+    match &sent.message {
+        Some(message) => format!("{gap}: {message}"),
+        None => gap,
+    }
+}
+
+/// What is there instead of what was expected, member by member.
+fn differs(expected: &Json, seen: &Json) -> String {
+    let (Json::Object(expected), Json::Object(seen)) = (expected, seen) else {
+        return format!("expected {}, there is {}", shown(expected), shown(seen));
+    };
+    let null = json!(null);
+    let differing = expected.iter().filter_map(|(name, expected)| {
+        let seen = seen.get(name).unwrap_or(&null);
+        (!satisfies(seen, expected)).then(|| format!("{name}: expected {}, there is {}", shown(expected), shown(seen)))
+    });
+    differing.collect::<Vec<_>>().join("; ")
+}
+
+fn shown(value: &Json) -> String {
+    if value.is_null() { "nothing".to_owned() } else { value.to_string() }
+}

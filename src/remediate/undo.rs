@@ -1,0 +1,101 @@
+//! The plan that takes a run back: its steps that were done, in reverse, each refused where what it left has changed.
+
+use std::collections::BTreeMap;
+
+use super::apply::back;
+use super::journal::{Run, Status};
+use super::operation::Operation;
+use super::plan::{LeftOut, Plan, Purpose, Step, Undo};
+use super::reference;
+
+/// Whether what was replaced is deleted when a run is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replaced {
+    /// It is kept: it may hold what was written since.
+    Kept,
+    /// It is deleted.
+    Deleted,
+}
+
+/// What a call is about, by its parameters.
+fn ids(call: &Operation) -> String {
+    let parameters = call.parameters();
+    let values = parameters.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+    values.map(|value| format!(", {value},")).collect()
+}
+
+/// The plan that takes this run back.
+pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
+    let mut steps = Vec::new();
+    let mut left_out = Vec::new();
+    let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
+    let left = run.left();
+    let rule = |step: &Step| {
+        let aims = run.plan.findings.iter().filter(|aim| aim.steps.contains(&step.number));
+        aims.map(|aim| aim.rule.clone()).next().unwrap_or_default()
+    };
+    for step in run.plan.steps.iter().rev() {
+        let record = run.record(step.number);
+        if !matches!(record.status, Status::Done | Status::Intended) {
+            continue;
+        }
+        let leave = |reason: String| LeftOut { rule: rule(step), resource: step.resource.clone(), reason };
+        let operation = match (&step.undo, replaced) {
+            (Undo::By(operation), _) | (Undo::Deletes(operation), Replaced::Deleted) => operation,
+            (Undo::Deletes(operation), Replaced::Kept) => {
+                let id = back(step, operation, &record, &left).map(|(_, _, call)| ids(&call)).unwrap_or_default();
+                left_out.push(leave(format!("{}{id} is kept: delete it with --delete-replaced", step.aspect)));
+                continue;
+            }
+            (Undo::Not(why), _) => {
+                left_out.push(leave(format!("{}: {why}", step.aspect)));
+                continue;
+            }
+        };
+        let (aspect, after, call) = match back(step, operation, &record, &left) {
+            Ok(back) => back,
+            Err(problem) => {
+                left_out.push(leave(format!("{}: {problem}", step.aspect)));
+                continue;
+            }
+        };
+        let number = steps.len() + 1;
+        numbers.insert(step.number, number);
+        // What was left is what must be there; of a call that was cut off, it is what it was to lead to.
+        let before = if record.status == Status::Done {
+            record.left.clone()
+        } else {
+            reference::resolve(&step.after, &left).unwrap_or_default()
+        };
+        let needing = run.plan.steps.iter().filter(|other| other.needs.contains(&step.number));
+        steps.push(Step {
+            number,
+            resource: step.resource.clone(),
+            aspect,
+            before,
+            after,
+            call,
+            undo: Undo::Not("take the run back by fixing again".to_owned()),
+            needs: needing.filter_map(|other| numbers.get(&other.number).copied()).collect(),
+            unit: None,
+            disruption: step.disruption,
+            shared: step.shared,
+            by_name: false,
+            creates: false,
+            warnings: Vec::new(),
+        });
+    }
+    Plan {
+        kind: Plan::KIND.to_owned(),
+        schema_version: Plan::SCHEMA_VERSION,
+        tool: run.plan.tool.clone(),
+        id: id.to_owned(),
+        created_at: now.to_owned(),
+        purpose: Purpose::Undo(run.plan.id.clone()),
+        scopes: run.plan.scopes.clone(),
+        rules: BTreeMap::new(),
+        findings: Vec::new(),
+        steps,
+        left_out,
+    }
+}

@@ -1,0 +1,159 @@
+//! Files that this tool writes and reads again: each begins with what it is and of which version, and what is wrong
+//! with one is said with its place and with what to do.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// A form of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// The `kind` that every such file begins with.
+    pub kind: &'static str,
+    /// The version that this tool writes and reads.
+    pub version: u32,
+    /// What it is called.
+    pub noun: &'static str,
+    /// How one is made, after "write one with".
+    pub made_with: &'static str,
+}
+
+/// A file that is not one that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    /// It cannot be read.
+    #[error("failed to read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not JSON, or does not begin as it should.
+    #[error("{}:{}:{}: not a {}: {source}; write one with `{}`", path.display(), source.line(), source.column(), form.noun, form.made_with)]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        form: Form,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// It is something else.
+    #[error("{} is of kind {found:?}, expected {:?}; write one with `{}`", path.display(), form.kind, form.made_with)]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        form: Form,
+        /// What it says that it is.
+        found: String,
+    },
+    /// It is of another version.
+    #[error("{} is a {} of version {found}, this ssm-audit reads version {}; {}", path.display(), form.noun, form.version, advice(*found, form))]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        form: Form,
+        /// Its version.
+        found: u32,
+    },
+    /// Something in it is not as it should be.
+    #[error("{}: {}: {}; the {} was changed by hand or is damaged: make it again with `{}`", path.display(), source.path(), short(source.inner()), form.noun, form.made_with)]
+    Member {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        form: Form,
+        /// Where in it, and what is wrong there.
+        source: Box<serde_path_to_error::Error<serde_json::Error>>,
+    },
+    /// It does not hold together.
+    #[error("{}: {member}: {problem}; the {} was changed by hand or is damaged: make it again with `{}`", path.display(), form.noun, form.made_with)]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        form: Form,
+        /// Where in it.
+        member: String,
+        /// What is wrong there.
+        problem: String,
+    },
+}
+
+/// What is wrong, without a list of all that would be right where that is long.
+fn short(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(", expected one of ") {
+        Some((problem, list)) if list.matches('`').count() > 30 => {
+            let place = list.rsplit_once(" at line ").map(|(_, place)| format!(" at line {place}")).unwrap_or_default();
+            format!("{problem}{place}")
+        }
+        _ => text,
+    }
+}
+
+fn advice(found: u32, form: &Form) -> String {
+    if found > form.version {
+        "use a newer ssm-audit".to_owned()
+    } else {
+        format!("make it again with `{}`", form.made_with)
+    }
+}
+
+/// What every file of ours begins with.
+#[derive(Deserialize)]
+struct Header {
+    kind: String,
+    schema_version: u32,
+}
+
+impl Form {
+    /// Reads such a file.
+    ///
+    /// # Errors
+    /// Where the file is not one that this version can use.
+    pub fn read<T: DeserializeOwned>(self, path: &Path) -> Result<T, SavedError> {
+        let file = path.to_owned();
+        // The header first, on its own: a newer file may be of a form that this version cannot read.
+        let header: Header = serde_json::from_reader(open(path)?).map_err(|source| self.malformed(path, source))?;
+        if header.kind != self.kind {
+            return Err(SavedError::Kind { path: file, form: self, found: header.kind });
+        }
+        if header.schema_version != self.version {
+            return Err(SavedError::Version { path: file, form: self, found: header.schema_version });
+        }
+        let mut deserializer = serde_json::Deserializer::from_reader(open(path)?);
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|source| SavedError::Member {
+            path: file,
+            form: self,
+            source: Box::new(source),
+        })
+    }
+
+    /// The kind that a file says it is of; none where it says nothing.
+    pub fn kind_of(path: &Path) -> Option<String> {
+        let header: Header = serde_json::from_reader(open(path).ok()?).ok()?;
+        Some(header.kind)
+    }
+
+    fn malformed(self, path: &Path, source: serde_json::Error) -> SavedError {
+        if source.is_io() {
+            return SavedError::Unreadable { path: path.to_owned(), source: source.into() };
+        }
+        SavedError::Malformed { path: path.to_owned(), form: self, source }
+    }
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, SavedError> {
+    let file = File::open(path).and_then(|file| {
+        let metadata = file.metadata()?;
+        if metadata.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+    });
+    file.map(BufReader::new).map_err(|source| SavedError::Unreadable { path: path.to_owned(), source })
+}

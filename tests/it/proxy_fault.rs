@@ -1,0 +1,139 @@
+//! What goes wrong with calls, and with which.
+
+use std::time::Duration;
+
+use super::Call;
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The service's own access-denied error.
+    Denied,
+    /// The service's own throttling error.
+    Throttled,
+    /// The service's own internal error, status 500.
+    ServerError,
+    /// The service's own error for credentials that have run out.
+    ExpiredCredentials,
+    /// An error with this status and code, framed as the service frames its errors.
+    Refused { status: u16, code: &'static str, message: &'static str },
+    /// The server does what was asked, and the answer is the service's own internal error, status 500.
+    ServerErrorAfter,
+    /// The server does what was asked, and the connection closes without an answer.
+    AnswerLost,
+    /// Waits for the test before the server sees the call; see `Proxy::held`.
+    HoldBefore,
+    /// The server does what was asked, and the answer waits for the test; see `Proxy::held`.
+    HoldAfter,
+    /// No answer until the client goes away.
+    Hang,
+    /// Headers and half the body, then the connection closes; where there is no body, no answer at all.
+    Cut,
+    /// Half the body, framed as if it were whole.
+    Truncated,
+    /// Status 200 and bytes that are neither XML nor JSON.
+    Garbage,
+    /// The right answer, later. Adds to any other fault.
+    Late(Duration),
+}
+
+/// Which calls fail, and how. All conditions must hold; `nth` counts the calls for which the others do.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    actions: Actions,
+    region: Option<String>,
+    containing: Option<String>,
+    nth: Option<usize>,
+    and_repeats: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Actions {
+    Matching(String),
+    Mutating,
+}
+
+/// A fault that was injected, and what it has met.
+pub(super) struct Injected {
+    fault: Fault,
+    /// How many calls it matched.
+    seen: usize,
+    /// The nth of them, for a fault of that call and its repeats.
+    met: Option<Call>,
+}
+
+impl Fault {
+    /// `action` is `service:Operation`, `service:*` or `*`, the service being its signing name.
+    pub(crate) fn on(action: &str, kind: Kind) -> Self {
+        Self::of(Actions::Matching(action.to_owned()), kind)
+    }
+
+    /// Calls that change something.
+    pub(crate) fn on_mutating(kind: Kind) -> Self {
+        Self::of(Actions::Mutating, kind)
+    }
+
+    fn of(actions: Actions, kind: Kind) -> Self {
+        Self { actions, region: None, containing: None, nth: None, and_repeats: false, kind }
+    }
+
+    /// Only calls signed for this region.
+    pub(crate) fn in_region(mut self, region: &str) -> Self {
+        self.region = Some(region.to_owned());
+        self
+    }
+
+    /// Only calls whose path, query or body has this text, such as the id of a resource.
+    pub(crate) fn containing(mut self, text: &str) -> Self {
+        self.containing = Some(text.to_owned());
+        self
+    }
+
+    /// Only the nth such call, from 1.
+    pub(crate) fn nth(mut self, nth: usize) -> Self {
+        self.nth = Some(nth);
+        self
+    }
+
+    /// With `nth`: that call and every later one that asks for just the same, such as a retry.
+    pub(crate) fn and_repeats(mut self) -> Self {
+        self.and_repeats = true;
+        self
+    }
+
+    fn matches(&self, call: &Call) -> bool {
+        let action = match &self.actions {
+            Actions::Mutating => call.is_mutating(),
+            Actions::Matching(action) => match action.strip_suffix('*') {
+                Some(start) => call.action.starts_with(start),
+                None => call.action == *action,
+            },
+        };
+        action
+            && self.region.as_ref().is_none_or(|region| *region == call.region)
+            && self.containing.as_ref().is_none_or(|text| call.target.contains(text) || call.body.contains(text))
+    }
+}
+
+impl Injected {
+    pub(super) fn new(fault: Fault) -> Self {
+        Self { fault, seen: 0, met: None }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.fault.kind
+    }
+
+    pub(super) fn strikes(&mut self, call: &Call) -> bool {
+        if !self.fault.matches(call) {
+            return false;
+        }
+        self.seen += 1;
+        let Some(nth) = self.fault.nth else { return true };
+        if self.fault.and_repeats && nth == self.seen {
+            self.met = Some(call.clone());
+        }
+        nth == self.seen || self.met.as_ref().is_some_and(|met| met.repeats(call))
+    }
+}

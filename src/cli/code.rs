@@ -48,7 +48,7 @@ impl CodeArgs {
             environment: environment.collect(),
             collected_at: started_at.to_string(),
         };
-        let code = terraform::read(root, &options)?;
+        let code = terraform::read(root, &options).map_err(Box::new)?;
         let mut problems = code.problems;
         // What cannot be parsed stands in the report too, and leaves the rest as it is.
         for problem in &mut problems {

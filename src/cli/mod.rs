@@ -123,7 +123,7 @@ pub enum Error {
     Connection(#[from] ConnectionError),
     /// Code that cannot be scanned.
     #[error(transparent)]
-    Code(#[from] CodeError),
+    Code(#[from] Box<CodeError>),
     /// Accounts that cannot be found.
     #[error(transparent)]
     Fleet(#[from] FleetError),

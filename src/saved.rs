@@ -38,7 +38,7 @@ pub enum SavedError {
         /// The file.
         path: PathBuf,
         /// What it should be.
-        form: Form,
+        form: &'static Form,
         /// What is wrong, and where.
         source: serde_json::Error,
     },
@@ -48,7 +48,7 @@ pub enum SavedError {
         /// The file.
         path: PathBuf,
         /// What it should be.
-        form: Form,
+        form: &'static Form,
         /// What it says that it is.
         found: String,
     },
@@ -58,7 +58,7 @@ pub enum SavedError {
         /// The file.
         path: PathBuf,
         /// What it should be.
-        form: Form,
+        form: &'static Form,
         /// Its version.
         found: u32,
     },
@@ -68,7 +68,7 @@ pub enum SavedError {
         /// The file.
         path: PathBuf,
         /// What it should be.
-        form: Form,
+        form: &'static Form,
         /// Where in it, and what is wrong there.
         source: Box<serde_path_to_error::Error<serde_json::Error>>,
     },
@@ -78,7 +78,7 @@ pub enum SavedError {
         /// The file.
         path: PathBuf,
         /// What it should be.
-        form: Form,
+        form: &'static Form,
         /// Where in it.
         member: String,
         /// What is wrong there.
@@ -118,7 +118,7 @@ impl Form {
     ///
     /// # Errors
     /// Where the file is not one that this version can use.
-    pub fn read<T: DeserializeOwned>(self, path: &Path) -> Result<T, SavedError> {
+    pub fn read<T: DeserializeOwned>(&'static self, path: &Path) -> Result<T, SavedError> {
         let file = path.to_owned();
         // The header first, on its own: a newer file may be of a form that this version cannot read.
         let header: Header = serde_json::from_reader(open(path)?).map_err(|source| self.malformed(path, source))?;
@@ -142,7 +142,7 @@ impl Form {
         Some(header.kind)
     }
 
-    fn malformed(self, path: &Path, source: serde_json::Error) -> SavedError {
+    fn malformed(&'static self, path: &Path, source: serde_json::Error) -> SavedError {
         if source.is_io() {
             return SavedError::Unreadable { path: path.to_owned(), source: source.into() };
         }

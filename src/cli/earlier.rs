@@ -8,7 +8,7 @@ use crate::model::{AccountId, Finding, Region, Report, Verdict};
 use crate::saved::Form;
 use crate::source::snapshot;
 
-const FORM: Form = Form {
+const FORM: &Form = &Form {
     kind: Report::KIND,
     version: Report::SCHEMA_VERSION,
     noun: "report",

@@ -260,7 +260,7 @@ impl FixArgs {
             })?,
             // Standard output is for what comes of it.
             (Format::Json, true) if asks => {
-                show::plan(plan, Some(cap), look(globals), &mut anstream::stderr().lock()).map_err(Error::Terminal)?
+                show::plan(plan, Some(cap), look(globals), &mut anstream::stderr().lock()).map_err(Error::Terminal)?;
             }
             (Format::Json, true) => {}
         }

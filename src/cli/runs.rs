@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &RunsArgs, globals: &Globals) -> Result<Exit, Error
             })?;
         }
         Command::Show { run, format } => {
-            let Some(journal) = journal else { return Err(arguments.state.no_run(run)) };
+            let Some(journal) = journal else { return Err(StateArgs::no_run(run)) };
             let run = journal.run(run)?;
             let calls = journal.calls(&run.plan.id)?;
             let under_way = is_under_way(&run, Some(&journal));

@@ -14,7 +14,8 @@ use super::{Error, Exit, Globals, output};
 use crate::model::Inventory;
 use crate::remediate::remedy::{self, Remedies};
 use crate::report::output::OutputFile;
-use crate::report::{Detail, FORMATS, Format, RemediationInfo, RuleInfo};
+use crate::report::{ControlInfo, Detail, FORMATS, Format, RemediationInfo, RuleInfo};
+use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
 use crate::scan::{self, Selected};
 use crate::source::snapshot;
@@ -32,11 +33,9 @@ pub(super) struct ScanArgs {
         ]
     )]
     inputs: Vec<PathBuf>,
-    /// The format on standard output [default: table]
-    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
     format: Option<&'static Format>,
-    /// Write the report to a file, in the format of its ending (.json .sarif .txt); can be repeated
-    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT")]
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
     output: Vec<PathBuf>,
     /// The least severity that makes the scan fail; `never` lets failures pass, not what is unknown
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
@@ -49,11 +48,16 @@ pub(super) struct ScanArgs {
     code: CodeArgs,
 }
 
+fn format_help() -> String {
+    format!("The format on standard output: {} [default: {}]", Format::all_names(), FORMATS[0].name)
+}
+
+fn output_help() -> String {
+    format!("Write the report to a file, in the format of its ending ({}); can be repeated", Format::all_endings())
+}
+
 fn parse_format(name: &str) -> Result<&'static Format, String> {
-    Format::named(name).ok_or_else(|| {
-        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-        format!("expected one of {}", names.join(", "))
-    })
+    Format::named(name).ok_or_else(|| format!("expected one of {}", Format::all_names()))
 }
 
 pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error> {
@@ -172,5 +176,20 @@ fn rule_info(selected: &Selected<'_>, remedies: &Remedies) -> RuleInfo {
         remediation: remedy.map(|remedy| RemediationInfo { id: remedy.id.clone(), title: remedy.title.clone() }),
         resource_type: rule.resource_type,
         policy: rule.policy.as_str().to_owned(),
+        controls: framework::all().iter().flat_map(|framework| controls(rule, framework)).collect(),
     }
+}
+
+/// The controls of a framework that a rule answers for.
+fn controls<'a>(rule: &'a Rule, framework: &'a Framework) -> impl Iterator<Item = ControlInfo> + 'a {
+    let name = match framework.version.as_str() {
+        "unversioned" => framework.title.clone(),
+        version => format!("{} {version}", framework.title),
+    };
+    let answered = framework.controls.iter().filter(|(_, control)| control.rules.contains(&rule.id));
+    answered.map(move |(id, control)| ControlInfo {
+        framework: name.clone(),
+        id: id.clone(),
+        title: control.title.clone(),
+    })
 }

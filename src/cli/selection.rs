@@ -105,7 +105,7 @@ impl Selection {
 
     /// The rules, by id, with their severities and parameters.
     pub(super) fn rules(&self) -> Result<Vec<Selected<'_>>, Error> {
-        self.some(self.library.rules().filter(|rule| self.selects(rule)).map(|rule| self.selected(rule)).collect())
+        Self::some(self.library.rules().filter(|rule| self.selects(rule)).map(|rule| self.selected(rule)).collect())
     }
 
     /// The rules of these ids, whatever policy they belong to, as far as --rule and --exclude-rule leave them.
@@ -115,7 +115,7 @@ impl Selection {
         let wanted =
             |rule: &&Rule| (self.included.is_empty() || any(&self.included, rule)) && !any(&self.excluded, rule);
         let named = named.collect::<Result<Vec<&Rule>, Error>>()?;
-        self.some(named.into_iter().filter(wanted).map(|rule| self.selected(rule)).collect())
+        Self::some(named.into_iter().filter(wanted).map(|rule| self.selected(rule)).collect())
     }
 
     fn selected<'r>(&'r self, rule: &'r Rule) -> Selected<'r> {
@@ -123,7 +123,7 @@ impl Selection {
         Selected::new(rule, self.config.severity(rule), params)
     }
 
-    fn some<'r>(&self, selected: Vec<Selected<'r>>) -> Result<Vec<Selected<'r>>, Error> {
+    fn some(selected: Vec<Selected<'_>>) -> Result<Vec<Selected<'_>>, Error> {
         if selected.is_empty() {
             return Err(Error::Usage {
                 message: "no rule is selected".to_owned(),

@@ -28,7 +28,7 @@ impl StateArgs {
     }
 
     /// The error for a run where there is no journal.
-    pub(super) fn no_run(&self, run: &str) -> Error {
+    pub(super) fn no_run(run: &str) -> Error {
         Error::Usage {
             message: format!("there is no run `{run}`: nothing was ever fixed with this journal"),
             help: "--state names the folder of another one".to_owned(),

@@ -11,7 +11,7 @@ use aws_types::request_id::RequestId;
 use serde_json::Value as Json;
 
 use crate::model::call::Call;
-use crate::model::{AccountId, Partition, Region};
+use crate::model::{AccountId, Region};
 use crate::source::aws::{Connection, Failure};
 
 /// An account that can be changed.
@@ -35,11 +35,6 @@ impl Reach {
     /// The account.
     pub(crate) fn account(&self) -> &AccountId {
         self.reading.account()
-    }
-
-    /// The partition.
-    pub(crate) fn partition(&self) -> Partition {
-        self.reading.partition()
     }
 
     /// A region of the account; none for what has no region.

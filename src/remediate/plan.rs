@@ -175,19 +175,6 @@ pub(crate) enum Disruption {
     Irreversible,
 }
 
-impl Disruption {
-    /// The word in plans.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Brief => "brief",
-            Self::Restart => "restart",
-            Self::Replace => "replace",
-            Self::Irreversible => "irreversible",
-        }
-    }
-}
-
 /// A finding that the plan does not make right.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -213,8 +200,8 @@ impl Plan {
     /// The version of the format.
     pub(crate) const SCHEMA_VERSION: u32 = 1;
     /// The form of its file.
-    pub(crate) const FORM: Form =
-        Form { kind: Self::KIND, version: Self::SCHEMA_VERSION, noun: "plan", made_with: "ssm-audit fix --out FILE" };
+    pub(crate) const FORM: &Form =
+        &Form { kind: Self::KIND, version: Self::SCHEMA_VERSION, noun: "plan", made_with: "ssm-audit fix --out FILE" };
 
     /// A plan that does nothing yet.
     pub(crate) fn empty(id: String, created_at: String, rules_digest: String) -> Self {

@@ -28,19 +28,21 @@ pub(crate) fn resolve<T: Serialize + DeserializeOwned>(value: &T, left: &BTreeMa
     let nothing = || Dangling { step: 0, member: "what it holds".to_owned() };
     let mut json = serde_json::to_value(value).map_err(|_error| nothing())?;
     let mut problem = None;
-    each_text(&mut json, &mut |text| match replace(text, |step, member| {
-        let found = left.get(&step).and_then(|state| state.pointer(&format!("/{}", member.replace('.', "/"))));
-        match found {
-            Some(Json::String(text)) => Some(text.clone()),
-            Some(value @ (Json::Number(_) | Json::Bool(_))) => Some(value.to_string()),
-            _ => {
-                problem.get_or_insert(Dangling { step, member: member.to_owned() });
-                None
+    each_text(&mut json, &mut |text| {
+        let replaced = replace(text, |step, member| {
+            let found = left.get(&step).and_then(|state| state.pointer(&format!("/{}", member.replace('.', "/"))));
+            match found {
+                Some(Json::String(text)) => Some(text.clone()),
+                Some(value @ (Json::Number(_) | Json::Bool(_))) => Some(value.to_string()),
+                _ => {
+                    problem.get_or_insert(Dangling { step, member: member.to_owned() });
+                    None
+                }
             }
+        });
+        if let Some(replaced) = replaced {
+            *text = replaced;
         }
-    }) {
-        Some(replaced) => *text = replaced,
-        None => {}
     });
     match problem {
         Some(problem) => Err(problem),
@@ -95,20 +97,17 @@ pub(crate) fn replace(text: &str, mut with: impl FnMut(usize, &str) -> Option<St
             let (step, member) = inside.split_once('.')?;
             Some((step.parse().ok()?, member, after))
         });
-        match parsed {
-            Some((step, member, after)) => {
-                if let Some(value) = with(step, member) {
-                    replaced.push_str(&value);
-                    any = true;
-                } else {
-                    replaced.push_str(&from[..from.len() - after.len()]);
-                }
-                rest = after;
+        if let Some((step, member, after)) = parsed {
+            if let Some(value) = with(step, member) {
+                replaced.push_str(&value);
+                any = true;
+            } else {
+                replaced.push_str(&from[..from.len() - after.len()]);
             }
-            None => {
-                replaced.push_str("@{");
-                rest = &from[2..];
-            }
+            rest = after;
+        } else {
+            replaced.push_str("@{");
+            rest = &from[2..];
         }
     }
     replaced.push_str(rest);

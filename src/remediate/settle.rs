@@ -9,8 +9,7 @@ use super::journal::{Record, Run, Status};
 use super::place::Reach;
 use super::plan::Step;
 use super::reference;
-use super::transition::LATE_EFFECT;
-use super::transition::look_until;
+use super::transition::{LATE_EFFECT, look_until};
 use crate::model::AccountId;
 
 /// Looks at what the steps changed of which only the intent is known. Where that is seen to be done, or not to be

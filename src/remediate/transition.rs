@@ -206,8 +206,8 @@ pub(super) async fn look_until(
         let out_of_patience = begun.elapsed() + pause > patience;
         match look {
             Ok(state) if enough(&state) || out_of_patience => return Ok(state),
-            // What was just made may not be seen yet.
-            Err(failure) if out_of_patience || kind(&failure) != Refusal::NotYet => return Err(failure),
+            // What was just made may not be seen yet, and one look among many may fail.
+            Err(failure) if out_of_patience || kind(&failure) == Refusal::Final => return Err(failure),
             Ok(_) | Err(_) => {}
         }
         sleep(pause).await;

@@ -21,7 +21,7 @@ pub(crate) enum Replaced {
 fn ids(call: &Operation) -> String {
     let parameters = call.parameters();
     let values = parameters.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
-    values.map(|value| format!(", {value},")).collect()
+    values.fold(String::new(), |ids, value| ids + ", " + value + ",")
 }
 
 /// The plan that takes this run back.

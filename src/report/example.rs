@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RemediationInfo, RuleInfo};
+use super::{ControlInfo, Format, Options, RemediationInfo, RuleInfo};
 use crate::model::finding::{AppliedWaiver, Location, Tool};
 use crate::model::{
     Evidence, Finding, Gap, GapKind, Report, ResourceRef, ResourceType, Scope, Severity, Source, Summary, Verdict,
@@ -10,6 +10,13 @@ use crate::model::{
 
 const PRODUCTION: &str = "123456789012";
 const STAGING: &str = "210987654321";
+
+/// What a format makes of a report.
+pub(crate) fn written(format: &Format, report: &Report) -> String {
+    let mut out = Vec::new();
+    (format.write)(report, &rules(), &Options::default(), &mut out).expect("written");
+    String::from_utf8(out).expect("text")
+}
 
 pub(crate) fn finding(rule: &str, severity: Severity, verdict: Verdict, id: &str) -> Finding {
     Finding {
@@ -74,6 +81,19 @@ fn denied(call: &str, code: &str) -> Gap {
     Gap::of_call(GapKind::Denied, call).with_code(code)
 }
 
+fn control(rule: &str) -> Option<ControlInfo> {
+    let (id, title) = match rule {
+        "ec2-imdsv2-required" => ("EC2.8", "EC2 instances should use Instance Metadata Service Version 2 (IMDSv2)"),
+        "kms-rotation-enabled" => ("KMS.4", "AWS KMS key rotation should be enabled"),
+        _ => return None,
+    };
+    Some(ControlInfo {
+        framework: "AWS Security Hub CSPM controls".to_owned(),
+        id: id.to_owned(),
+        title: title.to_owned(),
+    })
+}
+
 pub(crate) fn rules() -> Vec<RuleInfo> {
     let rule = |id: &str, severity, resource_type, title: &str, remediation: Option<(&str, &str)>| RuleInfo {
         id: id.to_owned(),
@@ -87,6 +107,7 @@ pub(crate) fn rules() -> Vec<RuleInfo> {
         remediation: remediation.map(|(id, title)| RemediationInfo { id: id.to_owned(), title: title.to_owned() }),
         resource_type,
         policy: "guide".to_owned(),
+        controls: control(id).into_iter().collect(),
     };
     vec![
         rule(

@@ -3,11 +3,19 @@
 //! A new format is one file with a [`Format`] in it, and one line in [`FORMATS`]. Writers only
 //! write: what is judged, waived or counted has been decided before.
 
+mod asff;
+mod coverage;
+mod csv;
 mod groups;
+pub mod html;
 mod json;
+mod junit;
+mod markdown;
+mod ocsf;
 pub mod output;
 mod sarif;
 mod table;
+mod tally;
 mod words;
 
 #[cfg(test)]
@@ -41,6 +49,19 @@ pub struct RuleInfo {
     pub resource_type: ResourceType,
     /// The policy that it belongs to: `guide` or `hardened`.
     pub policy: String,
+    /// The controls of published frameworks that it answers for.
+    pub controls: Vec<ControlInfo>,
+}
+
+/// What a writer needs to know of a control.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ControlInfo {
+    /// What the framework is called, with its version where it has one.
+    pub framework: String,
+    /// The control's id in it.
+    pub id: String,
+    /// What it asks, in the framework's words.
+    pub title: String,
 }
 
 /// What a writer needs to know of a remediation.
@@ -101,7 +122,17 @@ impl fmt::Debug for Format {
 }
 
 /// All formats, the default first.
-pub static FORMATS: &[&Format] = &[&table::FORMAT, &json::FORMAT, &sarif::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &table::FORMAT,
+    &json::FORMAT,
+    &sarif::FORMAT,
+    &csv::FORMAT,
+    &junit::FORMAT,
+    &markdown::FORMAT,
+    &ocsf::FORMAT,
+    &asff::FORMAT,
+    &html::FORMAT,
+];
 
 impl Format {
     /// The format of that name.
@@ -116,6 +147,11 @@ impl Format {
             format.endings.iter().filter(|ending| name.ends_with(**ending)).map(|ending| ending.len()).max()
         };
         FORMATS.iter().copied().filter(|format| fits(format).is_some()).max_by_key(fits)
+    }
+
+    /// Every name of a format, for messages.
+    pub fn all_names() -> String {
+        FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
     }
 
     /// Every ending that names a format, for messages.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::RuleInfo;
 use crate::model::fact::UNKNOWN;
 use crate::model::finding::{Evidence, Location};
 use crate::model::{AccountId, Finding, Gap, Region, Report, ResourceRef, Scope, Severity, Source, Verdict};
@@ -98,16 +100,56 @@ fn accounts(report: &Report) -> BTreeSet<&AccountId> {
 
 /// The reasons for which a finding is not known, each once; its message where it gives none.
 pub(super) fn reasons(finding: &Finding) -> Vec<String> {
-    let mut reasons: Vec<String> = Vec::new();
-    for reason in finding.gaps.iter().map(ToString::to_string) {
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
+    let reasons = each_once(finding.gaps.iter().map(Gap::to_string));
+    if reasons.is_empty() { vec![finding.message.clone()] } else { reasons }
+}
+
+/// The texts, those that were said already left out.
+pub(super) fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for text in texts {
+        if !said.contains(&text) {
+            said.push(text);
         }
     }
-    if reasons.is_empty() {
-        reasons.push(finding.message.clone());
+    said
+}
+
+/// What makes the resources of a rule right; none where nothing does it by itself.
+pub(super) fn fix(info: &RuleInfo) -> Option<Fix> {
+    let remediation = info.remediation.as_ref()?;
+    Some(Fix { title: remediation.title.clone(), command: command(&info.id) })
+}
+
+/// The same for one finding: what fails is made right, and what is not known or accepted is left alone.
+pub(super) fn fix_of(finding: &Finding, info: Option<&RuleInfo>) -> Option<Fix> {
+    if finding.verdict != Verdict::Fail {
+        return None;
     }
-    reasons
+    let by_id = || Some(Fix { title: finding.remediation.clone()?, command: command(&finding.rule) });
+    info.and_then(fix).or_else(by_id)
+}
+
+fn command(rule: &str) -> String {
+    format!("ssm-audit fix --rule {rule}")
+}
+
+/// How something is made right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fix {
+    /// What is done, in a line.
+    pub(super) title: String,
+    /// The command that plans it, and asks before it does it.
+    pub(super) command: String,
+}
+
+/// What a finding that is not a pass says, in a line: what is wrong, why it is not known, or who accepts it.
+pub(super) fn statement(finding: &Finding) -> String {
+    match finding.verdict {
+        Verdict::Unknown => format!("unknown, because {}", reasons(finding).join("; ")),
+        Verdict::Waived => waiver(finding),
+        Verdict::Fail | Verdict::Pass => finding.message.clone(),
+    }
 }
 
 /// What is waived, and by whom, why and for how long.
@@ -133,6 +175,32 @@ pub(super) fn counts(report: &Report) -> String {
         words.push(format!("{} not applicable", summary.not_applicable));
     }
     words.join(", ")
+}
+
+/// What came of a scan, in a line: that all holds only where everything was read.
+pub(super) fn headline(report: &Report) -> String {
+    let summary = &report.summary;
+    let judged = summary.pass + summary.fail + summary.unknown + summary.waived;
+    match incomplete(report).len() {
+        0 if judged == 0 => "nothing to judge".to_owned(),
+        0 if judged == summary.pass => format!("all {judged} checks hold"),
+        0 => short_counts(report),
+        many => format!("{}; {many} of {} scopes not read in full", short_counts(report), report.scopes.len()),
+    }
+}
+
+/// `7 fail, 1 unknown`
+fn short_counts(report: &Report) -> String {
+    let summary = &report.summary;
+    let more = [(summary.unknown, "unknown"), (summary.waived, "waived")];
+    let more = more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+    format!("{} fail{}", summary.fail, more.collect::<String>())
+}
+
+/// A time as people read it, to the second; as it is where it is none.
+pub(super) fn time(rfc_3339: &str) -> String {
+    let time = rfc_3339.parse::<Timestamp>();
+    time.map_or_else(|_error| rfc_3339.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 fn severities(report: &Report, verdict: Verdict) -> String {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
@@ -67,6 +68,13 @@ pub fn embedded(library: &Library) -> Result<Vec<Framework>, Vec<Diagnostic>> {
         }
     }
     if diagnostics.is_empty() { Ok(frameworks) } else { Err(diagnostics) }
+}
+
+/// The frameworks that come with the tool, read once. They are sound: the tests see to that.
+pub fn all() -> &'static [Framework] {
+    static ALL: LazyLock<Vec<Framework>> =
+        LazyLock::new(|| super::embedded().and_then(|library| embedded(&library)).unwrap_or_default());
+    &ALL
 }
 
 fn load(file: &SourceFile, library: &Library) -> Result<Framework, Vec<Diagnostic>> {

@@ -15,6 +15,7 @@ use cel::Env;
 use cel::common::types::DYN_TYPE;
 use serde_json::Value as Json;
 
+pub(crate) use self::policy::RolePolicies;
 use super::path::Place;
 use super::value::{self, Argument, DOCUMENT, NODE};
 use crate::iam::PolicyDocument;

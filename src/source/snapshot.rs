@@ -27,8 +27,8 @@ pub struct Snapshot {
 }
 
 /// The form of the file.
-pub const FORM: Form =
-    Form { kind: KIND, version: SCHEMA_VERSION, noun: "snapshot", made_with: "ssm-audit collect -o FILE" };
+pub const FORM: &Form =
+    &Form { kind: KIND, version: SCHEMA_VERSION, noun: "snapshot", made_with: "ssm-audit collect -o FILE" };
 
 /// Writes inventories as a snapshot.
 ///

@@ -7,7 +7,8 @@
     python accounts.py --endpoint-url URL --account 111111111111 --untouched
                                                         two instances without a profile, and nothing else
     python accounts.py … --copies N                     N accounts like that, numbered from the one given
-    python accounts.py --endpoint-url URL --matrix      an account for each breakage and each variation
+    python accounts.py --endpoint-url URL --matrix      an account for each breakage and each variation, or with
+                                                        --break, for each of these breakages
     python accounts.py --endpoint-url URL --demo        three accounts in different states
     python accounts.py --endpoint-url URL --account 111111111111 --user-policy JSON     a user with that policy
     python accounts.py --names                          what can be broken, and what follows from it
@@ -510,17 +511,20 @@ def demo(clients: Clients) -> list:
     return [good, mixed, untouched(clients, "333333333333", ["us-east-1"])]
 
 
-def matrix(clients: Clients, regions: list) -> list:
-    """An account for each breakage and each variation, numbered from 100000000001 in their order."""
+def matrix(clients: Clients, regions: list, names: list) -> list:
+    """An account for each breakage and each variation, or each breakage that is named, numbered from 100000000001
+    in their order."""
     from breakages import BREAKAGES
     from variations import VARIATIONS
 
     accounts = []
     for name, apply in BREAKAGES.items():
+        if names and name not in names:
+            continue
         account = compliant(clients, str(100_000_000_001 + len(accounts)), regions)
         account.broken[name] = apply(account.regions[0])
         accounts.append(account)
-    for name, (apply, _) in VARIATIONS.items():
+    for name, (apply, _) in [] if names else VARIATIONS.items():
         account = compliant(clients, str(100_000_000_001 + len(accounts)), regions)
         account.varied[name] = apply(account.regions[0])
         accounts.append(account)
@@ -607,7 +611,7 @@ def main() -> None:
     elif args.user_policy:
         made = user(clients, args.account, regions[0], args.user_policy)
     elif args.matrix:
-        made = [account.describe() for account in matrix(clients, regions)]
+        made = [account.describe() for account in matrix(clients, regions, args.breaks)]
     elif args.copies:
         numbered = [f"{int(args.account) + number:012}" for number in range(args.copies)]
         made = [build(clients, account_id, regions, args).describe() for account_id in numbered]

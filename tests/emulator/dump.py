@@ -136,6 +136,9 @@ def keys(kms) -> dict:
         aliases.setdefault(alias.get("TargetKeyId"), []).append(alias["AliasName"])
     found = {}
     for id in (key["KeyId"] for key in pages(kms, "list_keys")):
+        # AWS makes its own keys when they are first used or looked at, and nobody takes them away.
+        if any(alias.startswith("alias/aws/") for alias in aliases.get(id, [])):
+            continue
         metadata = kms.describe_key(KeyId=id)["KeyMetadata"]
         found[id] = {
             "state": metadata["KeyState"],

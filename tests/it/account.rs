@@ -15,8 +15,6 @@ use crate::proxy::{Fault, Kind, Proxy};
 
 /// Names and values that the fixes of the accounts need.
 pub(crate) const CONFIGURATION: &str = r#"
-params:
-  iam-role-uses-volume-key: {required: true}
 fix:
   role: ssm-node-role
   logging_bucket: "ssm-access-logs-${account}-${region}"
@@ -33,6 +31,7 @@ pub(crate) struct Account<'a> {
     regions: Vec<String>,
     /// The resources that a fix may change only by name.
     names: BTreeSet<String>,
+    configuration: String,
     state: TempDir,
 }
 
@@ -60,7 +59,7 @@ pub(crate) struct JournalCall {
 impl<'a> Account<'a> {
     /// What `accounts.py` made, and described so.
     pub(crate) fn new(emulator: &'a Emulator, seeded: &Value) -> Self {
-        let resources = seeded["broken"].as_object().into_iter().flatten().flat_map(|(_, broken)| broken.as_array());
+        let resources = seeded["broken"].as_object().into_iter().flatten().filter_map(|(_, broken)| broken.as_array());
         let named = resources.flatten().map(|resource| resource["id"].as_str());
         let hazards = seeded["hazards"].as_object().into_iter().flatten().map(|(_, made)| made["resource"].as_str());
         Self {
@@ -68,6 +67,7 @@ impl<'a> Account<'a> {
             emulator,
             regions: seeded["regions"].as_object().unwrap().keys().cloned().collect(),
             names: named.chain(hazards).flatten().map(str::to_owned).collect(),
+            configuration: CONFIGURATION.to_owned(),
             state: TempDir::new().unwrap(),
         }
     }
@@ -91,21 +91,40 @@ impl<'a> Account<'a> {
         copies[0].emulator.dumps(&copies[0].id, copies.len(), &copies[0].regions)
     }
 
+    /// Without a bucket for server access logs: an account that nobody touched has none.
+    pub(crate) fn without_logging_bucket(mut self) -> Self {
+        self.configuration = CONFIGURATION.replace("logging_bucket", "# logging_bucket");
+        self
+    }
+
+    /// With this key for sessions.
+    pub(crate) fn with_key(mut self, alias: &str) -> Self {
+        self.configuration = format!("{}  key_alias: {alias}\n", self.configuration);
+        self
+    }
+
     /// Without the names: what is changed only by name is not.
     pub(crate) fn unnamed(mut self) -> Self {
         self.names.clear();
         self
     }
 
+    /// One step at a time, so that the calls come in the order of the plan.
     fn command(&self, arguments: &[&str]) -> Audit {
         Audit::on(self.emulator, &self.id, &self.regions[0], arguments)
-            .file("ssm-audit.yaml", CONFIGURATION)
-            .env("SSM_AUDIT_STATE", self.state.path().to_str().unwrap())
+            .file("ssm-audit.yaml", &self.configuration)
+            .env("SSM_AUDIT_STEPS", "1")
+            .env("SSM_AUDIT_STATE", self.state())
     }
 
-    /// `fix` of everything, with all that it may be told, one step at a time.
+    /// `fix` of everything, with all that it may be told.
     pub(crate) fn fix(&self) -> Audit {
-        self.plan().args(&["--yes", "--steps", "1"])
+        self.plan().args(&["--yes"])
+    }
+
+    /// `fix` of everything, and of these by name.
+    pub(crate) fn fix_named(&self, names: &[&str]) -> Audit {
+        self.fix().args(&names.iter().flat_map(|name| ["--resource", name]).collect::<Vec<_>>())
     }
 
     /// `fix` that only plans.
@@ -116,19 +135,35 @@ impl<'a> Account<'a> {
         self.command(&all).args(&named.collect::<Vec<_>>()).env("SSM_AUDIT_MAX_CHANGES", "100%")
     }
 
-    /// `resume`, one step at a time.
+    /// `fix` with a plan that was saved.
+    pub(crate) fn apply(&self, plan: &str) -> Audit {
+        let all = ["fix", "--plan", plan, "--yes", "--allow", "restart,replace,irreversible,shared"];
+        let saved: Value = serde_json::from_str(&std::fs::read_to_string(plan).unwrap()).unwrap();
+        let steps = saved["steps"].as_array().unwrap();
+        let named = self.names.iter().filter(|name| steps.iter().any(|step| step["resource"]["id"] == ***name));
+        let named: Vec<&str> = named.flat_map(|name| ["--resource", name]).collect();
+        self.command(&all).args(&named).env("SSM_AUDIT_MAX_CHANGES", "100%")
+    }
+
+    /// The folder of the journal.
+    pub(crate) fn state(&self) -> &str {
+        self.state.path().to_str().unwrap()
+    }
+
+    /// `resume`.
     pub(crate) fn resume(&self, run: &str) -> Audit {
-        self.command(&["resume", run, "--steps", "1"])
+        self.command(&["resume", run])
     }
 
-    /// `undo`, one step at a time.
+    /// `undo`.
     pub(crate) fn undo(&self, run: &str) -> Audit {
-        self.command(&["undo", run, "--yes", "--steps", "1"])
+        self.command(&["undo", run, "--yes"])
     }
 
-    /// The report of a scan.
-    pub(crate) fn scan(&self) -> Value {
-        let scanned = self.command(&["scan", "--format", "json", "--regions", &self.regions.join(",")]).run();
+    /// The report of a scan, with more arguments.
+    pub(crate) fn scan_with(&self, arguments: &[&str]) -> Value {
+        let regions = self.regions.join(",");
+        let scanned = self.command(&["scan", "--format", "json", "--regions", &regions]).args(arguments).run();
         assert!(matches!(scanned.code, Some(0 | 1 | 3)), "{}", scanned.stderr);
         scanned.json()
     }
@@ -194,6 +229,13 @@ impl Run {
         self.with("done").union(&self.with("found")).copied().collect()
     }
 
+    /// How many steps are done that cannot be taken back.
+    pub(crate) fn for_good(&self) -> usize {
+        let done = self.with("done");
+        let steps = self.planned().iter().filter(|step| step["undo"].get("not").is_some());
+        steps.filter(|step| done.contains(&step["number"].as_i64().unwrap())).count()
+    }
+
     /// The numbers of all steps.
     pub(crate) fn all(&self) -> BTreeSet<i64> {
         self.planned().iter().map(|step| step["number"].as_i64().unwrap()).collect()
@@ -223,9 +265,10 @@ impl Run {
 
 /// The program with one of its calls held: to be killed, or to go on.
 pub(crate) struct Held<'p> {
-    pub(crate) child: Child,
-    pub(crate) proxy: &'p Proxy,
-    pub(crate) held: crate::proxy::Held,
+    audit: Audit,
+    child: Child,
+    proxy: &'p Proxy,
+    call: crate::proxy::Held,
 }
 
 impl Held<'_> {
@@ -233,13 +276,20 @@ impl Held<'_> {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        drop(self.held);
+        drop(self.call);
         self.proxy.settle();
+    }
+
+    /// Lets the program come to its end.
+    pub(crate) fn go_on(mut self) -> Outcome {
+        self.call.go_on();
+        let status = self.child.wait().unwrap();
+        outcome(&self.audit, status.code())
     }
 }
 
 /// Runs the program until its nth call that changes something is held, or until it ends without one.
-pub(crate) fn hold<'p>(audit: Audit, proxy: &'p Proxy, kind: Kind, nth: usize) -> Result<Held<'p>, Outcome> {
+pub(crate) fn hold(audit: Audit, proxy: &Proxy, kind: Kind, nth: usize) -> Result<Held<'_>, Outcome> {
     let mut audit = audit.env("AWS_ENDPOINT_URL", &proxy.url());
     proxy.clear();
     proxy.inject(Fault::on_mutating(kind).nth(nth));
@@ -247,16 +297,20 @@ pub(crate) fn hold<'p>(audit: Audit, proxy: &'p Proxy, kind: Kind, nth: usize) -
     let (stdout, stderr) = (output("stdout"), output("stderr"));
     let mut child = audit.command().stdout(stdout).stderr(stderr).spawn().unwrap();
     for _ in 0..PATIENCE.as_millis() / 10 {
-        if let Some(held) = proxy.held(Duration::from_millis(10)) {
-            return Ok(Held { child, proxy, held });
+        if let Some(call) = proxy.held(Duration::from_millis(10)) {
+            return Ok(Held { audit, child, proxy, call });
         }
         if let Some(status) = child.try_wait().unwrap() {
-            let read = |name: &str| std::fs::read_to_string(audit.folder().join(name)).unwrap();
-            return Err(Outcome { code: status.code(), stdout: read("stdout"), stderr: read("stderr") });
+            return Err(outcome(&audit, status.code()));
         }
     }
     child.kill().unwrap();
     panic!("the program neither made its call {nth} nor ended");
+}
+
+fn outcome(audit: &Audit, code: Option<i32>) -> Outcome {
+    let read = |name: &str| std::fs::read_to_string(audit.folder().join(name)).unwrap();
+    Outcome { code, stdout: read("stdout"), stderr: read("stderr") }
 }
 
 /// Runs the program through a proxy.

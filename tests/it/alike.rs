@@ -9,7 +9,7 @@ use crate::emulator::differences;
 
 /// What changed between two dumps, without what is numbered anew each time: the ids of resources and of runs.
 pub(crate) fn changes(account: &Account<'_>, before: &Value, after: &Value) -> Vec<String> {
-    let differences = differences(&without_buried(before), &without_buried(after));
+    let differences = differences(&comparable(before), &comparable(after));
     let mut changes: Vec<String> = differences
         .iter()
         .map(|(path, before, after)| anonymous(&format!("{path}: {before} → {after}"), &account.id))
@@ -28,8 +28,29 @@ fn without_buried(dump: &Value) -> Value {
     dump
 }
 
+/// The dump without what has no meaning: the order of the statements of a policy, and the mark of the run that made it.
+fn comparable(dump: &Value) -> Value {
+    let mut dump = without_buried(dump);
+    simplify(&mut dump);
+    dump
+}
+
+fn simplify(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|name, _| name != "ssm-audit:run" && name != "ssm-audit:plan");
+            if let Some(Value::Array(statements)) = members.get_mut("Statement") {
+                statements.sort_by_key(Value::to_string);
+            }
+            members.values_mut().for_each(simplify);
+        }
+        Value::Array(items) => items.iter_mut().for_each(simplify),
+        _ => {}
+    }
+}
+
 /// The text with ids that no two accounts share taken out of it.
-fn anonymous(text: &str, account: &str) -> String {
+pub(crate) fn anonymous(text: &str, account: &str) -> String {
     let text = text.replace(account, "ACCOUNT");
     let part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     let mut anonymous = String::new();
@@ -67,6 +88,7 @@ fn shown_as(aspect: &str) -> &'static [&'static str] {
 }
 
 /// What an undo may leave, as the plan said.
+#[derive(Debug, Default)]
 pub(crate) struct Announced {
     /// What is found in what was made and stays: the ids of resources, and of the run, with which they are tagged.
     kept: BTreeSet<String>,
@@ -83,7 +105,13 @@ pub(crate) enum Replaced {
 
 impl Announced {
     pub(crate) fn of(run: &Run, replaced: Replaced) -> Self {
-        let mut announced = Self { kept: BTreeSet::new(), changed: BTreeSet::new() };
+        let mut announced = Self::default();
+        announced.add(run, replaced);
+        announced
+    }
+
+    /// What the undo of this run may leave besides.
+    pub(crate) fn add(&mut self, run: &Run, replaced: Replaced) {
         for step in run.planned() {
             let id = step["resource"]["id"].as_str().unwrap();
             match (step["undo"].as_object().unwrap().keys().next().unwrap().as_str(), replaced) {
@@ -91,13 +119,12 @@ impl Announced {
                     let aspect = step["aspect"]["of"].as_str().unwrap();
                     let members = shown_as(aspect);
                     assert!(!members.is_empty(), "how does a dump show that {aspect} is not taken back?");
-                    announced.changed.extend(members.iter().map(|member| (id.to_owned(), *member)));
+                    self.changed.extend(members.iter().map(|member| (id.to_owned(), *member)));
                 }
-                ("deletes", Replaced::Kept) => announced.kept.extend([id.to_owned(), run.id.clone()]),
+                ("deletes", Replaced::Kept) => self.kept.extend([id.to_owned(), run.id.clone()]),
                 _ => {}
             }
         }
-        announced
     }
 
     /// What differs between these dumps, and was not announced.

@@ -106,9 +106,20 @@ impl Emulator {
         serde_json::from_value(script("dump.py", &arguments)).expect("a list of dumps")
     }
 
+    /// Changes in the region what fixes change, as somebody else might; gives what it changed.
+    pub(crate) fn meddle(&self, account: &str, region: &str) -> Value {
+        script("meddle.py", &["--endpoint-url", self.url(), "--account", account, "--region", region])
+    }
+
     /// What the corrections to moto were to put right and did not.
     pub(crate) fn check(&self, account: &str) -> Value {
         script("check.py", &["--endpoint-url", self.url(), "--account", account])
+    }
+
+    /// Imports an ASFF report into Security Hub. Returns what `securityhub.py` prints: problems, and counts by status.
+    pub(crate) fn import_findings(&self, report: &Path) -> Value {
+        let report = report.to_str().expect("a path that is text");
+        script("securityhub.py", &["--endpoint-url", self.url(), report])
     }
 
     /// Builds an organisation by the plan that `organization.py` documents. Returns what it prints.

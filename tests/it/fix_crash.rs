@@ -1,90 +1,31 @@
 //! The crash matrix: whenever a run is killed, going on with it ends where an undisturbed one does, and taking it back
 //! where it began; nothing is made twice, and the journal tells the truth. Generated over all calls of the largest plan.
 
+use std::time::Duration;
+
 use rayon::prelude::*;
-use serde_json::Value;
 
 use crate::account::{Account, Run, effective, hold, through};
-use crate::alike::{Announced, Replaced, changes};
-use crate::audit::Outcome;
+use crate::alike::{Announced, Replaced};
+use crate::audit::Audit;
+use crate::cells::{Calm, LARGEST, expect, report, threads, told};
 use crate::emulator::Emulator;
 use crate::proxy::{Kind, Proxy};
 
-/// The account with the largest plan that there is.
-const LARGEST: [&str; 7] =
-    ["--break-everything", "--region", "us-east-1", "--region", "eu-west-1", "--region", "ap-south-1"];
-
-/// What a fix does that nothing disturbs.
-struct Calm {
-    /// What it changes, without ids.
-    changes: Vec<String>,
-    /// Its calls, sorted.
-    calls: Vec<String>,
-    /// Its exit code: 0, unless something was left out.
-    code: i32,
-}
-
-impl Calm {
-    fn of(emulator: &Emulator) -> Self {
-        let account = Account::one(emulator, &LARGEST);
-        let before = account.dump();
-        let proxy = Proxy::start(emulator.url());
-        let fixed = through(account.fix(), &proxy);
-        let run = account.latest();
-        let code = i32::from(run.plan["left_out"] != Value::Array(Vec::new()));
-        assert_eq!(fixed.code, Some(code), "{}", told(&fixed));
-        assert_eq!((run.state.as_str(), run.holding()), ("finished", run.all()));
-        assert!(run.all().len() > 30, "the plan is small: {:?}", run.plan["left_out"]);
-        let mut calls = effective(&proxy);
-        calls.sort();
-        Self { changes: changes(&account, &before, &account.dump()), calls, code }
-    }
-
-    /// What is wrong with an account on which the run has come to its end all the same.
-    fn problems(&self, account: &Account<'_>, before: &Value, after: &Value, mut calls: Vec<String>) -> Vec<String> {
-        let mut problems = Vec::new();
-        let changes = changes(account, before, after);
-        problems.extend(self.changes.iter().filter(|one| !changes.contains(one)).map(|one| format!("lacks {one}")));
-        problems.extend(changes.iter().filter(|one| !self.changes.contains(one)).map(|one| format!("has {one}")));
-        calls.sort();
-        if calls != self.calls {
-            problems.push(format!("the calls are not those of an undisturbed run: {}", unlike(&calls, &self.calls)));
-        }
-        let run = account.latest();
-        if run.state != "finished" || run.holding() != run.all() {
-            problems.push(format!("the journal says {} and {:?}", run.state, run.steps));
-        }
-        problems
-    }
-}
-
-fn unlike(some: &[String], others: &[String]) -> String {
-    let count = |all: &[String], one: &String| all.iter().filter(|other| *other == one).count();
-    let mut names: Vec<&String> = some.iter().chain(others).collect();
-    names.sort();
-    names.dedup();
-    let differing = names.into_iter().map(|one| (one, count(some, one), count(others, one)));
-    differing.filter(|(_, a, b)| a != b).map(|(one, a, b)| format!("{one} {a} times, not {b}; ")).collect()
-}
-
-/// A cell of the matrix: the call, from 1, and whether the server has seen it when the program dies.
+/// When the program dies: at which of its calls, from 1, and whether the server has seen that one by then.
 #[derive(Clone, Copy, Debug)]
 struct Death {
     nth: usize,
     kind: Kind,
 }
 
-/// Every call, either before the server has seen it or after: `turn` says which comes first.
-fn deaths(calls: usize, turn: usize) -> Vec<Death> {
-    let kinds = [Kind::HoldBefore, Kind::HoldAfter];
-    (1..=calls).map(|nth| Death { nth, kind: kinds[(nth + turn) % 2] }).collect()
-}
+/// So many accounts share the calls of the plan: each dies at some of them in turn.
+const ACCOUNTS: usize = 6;
 
-/// The first call again and again. Mostly after the server has seen it: one that it has not seen is given time to show
-/// an effect after all, each time.
-fn first_deaths(turn: usize) -> impl Iterator<Item = Death> {
-    let kind = move |time: usize| if time % 6 == turn { Kind::HoldBefore } else { Kind::HoldAfter };
-    (0..200).map(move |time| Death { nth: 1, kind: kind(time) })
+/// The calls, from 1, that each account dies at.
+fn shares(calls: usize) -> Vec<Vec<usize>> {
+    let calls: Vec<usize> = (1..=calls).collect();
+    calls.chunks(calls.len().div_ceil(ACCOUNTS)).map(<[usize]>::to_vec).collect()
 }
 
 /// Kills a fix there, and gives what is wrong with its journal then.
@@ -109,80 +50,84 @@ fn die(account: &Account<'_>, proxy: &Proxy, death: Death) -> Vec<String> {
     problems
 }
 
-/// What a run said of itself, without the plan and without what went well.
-fn told(outcome: &Outcome) -> String {
-    let after_plan = outcome.stdout.rsplit_once("Plan ").map_or(outcome.stdout.as_str(), |(_, after)| after);
-    let lines = after_plan.lines().chain(outcome.stderr.lines());
-    let telling = |line: &&str| !line.starts_with("fixed ") && !line.contains(" done ");
-    lines.filter(telling).map(|line| format!("\n        {line}")).collect()
-}
-
-fn expect(code: i32, outcome: &Outcome) -> Vec<String> {
-    let as_expected = outcome.code == Some(code);
-    (!as_expected).then(|| format!("exit code {:?}, not {code}: {}", outcome.code, told(outcome))).into_iter().collect()
-}
-
-/// Fails with everything that is wrong in any cell.
-fn report(cells: impl IntoIterator<Item = (String, Vec<String>)>) {
-    let wrong: Vec<String> = cells
-        .into_iter()
-        .filter(|(_, problems)| !problems.is_empty())
-        .map(|(name, problems)| format!("{name}:\n    {}", problems.join("\n    ")))
-        .collect();
-    assert!(wrong.is_empty(), "{} cells are wrong:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// More threads than cores: much of the time is spent waiting for effects that do not come.
-fn threads() -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap()
-}
-
+/// Each account dies before and after each call of its share, is gone on with each time until it dies again, and at last
+/// to the end.
 #[test]
 fn a_run_that_was_killed_at_any_call_is_gone_on_with() {
     let emulator = Emulator::moto_alone();
     let calm = Calm::of(&emulator);
-    let deaths = deaths(calm.calls.len(), 0);
-    let accounts = Account::copies(&emulator, deaths.len(), &LARGEST);
+    let shares = shares(calm.calls.len());
+    let accounts = Account::copies(&emulator, shares.len(), &LARGEST);
     let before = Account::dumps(&accounts);
-    let go_on = |(account, death): (&Account<'_>, &Death)| {
-        let (killed, resumed) = (Proxy::start(emulator.url()), Proxy::start(emulator.url()));
-        let mut problems = die(account, &killed, *death);
-        problems.extend(expect(calm.code, &through(account.resume(&account.latest().id), &resumed)));
-        (problems, [effective(&killed), effective(&resumed)].concat())
+    let go_on = |(account, share): (&Account<'_>, &Vec<usize>)| {
+        let proxy = Proxy::start(emulator.url());
+        let mut problems = die(account, &proxy, Death { nth: share[0], kind: Kind::HoldBefore });
+        let mut calls = effective(&proxy);
+        let run = account.latest().id;
+        let refused = account.fix().run();
+        if refused.code != Some(2) || !refused.stderr.contains(&format!("resume {run}")) {
+            problems.push(format!("another fix is not told how to go on: {}", told(&refused)));
+        }
+        let after_first = share.iter().flat_map(|_| [Kind::HoldAfter, Kind::HoldBefore]).take(share.len() * 2 - 1);
+        for kind in after_first {
+            match hold(account.resume(&run), &proxy, kind, 1) {
+                Ok(held) => held.kill(),
+                Err(outcome) => problems.push(format!("it ended before it could be killed: {}", told(&outcome))),
+            }
+            calls.extend(effective(&proxy));
+        }
+        proxy.clear();
+        problems.extend(expect(calm.code, &through(account.resume(&run), &proxy)));
+        calls.extend(effective(&proxy));
+        (problems, calls)
     };
-    let gone_on: Vec<_> = threads().install(|| accounts.par_iter().zip(&deaths).map(go_on).collect());
+    let gone_on: Vec<_> = threads().install(|| accounts.par_iter().zip(&shares).map(go_on).collect());
     let after = Account::dumps(&accounts);
     report(gone_on.into_iter().enumerate().map(|(cell, (mut problems, calls))| {
-        problems.extend(calm.problems(&accounts[cell], &before[cell], &after[cell], calls));
-        (format!("{:?}", deaths[cell]), problems)
+        problems.extend(calm.done_otherwise(&accounts[cell], calls));
+        problems.extend(calm.unlike(&accounts[cell], &before[cell], &after[cell]));
+        (format!("{:?}", shares[cell]), problems)
     }));
 }
 
+/// Each account dies before or after each call of its share, and is taken back each time. What an undo leaves behind, the
+/// next fix finds done: so it is still there at the end, and shows.
 #[test]
 fn a_run_that_was_killed_at_any_call_is_taken_back() {
     let emulator = Emulator::moto_alone();
     let calm = Calm::of(&emulator);
-    let deaths = deaths(calm.calls.len(), 1);
-    let accounts = Account::copies(&emulator, deaths.len(), &LARGEST);
+    let shares = shares(calm.calls.len());
+    let accounts = Account::copies(&emulator, shares.len(), &LARGEST);
     let before = Account::dumps(&accounts);
-    let replaced = |death: &Death| if death.nth % 4 < 2 { Replaced::Kept } else { Replaced::Deleted };
-    let take_back = |(account, death): (&Account<'_>, &Death)| {
-        let mut problems = die(account, &Proxy::start(emulator.url()), *death);
-        let run = account.latest();
-        problems.extend(expect(0, &undo(account, &run, replaced(death)).run()));
-        (problems, run)
+    let take_back = |(account, share): (&Account<'_>, &Vec<usize>)| {
+        let mut problems = Vec::new();
+        let mut announced = Announced::default();
+        let mut for_good = 0;
+        for nth in share {
+            // What is done for good is not planned again.
+            let kind = if nth % 2 == 0 { Kind::HoldBefore } else { Kind::HoldAfter };
+            problems.extend(die(account, &Proxy::start(emulator.url()), Death { nth: nth - for_good, kind }));
+            let run = account.latest();
+            // What is kept would be used by the next fix.
+            let replaced = if Some(nth) == share.last() { Replaced::Kept } else { Replaced::Deleted };
+            announced.add(&run, replaced);
+            let undone = undo(account, &run, replaced).run();
+            problems.extend(expect(0, &undone).into_iter().map(|problem| format!("call {nth} {kind:?}: {problem}")));
+            let undone = &account.runs().into_iter().find(|other| other.id == run.id).unwrap();
+            for_good += undone.for_good();
+        }
+        (problems, announced)
     };
-    let taken_back: Vec<_> = threads().install(|| accounts.par_iter().zip(&deaths).map(take_back).collect());
+    let taken_back: Vec<_> = threads().install(|| accounts.par_iter().zip(&shares).map(take_back).collect());
     let after = Account::dumps(&accounts);
-    report(taken_back.into_iter().enumerate().map(|(cell, (mut problems, run))| {
-        let replaced = replaced(&deaths[cell]);
-        problems.extend(Announced::of(&run, replaced).surprises(&before[cell], &after[cell]));
+    report(taken_back.into_iter().enumerate().map(|(cell, (mut problems, announced))| {
+        problems.extend(announced.surprises(&before[cell], &after[cell]));
         problems.extend(ended(&accounts[cell]));
-        (format!("{:?} {replaced:?}", deaths[cell]), problems)
+        (format!("{:?}", shares[cell]), problems)
     }));
 }
 
-fn undo(account: &Account<'_>, run: &Run, replaced: Replaced) -> crate::audit::Audit {
+fn undo(account: &Account<'_>, run: &Run, replaced: Replaced) -> Audit {
     account.undo(&run.id).args(if replaced == Replaced::Deleted { &["--delete-replaced"] } else { &[] })
 }
 
@@ -190,49 +135,6 @@ fn undo(account: &Account<'_>, run: &Run, replaced: Replaced) -> crate::audit::A
 fn ended(account: &Account<'_>) -> Vec<String> {
     let open = account.runs().into_iter().filter(|run| run.state == "open");
     open.map(|run| format!("run {} is open: {:?}", run.id, run.steps)).collect()
-}
-
-/// Runs the program again and again, killing it at the first call that it makes, until it comes to its end without one.
-fn at_every_call(
-    account: &Account<'_>,
-    proxy: &Proxy,
-    turn: usize,
-    calls: &mut Vec<String>,
-    program: impl Fn() -> crate::audit::Audit,
-) -> Outcome {
-    for death in first_deaths(turn) {
-        match hold(program(), proxy, death.kind, death.nth) {
-            Ok(held) => held.kill(),
-            Err(outcome) => return outcome,
-        }
-        calls.extend(effective(proxy));
-    }
-    panic!("it makes no progress: {:?}", account.latest());
-}
-
-#[test]
-fn a_run_that_is_killed_at_every_call_comes_to_its_end() {
-    let emulator = Emulator::moto_alone();
-    let calm = Calm::of(&emulator);
-    let accounts = Account::copies(&emulator, 2, &LARGEST);
-    let before = Account::dumps(&accounts);
-    let cell = |(turn, account): (usize, &Account<'_>)| {
-        let proxy = Proxy::start(emulator.url());
-        let mut problems = die(account, &proxy, deaths(1, turn)[0]);
-        let mut calls = effective(&proxy);
-        let refused = account.fix().run();
-        problems.extend(expect(2, &refused));
-        let run = account.latest().id;
-        if !refused.stderr.contains(&format!("resume {run}")) {
-            problems.push(format!("it does not say how to go on: {}", refused.stderr));
-        }
-        let outcome = at_every_call(account, &proxy, turn, &mut calls, || account.resume(&run));
-        problems.extend(expect(calm.code, &outcome));
-        problems.extend(calm.problems(account, &before[turn], &account.dump(), calls));
-        (format!("turn {turn}"), problems)
-    };
-    let cells: Vec<_> = threads().install(|| accounts.par_iter().enumerate().map(cell).collect());
-    report(cells);
 }
 
 #[test]
@@ -245,19 +147,27 @@ fn an_undo_that_is_killed_at_every_call_comes_to_its_end() {
         let fixed = account.fix().run();
         let run = account.latest();
         assert_eq!(run.holding(), run.all(), "{}", told(&fixed));
-        let mut problems = Vec::new();
-        let replaced = if turn == 0 { Replaced::Kept } else { Replaced::Deleted };
-        let first = deaths(1, turn)[0];
-        match hold(undo(account, &run, replaced), &proxy, first.kind, first.nth) {
-            Ok(held) => held.kill(),
-            Err(outcome) => problems.extend(expect(99, &outcome)),
-        }
-        let undoing = account.latest().id;
-        let mut calls = effective(&proxy);
-        let outcome = at_every_call(account, &proxy, turn, &mut calls, || account.resume(&undoing));
-        problems.extend(expect(0, &outcome));
+        let replaced = [Replaced::Kept, Replaced::Deleted][turn];
+        let (mut calls, mut undoing) = (Vec::new(), None::<String>);
+        // Mostly after the server has seen it: a call that it has not seen is given time, each time, to show an effect.
+        let outcome = (1..).find_map(|time| {
+            let kind = if time % 6 == turn { Kind::HoldBefore } else { Kind::HoldAfter };
+            let program = match &undoing {
+                None => undo(account, &run, replaced),
+                Some(undoing) => account.resume(undoing),
+            };
+            let held = match hold(program, &proxy, kind, 1) {
+                Ok(held) => held,
+                Err(outcome) => return Some(outcome),
+            };
+            held.kill();
+            calls.extend(effective(&proxy));
+            undoing.get_or_insert_with(|| account.latest().id);
+            None
+        });
+        let mut problems = expect(0, &outcome.unwrap());
         let done = account.latest().with("done").len();
-        if calls.len() != done {
+        if calls.len() != done || done < 20 {
             problems.push(format!("{} calls for {done} steps: {calls:?}", calls.len()));
         }
         problems.extend(Announced::of(&run, replaced).surprises(&before[turn], &account.dump()));
@@ -265,7 +175,52 @@ fn an_undo_that_is_killed_at_every_call_comes_to_its_end() {
         if account.runs()[0].state != "undone" {
             problems.push(format!("the run that was taken back is {}", account.runs()[0].state));
         }
-        (format!("turn {turn}"), problems)
+        (format!("{replaced:?}"), problems)
+    };
+    let cells: Vec<_> = threads().install(|| accounts.par_iter().enumerate().map(cell).collect());
+    report(cells);
+}
+
+/// Several steps at once, and death at any moment. The seed is printed where it fails, and can be given.
+#[test]
+fn a_run_of_several_steps_at_once_may_die_at_any_moment() {
+    let seed = std::env::var("SSM_AUDIT_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| jiff::Timestamp::now().as_microsecond().unsigned_abs());
+    let emulator = Emulator::moto_alone();
+    let calm = Calm::of(&emulator);
+    let accounts = Account::copies(&emulator, 6, &LARGEST);
+    let before = Account::dumps(&accounts);
+    let cell = |(number, account): (usize, &Account<'_>)| {
+        let mut random = seed.wrapping_add(number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut below = |limit: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(random >> 33).unwrap() % limit
+        };
+        let death = Death { nth: 1 + below(calm.calls.len()), kind: [Kind::HoldBefore, Kind::HoldAfter][below(2)] };
+        let moment = Duration::from_millis(below(40) as u64);
+        let proxy = Proxy::start(emulator.url());
+        let mut problems = Vec::new();
+        match hold(account.fix().env("SSM_AUDIT_STEPS", "6"), &proxy, death.kind, death.nth) {
+            Ok(held) => {
+                std::thread::sleep(moment);
+                held.kill();
+            }
+            Err(outcome) => problems.push(format!("it ended before its call: {}", told(&outcome))),
+        }
+        let mut calls = effective(&proxy);
+        let run = account.latest();
+        if number % 2 == 0 {
+            proxy.clear();
+            problems.extend(expect(calm.code, &through(account.resume(&run.id).env("SSM_AUDIT_STEPS", "6"), &proxy)));
+            calls.extend(effective(&proxy));
+            problems.extend(calm.done_otherwise(account, calls));
+            problems.extend(calm.unlike(account, &before[number], &account.dump()));
+        } else {
+            problems.extend(expect(0, &undo(account, &run, Replaced::Deleted).env("SSM_AUDIT_STEPS", "6").run()));
+            problems.extend(Announced::of(&run, Replaced::Deleted).surprises(&before[number], &account.dump()));
+            problems.extend(ended(account));
+        }
+        (format!("seed {seed}, {number}, {death:?} and {moment:?}"), problems)
     };
     let cells: Vec<_> = threads().install(|| accounts.par_iter().enumerate().map(cell).collect());
     report(cells);

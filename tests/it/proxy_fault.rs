@@ -45,6 +45,7 @@ pub(crate) struct Fault {
     containing: Option<String>,
     nth: Option<usize>,
     and_repeats: bool,
+    first_time: bool,
     kind: Kind,
 }
 
@@ -59,8 +60,8 @@ pub(super) struct Injected {
     fault: Fault,
     /// How many calls it matched.
     seen: usize,
-    /// The nth of them, for a fault of that call and its repeats.
-    met: Option<Call>,
+    /// The nth of them, for a fault of that call and its repeats; all of them, for one of calls that are no repeats.
+    met: Vec<Call>,
 }
 
 impl Fault {
@@ -75,7 +76,7 @@ impl Fault {
     }
 
     fn of(actions: Actions, kind: Kind) -> Self {
-        Self { actions, region: None, containing: None, nth: None, and_repeats: false, kind }
+        Self { actions, region: None, containing: None, nth: None, and_repeats: false, first_time: false, kind }
     }
 
     /// Only calls signed for this region.
@@ -102,6 +103,12 @@ impl Fault {
         self
     }
 
+    /// Not a call that asks for just the same as an earlier one, such as a retry.
+    pub(crate) fn first_time(mut self) -> Self {
+        self.first_time = true;
+        self
+    }
+
     fn matches(&self, call: &Call) -> bool {
         let action = match &self.actions {
             Actions::Mutating => call.is_mutating(),
@@ -118,7 +125,7 @@ impl Fault {
 
 impl Injected {
     pub(super) fn new(fault: Fault) -> Self {
-        Self { fault, seen: 0, met: None }
+        Self { fault, seen: 0, met: Vec::new() }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -129,11 +136,18 @@ impl Injected {
         if !self.fault.matches(call) {
             return false;
         }
+        let repeats = self.met.iter().any(|met| met.repeats(call));
+        if self.fault.first_time {
+            self.met.push(call.clone());
+            if repeats {
+                return false;
+            }
+        }
         self.seen += 1;
         let Some(nth) = self.fault.nth else { return true };
         if self.fault.and_repeats && nth == self.seen {
-            self.met = Some(call.clone());
+            self.met.push(call.clone());
         }
-        nth == self.seen || self.met.as_ref().is_some_and(|met| met.repeats(call))
+        nth == self.seen || (self.fault.and_repeats && repeats)
     }
 }

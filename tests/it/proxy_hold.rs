@@ -194,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_may_spare_the_repeats() {
+        let (server, proxy) = ground(Fault::on_mutating(Kind::Throttled).first_time());
+        for action in ["ec2:StopInstances", "ec2:StopInstances", "ec2:StartInstances", "ec2:StartInstances"] {
+            call(&proxy, action);
+        }
+        assert_eq!(actions(&server.calls()), ["ec2:StopInstances", "ec2:StartInstances"]);
+    }
+
+    #[test]
     fn any_error_can_be_given_in_the_words_of_the_service() {
         let no_capacity = Kind::Refused { status: 500, code: "InsufficientInstanceCapacity", message: "none left" };
         let (server, proxy) = ground(Fault::on("ec2:StartInstances", no_capacity));

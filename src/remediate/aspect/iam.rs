@@ -10,8 +10,10 @@ use crate::source::aws::Failure;
 const ABSENT: &[&str] = &["NoSuchEntity"];
 
 /// A policy as IAM sends it, percent-encoded.
-fn decoded(call: &Call, text: &str) -> Result<String, Failure> {
-    crate::iam::percent_decode(text).map_err(|error| Failure::unreadable(call, &error.to_string()))
+fn decoded(call: &Call, text: &str) -> Result<Json, Box<Failure>> {
+    let text = crate::iam::percent_decode(text);
+    let text = text.map_err(|error| Box::new(Failure::unreadable(call, &error.to_string())))?;
+    Ok(document(&text))
 }
 
 async fn get(place: &Place<'_>, name: &str) -> Result<Option<aws_sdk_iam::types::Role>, Failure> {
@@ -25,7 +27,7 @@ pub(super) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
 
 pub(super) async fn trust(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     match get(place, &aspect.id).await?.and_then(|role| role.assume_role_policy_document) {
-        Some(text) => Ok(document(&decoded(&GET_ROLE, &text)?)),
+        Some(text) => decoded(&GET_ROLE, &text).map_err(|failure| *failure),
         None => Ok(Json::Null),
     }
 }
@@ -51,7 +53,7 @@ pub(super) async fn inline_policy(place: &Place<'_>, aspect: &Aspect) -> Result<
     let name = aspect.part.as_deref().unwrap_or_default();
     let request = place.iam().get_role_policy().role_name(&aspect.id).policy_name(name);
     match place.read_unless(ABSENT, &GET_ROLE_POLICY, request.send()).await? {
-        Some(answer) => Ok(document(&decoded(&GET_ROLE_POLICY, &answer.policy_document)?)),
+        Some(answer) => decoded(&GET_ROLE_POLICY, &answer.policy_document).map_err(|failure| *failure),
         None => Ok(Json::Null),
     }
 }

@@ -23,7 +23,6 @@ use serde_json::Value as Json;
 pub(crate) use self::kms::MADE_BY as KEY_MADE_BY;
 pub(crate) use self::volume::made_for;
 use super::place::Place;
-use crate::model::ResourceType;
 use crate::model::call::{self, Call};
 use crate::source::aws::Failure;
 
@@ -119,7 +118,7 @@ impl Aspect {
 }
 
 macro_rules! aspects {
-    ($($(#[doc = $doc:literal])+ $name:ident = $title:literal, $type:ident, [$($call:expr),+] => $look:path;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $title:literal, [$($call:expr),+] => $look:path;)*) => {
         /// An aspect of a type of resource.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[schemars(rename = "AspectKind")]
@@ -139,14 +138,6 @@ macro_rules! aspects {
                 match self {
                     Self::KeyMade => "new key",
                     $(Self::$name => $title,)*
-                }
-            }
-
-            /// The type of the resource.
-            pub(crate) fn resource_type(self) -> ResourceType {
-                match self {
-                    Self::KeyMade => ResourceType::KmsKey,
-                    $(Self::$name => ResourceType::$type,)*
                 }
             }
 
@@ -173,83 +164,83 @@ macro_rules! aspects {
 
 aspects! {
     /// The aliased key, and its state.
-    KeyAlias = "alias", KmsKey, [call::DESCRIBE_KEY] => kms::alias;
+    KeyAlias = "alias", [call::DESCRIBE_KEY] => kms::alias;
     /// Whether it can be used.
-    KeyState = "state", KmsKey, [call::DESCRIBE_KEY] => kms::state;
+    KeyState = "state", [call::DESCRIBE_KEY] => kms::state;
     /// Whether it rotates automatically.
-    KeyRotation = "automatic rotation", KmsKey, [call::DESCRIBE_KEY, call::GET_KEY_ROTATION_STATUS] => kms::rotation;
+    KeyRotation = "automatic rotation", [call::DESCRIBE_KEY, call::GET_KEY_ROTATION_STATUS] => kms::rotation;
     /// Its policy.
-    KeyPolicy = "key policy", KmsKey, [call::DESCRIBE_KEY, call::GET_KEY_POLICY] => kms::policy;
+    KeyPolicy = "key policy", [call::DESCRIBE_KEY, call::GET_KEY_POLICY] => kms::policy;
     /// Whether it is there.
-    LogGroup = "log group", LogGroup, [call::DESCRIBE_LOG_GROUPS] => logs::group;
+    LogGroup = "log group", [call::DESCRIBE_LOG_GROUPS] => logs::group;
     /// For how many days it keeps events.
-    LogGroupRetention = "retention", LogGroup, [call::DESCRIBE_LOG_GROUPS] => logs::retention;
+    LogGroupRetention = "retention", [call::DESCRIBE_LOG_GROUPS] => logs::retention;
     /// The key that encrypts what comes.
-    LogGroupKey = "key", LogGroup, [call::DESCRIBE_LOG_GROUPS] => logs::key;
+    LogGroupKey = "key", [call::DESCRIBE_LOG_GROUPS] => logs::key;
     /// Whether it is there.
-    Bucket = "bucket", Bucket, [call::HEAD_BUCKET] => s3::bucket;
+    Bucket = "bucket", [call::HEAD_BUCKET] => s3::bucket;
     /// Its default encryption.
-    BucketEncryption = "default encryption", Bucket, [call::GET_BUCKET_ENCRYPTION] => s3::encryption;
+    BucketEncryption = "default encryption", [call::GET_BUCKET_ENCRYPTION] => s3::encryption;
     /// Whether it keeps versions.
-    BucketVersioning = "versioning", Bucket, [s3::GET_BUCKET_VERSIONING] => s3::versioning;
+    BucketVersioning = "versioning", [s3::GET_BUCKET_VERSIONING] => s3::versioning;
     /// Whether its objects can be locked.
-    BucketObjectLock = "object lock", Bucket, [call::GET_OBJECT_LOCK_CONFIGURATION] => s3::object_lock;
+    BucketObjectLock = "object lock", [call::GET_OBJECT_LOCK_CONFIGURATION] => s3::object_lock;
     /// Its tags.
-    BucketTags = "tags", Bucket, [call::GET_BUCKET_TAGGING] => s3::tags;
+    BucketTags = "tags", [call::GET_BUCKET_TAGGING] => s3::tags;
     /// Where its server access logs go.
-    BucketLogging = "server access logging", Bucket, [call::GET_BUCKET_LOGGING] => s3::logging;
+    BucketLogging = "server access logging", [call::GET_BUCKET_LOGGING] => s3::logging;
     /// Whether it is there.
-    Role = "role", Role, [call::GET_ROLE] => iam::role;
+    Role = "role", [call::GET_ROLE] => iam::role;
     /// Who may assume it.
-    RoleTrust = "trust policy", Role, [call::GET_ROLE] => iam::trust;
+    RoleTrust = "trust policy", [call::GET_ROLE] => iam::trust;
     /// A managed policy that is attached to it.
-    RoleAttachment = "attached policy", Role, [call::LIST_ATTACHED_ROLE_POLICIES] => iam::attachment;
+    RoleAttachment = "attached policy", [call::LIST_ATTACHED_ROLE_POLICIES] => iam::attachment;
     /// A policy that is embedded in it.
-    RolePolicy = "inline policy", Role, [call::GET_ROLE_POLICY] => iam::inline_policy;
+    RolePolicy = "inline policy", [call::GET_ROLE_POLICY] => iam::inline_policy;
     /// Whether it is there.
-    Profile = "instance profile", InstanceProfile, [call::GET_INSTANCE_PROFILE] => iam::profile;
+    Profile = "instance profile", [call::GET_INSTANCE_PROFILE] => iam::profile;
     /// The role in it.
-    ProfileRole = "role", InstanceProfile, [call::GET_INSTANCE_PROFILE] => iam::profile_role;
+    ProfileRole = "role", [call::GET_INSTANCE_PROFILE] => iam::profile_role;
     /// The latest version of the document.
-    PreferencesLatest = "latest version", SessionPreferences, [call::GET_DOCUMENT] => ssm::latest;
+    PreferencesLatest = "latest version", [call::GET_DOCUMENT] => ssm::latest;
     /// The version that sessions use.
-    PreferencesDefault = "default version", SessionPreferences, [call::GET_DOCUMENT] => ssm::default;
+    PreferencesDefault = "default version", [call::GET_DOCUMENT] => ssm::default;
     /// The instance profile that it has.
-    InstanceProfile = "instance profile", Instance, [ec2::DESCRIBE_ASSOCIATIONS] => ec2::profile;
+    InstanceProfile = "instance profile", [ec2::DESCRIBE_ASSOCIATIONS] => ec2::profile;
     /// How its metadata service answers.
-    InstanceMetadataOptions = "metadata options", Instance, [call::DESCRIBE_INSTANCES] => ec2::metadata_options;
+    InstanceMetadataOptions = "metadata options", [call::DESCRIBE_INSTANCES] => ec2::metadata_options;
     /// Whether detailed monitoring is on.
-    InstanceMonitoring = "detailed monitoring", Instance, [call::DESCRIBE_INSTANCES] => ec2::monitoring;
+    InstanceMonitoring = "detailed monitoring", [call::DESCRIBE_INSTANCES] => ec2::monitoring;
     /// Its tags.
-    InstanceTags = "tags", Instance, [call::DESCRIBE_INSTANCES] => ec2::tags;
+    InstanceTags = "tags", [call::DESCRIBE_INSTANCES] => ec2::tags;
     /// Whether it runs.
-    InstanceState = "state", Instance, [call::DESCRIBE_INSTANCES] => ec2::state;
+    InstanceState = "state", [call::DESCRIBE_INSTANCES] => ec2::state;
     /// The volume that is attached at a device.
-    InstanceDevice = "volume at", Instance, [call::DESCRIBE_INSTANCES] => ec2::device;
+    InstanceDevice = "volume at", [call::DESCRIBE_INSTANCES] => ec2::device;
     /// Its root volume, and what stands in the way of putting another in its place.
-    InstanceRoot = "root volume", Instance, [
+    InstanceRoot = "root volume", [
         call::DESCRIBE_INSTANCES,
         call::DESCRIBE_VOLUMES,
         volume::DESCRIBE_INSTANCE_ATTRIBUTE,
         volume::DESCRIBE_INSTANCE_TYPES
     ] => volume::root;
     /// A snapshot of its root volume that a plan makes: found by its tag.
-    RootSnapshot = "snapshot", Instance, [volume::DESCRIBE_SNAPSHOTS] => volume::snapshot;
+    RootSnapshot = "snapshot", [volume::DESCRIBE_SNAPSHOTS] => volume::snapshot;
     /// A root volume that a plan makes: found by its tag.
-    RootVolumeMade = "new root volume", Instance, [call::DESCRIBE_VOLUMES] => volume::made;
+    RootVolumeMade = "new root volume", [call::DESCRIBE_VOLUMES] => volume::made;
     /// The key that new volumes are encrypted with, unless another is named.
-    DefaultVolumeKey = "default key of volumes", KmsKey, [volume::GET_EBS_DEFAULT_KMS_KEY_ID, call::DESCRIBE_KEY]
+    DefaultVolumeKey = "default key of volumes", [volume::GET_EBS_DEFAULT_KMS_KEY_ID, call::DESCRIBE_KEY]
         => volume::default_key;
     /// A key that volumes are to be encrypted with.
-    VolumeKey = "key of volumes", KmsKey, [call::DESCRIBE_KEY] => volume::key;
+    VolumeKey = "key of volumes", [call::DESCRIBE_KEY] => volume::key;
     /// What it lets out.
-    SecurityGroupEgress = "egress", SecurityGroup, [call::DESCRIBE_SECURITY_GROUPS]
+    SecurityGroupEgress = "egress", [call::DESCRIBE_SECURITY_GROUPS]
         => security_group::egress;
     /// What it lets in.
-    SecurityGroupIngress = "ingress", SecurityGroup, [call::DESCRIBE_SECURITY_GROUPS]
+    SecurityGroupIngress = "ingress", [call::DESCRIBE_SECURITY_GROUPS]
         => security_group::ingress;
     /// Who else relies on it.
-    SecurityGroupUsers = "users", SecurityGroup, [
+    SecurityGroupUsers = "users", [
         call::DESCRIBE_SECURITY_GROUPS,
         call::DESCRIBE_NETWORK_INTERFACES
     ] => security_group::users;

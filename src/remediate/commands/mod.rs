@@ -162,14 +162,13 @@ impl Script {
     fn wait(&mut self, step: &Step, region: Option<&Region>) -> Result<(), Untold> {
         let Some(waiter) = waiter(&step.call) else { return Ok(()) };
         let parameters = step.call.parameters();
-        let subject = match waiter.made {
-            Some(member) => format!("\"${}\"", variable(step.number, member)),
-            None => {
-                let given = &parameters[waiter.given];
-                let text = given.as_str().or_else(|| given.get(0)?.as_str());
-                let text = text.ok_or_else(|| Untold { step: step.number, member: waiter.given.to_owned() })?;
-                with_variables(&quote(text))
-            }
+        let subject = if let Some(member) = waiter.made {
+            format!("\"${}\"", variable(step.number, member))
+        } else {
+            let given = &parameters[waiter.given];
+            let text = given.as_str().or_else(|| given.get(0)?.as_str());
+            let text = text.ok_or_else(|| Untold { step: step.number, member: waiter.given.to_owned() })?;
+            with_variables(&quote(text))
         };
         self.line(&format!(
             "aws {} wait {}{} {} {subject}",

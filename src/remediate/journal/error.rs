@@ -69,12 +69,12 @@ pub enum JournalError {
 
 impl JournalError {
     /// What kept this file from being opened.
-    pub(super) fn of(path: &Path, error: rusqlite::Error) -> Self {
+    pub(super) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 Self::Damaged { path: path.to_owned(), reason: error.to_string() }
             }
-            _ => Self::Open { path: path.to_owned(), reason: explained(&error) },
+            _ => Self::Open { path: path.to_owned(), reason: explained(error) },
         }
     }
 }

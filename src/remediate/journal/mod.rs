@@ -41,7 +41,7 @@ impl Journal {
     pub(crate) fn open(folder: &Path) -> Result<Self, JournalError> {
         let path = folder.join(FILE);
         make_folder(folder).map_err(|source| JournalError::Folder { path: folder.to_owned(), source })?;
-        let failed = |error| JournalError::of(&path, error);
+        let failed = |error: rusqlite::Error| JournalError::of(&path, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let database = Connection::open_with_flags(&path, flags).map_err(failed)?;
         Self::examine(&database, &path)?;
@@ -62,7 +62,7 @@ impl Journal {
 
     /// Refuses what is not a sound journal of this version, before anything is written to it.
     fn examine(database: &Connection, path: &Path) -> Result<(), JournalError> {
-        let failed = |error| JournalError::of(path, error);
+        let failed = |error: rusqlite::Error| JournalError::of(path, &error);
         database.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
         let number = |pragma: &str| database.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         match number("user_version").map_err(failed)? {

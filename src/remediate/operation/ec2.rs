@@ -2,7 +2,6 @@
 
 use super::operation;
 use super::parameter::part;
-use super::*;
 
 operation! {
     /// Changes how an instance's metadata service answers. What is not given stays.

@@ -2,7 +2,6 @@
 
 use super::operation;
 use super::parameter::part;
-use super::*;
 
 part! {
     /// A tag, as KMS has it.

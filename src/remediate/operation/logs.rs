@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::operation;
-use super::*;
 
-impl parameter::Parameter<std::collections::HashMap<String, String>> for BTreeMap<String, String> {
+impl super::parameter::Parameter<std::collections::HashMap<String, String>> for BTreeMap<String, String> {
     fn give(self) -> Option<std::collections::HashMap<String, String>> {
         Some(self.into_iter().collect())
     }

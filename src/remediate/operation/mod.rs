@@ -31,7 +31,7 @@ macro_rules! operation {
             $($(#[$field_meta:meta])* $field:ident: $type:ty => $setter:ident,)*
         } $(answers $member:ident: $answer:expr)?
     ) => {
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         $(#[$meta])*
         pub(crate) struct $name {
@@ -40,17 +40,17 @@ macro_rules! operation {
 
         impl $name {
             /// The call, with the actions that it needs.
-            pub(crate) const CALL: Call =
-                Call { service: $prefix, operation: $operation, actions: &[$($action),+] };
+            pub(crate) const CALL: $crate::model::call::Call =
+                $crate::model::call::Call { service: $prefix, operation: $operation, actions: &[$($action),+] };
 
-            pub(super) async fn send(self, place: &Place<'_>) -> Sent {
+            pub(super) async fn send(self, place: &$crate::remediate::place::Place<'_>) -> $crate::remediate::place::Sent {
                 let changing = place.changing();
                 let request = changing.$service().$method();
                 $(let request = request.$setter($crate::remediate::operation::parameter::Parameter::give(self.$field));)*
                 let result = Box::pin(request.send()).await;
-                let answer: Option<Json> = None;
+                let answer: Option<serde_json::Value> = None;
                 $(let answer = result.as_ref().ok().and_then(|$member| $answer).or(answer);)?
-                Sent { answer, ..Sent::of(&Self::CALL, result) }
+                $crate::remediate::place::Sent { answer, ..$crate::remediate::place::Sent::of(&Self::CALL, result) }
             }
         }
     };

@@ -3,7 +3,6 @@
 
 use super::operation;
 use super::parameter::part;
-use super::*;
 
 part! {
     /// Where a bucket is made.

@@ -1,8 +1,8 @@
 //! EC2's volumes and snapshots. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations_List_EBS.html>
 
+use super::ec2::Ec2Tag;
 use super::operation;
 use super::parameter::part;
-use super::*;
 
 part! {
     /// Tags for what is made.

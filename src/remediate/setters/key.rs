@@ -194,6 +194,17 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         draft.leave_out(&aims, "the key policy is not of a form to which a statement can be added");
         return;
     };
+    // What denies it stays, and is for the key's owner to take away.
+    let then = PolicyDocument::from_json(&with).ok();
+    let granted =
+        |group: &String| then.as_ref().is_some_and(|policy| grants_logs(policy, &arn, group, region.as_ref(), draft));
+    if !missing.iter().all(granted) {
+        draft.leave_out(
+            &aims,
+            "the key policy denies CloudWatch Logs the key, or may: no statement that is added helps",
+        );
+        return;
+    }
     let put = |policy: &str| PutKeyPolicy {
         key_id: key_id.clone(),
         policy_name: "default".to_owned(),
@@ -237,7 +248,7 @@ fn grants_logs(policy: &PolicyDocument, key: &str, group: &str, region: Option<&
     ];
     let context = Context::new().with("aws:SecureTransport", "true").with("kms:EncryptionContext:aws:logs:arn", group);
     ACTIONS.iter().all(|action| {
-        let request = Request::new(Principal::service(&service(region, draft)), *action, Resource::exactly(key));
+        let request = Request::new(Principal::service(&service(region, draft)), action, Resource::exactly(key));
         matches!(resource_allows(Some(policy), &request.in_context(context.clone())), Decision::Allowed)
     })
 }
@@ -263,11 +274,13 @@ fn logs(groups: &[String], region: Option<&Region>, draft: &Draft<'_>, text: &st
 
 /// A name for a statement that the policy does not have yet.
 fn unused_sid(name: &str, text: &str) -> String {
-    let free = |candidate: &String| !text.contains(&format!("\"{candidate}\""));
-    (1..)
-        .map(|number| if number == 1 { name.to_owned() } else { format!("{name}{number}") })
-        .find(free)
-        .unwrap_or_default()
+    let mut candidate = name.to_owned();
+    let mut number = 1;
+    while text.contains(&format!("\"{candidate}\"")) {
+        number += 1;
+        candidate = format!("{name}{number}");
+    }
+    candidate
 }
 
 fn account_admin(draft: &Draft<'_>) -> Json {
@@ -300,6 +313,8 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
     let mut tags: Vec<KmsTag> =
         draft.tags().into_iter().map(|(tag_key, tag_value)| KmsTag { tag_key, tag_value }).collect();
     tags.push(KmsTag { tag_key: KEY_MADE_BY.to_owned(), tag_value: mark.clone() });
+    // A key without its alias would not be found again, and another be made: they come together or not at all.
+    let unit = Some(format!("{alias} in {}", region.as_ref().map_or("", Region::as_str)));
     let make = draft.changes.len();
     let key_id = reference::to(make, "KeyId");
     let call = CreateKey {
@@ -317,12 +332,14 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
     )
     .creating();
     change.undo = Undo::Deletes(ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days: 30 }.into());
+    change.unit.clone_from(&unit);
     draft.add(change);
     let call = CreateAlias { alias_name: alias.clone(), target_key_id: key_id.clone() };
     let mut change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({"KeyId": key_id}), call)
         .needing([make])
         .creating();
     change.undo = Undo::Deletes(DeleteAlias { alias_name: alias }.into());
+    change.unit = unit;
     draft.add(change);
     let aspect = Aspect::of(Kind::KeyRotation, &key_id);
     let call = EnableKeyRotation { key_id: key_id.clone() };

@@ -126,7 +126,7 @@ impl Setter for Preferences {
         if let Some((_, aims)) = wanted.set.get("inputs.s3_key_prefix") {
             ask_roles("write-s3", aims, draft);
         }
-        self.spread_encryption(thing, wanted, &sessions, &ask_roles, draft);
+        spread_encryption(thing, wanted, &sessions, &ask_roles, draft);
     }
 
     fn looks(&self, (_, key): &Thing, _: &Wanted, _: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
@@ -162,53 +162,49 @@ impl Setter for Preferences {
     }
 }
 
-impl Preferences {
-    /// What the two flags for encryption ask of the bucket, the group and the roles.
-    fn spread_encryption(
-        &self,
-        thing: &Thing,
-        wanted: &Wanted,
-        sessions: &Sessions,
-        ask_roles: &dyn Fn(&str, &Aims, &mut Draft<'_>),
-        draft: &mut Draft<'_>,
-    ) {
-        let entry = draft.inventory.session_preferences.get(&thing.1);
-        let inputs = entry.and_then(|entry| entry.attributes.inputs.known());
-        let set = |attribute: &str| {
-            let asked = wanted.set.get(attribute).filter(|(value, _)| *value == json!(true));
-            asked.map(|(_, aims)| aims.clone()).unwrap_or_default()
-        };
-        let flags = wanted.tasks(&["satisfy-encryption-flags"]);
-        let on = |flag: Option<&Fact<Option<bool>>>| matches!(flag, Some(Fact::Known(Some(true))));
-        let mut s3 = set("inputs.s3_encryption_enabled");
-        if on(inputs.map(|inputs| &inputs.s3_encryption_enabled)) {
-            s3.extend(&flags);
-        }
-        let mut logs = set("inputs.cloud_watch_encryption_enabled");
-        if on(inputs.map(|inputs| &inputs.cloud_watch_encryption_enabled)) {
-            logs.extend(&flags);
-        }
-        if let Some(bucket) = sessions.bucket.as_ref().filter(|_| !s3.is_empty()) {
-            let bucket = (ResourceType::Bucket, Key::global(bucket.as_str()));
-            let entry = draft.inventory.buckets.get(&bucket.1);
-            let algorithm = entry.and_then(|entry| entry.attributes.sse_algorithm.known().cloned().flatten());
-            if !sessions.new_bucket
-                && !algorithm.is_some_and(|algorithm| ["AES256", "aws:kms"].contains(&algorithm.as_str()))
-            {
-                draft.want(&bucket, "sse_algorithm", "AES256".into(), &s3);
-            }
-            ask_roles("see-encryption", &s3, draft);
-        }
-        if let (Some(group), Some(region)) = (sessions.log_group.as_ref().filter(|_| !logs.is_empty()), &thing.1.region)
+/// What the two flags for encryption ask of the bucket, the group and the roles.
+fn spread_encryption(
+    thing: &Thing,
+    wanted: &Wanted,
+    sessions: &Sessions,
+    ask_roles: &dyn Fn(&str, &Aims, &mut Draft<'_>),
+    draft: &mut Draft<'_>,
+) {
+    let entry = draft.inventory.session_preferences.get(&thing.1);
+    let inputs = entry.and_then(|entry| entry.attributes.inputs.known());
+    let set = |attribute: &str| {
+        let asked = wanted.set.get(attribute).filter(|(value, _)| *value == json!(true));
+        asked.map(|(_, aims)| aims.clone()).unwrap_or_default()
+    };
+    let flags = wanted.tasks(&["satisfy-encryption-flags"]);
+    let on = |flag: Option<&Fact<Option<bool>>>| matches!(flag, Some(Fact::Known(Some(true))));
+    let mut s3 = set("inputs.s3_encryption_enabled");
+    if on(inputs.map(|inputs| &inputs.s3_encryption_enabled)) {
+        s3.extend(&flags);
+    }
+    let mut logs = set("inputs.cloud_watch_encryption_enabled");
+    if on(inputs.map(|inputs| &inputs.cloud_watch_encryption_enabled)) {
+        logs.extend(&flags);
+    }
+    if let Some(bucket) = sessions.bucket.as_ref().filter(|_| !s3.is_empty()) {
+        let bucket = (ResourceType::Bucket, Key::global(bucket.as_str()));
+        let entry = draft.inventory.buckets.get(&bucket.1);
+        let algorithm = entry.and_then(|entry| entry.attributes.sse_algorithm.known().cloned().flatten());
+        if !sessions.new_bucket
+            && !algorithm.is_some_and(|algorithm| ["AES256", "aws:kms"].contains(&algorithm.as_str()))
         {
-            let group = (ResourceType::LogGroup, Key::regional(region, group.as_str()));
-            let entry = draft.inventory.log_groups.get(&group.1);
-            let has_key = entry.is_some_and(|entry| matches!(entry.attributes.kms_key, Fact::Known(Some(_))));
-            if !sessions.new_log_group && !has_key {
-                draft.ask(&group, "encrypt", &logs);
-            }
-            ask_roles("see-encryption", &logs, draft);
+            draft.want(&bucket, "sse_algorithm", "AES256".into(), &s3);
         }
+        ask_roles("see-encryption", &s3, draft);
+    }
+    if let (Some(group), Some(region)) = (sessions.log_group.as_ref().filter(|_| !logs.is_empty()), &thing.1.region) {
+        let group = (ResourceType::LogGroup, Key::regional(region, group.as_str()));
+        let entry = draft.inventory.log_groups.get(&group.1);
+        let has_key = entry.is_some_and(|entry| matches!(entry.attributes.kms_key, Fact::Known(Some(_))));
+        if !sessions.new_log_group && !has_key {
+            draft.ask(&group, "encrypt", &logs);
+        }
+        ask_roles("see-encryption", &logs, draft);
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::sessions::Sessions;
 use super::{Ability, Setter, key, log_group, seen};
-use crate::iam::{Boundary, Context, Decision, PolicyDocument, Principal, Request, Resource, key_allows};
+use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, key_allows};
 use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind, document, wanted_document};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
@@ -16,6 +16,7 @@ use crate::remediate::operation::{
     UpdateAssumeRolePolicy,
 };
 use crate::remediate::policy;
+use crate::rule::function::RolePolicies;
 
 /// Changes roles, and makes the one for instances.
 pub(super) struct Roles;
@@ -380,25 +381,13 @@ pub(super) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>)
     };
     let granted = policy::of(&[json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn})]);
     let granted = PolicyDocument::from_json(&granted).ok();
-    let mut policies = vec![granted.as_ref()];
-    let managed =
-        |key: &Key| draft.inventory.managed_policies.get(key).and_then(|entry| entry.attributes.policy.known());
-    match (&entry.attributes.attached_policies, &entry.attributes.inline_policies) {
-        (Fact::Known(attached), Fact::Known(inline)) => {
-            policies.extend(attached.iter().map(|link| managed(&link.key)));
-            policies.extend(inline.iter().map(|inline| inline.policy.known()));
-        }
-        _ => policies.push(None),
-    }
-    let boundary = match &entry.attributes.permissions_boundary {
-        Fact::Known(None) => Boundary::Unset,
-        Fact::Known(Some(link)) => managed(&link.key).map_or(Boundary::Unread, Boundary::Document),
-        Fact::Unknown(_) => Boundary::Unread,
-    };
+    let there = RolePolicies::of_role(draft.inventory, &entry.attributes);
+    let mut policies = there.documents();
+    policies.push(granted.as_ref());
     let request = Request::new(principal, "kms:Decrypt", Resource::exactly(&arn))
         .in_context(Context::new().with("aws:SecureTransport", "true"));
     let owner = arn.split(':').nth(4).unwrap_or_default().to_owned();
-    match key_allows(key_policy.as_ref(), &owner, &policies, boundary, &request) {
+    match key_allows(key_policy.as_ref(), &owner, &policies, there.boundary(), &request) {
         Decision::Allowed => None,
         Decision::Denied(_) => Some(format!("the role {} could not decrypt with the key", role.id)),
         Decision::Undecided(_) => Some(format!("whether the role {} could decrypt with the key is not known", role.id)),

@@ -113,7 +113,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
 
     fn draft(mut self) {
         let runs = self.root["InstanceState"] == "running";
-        let old = self.text(&self.root["Volume"]["VolumeId"]);
+        let old = text(&self.root["Volume"]["VolumeId"]);
         if runs {
             self.stop();
         }
@@ -175,14 +175,14 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
     /// The new volume, like the old one.
     fn volume(&mut self, snapshot: &str) -> usize {
         let old = &self.root["Volume"];
-        let kind = self.text(&old["VolumeType"]);
+        let kind = text(&old["VolumeType"]);
         let number = |member: &str| old[member].as_i64().and_then(|number| i32::try_from(number).ok());
         let for_types = |kinds: &[&str], number: Option<i32>| number.filter(|_| kinds.contains(&kind.as_str()));
         let iops = for_types(&["gp3", "io1", "io2"], number("Iops"));
         let throughput = for_types(&["gp3"], number("Throughput"));
         let size = number("Size");
         let call = CreateVolume {
-            availability_zone: self.text(&old["AvailabilityZone"]),
+            availability_zone: text(&old["AvailabilityZone"]),
             snapshot_id: snapshot.to_owned(),
             size,
             iops,
@@ -296,10 +296,10 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
     }
 
     fn device(&self) -> String {
-        self.text(&self.root["RootDeviceName"])
+        text(&self.root["RootDeviceName"])
     }
+}
 
-    fn text(&self, value: &Json) -> String {
-        value.as_str().unwrap_or_default().to_owned()
-    }
+fn text(value: &Json) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

@@ -136,13 +136,12 @@ impl Group<'_, '_, '_> {
             let others: Rules = self.there.clone().into_iter().filter(|(_, rule)| !rule.is_https()).collect();
             let narrowed = self.narrowed(&others, &allowed);
             let change = self.revoke(&others, aims.clone());
-            match self.draft.objection(&change) {
-                Some(objection) => self.draft.leave_out(aims, objection),
-                None => {
-                    opened.extend(aims);
-                    allowed.extend(narrowed);
-                    revoked = others;
-                }
+            if let Some(objection) = self.draft.objection(&change) {
+                self.draft.leave_out(aims, objection);
+            } else {
+                opened.extend(aims);
+                allowed.extend(narrowed);
+                revoked = others;
             }
         }
         allowed.retain(|rule| !self.there.contains_key(&rule.words(self.direction.way)));
@@ -150,7 +149,7 @@ impl Group<'_, '_, '_> {
             let change = self.allow(&allowed, opened);
             self.draft.add(change)
         });
-        self.finish(&revoked, wanted.tasks(&[RESTRICT_EGRESS]), first, described);
+        self.finish(&revoked, &wanted.tasks(&[RESTRICT_EGRESS]), first, &described);
     }
 
     fn ingress(&mut self, wanted: &Wanted) {
@@ -162,7 +161,7 @@ impl Group<'_, '_, '_> {
                 None => revoked = self.there.clone(),
             }
         }
-        self.finish(&revoked, wanted.tasks(&[REMOVE_INGRESS]), None, wanted.tasks(&[DESCRIBE_RULES]));
+        self.finish(&revoked, &wanted.tasks(&[REMOVE_INGRESS]), None, &wanted.tasks(&[DESCRIBE_RULES]));
     }
 
     /// Port 443 for everyone to whom it was open among other things, so that no way to AWS is lost; for everyone at all
@@ -192,17 +191,17 @@ impl Group<'_, '_, '_> {
     }
 
     /// Revokes what is to go, and describes what stays.
-    fn finish(&mut self, revoked: &Rules, aims: Aims, first: Option<usize>, described: Aims) {
+    fn finish(&mut self, revoked: &Rules, aims: &Aims, first: Option<usize>, described: &Aims) {
         let silent = |rule: &SecurityGroupRule| rule.description.is_empty();
         if !revoked.is_empty() {
             let more = if revoked.values().any(silent) { described.clone() } else { Aims::new() };
-            let change = self.revoke(revoked, &aims | &more).needing(first);
+            let change = self.revoke(revoked, aims | &more).needing(first);
             self.draft.add(change);
         }
         let stays = self.there.iter().filter(|(words, rule)| silent(rule) && !revoked.contains_key(*words));
         let stays: Rules = stays.map(|(words, rule)| (words.clone(), rule.clone())).collect();
         if !stays.is_empty() && !described.is_empty() {
-            let change = self.describe(&stays, described);
+            let change = self.describe(&stays, described.clone());
             self.draft.add(change);
         }
     }

@@ -78,7 +78,7 @@ fn about(plan: &Plan, step: &Step, page: &mut Page<'_>) -> io::Result<()> {
     let call = step.call.call().to_string();
     match &step.undo {
         Undo::By(undo) if undo.call() == step.call.call() => {
-            page.fact("call", &format!("{call}, undone by the same"))?
+            page.fact("call", &format!("{call}, undone by the same"))?;
         }
         Undo::By(undo) => page.fact("call", &format!("{call}, undone by {}", undo.call()))?,
         Undo::Deletes(undo) => {

@@ -6,6 +6,7 @@ use anstyle::Style;
 
 use super::difference::pretty;
 use super::{AFTER, BEFORE, BOLD, DIM, Look, MARGIN, Page, WARN, count, heading};
+use crate::model::AccountId;
 use crate::remediate::journal::{CallRecord, RunState, Status};
 use crate::remediate::plan::{Plan, Purpose};
 use crate::remediate::run::{RunList, RunReport, RunSummary};
@@ -48,9 +49,9 @@ pub(crate) fn runs(list: &RunList, look: Look, out: &mut dyn Write) -> io::Resul
         return writeln!(out, "There are no runs.");
     }
     let states: Vec<&str> = list.runs.iter().map(|run| state(run.state, run.under_way)).collect();
-    let column = states.iter().map(|state| state.len()).max().unwrap_or_default();
+    let column = states.iter().copied().map(str::len).max().unwrap_or_default();
     for (run, state) in list.runs.iter().zip(states) {
-        let accounts: Vec<&str> = run.accounts.iter().map(|account| account.as_str()).collect();
+        let accounts: Vec<&str> = run.accounts.iter().map(AccountId::as_str).collect();
         let purpose = match &run.purpose {
             Purpose::Fix => "fix".to_owned(),
             Purpose::Undo(undone) => format!("undo of {undone}"),

@@ -171,7 +171,7 @@ fn text(fact: &Fact<String>) -> Result<&str, Undecided> {
 }
 
 /// Everything that decides what a role may do; `None` for what could not be read.
-struct RolePolicies<'a> {
+pub(crate) struct RolePolicies<'a> {
     inventory: &'a Inventory,
     role: &'a Role,
     policies: Vec<(&'a str, Option<&'a PolicyDocument>)>,
@@ -183,7 +183,11 @@ impl<'a> RolePolicies<'a> {
             return Err(Undecided("not a role".to_owned()));
         };
         let role = inventory.roles.get(key).ok_or_else(|| Undecided("the role was not read".to_owned()))?;
-        let role = &role.attributes;
+        Ok(Self::of_role(inventory, &role.attributes))
+    }
+
+    /// Those of a role.
+    pub(crate) fn of_role(inventory: &'a Inventory, role: &'a Role) -> Self {
         let mut policies = Vec::new();
         match &role.attached_policies {
             Fact::Known(links) => {
@@ -199,14 +203,16 @@ impl<'a> RolePolicies<'a> {
             }
             Fact::Unknown(_) => policies.push(("the list of inline policies", None)),
         }
-        Ok(Self { inventory, role, policies })
+        Self { inventory, role, policies }
     }
 
-    fn documents(&self) -> Vec<Option<&'a PolicyDocument>> {
+    /// The policies that it has.
+    pub(crate) fn documents(&self) -> Vec<Option<&'a PolicyDocument>> {
         self.policies.iter().map(|(_, document)| *document).collect()
     }
 
-    fn boundary(&self) -> Boundary<'a> {
+    /// Its permissions boundary.
+    pub(crate) fn boundary(&self) -> Boundary<'a> {
         match &self.role.permissions_boundary {
             Fact::Known(None) => Boundary::Unset,
             Fact::Known(Some(link)) => policy(self.inventory, &link.key).map_or(Boundary::Unread, Boundary::Document),

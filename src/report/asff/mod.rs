@@ -1,0 +1,374 @@
+//! ASFF: findings for Security Hub's BatchImportFindings, a batch a line. A batch is what the call
+//! takes: an array of at most 100 findings and 6 MB, of one account and one region, since an account
+//! imports its own. A file of one line is an argument for `--findings file://…` as it is.
+//! <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html>,
+//! <https://docs.aws.amazon.com/securityhub/latest/partnerguide/guidelines-batchimportfindings.html>
+//!
+//! Passes are in it, since they are what takes a failure back. What is not known is a WARNING ("some
+//! information is missing") and not NOT_AVAILABLE, which Security Hub archives. What is waived keeps
+//! its status and is suppressed, as far as Security Hub lets: only the first import of a finding
+//! sets its workflow.
+
+mod limits;
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Write};
+
+use serde_json::{Map, Value, json};
+
+use self::limits::text;
+use super::{Format, Options, RuleInfo, coverage, words};
+use crate::model::finding::Evidence;
+use crate::model::{AccountId, Finding, Region, Report, ResourceRef, ResourceType, Scope, Severity, Verdict};
+use crate::scan::ANY;
+
+pub(super) static FORMAT: Format = Format { name: "asff", endings: &[".asff", ".asff.ndjson"], write };
+
+/// What kind of finding all of them are.
+/// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html#Types>
+const TYPE: &str = "Software and Configuration Checks/AWS Security Best Practices";
+
+fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
+    for ((account, region), results) in results(report)? {
+        let place = Place { account, region, report };
+        let findings = results.iter().map(|result| match result {
+            Listed::Scope(scope) => place.of_scope(scope),
+            Listed::Finding(finding) => place.of_finding(finding, rules.iter().find(|rule| rule.id == finding.rule)),
+        });
+        limits::batches(findings, out)?;
+    }
+    Ok(())
+}
+
+/// What a finding of Security Hub is made from.
+enum Listed<'a> {
+    Scope(&'a Scope),
+    Finding(&'a Finding),
+}
+
+/// All that is listed, by the account and region that import it.
+fn results(report: &Report) -> io::Result<BTreeMap<(&AccountId, Region), Vec<Listed<'_>>>> {
+    let mut results: BTreeMap<(&AccountId, Region), Vec<Listed<'_>>> = BTreeMap::new();
+    let homes = homes(report);
+    let mut nowhere = 0;
+    let scopes = report.scopes.iter().map(|scope| (&scope.account, &scope.region, Listed::Scope(scope)));
+    let findings = report.findings.iter().map(|finding| {
+        let resource = &finding.resource;
+        (&resource.account, &resource.region, Listed::Finding(finding))
+    });
+    for (account, region, listed) in scopes.chain(findings) {
+        let region = region.as_ref().or_else(|| homes.get(account.as_ref()?));
+        match (account, region) {
+            (Some(account), Some(region)) => results.entry((account, region.clone())).or_default().push(listed),
+            _ => nowhere += 1,
+        }
+    }
+    if nowhere > 0 {
+        let message = format!(
+            "of the findings, {nowhere} are of no account or region, and Security Hub takes none without; another \
+             format lists them"
+        );
+        return Err(io::Error::new(ErrorKind::InvalidInput, message));
+    }
+    Ok(results)
+}
+
+/// Where the findings of an account on what has no region are imported: where IAM is at home, if that
+/// was scanned, or the first region that was.
+fn homes(report: &Report) -> BTreeMap<&AccountId, Region> {
+    let mut homes: BTreeMap<&AccountId, Region> = BTreeMap::new();
+    for scope in &report.scopes {
+        let (Some(account), Some(region)) = (&scope.account, &scope.region) else { continue };
+        let is_home = matches!(region.as_str(), "us-east-1" | "cn-north-1" | "us-gov-west-1");
+        let home = homes.entry(account).or_insert_with(|| region.clone());
+        if is_home {
+            *home = region.clone();
+        }
+    }
+    homes
+}
+
+/// The account and region that import a finding.
+struct Place<'a> {
+    account: &'a AccountId,
+    region: Region,
+    report: &'a Report,
+}
+
+impl Place<'_> {
+    fn of_finding(&self, finding: &Finding, info: Option<&RuleInfo>) -> Value {
+        let verdict = finding.waiver.as_ref().map_or(finding.verdict, |waiver| waiver.verdict);
+        let description = match info {
+            Some(info) => format!("{}. {}", words::statement(finding), info.rationale),
+            None => words::statement(finding),
+        };
+        let mut asff = self.required(&Required {
+            id: &finding.fingerprint,
+            rule: &finding.rule,
+            title: info.map_or(finding.rule.as_str(), |info| &info.title),
+            description: description.trim_start_matches(". "),
+            verdict: finding.verdict,
+            severity: finding.severity,
+            resource: self.resource(&finding.resource, &finding.evidence),
+        });
+        let controls = info.map(|info| info.controls.as_slice()).unwrap_or_default();
+        let related: Vec<String> =
+            controls.iter().map(|control| format!("{} {}", control.framework, control.id)).collect();
+        let reasons = if verdict == Verdict::Unknown { words::reasons(finding) } else { Vec::new() };
+        asff["Compliance"] = compliance(&finding.rule, verdict, &reasons, &related);
+        if finding.verdict == Verdict::Waived {
+            asff["Workflow"] = json!({"Status": "SUPPRESSED"});
+            asff["ProductFields"]["ssm-audit/waiver"] = json!(text(&words::waiver(finding), limits::PRODUCT_FIELD));
+        }
+        if let Some(recommendation) = recommendation(finding, info) {
+            asff["Remediation"] = json!({"Recommendation": recommendation});
+        }
+        asff
+    }
+
+    fn of_scope(&self, scope: &Scope) -> Value {
+        let verdict = coverage::verdict(scope);
+        let mut asff = self.required(&Required {
+            id: &coverage::fingerprint(scope),
+            rule: coverage::RULE,
+            title: coverage::TITLE,
+            description: &coverage::message(scope),
+            verdict,
+            severity: Severity::Medium,
+            resource: self.account_as_resource(),
+        });
+        asff["Compliance"] = compliance(coverage::RULE, verdict, &coverage::reasons(scope), &[]);
+        asff
+    }
+
+    /// What every finding must have.
+    fn required(&self, finding: &Required<'_>) -> Value {
+        let Self { account, region, report } = self;
+        let partition = region.partition();
+        // What holds is nothing to alert on, whatever the rule's severity is.
+        let severity = if finding.verdict == Verdict::Pass { Severity::Info } else { finding.severity };
+        json!({
+            "SchemaVersion": "2018-10-08",
+            "Id": format!("ssm-audit/{}", finding.id),
+            "ProductArn": format!("arn:{partition}:securityhub:{region}:{account}:product/{account}/default"),
+            "GeneratorId": text(&format!("ssm-audit/{}", finding.rule), limits::GENERATOR),
+            "AwsAccountId": account,
+            "Region": region,
+            "CreatedAt": report.started_at,
+            "UpdatedAt": report.finished_at,
+            "LastObservedAt": report.finished_at,
+            "Title": text(finding.title, limits::TITLE),
+            "Description": text(finding.description, limits::DESCRIPTION),
+            // Not beside it: those are for customers to change.
+            "FindingProviderFields": {
+                "Severity": {"Label": label(severity), "Original": finding.severity},
+                "Types": [TYPE],
+            },
+            "RecordState": "ACTIVE",
+            "Resources": [finding.resource],
+            "ProductFields": {
+                "ProviderName": report.tool.name,
+                "ProviderVersion": report.tool.version,
+                "ssm-audit/verdict": finding.verdict,
+                "ssm-audit/policy": report.policy,
+            },
+        })
+    }
+
+    fn resource(&self, resource: &ResourceRef, evidence: &[Evidence]) -> Value {
+        let details = details(evidence);
+        let mut asff = if resource.id == ANY {
+            self.account_as_resource()
+        } else {
+            json!({
+                "Type": resource_type(resource.resource_type),
+                "Id": text(resource.arn.as_ref().unwrap_or(&resource.id), limits::RESOURCE),
+                "Partition": self.region.partition().as_str(),
+                "Region": resource.region.as_ref().unwrap_or(&self.region),
+            })
+        };
+        if !details.is_empty() {
+            asff["Details"] = json!({"Other": details});
+        }
+        asff
+    }
+
+    fn account_as_resource(&self) -> Value {
+        json!({
+            "Type": "AwsAccount",
+            "Id": format!("AWS::::Account:{}", self.account),
+            "Partition": self.region.partition().as_str(),
+            "Region": self.region,
+        })
+    }
+}
+
+struct Required<'a> {
+    id: &'a str,
+    rule: &'a str,
+    title: &'a str,
+    description: &'a str,
+    verdict: Verdict,
+    severity: Severity,
+    resource: Value,
+}
+
+fn compliance(rule: &str, verdict: Verdict, reasons: &[String], related: &[String]) -> Value {
+    let status = match verdict {
+        Verdict::Pass => "PASSED",
+        Verdict::Unknown => "WARNING",
+        // A waived finding is asked for what it would be; a waiver of nothing is taken for the worse.
+        Verdict::Fail | Verdict::Waived => "FAILED",
+    };
+    let mut compliance = json!({"Status": status, "SecurityControlId": text(rule, limits::GENERATOR)});
+    if !reasons.is_empty() {
+        let reason = |reason: &String| json!({"ReasonCode": "NOT_READ", "Description": text(reason, limits::REASON)});
+        compliance["StatusReasons"] = reasons.iter().take(limits::REASONS).map(reason).collect();
+    }
+    if !related.is_empty() {
+        compliance["RelatedRequirements"] = json!(related);
+    }
+    compliance
+}
+
+fn label(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "INFORMATIONAL",
+        Severity::Low => "LOW",
+        Severity::Medium => "MEDIUM",
+        Severity::High => "HIGH",
+        Severity::Critical => "CRITICAL",
+    }
+}
+
+/// The name that Security Hub has for a type; `Other` for those that it does not know.
+/// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources.html>
+fn resource_type(resource_type: ResourceType) -> &'static str {
+    match resource_type.as_str() {
+        "AWS::EC2::Instance" => "AwsEc2Instance",
+        "AWS::EC2::SecurityGroup" => "AwsEc2SecurityGroup",
+        "AWS::EC2::Volume" => "AwsEc2Volume",
+        "AWS::IAM::Role" => "AwsIamRole",
+        "AWS::KMS::Key" => "AwsKmsKey",
+        "AWS::S3::Bucket" => "AwsS3Bucket",
+        _ => "Other",
+    }
+}
+
+/// What the rule read, as the details that Security Hub lets others give.
+fn details(evidence: &[Evidence]) -> Map<String, Value> {
+    let pairs = evidence.iter().take(limits::DETAILS).map(|evidence| {
+        let value = match &evidence.value {
+            Value::String(value) => value.clone(),
+            other => other.to_string(),
+        };
+        (text(&evidence.path, limits::DETAIL_NAME), json!(text(&value, limits::DETAIL)))
+    });
+    pairs.collect()
+}
+
+fn recommendation(finding: &Finding, info: Option<&RuleInfo>) -> Option<Value> {
+    if finding.verdict == Verdict::Pass {
+        return None;
+    }
+    let fix = words::fix_of(finding, info).map(|fix| format!("{}: {}", fix.title, fix.command));
+    let what = fix.or_else(|| info.map(|info| info.description.clone()))?;
+    let mut recommendation = json!({"Text": text(&what, limits::RECOMMENDATION)});
+    if let Some(reference) = info.and_then(|info| info.references.first()) {
+        recommendation["Url"] = json!(reference);
+    }
+    Some(recommendation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::example;
+
+    /// The example without what is in code, of which Security Hub takes nothing.
+    fn live() -> Report {
+        let mut report = example::report();
+        report.findings.retain(|finding| finding.resource.account.is_some());
+        report
+    }
+
+    fn batches(report: &Report) -> Vec<Vec<Value>> {
+        let text = example::written(&FORMAT, report);
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    #[test]
+    fn the_batches_are_as_reviewed() {
+        let mut report = live();
+        report.findings.drain(1..12);
+        report.findings.drain(2..3);
+        insta::assert_json_snapshot!(batches(&report));
+    }
+
+    #[test]
+    fn only_what_passes_is_passed_and_what_is_waived_is_suppressed() {
+        let report = live();
+        let all: Vec<Value> = batches(&report).into_iter().flatten().collect();
+        assert_eq!(all.len(), report.findings.len() + report.scopes.len());
+        let of = |id: &str| {
+            let id = format!("ssm-audit/{id}");
+            all.iter().find(|asff| asff["Id"] == id.as_str()).expect("a finding")
+        };
+        for finding in &report.findings {
+            let (status, workflow) = match finding.verdict {
+                Verdict::Pass => ("PASSED", Value::Null),
+                Verdict::Fail => ("FAILED", Value::Null),
+                Verdict::Unknown => ("WARNING", Value::Null),
+                Verdict::Waived => ("FAILED", json!("SUPPRESSED")),
+            };
+            let asff = of(&finding.fingerprint);
+            assert_eq!(asff["Compliance"]["Status"], status);
+            assert_eq!(asff.pointer("/Workflow/Status").unwrap_or(&Value::Null), &workflow);
+        }
+        for scope in &report.scopes {
+            let expected = if scope.complete && scope.read { "PASSED" } else { "WARNING" };
+            assert_eq!(of(&coverage::fingerprint(scope))["Compliance"]["Status"], expected);
+        }
+    }
+
+    #[test]
+    fn a_batch_is_of_one_account_and_region_and_no_larger_than_the_call_takes() {
+        let mut report = live();
+        let failed = report.findings[0].clone();
+        report.findings.extend((0..250).map(|number| {
+            let mut finding = failed.clone();
+            finding.fingerprint = format!("{number:064}");
+            finding.evidence = (0..60)
+                .map(|one| Evidence { path: format!("{one}{}", "p".repeat(200)), value: json!("ü".repeat(5000)) })
+                .collect();
+            finding.message = "m".repeat(5000);
+            finding
+        }));
+        let text = example::written(&FORMAT, &report);
+        assert!(text.lines().all(|line| line.len() < 6_000_000));
+        let batches = batches(&report);
+        for batch in &batches {
+            assert!((1..=100).contains(&batch.len()));
+            assert!(batch.iter().all(|asff| asff["ProductArn"] == batch[0]["ProductArn"]));
+            assert!(batch.iter().all(|asff| asff.to_string().len() < 240_000));
+            assert!(batch.iter().all(|asff| asff["Description"].as_str().is_some_and(|text| text.len() <= 1024)));
+        }
+        assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), report.findings.len() + report.scopes.len());
+    }
+
+    #[test]
+    fn what_is_of_no_account_is_refused_and_not_left_out() {
+        let report = example::report();
+        let error = write(&report, &[], &Options::default(), &mut Vec::new()).expect_err("refused");
+        let expected = "of the findings, 1 are of no account or region, and Security Hub takes none without; another \
+                        format lists them";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_never_blank() {
+        assert_eq!(text("größe", 6), "gr…");
+        assert_eq!(text("größe", 7), "größe");
+        assert_eq!(text(" ", 7), "-");
+    }
+}

@@ -1,0 +1,293 @@
+//! JUnit XML, as continuous integration shows it: a test suite an account and region, a class a
+//! rule, a test case a resource. What fails is a failure, what is not known an error, what is
+//! waived skipped. Each suite has one test more: whether its account or region was read in full.
+//! <https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd>
+//!
+//! Jenkins takes what stands before the last dot of a class for its package, GitLab tells tests
+//! apart by class and name: so a class is `ACCOUNT.REGION.RULE`, and a name is the id of the
+//! resource, which outlives its tags.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesText, Event};
+
+use super::{Format, Options, RuleInfo, coverage, words};
+use crate::model::{AccountId, Finding, Region, Report, Scope, Verdict};
+use crate::terminal::harmless;
+
+pub(super) static FORMAT: Format = Format { name: "junit", endings: &[".xml"], write };
+
+fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
+    let suites = suites(report);
+    let mut writer = Writer::new_with_indent(&mut *out, b' ', 2);
+    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let total = suites.values().map(Suite::count).fold(Count::default(), Count::and);
+    let mut root = writer.create_element("testsuites").with_attribute(("name", report.tool.name.as_str()));
+    if let Some(seconds) = seconds(report) {
+        root = root.with_attribute(("time", seconds.as_str()));
+    }
+    root = root
+        .with_attribute(("tests", total.tests.to_string().as_str()))
+        .with_attribute(("failures", total.failures.to_string().as_str()))
+        .with_attribute(("errors", total.errors.to_string().as_str()));
+    root.write_inner_content(|writer| {
+        suites.iter().try_for_each(|(place, suite)| suite.write(*place, report, rules, writer))
+    })?;
+    writeln!(out)
+}
+
+/// Account and region; code has neither.
+type Place<'a> = (Option<&'a AccountId>, Option<&'a Region>);
+
+/// What is listed of one account and region.
+#[derive(Default)]
+struct Suite<'a> {
+    scopes: Vec<&'a Scope>,
+    findings: Vec<&'a Finding>,
+}
+
+fn suites(report: &Report) -> BTreeMap<Place<'_>, Suite<'_>> {
+    let mut suites: BTreeMap<Place<'_>, Suite<'_>> = BTreeMap::new();
+    for scope in &report.scopes {
+        suites.entry((scope.account.as_ref(), scope.region.as_ref())).or_default().scopes.push(scope);
+    }
+    for finding in &report.findings {
+        let resource = &finding.resource;
+        suites.entry((resource.account.as_ref(), resource.region.as_ref())).or_default().findings.push(finding);
+    }
+    suites
+}
+
+/// How many tests there are.
+#[derive(Default, Clone, Copy)]
+struct Count {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+}
+
+impl Count {
+    fn and(self, other: Self) -> Self {
+        Self {
+            tests: self.tests + other.tests,
+            failures: self.failures + other.failures,
+            errors: self.errors + other.errors,
+            skipped: self.skipped + other.skipped,
+        }
+    }
+}
+
+impl Suite<'_> {
+    fn count(&self) -> Count {
+        let scopes = self.scopes.iter().map(|scope| coverage::verdict(scope));
+        let verdicts: Vec<Verdict> = scopes.chain(self.findings.iter().map(|finding| finding.verdict)).collect();
+        let count = |verdict| verdicts.iter().filter(|one| **one == verdict).count();
+        Count {
+            tests: verdicts.len(),
+            failures: count(Verdict::Fail),
+            errors: count(Verdict::Unknown),
+            skipped: count(Verdict::Waived),
+        }
+    }
+
+    fn write<W: Write>(
+        &self,
+        place: Place<'_>,
+        report: &Report,
+        rules: &[RuleInfo],
+        writer: &mut Writer<W>,
+    ) -> io::Result<()> {
+        let count = self.count();
+        let suite = writer
+            .create_element("testsuite")
+            .with_attribute(("name", name(place, " ").as_str()))
+            .with_attribute(("tests", count.tests.to_string().as_str()))
+            .with_attribute(("failures", count.failures.to_string().as_str()))
+            .with_attribute(("errors", count.errors.to_string().as_str()))
+            .with_attribute(("skipped", count.skipped.to_string().as_str()))
+            .with_attribute(("timestamp", timestamp(report).as_str()));
+        suite.write_inner_content(|writer| {
+            for scope in &self.scopes {
+                Case::of_scope(scope).write(place, writer)?;
+            }
+            for finding in &self.findings {
+                let info = rules.iter().find(|rule| rule.id == finding.rule);
+                Case::of(finding, info).write(place, writer)?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+/// `123456789012 us-east-1`, `123456789012 global`, `code`
+fn name((account, region): Place<'_>, between: &str) -> String {
+    match (account, region) {
+        (Some(account), region) => format!("{account}{between}{}", region.map_or("global", Region::as_str)),
+        (None, Some(region)) => region.to_string(),
+        (None, None) => "code".to_owned(),
+    }
+}
+
+/// A test.
+struct Case<'a> {
+    verdict: Verdict,
+    rule: &'a str,
+    name: &'a str,
+    /// What kind of failure it is.
+    kind: &'a str,
+    message: String,
+    body: Vec<String>,
+}
+
+impl<'a> Case<'a> {
+    fn of(finding: &'a Finding, info: Option<&RuleInfo>) -> Self {
+        Self {
+            verdict: finding.verdict,
+            rule: &finding.rule,
+            name: finding.resource.address.as_deref().unwrap_or(&finding.resource.id),
+            kind: finding.severity.as_str(),
+            message: words::statement(finding),
+            body: body(finding, info),
+        }
+    }
+
+    fn of_scope(scope: &Scope) -> Self {
+        Self {
+            verdict: coverage::verdict(scope),
+            rule: coverage::RULE,
+            name: coverage::TITLE,
+            kind: "unknown",
+            message: coverage::message(scope),
+            body: coverage::reasons(scope),
+        }
+    }
+
+    fn write<W: Write>(&self, place: Place<'_>, writer: &mut Writer<W>) -> io::Result<()> {
+        let case = writer
+            .create_element("testcase")
+            .with_attribute(("name", text(self.name).as_str()))
+            .with_attribute(("classname", text(&format!("{}.{}", name(place, "."), self.rule)).as_str()));
+        let tag = match self.verdict {
+            Verdict::Pass => return case.write_empty().map(drop),
+            Verdict::Fail => "failure",
+            Verdict::Unknown => "error",
+            Verdict::Waived => "skipped",
+        };
+        let lines: Vec<String> = self.body.iter().map(|line| text(line)).collect();
+        case.write_inner_content(|writer| {
+            writer
+                .create_element(tag)
+                .with_attribute(("message", text(&self.message).as_str()))
+                .with_attribute(("type", self.kind))
+                .write_text_content(BytesText::new(&lines.join("\n")))?;
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+/// What a person who opens the failed test wants to know.
+fn body(finding: &Finding, info: Option<&RuleInfo>) -> Vec<String> {
+    let resource = &finding.resource;
+    let mut lines = vec![format!("{} {}", resource.resource_type, words::resource(resource))];
+    lines.extend(resource.arn.clone());
+    lines.extend(finding.location.iter().chain(&finding.related).map(words::location));
+    lines.extend(finding.evidence.iter().flat_map(words::evidence));
+    if let Some(info) = info {
+        lines.extend([info.title.clone(), info.rationale.clone()]);
+    }
+    if let Some(fix) = words::fix_of(finding, info) {
+        lines.push(format!("fix: {}: {}", fix.title, fix.command));
+    }
+    lines.extend(info.into_iter().flat_map(|info| info.references.iter().cloned()));
+    lines
+}
+
+/// A text of characters that XML can say. <https://www.w3.org/TR/xml/#charsets>
+fn text(text: &str) -> String {
+    harmless(text).chars().fold(String::new(), |mut said, character| {
+        match character {
+            '\u{fffe}' | '\u{ffff}' => {
+                // Writing to a string does not fail.
+                let _ = write!(said, "\\u{{{:x}}}", u32::from(character));
+            }
+            plain => said.push(plain),
+        }
+        said
+    })
+}
+
+/// When the scan began, in UTC, without a zone and to the second as consumers expect it.
+fn timestamp(report: &Report) -> String {
+    let time = report.started_at.parse::<Timestamp>();
+    let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    time.map_or_else(|_error| report.started_at.clone(), text)
+}
+
+/// How long the scan took; none where the times cannot be read.
+fn seconds(report: &Report) -> Option<String> {
+    let start: Timestamp = report.started_at.parse().ok()?;
+    let end: Timestamp = report.finished_at.parse().ok()?;
+    let milliseconds = end.as_millisecond().checked_sub(start.as_millisecond()).filter(|time| *time >= 0)?;
+    Some(format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use uppsala::XsdValidator;
+
+    use super::*;
+    use crate::report::example;
+
+    /// What the schema that Jenkins publishes says against it.
+    fn errors(text: &str) -> Vec<String> {
+        let schema = uppsala::parse(include_str!("../../tests/fixtures/junit-10.xsd")).expect("a schema");
+        let document = uppsala::parse(text).expect("XML");
+        let validator = XsdValidator::from_schema(&schema).expect("a schema");
+        validator.validate(&document).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_suites_are_as_reviewed() {
+        let mut report = example::report();
+        report.findings.drain(2..12);
+        insta::assert_snapshot!(example::written(&FORMAT, &report));
+    }
+
+    #[test]
+    fn the_published_schema_finds_nothing_wrong() {
+        for report in [example::report(), example::calm(), example::empty()] {
+            assert_eq!(errors(&example::written(&FORMAT, &report)), Vec::<String>::new());
+        }
+        let wrong =
+            example::written(&FORMAT, &example::report()).replacen("<testsuites ", "<testsuites skipped=\"1\" ", 1);
+        assert_ne!(errors(&wrong), Vec::<String>::new(), "the schema looks at nothing");
+    }
+
+    #[test]
+    fn the_totals_are_those_of_the_tests() {
+        let report = example::report();
+        let text = example::written(&FORMAT, &report);
+        let count = |tag: &str| text.matches(&format!("<{tag} ")).count();
+        assert_eq!(count("testcase"), report.findings.len() + report.scopes.len());
+        assert_eq!((count("failure"), count("error"), count("skipped")), (16, 5, 1));
+        assert!(text.contains(r#"tests="27" failures="16" errors="5">"#), "{text}");
+    }
+
+    #[test]
+    fn names_chosen_by_others_are_text() {
+        let mut report = example::calm();
+        report.findings[0].verdict = Verdict::Fail;
+        report.findings[0].resource.id = "a\"/><x>&\u{0}\u{ffff}]]>\n".to_owned();
+        report.findings[0].message = "</failure><b>".to_owned();
+        let text = example::written(&FORMAT, &report);
+        assert_eq!(errors(&text), Vec::<String>::new());
+        assert!(!text.contains("<x>") && !text.contains("<b>"), "{text}");
+    }
+}

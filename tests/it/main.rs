@@ -30,3 +30,4 @@ mod sarif;
 mod scan;
 mod simulator;
 mod sweep;
+mod terraform;

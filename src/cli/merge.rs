@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit::FailOn;
+use super::notify::{self, NotifyArgs};
 use super::scan::{format_help, output_help, parse_format};
 use super::state::StateArgs;
 use super::sweep;
@@ -30,11 +31,14 @@ pub(super) struct MergeArgs {
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
     fail_on: FailOn,
     #[command(flatten)]
+    notify: NotifyArgs,
+    #[command(flatten)]
     state: StateArgs,
 }
 
 pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Error> {
     let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let receiver = arguments.notify.receiver()?;
     let mut sources = Vec::new();
     for path in &arguments.parts {
         if path.is_dir() {
@@ -46,8 +50,11 @@ pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Erro
     let folder = arguments.state.folder()?;
     let _lock = SweepLock::take(&folder)?;
     let mut history = History::open(&folder)?;
-    let merged = part::merge(&mut history, &sources)?;
-    sweep::report(&history, merged, arguments.format, &files, arguments.fail_on, globals)
+    let merged =
+        part::merge(&mut history, &sources, |history, sweep| notify::announce(history, sweep, receiver.as_ref()))?;
+    let exit = sweep::report(&history, merged, arguments.format, &files, arguments.fail_on, globals)?;
+    notify::tell(&mut history, receiver, globals)?;
+    Ok(exit)
 }
 
 /// The files of a folder that have the ending of parts, by name.

@@ -13,6 +13,7 @@ mod history;
 mod iam_policy;
 mod live;
 mod merge;
+mod notify;
 mod output;
 mod reading;
 mod resume;
@@ -36,6 +37,7 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::fleet::FleetError;
 use crate::history::HistoryError;
 use crate::history::part::PartError;
+use crate::notify::NotSent;
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
@@ -143,6 +145,9 @@ pub enum Error {
     /// A history that cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// A notification that was not sent, or may not have been.
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),

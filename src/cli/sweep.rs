@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::exit::FailOn;
 use super::live::LiveArgs;
+use super::notify::{self, NotifyArgs};
 use super::reading::{self, Reader};
 use super::scan::{format_help, information, output_help, parse_format};
 use super::selection::{Selection, SelectionArgs};
@@ -22,6 +23,7 @@ use crate::history::compare::Rules;
 use crate::history::part::{self, Header};
 use crate::history::{Begun, History, HistoryError, Look, SweepLock, Terms};
 use crate::model::{Finding, Inventory, Verdict};
+use crate::notify::Receiver;
 use crate::remediate::remedy;
 use crate::report::output::{OutputFile, to_file};
 use crate::report::{Format, sweep};
@@ -46,11 +48,13 @@ pub(super) struct SweepArgs {
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
     fail_on: FailOn,
     /// Look at one part of the accounts: I/N; auto/N where Kubernetes or AWS Batch says which
-    #[arg(long, value_name = "I/N", requires = "to", env = "SSM_AUDIT_SHARD")]
+    #[arg(long, value_name = "I/N", requires = "to", conflicts_with = "notify", env = "SSM_AUDIT_SHARD")]
     shard: Option<ShardChoice>,
     /// The file to write the part to, for `merge`
     #[arg(long, value_name = "FILE", requires = "shard", env = "SSM_AUDIT_TO")]
     to: Option<PathBuf>,
+    #[command(flatten)]
+    notify: NotifyArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -74,6 +78,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         });
     }
     let shard = arguments.shard.map(shard_of).transpose()?;
+    let receiver = arguments.notify.receiver()?;
     let folder = arguments.state.folder()?;
     let _lock = SweepLock::take(&folder)?;
     let history = History::open(&folder)?;
@@ -94,6 +99,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         shard,
         left_out: Vec::new(),
         resume: arguments.resume,
+        receiver: receiver.as_ref(),
         begun: None,
         started_at: started_at.to_string(),
         today: started_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
@@ -124,6 +130,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         globals.warn(&[Diagnostic::warning(message)]);
         return Ok(Exit::Interrupted);
     }
+    notify::tell(&mut history, receiver, globals)?;
     if let (Some(part), Some(to)) = (shard, &arguments.to) {
         let sweep = history.sweep(begun.sweep)?;
         let header = Header {
@@ -175,6 +182,7 @@ struct Sweeping<'a> {
     shard: Option<Shard>,
     left_out: Vec<String>,
     resume: bool,
+    receiver: Option<&'a Receiver>,
     begun: Option<Begun>,
     started_at: String,
     today: Date,
@@ -198,6 +206,7 @@ impl Reader for &mut Sweeping<'_> {
         } else {
             history.begin(&self.terms, &self.started_at, &self.left_out)?
         };
+        notify::announce(history, begun.sweep, self.receiver)?;
         fleet.targets.retain(|target| {
             let subject = target.subject();
             !begun.done.contains(&subject) && self.shard.is_none_or(|shard| shard.holds(&subject))

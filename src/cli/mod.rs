@@ -15,6 +15,7 @@ mod live;
 mod merge;
 mod notify;
 mod output;
+mod place;
 mod reading;
 mod resume;
 mod rules;
@@ -34,7 +35,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
-use crate::fleet::FleetError;
+use crate::fleet::{FleetError, StoreError};
 use crate::history::HistoryError;
 use crate::history::part::PartError;
 use crate::notify::NotSent;
@@ -105,7 +106,7 @@ enum Command {
     /// Scan many accounts and keep what was found: what is new, what is fixed, what is still open
     Sweep(Box<sweep::SweepArgs>),
     /// Make one sweep of the parts that several machines have looked at (`sweep --shard`)
-    Merge(merge::MergeArgs),
+    Merge(Box<merge::MergeArgs>),
     /// What earlier sweeps have found
     History(history::HistoryArgs),
     /// List, explain and test rules
@@ -142,6 +143,9 @@ pub enum Error {
     /// Parts of a sweep that make no whole.
     #[error(transparent)]
     Part(#[from] PartError),
+    /// Parts that cannot be kept in S3, or fetched from there.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A history that cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),

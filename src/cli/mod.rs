@@ -11,6 +11,7 @@ mod fix;
 mod fleet;
 mod iam_policy;
 mod live;
+mod member_role;
 mod output;
 mod resume;
 mod rules;

@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod fleet;
+pub mod history;
 pub mod iam;
 pub mod model;
 pub mod progress;

@@ -1,5 +1,7 @@
 //! What a scan is reading at this moment, on the terminal of a person who waits for it.
 
+mod fleet;
+
 use std::fmt;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::model::call::Call;
 use crate::model::{AccountId, Region};
 use crate::source::{Outcome, Progress};
+
+pub use fleet::{FleetDisplay, PERIOD};
 
 /// How often the line is drawn anew.
 const TICK: Duration = Duration::from_millis(100);

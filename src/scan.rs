@@ -70,6 +70,21 @@ impl Selected<'_> {
         Case::new(self.rule, place, &key, &params).judge().0 != Outcome::NotApplicable
     }
 
+    /// The digest of what it asks for: its file, its severity and its parameters.
+    pub fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        self.hash(&mut hasher);
+        hexadecimal(&hasher.finalize())
+    }
+
+    fn hash(&self, hasher: &mut Sha256) {
+        let params: Vec<String> = self.params.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        for part in [&self.rule.id, self.rule.file.text(), self.severity.as_str(), &params.join(",")] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+
     /// The values of its parameters.
     pub fn params(&self) -> &BTreeMap<String, ParamValue> {
         &self.params
@@ -167,6 +182,13 @@ pub struct Judged {
     outcomes: Outcomes,
 }
 
+impl Judged {
+    /// How many findings are no passes.
+    pub fn open(&self) -> u64 {
+        self.outcomes.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).count() as u64
+    }
+}
+
 /// Holds the rules against one inventory, with everything listed.
 pub fn judge(inventory: &Inventory, rules: &[Selected<'_>]) -> Judged {
     Judged { outcomes: scan(inventory, rules, Passes::Listed), scopes: inventory.scopes.clone() }
@@ -231,11 +253,7 @@ pub fn count(findings: &[Finding], not_applicable: u64) -> Summary {
 pub fn digest(selection: &[Selected<'_>]) -> String {
     let mut hasher = Sha256::new();
     for selected in selection {
-        let params: Vec<String> = selected.params.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        for part in [&selected.rule.id, selected.rule.file.text(), selected.severity.as_str(), &params.join(",")] {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
+        selected.hash(&mut hasher);
     }
     format!("sha256:{}", hexadecimal(&hasher.finalize()))
 }

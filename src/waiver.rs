@@ -9,8 +9,8 @@ use wildmatch::WildMatch;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::finding::AppliedWaiver;
-use crate::model::{AccountId, Finding, Report, ResourceRef, Verdict};
-use crate::scan::ANY;
+use crate::model::{AccountId, Finding, Report, ResourceRef, Scope, Verdict};
+use crate::scan::{self, ANY};
 
 /// An anchored pattern: `*` stands for any text, `?` for any character, all else for itself.
 #[derive(Clone)]
@@ -101,13 +101,40 @@ impl Waiver {
     }
 
     /// Whether the scan could have found something that it covers.
-    fn concerns(&self, report: &Report, rules: &[RuleNames<'_>]) -> bool {
+    fn concerns(&self, scopes: &[Scope], rules: &[RuleNames<'_>]) -> bool {
         rules.iter().any(|rule| rule.any(&self.rule))
-            && report.scopes.iter().any(|scope| self.covers_account(scope.account.as_ref()))
+            && scopes.iter().any(|scope| self.covers_account(scope.account.as_ref()))
     }
 
     fn warn(&self, message: String) -> Diagnostic {
         Diagnostic { message, ..self.place.clone() }
+    }
+}
+
+/// What waivers have covered so far, and whether they could have covered anything.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    covered: Vec<usize>,
+    concerned: Vec<bool>,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub fn of(waivers: &[Waiver]) -> Self {
+        Self { covered: vec![0; waivers.len()], concerned: vec![false; waivers.len()] }
+    }
+
+    /// Both together.
+    pub fn add(&mut self, other: &Self) {
+        self.covered.iter_mut().zip(&other.covered).for_each(|(covered, more)| *covered += more);
+        self.concerned.iter_mut().zip(&other.concerned).for_each(|(concerned, more)| *concerned |= more);
+    }
+
+    /// A warning for each waiver that has expired, and for each that covers nothing although its rule and account were
+    /// scanned.
+    pub fn warnings(&self, waivers: &[Waiver], today: Date) -> Vec<Diagnostic> {
+        let tallied = waivers.iter().zip(self.covered.iter().zip(&self.concerned));
+        tallied.filter_map(|(waiver, (covered, concerned))| warning(waiver, *covered, *concerned, today)).collect()
     }
 }
 
@@ -117,25 +144,36 @@ impl Waiver {
 /// Gives a warning for each waiver that has expired, and for each that covers nothing although its
 /// rule and account were scanned.
 pub fn apply(report: &mut Report, waivers: &[Waiver], rules: &[RuleNames<'_>], today: Date) -> Vec<Diagnostic> {
-    let mut covered = vec![0_usize; waivers.len()];
-    for finding in &mut report.findings {
+    let mut tally = Tally::of(waivers);
+    cover(&mut report.findings, &report.scopes, waivers, rules, today, &mut tally);
+    report.summary = scan::count(&report.findings, report.summary.not_applicable);
+    tally.warnings(waivers, today)
+}
+
+/// Marks what is waived of a part of a scan, and adds to the tally.
+pub fn cover(
+    findings: &mut [Finding],
+    scopes: &[Scope],
+    waivers: &[Waiver],
+    rules: &[RuleNames<'_>],
+    today: Date,
+    tally: &mut Tally,
+) {
+    for (waiver, concerned) in waivers.iter().zip(&mut tally.concerned) {
+        *concerned |= waiver.concerns(scopes, rules);
+    }
+    for finding in findings {
         if !matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) {
             continue;
         }
         let mut applies = None;
-        for (waiver, covered) in waivers.iter().zip(&mut covered) {
+        for (waiver, covered) in waivers.iter().zip(&mut tally.covered) {
             if waiver.covers(finding, rules) {
                 *covered += 1;
                 applies = applies.or_else(|| (!waiver.expired(today)).then_some(waiver));
             }
         }
         let Some(waiver) = applies else { continue };
-        let counted = match finding.verdict {
-            Verdict::Fail => &mut report.summary.fail,
-            _ => &mut report.summary.unknown,
-        };
-        *counted = counted.saturating_sub(1);
-        report.summary.waived += 1;
         finding.waiver = Some(AppliedWaiver {
             verdict: finding.verdict,
             reason: waiver.reason.clone(),
@@ -144,23 +182,15 @@ pub fn apply(report: &mut Report, waivers: &[Waiver], rules: &[RuleNames<'_>], t
         });
         finding.verdict = Verdict::Waived;
     }
-    let covered = waivers.iter().zip(covered);
-    covered.filter_map(|(waiver, covered)| warning(waiver, covered, report, rules, today)).collect()
 }
 
-fn warning(
-    waiver: &Waiver,
-    covered: usize,
-    report: &Report,
-    rules: &[RuleNames<'_>],
-    today: Date,
-) -> Option<Diagnostic> {
+fn warning(waiver: &Waiver, covered: usize, concerned: bool, today: Date) -> Option<Diagnostic> {
     let what = format!("the waiver of {} for {}", waiver.rule, waiver.resource);
     if let Some(last) = waiver.expires.filter(|last| *last < today) {
         let covered = findings(covered);
         return Some(waiver.warn(format!("{what} expired after {last} and no longer applies: it covered {covered}")));
     }
-    let useless = covered == 0 && waiver.concerns(report, rules);
+    let useless = covered == 0 && concerned;
     useless.then(|| waiver.warn(format!("{what} covers nothing that fails or is unknown")))
 }
 

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::live::{self, LiveArgs};
+use super::live::LiveArgs;
+use super::reading::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
 use crate::diagnostic::Diagnostic;
+use crate::model::Inventory;
 use crate::report::output::to_file;
 use crate::source::snapshot;
 
@@ -25,7 +27,8 @@ pub(super) struct CollectArgs {
 
 pub(super) fn run(arguments: &CollectArgs, globals: &Globals) -> Result<Exit, Error> {
     let selection = Selection::from_args(&arguments.selection, globals)?;
-    let mut read = live::read(&arguments.live, &selection.needs()?, globals, |inventory| inventory)?;
+    let mut read =
+        reading::read(&arguments.live, &selection.needs()?, globals, Judge(|inventory| inventory, |_: &Inventory| 0))?;
     read.accounts.sort_by(|left, right| left.account.cmp(&right.account));
     to_file(&arguments.output, |out| snapshot::write(&read.accounts, out))?;
     let scopes = || read.accounts.iter().flat_map(|inventory| &inventory.scopes);

@@ -47,18 +47,28 @@ pub enum FailOn {
 impl FailOn {
     /// How a scan with this report ends.
     pub fn exit(self, report: &Report) -> Exit {
-        let least = match self {
+        let least = self.least();
+        let any =
+            |verdict| report.findings.iter().any(|finding| finding.verdict == verdict && finding.severity >= least);
+        self.of(any(Verdict::Fail), any(Verdict::Unknown) || report.scopes.iter().any(|scope| !scope.read))
+    }
+
+    /// The least severity that counts.
+    pub fn least(self) -> Severity {
+        match self {
             Self::Critical => Severity::Critical,
             Self::High => Severity::High,
             Self::Medium => Severity::Medium,
             Self::Low => Severity::Low,
             Self::Info | Self::Never => Severity::Info,
-        };
-        let any =
-            |verdict| report.findings.iter().any(|finding| finding.verdict == verdict && finding.severity >= least);
-        if self != Self::Never && any(Verdict::Fail) {
+        }
+    }
+
+    /// How a scan ends in which something at or over the threshold fails, or is not known.
+    pub fn of(self, fails: bool, unknown: bool) -> Exit {
+        if self != Self::Never && fails {
             Exit::Failed
-        } else if any(Verdict::Unknown) || report.scopes.iter().any(|scope| !scope.read) {
+        } else if unknown {
             Exit::Unknown
         } else {
             Exit::Success

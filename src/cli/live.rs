@@ -1,4 +1,4 @@
-//! Reading live accounts: the flags for it, the connection, Ctrl-C and progress.
+//! Live accounts: the flags for them, the connections, and Ctrl-C. Reading many is in `reading`.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::StreamExt;
-use tokio::sync::oneshot;
 
 use super::fleet::FleetArgs;
 use super::{Error, Globals};
 use crate::diagnostic::Diagnostic;
-use crate::fleet::{self, Fleet, Reading, session_policy};
+use crate::fleet::{Choice, Fleet};
 use crate::model::call::Needs;
 use crate::model::{AccountId, Gap, Inventory, Region};
 use crate::progress::Display;
@@ -32,9 +30,9 @@ pub(super) struct LiveArgs {
     /// An endpoint in place of AWS's own, for all services
     #[arg(long, value_name = "URL", env = "SSM_AUDIT_ENDPOINT_URL")]
     endpoint_url: Option<String>,
-    /// How many calls may run at once
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_CONCURRENCY, env = "SSM_AUDIT_CONCURRENCY")]
-    concurrency: NonZeroUsize,
+    /// How many calls may run at once [default: 16; 64 for several accounts]
+    #[arg(long, value_name = "N", env = "SSM_AUDIT_CONCURRENCY")]
+    concurrency: Option<NonZeroUsize>,
     /// Seconds to wait for a connection
     #[arg(long = "cli-connect-timeout", value_name = "SECONDS", env = "SSM_AUDIT_CLI_CONNECT_TIMEOUT")]
     connect_timeout: Option<f64>,
@@ -44,74 +42,45 @@ pub(super) struct LiveArgs {
     /// Seconds that a call may take in all, with its retries
     #[arg(long, value_name = "SECONDS", env = "SSM_AUDIT_CALL_TIMEOUT")]
     call_timeout: Option<f64>,
+    /// Seconds that an account may take in all [default: 600]
+    #[arg(long, value_name = "SECONDS", env = "SSM_AUDIT_ACCOUNT_TIMEOUT")]
+    account_timeout: Option<f64>,
     #[command(flatten)]
     fleet: FleetArgs,
 }
 
+/// How many calls may run at once in several accounts, unless said otherwise.
+const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
+
+/// How long an account may take, unless said otherwise.
+const ACCOUNT_TIMEOUT: Duration = Duration::from_mins(10);
+
 impl LiveArgs {
+    /// Whose credentials are used, and where.
+    pub(super) fn way(&self) -> (Option<&str>, Option<&str>) {
+        (self.profile.as_deref(), self.endpoint_url.as_deref())
+    }
+
+    /// Which accounts and regions are asked for.
+    pub(super) fn choice(&self, globals: &Globals) -> Result<Choice, Error> {
+        self.fleet.choice(self.region.as_ref(), globals)
+    }
+
+    /// How many calls may run at once in so many accounts.
+    pub(super) fn concurrency_in(&self, accounts: usize) -> NonZeroUsize {
+        self.concurrency.unwrap_or(if accounts > 1 { CONCURRENCY } else { DEFAULT_CONCURRENCY })
+    }
+
+    /// How long an account may take.
+    pub(super) fn account_deadline(&self) -> Result<Duration, Error> {
+        seconds("--account-timeout", self.account_timeout, ACCOUNT_TIMEOUT)
+    }
+
     /// With these regions, where none is named.
     pub(super) fn or_regions<'r>(&self, regions: impl IntoIterator<Item = &'r Region>) -> Self {
         let fleet = if self.region.is_some() { self.fleet.clone() } else { self.fleet.or_regions(regions) };
         Self { fleet, ..self.clone() }
     }
-}
-
-/// How many accounts are read at once.
-const ACCOUNTS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
-
-/// What came of each account, and whether the user stopped it.
-pub(super) struct Read<T> {
-    pub(super) accounts: Vec<T>,
-    pub(super) interrupted: bool,
-}
-
-/// Reads the accounts. Each is judged as soon as it has been read, on the threads for computing, and nothing else of
-/// it is kept.
-pub(super) fn read<T: Send>(
-    arguments: &LiveArgs,
-    needs: &Needs,
-    globals: &Globals,
-    judge: impl Fn(Inventory) -> T + Sync,
-) -> Result<Read<T>, Error> {
-    let judge = &judge;
-    rayon::in_place_scope(|scope| {
-        run(async {
-            let fleet = open(arguments, globals).await?;
-            let shutdown = Shutdown::new();
-            let display = if globals.quiet { None } else { Display::on_terminal() };
-            let reading = Reading {
-                needs,
-                collected_at: jiff::Timestamp::now().to_string(),
-                accounts: ACCOUNTS,
-                concurrency: arguments.concurrency,
-                policy: Some(session_policy(needs)),
-                progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
-                shutdown: &shutdown,
-            };
-            let judged = |_, inventory| {
-                let (sender, receiver) = oneshot::channel();
-                // Where nobody waits any more, there is nobody to tell.
-                scope.spawn(move |_| drop(sender.send(judge(inventory))));
-                receiver
-            };
-            let stop = async {
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    shutdown.request();
-                }
-                // The reading ends by itself, with what is known.
-                std::future::pending::<()>().await;
-            };
-            // What panicked while it was judged sent nothing, and panics again where the scope ends.
-            let accounts = fleet::read(&fleet, &fleet.targets, &reading, judged)
-                .filter_map(|judged| std::future::ready(judged.ok()))
-                .collect();
-            let accounts = tokio::select! {
-                accounts = accounts => accounts,
-                () = stop => return Err(Error::Interrupted),
-            };
-            Ok(Read { accounts, interrupted: shutdown.is_requested() })
-        })
-    })
 }
 
 /// Runs what talks to AWS.
@@ -122,8 +91,8 @@ pub(super) fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, 
 }
 
 /// Finds the accounts.
-async fn open(arguments: &LiveArgs, globals: &Globals) -> Result<Fleet, Error> {
-    let choice = arguments.fleet.choice(arguments.region.as_ref(), globals)?;
+pub(super) async fn open(arguments: &LiveArgs, globals: &Globals) -> Result<Fleet, Error> {
+    let choice = arguments.choice(globals)?;
     let settings = ConnectionSettings {
         profile: arguments.profile.clone(),
         region: choice.regions.first().cloned(),
@@ -178,21 +147,24 @@ pub(super) async fn read_regions(
         regions,
         needs,
         collected_at: jiff::Timestamp::now().to_string(),
-        concurrency: arguments.concurrency,
+        concurrency: arguments.concurrency_in(1),
+        shared: None,
+        deadline: None,
         progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
         shutdown,
     };
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            shutdown.request();
-        }
-        // The collection ends by itself, with what is known.
-        std::future::pending::<()>().await;
-    };
     tokio::select! {
         inventory = collect(connection, &collection) => Ok(inventory),
-        () = stop => Err(Error::Interrupted),
+        () = stop(shutdown) => Err(Error::Interrupted),
     }
+}
+
+/// Has the reading stop at Ctrl-C. It ends by itself then, with what is known; this never does.
+pub(super) async fn stop(shutdown: &Shutdown) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        shutdown.request();
+    }
+    std::future::pending().await
 }
 
 /// Names the accounts that cannot be used.
@@ -206,14 +178,6 @@ fn warn_of_left_out(fleet: &Fleet, globals: &Globals) {
 }
 
 fn timeouts(arguments: &LiveArgs) -> Result<Timeouts, Error> {
-    let seconds = |flag: &str, given: Option<f64>, default: Duration| match given {
-        None => Ok(default),
-        Some(seconds) => {
-            Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| {
-                Error::Usage { message: format!("{flag} is {seconds}"), help: "give more than 0 seconds".to_owned() }
-            })
-        }
-    };
     let defaults = Timeouts::default();
     let read = seconds("--cli-read-timeout", arguments.read_timeout, defaults.read)?;
     Ok(Timeouts {
@@ -221,5 +185,14 @@ fn timeouts(arguments: &LiveArgs) -> Result<Timeouts, Error> {
         read,
         attempt: defaults.attempt.max(read).min(read.saturating_mul(2)),
         operation: seconds("--call-timeout", arguments.call_timeout, defaults.operation)?,
+    })
+}
+
+fn seconds(flag: &str, given: Option<f64>, default: Duration) -> Result<Duration, Error> {
+    let Some(seconds) = given else { return Ok(default) };
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| Error::Usage {
+        message: format!("{flag} is {seconds}"),
+        help: "give more than 0 seconds".to_owned(),
     })
 }

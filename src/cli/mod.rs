@@ -9,16 +9,20 @@ mod earlier;
 pub mod exit;
 mod fix;
 mod fleet;
+mod history;
 mod iam_policy;
 mod live;
 mod member_role;
+mod merge;
 mod output;
+mod reading;
 mod resume;
 mod rules;
 mod runs;
 mod scan;
 mod selection;
 mod state;
+mod sweep;
 mod undo;
 
 use std::cell::OnceCell;
@@ -31,6 +35,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
 use crate::fleet::FleetError;
+use crate::history::HistoryError;
+use crate::history::part::PartError;
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
@@ -95,6 +101,12 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Read a live account and save what was read as a snapshot
     Collect(collect::CollectArgs),
+    /// Scan many accounts and keep what was found: what is new, what is fixed, what is still open
+    Sweep(Box<sweep::SweepArgs>),
+    /// Make one sweep of the parts that several machines have looked at (`sweep --shard`)
+    Merge(merge::MergeArgs),
+    /// What earlier sweeps have found
+    History(history::HistoryArgs),
     /// List, explain and test rules
     Rules(rules::RulesArgs),
     /// Print the IAM policy that a command needs, and no more
@@ -126,6 +138,12 @@ pub enum Error {
     /// A snapshot, a report or a plan that cannot be used.
     #[error(transparent)]
     Saved(#[from] SavedError),
+    /// Parts of a sweep that make no whole.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// A history that cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -168,6 +186,9 @@ impl Cli {
             Command::Resume(arguments) => resume::run(arguments, globals),
             Command::Runs(arguments) => runs::run(arguments, globals),
             Command::Collect(arguments) => collect::run(arguments, globals),
+            Command::Sweep(arguments) => sweep::run(arguments, globals),
+            Command::Merge(arguments) => merge::run(arguments, globals),
+            Command::History(arguments) => history::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
             Command::Completions(arguments) => completions::run(arguments),

@@ -24,9 +24,20 @@ pub(super) fn report(
     detail: Detail,
     globals: &Globals,
 ) -> Result<(), Error> {
+    each(format, files, detail, globals, |format, options, out| (format.write)(report, rules, options, out))
+}
+
+/// Has something written to the files, each in its format, and to standard output in this one.
+pub(super) fn each(
+    format: Option<&'static Format>,
+    files: &[OutputFile],
+    detail: Detail,
+    globals: &Globals,
+    write: impl Fn(&'static Format, &Options, &mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
     for file in files {
         let options = Options { detail, ..Options::default() };
-        to_file(&file.path, |out| (file.format.write)(report, rules, &options, out))?;
+        to_file(&file.path, |out| write(file.format, &options, out))?;
     }
     // With `-o` alone, standard output is free for the caller.
     let format = match format {
@@ -35,7 +46,16 @@ pub(super) fn report(
         None => return Ok(()),
     };
     let options = Options { paint: paint_stdout(globals.color), width: width(), detail };
-    to_stdout(|out| (format.write)(report, rules, &options, out))
+    to_stdout(|out| write(format, &options, out))
+}
+
+/// How much of a report is listed.
+pub(super) fn detail(globals: &Globals) -> Detail {
+    match globals.verbose {
+        0 => Detail::Brief,
+        1 => Detail::Full,
+        _ => Detail::Everything,
+    }
 }
 
 /// Whether standard output is painted.

@@ -7,16 +7,17 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::exit::FailOn;
-use super::live::{self, LiveArgs};
+use super::live::LiveArgs;
+use super::reading::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::Inventory;
 use crate::remediate::remedy::{self, Remedies};
 use crate::report::output::OutputFile;
-use crate::report::{ControlInfo, Detail, FORMATS, Format, RemediationInfo, RuleInfo};
+use crate::report::{ControlInfo, FORMATS, Format, RemediationInfo, RuleInfo};
 use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
-use crate::scan::{self, Selected};
+use crate::scan::{self, Judged, Selected};
 use crate::source::snapshot;
 
 /// The arguments of `scan`.
@@ -43,15 +44,15 @@ pub(super) struct ScanArgs {
     live: LiveArgs,
 }
 
-fn format_help() -> String {
+pub(super) fn format_help() -> String {
     format!("The format on standard output: {} [default: {}]", Format::all_names(), FORMATS[0].name)
 }
 
-fn output_help() -> String {
+pub(super) fn output_help() -> String {
     format!("Write the report to a file, in the format of its ending ({}); can be repeated", Format::all_endings())
 }
 
-fn parse_format(name: &str) -> Result<&'static Format, String> {
+pub(super) fn parse_format(name: &str) -> Result<&'static Format, String> {
     Format::named(name).ok_or_else(|| format!("expected one of {}", Format::all_names()))
 }
 
@@ -72,18 +73,14 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     }
     let judge = |inventory: Inventory| scan::judge(&inventory, &rules);
     let (judged, interrupted) = if arguments.inputs.is_empty() {
-        let read = live::read(&arguments.live, &needs, globals, judge)?;
+        let read = reading::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
         (read.accounts, read.interrupted)
     } else {
         (read_inputs(&arguments.inputs)?.into_iter().map(judge).collect(), false)
     };
     let report = selection.report(judged, &rules, started_at, globals);
-    let detail = match globals.verbose {
-        0 => Detail::Brief,
-        1 => Detail::Full,
-        _ => Detail::Everything,
-    };
-    let information: Vec<RuleInfo> = rules.iter().map(|selected| rule_info(selected, &remedies)).collect();
+    let detail = output::detail(globals);
+    let information = information(&rules, &remedies);
     output::report(&report, &information, arguments.format, &files, detail, globals)?;
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
 }
@@ -118,7 +115,11 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
     Ok(inventories)
 }
 
-/// What the writers of reports need to know of a rule.
+/// What the writers of reports need to know of the rules.
+pub(super) fn information(rules: &[Selected<'_>], remedies: &Remedies) -> Vec<RuleInfo> {
+    rules.iter().map(|selected| rule_info(selected, remedies)).collect()
+}
+
 fn rule_info(selected: &Selected<'_>, remedies: &Remedies) -> RuleInfo {
     let rule = selected.rule;
     let remedy = match &rule.remediation {

@@ -14,7 +14,7 @@ use crate::model::call::Needs;
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
 use crate::scan::{self, Judged, Selected};
-use crate::waiver::{self, Glob, RuleNames};
+use crate::waiver::{self, Glob, RuleNames, Waiver};
 use crate::yaml::nearest;
 
 /// Flags that select rules.
@@ -139,6 +139,11 @@ impl Selection {
         &self.library
     }
 
+    /// What is accepted.
+    pub(super) fn waivers(&self) -> &[Waiver] {
+        &self.config.waivers
+    }
+
     /// The calls that they need.
     pub(super) fn needs(&self) -> Result<Needs, Error> {
         Ok(scan::needs(&self.rules()?))
@@ -156,7 +161,7 @@ impl Selection {
         let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
         let names: Vec<RuleNames<'_>> =
             rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
-        globals.warn(&waiver::apply(&mut report, &self.config.waivers, &names, today));
+        globals.warn(&waiver::apply(&mut report, self.waivers(), &names, today));
         report
     }
 

@@ -1,4 +1,4 @@
-//! Where ssm-audit keeps what it must remember: the journal of fixes.
+//! Where ssm-audit keeps what it must remember: the journal of fixes, and the history of sweeps.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use crate::remediate::journal::Journal;
 /// The flag for it.
 #[derive(Debug, Clone, Args)]
 pub(super) struct StateArgs {
-    /// The folder of the journal [default: ssm-audit in $XDG_STATE_HOME, or in ~/.local/state]
-    #[arg(long = "state", value_name = "DIR", env = "SSM_AUDIT_STATE")]
+    /// The folder of the journal and the history [default: ssm-audit in $XDG_STATE_HOME, or in ~/.local/state]
+    #[arg(long = "state", value_name = "DIR", global = true, env = "SSM_AUDIT_STATE")]
     folder: Option<PathBuf>,
 }
 
@@ -35,14 +35,15 @@ impl StateArgs {
         }
     }
 
-    fn folder(&self) -> Result<PathBuf, Error> {
+    /// The folder.
+    pub(super) fn folder(&self) -> Result<PathBuf, Error> {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let standard = || {
             let base = set("XDG_STATE_HOME").filter(|path| path.is_absolute());
             base.or_else(|| set("HOME").map(|home| home.join(".local/state"))).map(|base| base.join("ssm-audit"))
         };
         self.folder.clone().or_else(standard).ok_or_else(|| Error::Usage {
-            message: "there is no folder for the journal: neither HOME nor XDG_STATE_HOME is set".to_owned(),
+            message: "there is no folder to remember things in: neither HOME nor XDG_STATE_HOME is set".to_owned(),
             help: "name one with --state".to_owned(),
         })
     }

@@ -270,6 +270,14 @@ fn nobody() -> Gap {
 }
 
 impl Target {
+    /// What stands for the account in the history: its id, or what leads to none.
+    pub fn subject(&self) -> String {
+        match (&self.account, &self.name) {
+            (Some(account), _) => account.to_string(),
+            (None, name) => format!("profile {}", name.as_deref().unwrap_or_default()),
+        }
+    }
+
     fn open(connection: &Arc<Connection>) -> Self {
         Self { account: Some(connection.account().clone()), name: None, way: Way::Open(Arc::clone(connection)) }
     }

@@ -9,8 +9,10 @@ mod organization;
 mod reading;
 pub mod role;
 mod session_policy;
+mod shard;
 
 pub use accounts::{Fleet, FleetError, LeftOut, Target};
 pub use choice::{Access, Accounts, Choice, Regions};
 pub use reading::{Reading, read};
 pub use session_policy::session_policy;
+pub use shard::{Shard, ShardChoice};

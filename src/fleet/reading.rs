@@ -6,14 +6,19 @@
 
 use std::future::Future;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{self, Stream, StreamExt};
 
 use super::accounts::{Fleet, Target};
 use crate::model::call::Needs;
 use crate::model::{Gap, GapKind, Inventory, Region};
-use crate::source::aws::{Collection, collect, unread};
+use crate::source::aws::{Collection, DEFAULT_CONCURRENCY, Shared, collect, unread};
 use crate::source::{Progress, Shutdown};
+
+/// How many calls an account keeps going, by and large: so many fewer accounts are read at once.
+const CALLS: usize = 4;
 
 /// What to read of each account, and how.
 #[derive(Clone)]
@@ -22,10 +27,10 @@ pub struct Reading<'a> {
     pub needs: &'a Needs,
     /// The time now, RFC 3339.
     pub collected_at: String,
-    /// How many accounts are read at once.
-    pub accounts: NonZeroUsize,
-    /// How many calls may run at once in an account.
+    /// How many calls may run at once, in all accounts together.
     pub concurrency: NonZeroUsize,
+    /// How long an account may take.
+    pub deadline: Duration,
     /// Narrows what the sessions of assumed roles may do: a policy in JSON.
     pub policy: Option<String>,
     /// Is told of each call.
@@ -36,22 +41,26 @@ pub struct Reading<'a> {
 
 /// Reads these accounts and hands each on: always an inventory, in which an account that cannot be reached says why.
 /// They come in the order in which they are done.
-pub fn read<'a, F, T>(
-    fleet: &'a Fleet,
-    targets: &'a [Target],
+pub fn read<'f: 'a, 'a, F, T>(
+    fleet: &'f Fleet,
+    targets: &'f [Target],
     reading: &'a Reading<'a>,
-    hand_on: impl Fn(&'a Target, Inventory) -> F + Copy + 'a,
+    hand_on: impl Fn(&'f Target, Inventory) -> F + Copy + 'a,
 ) -> impl Stream<Item = T> + 'a
 where
     F: Future<Output = T> + 'a,
     T: 'a,
 {
+    let shared = Arc::new(Shared::new(reading.concurrency));
     stream::iter(targets)
-        .map(move |target| async move { hand_on(target, account(fleet, target, reading).await).await })
-        .buffer_unordered(reading.accounts.get())
+        .map(move |target| {
+            let shared = Arc::clone(&shared);
+            async move { hand_on(target, account(fleet, target, reading, &shared).await).await }
+        })
+        .buffer_unordered((reading.concurrency.get() / CALLS).max(1))
 }
 
-async fn account(fleet: &Fleet, target: &Target, reading: &Reading<'_>) -> Inventory {
+async fn account(fleet: &Fleet, target: &Target, reading: &Reading<'_>, shared: &Shared) -> Inventory {
     let shutdown = reading.shutdown;
     let connected = if shutdown.is_requested() {
         Err(interrupted())
@@ -63,20 +72,22 @@ async fn account(fleet: &Fleet, target: &Target, reading: &Reading<'_>) -> Inven
         }
     };
     match connected {
-        Ok((connection, regions)) => collect(&connection, &collection(reading, &regions)).await,
+        Ok((connection, regions)) => collect(&connection, &collection(reading, shared, &regions)).await,
         Err(gap) => {
             let regions = fleet.named_regions();
-            unread(target.account.as_ref(), fleet.partition(), &collection(reading, &regions), &gap)
+            unread(target.account.as_ref(), fleet.partition(), &collection(reading, shared, &regions), &gap)
         }
     }
 }
 
-fn collection<'a>(reading: &'a Reading<'a>, regions: &'a [Region]) -> Collection<'a> {
+fn collection<'a>(reading: &'a Reading<'a>, shared: &'a Shared, regions: &'a [Region]) -> Collection<'a> {
     Collection {
         regions,
         needs: reading.needs,
         collected_at: reading.collected_at.clone(),
-        concurrency: reading.concurrency,
+        concurrency: reading.concurrency.min(DEFAULT_CONCURRENCY),
+        shared: Some(shared),
+        deadline: Some(reading.deadline),
         progress: reading.progress,
         shutdown: reading.shutdown,
     }

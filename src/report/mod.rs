@@ -14,6 +14,7 @@ mod markdown;
 mod ocsf;
 pub mod output;
 mod sarif;
+pub mod sweep;
 mod table;
 mod tally;
 mod words;

@@ -284,3 +284,44 @@ fn choices_that_come_to_nothing_are_told() {
         .join("\n")
     );
 }
+
+#[test]
+fn a_service_that_is_silent_costs_some_accounts_their_patience_and_not_all() {
+    // A server of its own: what is slow for want of a processor must not look silent.
+    let emulator = Emulator::moto_alone();
+    let proxy = Proxy::start(emulator.url());
+    proxy.inject(Fault::on("ec2:*", Kind::Hang).in_region("us-east-1"));
+    let accounts: Vec<String> = (0..30).map(|_| fresh_account()).collect();
+    let scanned = Audit::on(&emulator, &fresh_account(), "us-east-1", &["scan", "--format", "json"])
+        .args(&["--regions", REGIONS, "--accounts", &accounts.join(","), "--role", "SsmAuditScan"])
+        .args(&["--concurrency", "16", "--cli-read-timeout", "4", "--call-timeout", "8"])
+        .env("AWS_ENDPOINT_URL", &proxy.url())
+        .run();
+    assert_eq!(scanned.code, Some(3), "{}", scanned.stderr);
+    let report = scanned.json();
+    for scope in report["scopes"].as_array().unwrap() {
+        let silent = scope["region"] == "us-east-1";
+        assert_eq!(scope["complete"], !silent, "{scope}");
+        assert!(!silent || scope["gaps"][0]["kind"] == "timeout", "{scope}");
+    }
+    assert_eq!(report["scopes"].as_array().unwrap().len(), 3 * accounts.len());
+    let asked =
+        proxy.calls().iter().filter(|call| call.action.starts_with("ec2:") && call.region == "us-east-1").count();
+    assert!(asked < 2 * accounts.len(), "{asked} calls were made to a service that does not answer");
+}
+
+#[test]
+fn an_account_that_takes_too_long_is_given_up_with_what_was_read() {
+    let organization = Organization::new(true);
+    let proxy = Proxy::start(Emulator::moto().url());
+    proxy.inject(Fault::on("ssm:GetDocument", Kind::Hang).in_region("us-east-1"));
+    let scanned = organization.scan(&["--account-timeout", "3"]).env("AWS_ENDPOINT_URL", &proxy.url()).run();
+    assert_eq!(scanned.code, Some(3), "{}", scanned.stderr);
+    let report = scanned.json();
+    let late: Vec<&Value> =
+        report["scopes"].as_array().unwrap().iter().filter(|scope| scope["complete"] == false).collect();
+    let [late] = late[..] else { panic!("{late:?}") };
+    assert_eq!((&late["region"], &late["read"]), (&json!("us-east-1"), &Value::Null));
+    let gap = json!({"kind": "timeout", "call": "ssm:GetDocument", "message": "the account took too long"});
+    assert_eq!(late["gaps"], json!([gap]));
+}

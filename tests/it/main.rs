@@ -29,3 +29,4 @@ mod proxy;
 mod sarif;
 mod scan;
 mod simulator;
+mod sweep;

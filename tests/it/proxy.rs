@@ -34,6 +34,8 @@ use self::wire::Trouble;
 // By path, so that a benchmark that takes this file in by path finds them too.
 #[path = "proxy_fault.rs"]
 mod fault;
+#[path = "proxy_fleet.rs"]
+mod fleet;
 #[path = "proxy_hold.rs"]
 mod hold;
 #[path = "proxy_wire.rs"]
@@ -101,6 +103,7 @@ pub(crate) struct Recording {
 enum Source {
     Server(String),
     Replay { recording: Recording, latency: Duration, given: Mutex<BTreeMap<String, usize>> },
+    Fleet(Box<fleet::Fleet>),
 }
 
 struct State {
@@ -140,6 +143,11 @@ impl Proxy {
     /// answers in turn, then the last one. What was never asked gets an error `NotRecorded`.
     pub(crate) fn replay(recording: Recording, latency: Duration) -> Self {
         Self::serve(Source::Replay { recording, latency, given: Mutex::default() })
+    }
+
+    /// Gives what was recorded of one account for every account, each answer `latency` after it was asked for.
+    pub(crate) fn fleet(recording: Recording, template: &str, latency: Duration) -> Self {
+        Self::serve(Source::Fleet(Box::new(fleet::Fleet { recording, template: template.to_owned(), latency })))
     }
 
     fn serve(source: Source) -> Self {
@@ -408,9 +416,13 @@ async fn fetch(
     head: hyper::http::request::Parts,
     body: Bytes,
 ) -> Result<Answer, NoAnswer> {
-    let key = asked.key(call);
     match &state.source {
+        Source::Fleet(fleet) => {
+            tokio::time::sleep(fleet.latency).await;
+            Ok(fleet.answer(asked, call))
+        }
         Source::Server(host) => {
+            let key = asked.key(call);
             let answer = forward(host, head, body).await.map_err(|error| NoAnswer(Some(error)))?;
             if let Some(recording) = lock(&state.recording).as_mut() {
                 recording.answers.entry(key).or_default().push(answer.clone());
@@ -418,6 +430,7 @@ async fn fetch(
             Ok(answer)
         }
         Source::Replay { recording, latency, given } => {
+            let key = asked.key(call);
             tokio::time::sleep(*latency).await;
             let Some(answers) = recording.answers.get(&key) else {
                 return Ok(wire::error(asked, Trouble::NotRecorded));

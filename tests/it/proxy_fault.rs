@@ -44,6 +44,7 @@ pub(crate) struct Fault {
     region: Option<String>,
     containing: Option<String>,
     nth: Option<usize>,
+    every: Option<usize>,
     and_repeats: bool,
     first_time: bool,
     kind: Kind,
@@ -76,7 +77,16 @@ impl Fault {
     }
 
     fn of(actions: Actions, kind: Kind) -> Self {
-        Self { actions, region: None, containing: None, nth: None, and_repeats: false, first_time: false, kind }
+        Self {
+            actions,
+            region: None,
+            containing: None,
+            nth: None,
+            every: None,
+            and_repeats: false,
+            first_time: false,
+            kind,
+        }
     }
 
     /// Only calls signed for this region.
@@ -94,6 +104,12 @@ impl Fault {
     /// Only the nth such call, from 1.
     pub(crate) fn nth(mut self, nth: usize) -> Self {
         self.nth = Some(nth);
+        self
+    }
+
+    /// Only one in so many such calls.
+    pub(crate) fn one_in(mut self, every: usize) -> Self {
+        self.every = Some(every);
         self
     }
 
@@ -144,6 +160,9 @@ impl Injected {
             }
         }
         self.seen += 1;
+        if self.fault.every.is_some_and(|every| self.seen % every != 0) {
+            return false;
+        }
         let Some(nth) = self.fault.nth else { return true };
         if self.fault.and_repeats && nth == self.seen {
             self.met.push(call.clone());

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_sdk_sts::config::retry::RetryPartition;
+use aws_sdk_sts::config::retry::{ClientRateLimiter, RetryPartition};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -346,7 +346,11 @@ fn owner(
 /// What the retries of one service of an account in a region share: the SDK's own would have the accounts of a fleet
 /// use up each other's retries, and slow each other down.
 fn retry_partition(account: &AccountId, service: &str, region: Option<&Region>) -> RetryPartition {
-    RetryPartition::custom(format!("{account} {} {service}", region.map_or("global", Region::as_str))).build()
+    // The SDK's default has measured nothing since 1970, and would begin at one call in two seconds.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    RetryPartition::custom(format!("{account} {} {service}", region.map_or("global", Region::as_str)))
+        .client_rate_limiter(ClientRateLimiter::new(now.as_secs_f64()))
+        .build()
 }
 
 /// Whether S3 is at an endpoint that is not AWS's.

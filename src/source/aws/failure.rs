@@ -5,6 +5,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::shared::{Heard, spared};
 use crate::model::call::Call;
 use crate::model::{Gap, GapKind};
 
@@ -17,6 +18,8 @@ pub(crate) struct Failure {
     pub(crate) status: Option<u16>,
     /// The region that S3 says the bucket is in.
     pub(crate) bucket_region: Option<String>,
+    /// Whether the service said anything.
+    pub(super) heard: Heard,
 }
 
 /// Codes by which services refuse a caller.
@@ -94,19 +97,39 @@ impl Failure {
         };
         let bucket_region =
             response.and_then(|response| response.headers().get("x-amz-bucket-region")).map(str::to_owned);
-        Self { gap, status: response.map(|response| response.status().as_u16()), bucket_region }
+        let heard = match response {
+            Some(_) => Heard::Answer,
+            None if gap.kind == GapKind::Timeout => Heard::Nothing,
+            None => Heard::NotWaitedFor,
+        };
+        Self { gap, status: response.map(|response| response.status().as_u16()), bucket_region, heard }
     }
 
     /// An answer that cannot be understood.
     pub(crate) fn unreadable(call: &Call, problem: &str) -> Self {
         let gap = Gap::of_call(GapKind::Failed, call.to_string()).with_message(problem);
-        Self { gap, status: None, bucket_region: None }
+        Self { gap, status: None, bucket_region: None, heard: Heard::Answer }
     }
 
     /// The failure of a call that was dropped, or not made, because the user wants to stop.
     pub(crate) fn interrupted(call: &Call) -> Self {
         let gap = Gap::of_call(GapKind::Failed, call.to_string()).with_message("interrupted");
-        Self { gap, status: None, bucket_region: None }
+        Self::without_answer(gap)
+    }
+
+    /// The failure of a call that was dropped because the account has had its time.
+    pub(super) fn overdue(call: &Call) -> Self {
+        let gap = Gap::of_call(GapKind::Timeout, call.to_string()).with_message("the account took too long");
+        Self::without_answer(gap)
+    }
+
+    /// The failure of a call that was not made, since no account gets an answer.
+    pub(super) fn spared(call: &Call) -> Self {
+        Self::without_answer(spared(call))
+    }
+
+    fn without_answer(gap: Gap) -> Self {
+        Self { gap, status: None, bucket_region: None, heard: Heard::NotWaitedFor }
     }
 
     /// Whether the service's code is one of these.

@@ -10,6 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::failure::Failure;
 use super::reader::Reader;
+use super::shared::{Heard, Leave};
 use crate::model::call::Call;
 use crate::model::{Fact, Gap, GapKind, Region};
 use crate::source::Outcome;
@@ -79,22 +80,47 @@ impl Inquiry<'_> {
         // The SDK's futures are large; on the heap they do not add up through the layers.
         let request = Box::pin(request);
         async move {
+            self.reader.pace.keep(self.call.service, self.region).await;
             let _permit = self.reader.permits.acquire().await;
+            let shared = collection.shared;
+            let _shared_permit = match shared {
+                Some(shared) => Some(shared.permits.acquire().await),
+                None => None,
+            };
             if collection.shutdown.is_requested() {
                 return Err(Failure::interrupted(self.call));
+            }
+            let leave = shared.map_or(Leave::Ask, |shared| shared.leave(self.call, self.region));
+            if leave == Leave::Spare {
+                return Err(Failure::spared(self.call));
             }
             collection.progress.started(connection.account(), self.region, self.call);
             let answer = tokio::select! {
                 biased;
                 answer = request => answer.map_err(|error| Failure::of(self.call, &error)),
                 () = collection.shutdown.requested() => Err(Failure::interrupted(self.call)),
+                () = self.overdue() => Err(Failure::overdue(self.call)),
             };
-            let outcome = if answer.is_ok() { Outcome::Answered } else { Outcome::Failed };
+            let (outcome, heard) = match &answer {
+                Ok(_) => (Outcome::Answered, Heard::Answer),
+                Err(failure) => (Outcome::Failed, failure.heard),
+            };
+            if let Some(shared) = shared {
+                shared.heard(self.call, self.region, leave, heard);
+            }
             collection.progress.finished(connection.account(), self.region, self.call, outcome);
             if answer.is_ok() {
                 self.reader.answered(self.region);
             }
             answer
+        }
+    }
+
+    /// Waits until the reading has to end.
+    async fn overdue(&self) {
+        match self.reader.deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
         }
     }
 

@@ -6,6 +6,7 @@
 //! (`model::discovery::leads_to`).
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use futures::future::join_all;
 
@@ -26,11 +27,13 @@ mod inquiry;
 mod kms;
 mod logs;
 mod once;
+mod pace;
 mod policy;
 mod reader;
 mod region;
 mod retry;
 mod s3;
+mod shared;
 mod ssm;
 mod unread;
 mod whole_answer;
@@ -40,6 +43,7 @@ pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
 
 pub use connection_error::ConnectionError;
 pub(crate) use failure::Failure;
+pub use shared::Shared;
 pub use unread::unread;
 
 /// How many calls may run at once in an account, unless said otherwise.
@@ -56,6 +60,10 @@ pub struct Collection<'a> {
     pub collected_at: String,
     /// How many calls may run at once.
     pub concurrency: NonZeroUsize,
+    /// What is shared with the readings of other accounts, where there are others.
+    pub shared: Option<&'a Shared>,
+    /// How long it may take. What is not read by then becomes gaps.
+    pub deadline: Option<Duration>,
     /// Is told of each call.
     pub progress: &'a dyn Progress,
     /// Stops the reading: what is not read by then becomes gaps.

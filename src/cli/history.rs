@@ -1,0 +1,178 @@
+//! `history`: what earlier sweeps have found.
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::{Span, Timestamp};
+use serde_json::json;
+
+use super::scan::parse_format;
+use super::state::StateArgs;
+use super::{Error, Exit, Globals, output};
+use crate::history::{Change, Difference, History, HistoryError, Sweep};
+use crate::model::{AccountId, Region};
+use crate::report::{Format, sweep};
+use crate::terminal::harmless;
+
+/// The arguments of `history`.
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(subcommand)]
+    command: HistoryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum HistoryCommand {
+    /// List the sweeps
+    List {
+        /// The format
+        #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FORMAT")]
+        format: ListFormat,
+    },
+    /// Show what a sweep has found
+    Show {
+        /// The number of the sweep [default: the last that came to its end]
+        sweep: Option<i64>,
+        /// The format [default: table]
+        #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+        format: Option<&'static Format>,
+    },
+    /// Show what differs between two sweeps, over the accounts that both looked at
+    Diff {
+        /// The number of the earlier one
+        earlier: i64,
+        /// The number of the later one [default: the last that came to its end]
+        later: Option<i64>,
+        /// The format
+        #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FORMAT")]
+        format: ListFormat,
+    },
+    /// Forget old sweeps; the last look at each account stays
+    Prune {
+        /// How many sweeps stay
+        #[arg(long, value_name = "N", required_unless_present = "older_than")]
+        keep: Option<u64>,
+        /// Forget only what is older than so many days
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u32>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ListFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Error> {
+    let mut history = History::open(&arguments.state.folder()?)?;
+    match &arguments.command {
+        HistoryCommand::List { format } => list(&history, *format)?,
+        HistoryCommand::Show { sweep, format } => {
+            let sweep = history.sweep(sweep.map_or_else(|| history.last(), Ok)?)?;
+            output::each(*format, &[], output::detail(globals), globals, |format, options, out| {
+                sweep::write(&history, &sweep, format, &[], options, out)
+            })?;
+        }
+        HistoryCommand::Diff { earlier, later, format } => {
+            let later = later.map_or_else(|| history.last(), Ok)?;
+            diff(&history, *earlier, later, *format)?;
+        }
+        HistoryCommand::Prune { keep, older_than } => {
+            let before = older_than.map(days_ago).transpose()?;
+            let pruned = history.prune(*keep, before.as_deref())?;
+            let text = format!("forgot {} looks at accounts, and {} sweeps altogether", pruned.looks, pruned.sweeps);
+            output::to_stdout(|out| writeln!(out, "{text}"))?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn days_ago(days: u32) -> Result<String, Error> {
+    let span = Span::new().try_hours(24 * i64::from(days));
+    let time = span.and_then(|span| Timestamp::now().checked_sub(span));
+    time.map(|time| time.to_string()).map_err(|error| Error::Usage {
+        message: format!("--older-than is {days}: {error}"),
+        help: "give a number of days".to_owned(),
+    })
+}
+
+fn list(history: &History, format: ListFormat) -> Result<(), Error> {
+    let sweeps = history.sweeps()?;
+    output::to_stdout(|out| match format {
+        ListFormat::Json => {
+            writeln!(out, "{:#}", json!({"kind": "ssm-audit/history", "schema_version": 1, "sweeps": sweeps}))
+        }
+        ListFormat::Table if sweeps.is_empty() => writeln!(out, "no sweep is in the history"),
+        ListFormat::Table => sweeps.iter().try_for_each(|sweep| line(sweep, out)),
+    })
+}
+
+fn line(sweep: &Sweep, out: &mut dyn Write) -> io::Result<()> {
+    let totals = &sweep.totals;
+    let state = if sweep.state == "running" { "cut off, or running" } else { &sweep.state };
+    let unread = if totals.unread > 0 { format!(", {} not read", totals.unread) } else { String::new() };
+    writeln!(
+        out,
+        "{:>4}  {}  {state}: {} accounts, {} scopes{unread}; {} new, {} still open, {} fixed, {} stale, {} unknown",
+        sweep.id,
+        sweep.started_at.get(..16).unwrap_or(&sweep.started_at),
+        totals.accounts,
+        totals.scopes,
+        totals.new,
+        totals.open,
+        totals.fixed,
+        totals.stale,
+        totals.unknown,
+    )
+}
+
+fn diff(history: &History, earlier: i64, later: i64, format: ListFormat) -> Result<(), Error> {
+    let uncommon = history.uncommon(earlier, later)?;
+    for sweep in [earlier, later] {
+        history.sweep(sweep)?;
+    }
+    let failed = |error: HistoryError| io::Error::other(error);
+    output::to_stdout(|out| {
+        if format == ListFormat::Json {
+            // A line each: however many there are, they need not be in memory.
+            return history.diff(earlier, later, failed, |one| {
+                serde_json::to_writer(&mut *out, &one)?;
+                writeln!(out)
+            });
+        }
+        let mut counts = [0_u64; 3];
+        history.diff(earlier, later, failed, |one| {
+            counts[one.change as usize] += 1;
+            difference(&one, out)
+        })?;
+        let [appeared, fixed, stale] = counts;
+        writeln!(out, "sweep {earlier} to {later}: {appeared} appeared, {fixed} fixed, {stale} stale")?;
+        if uncommon > 0 {
+            writeln!(out, "{uncommon} accounts were looked at by one of them only")?;
+        }
+        Ok(())
+    })
+}
+
+fn difference(one: &Difference, out: &mut dyn Write) -> io::Result<()> {
+    let word = match one.change {
+        Change::Appeared => "appeared",
+        Change::Fixed => "fixed",
+        Change::Stale => "stale",
+    };
+    let resource = &one.finding.resource;
+    let account = resource.account.as_ref().map_or("", AccountId::as_str);
+    let region = resource.region.as_ref().map_or("global", Region::as_str);
+    writeln!(
+        out,
+        "{word:<9} {:<9}{}  {}  {account} {region}",
+        one.finding.severity.as_str(),
+        harmless(&one.finding.rule),
+        harmless(&resource.id)
+    )
+}

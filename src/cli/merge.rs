@@ -1,0 +1,72 @@
+//! `merge`: make one sweep of the parts that several machines have looked at.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::exit::FailOn;
+use super::scan::{format_help, output_help, parse_format};
+use super::state::StateArgs;
+use super::sweep;
+use super::{Error, Exit, Globals};
+use crate::history::part::{self, Source};
+use crate::history::{History, SweepLock};
+use crate::report::Format;
+use crate::report::output::OutputFile;
+
+/// The arguments of `merge`.
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The parts, or folders with them
+    #[arg(value_name = "PART", required = true)]
+    parts: Vec<PathBuf>,
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
+    format: Option<&'static Format>,
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
+    output: Vec<PathBuf>,
+    /// The least severity that makes it fail; `never` lets failures pass, not what is unknown
+    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
+    fail_on: FailOn,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Error> {
+    let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let mut sources = Vec::new();
+    for path in &arguments.parts {
+        if path.is_dir() {
+            sources.extend(in_folder(path)?.into_iter().map(source));
+        } else {
+            sources.push(source(path.clone()));
+        }
+    }
+    let folder = arguments.state.folder()?;
+    let _lock = SweepLock::take(&folder)?;
+    let mut history = History::open(&folder)?;
+    let merged = part::merge(&mut history, &sources)?;
+    sweep::report(&history, merged, &[], arguments.format, &files, arguments.fail_on, globals)
+}
+
+/// The files of a folder that have the ending of parts, by name.
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |source| part::PartError::Unreadable { name: folder.display().to_string(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|ending| ending == "jsonl") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn source(path: PathBuf) -> Source<'static> {
+    Source {
+        name: path.display().to_string(),
+        open: Box::new(move || File::open(&path).map(|file| Box::new(BufReader::new(file)) as Box<dyn BufRead>)),
+    }
+}

@@ -1,0 +1,258 @@
+//! `sweep`: scan many accounts and keep what was found.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+use super::exit::FailOn;
+use super::live::LiveArgs;
+use super::reading::{self, Reader};
+use super::scan::{format_help, information, output_help, parse_format};
+use super::selection::{Selection, SelectionArgs};
+use super::state::StateArgs;
+use super::{Error, Exit, Globals, output};
+use crate::diagnostic::Diagnostic;
+use crate::fleet::{Fleet, Shard, ShardChoice, Target};
+use crate::history::compare::Rules;
+use crate::history::part::{self, Header};
+use crate::history::{Begun, History, HistoryError, Look, SweepLock, Terms};
+use crate::model::{Finding, Inventory, Verdict};
+use crate::remediate::remedy;
+use crate::report::output::{OutputFile, to_file};
+use crate::report::{Format, RuleInfo, sweep};
+use crate::scan::{self, Passes, Selected};
+use crate::source::Shutdown;
+use crate::waiver::{self, RuleNames, Tally, Waiver};
+
+/// The arguments of `sweep`.
+#[derive(Debug, Args)]
+pub(super) struct SweepArgs {
+    /// Take up the last sweep, which was cut off, where it stopped
+    #[arg(long, env = "SSM_AUDIT_RESUME")]
+    resume: bool,
+    /// Keep and list what passes too, and not only its number
+    #[arg(long, env = "SSM_AUDIT_INCLUDE_PASS")]
+    include_pass: bool,
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
+    format: Option<&'static Format>,
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
+    output: Vec<PathBuf>,
+    /// The least severity that makes the sweep fail; `never` lets failures pass, not what is unknown
+    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
+    fail_on: FailOn,
+    /// Look at one part of the accounts: I/N; auto/N where Kubernetes or AWS Batch says which
+    #[arg(long, value_name = "I/N", requires = "to", env = "SSM_AUDIT_SHARD")]
+    shard: Option<ShardChoice>,
+    /// The file to write the part to, for `merge`
+    #[arg(long, value_name = "FILE", requires = "shard", env = "SSM_AUDIT_TO")]
+    to: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Error> {
+    // Everything that can be refused is refused before anything is read.
+    let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let selection = Selection::from_args(&arguments.selection, globals)?;
+    let rules = selection.rules()?;
+    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+    let needs = scan::needs(&rules);
+    if needs.calls().next().is_none() {
+        return Err(Error::Usage {
+            message: "none of the selected rules can be judged in a live account".to_owned(),
+            help: "`ssm-audit rules explain ID` says where a rule can be judged, and what its parameters are"
+                .to_owned(),
+        });
+    }
+    let shard = arguments.shard.map(shard_of).transpose()?;
+    let folder = arguments.state.folder()?;
+    let _lock = SweepLock::take(&folder)?;
+    let history = History::open(&folder)?;
+    let choice = hexadecimal(&format!("{:?} {:?}", arguments.live.choice(globals)?, arguments.live.way()));
+    let terms = Terms {
+        policy: selection.policy.as_str().to_owned(),
+        rules_digest: scan::digest(&rules),
+        rules: rules.iter().map(|selected| (selected.rule.oldest_id().to_owned(), selected.digest())).collect(),
+        // A part is taken up as the same part.
+        choice: shard.map_or_else(|| choice.clone(), |shard| format!("{choice} {shard}")),
+        include_pass: arguments.include_pass,
+    };
+    let started_at = Timestamp::now();
+    let mut reading = Sweeping {
+        history: Mutex::new(history),
+        terms,
+        shard,
+        left_out: Vec::new(),
+        resume: arguments.resume,
+        begun: None,
+        started_at: started_at.to_string(),
+        today: started_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        oldest: rules.iter().map(|one| (one.rule.id.clone(), one.rule.oldest_id().to_owned())).collect(),
+        rules: &rules,
+        waivers: selection.waivers(),
+        tally: Mutex::new(Tally::of(selection.waivers())),
+        failure: Mutex::new(None),
+    };
+    let read = reading::read(&arguments.live, &needs, globals, &mut reading)?;
+    let Sweeping { history, begun, tally, failure, today, terms, oldest, left_out, .. } = reading;
+    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error.into());
+    }
+    let mut history = history.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Some(begun) = begun else { return Err(Error::Interrupted) };
+    if !read.interrupted {
+        history.finish(begun.sweep, &Timestamp::now().to_string())?;
+        // Of a sweep that was taken up, nobody knows what waivers covered in its first part.
+        if begun.done.is_empty() {
+            let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+            globals.warn(&tally.warnings(selection.waivers(), today));
+        }
+    }
+    let information = information(&rules, &remedies);
+    let exit = report(&history, begun.sweep, &information, arguments.format, &files, arguments.fail_on, globals)?;
+    if read.interrupted {
+        let message = format!("sweep {} was cut off: `--resume` takes it up where it stopped", begun.sweep);
+        globals.warn(&[Diagnostic::warning(message)]);
+        return Ok(Exit::Interrupted);
+    }
+    if let (Some(part), Some(to)) = (shard, &arguments.to) {
+        let sweep = history.sweep(begun.sweep)?;
+        let header = Header {
+            kind: part::KIND.to_owned(),
+            schema_version: part::SCHEMA_VERSION,
+            part,
+            tool_version: sweep.tool_version,
+            started_at: sweep.started_at,
+            finished_at: sweep.finished_at.unwrap_or_default(),
+            terms: Terms { choice, ..terms },
+            oldest,
+            left_out,
+            accounts: sweep.totals.accounts,
+        };
+        to_file(to, |out| part::write(&history, begun.sweep, &header, out))?;
+    }
+    Ok(exit)
+}
+
+fn shard_of(choice: ShardChoice) -> Result<Shard, Error> {
+    choice.shard(|name| std::env::var(name).ok()).map_err(|message| Error::Usage {
+        message: format!("--shard: {message}"),
+        help: "name the part, as in --shard 1/4".to_owned(),
+    })
+}
+
+/// Writes the report of a sweep, and says how it ends.
+pub(super) fn report(
+    history: &History,
+    id: i64,
+    rules: &[RuleInfo],
+    format: Option<&'static Format>,
+    files: &[OutputFile],
+    fail_on: FailOn,
+    globals: &Globals,
+) -> Result<Exit, Error> {
+    let summary = history.sweep(id)?;
+    output::each(format, files, output::detail(globals), globals, |format, options, out| {
+        sweep::write(history, &summary, format, rules, options, out)
+    })?;
+    let fails = history.any(id, "fail", fail_on.least())?;
+    let unknown = summary.totals.unread > 0 || history.any(id, "unknown", fail_on.least())?;
+    Ok(fail_on.of(fails, unknown))
+}
+
+/// A sweep under way.
+struct Sweeping<'a> {
+    history: Mutex<History>,
+    terms: Terms,
+    shard: Option<Shard>,
+    left_out: Vec<String>,
+    resume: bool,
+    begun: Option<Begun>,
+    started_at: String,
+    today: Date,
+    /// The oldest ids of the rules, by their ids.
+    oldest: BTreeMap<String, String>,
+    rules: &'a [Selected<'a>],
+    waivers: &'a [Waiver],
+    tally: Mutex<Tally>,
+    /// Why the history cannot be written any more.
+    failure: Mutex<Option<HistoryError>>,
+}
+
+impl Reader for &mut Sweeping<'_> {
+    type Judged = u64;
+
+    fn begin(&mut self, fleet: &mut Fleet) -> Result<(), Error> {
+        let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.left_out = fleet.left_out.iter().map(ToString::to_string).collect();
+        let begun = if self.resume {
+            history.resume(&self.terms)?
+        } else {
+            history.begin(&self.terms, &self.started_at, &self.left_out)?
+        };
+        fleet.targets.retain(|target| {
+            let subject = target.subject();
+            !begun.done.contains(&subject) && self.shard.is_none_or(|shard| shard.holds(&subject))
+        });
+        self.begun = Some(begun);
+        Ok(())
+    }
+
+    fn findings(&self, judged: &u64) -> u64 {
+        *judged
+    }
+
+    fn judge(&self, target: &Target, inventory: Inventory, shutdown: &Shutdown) -> u64 {
+        let Some(begun) = &self.begun else { return 0 };
+        let passes = if self.terms.include_pass { Passes::Listed } else { Passes::Counted };
+        let mut outcomes = scan::scan(&inventory, self.rules, passes);
+        let mut tally = Tally::of(self.waivers);
+        let names: Vec<RuleNames<'_>> =
+            self.rules.iter().map(|one| RuleNames { id: &one.rule.id, aliases: &one.rule.aliases }).collect();
+        waiver::cover(&mut outcomes.findings, &inventory.scopes, self.waivers, &names, self.today, &mut tally);
+        // What was cut short is looked at again when the sweep is taken up.
+        if shutdown.is_requested() {
+            return 0;
+        }
+        let rules: &Rules = &self.terms.rules;
+        let written = self.history.lock().unwrap_or_else(PoisonError::into_inner).record(&Look {
+            sweep: begun.sweep,
+            time: &begun.started_at,
+            account: inventory.account.as_ref(),
+            subject: &target.subject(),
+            name: target.name.as_deref(),
+            rules,
+            oldest: &self.oldest,
+            scopes: &inventory.scopes,
+            findings: &outcomes.findings,
+            passes: outcomes.passes,
+            not_applicable: outcomes.not_applicable,
+        });
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(&tally);
+        if let Err(error) = written {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            shutdown.request();
+        }
+        let is_open = |finding: &&Finding| !matches!(finding.verdict, Verdict::Pass | Verdict::Waived);
+        outcomes.findings.iter().filter(is_open).count() as u64
+    }
+}
+
+fn hexadecimal(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for byte in Sha256::digest(text) {
+        // Writing to a string does not fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}

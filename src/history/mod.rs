@@ -1,0 +1,67 @@
+//! What sweeps have seen: a memory in SQLite, so that a sweep can say what is new, what is fixed, and since when the
+//! rest is open.
+//!
+//! A *sweep* is one run over many accounts; a *look* is what it saw of one account, written in one transaction, so that a
+//! sweep that was cut off can be taken up after its last look. Each look carries on what is open from the look before
+//! (`compare`), and needs no older one. What a sweep found is read back in the order of the report, row by row: it is
+//! the spool that writers stream from.
+//!
+//! Nothing here reads AWS, judges a rule or writes a report.
+
+pub mod compare;
+mod diff;
+mod error;
+mod lock;
+mod look;
+pub mod part;
+mod prune;
+mod read;
+mod schema;
+mod sweep;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+pub use diff::{Change, Difference};
+pub use error::HistoryError;
+pub use lock::SweepLock;
+pub use look::Look;
+pub use prune::Pruned;
+pub use read::{Order, Row, RuleCount, Which};
+pub use sweep::{Begun, Sweep, Terms, Totals};
+
+/// The name of the file.
+const FILE_NAME: &str = "history.sqlite";
+
+/// The memory.
+#[derive(Debug)]
+pub struct History {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl History {
+    /// Opens the memory in this folder, made where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read or written, is damaged, or was written by a newer version. It is left as it is then.
+    pub fn open(folder: &Path) -> Result<Self, HistoryError> {
+        let path = folder.join(FILE_NAME);
+        std::fs::create_dir_all(folder).map_err(|source| HistoryError::Folder { path: folder.to_owned(), source })?;
+        let connection = schema::open(&path)?;
+        Ok(Self { connection, path })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn failed(&self, error: rusqlite::Error) -> HistoryError {
+        HistoryError::of(&self.path, error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! Sweeps: begun, taken up again, ended, and listed.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::compare::{Because, Rules, Standing};
+use super::{History, HistoryError};
+use crate::model::Severity;
+
+/// What a sweep is about. One that was cut off is only taken up with the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The policy.
+    pub policy: String,
+    /// `sha256:` and the digest of all rules.
+    pub rules_digest: String,
+    /// The rules.
+    pub rules: Rules,
+    /// Which accounts and regions were asked for, and how they are reached.
+    pub choice: String,
+    /// Whether what passes is listed.
+    pub include_pass: bool,
+}
+
+/// A sweep that has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// Its number.
+    pub sweep: i64,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// The accounts (or what stands for one) that it has looked at already.
+    pub done: BTreeSet<String>,
+}
+
+/// A sweep in the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sweep {
+    /// Its number.
+    pub id: i64,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// When it ended; none if it has not.
+    pub finished_at: Option<String>,
+    /// `running` (or cut off), `finished` or `abandoned`.
+    pub state: String,
+    /// The policy.
+    pub policy: String,
+    /// `sha256:` and the digest of all rules.
+    pub rules_digest: String,
+    /// The version of the tool that made it.
+    pub tool_version: String,
+    /// Accounts that cannot be used, in words.
+    pub left_out: Vec<String>,
+    /// What it came to.
+    #[serde(flatten)]
+    pub totals: Totals,
+}
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Accounts that were looked at, or tried.
+    pub accounts: u64,
+    /// Accounts with their regions.
+    pub scopes: u64,
+    /// Scopes of which nothing was read.
+    pub unread: u64,
+    /// Scopes that were not read in full.
+    pub incomplete: u64,
+    /// Rules that hold.
+    pub pass: u64,
+    /// Rules that do not.
+    pub fail: u64,
+    /// Rules of which it is not known.
+    pub unknown: u64,
+    /// Accepted ones.
+    pub waived: u64,
+    /// Rules that do not speak of the resource.
+    pub not_applicable: u64,
+    /// Failures that are new.
+    pub new: u64,
+    /// Failures that there were before.
+    pub open: u64,
+    /// What failed before and is not known now.
+    pub stale: u64,
+    /// What failed before and holds now.
+    pub fixed: u64,
+}
+
+const COLUMNS: &str = "id, started_at, finished_at, state, policy, rules_digest, tool_version, left_out FROM sweeps";
+
+impl History {
+    /// Begins a sweep. One that was cut off before is given up.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn begin(&mut self, terms: &Terms, started_at: &str, left_out: &[String]) -> Result<Begun, HistoryError> {
+        let begun = self.insert_sweep(terms, started_at, left_out, "running");
+        let sweep = begun.map_err(|error| HistoryError::of(&self.path, error))?;
+        Ok(Begun { sweep, started_at: started_at.to_owned(), done: BTreeSet::new() })
+    }
+
+    /// Begins a sweep that is made of parts. What there is of one that was cut off before is taken back: its parts are
+    /// still there, and it can be made anew.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn begin_merge(&mut self, terms: &Terms, started_at: &str, left_out: &[String]) -> Result<i64, HistoryError> {
+        let begun = self.insert_sweep(terms, started_at, left_out, "merging");
+        begun.map_err(|error| HistoryError::of(&self.path, error))
+    }
+
+    fn insert_sweep(
+        &mut self,
+        terms: &Terms,
+        started_at: &str,
+        left_out: &[String],
+        state: &str,
+    ) -> rusqlite::Result<i64> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute("UPDATE sweeps SET state = 'abandoned' WHERE state = 'running'", [])?;
+        transaction.execute("DELETE FROM looks WHERE sweep IN (SELECT id FROM sweeps WHERE state = 'merging')", [])?;
+        transaction.execute("DELETE FROM sweeps WHERE state = 'merging'", [])?;
+        transaction.execute(
+            "INSERT INTO sweeps (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out)
+             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                started_at,
+                terms.policy,
+                terms.rules_digest,
+                env!("CARGO_PKG_VERSION"),
+                terms.choice,
+                terms.include_pass,
+                serde_json::Value::from(left_out).to_string(),
+                state,
+            ],
+        )?;
+        let sweep = transaction.last_insert_rowid();
+        for (rule, digest) in &terms.rules {
+            transaction.execute("INSERT INTO rules VALUES (?1, ?2, ?3)", params![sweep, rule, digest])?;
+        }
+        transaction.commit()?;
+        Ok(sweep)
+    }
+
+    /// Takes up the last sweep, which was cut off.
+    ///
+    /// # Errors
+    /// Where it was not, or was about something else, or cannot be read.
+    pub fn resume(&mut self, terms: &Terms) -> Result<Begun, HistoryError> {
+        let failed = |error| HistoryError::of(&self.path, error);
+        let last = self.connection.query_row(
+            "SELECT id, started_at, policy, rules_digest, choice, include_pass FROM sweeps WHERE state = 'running' AND \
+             id = (SELECT max(id) FROM sweeps)",
+            [],
+            |row| {
+                let terms = (row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, String>(4)?);
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, terms, row.get::<_, bool>(5)?))
+            },
+        );
+        let Some((sweep, started_at, (policy, digest, choice), include_pass)) = last.optional().map_err(failed)? else {
+            return Err(HistoryError::NothingToResume);
+        };
+        let same = [
+            ("policy", policy == terms.policy),
+            ("rules or parameters", digest == terms.rules_digest),
+            ("accounts, regions or roles", choice == terms.choice),
+            ("--include-pass", include_pass == terms.include_pass),
+        ];
+        if let Some((what, _)) = same.iter().find(|(_, same)| !same) {
+            return Err(HistoryError::OtherTerms { sweep, what });
+        }
+        let mut statement = self.connection.prepare("SELECT subject FROM looks WHERE sweep = ?1").map_err(failed)?;
+        let done = statement.query_map([sweep], |row| row.get(0)).and_then(Iterator::collect).map_err(failed)?;
+        Ok(Begun { sweep, started_at, done })
+    }
+
+    /// Ends a sweep.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn finish(&mut self, sweep: i64, finished_at: &str) -> Result<(), HistoryError> {
+        let sql = "UPDATE sweeps SET state = 'finished', finished_at = ?2 WHERE id = ?1";
+        self.connection.execute(sql, params![sweep, finished_at]).map(drop).map_err(|error| self.failed(error))
+    }
+
+    /// All sweeps, the last first.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn sweeps(&self) -> Result<Vec<Sweep>, HistoryError> {
+        let read = || {
+            let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} ORDER BY id DESC"))?;
+            let sweeps: Vec<Sweep> = statement.query_map([], sweep_of)?.collect::<Result<_, _>>()?;
+            sweeps.into_iter().map(|sweep| self.with_totals(sweep)).collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    /// The sweep of that number.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be read.
+    pub fn sweep(&self, id: i64) -> Result<Sweep, HistoryError> {
+        let read = || {
+            let found = self.connection.query_row(&format!("SELECT {COLUMNS} WHERE id = ?1"), [id], sweep_of);
+            found.optional()?.map(|sweep| self.with_totals(sweep)).transpose()
+        };
+        read().map_err(|error| self.failed(error))?.ok_or_else(|| HistoryError::NoSweep(id.to_string()))
+    }
+
+    /// The number of the last sweep that came to its end.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be read.
+    pub fn last(&self) -> Result<i64, HistoryError> {
+        let sql = "SELECT max(id) FROM sweeps WHERE state = 'finished'";
+        let last: Option<i64> =
+            self.connection.query_row(sql, [], |row| row.get(0)).map_err(|error| self.failed(error))?;
+        last.ok_or_else(|| HistoryError::NoSweep("that came to its end".to_owned()))
+    }
+
+    fn with_totals(&self, sweep: Sweep) -> rusqlite::Result<Sweep> {
+        let mut totals = Totals::default();
+        let mut statement = self.connection.prepare_cached(
+            "SELECT count(*), coalesce(sum(passes), 0), coalesce(sum(not_applicable), 0) FROM looks WHERE sweep = ?1",
+        )?;
+        (totals.accounts, totals.pass, totals.not_applicable) =
+            statement.query_row([sweep.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT count(*), coalesce(sum(NOT read), 0), coalesce(sum(NOT complete), 0)
+             FROM scopes JOIN looks ON look = looks.id WHERE sweep = ?1",
+        )?;
+        (totals.scopes, totals.unread, totals.incomplete) =
+            statement.query_row([sweep.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT verdict, standing, count(*) FROM findings JOIN looks ON look = looks.id
+             WHERE sweep = ?1 GROUP BY verdict, standing",
+        )?;
+        let mut rows = statement.query([sweep.id])?;
+        while let Some(row) = rows.next()? {
+            let (verdict, standing, count): (Option<String>, String, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            match verdict.as_deref() {
+                Some("pass") => totals.pass += count,
+                Some("fail") => totals.fail += count,
+                Some("unknown") => totals.unknown += count,
+                Some("waived") => totals.waived += count,
+                _ => {}
+            }
+            match Standing::from_word(&standing) {
+                Some(Standing::New) => totals.new += count,
+                Some(Standing::Open) => totals.open += count,
+                Some(Standing::Stale) => totals.stale += count,
+                Some(Standing::Fixed) => totals.fixed += count,
+                _ => {}
+            }
+        }
+        Ok(Sweep { totals, ..sweep })
+    }
+
+    /// Whether a finding of that verdict is at least this severe.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn any(&self, sweep: i64, verdict: &str, least: Severity) -> Result<bool, HistoryError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM findings JOIN looks ON look = looks.id
+            WHERE sweep = ?1 AND verdict = ?2 AND severity >= ?3)";
+        let found = self.connection.query_row(sql, params![sweep, verdict, least as i64], |row| row.get(0));
+        found.map_err(|error| self.failed(error))
+    }
+
+    /// How many failures are new, for each reason.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn reasons(&self, sweep: i64, standing: Standing) -> Result<Vec<(Because, u64)>, HistoryError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT because, count(*) FROM findings JOIN looks ON look = looks.id
+                 WHERE sweep = ?1 AND standing = ?2 AND because IS NOT NULL GROUP BY because",
+            )?;
+            let rows = statement
+                .query_map(params![sweep, standing.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<(String, u64)>>>()
+        };
+        let reasons = read().map_err(|error| self.failed(error))?;
+        let known = |(word, count): (String, u64)| Because::from_word(&word).map(|because| (because, count));
+        Ok(reasons.into_iter().filter_map(known).collect())
+    }
+}
+
+fn sweep_of(row: &Row<'_>) -> rusqlite::Result<Sweep> {
+    let left_out: String = row.get(7)?;
+    Ok(Sweep {
+        id: row.get(0)?,
+        started_at: row.get(1)?,
+        finished_at: row.get(2)?,
+        state: row.get(3)?,
+        policy: row.get(4)?,
+        rules_digest: row.get(5)?,
+        tool_version: row.get(6)?,
+        left_out: serde_json::from_str(&left_out).unwrap_or_default(),
+        totals: Totals::default(),
+    })
+}

@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+
+use super::compare::Standing;
+use super::*;
+use crate::model::{Finding, Scope, Verdict};
+use crate::report::example;
+
+const TIME: &str = "2026-11-22T00:00:00Z";
+
+fn terms() -> Terms {
+    Terms {
+        policy: "guide".to_owned(),
+        rules_digest: "sha256:0".to_owned(),
+        rules: example::report().findings.iter().map(|one| (one.rule.clone(), "digest".to_owned())).collect(),
+        choice: "all".to_owned(),
+        include_pass: false,
+    }
+}
+
+/// A sweep over the accounts of the example report, in an order that is not that of the report.
+fn sweep(history: &mut History, change: impl Fn(&mut Vec<Finding>)) -> i64 {
+    let report = example::report();
+    let terms = terms();
+    let begun = history.begin(&terms, TIME, &[]).expect("begun");
+    let mut accounts: Vec<_> = report.scopes.iter().filter_map(|scope| scope.account.clone()).collect();
+    accounts.dedup();
+    for account in accounts.iter().rev() {
+        let of = |one: &&Finding| one.resource.account.as_ref() == Some(account) && one.verdict != Verdict::Pass;
+        let mut findings: Vec<Finding> = report.findings.iter().filter(of).cloned().collect();
+        change(&mut findings);
+        let scopes: Vec<Scope> =
+            report.scopes.iter().filter(|scope| scope.account.as_ref() == Some(account)).cloned().collect();
+        let look = Look {
+            sweep: begun.sweep,
+            time: TIME,
+            account: Some(account),
+            subject: account.as_str(),
+            name: None,
+            rules: &terms.rules,
+            oldest: &BTreeMap::new(),
+            scopes: &scopes,
+            findings: &findings,
+            passes: 7,
+            not_applicable: 1,
+        };
+        history.record(&look).expect("recorded");
+    }
+    history.finish(begun.sweep, TIME).expect("finished");
+    begun.sweep
+}
+
+fn findings(history: &History, sweep: i64, which: Which, order: Order) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let take = |row: Row| {
+        found.push(row.finding);
+        Ok::<_, HistoryError>(())
+    };
+    history.each(sweep, which, order, |error| error, take).expect("read");
+    found
+}
+
+#[test]
+fn what_a_sweep_found_is_read_back_in_the_order_of_the_report() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    let id = sweep(&mut history, |_| {});
+    let mut expected: Vec<Finding> = example::report()
+        .findings
+        .into_iter()
+        .filter(|one| one.verdict != Verdict::Pass && one.resource.account.is_some())
+        .collect();
+    crate::scan::sort(&mut expected);
+    assert_eq!(findings(&history, id, Which::Judged, Order::Report), expected);
+    let totals = history.sweep(id).expect("a sweep").totals;
+    assert_eq!((totals.accounts, totals.pass, totals.not_applicable), (2, 14, 2));
+    assert_eq!(totals.new, totals.fail);
+    // The most severe first.
+    let by_rule = findings(&history, id, Which::Judged, Order::Rules);
+    assert!(by_rule.windows(2).all(|pair| pair[0].severity >= pair[1].severity));
+}
+
+/// Whatever there is to sort would have to be in memory, or in a temporary file.
+#[test]
+fn a_report_is_read_without_sorting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    sweep(&mut history, |_| {});
+    let mut statement = history
+        .connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", super::read::query(Which::Judged, Order::Report).0))
+        .expect("a plan");
+    let plan: Vec<String> =
+        statement.query_map(rusqlite::params![1, "1"], |row| row.get(3)).and_then(Iterator::collect).expect("a plan");
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+}
+
+#[test]
+fn what_is_gone_stands_in_the_next_sweep_once_and_forgetting_keeps_the_last_look() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    let first = sweep(&mut history, |_| {});
+    let retention = |findings: &mut Vec<Finding>| findings.retain(|one| one.rule != "logs-retention-set");
+    let second = sweep(&mut history, retention);
+    let fixed = findings(&history, second, Which::Standing(Standing::Fixed), Order::Report);
+    assert_eq!(fixed.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), ["logs-retention-set"]);
+    let third = sweep(&mut history, retention);
+    assert_eq!(findings(&history, third, Which::Standing(Standing::Fixed), Order::Report), []);
+
+    let mut changes = Vec::new();
+    let take = |one: Difference| {
+        changes.push((one.change, one.finding.rule));
+        Ok::<_, HistoryError>(())
+    };
+    history.diff(first, third, |error| error, take).expect("compared");
+    assert_eq!(changes, [(Change::Fixed, "logs-retention-set".to_owned())]);
+
+    assert_eq!(history.prune(Some(1), None).expect("pruned"), Pruned { looks: 4, sweeps: 2 });
+    let fourth = sweep(&mut history, retention);
+    assert_eq!(history.sweep(fourth).expect("a sweep").totals.new, 0);
+    assert!(matches!(history.sweep(first), Err(HistoryError::NoSweep(_))));
+}

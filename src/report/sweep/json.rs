@@ -1,0 +1,131 @@
+//! The JSON report of a sweep: that of a scan, and what has changed beside it. Passes are counted, and stand in it only if
+//! the sweep kept them.
+
+use std::io::{self, Write};
+
+use serde::ser::{Error, SerializeSeq};
+use serde::{Serialize, Serializer};
+
+use super::{summary, tool};
+use crate::history::compare::Standing;
+use crate::history::{History, Order, Row, Sweep, Which};
+use crate::model::finding::Tool;
+use crate::model::{Report, Summary};
+
+pub(super) fn write(history: &History, sweep: &Sweep, out: &mut dyn Write) -> io::Result<()> {
+    let rows = |which| Rows { history, sweep: sweep.id, which };
+    let document = Document {
+        kind: Report::KIND,
+        schema_version: Report::SCHEMA_VERSION,
+        tool: tool(sweep),
+        started_at: &sweep.started_at,
+        finished_at: sweep.finished_at.as_deref(),
+        policy: &sweep.policy,
+        sweep: Changes {
+            id: sweep.id,
+            state: &sweep.state,
+            left_out: &sweep.left_out,
+            new: sweep.totals.new,
+            open: sweep.totals.open,
+            stale: sweep.totals.stale,
+            fixed: sweep.totals.fixed,
+        },
+        scopes: Scopes { history, sweep: sweep.id },
+        summary: summary(sweep),
+        findings: rows(Which::Judged),
+        stale: rows(Which::Standing(Standing::Stale)),
+        fixed: rows(Which::Standing(Standing::Fixed)),
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    kind: &'static str,
+    schema_version: u32,
+    tool: Tool,
+    started_at: &'a str,
+    finished_at: Option<&'a str>,
+    policy: &'a str,
+    sweep: Changes<'a>,
+    scopes: Scopes<'a>,
+    summary: Summary,
+    findings: Rows<'a>,
+    stale: Rows<'a>,
+    fixed: Rows<'a>,
+}
+
+/// What has changed since each account was looked at last.
+#[derive(Serialize)]
+struct Changes<'a> {
+    /// The number of the sweep.
+    id: i64,
+    /// `running` (or cut off), `finished` or `abandoned`.
+    state: &'a str,
+    /// Accounts of the organisation that cannot be used.
+    left_out: &'a [String],
+    /// Failures that are new.
+    new: u64,
+    /// Failures that there were before.
+    open: u64,
+    /// What failed before, and is not known now.
+    stale: u64,
+    /// What failed before, and holds now.
+    fixed: u64,
+}
+
+struct Scopes<'a> {
+    history: &'a History,
+    sweep: i64,
+}
+
+impl Serialize for Scopes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        self.history.each_scope(self.sweep, S::Error::custom, |scope| list.serialize_element(&scope))?;
+        list.end()
+    }
+}
+
+struct Rows<'a> {
+    history: &'a History,
+    sweep: i64,
+    which: Which,
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        self.history.each(self.sweep, self.which, Order::Report, S::Error::custom, |row| {
+            list.serialize_element(&Element::of(&row))
+        })?;
+        list.end()
+    }
+}
+
+/// A finding, and what it is.
+#[derive(Serialize)]
+struct Element<'a> {
+    #[serde(flatten)]
+    finding: &'a crate::model::Finding,
+    standing: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<&'a str>,
+}
+
+impl<'a> Element<'a> {
+    fn of(row: &'a Row) -> Self {
+        Self {
+            finding: &row.finding,
+            standing: row.standing.as_str(),
+            because: row.because.map(crate::history::compare::Because::as_str),
+            since: row.since.as_deref(),
+            seen: row.seen.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The table of a sweep: what is new, what is fixed, what is open and since when, and what nobody could see.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::failed;
+use crate::history::compare::{Because, Standing};
+use crate::history::{History, Order, Row, RuleCount, Sweep, Which};
+use crate::model::Scope;
+use crate::report::words::{self, Accounts};
+use crate::report::{Detail, Options, RuleInfo};
+use crate::terminal::harmless;
+
+/// How many findings of a rule, and scopes that were not read, the brief table lists.
+const LISTED: u64 = 5;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+pub(super) fn write(
+    history: &History,
+    sweep: &Sweep,
+    rules: &[RuleInfo],
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut page = Page { history, sweep, rules, options, out };
+    page.listed("NEW", Standing::New)?;
+    page.listed("FIXED", Standing::Fixed)?;
+    page.listed("STALE", Standing::Stale)?;
+    if options.detail > Detail::Brief {
+        page.listed("STILL OPEN", Standing::Open)?;
+        page.listed("UNKNOWN", Standing::Unknown)?;
+    } else {
+        page.counted()?;
+    }
+    page.unread()?;
+    page.summary()
+}
+
+struct Page<'a> {
+    history: &'a History,
+    sweep: &'a Sweep,
+    rules: &'a [RuleInfo],
+    options: &'a Options,
+    out: &'a mut dyn Write,
+}
+
+impl Page<'_> {
+    /// The findings of that standing, by rule.
+    fn listed(&mut self, heading: &str, standing: Standing) -> io::Result<()> {
+        let counts = self.history.by_rule(self.sweep.id, standing).map_err(failed)?;
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let all = self.options.detail > Detail::Brief;
+        self.heading(heading)?;
+        let by_rule: BTreeMap<String, u64> = counts.into_iter().map(|one| (one.rule, one.count)).collect();
+        let (mut rule, mut listed) = (String::new(), 0);
+        let history = self.history;
+        history.each(self.sweep.id, Which::Standing(standing), Order::Rules, failed, |row| {
+            if row.finding.rule != rule {
+                self.more(by_rule.get(&rule).copied().unwrap_or_default(), listed)?;
+                rule.clone_from(&row.finding.rule);
+                listed = 0;
+                self.rule(&row, by_rule.get(&rule).copied().unwrap_or_default())?;
+            }
+            if all || listed < LISTED {
+                listed += 1;
+                self.row(&row)?;
+            }
+            Ok(())
+        })?;
+        self.more(by_rule.get(&rule).copied().unwrap_or_default(), listed)?;
+        writeln!(self.out)
+    }
+
+    fn heading(&mut self, heading: &str) -> io::Result<()> {
+        writeln!(self.out, "{}", self.options.paint.paint(BOLD, heading))
+    }
+
+    fn rule(&mut self, row: &Row, count: u64) -> io::Result<()> {
+        let severity = row.finding.severity.as_str().to_uppercase();
+        let title = self.rules.iter().find(|info| info.id == row.finding.rule).map(|info| info.title.as_str());
+        let rule = harmless(&row.finding.rule);
+        let rule = self.options.paint.paint(BOLD, &rule);
+        writeln!(self.out, "  {severity:<9}{rule}  {count}")?;
+        if let Some(title) = title {
+            writeln!(self.out, "           {}", self.options.paint.paint(DIM, &harmless(title)))?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: &Row) -> io::Result<()> {
+        let resource = words::resource(&row.finding.resource);
+        let place = words::place(&row.finding, Accounts::Several);
+        let more = match (row.standing, row.because) {
+            (Standing::New, Some(Because::Rules)) => ", the rule has changed".to_owned(),
+            (Standing::New, Some(Because::Waiver)) => ", no longer waived".to_owned(),
+            (Standing::Fixed, Some(Because::Rules)) => ", by a changed rule".to_owned(),
+            (Standing::Stale, Some(because)) => format!(", {}, seen {}", stale(because), day(row.seen.as_deref())),
+            (Standing::Open, _) => format!(", since {}", day(row.since.as_deref())),
+            _ => String::new(),
+        };
+        writeln!(self.out, "    {}  {}{more}", harmless(&resource), harmless(&place))
+    }
+
+    fn more(&mut self, count: u64, listed: u64) -> io::Result<()> {
+        if count > listed { writeln!(self.out, "    and {} more", count - listed) } else { Ok(()) }
+    }
+
+    /// What is open, a line a rule.
+    fn counted(&mut self) -> io::Result<()> {
+        let counts = self.history.by_rule(self.sweep.id, Standing::Open).map_err(failed)?;
+        if counts.is_empty() {
+            return Ok(());
+        }
+        self.heading("STILL OPEN")?;
+        for RuleCount { rule, count, since } in counts {
+            writeln!(self.out, "  {}  {count}, since {}", harmless(&rule), day(since.as_deref()))?;
+        }
+        writeln!(self.out)
+    }
+
+    /// The scopes that were not read in full: those in a row that are so for one reason, together.
+    fn unread(&mut self) -> io::Result<()> {
+        if self.sweep.totals.incomplete == 0 {
+            return Ok(());
+        }
+        self.heading("NOT READ IN FULL")?;
+        let (mut group, mut listed, mut left): (Vec<Scope>, u64, u64) = (Vec::new(), 0, 0);
+        let most = if self.options.detail > Detail::Brief { u64::MAX } else { 4 * LISTED };
+        let history = self.history;
+        history.each_scope(self.sweep.id, failed, |scope| {
+            if scope.complete && scope.read {
+                return Ok(());
+            }
+            if group.first().is_some_and(|first| first.account != scope.account || !words::same_gaps(first, &scope)) {
+                self.group(&mut group, most, &mut listed, &mut left)?;
+            }
+            group.push(scope);
+            Ok(())
+        })?;
+        self.group(&mut group, most, &mut listed, &mut left)?;
+        if left > 0 {
+            writeln!(self.out, "  and {left} more")?;
+        }
+        writeln!(self.out)
+    }
+
+    fn group(&mut self, group: &mut Vec<Scope>, most: u64, listed: &mut u64, left: &mut u64) -> io::Result<()> {
+        let group = std::mem::take(group);
+        let Some(first) = group.first() else { return Ok(()) };
+        if *listed >= most {
+            *left += 1;
+            return Ok(());
+        }
+        *listed += 1;
+        let what = if first.read { "read in part" } else { "not read" };
+        let scopes = words::scopes(&group.iter().collect::<Vec<_>>());
+        writeln!(self.out, "  {}: {what}", harmless(&scopes))?;
+        for gap in &first.gaps {
+            writeln!(self.out, "    {}", harmless(&gap.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn summary(&mut self) -> io::Result<()> {
+        let totals = &self.sweep.totals;
+        let mut counts = vec![format!("{} new", totals.new)];
+        for (count, word) in [
+            (totals.open, "still open"),
+            (totals.fixed, "fixed"),
+            (totals.stale, "stale"),
+            (totals.unknown, "unknown"),
+            (totals.waived, "waived"),
+        ] {
+            if count > 0 {
+                counts.push(format!("{count} {word}"));
+            }
+        }
+        counts.push(format!("{} pass", totals.pass));
+        let style = match (totals.fail, totals.unknown + totals.incomplete) {
+            (0, 0) => AnsiColor::Green.on_default(),
+            (0, _) => BOLD,
+            _ => AnsiColor::Red.on_default().bold(),
+        };
+        let line = format!("sweep {}: {}", self.sweep.id, counts.join(", "));
+        writeln!(self.out, "{}", self.options.paint.paint(style, &line))?;
+        let read = match totals.incomplete {
+            0 => "all read in full".to_owned(),
+            many => format!("{many} not read in full"),
+        };
+        let accounts = if totals.accounts == 1 { "account" } else { "accounts" };
+        writeln!(self.out, "{} {accounts}, {} scopes: {read}", totals.accounts, totals.scopes)
+    }
+}
+
+/// Why it is not known.
+fn stale(because: Because) -> &'static str {
+    match because {
+        Because::NotRead => "not read",
+        Because::NotLookedAt => "its region was not looked at",
+        Because::NotHeld => "its rule was not held",
+        _ => "not known",
+    }
+}
+
+/// The day of a time.
+fn day(time: Option<&str>) -> &str {
+    time.and_then(|time| time.get(..10)).unwrap_or("an unknown day")
+}

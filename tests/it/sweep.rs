@@ -1,0 +1,441 @@
+//! Sweeps remember: what is new, what is fixed, what is open and since when, and what nobody could see. A sweep that was
+//! cut off is taken up where it stopped.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::audit::{Audit, Outcome};
+use crate::emulator::{Emulator, fresh_account};
+use crate::proxy::{Fault, Kind, Proxy};
+
+/// Accounts that are looked at again and again, with a history of their own.
+struct Fleet {
+    state: tempfile::TempDir,
+    accounts: Vec<String>,
+    endpoint: String,
+}
+
+impl Fleet {
+    fn of(accounts: Vec<String>) -> Self {
+        Self { state: tempfile::TempDir::new().unwrap(), accounts, endpoint: Emulator::moto().url().to_owned() }
+    }
+
+    fn state(&self) -> &str {
+        self.state.path().to_str().unwrap()
+    }
+
+    fn audit(&self, arguments: &[&str]) -> Audit {
+        let accounts = self.accounts.join(",");
+        Audit::on(Emulator::moto(), &self.accounts[0], "us-east-1", &["sweep", "--format", "json"])
+            .args(&["--state", self.state(), "--accounts", &accounts, "--role", "SsmAuditScan"])
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+    }
+
+    fn sweep(&self, arguments: &[&str]) -> Value {
+        let swept = self.audit(arguments).run();
+        assert!(matches!(swept.code, Some(0 | 1 | 3)), "{}", swept.stderr);
+        swept.json()
+    }
+
+    fn history(&self, arguments: &[&str]) -> Outcome {
+        Audit::new(&["history", "--state", self.state()]).args(arguments).run()
+    }
+}
+
+/// Rule, account and reason of what stands so in a report.
+fn standing(report: &Value, standing: &str) -> BTreeSet<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let lists = ["findings", "stale", "fixed"].iter().flat_map(|list| report[*list].as_array().unwrap());
+    lists
+        .filter(|finding| finding["standing"] == standing)
+        .map(|finding| (text(&finding["rule"]), text(&finding["resource"]["account"]), text(&finding["because"])))
+        .collect()
+}
+
+fn only(rule: &str, account: &str, because: &str) -> BTreeSet<(String, String, String)> {
+    BTreeSet::from([(rule.to_owned(), account.to_owned(), because.to_owned())])
+}
+
+fn counts(report: &Value) -> Value {
+    json!([report["sweep"]["new"], report["sweep"]["open"], report["sweep"]["fixed"], report["sweep"]["stale"]])
+}
+
+#[test]
+fn a_sweep_tells_what_is_new_and_fixed_and_since_when_the_rest_is_open() {
+    let mut fleet = Fleet::of(vec![fresh_account(), fresh_account()]);
+    let (calm, broken) = (fleet.accounts[0].clone(), fleet.accounts[1].clone());
+    Emulator::moto().seed(&calm, &["us-east-1"], &[]);
+    let made = Emulator::moto().seed(&broken, &["us-east-1"], &["kms-rotation-enabled"]);
+    let first = fleet.sweep(&[]);
+    assert_eq!(standing(&first, "new"), only("kms-rotation-enabled", &broken, "first_look"));
+    let second = fleet.sweep(&[]);
+    assert_eq!(counts(&second), json!([0, 1, 0, 0]));
+    let since = |report: &Value| report["findings"][0]["since"].clone();
+    assert_eq!((since(&second), since(&first)), (first["started_at"].clone(), first["started_at"].clone()));
+
+    // The account cannot be entered: what is open there is stale, and not fixed.
+    let proxy = Proxy::start(Emulator::moto().url());
+    proxy.inject(Fault::on("sts:AssumeRole", Kind::Denied).containing(&broken));
+    fleet.endpoint = proxy.url();
+    let third = fleet.sweep(&[]);
+    assert_eq!(counts(&third), json!([0, 0, 0, 1]));
+    assert_eq!(standing(&third, "stale"), only("kms-rotation-enabled", &broken, "not_read"));
+    fleet.endpoint = Emulator::moto().url().to_owned();
+
+    // A rule that is not held says nothing of what it found before.
+    let narrow = fleet.sweep(&["--rule", "sg-*"]);
+    assert_eq!(standing(&narrow, "stale"), only("kms-rotation-enabled", &broken, "not_held"));
+
+    let again = fleet.sweep(&[]);
+    assert_eq!(counts(&again), json!([0, 1, 0, 0]));
+    assert_eq!(since(&again), first["started_at"]);
+
+    // A rule that changes is told from an account that does.
+    let stricter = fleet.sweep(&["--param", "ssm-idle-timeout.max_minutes=1"]);
+    let new = standing(&stricter, "new");
+    assert!(new.iter().all(|(rule, _, because)| rule == "ssm-idle-timeout" && because == "rules"), "{new:?}");
+    assert_eq!(new.len(), 2);
+    let key = made["regions"]["us-east-1"]["keys"].as_object().unwrap();
+    assert!(!key.is_empty());
+    rotate(&broken, made["broken"]["kms-rotation-enabled"][0]["id"].as_str().unwrap());
+    let last = fleet.sweep(&[]);
+    let fixed: BTreeSet<_> = standing(&last, "fixed").into_iter().map(|(rule, _, because)| (rule, because)).collect();
+    let expected = [("kms-rotation-enabled", "account"), ("ssm-idle-timeout", "rules")];
+    assert_eq!(fixed, expected.map(|(rule, because)| (rule.to_owned(), because.to_owned())).into());
+
+    // What is fixed is said once.
+    assert_eq!(counts(&fleet.sweep(&[])), json!([0, 0, 0, 0]));
+    let listed = fleet.history(&["list", "--format", "json"]).json();
+    assert_eq!(listed["sweeps"].as_array().unwrap().len(), 8);
+    let differences = fleet.history(&["diff", "1", "8"]);
+    assert!(differences.stdout.starts_with("fixed     medium   kms-rotation-enabled  "), "{}", differences.stdout);
+    assert!(differences.stdout.ends_with("sweep 1 to 8: 0 appeared, 1 fixed, 0 stale\n"), "{}", differences.stdout);
+    let stale = fleet.history(&["diff", "1", "3"]).stdout;
+    assert!(stale.ends_with("sweep 1 to 3: 0 appeared, 0 fixed, 1 stale\n"), "{stale}");
+
+    // Forgetting keeps what the next sweep is compared with.
+    assert_eq!(fleet.history(&["prune", "--keep", "1"]).code, Some(0));
+    assert_eq!(counts(&fleet.sweep(&[])), json!([0, 0, 0, 0]));
+}
+
+/// Makes the key rotate.
+fn rotate(account: &str, key: &str) {
+    let config = aws_sdk_kms::Config::builder()
+        .behavior_version(aws_sdk_kms::config::BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(Emulator::moto().url())
+        .credentials_provider(aws_sdk_kms::config::Credentials::new(account, "test", None, None, "tests"))
+        .region(aws_sdk_kms::config::Region::new("us-east-1"));
+    let client = aws_sdk_kms::Client::from_conf(config.build());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(client.enable_key_rotation().key_id(key).send()).unwrap();
+}
+
+#[test]
+fn a_sweep_finds_what_a_scan_finds_and_its_report_holds_to_the_schema() {
+    let fleet = Fleet::of(vec![fresh_account()]);
+    Emulator::moto().seed(&fleet.accounts[0], &["us-east-1"], &["sg-no-ingress", "logs-retention-set"]);
+    let swept = fleet.sweep(&["--include-pass"]);
+    let scanned =
+        Audit::on(Emulator::moto(), &fleet.accounts[0], "us-east-1", &["scan", "--format", "json"]).run().json();
+    let mut findings = swept["findings"].clone();
+    for finding in findings.as_array_mut().unwrap() {
+        for added in ["standing", "because", "since", "seen"] {
+            finding.as_object_mut().unwrap().remove(added);
+        }
+    }
+    assert!(findings == scanned["findings"], "the findings are not those of a scan");
+    for part in ["kind", "schema_version", "tool", "policy", "scopes", "summary"] {
+        assert_eq!(swept[part], scanned[part], "{part}");
+    }
+    let schema =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/report.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&swept).map(|error| error.to_string()).collect();
+    assert_eq!(errors, [""; 0]);
+    // Without passes, they are counted all the same.
+    let counted = fleet.sweep(&[]);
+    assert_eq!(counted["summary"], swept["summary"]);
+    assert_eq!(counted["findings"].as_array().unwrap().len(), 2);
+    // Formats that are no streams have it too.
+    let sarif = fleet.history(&["show", "1", "--format", "sarif"]).json();
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 2);
+}
+
+/// Everything of a report but what differs from run to run.
+fn lasting(report: &Value) -> Value {
+    let mut report = report.clone();
+    for time in ["started_at", "finished_at"] {
+        report[time] = Value::Null;
+    }
+    report["sweep"]["id"] = Value::Null;
+    for list in ["findings", "stale", "fixed"] {
+        for finding in report[list].as_array_mut().unwrap() {
+            finding["since"] = Value::Null;
+            finding["seen"] = Value::Null;
+        }
+    }
+    report
+}
+
+#[test]
+fn a_sweep_that_was_killed_is_taken_up_where_it_stopped() {
+    let accounts: Vec<String> = (0..12).map(|_| fresh_account()).collect();
+    Emulator::moto().seed(&accounts[3], &["us-east-1"], &["sg-no-ingress"]);
+    Emulator::moto().seed(&accounts[7], &["us-east-1"], &["kms-rotation-enabled"]);
+    let undisturbed = Fleet::of(accounts.clone()).sweep(&["--concurrency", "8"]);
+    let mut taken_up = 0;
+    for kill_after in [60, 150, 250, 400, 600, 900, 1300] {
+        let proxy = Proxy::start(Emulator::moto().url());
+        proxy.inject(Fault::on("*", Kind::Late(Duration::from_millis(15))));
+        let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(accounts.clone()) };
+        let mut audit = fleet.audit(&["--concurrency", "8"]);
+        let mut child = audit.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(kill_after));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let done = subjects(fleet.state.path());
+        proxy.clear();
+        let resumed = fleet.audit(&["--concurrency", "8", "--resume"]).run();
+        if resumed.code == Some(2) {
+            // Nothing had begun, or all had ended.
+            assert!(resumed.stderr.contains("there is no sweep to resume"), "{}", resumed.stderr);
+            continue;
+        }
+        taken_up += 1;
+        assert_eq!(lasting(&resumed.json()), lasting(&undisturbed), "killed after {kill_after} ms");
+        // What was done is not looked at again.
+        let assumed: Vec<String> =
+            proxy.calls().into_iter().filter(|call| call.action == "sts:AssumeRole").map(|call| call.body).collect();
+        assert_eq!(assumed.len(), accounts.len() - done.len());
+        assert!(!assumed.iter().any(|body| done.iter().any(|account| body.contains(account))));
+    }
+    assert!(taken_up >= 2, "only {taken_up} sweeps were cut off in their middle");
+}
+
+/// The accounts that the last sweep of a history has looked at.
+fn subjects(state: &Path) -> Vec<String> {
+    let shown = Audit::new(&["history", "list", "--format", "json", "--state", state.to_str().unwrap()]).run();
+    let Some(sweep) = shown.json()["sweeps"][0]["id"].as_i64() else { return Vec::new() };
+    let shown =
+        Audit::new(&["history", "show", &sweep.to_string(), "--format", "json", "--state", state.to_str().unwrap()])
+            .run();
+    let report = shown.json();
+    let accounts: BTreeSet<String> = report["scopes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|scope| scope["account"].as_str().unwrap().to_owned())
+        .collect();
+    accounts.into_iter().collect()
+}
+
+#[test]
+fn a_sweep_that_was_interrupted_says_so_and_is_taken_up_with_the_same_terms_only() {
+    let accounts: Vec<String> = (0..6).map(|_| fresh_account()).collect();
+    let proxy = Proxy::start(Emulator::moto().url());
+    proxy.inject(Fault::on("*", Kind::Late(Duration::from_millis(100))));
+    let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(accounts) };
+    let mut audit = fleet.audit(&["--concurrency", "4"]);
+    let child = audit.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("--resume"), "{}", String::from_utf8_lossy(&ended.stderr));
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(report["sweep"]["state"], "running");
+    // What was read in part stands in no look.
+    assert!(report["scopes"].as_array().unwrap().iter().all(|scope| scope["complete"] == true), "{report:#}");
+    proxy.clear();
+    let other = fleet.audit(&["--resume", "--rule", "sg-*"]).run();
+    assert_eq!(other.code, Some(2));
+    assert_eq!(
+        other.stderr,
+        "error: sweep 1 was begun with other rules or parameters: run without --resume to begin a new one\n"
+    );
+    let resumed = fleet.sweep(&["--resume"]);
+    assert_eq!(resumed["sweep"]["state"], "finished");
+    assert_eq!(resumed["scopes"].as_array().unwrap().len(), 12);
+    let again = fleet.audit(&["--resume"]).run();
+    assert_eq!(again.code, Some(2), "{}", again.stderr);
+}
+
+#[test]
+fn histories_that_cannot_be_used_are_refused_and_left_as_they_are() {
+    let fleet = Fleet::of(vec![fresh_account()]);
+    fleet.sweep(&[]);
+    let file = fleet.state.path().join("history.sqlite");
+    let sound = std::fs::read(&file).unwrap();
+    let refused = |content: &[u8]| {
+        std::fs::write(&file, content).unwrap();
+        let refused = fleet.audit(&[]).run();
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+        assert!(std::fs::read(&file).unwrap() == content, "the file was changed");
+        refused.stderr
+    };
+    let mut torn = sound.clone();
+    let middle = sound.len() / 2;
+    torn[middle..middle + 4096].fill(0xa5);
+    assert!(refused(&torn).contains("is damaged"));
+    assert!(refused(&sound[..sound.len() / 3]).contains("is damaged"));
+    assert!(refused(b"not a database at all").contains("is damaged or is no history"));
+    // Bytes 60 to 63 of the header are the version.
+    let mut newer = sound.clone();
+    newer[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    let told = refused(&newer);
+    assert!(told.contains("is of version 99") && told.contains("use a newer ssm-audit"), "{told}");
+    std::fs::write(&file, &sound).unwrap();
+    fleet.sweep(&[]);
+}
+
+#[test]
+fn two_sweeps_on_one_history_are_refused() {
+    let proxy = Proxy::start(Emulator::moto().url());
+    proxy.inject(Fault::on("*", Kind::Late(Duration::from_millis(300))));
+    let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(vec![fresh_account()]) };
+    let mut audit = fleet.audit(&[]);
+    let mut first = audit.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let second = fleet.audit(&[]).run();
+    assert_eq!(second.code, Some(2), "{}", second.stderr);
+    assert!(second.stderr.starts_with("error: another sweep uses "), "{}", second.stderr);
+    assert!(matches!(first.wait().unwrap().code(), Some(0 | 1 | 3)));
+}
+
+/// Everything of a report but its times and its number, byte by byte.
+fn text(outcome: &Outcome) -> String {
+    lasting(&outcome.json()).to_string()
+}
+
+#[test]
+fn parts_that_were_looked_at_elsewhere_make_the_sweep_that_one_would_have_made() {
+    let accounts: Vec<String> = (0..10).map(|_| fresh_account()).collect();
+    Emulator::moto().seed(&accounts[2], &["us-east-1"], &["sg-no-ingress"]);
+    Emulator::moto().seed(&accounts[8], &["us-east-1"], &["kms-rotation-enabled"]);
+    let whole = Fleet::of(accounts.clone());
+    let undivided = whole.audit(&[]).run();
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |number: u32| folder.path().join(format!("part-{number}.jsonl")).to_str().unwrap().to_owned();
+    for number in 1..=3_u32 {
+        let part = Fleet::of(accounts.clone());
+        // As Kubernetes says it.
+        let swept = part
+            .audit(&["--shard", "auto/3", "--to", &file(number)])
+            .env("JOB_COMPLETION_INDEX", &(number - 1).to_string())
+            .run();
+        assert!(matches!(swept.code, Some(0 | 1)), "{}", swept.stderr);
+    }
+    let state = tempfile::TempDir::new().unwrap();
+    let merge = |parts: &[&str]| {
+        Audit::new(&["merge", "--format", "json", "--state", state.path().to_str().unwrap()]).args(parts).run()
+    };
+    let all = folder.path().to_str().unwrap();
+    let merged = merge(&[all]);
+    assert_eq!((merged.code, undivided.code), (Some(1), Some(1)), "{}", merged.stderr);
+    assert!(text(&merged) == text(&undivided), "{}\n{}", text(&merged), text(&undivided));
+    // The next time, nothing is new, in whatever order the parts come.
+    let again = merge(&[&file(3), &file(1), &file(2)]).json();
+    assert_eq!(counts(&again), json!([0, 2, 0, 0]));
+
+    let told = |parts: &[&str]| {
+        let merged = merge(parts);
+        assert_eq!((merged.code, merged.stdout.as_str()), (Some(2), ""));
+        merged.stderr.replace(all, "[PARTS]")
+    };
+    assert_eq!(told(&[&file(1), &file(3)]), "error: of 3 parts, 2 is missing: run what is missing again\n");
+    assert_eq!(
+        told(&[all, &file(2)]),
+        "error: part 2/3 is there twice: [PARTS]/part-2.jsonl and [PARTS]/part-2.jsonl\n"
+    );
+    let second = std::fs::read_to_string(file(2)).unwrap();
+    let cut = second.trim_end().rsplit_once('\n').unwrap().0;
+    std::fs::write(file(2), cut).unwrap();
+    assert!(told(&[all]).ends_with("it is not whole\n"));
+    std::fs::write(file(2), &second[..second.len() - 20]).unwrap();
+    assert!(told(&[all]).contains("is no part of a sweep: line "));
+    let other = Fleet::of(accounts);
+    other.audit(&["--shard", "2/3", "--to", &file(2), "--rule", "sg-*"]).run();
+    assert!(told(&[all]).ends_with("are not of one sweep: they have other rules or parameters\n"));
+    // Nothing of it was kept.
+    let listed = Audit::new(&["history", "list", "--format", "json", "--state", state.path().to_str().unwrap()]).run();
+    assert_eq!(listed.json()["sweeps"].as_array().unwrap().len(), 2);
+}
+
+/// An organisation of sixty accounts in three regions: every verdict is right, and stays so in bad weather.
+#[test]
+fn sixty_accounts_are_judged_rightly_in_calm_and_in_bad_weather() {
+    let breakages = ["kms-rotation-enabled", "sg-no-ingress", "logs-retention-set", "ssm-idle-timeout"];
+    let accounts: Vec<Value> = (0..60)
+        .map(|number| {
+            let broken: Vec<&str> = breakages.iter().skip(number % 5).take(1).copied().collect();
+            json!({"name": format!("a{number}"), "unit": format!("u{}", number % 3), "break": broken})
+        })
+        .collect();
+    let regions = ["eu-west-1", "us-east-1", "us-west-2"];
+    let management = fresh_account();
+    let emulator = Emulator::moto_alone();
+    let made = emulator.organization(&management, &json!({"regions": regions, "accounts": accounts}));
+    let expected: BTreeSet<(String, String)> = made["accounts"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(account, of)| of["broken"].as_object().unwrap().keys().map(|rule| (rule.clone(), account.clone())))
+        .collect();
+    assert_eq!(expected.len(), 48);
+    let proxy = Proxy::start(emulator.url());
+    let state = tempfile::TempDir::new().unwrap();
+    let sweep = |arguments: &[&str]| {
+        let swept = Audit::on(&emulator, &management, "us-east-1", &["sweep", "--format", "json", "--organization"])
+            .args(&["--role", "SsmAuditScan", "--regions", &regions.join(",")])
+            .args(&["--state", state.path().to_str().unwrap()])
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &proxy.url())
+            .run();
+        (swept.code, swept.json())
+    };
+    let failing = |report: &Value| -> BTreeSet<(String, String)> {
+        let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "fail");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        findings.map(|finding| (text(&finding["rule"]), text(&finding["resource"]["account"]))).collect()
+    };
+    let (code, calm) = sweep(&[]);
+    assert_eq!((code, failing(&calm) == expected), (Some(1), true));
+    assert_eq!(calm["summary"]["unknown"], 0);
+    assert_eq!(calm["scopes"].as_array().unwrap().len(), 61 * 4);
+    let calls_when_calm = proxy.calls().len();
+
+    proxy.clear();
+    let denied: Vec<&String> =
+        made["accounts"].as_object().unwrap().keys().filter(|id| **id != management).take(3).collect();
+    for account in &denied {
+        proxy.inject(Fault::on("sts:AssumeRole", Kind::Denied).containing(account));
+    }
+    proxy.inject(Fault::on("*", Kind::Throttled).one_in(10));
+    proxy.inject(Fault::on("*", Kind::ServerError).one_in(50));
+    proxy.inject(Fault::on("*", Kind::Cut).one_in(100));
+    let (code, stormy) = sweep(&[]);
+    assert_eq!(code, Some(1));
+    let readable: BTreeSet<(String, String)> =
+        expected.iter().filter(|(_, account)| !denied.contains(&account)).cloned().collect();
+    assert_eq!(failing(&stormy), readable);
+    let unread: BTreeSet<&str> = stormy["scopes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|scope| scope["complete"] == false)
+        .map(|scope| scope["account"].as_str().unwrap())
+        .collect();
+    assert_eq!(unread, denied.iter().map(|account| account.as_str()).collect());
+    // What cannot be seen is stale, nothing is fixed, and nothing is new.
+    let stale = expected.len() - readable.len();
+    assert_eq!(counts(&stormy), json!([0, readable.len(), 0, stale]));
+    let calls = proxy.calls().len();
+    assert!(calls * 2 < calls_when_calm * 3, "{calls} calls, {calls_when_calm} when it is calm");
+}

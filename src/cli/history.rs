@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Er
         HistoryCommand::Show { sweep, format } => {
             let sweep = history.sweep(sweep.map_or_else(|| history.last(), Ok)?)?;
             output::each(*format, &[], output::detail(globals), globals, |format, options, out| {
-                sweep::write(&history, &sweep, format, &[], options, out)
+                sweep::write(&history, &sweep, format, options, out)
             })?;
         }
         HistoryCommand::Diff { earlier, later, format } => {

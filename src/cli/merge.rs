@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Erro
     let _lock = SweepLock::take(&folder)?;
     let mut history = History::open(&folder)?;
     let merged = part::merge(&mut history, &sources)?;
-    sweep::report(&history, merged, &[], arguments.format, &files, arguments.fail_on, globals)
+    sweep::report(&history, merged, arguments.format, &files, arguments.fail_on, globals)
 }
 
 /// The files of a folder that have the ending of parts, by name.

@@ -24,7 +24,7 @@ pub(super) fn report(
     detail: Detail,
     globals: &Globals,
 ) -> Result<(), Error> {
-    each(format, files, detail, globals, |format, options, out| (format.write)(report, rules, options, out))
+    each(format, files, detail, globals, |format, options, out| format.write(report, rules, options, out))
 }
 
 /// Has something written to the files, each in its format, and to standard output in this one.

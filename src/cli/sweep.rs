@@ -24,7 +24,7 @@ use crate::history::{Begun, History, HistoryError, Look, SweepLock, Terms};
 use crate::model::{Finding, Inventory, Verdict};
 use crate::remediate::remedy;
 use crate::report::output::{OutputFile, to_file};
-use crate::report::{Format, RuleInfo, sweep};
+use crate::report::{Format, sweep};
 use crate::scan::{self, Passes, Selected};
 use crate::source::Shutdown;
 use crate::waiver::{self, RuleNames, Tally, Waiver};
@@ -82,6 +82,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         policy: selection.policy.as_str().to_owned(),
         rules_digest: scan::digest(&rules),
         rules: rules.iter().map(|selected| (selected.rule.oldest_id().to_owned(), selected.digest())).collect(),
+        information: information(&rules, &remedies),
         // A part is taken up as the same part.
         choice: shard.map_or_else(|| choice.clone(), |shard| format!("{choice} {shard}")),
         include_pass: arguments.include_pass,
@@ -117,8 +118,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
             globals.warn(&tally.warnings(selection.waivers(), today));
         }
     }
-    let information = information(&rules, &remedies);
-    let exit = report(&history, begun.sweep, &information, arguments.format, &files, arguments.fail_on, globals)?;
+    let exit = report(&history, begun.sweep, arguments.format, &files, arguments.fail_on, globals)?;
     if read.interrupted {
         let message = format!("sweep {} was cut off: `--resume` takes it up where it stopped", begun.sweep);
         globals.warn(&[Diagnostic::warning(message)]);
@@ -154,7 +154,6 @@ fn shard_of(choice: ShardChoice) -> Result<Shard, Error> {
 pub(super) fn report(
     history: &History,
     id: i64,
-    rules: &[RuleInfo],
     format: Option<&'static Format>,
     files: &[OutputFile],
     fail_on: FailOn,
@@ -162,7 +161,7 @@ pub(super) fn report(
 ) -> Result<Exit, Error> {
     let summary = history.sweep(id)?;
     output::each(format, files, output::detail(globals), globals, |format, options, out| {
-        sweep::write(history, &summary, format, rules, options, out)
+        sweep::write(history, &summary, format, options, out)
     })?;
     let fails = history.any(id, "fail", fail_on.least())?;
     let unknown = summary.totals.unread > 0 || history.any(id, "unknown", fail_on.least())?;

@@ -201,8 +201,8 @@ fn insert_gone(connection: &Connection, id: i64, gone: &Gone<'_>) -> rusqlite::R
     Ok(())
 }
 
-/// The number of what a finding says.
-fn body(connection: &Connection, text: &str) -> rusqlite::Result<i64> {
+/// The number of what a finding, or a rule, says.
+pub(super) fn body(connection: &Connection, text: &str) -> rusqlite::Result<i64> {
     let digest = Sha256::digest(text);
     let known = connection
         .prepare_cached("SELECT id FROM bodies WHERE digest = ?1")?
@@ -217,7 +217,7 @@ fn body(connection: &Connection, text: &str) -> rusqlite::Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 

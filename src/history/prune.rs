@@ -42,7 +42,8 @@ impl History {
         )?;
         transaction.execute(
             "DELETE FROM bodies WHERE id NOT IN (SELECT body FROM findings)
-             AND id NOT IN (SELECT known FROM findings WHERE known IS NOT NULL)",
+             AND id NOT IN (SELECT known FROM findings WHERE known IS NOT NULL)
+             AND id NOT IN (SELECT information FROM sweeps)",
             [],
         )?;
         transaction.commit()?;

@@ -21,7 +21,17 @@ const MIGRATIONS: &[&str] = &["
         tool_version TEXT NOT NULL,
         choice TEXT NOT NULL,
         include_pass INTEGER NOT NULL,
-        left_out TEXT NOT NULL DEFAULT '[]'
+        left_out TEXT NOT NULL DEFAULT '[]',
+        -- What writers of reports say of the rules.
+        information INTEGER NOT NULL REFERENCES bodies,
+        -- What it came to, as JSON, once it is finished: looks may be forgotten.
+        totals TEXT
+    ) STRICT;
+
+    -- What is to be told of a sweep, and what came of it.
+    CREATE TABLE notifications (
+        sweep INTEGER PRIMARY KEY REFERENCES sweeps ON DELETE CASCADE,
+        state TEXT NOT NULL CHECK (state IN ('due', 'sending', 'sent', 'lost'))
     ) STRICT;
 
     -- The rules that a sweep held, by their oldest id.
@@ -57,7 +67,7 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (look, region)
     ) STRICT, WITHOUT ROWID;
 
-    -- What findings say, as JSON, each once.
+    -- What findings and rules say, as JSON, each once.
     CREATE TABLE bodies (
         id INTEGER PRIMARY KEY,
         digest BLOB NOT NULL UNIQUE,
@@ -167,7 +177,7 @@ mod tests {
         let path = folder.path().join("history.sqlite");
         drop(open(&path).expect("a history"));
         let mut bytes = std::fs::read(&path).expect("the file");
-        let middle = bytes.len() / 2;
+        let middle = bytes.len() / 2 / 4096 * 4096;
         bytes[middle..middle + 2048].fill(0xa5);
         std::fs::write(&path, &bytes).expect("it is written");
         assert!(matches!(open(&path), Err(HistoryError::Damaged { .. })));

@@ -6,8 +6,10 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Because, Rules, Standing};
+use super::look::{body, json, unreadable};
 use super::{History, HistoryError};
 use crate::model::Severity;
+use crate::report::RuleInfo;
 
 /// What a sweep is about. One that was cut off is only taken up with the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,8 @@ pub struct Terms {
     pub rules_digest: String,
     /// The rules.
     pub rules: Rules,
+    /// What writers of reports say of them.
+    pub information: Vec<RuleInfo>,
     /// Which accounts and regions were asked for, and how they are reached.
     pub choice: String,
     /// Whether what passes is listed.
@@ -60,7 +64,7 @@ pub struct Sweep {
 }
 
 /// What a sweep came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Accounts that were looked at, or tried.
     pub accounts: u64,
@@ -124,9 +128,11 @@ impl History {
         transaction.execute("UPDATE sweeps SET state = 'abandoned' WHERE state = 'running'", [])?;
         transaction.execute("DELETE FROM looks WHERE sweep IN (SELECT id FROM sweeps WHERE state = 'merging')", [])?;
         transaction.execute("DELETE FROM sweeps WHERE state = 'merging'", [])?;
+        let information = body(&transaction, &json(&terms.information)?)?;
         transaction.execute(
-            "INSERT INTO sweeps (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out)
-             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO sweeps
+             (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out, information)
+             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?9)",
             params![
                 started_at,
                 terms.policy,
@@ -136,6 +142,7 @@ impl History {
                 terms.include_pass,
                 serde_json::Value::from(left_out).to_string(),
                 state,
+                information,
             ],
         )?;
         let sweep = transaction.last_insert_rowid();
@@ -183,8 +190,45 @@ impl History {
     /// # Errors
     /// Where it cannot be written.
     pub fn finish(&mut self, sweep: i64, finished_at: &str) -> Result<(), HistoryError> {
-        let sql = "UPDATE sweeps SET state = 'finished', finished_at = ?2 WHERE id = ?1";
-        self.connection.execute(sql, params![sweep, finished_at]).map(drop).map_err(|error| self.failed(error))
+        let finish = || {
+            let totals = json(&self.totals(sweep)?)?;
+            let sql = "UPDATE sweeps SET state = 'finished', finished_at = ?2, totals = ?3 WHERE id = ?1";
+            self.connection.execute(sql, params![sweep, finished_at, totals])
+        };
+        finish().map(drop).map_err(|error| self.failed(error))
+    }
+
+    /// What writers of reports say of the rules that a sweep held.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn information(&self, sweep: i64) -> Result<Vec<RuleInfo>, HistoryError> {
+        let sql = "SELECT text FROM sweeps JOIN bodies ON bodies.id = information WHERE sweeps.id = ?1";
+        let text = self.connection.query_row(sql, [sweep], |row| row.get::<_, String>(0));
+        let read = text.and_then(|text| serde_json::from_str(&text).map_err(unreadable));
+        read.map_err(|error| self.failed(error))
+    }
+
+    /// How many findings failed and were not known, in each sweep that came to its end: up to this one, of the same
+    /// accounts and policy, the oldest first, and at most so many.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn trend(&self, sweep: i64, most: u32) -> Result<Vec<(String, Totals)>, HistoryError> {
+        let read = || {
+            let mut statement = self.connection.prepare(
+                "SELECT one.finished_at, one.totals FROM sweeps one JOIN sweeps this USING (policy, choice)
+                 WHERE this.id = ?1 AND one.id <= this.id AND one.state = 'finished' ORDER BY one.id DESC LIMIT ?2",
+            )?;
+            let rows = statement.query_map([sweep, i64::from(most)], |row| {
+                let totals: String = row.get(1)?;
+                Ok((row.get(0)?, serde_json::from_str(&totals).map_err(unreadable)?))
+            })?;
+            let mut trend = rows.collect::<rusqlite::Result<Vec<(String, Totals)>>>()?;
+            trend.reverse();
+            Ok(trend)
+        };
+        read().map_err(|error| self.failed(error))
     }
 
     /// All sweeps, the last first.
@@ -224,23 +268,33 @@ impl History {
     }
 
     fn with_totals(&self, sweep: Sweep) -> rusqlite::Result<Sweep> {
+        let sql = "SELECT totals FROM sweeps WHERE id = ?1";
+        let kept: Option<String> = self.connection.query_row(sql, [sweep.id], |row| row.get(0))?;
+        let totals = match kept {
+            Some(text) => serde_json::from_str(&text).map_err(unreadable)?,
+            None => self.totals(sweep.id)?,
+        };
+        Ok(Sweep { totals, ..sweep })
+    }
+
+    fn totals(&self, sweep: i64) -> rusqlite::Result<Totals> {
         let mut totals = Totals::default();
         let mut statement = self.connection.prepare_cached(
             "SELECT count(*), coalesce(sum(passes), 0), coalesce(sum(not_applicable), 0) FROM looks WHERE sweep = ?1",
         )?;
         (totals.accounts, totals.pass, totals.not_applicable) =
-            statement.query_row([sweep.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            statement.query_row([sweep], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let mut statement = self.connection.prepare_cached(
             "SELECT count(*), coalesce(sum(NOT read), 0), coalesce(sum(NOT complete), 0)
              FROM scopes JOIN looks ON look = looks.id WHERE sweep = ?1",
         )?;
         (totals.scopes, totals.unread, totals.incomplete) =
-            statement.query_row([sweep.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            statement.query_row([sweep], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let mut statement = self.connection.prepare_cached(
             "SELECT verdict, standing, count(*) FROM findings JOIN looks ON look = looks.id
              WHERE sweep = ?1 GROUP BY verdict, standing",
         )?;
-        let mut rows = statement.query([sweep.id])?;
+        let mut rows = statement.query([sweep])?;
         while let Some(row) = rows.next()? {
             let (verdict, standing, count): (Option<String>, String, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             match verdict.as_deref() {
@@ -258,7 +312,7 @@ impl History {
                 _ => {}
             }
         }
-        Ok(Sweep { totals, ..sweep })
+        Ok(totals)
     }
 
     /// Whether a finding of that verdict is at least this severe.

@@ -12,6 +12,7 @@ fn terms() -> Terms {
         policy: "guide".to_owned(),
         rules_digest: "sha256:0".to_owned(),
         rules: example::report().findings.iter().map(|one| (one.rule.clone(), "digest".to_owned())).collect(),
+        information: example::rules(),
         choice: "all".to_owned(),
         include_pass: false,
     }

@@ -10,11 +10,12 @@ use std::io::{self, Write};
 
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 
-use super::{Format, Options, RuleInfo, coverage, words};
+use super::by_account::Findings;
+use super::{Format, RuleInfo, Writer, coverage, words};
 use crate::model::{Finding, Report, Scope, Verdict};
 use crate::terminal::harmless;
 
-pub(super) static FORMAT: Format = Format { name: "csv", endings: &[".csv"], write };
+pub(super) static FORMAT: Format = Format { name: "csv", endings: &[".csv"], writer: Writer::Stream(write) };
 
 const COLUMNS: [&str; 23] = [
     "account",
@@ -42,14 +43,17 @@ const COLUMNS: [&str; 23] = [
     "fingerprint",
 ];
 
-fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
+fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
     // All cells are quoted: where the separator of a spreadsheet is another one, a cell must not fall apart.
     let mut table = WriterBuilder::new().quote_style(QuoteStyle::Always).terminator(Terminator::CRLF).from_writer(out);
     table.write_record(COLUMNS)?;
-    for finding in &report.findings {
-        let info = rules.iter().find(|rule| rule.id == finding.rule);
-        table.write_record(row(finding, info).map(|cell| safe(&cell)))?;
-    }
+    findings(&mut |findings| {
+        for finding in findings {
+            let info = rules.iter().find(|rule| rule.id == finding.rule);
+            table.write_record(row(finding, info).map(|cell| safe(&cell)))?;
+        }
+        Ok(())
+    })?;
     for scope in words::incomplete(report) {
         table.write_record(row_of_scope(scope).map(|cell| safe(&cell)))?;
     }

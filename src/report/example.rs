@@ -14,8 +14,14 @@ const STAGING: &str = "210987654321";
 /// What a format makes of a report.
 pub(crate) fn written(format: &Format, report: &Report) -> String {
     let mut out = Vec::new();
-    (format.write)(report, &rules(), &Options::default(), &mut out).expect("written");
+    format.write(report, &rules(), &Options::default(), &mut out).expect("written");
     String::from_utf8(out).expect("text")
+}
+
+/// The report with what is of one account together, as all reports have it.
+pub(crate) fn by_account(mut report: Report) -> Report {
+    report.findings.sort_by(|one, other| one.resource.account.cmp(&other.resource.account));
+    report
 }
 
 pub(crate) fn finding(rule: &str, severity: Severity, verdict: Verdict, id: &str) -> Finding {

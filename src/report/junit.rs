@@ -15,17 +15,21 @@ use jiff::Timestamp;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::{Format, Options, RuleInfo, coverage, words};
+use super::by_account::{self, Findings, Part};
+use super::{Format, RuleInfo, Writer as ReportWriter, coverage, words};
 use crate::model::{AccountId, Finding, Region, Report, Scope, Verdict};
 use crate::terminal::harmless;
 
-pub(super) static FORMAT: Format = Format { name: "junit", endings: &[".xml"], write };
+pub(super) static FORMAT: Format = Format { name: "junit", endings: &[".xml"], writer: ReportWriter::Stream(write) };
 
-fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let suites = suites(report);
+fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
+    let mut total = Count::default();
+    by_account::each(report, findings, |part| {
+        total = suites(part).values().map(Suite::count).fold(total, Count::and);
+        Ok(())
+    })?;
     let mut writer = Writer::new_with_indent(&mut *out, b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let total = suites.values().map(Suite::count).fold(Count::default(), Count::and);
     let mut root = writer.create_element("testsuites").with_attribute(("name", report.tool.name.as_str()));
     if let Some(seconds) = seconds(report) {
         root = root.with_attribute(("time", seconds.as_str()));
@@ -35,7 +39,9 @@ fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) 
         .with_attribute(("failures", total.failures.to_string().as_str()))
         .with_attribute(("errors", total.errors.to_string().as_str()));
     root.write_inner_content(|writer| {
-        suites.iter().try_for_each(|(place, suite)| suite.write(*place, report, rules, writer))
+        by_account::each(report, findings, |part| {
+            suites(part).iter().try_for_each(|(place, suite)| suite.write(*place, report, rules, writer))
+        })
     })?;
     writeln!(out)
 }
@@ -50,12 +56,12 @@ struct Suite<'a> {
     findings: Vec<&'a Finding>,
 }
 
-fn suites(report: &Report) -> BTreeMap<Place<'_>, Suite<'_>> {
+fn suites<'a>(part: &Part<'a>) -> BTreeMap<Place<'a>, Suite<'a>> {
     let mut suites: BTreeMap<Place<'_>, Suite<'_>> = BTreeMap::new();
-    for scope in &report.scopes {
+    for scope in part.scopes {
         suites.entry((scope.account.as_ref(), scope.region.as_ref())).or_default().scopes.push(scope);
     }
-    for finding in &report.findings {
+    for finding in part.findings {
         let resource = &finding.resource;
         suites.entry((resource.account.as_ref(), resource.region.as_ref())).or_default().findings.push(finding);
     }
@@ -257,7 +263,7 @@ mod tests {
     fn the_suites_are_as_reviewed() {
         let mut report = example::report();
         report.findings.drain(2..12);
-        insta::assert_snapshot!(example::written(&FORMAT, &report));
+        insta::assert_snapshot!(example::written(&FORMAT, &example::by_account(report)));
     }
 
     #[test]

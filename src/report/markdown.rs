@@ -12,11 +12,11 @@ use std::io::{self, Write};
 use super::groups::{self, Group};
 use super::tally::{SEVERITIES, Tallies, Tally};
 use super::words::{self, Accounts};
-use super::{Detail, Format, Options, RuleInfo};
+use super::{Detail, Format, Options, RuleInfo, Writer};
 use crate::model::{Finding, Report, Scope, Verdict};
 use crate::terminal::harmless;
 
-pub(super) static FORMAT: Format = Format { name: "markdown", endings: &[".md"], write };
+pub(super) static FORMAT: Format = Format { name: "markdown", endings: &[".md"], writer: Writer::Whole(write) };
 
 /// How much is written at most: a mebibyte less what a step may say besides.
 const BYTES: usize = 1_000_000;

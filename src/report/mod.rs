@@ -4,6 +4,7 @@
 //! write: what is judged, waived or counted has been decided before.
 
 mod asff;
+mod by_account;
 mod coverage;
 mod csv;
 mod groups;
@@ -22,15 +23,19 @@ mod words;
 #[cfg(test)]
 pub(crate) mod example;
 
+pub use by_account::{Findings, Take};
+
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Report, ResourceType, Severity};
 use crate::terminal::Paint;
 
 /// What a writer needs to know of a rule that ran.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleInfo {
     /// Its id.
     pub id: String,
@@ -55,7 +60,7 @@ pub struct RuleInfo {
 }
 
 /// What a writer needs to know of a control.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ControlInfo {
     /// What the framework is called, with its version where it has one.
     pub framework: String,
@@ -66,7 +71,7 @@ pub struct ControlInfo {
 }
 
 /// What a writer needs to know of a remediation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemediationInfo {
     /// Its id.
     pub id: String,
@@ -104,7 +109,13 @@ impl Default for Options {
 }
 
 /// Writes a report in one format.
-pub type Writer = fn(&Report, &[RuleInfo], &Options, &mut dyn Write) -> io::Result<()>;
+#[derive(Clone, Copy)]
+pub enum Writer {
+    /// From all of it.
+    Whole(fn(&Report, &[RuleInfo], &Options, &mut dyn Write) -> io::Result<()>),
+    /// From what the report says besides, and the findings as they come.
+    Stream(fn(&Report, &Findings<'_>, &[RuleInfo], &mut dyn Write) -> io::Result<()>),
+}
 
 /// A format.
 pub struct Format {
@@ -113,7 +124,7 @@ pub struct Format {
     /// How the names of its files end.
     pub endings: &'static [&'static str],
     /// Writes it.
-    pub write: Writer,
+    pub writer: Writer,
 }
 
 impl fmt::Debug for Format {
@@ -136,6 +147,17 @@ pub static FORMATS: &[&Format] = &[
 ];
 
 impl Format {
+    /// Writes a report.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&self, report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
+        match self.writer {
+            Writer::Whole(write) => write(report, rules, options, out),
+            Writer::Stream(write) => write(report, &by_account::listed(report), rules, out),
+        }
+    }
+
     /// The format of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         FORMATS.iter().copied().find(|format| format.name == name)

@@ -10,15 +10,17 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Format, Options, RuleInfo, coverage, words};
+use super::by_account::Findings;
+use super::{Format, RuleInfo, Writer, coverage, words};
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, Scope, Severity, Verdict};
 use crate::terminal::harmless;
 
-pub(super) static FORMAT: Format = Format { name: "ocsf", endings: &[".ndjson", ".ocsf"], write };
+pub(super) static FORMAT: Format =
+    Format { name: "ocsf", endings: &[".ndjson", ".ocsf"], writer: Writer::Stream(write) };
 
 const VERSION: &str = "1.6.0";
 
-fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
+fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
     let time = report.finished_at.parse::<Timestamp>().map(Timestamp::as_millisecond).map_err(io::Error::other)?;
     let mut line = |event: Value| {
         serde_json::to_writer(&mut *out, &without_nulls(event))?;
@@ -27,10 +29,10 @@ fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) 
     for scope in &report.scopes {
         line(of_scope(scope, report, time))?;
     }
-    for finding in &report.findings {
-        line(of_finding(finding, rules.iter().find(|rule| rule.id == finding.rule), report, time))?;
-    }
-    Ok(())
+    findings(&mut |findings| {
+        let info = |finding: &Finding| rules.iter().find(|rule| rule.id == finding.rule);
+        findings.iter().try_for_each(|finding| line(of_finding(finding, info(finding), report, time)))
+    })
 }
 
 fn of_finding(finding: &Finding, info: Option<&RuleInfo>, report: &Report, time: i64) -> Value {

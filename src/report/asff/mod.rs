@@ -17,27 +17,46 @@ use std::io::{self, ErrorKind, Write};
 use serde_json::{Map, Value, json};
 
 use self::limits::text;
-use super::{Format, Options, RuleInfo, coverage, words};
+use super::by_account::{self, Findings, Part};
+use super::{Format, RuleInfo, Writer, coverage, words};
 use crate::model::finding::Evidence;
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, ResourceType, Scope, Severity, Verdict};
 use crate::scan::ANY;
 
-pub(super) static FORMAT: Format = Format { name: "asff", endings: &[".asff", ".asff.ndjson"], write };
+pub(super) static FORMAT: Format =
+    Format { name: "asff", endings: &[".asff", ".asff.ndjson"], writer: Writer::Stream(write) };
 
 /// What kind of finding all of them are.
 /// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html#Types>
 const TYPE: &str = "Software and Configuration Checks/AWS Security Best Practices";
 
-fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
-    for ((account, region), results) in results(report)? {
-        let place = Place { account, region, report };
-        let findings = results.iter().map(|result| match result {
-            Listed::Scope(scope) => place.of_scope(scope),
-            Listed::Finding(finding) => place.of_finding(finding, rules.iter().find(|rule| rule.id == finding.rule)),
-        });
-        limits::batches(findings, out)?;
+fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
+    let homes = homes(report);
+    let mut nowhere = 0;
+    by_account::each(report, findings, |part| {
+        nowhere += results(part, &homes).1;
+        Ok(())
+    })?;
+    if nowhere > 0 {
+        let message = format!(
+            "of the findings, {nowhere} are of no account or region, and Security Hub takes none without; another \
+             format lists them"
+        );
+        return Err(io::Error::new(ErrorKind::InvalidInput, message));
     }
-    Ok(())
+    by_account::each(report, findings, |part| {
+        for ((account, region), results) in results(part, &homes).0 {
+            let place = Place { account, region, report };
+            let findings = results.iter().map(|result| match result {
+                Listed::Scope(scope) => place.of_scope(scope),
+                Listed::Finding(finding) => {
+                    place.of_finding(finding, rules.iter().find(|rule| rule.id == finding.rule))
+                }
+            });
+            limits::batches(findings, out)?;
+        }
+        Ok(())
+    })
 }
 
 /// What a finding of Security Hub is made from.
@@ -46,31 +65,22 @@ enum Listed<'a> {
     Finding(&'a Finding),
 }
 
-/// All that is listed, by the account and region that import it.
-fn results(report: &Report) -> io::Result<BTreeMap<(&AccountId, Region), Vec<Listed<'_>>>> {
-    let mut results: BTreeMap<(&AccountId, Region), Vec<Listed<'_>>> = BTreeMap::new();
-    let homes = homes(report);
+/// What is listed of an account, by the region that imports it.
+type Results<'a> = BTreeMap<(&'a AccountId, Region), Vec<Listed<'a>>>;
+
+/// What is listed of an account, and how much of it nobody can import.
+fn results<'a>(part: &Part<'a>, homes: &BTreeMap<&AccountId, Region>) -> (Results<'a>, usize) {
+    let mut results = Results::new();
     let mut nowhere = 0;
-    let scopes = report.scopes.iter().map(|scope| (&scope.account, &scope.region, Listed::Scope(scope)));
-    let findings = report.findings.iter().map(|finding| {
-        let resource = &finding.resource;
-        (&resource.account, &resource.region, Listed::Finding(finding))
-    });
-    for (account, region, listed) in scopes.chain(findings) {
-        let region = region.as_ref().or_else(|| homes.get(account.as_ref()?));
-        match (account, region) {
+    let scopes = part.scopes.iter().map(|scope| (&scope.region, Listed::Scope(scope)));
+    let findings = part.findings.iter().map(|finding| (&finding.resource.region, Listed::Finding(finding)));
+    for (region, listed) in scopes.chain(findings) {
+        match (part.account, region.as_ref().or_else(|| homes.get(part.account?))) {
             (Some(account), Some(region)) => results.entry((account, region.clone())).or_default().push(listed),
             _ => nowhere += 1,
         }
     }
-    if nowhere > 0 {
-        let message = format!(
-            "of the findings, {nowhere} are of no account or region, and Security Hub takes none without; another \
-             format lists them"
-        );
-        return Err(io::Error::new(ErrorKind::InvalidInput, message));
-    }
-    Ok(results)
+    (results, nowhere)
 }
 
 /// Where the findings of an account on what has no region are imported: where IAM is at home, if that
@@ -283,13 +293,13 @@ fn recommendation(finding: &Finding, info: Option<&RuleInfo>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::example;
+    use crate::report::{Options, example};
 
     /// The example without what is in code, of which Security Hub takes nothing.
     fn live() -> Report {
         let mut report = example::report();
         report.findings.retain(|finding| finding.resource.account.is_some());
-        report
+        example::by_account(report)
     }
 
     fn batches(report: &Report) -> Vec<Vec<Value>> {
@@ -359,7 +369,7 @@ mod tests {
     #[test]
     fn what_is_of_no_account_is_refused_and_not_left_out() {
         let report = example::report();
-        let error = write(&report, &[], &Options::default(), &mut Vec::new()).expect_err("refused");
+        let error = FORMAT.write(&report, &[], &Options::default(), &mut Vec::new()).expect_err("refused");
         let expected = "of the findings, 1 are of no account or region, and Security Hub takes none without; another \
                         format lists them";
         assert_eq!(error.to_string(), expected);

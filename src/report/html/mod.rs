@@ -17,11 +17,11 @@ use sha2::{Digest, Sha256};
 use self::data::Data;
 use super::tally::{SEVERITIES, Tallies, Tally};
 use super::words::{self, Accounts};
-use super::{Format, Options, RuleInfo};
+use super::{Format, Options, RuleInfo, Writer};
 use crate::model::{Finding, Report, Scope, Severity, Verdict};
 use crate::terminal::harmless;
 
-pub(super) static FORMAT: Format = Format { name: "html", endings: &[".html", ".htm"], write };
+pub(super) static FORMAT: Format = Format { name: "html", endings: &[".html", ".htm"], writer: Writer::Whole(write) };
 
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");

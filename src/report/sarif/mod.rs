@@ -11,16 +11,20 @@ mod rules;
 
 use std::io::{self, Write};
 
+use serde::ser::{Error, SerializeSeq, SerializeStruct};
+use serde::{Serialize, Serializer};
 use serde_sarif::sarif::{
     Invocation, MultiformatMessageString, Notification, ReportingDescriptor, ReportingDescriptorReference,
-    Result as Listed, Run, RunAutomationDetails, Sarif, Tool, ToolComponent,
+    Result as Listed, Run, RunAutomationDetails, Tool, ToolComponent,
 };
 
 use self::rules::Rules;
-use super::{Format, Options, RuleInfo, words};
+use super::by_account::Findings;
+use super::{Format, RuleInfo, Writer, words};
 use crate::model::{Report, Scope};
 
-pub(super) static FORMAT: Format = Format { name: "sarif", endings: &[".sarif", ".sarif.json"], write };
+pub(super) static FORMAT: Format =
+    Format { name: "sarif", endings: &[".sarif", ".sarif.json"], writer: Writer::Stream(write) };
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -36,22 +40,85 @@ const NOT_READ: &str = "scope-not-read";
 /// The descriptor of the notification that the results are spread over several runs.
 const SPLIT: &str = "results-split";
 
-fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &log(report, rules, RESULTS_OF_A_RUN))?;
+fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
+    let log = Log::of(report, findings, rules, RESULTS_OF_A_RUN)?;
+    serde_json::to_writer_pretty(&mut *out, &log)?;
     writeln!(out)
 }
 
-fn log(report: &Report, rules: &[RuleInfo], results_of_a_run: usize) -> Sarif {
-    let rules = Rules::of(report, rules);
-    let results = results::of(report, &rules);
-    let parts = results.len().div_ceil(results_of_a_run).max(1);
-    let mut results = results.into_iter();
-    let runs: Vec<Run> = (1..=parts)
-        .map(|part| {
-            run(report, &rules, results.by_ref().take(results_of_a_run).collect(), Part { number: part, of: parts })
-        })
-        .collect();
-    Sarif::builder().schema(SCHEMA).version("2.1.0").runs(runs).build()
+/// A log, of which no more than one run is held at a time.
+struct Log<'a> {
+    report: &'a Report,
+    findings: &'a Findings<'a>,
+    rules: Rules,
+    results: usize,
+    results_of_a_run: usize,
+}
+
+impl<'a> Log<'a> {
+    fn of(
+        report: &'a Report,
+        findings: &'a Findings<'a>,
+        rules: &[RuleInfo],
+        results_of_a_run: usize,
+    ) -> io::Result<Self> {
+        let mut rules = Rules::of(rules);
+        let mut results = 0;
+        findings(&mut |findings| {
+            rules.add(findings);
+            results += results::listed(findings).count();
+            Ok(())
+        })?;
+        Ok(Self { report, findings, rules: rules.indexed(), results, results_of_a_run })
+    }
+
+    fn part(&self, number: usize) -> Part {
+        Part { number, of: self.results.div_ceil(self.results_of_a_run).max(1) }
+    }
+}
+
+impl Serialize for Log<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut log = serializer.serialize_struct("Sarif", 3)?;
+        log.serialize_field("$schema", SCHEMA)?;
+        log.serialize_field("runs", &Runs(self))?;
+        log.serialize_field("version", "2.1.0")?;
+        log.end()
+    }
+}
+
+struct Runs<'a>(&'a Log<'a>);
+
+impl Serialize for Runs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let log = self.0;
+        let mut runs = serializer.serialize_seq(None)?;
+        let (mut results, mut number) = (Vec::new(), 1);
+        let mut failed = None;
+        let mut write = |results: &mut Vec<Listed>| {
+            let run = run(log.report, &log.rules, std::mem::take(results), log.part(number));
+            number += 1;
+            runs.serialize_element(&run)
+        };
+        let read = (log.findings)(&mut |findings| {
+            for finding in results::listed(findings) {
+                if results.len() == log.results_of_a_run
+                    && let Err(error) = write(&mut results)
+                {
+                    failed = Some(error);
+                    return Err(io::ErrorKind::Other.into());
+                }
+                results.push(results::result(finding, &log.rules));
+            }
+            Ok(())
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        read.map_err(S::Error::custom)?;
+        write(&mut results)?;
+        runs.end()
+    }
 }
 
 /// Which of the runs it is.
@@ -61,7 +128,7 @@ struct Part {
     of: usize,
 }
 
-fn run(report: &Report, rules: &Rules<'_>, results: Vec<Listed>, part: Part) -> Run {
+fn run(report: &Report, rules: &Rules, results: Vec<Listed>, part: Part) -> Run {
     let driver = ToolComponent::builder()
         .name(report.tool.name.as_str())
         .version(report.tool.version.as_str())
@@ -163,10 +230,12 @@ mod tests {
 
     use super::*;
     use crate::model::Verdict;
-    use crate::report::example;
+    use crate::report::{by_account, example};
 
     fn value(report: &Report, results_of_a_run: usize) -> Value {
-        serde_json::to_value(log(report, &example::rules(), results_of_a_run)).expect("a value")
+        let findings = by_account::listed(report);
+        let log = Log::of(report, &findings, &example::rules(), results_of_a_run).expect("a log");
+        serde_json::to_value(log).expect("a value")
     }
 
     #[test]
@@ -206,7 +275,9 @@ mod tests {
 
     #[test]
     fn a_report_without_rules_still_names_them() {
-        let log = serde_json::to_value(log(&example::report(), &[], 100)).expect("a value");
+        let report = example::report();
+        let findings = by_account::listed(&report);
+        let log = serde_json::to_value(Log::of(&report, &findings, &[], 100).expect("a log")).expect("a value");
         assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][0]["id"], "ec2-imdsv2-required");
     }
 }

@@ -8,17 +8,16 @@ use serde_sarif::sarif::{Message, PropertyBag, Result as Listed, ResultLevel, Su
 use super::location;
 use super::rules::Rules;
 use crate::model::finding::AppliedWaiver;
-use crate::model::{Finding, Report, Severity, Verdict};
+use crate::model::{Finding, Severity, Verdict};
 use crate::report::words;
 use crate::terminal::harmless;
 
-/// What fails, what is not known, and what is waived, in the order of the report.
-pub(super) fn of(report: &Report, rules: &Rules<'_>) -> Vec<Listed> {
-    let listed = report.findings.iter().filter(|finding| finding.verdict != Verdict::Pass);
-    listed.map(|finding| result(finding, rules)).collect()
+/// What fails, what is not known, and what is waived.
+pub(super) fn listed(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings.iter().filter(|finding| finding.verdict != Verdict::Pass)
 }
 
-fn result(finding: &Finding, rules: &Rules<'_>) -> Listed {
+pub(super) fn result(finding: &Finding, rules: &Rules) -> Listed {
     let mut result = Listed::builder()
         .rule_id(finding.rule.as_str())
         .level(level(finding))

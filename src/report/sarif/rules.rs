@@ -5,36 +5,46 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use serde_sarif::sarif::{MultiformatMessageString, PropertyBag, ReportingConfiguration, ReportingDescriptor};
 
-use crate::model::{Finding, Report, Severity};
+use crate::model::{Finding, Severity};
 use crate::report::RuleInfo;
 
 /// How many characters of a description GitHub takes. The help has the whole text.
 const DESCRIPTION: usize = 1024;
 
-/// The rules of a report, each with its index.
-pub(super) struct Rules<'a> {
-    index: BTreeMap<&'a str, usize>,
-    descriptors: Vec<ReportingDescriptor>,
+/// The rules that ran, by id, and those that only findings name.
+pub(super) struct Rules {
+    all: BTreeMap<String, (usize, ReportingDescriptor)>,
 }
 
-impl<'a> Rules<'a> {
-    /// The rules that ran, by id, and those that only findings name.
-    pub(super) fn of(report: &'a Report, rules: &'a [RuleInfo]) -> Self {
-        let named = report.findings.iter().map(|finding| (finding.rule.as_str(), bare(finding)));
-        let mut all: BTreeMap<&str, ReportingDescriptor> = named.collect();
-        all.extend(rules.iter().map(|rule| (rule.id.as_str(), described(rule))));
-        let index = all.keys().enumerate().map(|(index, id)| (*id, index)).collect();
-        Self { index, descriptors: all.into_values().collect() }
+impl Rules {
+    /// Those that ran.
+    pub(super) fn of(rules: &[RuleInfo]) -> Self {
+        Self { all: rules.iter().map(|rule| (rule.id.clone(), (0, described(rule)))).collect() }
+    }
+
+    /// And those of these findings.
+    pub(super) fn add(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            if !self.all.contains_key(&finding.rule) {
+                self.all.insert(finding.rule.clone(), (0, bare(finding)));
+            }
+        }
+    }
+
+    /// Each with its index.
+    pub(super) fn indexed(mut self) -> Self {
+        self.all.values_mut().enumerate().for_each(|(number, (index, _))| *index = number);
+        self
     }
 
     /// The descriptors, in the order of the indices.
     pub(super) fn descriptors(&self) -> Vec<ReportingDescriptor> {
-        self.descriptors.clone()
+        self.all.values().map(|(_, descriptor)| descriptor.clone()).collect()
     }
 
     /// The index of the rule of that id.
     pub(super) fn index(&self, id: &str) -> Option<i64> {
-        i64::try_from(*self.index.get(id)?).ok()
+        i64::try_from(self.all.get(id)?.0).ok()
     }
 }
 

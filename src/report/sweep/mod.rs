@@ -1,17 +1,21 @@
 //! What a sweep found and what has changed since the last, for people and for machines. Rows come from the history one
 //! by one and are written as they come: a million need no more memory than ten.
 //!
-//! Formats that have no stream of their own are written from a report in memory.
+//! Formats that need all of it at once (the pages for people: HTML and Markdown) are written from a report in memory.
 
 mod json;
 mod table;
 
 use std::io::{self, Write};
 
-use super::{Format, Options, RuleInfo};
+use super::by_account::Take;
+use super::{Format, Options, Writer, html};
 use crate::history::{History, HistoryError, Order, Sweep, Which};
 use crate::model::finding::Tool;
-use crate::model::{Report, Summary};
+use crate::model::{Finding, Report, Summary};
+
+/// How many sweeps the trend shows at most.
+const TREND: u32 = 60;
 
 /// Writes a sweep in one format.
 ///
@@ -21,15 +25,38 @@ pub fn write(
     history: &History,
     sweep: &Sweep,
     format: &Format,
-    rules: &[RuleInfo],
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    match format.name {
-        "json" => json::write(history, sweep, out),
-        "table" => table::write(history, sweep, rules, options, out),
-        _ => (format.write)(&report(history, sweep)?, rules, options, out),
+    let rules = history.information(sweep.id).map_err(failed)?;
+    match (format.name, format.writer) {
+        ("json", _) => json::write(history, sweep, out),
+        ("table", _) => table::write(history, sweep, &rules, options, out),
+        ("html", _) => html::write_with_trend(&whole(history, sweep)?, &rules, &trend(history, sweep)?, out),
+        (_, Writer::Stream(write)) => {
+            write(&without_findings(history, sweep)?, &|take| by_account(history, sweep, take), &rules, out)
+        }
+        (_, Writer::Whole(write)) => write(&whole(history, sweep)?, &rules, options, out),
     }
+}
+
+fn trend(history: &History, sweep: &Sweep) -> io::Result<Vec<html::Look>> {
+    let trend = history.trend(sweep.id, TREND).map_err(failed)?;
+    Ok(trend.into_iter().map(|(at, totals)| html::Look { at, fail: totals.fail, unknown: totals.unknown }).collect())
+}
+
+/// Hands on the findings, by account.
+fn by_account(history: &History, sweep: &Sweep, take: &mut Take<'_>) -> io::Result<()> {
+    let mut findings: Vec<Finding> = Vec::new();
+    history.each(sweep.id, Which::Judged, Order::Report, failed, |row| {
+        if findings.first().is_some_and(|first| first.resource.account != row.finding.resource.account) {
+            take(&findings)?;
+            findings.clear();
+        }
+        findings.push(row.finding);
+        Ok(())
+    })?;
+    take(&findings)
 }
 
 fn summary(sweep: &Sweep) -> Summary {
@@ -47,14 +74,14 @@ fn tool(sweep: &Sweep) -> Tool {
     Tool { name: "ssm-audit".to_owned(), version: sweep.tool_version.clone(), rules_digest: sweep.rules_digest.clone() }
 }
 
-/// All of it, in memory.
-fn report(history: &History, sweep: &Sweep) -> io::Result<Report> {
+fn without_findings(history: &History, sweep: &Sweep) -> io::Result<Report> {
     let mut report = Report {
         kind: Report::KIND.to_owned(),
         schema_version: Report::SCHEMA_VERSION,
         tool: tool(sweep),
         started_at: sweep.started_at.clone(),
-        finished_at: sweep.finished_at.clone().unwrap_or_default(),
+        // Of one that was cut off nobody knows the end.
+        finished_at: sweep.finished_at.clone().unwrap_or_else(|| sweep.started_at.clone()),
         policy: sweep.policy.clone(),
         scopes: Vec::new(),
         summary: summary(sweep),
@@ -64,6 +91,12 @@ fn report(history: &History, sweep: &Sweep) -> io::Result<Report> {
         report.scopes.push(scope);
         Ok(())
     })?;
+    Ok(report)
+}
+
+/// All of it, in memory.
+fn whole(history: &History, sweep: &Sweep) -> io::Result<Report> {
+    let mut report = without_findings(history, sweep)?;
     history.each(sweep.id, Which::Judged, Order::Report, failed, |row| {
         report.findings.push(row.finding);
         Ok(())

@@ -12,12 +12,12 @@ use anstyle::{AnsiColor, Style};
 use self::rows::{DETAIL, Row};
 use super::groups::{self, Group};
 use super::words::{self, Accounts};
-use super::{Detail, Format, Options, RuleInfo};
+use super::{Detail, Format, Options, RuleInfo, Writer};
 use crate::model::{AccountId, Finding, Region, Report, Scope, Severity, Verdict};
 use crate::scan::ANY;
 use crate::terminal::{harmless, wrap};
 
-pub(super) static FORMAT: Format = Format { name: "table", endings: &[".txt"], write };
+pub(super) static FORMAT: Format = Format { name: "table", endings: &[".txt"], writer: Writer::Whole(write) };
 
 fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { accounts: Accounts::of(report), options, out };

@@ -73,9 +73,9 @@ def replace(self: EC2Backend, *args, **kwargs) -> IamInstanceProfileAssociation:
     return association
 
 
-def create_role(self: IAMBackend, role_name: str, trust: str, *args, **kwargs) -> Role:  # noqa: ANN002, ANN003
-    IAMTrustPolicyDocumentValidator(trust).validate()
-    return create_role_by_moto(self, role_name, trust, *args, **kwargs)
+def create_role(self: IAMBackend, role_name: str, assume_role_policy_document: str, *args, **kwargs) -> Role:  # noqa: ANN002, ANN003
+    IAMTrustPolicyDocumentValidator(assume_role_policy_document).validate()
+    return create_role_by_moto(self, role_name, assume_role_policy_document, *args, **kwargs)
 
 
 def remove_role(self: IAMBackend, profile_name: str, role_name: str) -> None:

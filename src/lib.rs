@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod history;
 pub mod iam;
 pub mod model;
+pub mod notify;
 pub mod progress;
 pub mod remediate;
 pub mod report;

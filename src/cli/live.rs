@@ -66,6 +66,17 @@ impl LiveArgs {
         self.fleet.choice(self.region.as_ref(), globals)
     }
 
+    /// The way that the credentials of the caller open.
+    pub(super) fn settings(&self, choice: &Choice) -> Result<ConnectionSettings, Error> {
+        Ok(ConnectionSettings {
+            profile: self.profile.clone(),
+            region: choice.regions.first().cloned(),
+            endpoint_url: self.endpoint_url.clone(),
+            timeouts: timeouts(self)?,
+            carrier: Carrier::default(),
+        })
+    }
+
     /// How many calls may run at once in so many accounts.
     pub(super) fn concurrency_in(&self, accounts: usize) -> NonZeroUsize {
         self.concurrency.unwrap_or(if accounts > 1 { CONCURRENCY } else { DEFAULT_CONCURRENCY })
@@ -93,13 +104,7 @@ pub(super) fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, 
 /// Finds the accounts.
 pub(super) async fn open(arguments: &LiveArgs, globals: &Globals) -> Result<Fleet, Error> {
     let choice = arguments.choice(globals)?;
-    let settings = ConnectionSettings {
-        profile: arguments.profile.clone(),
-        region: choice.regions.first().cloned(),
-        endpoint_url: arguments.endpoint_url.clone(),
-        timeouts: timeouts(arguments)?,
-        carrier: Carrier::default(),
-    };
+    let settings = arguments.settings(&choice)?;
     let fleet = tokio::select! {
         fleet = Fleet::open(&choice, &settings) => fleet?,
         _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit::FailOn;
+use super::notify::{self, NotifyArgs};
+use super::place::{Place, StoreArgs, parse_place};
 use super::scan::{format_help, output_help, parse_format};
 use super::state::StateArgs;
 use super::sweep;
@@ -19,9 +21,9 @@ use crate::report::output::OutputFile;
 /// The arguments of `merge`.
 #[derive(Debug, Args)]
 pub(super) struct MergeArgs {
-    /// The parts, or folders with them
-    #[arg(value_name = "PART", required = true)]
-    parts: Vec<PathBuf>,
+    /// The parts: files, folders with them, and prefixes in S3 (s3://BUCKET/PREFIX)
+    #[arg(value_name = "PLACE", required = true, value_parser = parse_place)]
+    parts: Vec<Place>,
     #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
     format: Option<&'static Format>,
     #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
@@ -30,24 +32,38 @@ pub(super) struct MergeArgs {
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
     fail_on: FailOn,
     #[command(flatten)]
+    notify: NotifyArgs,
+    #[command(flatten)]
     state: StateArgs,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Error> {
     let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let receiver = arguments.notify.receiver()?;
     let mut sources = Vec::new();
-    for path in &arguments.parts {
-        if path.is_dir() {
-            sources.extend(in_folder(path)?.into_iter().map(source));
-        } else {
-            sources.push(source(path.clone()));
+    let fetched = tempfile::tempdir().map_err(Error::Start)?;
+    for (number, place) in arguments.parts.iter().enumerate() {
+        match place {
+            Place::File(path) if path.is_dir() => sources.extend(in_folder(path)?.into_iter().map(source)),
+            Place::File(path) => sources.push(source(path.clone())),
+            Place::Store(store) => {
+                let folder = fetched.path().join(number.to_string());
+                std::fs::create_dir(&folder).map_err(Error::Start)?;
+                let parts = arguments.store.fetch(store, &folder)?;
+                sources.extend(parts.into_iter().map(|(name, path)| Source { name, ..source(path) }));
+            }
         }
     }
     let folder = arguments.state.folder()?;
     let _lock = SweepLock::take(&folder)?;
     let mut history = History::open(&folder)?;
-    let merged = part::merge(&mut history, &sources)?;
-    sweep::report(&history, merged, arguments.format, &files, arguments.fail_on, globals)
+    let merged =
+        part::merge(&mut history, &sources, |history, sweep| notify::announce(history, sweep, receiver.as_ref()))?;
+    let exit = sweep::report(&history, merged, arguments.format, &files, arguments.fail_on, globals)?;
+    notify::tell(&mut history, receiver, globals)?;
+    Ok(exit)
 }
 
 /// The files of a folder that have the ending of parts, by name.

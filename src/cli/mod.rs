@@ -14,7 +14,9 @@ mod iam_policy;
 mod live;
 mod member_role;
 mod merge;
+mod notify;
 mod output;
+mod place;
 mod reading;
 mod resume;
 mod rules;
@@ -34,9 +36,10 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::diagnostic::{self, Diagnostic};
-use crate::fleet::FleetError;
+use crate::fleet::{FleetError, StoreError};
 use crate::history::HistoryError;
 use crate::history::part::PartError;
+use crate::notify::NotSent;
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
@@ -104,7 +107,7 @@ enum Command {
     /// Scan many accounts and keep what was found: what is new, what is fixed, what is still open
     Sweep(Box<sweep::SweepArgs>),
     /// Make one sweep of the parts that several machines have looked at (`sweep --shard`)
-    Merge(merge::MergeArgs),
+    Merge(Box<merge::MergeArgs>),
     /// What earlier sweeps have found
     History(history::HistoryArgs),
     /// List, explain and test rules
@@ -141,9 +144,15 @@ pub enum Error {
     /// Parts of a sweep that make no whole.
     #[error(transparent)]
     Part(#[from] PartError),
+    /// Parts that cannot be kept in S3, or fetched from there.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A history that cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// A notification that was not sent, or may not have been.
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::exit::FailOn;
 use super::live::LiveArgs;
+use super::notify::{self, NotifyArgs};
+use super::place::{PartTo, Place, parse_place};
 use super::reading::{self, Reader};
 use super::scan::{format_help, information, output_help, parse_format};
 use super::selection::{Selection, SelectionArgs};
@@ -22,8 +24,9 @@ use crate::history::compare::Rules;
 use crate::history::part::{self, Header};
 use crate::history::{Begun, History, HistoryError, Look, SweepLock, Terms};
 use crate::model::{Finding, Inventory, Verdict};
+use crate::notify::Receiver;
 use crate::remediate::remedy;
-use crate::report::output::{OutputFile, to_file};
+use crate::report::output::OutputFile;
 use crate::report::{Format, sweep};
 use crate::scan::{self, Passes, Selected};
 use crate::source::Shutdown;
@@ -46,11 +49,13 @@ pub(super) struct SweepArgs {
     #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
     fail_on: FailOn,
     /// Look at one part of the accounts: I/N; auto/N where Kubernetes or AWS Batch says which
-    #[arg(long, value_name = "I/N", requires = "to", env = "SSM_AUDIT_SHARD")]
+    #[arg(long, value_name = "I/N", requires = "to", conflicts_with = "notify", env = "SSM_AUDIT_SHARD")]
     shard: Option<ShardChoice>,
-    /// The file to write the part to, for `merge`
-    #[arg(long, value_name = "FILE", requires = "shard", env = "SSM_AUDIT_TO")]
-    to: Option<PathBuf>,
+    /// Where to write the part to, for `merge`: a file, or a prefix in S3 (s3://BUCKET/PREFIX) of which each sweep has its own
+    #[arg(long, value_name = "PLACE", requires = "shard", value_parser = parse_place, env = "SSM_AUDIT_TO")]
+    to: Option<Place>,
+    #[command(flatten)]
+    notify: NotifyArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -74,6 +79,12 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         });
     }
     let shard = arguments.shard.map(shard_of).transpose()?;
+    let part = shard.zip(arguments.to.as_ref()).map(|(shard, place)| PartTo::new(shard, place, &arguments.live));
+    // What is taken up may have been kept just before it was cut off.
+    if let Some(part) = part.as_ref().filter(|_| !arguments.resume) {
+        part.refuse_if_there(globals)?;
+    }
+    let receiver = arguments.notify.receiver()?;
     let folder = arguments.state.folder()?;
     let _lock = SweepLock::take(&folder)?;
     let history = History::open(&folder)?;
@@ -94,6 +105,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         shard,
         left_out: Vec::new(),
         resume: arguments.resume,
+        receiver: receiver.as_ref(),
         begun: None,
         started_at: started_at.to_string(),
         today: started_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
@@ -111,7 +123,25 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
     let mut history = history.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Some(begun) = begun else { return Err(Error::Interrupted) };
     if !read.interrupted {
-        history.finish(begun.sweep, &Timestamp::now().to_string())?;
+        let finished_at = Timestamp::now().to_string();
+        // A part that cannot be kept leaves a sweep that can be taken up.
+        if let Some(part) = part {
+            let sweep = history.sweep(begun.sweep)?;
+            let header = Header {
+                kind: part::KIND.to_owned(),
+                schema_version: part::SCHEMA_VERSION,
+                part: part.shard,
+                tool_version: sweep.tool_version,
+                started_at: sweep.started_at,
+                finished_at: finished_at.clone(),
+                terms: Terms { choice, ..terms },
+                oldest,
+                left_out,
+                accounts: sweep.totals.accounts,
+            };
+            part.write(globals, |out| part::write(&history, begun.sweep, &header, out))?;
+        }
+        history.finish(begun.sweep, &finished_at)?;
         // Of a sweep that was taken up, nobody knows what waivers covered in its first part.
         if begun.done.is_empty() {
             let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -124,22 +154,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         globals.warn(&[Diagnostic::warning(message)]);
         return Ok(Exit::Interrupted);
     }
-    if let (Some(part), Some(to)) = (shard, &arguments.to) {
-        let sweep = history.sweep(begun.sweep)?;
-        let header = Header {
-            kind: part::KIND.to_owned(),
-            schema_version: part::SCHEMA_VERSION,
-            part,
-            tool_version: sweep.tool_version,
-            started_at: sweep.started_at,
-            finished_at: sweep.finished_at.unwrap_or_default(),
-            terms: Terms { choice, ..terms },
-            oldest,
-            left_out,
-            accounts: sweep.totals.accounts,
-        };
-        to_file(to, |out| part::write(&history, begun.sweep, &header, out))?;
-    }
+    notify::tell(&mut history, receiver, globals)?;
     Ok(exit)
 }
 
@@ -175,6 +190,7 @@ struct Sweeping<'a> {
     shard: Option<Shard>,
     left_out: Vec<String>,
     resume: bool,
+    receiver: Option<&'a Receiver>,
     begun: Option<Begun>,
     started_at: String,
     today: Date,
@@ -198,6 +214,7 @@ impl Reader for &mut Sweeping<'_> {
         } else {
             history.begin(&self.terms, &self.started_at, &self.left_out)?
         };
+        notify::announce(history, begun.sweep, self.receiver)?;
         fleet.targets.retain(|target| {
             let subject = target.subject();
             !begun.done.contains(&subject) && self.shard.is_none_or(|shard| shard.holds(&subject))

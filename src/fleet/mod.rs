@@ -10,9 +10,11 @@ mod reading;
 pub mod role;
 mod session_policy;
 mod shard;
+mod store;
 
 pub use accounts::{Fleet, FleetError, LeftOut, Target};
 pub use choice::{Access, Accounts, Choice, Regions};
 pub use reading::{Reading, read};
 pub use session_policy::session_policy;
 pub use shard::{Shard, ShardChoice};
+pub use store::{Store, StoreError};

@@ -188,11 +188,15 @@ impl Source<'_> {
     }
 }
 
-/// Makes one sweep of all its parts, and gives its number.
+/// Makes one sweep of all its parts, and gives its number; `begun` is told it before anything is in it.
 ///
 /// # Errors
 /// Where a part is missing, doubled, not whole or of another sweep, and where the history cannot be written.
-pub fn merge(history: &mut History, sources: &[Source<'_>]) -> Result<i64, PartError> {
+pub fn merge(
+    history: &mut History,
+    sources: &[Source<'_>],
+    begun: impl FnOnce(&mut History, i64) -> Result<(), HistoryError>,
+) -> Result<i64, PartError> {
     let headers = check(sources)?;
     let first = headers.first().ok_or(PartError::None)?;
     let started_at = headers.iter().map(|header| &header.started_at).min().cloned().unwrap_or_default();
@@ -200,6 +204,7 @@ pub fn merge(history: &mut History, sources: &[Source<'_>]) -> Result<i64, PartE
     let left_out: BTreeSet<String> = headers.iter().flat_map(|header| header.left_out.iter().cloned()).collect();
     let left_out: Vec<String> = left_out.into_iter().collect();
     let sweep = history.begin_merge(&first.terms, &started_at, &left_out)?;
+    begun(history, sweep)?;
     let rules: &Rules = &first.terms.rules;
     for source in sources {
         source.each(|header, line| {

@@ -24,6 +24,7 @@ mod fixing;
 mod fleet;
 mod formats;
 mod ground;
+mod notify;
 mod output;
 mod permissions;
 #[expect(dead_code, reason = "the benches use the rest")]

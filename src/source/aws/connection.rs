@@ -67,6 +67,14 @@ pub struct ConnectionSettings {
 pub struct Carrier(Arc<OnceLock<SharedHttpClient>>);
 
 impl Carrier {
+    /// The HTTP client, with the certificates and proxies of the environment.
+    ///
+    /// # Errors
+    /// Where they cannot be used.
+    pub fn of_the_environment(&self) -> Result<SharedHttpClient, ConnectionError> {
+        self.client(&Env::real())
+    }
+
     fn client(&self, environment: &Env) -> Result<SharedHttpClient, ConnectionError> {
         if let Some(client) = self.0.get() {
             return Ok(client.clone());

@@ -1,10 +1,12 @@
-//! `iam-policy`: the least that a scan, or a fix, with the selected rules must be allowed to do.
+//! `iam-policy`: the least that a scan, or a fix, with the selected rules must be allowed to do, as a policy or as the
+//! CloudFormation template of a role that has it.
 
 use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 
+use super::member_role::{Task, template};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::remediate::{permissions, remedy};
@@ -18,12 +20,24 @@ enum Purpose {
     Fix,
 }
 
+impl Purpose {
+    fn task(self) -> Task {
+        match self {
+            Self::Scan => Task { command: "scan", purpose: "read", role: "SsmAuditScan" },
+            Self::Fix => Task { command: "fix", purpose: "read and change", role: "SsmAuditFix" },
+        }
+    }
+}
+
 /// The arguments of `iam-policy`.
 #[derive(Debug, Args)]
 pub(super) struct IamPolicyArgs {
     /// What the policy is for
     #[arg(long = "for", value_name = "COMMAND", value_enum, default_value = "scan", env = "SSM_AUDIT_FOR")]
     purpose: Purpose,
+    /// Print the CloudFormation template of a role that has the policy, for accounts that are swept from another one
+    #[arg(long, env = "SSM_AUDIT_CLOUDFORMATION")]
+    cloudformation: bool,
     #[command(flatten)]
     selection: SelectionArgs,
 }
@@ -37,7 +51,12 @@ pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, 
             permissions::policy(&selection.rules()?, selection.library(), &remedies)
         }
     };
-    output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
+    if arguments.cloudformation {
+        let template = template(arguments.purpose.task(), &policy);
+        output::to_stdout(|out| out.write_all(template.as_bytes()))?;
+    } else {
+        output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
+    }
     Ok(Exit::Success)
 }
 

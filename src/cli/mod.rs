@@ -13,6 +13,7 @@ mod fleet;
 mod history;
 mod iam_policy;
 mod live;
+mod member_role;
 mod merge;
 mod notify;
 mod output;

@@ -10,6 +10,8 @@ mod browser;
 mod cells;
 mod command_line;
 mod commands;
+mod deploy;
+mod deploy_commands;
 mod emulator;
 mod faults;
 mod fix;

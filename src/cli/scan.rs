@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::code::CodeArgs;
+use super::code::{CodeArgs, about};
 use super::exit::FailOn;
 use super::live::{self, LiveArgs};
 use super::selection::{Selection, SelectionArgs};
@@ -19,7 +19,7 @@ use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
 use crate::scan::{self, Selected};
 use crate::source::snapshot;
-use crate::source::terraform::{self, About, Places};
+use crate::source::terraform::{self, Places};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -141,22 +141,6 @@ fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -
         });
     }
     Ok(inventories)
-}
-
-/// What there is to know of each rule to place its findings.
-fn about<'r>(rules: &[Selected<'r>]) -> BTreeMap<&'r str, About> {
-    rules.iter().map(|selected| (selected.rule.id.as_str(), about_rule(selected.rule))).collect()
-}
-
-fn about_rule(rule: &Rule) -> About {
-    let mut reads: Vec<String> = rule.reads().map(ToString::to_string).collect();
-    // What the message names comes first, in its order; then as the rule asserts it.
-    reads.sort_by_cached_key(|path| {
-        let named = rule.file.text().find(&format!("${{resource.{path}"));
-        let asserted = rule.assert().find(path.replace("[]", "").as_str());
-        (named.unwrap_or(usize::MAX), asserted.unwrap_or(usize::MAX))
-    });
-    About { oldest_id: rule.oldest_id().to_owned(), reads }
 }
 
 /// What the writers of reports need to know of a rule.

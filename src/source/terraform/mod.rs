@@ -34,6 +34,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use file::{File, Span};
 pub use folder::FolderError;
 pub use ignore::waivers;
 pub use places::{About, Place, Places};

@@ -2,6 +2,7 @@
 //! changes the code.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -19,6 +20,8 @@ pub struct Places {
     files: Vec<File>,
     /// The folder of the root module.
     root: String,
+    /// How often the module of each folder is used.
+    uses: BTreeMap<PathBuf, usize>,
     /// What the characters stand for that texts have in place of what is not known.
     symbols: BTreeMap<char, String>,
 }
@@ -58,6 +61,21 @@ impl Places {
     /// The files that the places are in.
     pub fn files(&self) -> &[File] {
         &self.files
+    }
+
+    /// The file that a place is in.
+    pub fn file(&self, span: Span) -> Option<&File> {
+        self.files.get(span.file.0 as usize)
+    }
+
+    /// How often the module that a file belongs to is used.
+    pub fn uses(&self, file: &Path) -> usize {
+        file.parent().and_then(|folder| self.uses.get(folder)).copied().unwrap_or_default()
+    }
+
+    /// The module of this folder is used once more.
+    pub(super) fn used(&mut self, folder: &Path) {
+        *self.uses.entry(folder.to_owned()).or_default() += 1;
     }
 
     pub(super) fn put(&mut self, resource_type: ResourceType, key: Key, place: Place) {

@@ -168,6 +168,11 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// Leaves out findings.
+    pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        self.outcomes.findings.retain(keep);
+    }
+
     /// What was found, for who knows more of it.
     pub fn findings_mut(&mut self) -> &mut [Finding] {
         &mut self.outcomes.findings
@@ -408,6 +413,7 @@ fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
             Some(Remediation::None { .. }) | None => None,
         },
         fingerprint: fingerprint(rule, &resource),
+        edit: None,
         resource,
     }
 }

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
 use super::selection::Selection;
 use super::{Error, Globals};
 use crate::diagnostic::{Diagnostic, Level};
-use crate::model::{AccountId, Inventory, Region};
-use crate::remediate::code::{Look, Texts};
+use crate::model::finding::Edit;
+use crate::model::{AccountId, Finding, Inventory, Region};
+use crate::remediate::code::{self, Look, Request, Texts};
+use crate::remediate::remedy::Remedies;
 use crate::rule::Rule;
 use crate::scan::{self, Selected};
 use crate::source::terraform::{self, About, CodeError, Options, Places};
@@ -87,12 +90,34 @@ impl Subject<'_> {
         let options = Options { edited: texts.clone(), ..self.options.clone() };
         let code = terraform::read(self.root, &options)?;
         let mut judged = scan::judge(&code.inventory, self.rules);
-        code.places.locate(judged.findings_mut(), &about(self.rules));
+        code.places.locate(judged.findings_mut(), &code.inventory, &about(self.rules));
         let (waivers, problems) = terraform::waivers(&code.places);
         let (report, more) = self.selection.waived_report(vec![judged], self.rules, &waivers, self.started_at);
         let problems = as_warnings(code.problems).into_iter().chain(problems).chain(more).collect();
         Ok((Look { inventory: code.inventory, places: code.places, findings: report.findings }, problems))
     }
+}
+
+impl Subject<'_> {
+    /// The edits that fix what fails in the code and can be fixed safely, by fingerprint.
+    pub(super) fn edits(&self, remedies: &Remedies, globals: &Globals) -> Result<BTreeMap<String, Edit>, Error> {
+        let edits = code::edits(&Request {
+            root: self.root,
+            library: self.selection.library(),
+            remedies,
+            params: &params(self.rules),
+            settings: &globals.config()?.fix,
+            with_unsafe: false,
+            concerns: &|_: &Finding| true,
+            look: &|texts: &Texts| Ok(self.look(texts)?.0),
+        });
+        Ok(edits.map_err(Box::new)?)
+    }
+}
+
+/// The parameters of each rule.
+pub(super) fn params(rules: &[Selected<'_>]) -> BTreeMap<String, BTreeMap<String, Json>> {
+    rules.iter().map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect()
 }
 
 /// What there is to know of each rule to place its findings.

@@ -12,6 +12,7 @@ mod fix;
 mod fleet;
 mod iam_policy;
 mod live;
+mod narrow;
 mod output;
 mod resume;
 mod rules;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::code::{CodeArgs, about};
+use super::code::{CodeArgs, Subject, about};
 use super::exit::FailOn;
 use super::live::{self, LiveArgs};
+use super::narrow::NarrowArgs;
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
 use crate::model::Inventory;
@@ -46,6 +47,8 @@ pub(super) struct ScanArgs {
     live: LiveArgs,
     #[command(flatten)]
     code: CodeArgs,
+    #[command(flatten)]
+    narrow: NarrowArgs,
 }
 
 fn format_help() -> String {
@@ -66,6 +69,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
     let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+    let narrow = arguments.narrow.read()?;
     let started_at = Timestamp::now();
     let needs = scan::needs(&rules);
     if arguments.inputs.is_empty() && needs.calls().next().is_none() {
@@ -77,23 +81,33 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     }
     let judge = |inventory: Inventory| scan::judge(&inventory, &rules);
     let mut of_code = Vec::new();
-    let (judged, interrupted) = if arguments.inputs.is_empty() {
+    let (mut judged, interrupted) = if arguments.inputs.is_empty() {
         let read = live::read(&arguments.live, &needs, globals, judge)?;
         (read.accounts, read.interrupted)
     } else {
         let mut judged = Vec::new();
-        for (inventory, places) in read_inputs(arguments, started_at, globals)? {
-            let mut of_one = judge(inventory);
+        for Read { input, inventory, places } in read_inputs(arguments, started_at, globals)? {
+            let mut of_one = scan::judge(&inventory, &rules);
             if let Some(places) = places {
-                places.locate(of_one.findings_mut(), &about(&rules));
+                places.locate(of_one.findings_mut(), &inventory, &about(&rules));
                 let (waivers, problems) = terraform::waivers(&places);
                 globals.warn(&problems);
                 of_code.extend(waivers);
+                narrow.to_changes(input, &mut of_one, &places)?;
+                if arguments.carries_edits(&files) && input.is_dir() {
+                    let options = arguments.code.options(arguments.live.region(), started_at);
+                    let subject = Subject { root: input, options, selection: &selection, rules: &rules, started_at };
+                    let mut edits = subject.edits(&remedies, globals)?;
+                    for finding in of_one.findings_mut() {
+                        finding.edit = edits.remove(&finding.fingerprint);
+                    }
+                }
             }
             judged.push(of_one);
         }
         (judged, false)
     };
+    narrow.to_new(&mut judged, globals);
     let report = selection.report(judged, &rules, &of_code, started_at, globals);
     let detail = match globals.verbose {
         0 => Detail::Brief,
@@ -105,16 +119,27 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
 }
 
-/// What was read, with the places of it where it is code.
-type Read = (Inventory, Option<Places>);
+impl ScanArgs {
+    /// Whether a format is written that tells how code is fixed.
+    fn carries_edits(&self, files: &[OutputFile]) -> bool {
+        self.format.into_iter().chain(files.iter().map(|file| file.format)).any(|format| format.name == "sarif")
+    }
+}
 
-fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -> Result<Vec<Read>, Error> {
+/// What was read, with the places of it where it is code.
+struct Read<'a> {
+    input: &'a Path,
+    inventory: Inventory,
+    places: Option<Places>,
+}
+
+fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Globals) -> Result<Vec<Read<'a>>, Error> {
     let mut seen: BTreeMap<_, &Path> = BTreeMap::new();
     let mut inventories = Vec::new();
     for input in &arguments.inputs {
         if terraform::is_code(input) {
             let (inventory, places) = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
-            inventories.push((inventory, Some(places)));
+            inventories.push(Read { input, inventory, places: Some(places) });
             continue;
         }
         if arguments.live.region().is_some() {
@@ -131,10 +156,10 @@ fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -
                     help: "scan one snapshot of an account at a time".to_owned(),
                 });
             }
-            inventories.push((inventory, None));
+            inventories.push(Read { input, inventory, places: None });
         }
     }
-    if inventories.iter().all(|(inventory, _)| inventory.scopes.is_empty()) {
+    if inventories.iter().all(|read| read.inventory.scopes.is_empty()) {
         return Err(Error::Usage {
             message: "there is nothing in the snapshot".to_owned(),
             help: "collect it again".to_owned(),

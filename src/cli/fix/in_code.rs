@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{FixArgs, Format};
 use crate::cli::carry_out::{look, say};
-use crate::cli::code::Subject;
+use crate::cli::code::{Subject, params};
 use crate::cli::confirm::{ask, can_ask};
 use crate::cli::selection::Selection;
 use crate::cli::{Error, Exit, Globals, output};
@@ -17,7 +17,6 @@ use crate::model::{Finding, Verdict};
 use crate::remediate::code::show::{self, Answer};
 use crate::remediate::code::{self, Patch, Request, Texts};
 use crate::remediate::remedy;
-use crate::scan::Selected;
 
 /// What a file with a byte order mark begins with.
 const MARK: &[u8] = "\u{FEFF}".as_bytes();
@@ -91,11 +90,6 @@ impl FixArgs {
         });
         Ok(patch.map_err(Box::new)?)
     }
-}
-
-/// The parameters of each rule.
-pub(in crate::cli) fn params(rules: &[Selected<'_>]) -> BTreeMap<String, BTreeMap<String, serde_json::Value>> {
-    rules.iter().map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect()
 }
 
 fn as_json(answer: &Answer<'_>) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! What changes between two texts: as a unified diff for people and `patch`, and as replacements for machines.
 
-use std::ops::Range;
-
 use similar::{ChangeTag, TextDiff};
+
+use crate::model::finding::Replacement;
 
 /// Lines around a change.
 const CONTEXT: usize = 3;
@@ -14,38 +14,40 @@ pub(crate) fn unified(name: &str, before: &str, after: &str) -> String {
     diff.unified_diff().context_radius(CONTEXT).header(&format!("a/{name}"), &format!("b/{name}")).to_string()
 }
 
-/// Bytes of the text before, and what stands there after.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Replacement {
-    pub(crate) bytes: Range<usize>,
-    pub(crate) with: String,
-}
-
-/// The lines that change, as replacements from the first to the last.
+/// The lines that change, from the first to the last.
 pub(crate) fn replacements(before: &str, after: &str) -> Vec<Replacement> {
     let mut all: Vec<Replacement> = Vec::new();
-    let mut at = 0;
+    let mut at = (1, 1);
     let mut open = false;
     for change in TextDiff::from_lines(before, after).iter_all_changes() {
-        let line = change.value();
+        let text = change.value();
+        let end = behind(at, text);
         if change.tag() == ChangeTag::Equal {
-            at += line.len();
-            open = false;
+            (at, open) = (end, false);
             continue;
         }
         if !open {
-            all.push(Replacement { bytes: at..at, with: String::new() });
+            let ((line, column), text) = (at, String::new());
+            all.push(Replacement { line, column, end_line: line, end_column: column, text });
             open = true;
         }
         let Some(last) = all.last_mut() else { continue };
         if change.tag() == ChangeTag::Delete {
-            at += line.len();
-            last.bytes.end = at;
+            at = end;
+            (last.end_line, last.end_column) = end;
         } else {
-            last.with.push_str(line);
+            last.text.push_str(text);
         }
     }
     all
+}
+
+/// The line and the column behind a line that begins there.
+fn behind((line, column): (u32, u32), text: &str) -> (u32, u32) {
+    if text.ends_with('\n') {
+        return (line + 1, 1);
+    }
+    (line, column + u32::try_from(text.chars().count()).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -53,15 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replacements_lead_from_one_text_to_the_other() {
-        let (before, after) = ("a\nb\nc\nd\n", "a\nB\nc\nd\ne\n");
-        let mut text = before.to_owned();
-        let all = replacements(before, after);
-        assert_eq!(all.len(), 2);
-        for replacement in all.iter().rev() {
-            text.replace_range(replacement.bytes.clone(), &replacement.with);
-        }
-        assert_eq!(text, after);
+    fn replacements_are_whole_lines() {
+        let all = replacements("a\nb\nc\nd", "a\nB\nc\nd\ne\n");
+        let place = |one: &Replacement| (one.line, one.column, one.end_line, one.end_column, one.text.clone());
+        let expected = [(2, 1, 3, 1, "B\n".to_owned()), (4, 1, 4, 2, "d\ne\n".to_owned())];
+        assert_eq!(all.iter().map(place).collect::<Vec<_>>(), expected);
     }
 
     #[test]

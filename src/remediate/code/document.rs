@@ -181,8 +181,9 @@ impl Document {
         let with = &hanging(with, &self.indent(bytes.start));
         self.text.replace_range(bytes.clone(), with);
         if tidy {
+            // A value of several lines parts the lines before it from those behind.
             let last = line + with.matches('\n').count();
-            for line in line..=last {
+            for line in line.saturating_sub(1)..=last + 1 {
                 self.text = layout::tidy(&self.text, line);
             }
         }
@@ -265,7 +266,8 @@ impl Document {
             return None;
         }
         let blank = if self.text[inside.start..inside.end].trim().is_empty() { "" } else { "\n" };
-        let block = indented(&layout::tidy_all(&format!("{kind} {{\n{}\n}}", indented(content, "  "))), &format!("{indent}  "));
+        let block =
+            indented(&layout::tidy_all(&format!("{kind} {{\n{}\n}}", indented(content, "  "))), &format!("{indent}  "));
         self.text.insert_str(start, &format!("{blank}{block}\n"));
         Some(())
     }
@@ -298,10 +300,8 @@ impl Document {
     /// Adds a member to an object, in the way in which it is written.
     pub(super) fn add_member(&mut self, object: &Object, name: &str, value: &str) -> Option<()> {
         let span = object.span()?;
-        let items: Vec<(Range<usize>, Range<usize>)> = object
-            .iter()
-            .map(|(key, value)| Some((key_span(key)?, value.expr().span()?)))
-            .collect::<Option<_>>()?;
+        let items: Vec<(Range<usize>, Range<usize>)> =
+            object.iter().map(|(key, value)| Some((key_span(key)?, value.expr().span()?))).collect::<Option<_>>()?;
         let Some((first, last)) = items.first().zip(items.last()) else {
             if self.text[span.clone()].trim_matches(['{', '}']).trim().is_empty() {
                 self.text.replace_range(span, &format!("{{ {name} = {value} }}"));

@@ -50,9 +50,10 @@ fn encrypt_root_volume(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
 /// Attaches the configured profile, which is made, with its role, where there is none.
 fn attach_profile(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let name = work.template(&task.spot, &work.settings.instance_profile.clone())?;
-    let there = work.resources(&task.spot.file, "aws_iam_instance_profile").into_iter().find(|spot| {
-        work.value(spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name)
-    });
+    let there = work
+        .resources(&task.spot.file, "aws_iam_instance_profile")
+        .into_iter()
+        .find(|spot| work.value(spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name));
     let profile = match there {
         Some(spot) => spot.labels().1.to_owned(),
         None => make_profile(&task.spot, &name, work)?,

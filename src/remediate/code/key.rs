@@ -116,10 +116,8 @@ impl Here {
     }
 
     fn policy(&self, statements: &[Statement]) -> String {
-        let statements: Vec<String> = statements
-            .iter()
-            .map(|statement| super::document::indented(&self.object(*statement), "    "))
-            .collect();
+        let statements: Vec<String> =
+            statements.iter().map(|statement| super::document::indented(&self.object(*statement), "    ")).collect();
         format!("jsonencode({{\n  Version = \"2012-10-17\"\n  Statement = [\n{}\n  ]\n}})", statements.join(",\n"))
     }
 }

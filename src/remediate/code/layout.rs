@@ -60,12 +60,8 @@ fn cells(line: &str) -> Cells {
         index += 1;
     }
     let begins = |at: usize| !line[..at].trim().is_empty();
-    Cells {
-        assign: equal.filter(|at| net == 0 && begins(*at)),
-        comment: comment.filter(|at| begins(*at)),
-    }
+    Cells { assign: equal.filter(|at| net == 0 && begins(*at)), comment: comment.filter(|at| begins(*at)) }
 }
-
 
 /// The run of lines around this one that have such a part.
 fn run(lines: &[String], index: usize, has: impl Fn(&str) -> bool) -> Range<usize> {

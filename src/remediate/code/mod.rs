@@ -28,6 +28,7 @@ use serde_json::Value as Json;
 
 use super::remedy::{Remedies, Remedy};
 use super::settings::Settings;
+use crate::model::finding::Edit;
 use crate::model::{Finding, Inventory, Verdict};
 use crate::rule::{Library, Remediation};
 use crate::source::terraform::{CodeError, Places};
@@ -130,7 +131,8 @@ impl From<Refusal> for Kept {
 pub(crate) fn plan(request: &Request<'_>) -> Result<Patch, CodeError> {
     let mut texts = Texts::new();
     let mut look = (request.look)(&texts)?;
-    let on_disk: Texts = look.places.files().iter().map(|file| (name_of(file), file.source().text().to_owned())).collect();
+    let on_disk: Texts =
+        look.places.files().iter().map(|file| (name_of(file), file.source().text().to_owned())).collect();
     let mut fixed: Vec<Fixed> = Vec::new();
     let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
     for _ in 0..ROUNDS {
@@ -158,6 +160,34 @@ pub(crate) fn plan(request: &Request<'_>) -> Result<Patch, CodeError> {
         (before != after).then_some(Changed { name, before, after })
     };
     Ok(Patch { files: texts.into_iter().filter_map(changed).collect(), fixed, left })
+}
+
+/// The edit of each finding that would be fixed, by its fingerprint: each by itself, as `fix` makes it for that rule and
+/// resource alone.
+///
+/// # Errors
+/// Where the code cannot be read.
+pub(crate) fn edits(request: &Request<'_>) -> Result<BTreeMap<String, Edit>, CodeError> {
+    let together = plan(request)?;
+    let look = (request.look)(&Texts::new())?;
+    let mut work = Workspace::new(request.root, &look.inventory, &look.places, request.settings);
+    let mut edits = BTreeMap::new();
+    for fixed in together.fixed {
+        // What follows from another fix is no finding yet.
+        let Some(finding) = look.findings.iter().find(|one| one.fingerprint == fixed.finding.fingerprint) else {
+            continue;
+        };
+        if finding.verdict == Verdict::Pass {
+            continue;
+        }
+        if let Some(files) = attempt(request, finding, &mut work).ok().map(|_| work.take_back()) {
+            let replaced =
+                |(name, before, after): (String, String, String)| (name, difference::replacements(&before, &after));
+            let files = files.into_iter().map(replaced).collect();
+            edits.insert(finding.fingerprint.clone(), Edit { title: fixed.title, files });
+        }
+    }
+    Ok(edits)
 }
 
 fn name_of(file: &crate::source::terraform::File) -> String {

@@ -66,8 +66,7 @@ fn object(way: &[&str], spot: &Spot, work: &Workspace<'_>) -> Result<Object, Ref
     let Expression::FuncCall(call) = &content else {
         return Err(not_understood("the content of the document is not written with jsonencode"));
     };
-    let (true, Some(Expression::Object(mut_object))) =
-        (call.name.name.as_str() == "jsonencode", call.args.get(0))
+    let (true, Some(Expression::Object(mut_object))) = (call.name.name.as_str() == "jsonencode", call.args.get(0))
     else {
         return Err(not_understood("the content of the document is not an object in jsonencode"));
     };

@@ -11,6 +11,9 @@ use crate::model::{Fact, Key, ResourceType};
 /// What AWS gives nodes.
 const CORE: &str = "AmazonSSMManagedInstanceCore";
 
+/// What is more than sessions need.
+const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
+
 pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "attach-core" => attach_core(&task.spot, &task.place.address, work),
@@ -27,8 +30,31 @@ pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -
                 None => Err(work.refuse(&task.spot, "assume_role_policy", "the role has no trust policy")),
             }
         }
+        "detach-logs-full-access" => detach(&task.spot, work),
         name => Err(undone(name)),
     }
+}
+
+/// Takes the attachment away, where it is a resource of its own for this role alone.
+fn detach(spot: &Spot, work: &mut Workspace<'_>) -> Edited {
+    let (kind, name) = spot.labels();
+    let role = format!("{kind}.{name}.");
+    for (kind, argument) in [("aws_iam_role_policy_attachment", "role"), ("aws_iam_policy_attachment", "roles")] {
+        for attachment in work.resources(&spot.file, kind) {
+            let source = |name: &str| {
+                let value = work.value(&attachment, name);
+                value.map(|value| work.source(&attachment.file, &value)).unwrap_or_default()
+            };
+            let roles = source(argument);
+            let of_role = roles.trim_start_matches('[').trim().starts_with(&role) && !roles.contains(',');
+            let repeated = ["count", "for_each"].iter().any(|name| work.value(&attachment, name).is_some());
+            if of_role && !repeated && source("policy_arn").ends_with(&format!("/{LOGS_FULL_ACCESS}\"")) {
+                let removed = work.edit(&attachment.file)?.remove(&attachment);
+                return removed.ok_or_else(|| work.refuse(&attachment, "policy_arn", "it shares its lines"));
+            }
+        }
+    }
+    Err(work.refuse(spot, "name", "the policy is attached together with others"))
 }
 
 fn trust(work: &Workspace<'_>) -> String {
@@ -49,7 +75,8 @@ fn attach_core(spot: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
     // What the list does not name is detached.
     if let Some(list) = work.value(spot, "managed_policy_arns") {
         let added = work.edit(&spot.file)?.add_element(&list, &arn);
-        return added.ok_or_else(|| work.refuse(spot, "managed_policy_arns", "which policies are attached is computed"));
+        return added
+            .ok_or_else(|| work.refuse(spot, "managed_policy_arns", "which policies are attached is computed"));
     }
     let role = Workspace::reference(address, address)?;
     let name = format!("{}_ssm_core", spot.labels().1);

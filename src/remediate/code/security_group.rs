@@ -143,16 +143,17 @@ fn is_https(rule: &Spot, work: &Workspace<'_>) -> Option<bool> {
 
 /// Adds the rule that lets HTTPS out, in the way in which the group has its rules.
 pub(super) fn allow_https(group: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
-    let inline = work.document(&group.file).is_some_and(|document| {
-        ["ingress", "egress"].into_iter().any(|kind| !document.nested(group, kind).is_empty())
-    });
+    let inline = work
+        .document(&group.file)
+        .is_some_and(|document| ["ingress", "egress"].into_iter().any(|kind| !document.nested(group, kind).is_empty()));
     let description = super::workspace::quoted(PURPOSE);
     if inline {
         let content = format!(
             "description = {description}\nfrom_port = 443\nto_port = 443\nprotocol = \"tcp\"\ncidr_blocks = [\"0.0.0.0/0\"]"
         );
         let added = work.edit(&group.file)?.add_block(group, "egress", &content);
-        return added.ok_or_else(|| work.refuse(group, "egress", "the group is not written in a way that is understood"));
+        return added
+            .ok_or_else(|| work.refuse(group, "egress", "the group is not written in a way that is understood"));
     }
     let reference = Workspace::reference(address, address)?;
     let content = format!(

@@ -109,7 +109,11 @@ fn summary(patch: &Patch) -> String {
     let is_unsafe = patch.left.iter().filter(|left| left.is_unsafe).count();
     let more = if is_unsafe == 0 { String::new() } else { format!(" ({is_unsafe} with --unsafe-fixes)") };
     let left = if patch.left.is_empty() { String::new() } else { format!(", {} left{more}", patch.left.len()) };
-    format!("\n{} in {}{left}", count(patch.fixed.len(), "fix").replace("fixs", "fixes"), count(patch.files.len(), "file"))
+    format!(
+        "\n{} in {}{left}",
+        count(patch.fixed.len(), "fix").replace("fixs", "fixes"),
+        count(patch.files.len(), "file")
+    )
 }
 
 /// A patch as JSON.

@@ -18,12 +18,13 @@ pub(super) fn add(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
         None => return Err(Refusal::new("which tags there are is not known")),
     };
     let wanted = task.params.get("keys").and_then(|keys| keys.as_array()).into_iter().flatten();
-    let missing: Vec<&str> =
-        wanted.filter_map(|key| key.as_str()).filter(|key| !there.contains_key(*key)).collect();
+    let missing: Vec<&str> = wanted.filter_map(|key| key.as_str()).filter(|key| !there.contains_key(*key)).collect();
     let mut tags = Vec::new();
     for name in missing {
         let Some(value) = work.settings.tags.get(name).cloned() else {
-            return Err(Refusal::new(format!("the value of the tag {name} is for you to say: `fix.tags` in ssm-audit.yaml")));
+            return Err(Refusal::new(format!(
+                "the value of the tag {name} is for you to say: `fix.tags` in ssm-audit.yaml"
+            )));
         };
         tags.push((name.to_owned(), work.template(&task.spot, &value)?));
     }
@@ -78,7 +79,8 @@ fn members(value: &Expression) -> Option<&hcl_edit::expr::Object> {
 
 fn as_key(name: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
-    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') && name.chars().all(plain);
+    let is_name =
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') && name.chars().all(plain);
     if is_name { name.to_owned() } else { super::workspace::quoted(name) }
 }
 

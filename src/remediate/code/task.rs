@@ -67,9 +67,10 @@ fn settle(remedy: &Remedy, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited 
     let Action::Set(wishes) = &remedy.action else { return Err(unknown()) };
     for (path, wish) in wishes {
         let written = task.place.attributes.iter().any(|(known, span)| known == path && *span != task.place.block);
-        let is_block = task.place.attributes.iter().any(|(known, span)| {
-            known == path && matches!(work.found(*span), Some(super::document::Found::Block(_)))
-        });
+        let is_block =
+            task.place.attributes.iter().any(|(known, span)| {
+                known == path && matches!(work.found(*span), Some(super::document::Found::Block(_)))
+            });
         if written && !is_block {
             return Err(unknown());
         }

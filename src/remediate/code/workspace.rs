@@ -2,7 +2,7 @@
 //! all resources. A fix is taken as a whole or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, TraversalOperator};
@@ -80,7 +80,7 @@ pub(super) struct Workspace<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) places: &'a Places,
     pub(super) settings: &'a Settings,
-    root: &'a Path,
+    root: PathBuf,
     originals: BTreeMap<String, Document>,
     changed: BTreeMap<String, Document>,
     /// What the fix at hand has changed so far.
@@ -90,14 +90,14 @@ pub(super) struct Workspace<'a> {
 }
 
 impl<'a> Workspace<'a> {
-    pub(super) fn new(root: &'a Path, inventory: &'a Inventory, places: &'a Places, settings: &'a Settings) -> Self {
+    pub(super) fn new(root: &Path, inventory: &'a Inventory, places: &'a Places, settings: &'a Settings) -> Self {
         let files = places.files().iter().filter(|file| file.source().name().ends_with(".tf"));
         let originals = files.map(|file| (file.source().name().to_owned(), Document::new(file.source().text())));
         Self {
             inventory,
             places,
             settings,
-            root,
+            root: root.components().filter(|part| !matches!(part, Component::CurDir)).collect(),
             originals: originals.collect(),
             changed: BTreeMap::new(),
             draft: BTreeMap::new(),
@@ -129,6 +129,14 @@ impl<'a> Workspace<'a> {
     /// Takes the fix at hand.
     pub(super) fn commit(&mut self) {
         self.changed.append(&mut self.draft);
+    }
+
+    /// What all fixes since the beginning changed, with the texts before and after; it is as if they were not made.
+    pub(super) fn take_back(&mut self) -> Vec<(String, String, String)> {
+        let texts = self.texts();
+        self.changed.clear();
+        let before = |name: &str| self.originals.get(name).map(Document::text).unwrap_or_default();
+        texts.into_iter().map(|(name, after)| (name.clone(), before(&name), after)).collect()
     }
 
     /// The texts of the files that have changed, by name.
@@ -165,16 +173,16 @@ impl<'a> Workspace<'a> {
 
     fn is_inside(&self, name: &str) -> bool {
         let path = Path::new(name);
-        path.strip_prefix(self.root).is_ok_and(|below| {
-            below.components().all(|component| !matches!(component, std::path::Component::ParentDir))
-        })
+        path.strip_prefix(&self.root)
+            .is_ok_and(|below| below.components().all(|component| !matches!(component, Component::ParentDir)))
     }
 
     /// The place of a resource, and the block that it is.
     pub(super) fn spot(&self, resource_type: ResourceType, key: &Key) -> Result<(&'a Place, Spot), Refusal> {
-        let place = self.places.of(resource_type, key).ok_or_else(|| {
-            Refusal::new(format!("{} is not declared in this code, or not by itself", key.id))
-        })?;
+        let place = self
+            .places
+            .of(resource_type, key)
+            .ok_or_else(|| Refusal::new(format!("{} is not declared in this code, or not by itself", key.id)))?;
         match self.found(place.block) {
             Some(Found::Block(spot)) => Ok((place, spot)),
             _ => Err(Refusal::new(format!("{} is not written in Terraform's own syntax", place.address))),
@@ -244,7 +252,12 @@ impl<'a> Workspace<'a> {
     /// Gives an expression another value where the value comes from. What it belongs to is an attribute of the block.
     pub(super) fn assign(&mut self, spot: &Spot, name: &str, value: &Expression, new: &New) -> Edited {
         match value {
-            Expression::Null(_) | Expression::Bool(_) | Expression::Number(_) | Expression::String(_) => {
+            Expression::Null(_)
+            | Expression::Bool(_)
+            | Expression::Number(_)
+            | Expression::String(_)
+            // A text, with names in it, that stands here and nowhere else.
+            | Expression::StringTemplate(_) => {
                 let span = value.span().ok_or_else(|| self.refuse(spot, name, "its place is not known"))?;
                 self.edit(&spot.file)?.replace(&span, new.text());
                 Ok(())
@@ -262,7 +275,8 @@ impl<'a> Workspace<'a> {
     }
 
     fn set_variable(&mut self, spot: &Spot, name: &str, variable: &str, new: &New) -> Edited {
-        let declared = self.tops(&spot.file).into_iter().find(|top| top.kind() == "variable" && top.labels().0 == variable);
+        let declared =
+            self.tops(&spot.file).into_iter().find(|top| top.kind() == "variable" && top.labels().0 == variable);
         let Some(declared) = declared else {
             return Err(self.refuse(spot, name, format!("var.{variable} is not declared")));
         };
@@ -303,9 +317,7 @@ impl<'a> Workspace<'a> {
         let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
         let uses = |text: &str| {
             text.match_indices(name)
-                .filter(|(at, _)| {
-                    !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part)
-                })
+                .filter(|(at, _)| !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
                 .count()
         };
         let files = self.folder_of(file);
@@ -447,7 +459,10 @@ mod tests {
     #[test]
     fn addresses_are_split_at_their_modules() {
         assert_eq!(split("aws_a.b"), ("", "aws_a.b"));
-        assert_eq!(split("module.x[\"a.b]\"].module.y[0].aws_a.b[0]"), ("module.x[\"a.b]\"].module.y[0].", "aws_a.b[0]"));
+        assert_eq!(
+            split("module.x[\"a.b]\"].module.y[0].aws_a.b[0]"),
+            ("module.x[\"a.b]\"].module.y[0].", "aws_a.b[0]")
+        );
         assert!(Workspace::reference("module.a.aws_x.y", "aws_x.z").is_err());
         assert_eq!(Workspace::reference("module.a.aws_x.y", "module.a.aws_x.z").as_deref(), Ok("aws_x.z"));
     }

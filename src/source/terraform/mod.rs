@@ -24,6 +24,7 @@ mod places;
 mod plan;
 mod policy_document;
 mod read;
+mod related;
 mod syntax;
 mod types;
 mod value;

@@ -188,6 +188,11 @@ impl Judged {
         self.outcomes.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).count() as u64
     }
 
+    /// Leaves out findings.
+    pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        self.outcomes.findings.retain(keep);
+    }
+
     /// What was found, for who knows more of it.
     pub fn findings_mut(&mut self) -> &mut [Finding] {
         &mut self.outcomes.findings
@@ -424,6 +429,7 @@ fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
             Some(Remediation::None { .. }) | None => None,
         },
         fingerprint: fingerprint(rule, &resource),
+        edit: None,
         resource,
     }
 }

@@ -1,14 +1,22 @@
-//! Reading Terraform code: the flags for it, and its problems as people see them.
+//! Reading Terraform code: the flags for it, its problems as people see them, and what holds in it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
+use super::selection::Selection;
 use super::{Error, Globals};
-use crate::diagnostic::Level;
-use crate::model::{AccountId, Inventory, Region};
-use crate::source::terraform::{self, Options, Places};
+use crate::diagnostic::{Diagnostic, Level};
+use crate::model::finding::Edit;
+use crate::model::{AccountId, Finding, Inventory, Region};
+use crate::remediate::code::{self, Look, Request, Texts};
+use crate::remediate::remedy::Remedies;
+use crate::rule::Rule;
+use crate::scan::{self, Selected};
+use crate::source::terraform::{self, About, CodeError, Options, Places};
 
 /// Flags for reading code.
 #[derive(Debug, Clone, Args)]
@@ -37,24 +45,93 @@ impl CodeArgs {
         started_at: Timestamp,
         globals: &Globals,
     ) -> Result<(Inventory, Places), Error> {
+        let code = terraform::read(root, &self.options(region, started_at)).map_err(Box::new)?;
+        globals.warn(&as_warnings(code.problems));
+        Ok((code.inventory, code.places))
+    }
+
+    /// What is known beside the code.
+    pub(super) fn options(&self, region: Option<&Region>, started_at: Timestamp) -> Options {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.to_str()?.strip_prefix(ENVIRONMENT)?.to_owned(), value.into_string().ok()?))
         });
-        let options = Options {
+        Options {
             account: self.account.clone(),
             region: region.cloned(),
             variables: self.variables.clone(),
             variable_files: self.variable_files.clone(),
             environment: environment.collect(),
             collected_at: started_at.to_string(),
-        };
-        let code = terraform::read(root, &options).map_err(Box::new)?;
-        let mut problems = code.problems;
-        // What cannot be parsed stands in the report too, and leaves the rest as it is.
-        for problem in &mut problems {
-            problem.level = Level::Warning;
+            edited: Texts::new(),
         }
-        globals.warn(&problems);
-        Ok((code.inventory, code.places))
     }
+}
+
+/// What cannot be parsed stands in the report too, and leaves the rest as it is.
+fn as_warnings(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for problem in &mut problems {
+        problem.level = Level::Warning;
+    }
+    problems
+}
+
+/// A folder of code and the rules that are held against it.
+pub(super) struct Subject<'a> {
+    pub(super) root: &'a Path,
+    pub(super) options: Options,
+    pub(super) selection: &'a Selection,
+    pub(super) rules: &'a [Selected<'a>],
+    pub(super) started_at: Timestamp,
+}
+
+impl Subject<'_> {
+    /// What holds in the code with these texts in place of those on disk, and what is wrong with it.
+    pub(super) fn look(&self, texts: &Texts) -> Result<(Look, Vec<Diagnostic>), CodeError> {
+        let options = Options { edited: texts.clone(), ..self.options.clone() };
+        let code = terraform::read(self.root, &options)?;
+        let mut judged = scan::judge(&code.inventory, self.rules);
+        code.places.locate(judged.findings_mut(), &code.inventory, &about(self.rules));
+        let (waivers, problems) = terraform::waivers(&code.places);
+        let (report, more) = self.selection.waived_report(vec![judged], self.rules, &waivers, self.started_at);
+        let problems = as_warnings(code.problems).into_iter().chain(problems).chain(more).collect();
+        Ok((Look { inventory: code.inventory, places: code.places, findings: report.findings }, problems))
+    }
+}
+
+impl Subject<'_> {
+    /// The edits that fix what fails in the code and can be fixed safely, by fingerprint.
+    pub(super) fn edits(&self, remedies: &Remedies, globals: &Globals) -> Result<BTreeMap<String, Edit>, Error> {
+        let edits = code::edits(&Request {
+            root: self.root,
+            library: self.selection.library(),
+            remedies,
+            params: &params(self.rules),
+            settings: &globals.config()?.fix,
+            with_unsafe: false,
+            concerns: &|_: &Finding| true,
+            look: &|texts: &Texts| Ok(self.look(texts)?.0),
+        });
+        Ok(edits.map_err(Box::new)?)
+    }
+}
+
+/// The parameters of each rule.
+pub(super) fn params(rules: &[Selected<'_>]) -> BTreeMap<String, BTreeMap<String, Json>> {
+    rules.iter().map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect()
+}
+
+/// What there is to know of each rule to place its findings.
+pub(super) fn about<'r>(rules: &[Selected<'r>]) -> BTreeMap<&'r str, About> {
+    rules.iter().map(|selected| (selected.rule.id.as_str(), about_rule(selected.rule))).collect()
+}
+
+fn about_rule(rule: &Rule) -> About {
+    let mut reads: Vec<String> = rule.reads().map(ToString::to_string).collect();
+    // What the message names comes first, in its order; then as the rule asserts it.
+    reads.sort_by_cached_key(|path| {
+        let named = rule.file.text().find(&format!("${{resource.{path}"));
+        let asserted = rule.assert().find(path.replace("[]", "").as_str());
+        (named.unwrap_or(usize::MAX), asserted.unwrap_or(usize::MAX))
+    });
+    About { oldest_id: rule.oldest_id().to_owned(), reads }
 }

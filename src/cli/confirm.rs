@@ -51,7 +51,7 @@ fn question(plan: &Plan) -> String {
 }
 
 /// Asks; somebody who closes the terminal says nothing.
-fn ask(question: &str) -> Result<String, Error> {
+pub(super) fn ask(question: &str) -> Result<String, Error> {
     let mut out = anstream::stderr().lock();
     let asked = write!(out, "{question}").and_then(|()| out.flush());
     let mut answer = String::new();

@@ -30,9 +30,6 @@ impl Earlier {
             help: "leave it out to look at the account itself, or give a report: `ssm-audit scan -o report.json`"
                 .to_owned(),
         };
-        if path.is_dir() {
-            return Err(is("a folder"));
-        }
         if Form::kind_of(path).as_deref() == Some(snapshot::KIND) {
             return Err(is("a snapshot"));
         }

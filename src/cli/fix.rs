@@ -1,5 +1,7 @@
 //! `fix`: plan what would make findings right, show it, and when told to, do it and look again.
 
+mod in_code;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use jiff::Timestamp;
 
 use super::carry_out::{self, Reaches, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::check::{self, check};
+use super::code::CodeArgs;
 use super::confirm::{can_ask, confirm};
 use super::earlier::Earlier;
 use super::live::{self, LiveArgs, Reached};
@@ -28,17 +31,18 @@ use crate::report::output::to_file;
 use crate::rule::Library;
 use crate::saved::SavedError;
 use crate::scan::{self, Selected};
-use crate::source::Shutdown;
+use crate::source::{Shutdown, terraform};
 use crate::waiver::Glob;
 
 /// The arguments of `fix`.
 #[derive(Debug, Args)]
 pub(super) struct FixArgs {
-    /// A report (from `ssm-audit scan -o FILE.json`): what failed in it, and fails still, is planned, and no more
-    #[arg(value_name = "REPORT")]
+    /// A report (from `ssm-audit scan -o FILE.json`): what failed in it, and fails still, is planned, and no more. Or
+    /// a Terraform folder: its code is changed, and no account
+    #[arg(id = "inputs", value_name = "REPORT|FOLDER")]
     input: Option<PathBuf>,
-    /// Only these resources, by id or ARN (* and ? match); can be repeated. What is changed only by name is
-    /// named here in full
+    /// Only these resources, by id, ARN or Terraform address (* and ? match); can be repeated. What is changed only by
+    /// name is named here in full
     #[arg(long = "resource", value_name = "GLOB", env = "SSM_AUDIT_RESOURCE")]
     resources: Vec<String>,
     /// Only findings of this severity or over it
@@ -51,6 +55,9 @@ pub(super) struct FixArgs {
     /// not counted [default: the larger of 10 and 20%]
     #[arg(long, value_name = "N|P%", env = "SSM_AUDIT_MAX_CHANGES")]
     max_changes: Option<Cap>,
+    /// In code: make fixes too that replace a resource, cut something off, or change what is used several times
+    #[arg(long, requires = "inputs", env = "SSM_AUDIT_UNSAFE_FIXES")]
+    unsafe_fixes: bool,
     /// Apply the plan without asking. Without it, the plan is applied only where you say yes to it on a terminal
     #[arg(long)]
     yes: bool,
@@ -58,7 +65,7 @@ pub(super) struct FixArgs {
     #[arg(long, value_name = "FILE", env = "SSM_AUDIT_OUT")]
     out: Option<PathBuf>,
     /// Apply exactly the plan that was saved to this file; its rules, resources and regions are the plan's
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "severity", "out", "policy", "rules", "excluded", "params", "region", "regions"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inputs", "severity", "out", "policy", "rules", "excluded", "params", "region", "regions"])]
     plan: Option<PathBuf>,
     /// The form of the plan, or of the run where it is applied, on standard output
     #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FIX_FORMAT")]
@@ -75,6 +82,8 @@ pub(super) struct FixArgs {
     selection: SelectionArgs,
     #[command(flatten)]
     live: LiveArgs,
+    #[command(flatten)]
+    code: CodeArgs,
 }
 
 /// How plans and runs are written.
@@ -94,6 +103,9 @@ enum As {
 }
 
 pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error> {
+    if let Some(input) = arguments.input.as_deref().filter(|input| terraform::is_code(input)) {
+        return in_code::run(arguments, input, globals);
+    }
     let limits = Limits {
         allowed: arguments.allow.iter().copied().collect(),
         named: arguments.resources.iter().cloned().collect(),
@@ -306,7 +318,7 @@ impl FixArgs {
     /// Whether the finding is one that was asked for.
     fn concerns(&self, finding: &Finding) -> bool {
         let resource = &finding.resource;
-        let names = [Some(&resource.id), resource.arn.as_ref()];
+        let names = [Some(&resource.id), resource.arn.as_ref(), resource.address.as_ref()];
         let named = |glob: &String| names.into_iter().flatten().any(|name| Glob::new(glob).matches(name));
         matches!(finding.verdict, Verdict::Fail | Verdict::Unknown)
             && self.severity.is_none_or(|least| finding.severity >= least)

@@ -15,6 +15,7 @@ mod iam_policy;
 mod live;
 mod member_role;
 mod merge;
+mod narrow;
 mod notify;
 mod output;
 mod place;

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::code::CodeArgs;
+use super::code::{CodeArgs, Subject, about};
 use super::exit::FailOn;
 use super::live::LiveArgs;
+use super::narrow::NarrowArgs;
 use super::reading::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
@@ -20,7 +21,7 @@ use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
 use crate::scan::{self, Judged, Selected};
 use crate::source::snapshot;
-use crate::source::terraform::{self, About, Places};
+use crate::source::terraform::{self, Places};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -47,6 +48,8 @@ pub(super) struct ScanArgs {
     live: LiveArgs,
     #[command(flatten)]
     code: CodeArgs,
+    #[command(flatten)]
+    narrow: NarrowArgs,
 }
 
 pub(super) fn format_help() -> String {
@@ -67,6 +70,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
     let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+    let narrow = arguments.narrow.read()?;
     let started_at = Timestamp::now();
     let needs = scan::needs(&rules);
     if arguments.inputs.is_empty() && needs.calls().next().is_none() {
@@ -78,23 +82,33 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     }
     let judge = |inventory: Inventory| scan::judge(&inventory, &rules);
     let mut of_code = Vec::new();
-    let (judged, interrupted) = if arguments.inputs.is_empty() {
+    let (mut judged, interrupted) = if arguments.inputs.is_empty() {
         let read = reading::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
         (read.accounts, read.interrupted)
     } else {
         let mut judged = Vec::new();
-        for (inventory, places) in read_inputs(arguments, started_at, globals)? {
-            let mut of_one = judge(inventory);
+        for Read { input, inventory, places } in read_inputs(arguments, started_at, globals)? {
+            let mut of_one = scan::judge(&inventory, &rules);
             if let Some(places) = places {
-                places.locate(of_one.findings_mut(), &about(&rules));
+                places.locate(of_one.findings_mut(), &inventory, &about(&rules));
                 let (waivers, problems) = terraform::waivers(&places);
                 globals.warn(&problems);
                 of_code.extend(waivers);
+                narrow.to_changes(input, &mut of_one, &places)?;
+                if arguments.carries_edits(&files) && input.is_dir() {
+                    let options = arguments.code.options(arguments.live.region(), started_at);
+                    let subject = Subject { root: input, options, selection: &selection, rules: &rules, started_at };
+                    let mut edits = subject.edits(&remedies, globals)?;
+                    for finding in of_one.findings_mut() {
+                        finding.edit = edits.remove(&finding.fingerprint);
+                    }
+                }
             }
             judged.push(of_one);
         }
         (judged, false)
     };
+    narrow.to_new(&mut judged, globals);
     let report = selection.report(judged, &rules, &of_code, started_at, globals);
     let detail = output::detail(globals);
     let information = information(&rules, &remedies);
@@ -102,16 +116,27 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
 }
 
-/// What was read, with the places of it where it is code.
-type Read = (Inventory, Option<Places>);
+impl ScanArgs {
+    /// Whether a format is written that tells how code is fixed.
+    fn carries_edits(&self, files: &[OutputFile]) -> bool {
+        self.format.into_iter().chain(files.iter().map(|file| file.format)).any(|format| format.name == "sarif")
+    }
+}
 
-fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -> Result<Vec<Read>, Error> {
+/// What was read, with the places of it where it is code.
+struct Read<'a> {
+    input: &'a Path,
+    inventory: Inventory,
+    places: Option<Places>,
+}
+
+fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Globals) -> Result<Vec<Read<'a>>, Error> {
     let mut seen: BTreeMap<_, &Path> = BTreeMap::new();
     let mut inventories = Vec::new();
     for input in &arguments.inputs {
         if terraform::is_code(input) {
             let (inventory, places) = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
-            inventories.push((inventory, Some(places)));
+            inventories.push(Read { input, inventory, places: Some(places) });
             continue;
         }
         if arguments.live.region().is_some() {
@@ -128,32 +153,16 @@ fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -
                     help: "scan one snapshot of an account at a time".to_owned(),
                 });
             }
-            inventories.push((inventory, None));
+            inventories.push(Read { input, inventory, places: None });
         }
     }
-    if inventories.iter().all(|(inventory, _)| inventory.scopes.is_empty()) {
+    if inventories.iter().all(|read| read.inventory.scopes.is_empty()) {
         return Err(Error::Usage {
             message: "there is nothing in the snapshot".to_owned(),
             help: "collect it again".to_owned(),
         });
     }
     Ok(inventories)
-}
-
-/// What there is to know of each rule to place its findings.
-fn about<'r>(rules: &[Selected<'r>]) -> BTreeMap<&'r str, About> {
-    rules.iter().map(|selected| (selected.rule.id.as_str(), about_rule(selected.rule))).collect()
-}
-
-fn about_rule(rule: &Rule) -> About {
-    let mut reads: Vec<String> = rule.reads().map(ToString::to_string).collect();
-    // What the message names comes first, in its order; then as the rule asserts it.
-    reads.sort_by_cached_key(|path| {
-        let named = rule.file.text().find(&format!("${{resource.{path}"));
-        let asserted = rule.assert().find(path.replace("[]", "").as_str());
-        (named.unwrap_or(usize::MAX), asserted.unwrap_or(usize::MAX))
-    });
-    About { oldest_id: rule.oldest_id().to_owned(), reads }
 }
 
 /// What the writers of reports need to know of the rules.

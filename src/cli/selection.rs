@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{Error, Globals};
 use crate::config::Config;
+use crate::diagnostic::Diagnostic;
 use crate::model::Report;
 use crate::model::call::Needs;
 use crate::rule::params::{ParamKind, ParamValue};
@@ -158,13 +159,26 @@ impl Selection {
         started_at: Timestamp,
         globals: &Globals,
     ) -> Report {
+        let (report, problems) = self.waived_report(judged, rules, of_code, started_at);
+        globals.warn(&problems);
+        report
+    }
+
+    /// The same, with what is wrong with the waivers.
+    pub(super) fn waived_report(
+        &self,
+        judged: Vec<Judged>,
+        rules: &[Selected<'_>],
+        of_code: &[Waiver],
+        started_at: Timestamp,
+    ) -> (Report, Vec<Diagnostic>) {
         let mut report = scan::report(judged, rules, self.policy, started_at);
         let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
         let names: Vec<RuleNames<'_>> =
             rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
         let waivers: Vec<Waiver> = self.waivers().iter().chain(of_code).cloned().collect();
-        globals.warn(&waiver::apply(&mut report, &waivers, &names, today));
-        report
+        let problems = waiver::apply(&mut report, &waivers, &names, today);
+        (report, problems)
     }
 
     fn selects(&self, rule: &Rule) -> bool {

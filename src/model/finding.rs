@@ -107,6 +107,35 @@ pub struct Finding {
     pub remediation: Option<String>,
     /// Lower-case hexadecimal SHA-256 that stays the same as long as rule and resource do.
     pub fingerprint: String,
+    /// A change of the code that makes it right, for formats that can carry one.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub edit: Option<Edit>,
+}
+
+/// A change of code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What it does, in a line.
+    pub title: String,
+    /// What is replaced, by file, from the first on.
+    pub files: Vec<(String, Vec<Replacement>)>,
+}
+
+/// What stands between two places of a file, and what is to stand there. Lines and columns count from 1, columns in
+/// code points; the end is the first place that stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The line where it begins.
+    pub line: u32,
+    /// The column there.
+    pub column: u32,
+    /// The line where it ends.
+    pub end_line: u32,
+    /// The column there.
+    pub end_column: u32,
+    /// The text that is to stand there.
+    pub text: String,
 }
 
 /// The resource of a finding.

@@ -6,6 +6,7 @@
 pub(crate) mod apply;
 mod aspect;
 pub(crate) mod cap;
+pub(crate) mod code;
 pub(crate) mod commands;
 mod draft;
 pub(crate) mod journal;

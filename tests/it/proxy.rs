@@ -198,7 +198,11 @@ impl Proxy {
     pub(crate) fn wait_for_calls(&self, count: usize) {
         let waiting = Instant::now();
         while lock(&self.state.calls).len() < count {
-            assert!(waiting.elapsed() < Duration::from_secs(60), "{} calls came, {count} are waited for", self.calls().len());
+            assert!(
+                waiting.elapsed() < Duration::from_secs(60),
+                "{} calls came, {count} are waited for",
+                self.calls().len()
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
     }

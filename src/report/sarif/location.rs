@@ -32,8 +32,13 @@ fn in_file(place: &Place) -> PhysicalLocation {
         .start_column(i64::from(place.column))
         .end_line(i64::from(place.end_line.max(place.line)))
         .build();
-    let uri = place.file.split('/').map(encode).collect::<Vec<_>>().join("/");
-    physical(&uri, region)
+    PhysicalLocation::builder().artifact_location(file(&place.file)).region(region).build()
+}
+
+/// A file of code.
+pub(super) fn file(path: &str) -> ArtifactLocation {
+    let uri = path.split('/').map(encode).collect::<Vec<_>>().join("/");
+    ArtifactLocation::builder().uri(uri).build()
 }
 
 fn physical(uri: &str, region: Region) -> PhysicalLocation {

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use serde_sarif::sarif::{Message, PropertyBag, Result as Listed, ResultLevel, Suppression};
+use serde_sarif::sarif::{
+    ArtifactChange, ArtifactContent, Fix, Message, PropertyBag, Region, Replacement, Result as Listed, ResultLevel,
+    Suppression,
+};
 
 use super::location;
 use super::rules::Rules;
-use crate::model::finding::AppliedWaiver;
+use crate::model::finding::{self, AppliedWaiver, Edit};
 use crate::model::{Finding, Severity, Verdict};
 use crate::report::words;
 use crate::terminal::harmless;
@@ -33,7 +36,33 @@ pub(super) fn result(finding: &Finding, rules: &Rules) -> Listed {
         let related = finding.related.iter().zip(1..).map(|(place, id)| location::related(place, id));
         result.related_locations = Some(related.collect());
     }
+    if let Some(edit) = &finding.edit {
+        result.fixes = Some(vec![fix(edit)]);
+    }
     result
+}
+
+/// A change of code that makes it right.
+fn fix(edit: &Edit) -> Fix {
+    let changes = edit.files.iter().map(|(file, replacements)| {
+        let replacements: Vec<Replacement> = replacements.iter().map(replacement).collect();
+        ArtifactChange::builder().artifact_location(location::file(file)).replacements(replacements).build()
+    });
+    let mut fix = Fix::builder().artifact_changes(changes.collect::<Vec<_>>()).build();
+    fix.description = Some(message(&edit.title));
+    fix
+}
+
+fn replacement(one: &finding::Replacement) -> Replacement {
+    let region = Region::builder()
+        .start_line(i64::from(one.line))
+        .start_column(i64::from(one.column))
+        .end_line(i64::from(one.end_line))
+        .end_column(i64::from(one.end_column))
+        .build();
+    let mut replacement = Replacement::builder().deleted_region(region).build();
+    replacement.inserted_content = Some(ArtifactContent::builder().text(one.text.as_str()).build());
+    replacement
 }
 
 /// The verdict that a waived finding would have.

@@ -32,6 +32,11 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
+    /// Whether the other lies in it.
+    pub(super) fn holds(&self, other: Self) -> bool {
+        self.file == other.file && self.start <= other.start && other.end <= self.end
+    }
+
     /// From the beginning of this one to the end of the other.
     #[must_use]
     pub(super) fn to(self, other: Self) -> Self {

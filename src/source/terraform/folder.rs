@@ -207,12 +207,14 @@ pub(super) struct Folders {
     /// The folders that Terraform fetched modules to, by the address of the call.
     fetched: HashMap<String, PathBuf>,
     problems: Vec<(Span, Diagnostic)>,
+    /// Texts in place of those on disk.
+    edited: BTreeMap<String, String>,
 }
 
 impl Folders {
     /// Reads the folder, and those of the modules that it calls.
-    pub(super) fn read(root: &Path) -> Result<Self, FolderError> {
-        let mut all = Self { fetched: fetched(root), ..Self::default() };
+    pub(super) fn read(root: &Path, edited: &BTreeMap<String, String>) -> Result<Self, FolderError> {
+        let mut all = Self { fetched: fetched(root), edited: edited.clone(), ..Self::default() };
         let mut open: Vec<PathBuf> = all.fetched.values().cloned().collect();
         open.sort();
         open.push(shown(root));
@@ -282,7 +284,8 @@ impl Folders {
             .map(|(index, (name, form))| {
                 let name = path.join(name);
                 let id = FileId(u32::try_from(first + index).unwrap_or(u32::MAX));
-                match text_of(&name) {
+                let text = self.edited.get(&*name.to_string_lossy()).cloned();
+                match text.map_or_else(|| text_of(&name), Ok) {
                     Ok(text) => {
                         let file = File::new(name.to_string_lossy().into_owned(), text);
                         let body = parse::code(&file, id, form);

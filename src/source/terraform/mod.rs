@@ -24,6 +24,7 @@ mod places;
 mod plan;
 mod policy_document;
 mod read;
+mod related;
 mod syntax;
 mod types;
 mod value;
@@ -34,6 +35,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use file::{File, Span};
 pub use folder::FolderError;
 pub use ignore::waivers;
 pub use places::{About, Place, Places};

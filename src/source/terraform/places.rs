@@ -2,15 +2,20 @@
 //! changes the code.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::file::{File, Span};
+use super::related;
 use crate::iam::is_symbol;
 use crate::model::finding::Location;
-use crate::model::{Finding, Key, ResourceType};
+use crate::model::{Finding, Inventory, Key, ResourceRef, ResourceType};
 use crate::scan::ANY;
+
+/// How many other places a finding names.
+const MOST_RELATED: usize = 10;
 
 /// The places of all resources that code declares.
 #[derive(Debug, Default)]
@@ -19,6 +24,8 @@ pub struct Places {
     files: Vec<File>,
     /// The folder of the root module.
     root: String,
+    /// How often the module of each folder is used.
+    uses: BTreeMap<PathBuf, usize>,
     /// What the characters stand for that texts have in place of what is not known.
     symbols: BTreeMap<char, String>,
 }
@@ -60,6 +67,21 @@ impl Places {
         &self.files
     }
 
+    /// The file that a place is in.
+    pub fn file(&self, span: Span) -> Option<&File> {
+        self.files.get(span.file.0 as usize)
+    }
+
+    /// How often the module that a file belongs to is used.
+    pub fn uses(&self, file: &Path) -> usize {
+        file.parent().and_then(|folder| self.uses.get(folder)).copied().unwrap_or_default()
+    }
+
+    /// The module of this folder is used once more.
+    pub(super) fn used(&mut self, folder: &Path) {
+        *self.uses.entry(folder.to_owned()).or_default() += 1;
+    }
+
     pub(super) fn put(&mut self, resource_type: ResourceType, key: Key, place: Place) {
         self.resources.entry((resource_type, key)).or_insert(place);
     }
@@ -81,23 +103,42 @@ impl Places {
     }
 
     /// Gives each finding its address and its location: of the attribute that its rule reads, or of the block.
-    pub fn locate(&self, findings: &mut [Finding], rules: &BTreeMap<&str, About>) {
+    pub fn locate(&self, findings: &mut [Finding], inventory: &Inventory, rules: &BTreeMap<&str, About>) {
         for finding in &mut *findings {
             let Some(about) = rules.get(finding.rule.as_str()) else { continue };
             finding.fingerprint = self.fingerprint(finding, about);
             let resource = &mut finding.resource;
-            let keys = [
-                Key { region: resource.region.clone(), id: resource.id.as_str().into() },
-                Key::global(resource.id.as_str()),
-            ];
-            let Some(place) = keys.iter().find_map(|key| self.of(resource.resource_type, key)) else { continue };
+            let Some((key, place)) = self.place_of(resource) else { continue };
             resource.address = Some(place.address.clone());
             let span = place.attribute(&about.reads).unwrap_or(place.block);
             finding.location = self.location(span);
+            // The block, where the attribute stands in another one, and what the rule reads through it.
+            let block = Some(place.block).filter(|block| !block.holds(span));
+            let through = related::of(inventory, resource.resource_type, &key, &about.reads);
+            let through = through.iter().filter_map(|(kind, key)| self.of(*kind, key)).map(|place| place.block);
+            let related = block.into_iter().chain(through).filter_map(|span| self.location(span));
+            finding.related = related.take(MOST_RELATED).collect();
         }
         for finding in findings {
             self.spell_out(finding);
         }
+    }
+
+    /// The place of the resource of a finding, with its key.
+    fn place_of(&self, resource: &ResourceRef) -> Option<(Key, &Place)> {
+        let keys = [
+            Key { region: resource.region.clone(), id: resource.id.as_str().into() },
+            Key::global(resource.id.as_str()),
+        ];
+        keys.into_iter().find_map(|key| Some((key.clone(), self.of(resource.resource_type, &key)?)))
+    }
+
+    /// The lines that a resource of a finding stands on, in each file, from 1: its block, and what says something of it
+    /// elsewhere. None where it is not one resource of the code.
+    pub fn lines(&self, resource: &ResourceRef) -> Option<Vec<Location>> {
+        let (_, place) = self.place_of(resource)?;
+        let spans = std::iter::once(place.block).chain(place.attributes.iter().map(|(_, span)| *span));
+        Some(spans.filter_map(|span| self.location(span)).collect())
     }
 
     /// The identity of a finding over time: moved lines, another account and other values leave it as it is.

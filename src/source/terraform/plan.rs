@@ -88,7 +88,7 @@ pub(super) fn read(path: &Path) -> Result<Plan, PlanError> {
         return Err(wrong("there are no planned values in it: `terraform show -json` of a plan has them".to_owned()));
     };
     let beside = path.parent().unwrap_or(Path::new(""));
-    let mut folders = Folders::read(beside).unwrap_or_default();
+    let mut folders = Folders::read(beside, &BTreeMap::new()).unwrap_or_default();
     let source = folders.at(beside);
     let (_, file) = folders.add(path, String::new());
     let mut builder = Builder { folders, file, unknown: unknown_values(&plan) };

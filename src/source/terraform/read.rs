@@ -1,5 +1,6 @@
 //! A folder of Terraform code, read from beginning to end.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -31,6 +32,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// When it is read, RFC 3339.
     pub collected_at: String,
+    /// Texts in place of those on disk, by the names of files: what is about to be written.
+    pub edited: BTreeMap<String, String>,
 }
 
 /// What was read.
@@ -95,7 +98,7 @@ pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeErr
         root = plan.root;
         plan.folders
     } else {
-        Folders::read(&root)?
+        Folders::read(&root, &options.edited)?
     };
     let sources =
         Sources { environment: &options.environment, values: &options.variables, files: &options.variable_files };

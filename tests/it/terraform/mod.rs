@@ -2,6 +2,8 @@
 //! known is said to be.
 
 mod breakages;
+mod fix;
+mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -107,6 +107,7 @@ pub(super) fn map(root: &Rc<Module>, inventory: Inventory) -> (Inventory, Places
 impl Mapper {
     /// All resources of the module, and of the modules that it calls.
     fn gather(&mut self, module: &Rc<Module>, closed: &mut Vec<Closed>) {
+        self.places.used(&module.folder.path);
         for (message, span) in &module.folder.unread {
             let gap = span.map_or_else(
                 || Arc::new(Gap::because(GapKind::Failed, message.clone())),

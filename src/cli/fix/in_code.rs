@@ -1,0 +1,154 @@
+//! Fixing code: the patch is shown, and when told to, written; then the code is looked at again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::{FixArgs, Format};
+use crate::cli::carry_out::{look, say};
+use crate::cli::code::{Subject, params};
+use crate::cli::confirm::{ask, can_ask};
+use crate::cli::selection::Selection;
+use crate::cli::{Error, Exit, Globals, output};
+use crate::model::{Finding, Verdict};
+use crate::remediate::code::show::{self, Answer};
+use crate::remediate::code::{self, Patch, Request, Texts};
+use crate::remediate::remedy;
+
+/// What a file with a byte order mark begins with.
+const MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result<Exit, Error> {
+    arguments.refuse_what_is_for_accounts(root)?;
+    let selection = Selection::from_args(&arguments.selection, globals)?;
+    let rules = selection.rules()?;
+    let started_at = Timestamp::now();
+    let options = arguments.code.options(arguments.live.region(), started_at);
+    let subject = Subject { root, options, selection: &selection, rules: &rules, started_at };
+    let (_, problems) = subject.look(&Texts::new()).map_err(Box::new)?;
+    globals.warn(&problems);
+    let patch = arguments.patch(&subject, globals)?;
+    let asks = can_ask() && !arguments.yes;
+    let writes = !patch.files.is_empty() && (arguments.yes || asks);
+    if arguments.format == Format::Table {
+        output::to_stdout(|out| show::patch(&patch, look(globals), out))?;
+    } else if asks && writes {
+        show::patch(&patch, look(globals), &mut anstream::stderr().lock()).map_err(Error::Terminal)?;
+    }
+    if !writes || !(arguments.yes || ask(&question(&patch))? == "yes") {
+        if arguments.format == Format::Json {
+            as_json(&Answer::of(&patch, None))?;
+        }
+        if !patch.files.is_empty() && !globals.quiet {
+            say("Nothing was changed. `--yes` writes it.");
+        }
+        let nothing = patch.files.is_empty() && patch.left.is_empty();
+        return Ok(if nothing { Exit::Success } else { Exit::Failed });
+    }
+    write(&patch)?;
+    conclude(&patch, &subject, arguments.format, globals)
+}
+
+impl FixArgs {
+    fn refuse_what_is_for_accounts(&self, root: &Path) -> Result<(), Error> {
+        if !root.is_dir() {
+            return Err(Error::Usage {
+                message: format!("{} is a plan, and a plan is made from code", root.display()),
+                help: "give the folder of the code".to_owned(),
+            });
+        }
+        let given = [
+            ("--out", self.out.is_some()),
+            ("--as", self.form.is_some()),
+            ("--allow", !self.allow.is_empty()),
+            ("--max-changes", self.max_changes.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((flag, _)) => Err(Error::Usage {
+                message: format!("{flag} is for live accounts, and {} is code", root.display()),
+                help: "leave it out; --unsafe-fixes allows more, --rule and --resource choose less".to_owned(),
+            }),
+        }
+    }
+
+    fn patch(&self, subject: &Subject<'_>, globals: &Globals) -> Result<Patch, Error> {
+        let library = subject.selection.library();
+        let remedies = remedy::embedded(library).map_err(Error::Diagnostics)?;
+        let patch = code::plan(&Request {
+            root: subject.root,
+            library,
+            remedies: &remedies,
+            params: &params(subject.rules),
+            settings: &globals.config()?.fix,
+            with_unsafe: self.unsafe_fixes,
+            concerns: &|finding: &Finding| self.concerns(finding),
+            look: &|texts: &Texts| Ok(subject.look(texts)?.0),
+        });
+        Ok(patch.map_err(Box::new)?)
+    }
+}
+
+fn as_json(answer: &Answer<'_>) -> Result<(), Error> {
+    output::to_stdout(|out| {
+        serde_json::to_writer_pretty(&mut *out, answer)?;
+        writeln!(out)
+    })
+}
+
+fn question(patch: &Patch) -> String {
+    let files = patch.files.len();
+    let changed = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    format!("Write this to {changed}? Type yes to go on: ")
+}
+
+/// Writes the files, if they are still as they were read.
+fn write(patch: &Patch) -> Result<(), Error> {
+    let failed = |name: &str, source: io::Error| Error::Usage {
+        message: format!("failed to write {name}: {source}"),
+        help: "`git diff` shows what was written before it".to_owned(),
+    };
+    let mut marks = Vec::new();
+    for file in &patch.files {
+        let bytes = fs::read(&file.name).map_err(|source| failed(&file.name, source))?;
+        let text = bytes.strip_prefix(MARK).unwrap_or(&bytes);
+        if text != file.before.as_bytes() {
+            return Err(Error::Usage {
+                message: format!("{} has changed since it was read", file.name),
+                help: "nothing was written: fix again".to_owned(),
+            });
+        }
+        marks.push(text.len() != bytes.len());
+    }
+    for (file, marked) in patch.files.iter().zip(marks) {
+        let mut bytes = if marked { MARK.to_vec() } else { Vec::new() };
+        bytes.extend_from_slice(file.after.as_bytes());
+        fs::write(&file.name, bytes).map_err(|source| failed(&file.name, source))?;
+    }
+    Ok(())
+}
+
+/// Looks at the code again, and says what came of it.
+fn conclude(patch: &Patch, subject: &Subject<'_>, format: Format, globals: &Globals) -> Result<Exit, Error> {
+    let (now, _) = subject.look(&Texts::new()).map_err(Box::new)?;
+    let verdicts: BTreeMap<String, Verdict> =
+        now.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.verdict)).collect();
+    match format {
+        Format::Json => as_json(&Answer::of(patch, Some(&verdicts)))?,
+        Format::Table => output::to_stdout(|out| show::written(patch, &verdicts, look(globals), out))?,
+    }
+    let results = patch.fixed.iter().map(|fixed| verdicts.get(&fixed.finding.fingerprint));
+    let any = |wanted: Option<Verdict>| results.clone().any(|verdict| verdict.copied() == wanted);
+    Ok(if any(Some(Verdict::Fail)) {
+        Exit::Failed
+    } else if any(Some(Verdict::Unknown)) || any(None) {
+        Exit::Unknown
+    } else if patch.left.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Failed
+    })
+}

@@ -1,0 +1,52 @@
+//! Attributes that have an argument of their own in Terraform.
+
+use super::document::Found;
+use super::task::Task;
+use super::workspace::{Edited, New, Refusal, Workspace};
+
+/// The argument that an attribute is, by the type of the resource: the blocks that lead to it, and its name.
+fn argument(kind: &str, path: &str) -> Option<(&'static [&'static str], &'static str)> {
+    const INSTANCES: &[&str] =
+        &["aws_instance", "aws_spot_instance_request", "aws_launch_template", "aws_launch_configuration"];
+    const OPTIONS: &[&str] = &["metadata_options"];
+    let is_instance = INSTANCES.contains(&kind);
+    Some(match (kind, path) {
+        (_, "metadata_options.http_tokens") if is_instance => (OPTIONS, "http_tokens"),
+        (_, "metadata_options.http_endpoint") if is_instance => (OPTIONS, "http_endpoint"),
+        (_, "metadata_options.http_put_response_hop_limit") if is_instance => (OPTIONS, "http_put_response_hop_limit"),
+        (_, "metadata_options.instance_metadata_tags") if is_instance => (OPTIONS, "instance_metadata_tags"),
+        ("aws_launch_template", "monitoring") => (&["monitoring"], "enabled"),
+        ("aws_launch_configuration", "monitoring") => (&[], "enable_monitoring"),
+        (_, "monitoring") if is_instance => (&[], "monitoring"),
+        ("aws_kms_key", "enable_key_rotation") => (&[], "enable_key_rotation"),
+        ("aws_kms_key" | "aws_kms_external_key" | "aws_kms_replica_key", "deletion_window_in_days") => {
+            (&[], "deletion_window_in_days")
+        }
+        ("aws_cloudwatch_log_group", "retention_in_days") => (&[], "retention_in_days"),
+        ("aws_s3_bucket", "object_lock_enabled") => (&[], "object_lock_enabled"),
+        _ => return None,
+    })
+}
+
+/// Sets an attribute: where the code sets it already, there; else in the resource itself.
+pub(super) fn set(path: &str, new: &New, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    let written = task.place.attributes.iter().find(|(known, _)| *known == path).map(|(_, span)| *span);
+    let found = written.map(|span| work.found(span));
+    match found {
+        Some(Some(Found::Attribute(spot, name))) => work.set(&spot, &name, new),
+        // The block is there, and what it is to say is not.
+        Some(Some(Found::Block(spot))) => {
+            let (_, name) = argument(spot.labels().0, path).ok_or_else(|| unknown(path, task))?;
+            work.set(&spot, name, new)
+        }
+        Some(None) => Err(Refusal::new(format!("{path} is not written in Terraform's own syntax"))),
+        None => {
+            let (blocks, name) = argument(task.spot.labels().0, path).ok_or_else(|| unknown(path, task))?;
+            work.set_nested(&task.spot, blocks, name, new)
+        }
+    }
+}
+
+fn unknown(path: &str, task: &Task<'_>) -> Refusal {
+    Refusal::new(format!("no argument of {} is known that says {path}", task.spot.labels().0))
+}

@@ -1,0 +1,92 @@
+//! Instances: the encryption of root volumes, the profile of instances that have none, and a way out for HTTPS.
+
+use super::document::{Found, Spot};
+use super::task::{Task, undone};
+use super::workspace::{Edited, New, Refusal, Workspace};
+use super::{role, security_group};
+use crate::model::Fact;
+
+pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    match name {
+        "swap-root-volume" => encrypt_root_volume(task, work),
+        "instance-profile" => attach_profile(task, work),
+        "allow-https-egress" => allow_https(task, work),
+        name => Err(undone(name)),
+    }
+}
+
+/// Encryption of a volume cannot be switched on: the instance is made anew.
+fn encrypt_root_volume(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    let yes = New::Literal("true".to_owned());
+    let written = task.place.attributes.iter().find(|(path, _)| *path == "root_volume.encrypted");
+    let spot = match written.map(|(_, span)| work.found(*span)) {
+        Some(Some(Found::Attribute(spot, name))) => {
+            work.set(&spot, &name, &yes)?;
+            spot
+        }
+        Some(Some(Found::Block(spot))) => {
+            work.set(&spot, "encrypted", &yes)?;
+            spot
+        }
+        Some(None) => return Err(Refusal::new("the root volume is not written in Terraform's own syntax")),
+        None if task.spot.labels().0 == "aws_launch_template" => {
+            return Err(work.refuse(
+                &task.spot,
+                "block_device_mappings",
+                "the template does not say which device is the root volume: that depends on the image",
+            ));
+        }
+        None => return work.set_nested(&task.spot, &["root_block_device"], "encrypted", &yes),
+    };
+    match work.settings.volume_key.clone() {
+        Some(key) if work.value(&spot, "kms_key_id").is_none() => {
+            let key = work.template(&spot, &key)?;
+            work.set(&spot, "kms_key_id", &New::Literal(key))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Attaches the configured profile, which is made, with its role, where there is none.
+fn attach_profile(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    let name = work.template(&task.spot, &work.settings.instance_profile.clone())?;
+    let there = work
+        .resources(&task.spot.file, "aws_iam_instance_profile")
+        .into_iter()
+        .find(|spot| work.value(spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name));
+    let profile = match there {
+        Some(spot) => spot.labels().1.to_owned(),
+        None => make_profile(&task.spot, &name, work)?,
+    };
+    let reference = New::Expression(format!("aws_iam_instance_profile.{profile}.name"), None);
+    if task.spot.labels().0 == "aws_launch_template" {
+        return work.set_nested(&task.spot, &["iam_instance_profile"], "name", &reference);
+    }
+    work.set(&task.spot, "iam_instance_profile", &reference)
+}
+
+fn make_profile(beside: &Spot, name: &str, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+    let role = role::ensure(beside, work)?;
+    let content = format!("name = {name}\nrole = aws_iam_role.{role}.name");
+    work.add_resource(beside, "aws_iam_instance_profile", "ssm", &content)
+}
+
+/// Lets HTTPS out through the first group of the instance that this module declares.
+fn allow_https(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    let groups = work.inventory.instances.get(&task.key).map(|entry| entry.attributes.vpc_security_groups.clone());
+    let Some(Fact::Known(groups)) = groups else {
+        return Err(Refusal::new("which security groups the instance has is not known"));
+    };
+    let mut refusal = Refusal::new("none of its security groups is declared in this code");
+    for group in groups {
+        let address = &group.key.id;
+        match Workspace::reference(&task.place.address, address) {
+            Err(elsewhere) => refusal = elsewhere,
+            Ok(_) => {
+                let Ok((_, spot)) = work.spot(crate::model::ResourceType::SecurityGroup, &group.key) else { continue };
+                return security_group::allow_https(&spot, address, work);
+            }
+        }
+    }
+    Err(refusal)
+}

@@ -1,0 +1,163 @@
+//! How lines are laid out: the equals signs and the comments of lines that follow each other stand below each other, as
+//! `terraform fmt` has them.
+//! <https://developer.hashicorp.com/terraform/language/style#code-formatting>
+
+use std::ops::Range;
+
+/// The parts of a line, by the bytes at which they begin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Cells {
+    /// The sign of `name = value`, where all of the value stands in the line.
+    assign: Option<usize>,
+    /// A comment behind something.
+    comment: Option<usize>,
+}
+
+/// What surrounds a character.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Around {
+    Code,
+    Text,
+}
+
+/// Takes a line apart.
+fn cells(line: &str) -> Cells {
+    let bytes = line.as_bytes();
+    let mut stack = vec![Around::Code];
+    let (mut equal, mut comment, mut net) = (None, None, 0_i32);
+    let mut index = 0;
+    while index < bytes.len() {
+        let (byte, next) = (bytes[index], bytes.get(index + 1).copied().unwrap_or(b' '));
+        let around = stack.last().copied().unwrap_or(Around::Code);
+        match (around, byte) {
+            (Around::Text, b'\\') => index += 1,
+            (Around::Text, b'"') => {
+                stack.pop();
+            }
+            (Around::Text, b'$' | b'%') if next == byte => index += 1,
+            (Around::Text, b'$' | b'%') if next == b'{' => {
+                stack.push(Around::Code);
+                index += 1;
+            }
+            (Around::Text, _) => {}
+            (Around::Code, b'"') => stack.push(Around::Text),
+            // The end of an interpolation: within a text there is no other code.
+            (Around::Code, b'}') if stack.len() > 1 => {
+                stack.pop();
+            }
+            (Around::Code, b'#') if stack.len() == 1 => comment = Some(index),
+            (Around::Code, b'/') if stack.len() == 1 && next == b'/' => comment = Some(index),
+            (Around::Code, b'{' | b'[' | b'(') if equal.is_some() => net += 1,
+            (Around::Code, b'}' | b']' | b')') if equal.is_some() => net -= 1,
+            (Around::Code, b'=' | b'!' | b'<' | b'>') if next == b'=' => index += 1,
+            (Around::Code, b'=') if next == b'>' => index += 1,
+            (Around::Code, b'=') if equal.is_none() && stack.len() == 1 => equal = Some(index),
+            (Around::Code, _) => {}
+        }
+        if comment.is_some() {
+            break;
+        }
+        index += 1;
+    }
+    let begins = |at: usize| !line[..at].trim().is_empty();
+    Cells { assign: equal.filter(|at| net == 0 && begins(*at)), comment: comment.filter(|at| begins(*at)) }
+}
+
+/// The run of lines around this one that have such a part.
+fn run(lines: &[String], index: usize, has: impl Fn(&str) -> bool) -> Range<usize> {
+    if !lines.get(index).is_some_and(|line| has(line)) {
+        return index..index;
+    }
+    let before = lines[..index].iter().rev().take_while(|line| has(line)).count();
+    let after = lines[index..].iter().take_while(|line| has(line)).count();
+    index - before..index + after
+}
+
+fn has_assign(line: &str) -> bool {
+    cells(line).assign.is_some()
+}
+
+fn has_comment(line: &str) -> bool {
+    cells(line).comment.is_some()
+}
+
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Moves a part of each line to where it stands below the others.
+fn align(lines: &mut [String], part: impl Fn(&str) -> Option<usize>) {
+    let before = |line: &str| part(line).map_or(0, |at| columns(line[..at].trim_end()));
+    let widest = lines.iter().map(|line| before(line)).max().unwrap_or(0);
+    for line in lines {
+        let Some(at) = part(line) else { continue };
+        let lead = line[..at].trim_end();
+        let spaces = " ".repeat(widest - columns(lead) + 1);
+        *line = format!("{lead}{spaces}{}", &line[at..]);
+    }
+}
+
+/// Whether the lines around this one are laid out so.
+pub(super) fn is_tidy(text: &str, line: usize) -> bool {
+    let mut tidied: Vec<String> = text.split('\n').map(str::to_owned).collect();
+    let before = tidied.clone();
+    tidy_lines(&mut tidied, line);
+    before == tidied
+}
+
+/// Lays out the lines around this one.
+pub(super) fn tidy(text: &str, line: usize) -> String {
+    let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+    tidy_lines(&mut lines, line);
+    lines.join("\n")
+}
+
+fn tidy_lines(lines: &mut [String], line: usize) {
+    let assigned = run(lines, line, has_assign);
+    align(&mut lines[assigned.clone()], |line| cells(line).assign);
+    // Where the values of the lines moved, so did their comments.
+    let mut next = assigned.start;
+    while next < assigned.end.max(line + 1) && next < lines.len() {
+        let commented = run(lines, next, has_comment);
+        align(&mut lines[commented.clone()], |line| cells(line).comment);
+        next = commented.end.max(next + 1);
+    }
+}
+
+/// Lays out all lines of a text that is new.
+pub(super) fn tidy_all(text: &str) -> String {
+    let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+    for index in 0..lines.len() {
+        tidy_lines(&mut lines, index);
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_stand_below_each_other_and_what_spans_lines_parts_them() {
+        let text = "a = 1\nlonger = \"= # ${x[\"=\"]}\" # why\nbb = [\n  1\n]\nc = { d = 1 } # not\n";
+        assert_eq!(
+            tidy_all(text),
+            "a      = 1\nlonger = \"= # ${x[\"=\"]}\" # why\nbb = [\n  1\n]\nc = { d = 1 } # not\n"
+        );
+    }
+
+    #[test]
+    fn comments_stand_below_each_other() {
+        assert_eq!(tidy_all("a = 1 # x\nbbb = 22 // y"), "a   = 1  # x\nbbb = 22 // y");
+        assert!(is_tidy("a   = 1\nbbb = 2", 0));
+        assert!(!is_tidy("a = 1\nbbb = 2", 1));
+    }
+
+    #[test]
+    fn comparisons_and_arrows_are_no_assignments() {
+        assert_eq!(cells("  x == y ? 1 : 2"), Cells::default());
+        assert_eq!(cells("# a = 1"), Cells::default());
+        assert_eq!(cells("a = b ? c : d").assign, Some(2));
+        assert_eq!(cells("{ a = 1 },").assign, None);
+    }
+}

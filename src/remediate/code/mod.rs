@@ -1,0 +1,285 @@
+//! Fixes in Terraform code: from the same remediations as those of live accounts, edits of the source.
+//!
+//! A fix is tried first: it is made in memory, the code is read again as it would be then, and a finding that does not
+//! hold after all keeps its fix from being made. `document` edits a file and knows no resources; `workspace` finds and
+//! changes things in a folder; the other files know one type of resource each. What is not understood is refused, with
+//! its place.
+
+mod attribute;
+mod bucket;
+pub(crate) mod difference;
+mod document;
+mod instance;
+mod key;
+mod layout;
+mod log_group;
+mod preferences;
+mod role;
+mod security_group;
+pub(crate) mod show;
+mod tags;
+mod task;
+mod workspace;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use super::remedy::{Remedies, Remedy};
+use super::settings::Settings;
+use crate::model::finding::Edit;
+use crate::model::{Finding, Inventory, Verdict};
+use crate::rule::{Library, Remediation};
+use crate::source::terraform::{CodeError, Places};
+use workspace::{Refusal, Workspace};
+
+/// Texts of files by their names: those that differ from what is on disk.
+pub(crate) type Texts = BTreeMap<String, String>;
+
+/// How often fixes that follow from fixes are looked for.
+const ROUNDS: usize = 12;
+
+/// The code, as it is or as it would be.
+pub(crate) struct Look {
+    pub(crate) inventory: Inventory,
+    pub(crate) places: Places,
+    /// All findings, located, waivers applied.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// What fixes are planned with.
+pub(crate) struct Request<'a> {
+    /// The folder of the root module, as places name it.
+    pub(crate) root: &'a Path,
+    pub(crate) library: &'a Library,
+    pub(crate) remedies: &'a Remedies,
+    /// The parameters of each rule.
+    pub(crate) params: &'a BTreeMap<String, BTreeMap<String, Json>>,
+    pub(crate) settings: &'a Settings,
+    /// Whether fixes that replace, interrupt or cut something are made too.
+    pub(crate) with_unsafe: bool,
+    /// Whether a finding is one that was asked for.
+    pub(crate) concerns: &'a dyn Fn(&Finding) -> bool,
+    /// Reads the code with these texts in place of those on disk.
+    pub(crate) look: &'a dyn Fn(&Texts) -> Result<Look, CodeError>,
+}
+
+/// What is fixed, and how.
+#[derive(Debug)]
+pub(crate) struct Patch {
+    pub(crate) files: Vec<Changed>,
+    pub(crate) fixed: Vec<Fixed>,
+    pub(crate) left: Vec<Left>,
+}
+
+/// A file that changes, without its byte order mark.
+#[derive(Debug, Clone)]
+pub(crate) struct Changed {
+    pub(crate) name: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+/// A finding that holds with the patch.
+#[derive(Debug, Clone)]
+pub(crate) struct Fixed {
+    pub(crate) finding: Finding,
+    /// What is done, in a line.
+    pub(crate) title: String,
+    /// What to know before it is done.
+    pub(crate) warn: Option<String>,
+    /// Why it is not safe.
+    pub(crate) hazards: Vec<String>,
+}
+
+/// A finding that does not hold with the patch either.
+#[derive(Debug, Clone)]
+pub(crate) struct Left {
+    pub(crate) finding: Finding,
+    /// Why.
+    pub(crate) reason: String,
+    /// The file and line that keep it from being fixed.
+    pub(crate) place: Option<(String, usize)>,
+    /// Whether `--unsafe-fixes` would fix it.
+    pub(crate) is_unsafe: bool,
+}
+
+/// A finding that is tried.
+struct Tried<'a> {
+    finding: Finding,
+    remedy: &'a Remedy,
+    hazards: Vec<String>,
+}
+
+/// Why a finding is not fixed.
+struct Kept {
+    refusal: Refusal,
+    is_unsafe: bool,
+}
+
+impl From<Refusal> for Kept {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, is_unsafe: false }
+    }
+}
+
+/// Plans the fixes of all findings that are asked for.
+///
+/// # Errors
+/// Where the code cannot be read.
+pub(crate) fn plan(request: &Request<'_>) -> Result<Patch, CodeError> {
+    let mut texts = Texts::new();
+    let mut look = (request.look)(&texts)?;
+    let on_disk: Texts =
+        look.places.files().iter().map(|file| (name_of(file), file.source().text().to_owned())).collect();
+    let mut fixed: Vec<Fixed> = Vec::new();
+    let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        let done: BTreeSet<&str> = fixed.iter().map(|fixed| fixed.finding.fingerprint.as_str()).collect();
+        let (changes, tried) = round(request, &look, &done, &mut kept);
+        if tried.is_empty() {
+            break;
+        }
+        let mut then = texts.clone();
+        then.extend(changes);
+        let after = (request.look)(&then)?;
+        let broken = still_open(&tried, &after);
+        if broken.is_empty() {
+            fixed.extend(tried.into_iter().map(Fixed::from));
+            (texts, look) = (then, after);
+        } else {
+            kept.extend(broken);
+        }
+    }
+    let left = look.findings.iter().filter(|finding| (request.concerns)(finding));
+    let left = left.filter(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Unknown));
+    let left = left.map(|finding| left_over(finding, kept.remove(&finding.fingerprint), request)).collect();
+    let changed = |(name, after): (String, String)| {
+        let before = on_disk.get(&name).cloned().unwrap_or_default();
+        (before != after).then_some(Changed { name, before, after })
+    };
+    Ok(Patch { files: texts.into_iter().filter_map(changed).collect(), fixed, left })
+}
+
+/// The edit of each finding that would be fixed, by its fingerprint: each by itself, as `fix` makes it for that rule and
+/// resource alone.
+///
+/// # Errors
+/// Where the code cannot be read.
+pub(crate) fn edits(request: &Request<'_>) -> Result<BTreeMap<String, Edit>, CodeError> {
+    let together = plan(request)?;
+    let look = (request.look)(&Texts::new())?;
+    let mut work = Workspace::new(request.root, &look.inventory, &look.places, request.settings);
+    let mut edits = BTreeMap::new();
+    for fixed in together.fixed {
+        // What follows from another fix is no finding yet.
+        let Some(finding) = look.findings.iter().find(|one| one.fingerprint == fixed.finding.fingerprint) else {
+            continue;
+        };
+        if finding.verdict == Verdict::Pass {
+            continue;
+        }
+        if let Some(files) = attempt(request, finding, &mut work).ok().map(|_| work.take_back()) {
+            let replaced =
+                |(name, before, after): (String, String, String)| (name, difference::replacements(&before, &after));
+            let files = files.into_iter().map(replaced).collect();
+            edits.insert(finding.fingerprint.clone(), Edit { title: fixed.title, files });
+        }
+    }
+    Ok(edits)
+}
+
+fn name_of(file: &crate::source::terraform::File) -> String {
+    file.source().name().to_owned()
+}
+
+impl From<Tried<'_>> for Fixed {
+    fn from(tried: Tried<'_>) -> Self {
+        let Tried { finding, remedy, hazards } = tried;
+        Self { finding, title: remedy.title.clone(), warn: remedy.warn.clone(), hazards }
+    }
+}
+
+/// Tries all that is open and was not refused yet.
+fn round<'a>(
+    request: &Request<'a>,
+    look: &Look,
+    done: &BTreeSet<&str>,
+    kept: &mut BTreeMap<String, Kept>,
+) -> (Texts, Vec<Tried<'a>>) {
+    let mut work = Workspace::new(request.root, &look.inventory, &look.places, request.settings);
+    let mut tried = Vec::new();
+    for finding in &look.findings {
+        let open = matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) && (request.concerns)(finding);
+        if !open || kept.contains_key(&finding.fingerprint) || done.contains(finding.fingerprint.as_str()) {
+            continue;
+        }
+        match attempt(request, finding, &mut work) {
+            Ok((remedy, hazards)) => tried.push(Tried { finding: finding.clone(), remedy, hazards }),
+            Err(why) => {
+                kept.insert(finding.fingerprint.clone(), why);
+            }
+        }
+    }
+    (work.texts(), tried)
+}
+
+/// The fix of one finding, in the workspace.
+fn attempt<'a>(
+    request: &Request<'a>,
+    finding: &Finding,
+    work: &mut Workspace<'_>,
+) -> Result<(&'a Remedy, Vec<String>), Kept> {
+    let remedy = remedy_of(finding, request).map_err(Refusal::new)?;
+    let nothing = BTreeMap::new();
+    let params = request.params.get(&finding.rule).unwrap_or(&nothing);
+    work.begin();
+    task::carry_out(finding, remedy, params, work)?;
+    if !work.changes() {
+        return Err(Refusal::new("nothing in this code can be changed for it").into());
+    }
+    let hazards: Vec<String> = work.hazards().map(str::to_owned).collect();
+    if !hazards.is_empty() && !request.with_unsafe {
+        let reason = format!("unsafe: {}", hazards.join("; "));
+        return Err(Kept { refusal: Refusal::new(reason), is_unsafe: true });
+    }
+    work.commit();
+    Ok((remedy, hazards))
+}
+
+fn remedy_of<'a>(finding: &Finding, request: &Request<'a>) -> Result<&'a Remedy, String> {
+    let remediation = request.library.rule(&finding.rule).and_then(|rule| rule.remediation.as_ref());
+    match remediation {
+        Some(Remediation::Id(id)) => request.remedies.get(id).ok_or_else(|| "no automatic fix".to_owned()),
+        Some(Remediation::None { none }) => Err(format!("no automatic fix: {none}")),
+        None => Err("no automatic fix".to_owned()),
+    }
+}
+
+/// Those of the tried findings that do not hold after all.
+fn still_open(tried: &[Tried<'_>], after: &Look) -> Vec<(String, Kept)> {
+    let now: BTreeMap<&str, &Finding> =
+        after.findings.iter().map(|finding| (finding.fingerprint.as_str(), finding)).collect();
+    let open = tried.iter().filter_map(|tried| {
+        let reason = match now.get(tried.finding.fingerprint.as_str()) {
+            Some(finding) if finding.verdict == Verdict::Pass => return None,
+            Some(finding) => format!("the change that was tried does not settle it: {}", finding.message),
+            None => "with the change that was tried, it is not judged any more".to_owned(),
+        };
+        Some((tried.finding.fingerprint.clone(), Refusal::new(reason).into()))
+    });
+    open.collect()
+}
+
+fn left_over(finding: &Finding, kept: Option<Kept>, request: &Request<'_>) -> Left {
+    let finding = finding.clone();
+    match kept {
+        Some(Kept { refusal, is_unsafe }) => Left { reason: refusal.reason, place: refusal.place, is_unsafe, finding },
+        None => {
+            let reason = remedy_of(&finding, request).err();
+            let reason = reason.unwrap_or_else(|| "another fix leads to it: fix again".to_owned());
+            Left { finding, reason, place: None, is_unsafe: false }
+        }
+    }
+}

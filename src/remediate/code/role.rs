@@ -1,0 +1,217 @@
+//! Roles of nodes: what they may do is granted by a policy of its own beside the role, scoped to what sessions use.
+
+use hcl_edit::expr::Expression;
+
+use super::document::{Found, Spot, member};
+use super::task::{Task, undone};
+use super::workspace::{Edited, Refusal, Workspace};
+use crate::model::ssm::SessionPreferences;
+use crate::model::{Fact, Key, ResourceType};
+
+/// What AWS gives nodes.
+const CORE: &str = "AmazonSSMManagedInstanceCore";
+
+/// What is more than sessions need.
+const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
+
+pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    match name {
+        "attach-core" => attach_core(&task.spot, &task.place.address, work),
+        "write-s3" | "write-cloudwatch" | "use-session-key" | "use-volume-key" => {
+            grant(name, &task.key, &task.spot, &task.place.address, work)
+        }
+        "trust-service-only" => {
+            let content = trust(work);
+            match work.value(&task.spot, "assume_role_policy").and_then(|value| hcl_edit::Span::span(&value)) {
+                Some(span) => {
+                    work.edit(&task.spot.file)?.replace(&span, &content);
+                    Ok(())
+                }
+                None => Err(work.refuse(&task.spot, "assume_role_policy", "the role has no trust policy")),
+            }
+        }
+        "detach-logs-full-access" => detach(&task.spot, work),
+        name => Err(undone(name)),
+    }
+}
+
+/// Takes the attachment away, where it is a resource of its own for this role alone.
+fn detach(spot: &Spot, work: &mut Workspace<'_>) -> Edited {
+    let (kind, name) = spot.labels();
+    let role = format!("{kind}.{name}.");
+    for (kind, argument) in [("aws_iam_role_policy_attachment", "role"), ("aws_iam_policy_attachment", "roles")] {
+        for attachment in work.resources(&spot.file, kind) {
+            let source = |name: &str| {
+                let value = work.value(&attachment, name);
+                value.map(|value| work.source(&attachment.file, &value)).unwrap_or_default()
+            };
+            let roles = source(argument);
+            let of_role = roles.trim_start_matches('[').trim().starts_with(&role) && !roles.contains(',');
+            let repeated = ["count", "for_each"].iter().any(|name| work.value(&attachment, name).is_some());
+            if of_role && !repeated && source("policy_arn").ends_with(&format!("/{LOGS_FULL_ACCESS}\"")) {
+                let removed = work.edit(&attachment.file)?.remove(&attachment);
+                return removed.ok_or_else(|| work.refuse(&attachment, "policy_arn", "it shares its lines"));
+            }
+        }
+    }
+    Err(work.refuse(spot, "name", "the policy is attached together with others"))
+}
+
+fn trust(work: &Workspace<'_>) -> String {
+    let service = format!("ec2.{}", work.inventory.partition.dns_suffix());
+    format!(
+        "jsonencode({{\n  Version = \"2012-10-17\"\n  Statement = [{{\n    Effect = \"Allow\"\n    Action = \
+         \"sts:AssumeRole\"\n    Principal = {{ Service = \"{service}\" }}\n  }}]\n}})"
+    )
+}
+
+/// The ARN of the policy, in the partition of the code.
+fn core(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+    work.template(beside, &format!("arn:${{partition}}:iam::aws:policy/{CORE}"))
+}
+
+fn attach_core(spot: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
+    let arn = core(spot, work)?;
+    // What the list does not name is detached.
+    if let Some(list) = work.value(spot, "managed_policy_arns") {
+        let added = work.edit(&spot.file)?.add_element(&list, &arn);
+        return added
+            .ok_or_else(|| work.refuse(spot, "managed_policy_arns", "which policies are attached is computed"));
+    }
+    let role = Workspace::reference(address, address)?;
+    let name = format!("{}_ssm_core", spot.labels().1);
+    let content = format!("role = {role}.name\npolicy_arn = {arn}");
+    work.add_resource(spot, "aws_iam_role_policy_attachment", &name, &content).map(|_| ())
+}
+
+/// Grants what a task is for: a policy of its own.
+pub(super) fn grant(task: &str, role: &Key, spot: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
+    let nested = work.document(&spot.file).map(|document| document.nested(spot, "inline_policy")).unwrap_or_default();
+    if let Some(inline) = nested.first() {
+        return Err(work.refuse(inline, "policy", "the role takes no inline policies but those in its own block"));
+    }
+    let mut statements = Vec::new();
+    for preferences in preferences_of(role, work) {
+        for statement in needed(task, &preferences, address, work)? {
+            if !statements.contains(&statement) {
+                statements.push(statement);
+            }
+        }
+    }
+    if task == "use-volume-key" {
+        for key in volume_keys(role, work) {
+            let key = Workspace::reference(address, &key)?;
+            statements.push(statement(&["kms:Decrypt", "kms:Encrypt"], &format!("{key}.arn")));
+        }
+    }
+    if statements.is_empty() {
+        return Err(Refusal::new("what it is to be granted is not declared in this code"));
+    }
+    let reference = Workspace::reference(address, address)?;
+    let words = task.replace('-', "_");
+    let statements = super::document::indented(&statements.join(",\n"), "    ");
+    let content = format!(
+        "name = \"ssm-{task}\"\nrole = {reference}.id\n\npolicy = jsonencode({{\n  Version = \"2012-10-17\"\n  \
+         Statement = [\n{statements}\n  ]\n}})"
+    );
+    work.add_resource(spot, "aws_iam_role_policy", &format!("{}_{words}", spot.labels().1), &content).map(|_| ())
+}
+
+fn statement(actions: &[&str], resource: &str) -> String {
+    let actions = actions.iter().map(|action| format!("{action:?}")).collect::<Vec<_>>().join(", ");
+    format!("{{\n  Effect = \"Allow\"\n  Action = [{actions}]\n  Resource = {resource}\n}}")
+}
+
+/// The preferences of the sessions on nodes with this role.
+fn preferences_of(role: &Key, work: &Workspace<'_>) -> Vec<(Key, SessionPreferences)> {
+    let all = work.inventory.session_preferences.iter();
+    let uses = |preferences: &SessionPreferences| match &preferences.roles {
+        Fact::Known(roles) => roles.iter().any(|link| link.key == *role),
+        Fact::Unknown(_) => true,
+    };
+    let used = all.filter(|(_, entry)| entry.in_scope && uses(&entry.attributes));
+    used.map(|(key, entry)| (key.clone(), entry.attributes.clone())).collect()
+}
+
+fn volume_keys(role: &Key, work: &Workspace<'_>) -> Vec<String> {
+    let Some(entry) = work.inventory.roles.get(role) else { return Vec::new() };
+    match &entry.attributes.root_volume_keys {
+        Fact::Known(keys) => keys.iter().map(|link| link.key.id.to_string()).collect(),
+        Fact::Unknown(_) => Vec::new(),
+    }
+}
+
+/// The statements that these preferences ask for.
+fn needed(
+    task: &str,
+    (key, preferences): &(Key, SessionPreferences),
+    address: &str,
+    work: &Workspace<'_>,
+) -> Result<Vec<String>, Refusal> {
+    let mut statements = Vec::new();
+    if let (Fact::Known(Some(bucket)), "write-s3" | "see-encryption") = (&preferences.s3_bucket, task) {
+        let arn = format!("{}.arn", Workspace::reference(address, &bucket.key.id)?);
+        if task == "see-encryption" {
+            statements.push(statement(&["s3:GetEncryptionConfiguration"], &arn));
+        } else {
+            let below = prefix(key, work).map(|prefix| format!("{prefix}/*")).unwrap_or_else(|| "*".to_owned());
+            statements.push(statement(&["s3:PutObject"], &format!("\"${{{arn}}}/{below}\"")));
+        }
+    }
+    if let (Fact::Known(Some(group)), "write-cloudwatch" | "see-encryption") = (&preferences.log_group, task) {
+        let arn = format!("{}.arn", Workspace::reference(address, &group.key.id)?);
+        statements.push(statement(&["logs:DescribeLogGroups"], "\"*\""));
+        if task == "write-cloudwatch" {
+            let actions = ["logs:DescribeLogStreams", "logs:CreateLogStream", "logs:PutLogEvents"];
+            statements.push(statement(&actions, &format!("\"${{{arn}}}:*\"")));
+        }
+    }
+    if task == "use-session-key" {
+        if let Fact::Known(Some(key)) = &preferences.kms_key {
+            let key = Workspace::reference(address, &key.key.id)?;
+            statements.push(statement(&["kms:Decrypt"], &format!("{key}.arn")));
+        }
+        if let Fact::Known(Some(bucket)) = &preferences.s3_bucket
+            && let Some(entry) = work.inventory.buckets.get(&bucket.key)
+            && let Fact::Known(Some(key)) = &entry.attributes.kms_key
+        {
+            let key = Workspace::reference(address, &key.key.id)?;
+            statements.push(statement(&["kms:GenerateDataKey"], &format!("{key}.arn")));
+        }
+    }
+    Ok(statements)
+}
+
+/// How the prefix of session logs is written within a text; none where there is none, or it is not understood.
+fn prefix(preferences: &Key, work: &Workspace<'_>) -> Option<String> {
+    let (place, _) = work.spot(ResourceType::SessionPreferences, preferences).ok()?;
+    let (_, span) = place.attributes.iter().find(|(path, _)| *path == "inputs")?;
+    let Found::Attribute(spot, name) = work.found(*span)? else { return None };
+    let Expression::FuncCall(call) = work.value(&spot, &name)? else { return None };
+    let Some(Expression::Object(document)) = call.args.get(0) else { return None };
+    let Some(Expression::Object(inputs)) = member(document, "inputs") else { return None };
+    let value = member(inputs, "s3KeyPrefix")?;
+    let source = work.source(&spot.file, value);
+    Some(match source.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(text) => text.to_owned(),
+        None => format!("${{{source}}}"),
+    })
+}
+
+/// The role for instances that have none: the one of the configured name, which is made where there is none. The name
+/// that the code has for it.
+pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+    let name = work.template(beside, &work.settings.role.clone())?;
+    for spot in work.resources(&beside.file, "aws_iam_role") {
+        if work.value(&spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name) {
+            return Ok(spot.labels().1.to_owned());
+        }
+    }
+    let tags = super::tags::configured(beside, work)?;
+    let content = format!("name = {name}\n\nassume_role_policy = {}{tags}", trust(work));
+    let role = work.add_resource(beside, "aws_iam_role", "ssm", &content)?;
+    let arn = core(beside, work)?;
+    let content = format!("role = aws_iam_role.{role}.name\npolicy_arn = {arn}");
+    work.add_resource(beside, "aws_iam_role_policy_attachment", &format!("{role}_core"), &content)?;
+    Ok(role)
+}

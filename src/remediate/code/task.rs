@@ -1,0 +1,102 @@
+//! One finding that is made right: who does what its remediation asks for.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::document::Spot;
+use super::workspace::{Edited, New, Refusal, Workspace};
+use super::{attribute, bucket, instance, key, log_group, preferences, role, security_group, tags};
+use crate::model::{Finding, Key, ResourceType, Verdict};
+use crate::remediate::plan::Disruption;
+use crate::remediate::remedy::{Action, Remedy, Wish};
+use crate::source::terraform::Place;
+
+/// A finding that is made right.
+pub(super) struct Task<'a> {
+    pub(super) key: Key,
+    pub(super) place: &'a Place,
+    /// The block of the resource.
+    pub(super) spot: Spot,
+    /// The parameters of the rule.
+    pub(super) params: &'a BTreeMap<String, Json>,
+}
+
+/// Makes a finding right, in the draft of the workspace.
+pub(super) fn carry_out(
+    finding: &Finding,
+    remedy: &Remedy,
+    params: &BTreeMap<String, Json>,
+    work: &mut Workspace<'_>,
+) -> Edited {
+    let resource = &finding.resource;
+    let region = resource.region.clone().filter(|_| resource.resource_type.is_regional());
+    let key = Key { region, id: resource.id.as_str().into() };
+    let (place, spot) = work.spot(resource.resource_type, &key)?;
+    let task = Task { key, place, spot, params };
+    if finding.verdict == Verdict::Unknown {
+        return settle(remedy, &task, work);
+    }
+    if remedy.by_name || remedy.disruption >= Disruption::Restart {
+        work.hazard(remedy.warn.clone().unwrap_or_else(|| "the resource is replaced".to_owned()));
+    }
+    match &remedy.action {
+        Action::Set(wishes) => set(wishes, resource.resource_type, &task, work),
+        Action::Do(name) => match (resource.resource_type, name.as_str()) {
+            (ResourceType::Instance, name) => instance::carry_out(name, &task, work),
+            (ResourceType::SecurityGroup, name) => security_group::carry_out(name, &task, work),
+            (ResourceType::Role, name) => role::carry_out(name, &task, work),
+            (ResourceType::KmsKey, name) => key::carry_out(name, &task, work),
+            (ResourceType::LogGroup, "encrypt") => log_group::encrypt(&task.key, &task.spot, work),
+            (ResourceType::Bucket, name) => bucket::carry_out(name, &task, work),
+            (ResourceType::SessionPreferences, name) => preferences::carry_out(name, &task, work),
+            (_, name) => Err(undone(name)),
+        },
+    }
+}
+
+/// The refusal of what is done in accounts only.
+pub(super) fn undone(name: &str) -> Refusal {
+    Refusal::new(format!("{} is not done in code", name.replace('-', " ")))
+}
+
+/// What is not known because the code leaves it open is settled by saying it. What is written stays: it says something
+/// that is not understood.
+fn settle(remedy: &Remedy, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    let unknown = || Refusal::new("it is not known whether there is something to fix");
+    let Action::Set(wishes) = &remedy.action else { return Err(unknown()) };
+    for (path, wish) in wishes {
+        let written = task.place.attributes.iter().any(|(known, span)| known == path && *span != task.place.block);
+        let is_block =
+            task.place.attributes.iter().any(|(known, span)| {
+                known == path && matches!(work.found(*span), Some(super::document::Found::Block(_)))
+            });
+        if written && !is_block {
+            return Err(unknown());
+        }
+        attribute::set(path, &New::of(&value(wish, task)?), task, work)?;
+    }
+    Ok(())
+}
+
+fn set(wishes: &BTreeMap<String, Wish>, resource: ResourceType, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    for (path, wish) in wishes {
+        let value = value(wish, task)?;
+        match (resource, path.as_str()) {
+            (_, "tags") => tags::add(task, work)?,
+            (ResourceType::Bucket, "sse_algorithm") => bucket::encrypt(&value, task, work)?,
+            (ResourceType::SessionPreferences, path) => preferences::set(path, &value, task, work)?,
+            (_, path) => attribute::set(path, &New::of(&value), task, work)?,
+        }
+    }
+    Ok(())
+}
+
+fn value(wish: &Wish, task: &Task<'_>) -> Result<Json, Refusal> {
+    match wish {
+        Wish::Value(value) => Ok(value.clone()),
+        Wish::Param(name) => {
+            task.params.get(name).cloned().ok_or_else(|| Refusal::new(format!("there is no value for {name}")))
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `fix FOLDER`: what breaks code is made right in it, as `terraform fmt` writes it, once and for all; what is not
+//! understood stays, with its place.
+
+use std::process::Command;
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::breakages::{BREAKAGES, Breakage};
+use super::{ALL, COMPLIANT, PLACE, open};
+use crate::audit::{Audit, Outcome};
+
+pub(super) const CONFIG: &str = "fix:\n  logging_bucket: access-logs\n  tags: {AppID: payments, DataType: Sensitive}\n";
+
+/// Breakages that are not fixed by themselves: the rule, a part of what breaks it, and a part of the reason.
+const LEFT: &[(&str, &str, &str)] = &[
+    ("ec2-no-default-security-group", "", "for its owner to say"),
+    ("ec2-root-volume-customer-key", "", "no automatic fix"),
+    ("iam-role-s3-scoped", "", "cannot be told from its policies"),
+    ("ssm-preferences-valid", "runAsEnabled", "nothing in this code can be changed"),
+    ("ssm-run-as-disabled", "", "decides who people are"),
+];
+
+/// What is said, in one line.
+fn said(outcome: &Outcome) -> String {
+    outcome.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn fix(code: &str, flags: &[&str]) -> (Outcome, String) {
+    let mut audit = Audit::new(&["fix", "code"]).args(flags).file("code/main.tf", code).file("ssm-audit.yaml", CONFIG);
+    let outcome = audit.run();
+    let text = std::fs::read_to_string(audit.folder().join("code/main.tf")).unwrap();
+    (outcome, text)
+}
+
+/// Texts as `terraform fmt` writes them; as they are where there is no such binary.
+fn formatted(texts: &[String]) -> Vec<String> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |index: usize| folder.path().join(format!("{index}.tf"));
+    for (index, text) in texts.iter().enumerate() {
+        std::fs::write(file(index), text).unwrap();
+    }
+    if let Ok(done) = Command::new("terraform").arg("fmt").arg(folder.path()).output() {
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    (0..texts.len()).map(|index| std::fs::read_to_string(file(index)).unwrap()).collect()
+}
+
+/// The code that comes of fixing a breakage, or what is wrong with it.
+fn mended(breakage: &Breakage, broken: &str) -> Result<Option<String>, String> {
+    let flags = [ALL, PLACE, &["--yes", "--unsafe-fixes", "--format", "json"]].concat();
+    let (outcome, fixed) = fix(broken, &flags);
+    let answer = outcome.json();
+    let wrong = |what: &str| Err(format!("{} by {:?}: {what}\n{fixed}", breakage.rule, breakage.to));
+    let of_breakage = |(rule, to, _): &&(&str, &str, &str)| *rule == breakage.rule && breakage.to.contains(to);
+    if let Some((.., reason)) = LEFT.iter().find(of_breakage) {
+        let left = answer["left"].as_array().unwrap();
+        let told = |left: &Value| left["rule"] == breakage.rule && left["reason"].as_str().unwrap().contains(reason);
+        return if left.iter().any(told) { Ok(None) } else { wrong(&format!("{:#}", answer["left"])) };
+    }
+    if outcome.code != Some(0) {
+        return wrong(&format!("exit {:?} {:#} {}", outcome.code, answer["left"], outcome.stderr));
+    }
+    // Nothing is to be fixed, and nothing is left: all rules hold.
+    let (again, same) = fix(&fixed, &flags);
+    if again.code != Some(0) || same != fixed || again.json()["files"] != Value::Array(Vec::new()) {
+        return wrong("it is not fixed once and for all");
+    }
+    Ok(Some(fixed))
+}
+
+#[test]
+fn what_breaks_a_rule_is_fixed_in_code_or_left_with_the_reason() {
+    let broken: Vec<String> = BREAKAGES.iter().map(|breakage| COMPLIANT.replace(breakage.from, breakage.to)).collect();
+    let broken = formatted(&broken);
+    let done: Vec<_> = BREAKAGES.par_iter().zip(&broken).map(|(breakage, broken)| mended(breakage, broken)).collect();
+    let wrong: Vec<&String> = done.iter().filter_map(|done| done.as_ref().err()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let fixed: Vec<String> = done.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(BREAKAGES.len() - fixed.len(), LEFT.len());
+    assert_eq!(formatted(&fixed), fixed, "`terraform fmt` writes it otherwise");
+}
+
+const INSTANCE: &str = r#"resource "aws_instance" "node" {
+  ami           = "ami-1"
+  instance_type = "t3.micro"
+  monitoring    = var.monitoring
+
+  metadata_options { http_tokens = local.tokens }
+}
+"#;
+
+/// Fixes these rules of an instance whose values stand elsewhere.
+fn fix_values(more: &str, flags: &[&str]) -> (Outcome, String) {
+    let rules = ["--rule", "ec2-detailed-monitoring,ec2-imdsv2-required", "--yes"];
+    fix(&format!("{INSTANCE}{more}"), &[&rules, flags].concat())
+}
+
+#[test]
+fn a_value_is_fixed_where_it_comes_from() {
+    let values = "variable \"monitoring\" {\n  default = false # cheap\n}\n\nlocals {\n  tokens = \"optional\"\n}\n";
+    let (outcome, text) = fix_values(values, &[]);
+    assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
+    assert!(text.contains("default = true # cheap"), "{text}");
+    assert!(text.contains("tokens = \"required\""), "{text}");
+    assert!(text.starts_with(INSTANCE), "what is not to change has changed:\n{text}");
+}
+
+#[test]
+fn what_is_given_elsewhere_or_computed_is_left_with_its_place() {
+    let values = "variable \"monitoring\" {}\n\nlocals {\n  tokens = join(\"\", [\"opt\", \"ional\"])\n}\n";
+    let (outcome, text) = fix_values(values, &["--var", "monitoring=false"]);
+    assert_eq!(outcome.code, Some(1), "{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(text, format!("{INSTANCE}{values}"));
+    assert!(said(&outcome).contains("what is given for it decides (code/main.tf:8)"), "{}", outcome.stdout);
+    assert!(said(&outcome).contains("(code/main.tf:11)"), "{}", outcome.stdout);
+    // A default that something overrides would change nothing.
+    let values = "variable \"monitoring\" {\n  default = false\n}\n\nlocals {\n  tokens = \"required\"\n}\n";
+    let (outcome, text) = fix_values(values, &["--var", "monitoring=false"]);
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(text, format!("{INSTANCE}{values}"));
+    assert!(said(&outcome).contains("does not settle it"), "{}", outcome.stdout);
+}
+
+#[test]
+fn what_several_places_use_or_what_replaces_something_is_changed_only_when_told_to() {
+    let values = "variable \"monitoring\" {\n  default = false\n}\n\nlocals {\n  tokens = \"required\"\n}\n\noutput \"m\" {\n  value = var.monitoring\n}\n";
+    let (outcome, text) = fix_values(values, &[]);
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(text, format!("{INSTANCE}{values}"));
+    assert!(said(&outcome).contains("unsafe: var.monitoring is used in 2 places"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("1 left (1 with --unsafe-fixes)"), "{}", outcome.stdout);
+    let (outcome, text) = fix_values(values, &["--unsafe-fixes"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stdout);
+    assert!(text.contains("default = true"), "{text}");
+
+    let calls = "module \"a\" {\n  source = \"./m\"\n}\n\nmodule \"b\" {\n  source = \"./m\"\n}\n";
+    let module = "resource \"aws_instance\" \"x\" {\n  ami = \"ami-1\"\n}\n";
+    let run = |flags: &[&str]| {
+        let mut audit = Audit::new(&["fix", ".", "--rule", "ec2-detailed-monitoring", "--yes"]).args(flags);
+        audit = audit.file("main.tf", calls).file("m/main.tf", module);
+        let outcome = audit.run();
+        (outcome, std::fs::read_to_string(audit.folder().join("m/main.tf")).unwrap())
+    };
+    let (outcome, text) = run(&[]);
+    assert_eq!((outcome.code, text.as_str()), (Some(1), module));
+    assert!(said(&outcome).contains("the module of m/main.tf is used 2 times"), "{}", outcome.stdout);
+    let (outcome, text) = run(&["--unsafe-fixes"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stdout);
+    assert_eq!(text, "resource \"aws_instance\" \"x\" {\n  ami        = \"ami-1\"\n  monitoring = true\n}\n");
+}
+
+#[test]
+fn without_a_yes_nothing_is_written_and_the_patch_can_be_applied() {
+    let code = INSTANCE.replace("var.monitoring", "false").replace("local.tokens", "\"required\"");
+    let (outcome, text) = fix(&code, &["--rule", "ec2-detailed-monitoring"]);
+    assert_eq!((outcome.code, &text), (Some(1), &code));
+    let diff = "--- a/code/main.tf\n+++ b/code/main.tf\n@@ -1,7 +1,7 @@\n resource \"aws_instance\" \"node\" {\n";
+    assert!(outcome.stdout.starts_with(diff), "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("`--yes` writes it"), "{}", outcome.stderr);
+    let (outcome, _) = fix(&code, &["--rule", "ec2-imdsv2-required"]);
+    assert_eq!(outcome.code, Some(0), "nothing is to be done");
+}
+
+#[test]
+fn line_ends_and_the_byte_order_mark_stay() {
+    let code = format!("\u{FEFF}{}", INSTANCE.replace("var.monitoring", "false").replace('\n', "\r\n"));
+    let (outcome, text) = fix(&code, &["--rule", "ec2-detailed-monitoring", "--yes"]);
+    assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(text, code.replace("= false", "= true"));
+}
+
+#[test]
+fn json_and_plans_are_not_changed() {
+    let json = "{\"resource\": {\"aws_instance\": {\"x\": {\"ami\": \"ami-1\"}}}}";
+    let rule = ["--rule", "ec2-detailed-monitoring", "--yes"];
+    let outcome = Audit::new(&["fix", "code"]).args(&rule).file("code/main.tf.json", json).run();
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stdout.contains("is not written in Terraform's own syntax"), "{}", outcome.stdout);
+    let outcome = Audit::new(&["fix", "plan.json"]).file("plan.json", super::PLAN).run();
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("give the folder of the code"), "{}", outcome.stderr);
+    let outcome = Audit::new(&["fix", "code", "--out", "x.json"]).file("code/main.tf", INSTANCE).run();
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("--out is for live accounts"), "{}", outcome.stderr);
+}
+
+/// The example is the guide's module: what the guide leaves open, a fix closes.
+#[test]
+fn the_example_is_closed() {
+    let mut audit = Audit::new(&["fix", "example", "--yes"]).args(PLACE).file("ssm-audit.yaml", CONFIG);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/session-manager");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("example/{}", path.file_name().unwrap().to_string_lossy());
+        audit = audit.file(&name, &std::fs::read_to_string(&path).unwrap());
+    }
+    let outcome = audit.run();
+    assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
+    let example = audit.folder().join("example");
+    let outcome = Audit::new(&["scan", example.to_str().unwrap(), "--format", "json"]).args(PLACE).run();
+    assert_eq!(open(&outcome), std::collections::BTreeMap::new());
+    let files = std::fs::read_dir(example).unwrap();
+    let texts: Vec<String> = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    assert_eq!(formatted(&texts), texts);
+}

@@ -74,6 +74,7 @@ pub(crate) struct Change {
     pub(crate) aims: Aims,
     pub(crate) needs: BTreeSet<usize>,
     pub(crate) unit: Option<String>,
+    pub(crate) rehearsal: Option<Operation>,
     pub(crate) disruption: Disruption,
     pub(crate) shared: bool,
     pub(crate) by_name: bool,
@@ -102,6 +103,7 @@ impl Change {
             aims,
             needs: BTreeSet::new(),
             unit: None,
+            rehearsal: None,
             disruption: Disruption::None,
             shared: false,
             by_name: false,
@@ -118,6 +120,17 @@ impl Change {
     /// Taken back by this call.
     pub(crate) fn undone_by(self, call: impl Into<Operation>) -> Self {
         Self { undo: Undo::By(call.into()), ..self }
+    }
+
+    /// Asked beforehand by this call, of what is there by then.
+    pub(crate) fn rehearsed_by(self, call: impl Into<Operation>) -> Self {
+        Self { rehearsal: Some(call.into()), ..self }
+    }
+
+    /// Asked beforehand by just its call.
+    pub(crate) fn rehearsed(self) -> Self {
+        let call = self.call.clone();
+        self.rehearsed_by(call)
     }
 
     /// Not taken back, and why.
@@ -402,6 +415,7 @@ impl<'a> Draft<'a> {
                 undo,
                 needs: change.needs.iter().map(|needed| number(*needed)).collect(),
                 unit: change.unit.clone(),
+                rehearsal: change.rehearsal.clone(),
                 disruption: change.disruption,
                 shared: change.shared,
                 by_name: change.by_name,

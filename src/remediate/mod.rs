@@ -17,6 +17,7 @@ pub(crate) mod plan;
 pub(crate) mod planner;
 mod policy;
 mod reference;
+mod rehearsal;
 pub(crate) mod remedy;
 pub(crate) mod run;
 mod security_group_rule;

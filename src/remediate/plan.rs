@@ -125,6 +125,10 @@ pub(crate) struct Step {
     /// Steps of the same unit are taken back together if one of them fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unit: Option<String>,
+    /// What is asked before anything of its unit is begun: a call like its own, of what is there by then, with
+    /// `DryRun`. Where one is denied, the unit is not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rehearsal: Option<Operation>,
     /// What it interrupts.
     pub(crate) disruption: Disruption,
     /// Whether it changes what others use too.

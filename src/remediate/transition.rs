@@ -115,7 +115,7 @@ impl Transition<'_> {
                 Refusal::Unclear => attempts < ATTEMPTS,
             };
             if !again {
-                return Ok(Outcome::Failed(problem(&sent)));
+                return Ok(Outcome::Failed(sent.problem()));
             }
             sleep(Duration::from_millis(500).saturating_mul(attempts.min(10))).await;
         }
@@ -136,7 +136,7 @@ impl Transition<'_> {
         };
         let sequence = log.journal.intend(log.run, &call)?;
         let sent = self.operation.clone().send(&self.place).await;
-        let outcome = if sent.failure.is_none() { "answered".to_owned() } else { problem(&sent) };
+        let outcome = if sent.failure.is_none() { "answered".to_owned() } else { sent.problem() };
         log.journal.answered(sequence, &now(), &outcome, sent.request_id.as_deref())?;
         Ok(sent)
     }
@@ -236,14 +236,6 @@ fn kind(failure: &Failure) -> Refusal {
         _ if failure.status.is_none_or(|status| status >= 500) => Refusal::Unclear,
         _ if failure.has_code(NOT_YET) => Refusal::NotYet,
         _ => Refusal::Final,
-    }
-}
-
-fn problem(sent: &Sent) -> String {
-    let gap = sent.failure.as_ref().map(|failure| failure.gap.to_string()).unwrap_or_default();
-    match &sent.message {
-        Some(message) => format!("{gap}: {message}"),
-        None => gap,
     }
 }
 

@@ -253,6 +253,47 @@ fn whichever_call_of_a_swap_is_refused_the_instance_runs_from_its_old_volume() {
     }
 }
 
+/// What is denied for good would be denied on the way back, too: it is found out while the instance still runs.
+#[test]
+fn a_swap_of_which_a_call_would_be_denied_is_not_begun() {
+    for call in CALLS {
+        let (proxy, fixing) = swap();
+        let before = fixing.dump();
+        proxy.inject(Fault::on(call, Kind::Denied));
+        let fixed = fixing.fix(&[ROOT], &["--allow", "replace"]);
+        assert_eq!(fixed.code, Some(1), "{call}: {}", fixed.stderr);
+        let why = format!("it would be denied, so nothing was begun: denied: {call} (UnauthorizedOperation)");
+        assert!(fixed.stderr.contains(&why), "{call}: {}", fixed.stderr);
+        assert_eq!(proxy.mutating_calls().len(), 0, "{call}");
+        assert_eq!(fixing.changed_since(&before), [], "{call}");
+    }
+}
+
+#[test]
+fn a_swap_of_which_it_is_not_known_whether_it_is_allowed_is_not_begun() {
+    let (proxy, fixing) = swap();
+    let unknown = Kind::Refused { status: 400, code: "UnknownParameter", message: "DryRun is not known" };
+    proxy.inject(Fault::on("ec2:AttachVolume", unknown).containing("DryRun=true"));
+    let fixed = fixing.fix(&[ROOT], &["--allow", "replace"]);
+    assert_eq!(fixed.code, Some(1), "{}", fixed.stderr);
+    assert!(fixed.stderr.contains("whether ec2:AttachVolume would be allowed is not known"), "{}", fixed.stderr);
+    assert_eq!(proxy.mutating_calls().len(), 0);
+}
+
+#[test]
+fn an_undo_that_could_not_put_the_old_volume_back_is_not_begun() {
+    let (proxy, fixing) = swap();
+    let fixed = fixing.fix(&[ROOT], &["--allow", "replace"]).succeeds();
+    let before = fixing.dump();
+    proxy.inject(Fault::on("ec2:AttachVolume", Kind::Denied));
+    let undone = fixing.run(&["undo", "--yes", &fixed.run_id()]);
+    assert_eq!(undone.code, Some(1), "{}", undone.stderr);
+    assert!(undone.stderr.contains("it would be denied, so nothing was begun"), "{}", undone.stderr);
+    assert_eq!(fixing.changed_since(&before), []);
+    proxy.clear();
+    fixing.run(&["undo", "--yes", &fixed.run_id()]).succeeds();
+}
+
 /// The last call before the start is refused for good, and so it is when it is to be made on the way back.
 #[test]
 fn what_cannot_be_taken_back_does_not_keep_the_instance_from_starting() {

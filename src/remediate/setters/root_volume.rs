@@ -125,7 +125,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
             self.delete_on_termination(&old, false);
         }
         self.detach(&old);
-        self.attach(&new);
+        self.attach(&new, &old);
         if !kept {
             self.delete_on_termination(&new, true);
         }
@@ -139,7 +139,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let call = StopInstances { instance_ids: instance_ids.clone() };
         let (before, after) = (json!({"State": "running"}), json!({"State": "stopped"}));
         let mut change =
-            self.change(Kind::InstanceState, before, after, call).undone_by(StartInstances { instance_ids });
+            self.change(Kind::InstanceState, before, after, call).undone_by(StartInstances { instance_ids }).rehearsed();
         let addresses: Vec<&str> =
             self.root["PublicIps"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         if !addresses.is_empty() {
@@ -154,7 +154,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let call = StartInstances { instance_ids: instance_ids.clone() };
         let (before, after) = (json!({"State": "stopped"}), json!({"State": "running"}));
         let change = self.change(Kind::InstanceState, before, after, call).undone_by(StopInstances { instance_ids });
-        self.add(change);
+        self.add(change.rehearsed());
     }
 
     fn snapshot(&mut self, old: &str) -> String {
@@ -165,7 +165,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         };
         let after = json!({"VolumeId": old, "State": "completed"});
         let change = self.change(Kind::RootSnapshot, Json::Null, after, call);
-        let change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating();
+        let change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating().rehearsed();
         let change = change.warning("the snapshot is kept, and charged for, until you delete it");
         let made =
             self.add_deletable(change, |made| DeleteSnapshot { snapshot_id: reference::to(made, "SnapshotId") }.into());
@@ -183,7 +183,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let size = number("Size");
         let call = CreateVolume {
             availability_zone: text(&old["AvailabilityZone"]),
-            snapshot_id: snapshot.to_owned(),
+            snapshot_id: Some(snapshot.to_owned()),
             size,
             iops,
             throughput,
@@ -210,7 +210,9 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         if let Some(key) = self.key["Arn"].as_str() {
             after["KmsKeyId"] = key.into();
         }
-        let change = self.change(Kind::RootVolumeMade, Json::Null, after, call);
+        // There is no snapshot yet.
+        let rehearsal = CreateVolume { snapshot_id: None, ..call.clone() };
+        let change = self.change(Kind::RootVolumeMade, Json::Null, after, call).rehearsed_by(rehearsal);
         let mut change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating();
         let reserved = old["Tags"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
         let reserved: Vec<&str> = reserved.filter(|key| key.starts_with("aws:")).collect();
@@ -226,18 +228,20 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let call = DetachVolume { instance_id: self.id(), device: device.clone(), volume_id: volume_id.clone() };
         let back = AttachVolume { instance_id: self.id(), device, volume_id };
         let before = json!({"VolumeId": old, "InstanceState": "stopped"});
-        let change = self.at_device(before, json!({"VolumeId": null}), call).undone_by(back);
+        let change = self.at_device(before, json!({"VolumeId": null}), call).undone_by(back).rehearsed();
         let kept = format!("{old} is kept, not encrypted and charged for, until you delete it");
         self.add(change.warning(kept));
     }
 
-    fn attach(&mut self, new: &str) {
+    fn attach(&mut self, new: &str, old: &str) {
         let (device, volume_id) = (self.device(), new.to_owned());
         let call = AttachVolume { instance_id: self.id(), device: device.clone(), volume_id: volume_id.clone() };
         let back = DetachVolume { instance_id: self.id(), device, volume_id };
         let before = json!({"VolumeId": null, "InstanceState": "stopped"});
         let after = json!({"VolumeId": new, "State": "attached"});
-        let change = self.at_device(before, after, call).undone_by(back);
+        // The old volume stands for the new one, and it is what would have to go back.
+        let rehearsal = AttachVolume { volume_id: old.to_owned(), ..call.clone() };
+        let change = self.at_device(before, after, call).undone_by(back).rehearsed_by(rehearsal);
         self.add(change);
     }
 
@@ -251,7 +255,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
                 ebs: EbsInstanceBlockDeviceSpecification { delete_on_termination },
             }],
         };
-        let change = self.at_device(state(!delete), state(delete), call(delete)).undone_by(call(!delete));
+        let change = self.at_device(state(!delete), state(delete), call(delete)).undone_by(call(!delete)).rehearsed();
         self.add(change);
     }
 

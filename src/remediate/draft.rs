@@ -277,6 +277,12 @@ impl<'a> Draft<'a> {
         wanted.tasks.entry(task.to_owned()).or_default().extend(aims);
     }
 
+    /// Whatever is done to this thing makes these right, too.
+    pub(crate) fn served_by(&mut self, thing: &Thing, aims: &Aims) {
+        let Some(wanted) = self.wanted.get_mut(thing) else { return };
+        wanted.set.values_mut().map(|(_, of)| of).chain(wanted.tasks.values_mut()).for_each(|of| of.extend(aims));
+    }
+
     /// What is wanted of the resources of a type.
     pub(crate) fn wanted_of(&self, resource_type: ResourceType) -> Vec<(Thing, Wanted)> {
         let of_type = self.wanted.iter().filter(|((of, _), _)| *of == resource_type);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::sessions::Sessions;
+use super::sessions::{self, Sessions};
 use super::{Ability, Setter, key, log_group, seen};
 use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, key_allows};
 use crate::model::{Fact, Key, Region, ResourceType};
@@ -314,6 +314,10 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     if grants.statements.is_empty()
         || text.is_some_and(|text| document(text)["Document"] == document(&with)["Document"])
     {
+        // It may do what it is to do when the preferences are what they are to be: that is what makes it right.
+        for region in &regions {
+            draft.served_by(&sessions::preferences(region), &aims);
+        }
         return None;
     }
     let put = |policy_document: String| PutRolePolicy {

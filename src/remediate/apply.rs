@@ -13,8 +13,8 @@ use serde_json::Value as Json;
 use super::journal::{Journal, JournalError, Record, Status};
 use super::place::Reach;
 use super::plan::{Plan, Step, Subject, Undo};
-use super::{reference, rehearsal};
 use super::transition::{Log, Outcome, Transition};
+use super::{reference, rehearsal};
 use crate::model::AccountId;
 use crate::source::Shutdown;
 

@@ -143,10 +143,15 @@ fn truth(run: &Run, failing: &BTreeSet<i64>, why: &str) -> Vec<String> {
     }
     let unit = |step: &i64| run.planned().iter().find(|other| other["number"] == *step).unwrap()["unit"].as_str();
     // Of a unit that is rehearsed nothing is begun.
-    let rehearsed: BTreeSet<&str> =
-        run.planned().iter().filter(|step| !step["rehearsal"].is_null()).filter_map(|step| step["unit"].as_str()).collect();
+    let rehearsed: BTreeSet<&str> = run
+        .planned()
+        .iter()
+        .filter(|step| !step["rehearsal"].is_null())
+        .filter_map(|step| step["unit"].as_str())
+        .collect();
     let failed_units: BTreeSet<&str> = failed.iter().filter_map(unit).filter(|unit| rehearsed.contains(unit)).collect();
-    let of_failed_unit = |step: &i64| failed.contains(step) || unit(step).is_some_and(|unit| failed_units.contains(unit));
+    let of_failed_unit =
+        |step: &i64| failed.contains(step) || unit(step).is_some_and(|unit| failed_units.contains(unit));
     let unmade: BTreeSet<i64> = run.all().into_iter().filter(of_failed_unit).collect();
     let mut stopped = unmade.clone();
     stopped.extend(unmade.iter().flat_map(|step| run.dependents(*step)));

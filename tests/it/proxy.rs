@@ -69,7 +69,9 @@ impl Call {
     /// Whether it changes something: to ask for credentials does not, nor to ask whether a call would be allowed.
     pub(crate) fn is_mutating(&self) -> bool {
         let (service, operation) = self.action.split_once(':').unwrap_or_default();
-        service != "sts" && !self.is_rehearsal() && !["Describe", "Get", "List", "Head"].iter().any(|reading| operation.starts_with(reading))
+        service != "sts"
+            && !self.is_rehearsal()
+            && !["Describe", "Get", "List", "Head"].iter().any(|reading| operation.starts_with(reading))
     }
 
     /// Whether it only asks what would become of it.

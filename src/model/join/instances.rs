@@ -65,7 +65,7 @@ impl Inventory {
     }
 
     /// The role that default host management names in each region.
-    pub(super) fn host_management_roles(&self) -> BTreeMap<Option<Region>, Fact<Option<Key>>> {
+    pub(crate) fn host_management_roles(&self) -> BTreeMap<Option<Region>, Fact<Option<Key>>> {
         self.session_preferences
             .iter()
             .map(|(key, entry)| {

@@ -174,6 +174,7 @@ async fn described_key(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
             "KeyId": id,
             "Arn": key.arn,
             "KeyState": key.key_state.map(|state| state.as_str().to_owned()),
+            "KeyManager": key.key_manager.map(|by| by.as_str().to_owned()),
             "KeySpec": key.key_spec.map(|spec| spec.as_str().to_owned()),
         })
     }))

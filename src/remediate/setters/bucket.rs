@@ -192,10 +192,14 @@ impl Bucket<'_, '_> {
         {
             wanted.tasks.entry("log-access".to_owned()).or_insert_with(|| aims.clone());
         }
-        let Ok(Json::Array(tags)) = self.draft.sight(Some(&self.region), &self.aspect(Kind::BucketTags)) else { return };
+        let Ok(Json::Array(tags)) = self.draft.sight(Some(&self.region), &self.aspect(Kind::BucketTags)) else {
+            return;
+        };
         let required = self.required_tags();
         let has = |key: &String| tags.iter().any(|tag| tag["Key"] == **key);
-        if required.iter().all(|key| has(key) || self.draft.settings.tags.contains_key(key)) && !required.iter().all(has) {
+        if required.iter().all(|key| has(key) || self.draft.settings.tags.contains_key(key))
+            && !required.iter().all(has)
+        {
             wanted.tasks.entry("tag".to_owned()).or_insert_with(|| aims.clone());
         }
     }

@@ -8,8 +8,8 @@ mod tests;
 use serde_json::{Value as Json, json};
 
 use self::hindrance::{hindrance, unusable};
-use super::{Ability, Setter};
-use crate::model::{Region, ResourceType};
+use super::{Ability, Setter, volume_key};
+use crate::model::{Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, KEY_MADE_BY as MADE_BY, Kind, made_for};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
@@ -58,6 +58,12 @@ impl Setter for RootVolume {
         ABILITIES
     }
 
+    fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        if let Some(aims) = wanted.task(TASK) {
+            volume_key::ask(thing, aims, draft);
+        }
+    }
+
     fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
         if wanted.task(TASK).is_none() {
             return Vec::new();
@@ -87,6 +93,19 @@ fn key(thing: &Thing, draft: &Draft<'_>) -> Aspect {
         Some(key) => Aspect::of(Kind::VolumeKey, draft.here(thing.1.region.as_ref()).fill(key)),
         None => Aspect::of(Kind::DefaultVolumeKey, "the account"),
     }
+}
+
+/// The ARN of the key that the new root volume of an instance will have, if a customer manages it; none where there will
+/// be no new one.
+pub(super) fn new_key(instance: &Key, draft: &Draft<'_>) -> Option<Option<String>> {
+    let thing = (ResourceType::Instance, instance.clone());
+    draft.wanted.get(&thing)?.task(TASK)?;
+    let root = draft.sight(instance.region.as_ref(), &Aspect::of(Kind::InstanceRoot, instance.id.as_ref())).ok()?;
+    let key = draft.sight(instance.region.as_ref(), &key(&thing, draft)).ok()?;
+    if hindrance(&root).or_else(|| unusable(&key)).is_some() {
+        return None;
+    }
+    Some(key["Arn"].as_str().filter(|_| key["KeyManager"] == "CUSTOMER").map(str::to_owned))
 }
 
 /// Tags that a new volume can have, too: those that AWS reserves cannot be given.
@@ -138,8 +157,10 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let instance_ids = vec![self.id()];
         let call = StopInstances { instance_ids: instance_ids.clone() };
         let (before, after) = (json!({"State": "running"}), json!({"State": "stopped"}));
-        let mut change =
-            self.change(Kind::InstanceState, before, after, call).undone_by(StartInstances { instance_ids }).rehearsed();
+        let mut change = self
+            .change(Kind::InstanceState, before, after, call)
+            .undone_by(StartInstances { instance_ids })
+            .rehearsed();
         let addresses: Vec<&str> =
             self.root["PublicIps"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         if !addresses.is_empty() {

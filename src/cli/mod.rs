@@ -5,6 +5,7 @@ mod check;
 mod collect;
 mod completions;
 mod confirm;
+mod discard;
 mod earlier;
 pub mod exit;
 mod fix;

@@ -451,6 +451,7 @@ impl<'a> Draft<'a> {
                     reason: reason
                         .cloned()
                         .unwrap_or_else(|| "nothing that can be changed would make it right".to_owned()),
+                    failed: false,
                 }),
             }
         }

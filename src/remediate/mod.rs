@@ -7,6 +7,7 @@ pub(crate) mod apply;
 mod aspect;
 pub(crate) mod cap;
 pub(crate) mod commands;
+pub(crate) mod discard;
 mod draft;
 pub(crate) mod journal;
 pub(crate) mod limits;

@@ -63,6 +63,8 @@ pub(crate) enum Purpose {
     Fix,
     /// To take back what this run did.
     Undo(String),
+    /// To delete what this run has replaced and kept.
+    Discard(String),
 }
 
 /// A finding that a plan is to make right.
@@ -189,6 +191,9 @@ pub(crate) struct LeftOut {
     pub(crate) resource: Subject,
     /// Why, and what to do about it.
     pub(crate) reason: String,
+    /// Whether it would have been done, if it could: the run is then not a success.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) failed: bool,
 }
 
 impl Step {
@@ -230,6 +235,11 @@ impl Plan {
         self.steps.extend(part.steps);
         self.findings.extend(part.aims);
         self.left_out.extend(part.left_out);
+    }
+
+    /// Whether something is left out that should have been done.
+    pub(crate) fn fails(&self) -> bool {
+        self.left_out.iter().any(|left| left.failed)
     }
 
     /// The step of that number.

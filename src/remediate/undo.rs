@@ -53,23 +53,26 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         if !matches!(record.status, Status::Done | Status::Intended) {
             continue;
         }
-        let leave = |reason: String| LeftOut { rule: rule(step), resource: step.resource.clone(), reason };
+        let leave =
+            |reason: String| LeftOut { rule: rule(step), resource: step.resource.clone(), reason, failed: false };
+        let what = reference::resolve(&step.aspect, &left).unwrap_or_else(|_dangling| step.aspect.clone());
         let operation = match (&step.undo, replaced) {
             (Undo::By(operation), _) | (Undo::Deletes(operation), Replaced::Deleted) => operation,
             (Undo::Deletes(operation), Replaced::Kept) => {
                 let id = back(step, operation, &record, &left).map(|(_, _, call)| ids(&call)).unwrap_or_default();
-                left_out.push(leave(format!("{}{id} is kept: delete it with --delete-replaced", step.aspect)));
+                left_out.push(leave(format!("{what}{id} is kept: delete it with --delete-replaced")));
                 continue;
             }
             (Undo::Not(why), _) => {
-                left_out.push(leave(format!("{}: {why}", step.aspect)));
+                left_out.push(leave(format!("{what}: {why}")));
                 continue;
             }
         };
         let (aspect, after, call) = match back(step, operation, &record, &left) {
             Ok(back) => back,
             Err(problem) => {
-                left_out.push(leave(format!("{}: {problem}", step.aspect)));
+                let reason = format!("{what} could not be taken back, what became of its call is not known: {problem}");
+                left_out.push(LeftOut { failed: true, ..leave(reason) });
                 continue;
             }
         };

@@ -25,29 +25,39 @@ pub(super) struct RootVolume;
 
 const TASK: &str = "swap-root-volume";
 
-static ABILITIES: &[Ability] = &[Ability::task(
-    TASK,
-    &[
-        AttachVolume::CALL,
-        CreateSnapshot::CALL,
-        CreateVolume::CALL,
-        DeleteSnapshot::CALL,
-        DeleteVolume::CALL,
-        DetachVolume::CALL,
-        ModifyInstanceAttribute::CALL,
-        StartInstances::CALL,
-        StopInstances::CALL,
-    ],
-    &[
-        Kind::DefaultVolumeKey,
-        Kind::InstanceDevice,
-        Kind::InstanceRoot,
-        Kind::InstanceState,
-        Kind::RootSnapshot,
-        Kind::RootVolumeMade,
-        Kind::VolumeKey,
-    ],
-)];
+/// The same for a volume that is encrypted, but not with a key of the customer's own.
+const OWN_KEY: &str = "swap-root-volume-for-own-key";
+
+const TASKS: &[&str] = &[TASK, OWN_KEY];
+
+static ABILITIES: &[Ability] = &[ability(TASK), ability(OWN_KEY)];
+
+const fn ability(task: &'static str) -> Ability {
+    Ability::task(
+        task,
+        &[
+            AttachVolume::CALL,
+            CreateSnapshot::CALL,
+            CreateVolume::CALL,
+            DeleteSnapshot::CALL,
+            DeleteVolume::CALL,
+            DetachVolume::CALL,
+            ModifyInstanceAttribute::CALL,
+            StartInstances::CALL,
+            StopInstances::CALL,
+        ],
+        &[
+            Kind::DefaultVolumeKey,
+            Kind::InstanceDevice,
+            Kind::InstanceRoot,
+            Kind::InstanceState,
+            Kind::RootSnapshot,
+            Kind::RootVolumeMade,
+            Kind::Volume,
+            Kind::VolumeKey,
+        ],
+    )
+}
 
 impl Setter for RootVolume {
     fn resource_type(&self) -> ResourceType {
@@ -59,13 +69,14 @@ impl Setter for RootVolume {
     }
 
     fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
-        if let Some(aims) = wanted.task(TASK) {
-            volume_key::ask(thing, aims, draft);
+        let aims = wanted.tasks(TASKS);
+        if !aims.is_empty() {
+            volume_key::ask(thing, &aims, draft);
         }
     }
 
     fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
-        if wanted.task(TASK).is_none() {
+        if wanted.tasks(TASKS).is_empty() {
             return Vec::new();
         }
         let root = Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref());
@@ -73,17 +84,44 @@ impl Setter for RootVolume {
     }
 
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
-        let Some(aims) = wanted.task(TASK) else { return };
+        let mut aims = wanted.tasks(TASKS);
+        if aims.is_empty() {
+            return;
+        }
         let region = thing.1.region.as_ref();
-        let Some(root) = super::seen(draft, region, &Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref()), aims) else {
+        let Some(root) = super::seen(draft, region, &Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref()), &aims) else {
             return;
         };
         let aspect = key(thing, draft);
-        let Some(key) = super::seen(draft, region, &aspect, aims) else { return };
-        match hindrance(&root).or_else(|| unusable(&key)) {
-            Some(reason) => draft.leave_out(aims, reason),
-            None => Swap::new(thing, aims, &root, &key, draft).draft(),
+        let Some(key) = super::seen(draft, region, &aspect, &aims) else { return };
+        if let Some(reason) = hindrance(&root).or_else(|| unusable(&key)) {
+            return draft.leave_out(&aims, reason);
         }
+        for task in TASKS {
+            if let (Some(of), Some(reason)) = (wanted.task(task), pointless(task, &root, &key)) {
+                draft.leave_out(of, reason);
+                aims.retain(|aim| !of.contains(aim));
+            }
+        }
+        if !aims.is_empty() {
+            Swap::new(thing, &aims, &root, &key, draft).draft();
+        }
+    }
+}
+
+/// Why a swap for this would change nothing.
+fn pointless(task: &str, root: &Json, key: &Json) -> Option<String> {
+    let own = key["KeyManager"] == "CUSTOMER";
+    match task {
+        TASK if root["Volume"]["Encrypted"] == true => Some("its root volume is encrypted by now".to_owned()),
+        OWN_KEY if !own => Some(format!(
+            "set fix.volume_key in ssm-audit.yaml to a key of your own: {} is AWS's",
+            key["KeyId"].as_str().unwrap_or_default()
+        )),
+        OWN_KEY if root["Volume"]["KmsKeyId"] == key["Arn"] => {
+            Some("its root volume is encrypted with that key by now".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -99,10 +137,11 @@ fn key(thing: &Thing, draft: &Draft<'_>) -> Aspect {
 /// be no new one.
 pub(super) fn new_key(instance: &Key, draft: &Draft<'_>) -> Option<Option<String>> {
     let thing = (ResourceType::Instance, instance.clone());
-    draft.wanted.get(&thing)?.task(TASK)?;
+    let wanted = draft.wanted.get(&thing)?;
     let root = draft.sight(instance.region.as_ref(), &Aspect::of(Kind::InstanceRoot, instance.id.as_ref())).ok()?;
     let key = draft.sight(instance.region.as_ref(), &key(&thing, draft)).ok()?;
-    if hindrance(&root).or_else(|| unusable(&key)).is_some() {
+    let swaps = TASKS.iter().any(|task| wanted.task(task).is_some() && pointless(task, &root, &key).is_none());
+    if !swaps || hindrance(&root).or_else(|| unusable(&key)).is_some() {
         return None;
     }
     Some(key["Arn"].as_str().filter(|_| key["KeyManager"] == "CUSTOMER").map(str::to_owned))
@@ -187,7 +226,8 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let after = json!({"VolumeId": old, "State": "completed"});
         let change = self.change(Kind::RootSnapshot, Json::Null, after, call);
         let change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating().rehearsed();
-        let change = change.warning("the snapshot is kept, and charged for, until you delete it");
+        let change =
+            change.warning("the snapshot is kept, and charged for, until `ssm-audit resume RUN --delete-replaced`");
         let made =
             self.add_deletable(change, |made| DeleteSnapshot { snapshot_id: reference::to(made, "SnapshotId") }.into());
         reference::to(made, "SnapshotId")
@@ -250,7 +290,8 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let back = AttachVolume { instance_id: self.id(), device, volume_id };
         let before = json!({"VolumeId": old, "InstanceState": "stopped"});
         let change = self.at_device(before, json!({"VolumeId": null}), call).undone_by(back).rehearsed();
-        let kept = format!("{old} is kept, not encrypted and charged for, until you delete it");
+        let plain = if self.root["Volume"]["Encrypted"] == true { "" } else { ", not encrypted" };
+        let kept = format!("{old} is kept{plain} and charged for, until `ssm-audit resume RUN --delete-replaced`");
         self.add(change.warning(kept));
     }
 

@@ -116,16 +116,6 @@ def create_snapshot(self: EC2Backend, *args, **kwargs) -> Snapshot:  # noqa: ANN
     return snapshot
 
 
-make_default_key_by_moto = EC2Backend._create_default_encryption_key
-
-
-def make_default_key(self: EC2Backend) -> str:
-    """moto gives the account's default key for volumes out as a customer's."""
-    arn = make_default_key_by_moto(self)
-    kms_backends[self.account_id][self.region_name].describe_key("alias/aws/ebs").key_manager = "AWS"
-    return arn
-
-
 # -- attachments -------------------------------------------------------------------------------------
 
 attach_by_moto = EC2Response.attach_volume
@@ -133,9 +123,9 @@ modify_instance_by_moto = EC2Response.modify_instance_attribute
 
 
 def attach_volume(self: EC2Response) -> ActionResult:
-    self.error_on_dryrun()
     volume = self.ec2_backend.get_volume(self._get_param("VolumeId"))
     instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+    self.error_on_dryrun()
     device = self._get_param("Device")
     if volume.attachment:
         raise EC2ClientError("VolumeInUse", f"{volume.id} is already attached to an instance")
@@ -256,7 +246,6 @@ def apply() -> None:
     EC2BaseResponse._parse_tag_specification = parse_tags
     EC2Backend.create_volume = create_volume
     EC2Backend.create_snapshot = create_snapshot
-    EC2Backend._create_default_encryption_key = make_default_key
     EC2Backend.start_instances = start_instances
     EC2Backend.stop_instances = stop_instances
     VolumeAttachment.delete_on_termination = property(delete_on_termination)

@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         if plan.steps.is_empty() {
             return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
         }
-        if !arguments.yes && !(can_ask() && confirm(&plan, &limits.named)?) {
+        if !(arguments.yes || can_ask() && confirm(&plan, &limits.named)?) {
             say("Nothing was deleted. `--yes` deletes it.");
             return Ok(Exit::Failed);
         }

@@ -133,18 +133,14 @@ fn key(thing: &Thing, draft: &Draft<'_>) -> Aspect {
     }
 }
 
-/// The ARN of the key that the new root volume of an instance will have, if a customer manages it; none where there will
-/// be no new one.
-pub(super) fn new_key(instance: &Key, draft: &Draft<'_>) -> Option<Option<String>> {
+/// What was seen of the key that the new root volume of an instance will have; none where there will be no new one.
+pub(super) fn new_key(instance: &Key, draft: &Draft<'_>) -> Option<Json> {
     let thing = (ResourceType::Instance, instance.clone());
     let wanted = draft.wanted.get(&thing)?;
     let root = draft.sight(instance.region.as_ref(), &Aspect::of(Kind::InstanceRoot, instance.id.as_ref())).ok()?;
     let key = draft.sight(instance.region.as_ref(), &key(&thing, draft)).ok()?;
     let swaps = TASKS.iter().any(|task| wanted.task(task).is_some() && pointless(task, &root, &key).is_none());
-    if !swaps || hindrance(&root).or_else(|| unusable(&key)).is_some() {
-        return None;
-    }
-    Some(key["Arn"].as_str().filter(|_| key["KeyManager"] == "CUSTOMER").map(str::to_owned))
+    (swaps && hindrance(&root).or_else(|| unusable(&key)).is_none()).then_some(key)
 }
 
 /// Tags that a new volume can have, too: those that AWS reserves cannot be given.

@@ -22,7 +22,11 @@ pub(super) fn ask(instance: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
 /// The ARNs of the keys, those that customers manage.
 pub(super) fn of_role(role: &Thing, draft: &Draft<'_>) -> BTreeSet<String> {
     let instances = draft.inventory.instances.keys().filter(|key| role_of(key, draft).as_ref() == Some(role));
-    instances.filter_map(|key| root_volume::new_key(key, draft).unwrap_or_else(|| present_key(key, draft))).collect()
+    let key = |instance| match root_volume::new_key(instance, draft) {
+        Some(key) => key["Arn"].as_str().filter(|_| key["KeyManager"] == "CUSTOMER").map(str::to_owned),
+        None => present_key(instance, draft),
+    };
+    instances.filter_map(key).collect()
 }
 
 fn present_key(instance: &Key, draft: &Draft<'_>) -> Option<String> {

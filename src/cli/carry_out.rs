@@ -67,6 +67,7 @@ pub(super) async fn carry_out(
     if !is_cut_off(plan, &records) {
         journal.finish(&plan.id, RunState::Finished, &now)?;
         if let Purpose::Undo(run) = &plan.purpose
+            && !plan.fails()
             && records.values().all(|record| record.status.holds())
         {
             journal.finish(run, RunState::Undone, &now)?;
@@ -104,7 +105,7 @@ impl Observer for Told<'_> {
 /// Refuses to begin where an earlier run on one of these accounts was cut off.
 pub(super) fn nothing_unfinished(plan: &Plan, journal: &Journal) -> Result<(), Error> {
     let of = match &plan.purpose {
-        Purpose::Fix => None,
+        Purpose::Fix | Purpose::Discard(_) => None,
         Purpose::Undo(run) => Some(run),
     };
     let accounts: Vec<&AccountId> = plan.accounts().into_iter().collect();
@@ -118,6 +119,7 @@ pub(super) fn nothing_unfinished(plan: &Plan, journal: &Journal) -> Result<(), E
                 format!("`ssm-audit resume {id}` goes on with it, `ssm-audit undo {id}` takes it back")
             }
             Purpose::Undo(undone) => format!("`ssm-audit resume {id}` goes on taking {undone} back"),
+            Purpose::Discard(run) => format!("`ssm-audit resume {id}` goes on deleting what {run} replaced"),
         },
     })
 }
@@ -133,7 +135,7 @@ pub(super) fn exit_of_steps(plan: &Plan, records: &BTreeMap<usize, Record>) -> E
     let holds = |number: &usize| records.get(number).is_some_and(|record| record.status.holds());
     if is_cut_off(plan, records) {
         Exit::Interrupted
-    } else if plan.steps.iter().all(|step| holds(&step.number)) {
+    } else if !plan.fails() && plan.steps.iter().all(|step| holds(&step.number)) {
         Exit::Success
     } else {
         Exit::Failed

@@ -6,6 +6,7 @@ mod code;
 mod collect;
 mod completions;
 mod confirm;
+mod discard;
 mod earlier;
 pub mod exit;
 mod fix;

@@ -1,4 +1,4 @@
-//! `resume`: go on with a run that was cut off.
+//! `resume`: go on with a run that was cut off; or with one that came to its end, by deleting what it replaced and kept.
 
 use std::num::NonZeroUsize;
 
@@ -8,8 +8,9 @@ use super::carry_out::{carry_out, exit_of_steps, reach_accounts};
 use super::live::{self, LiveArgs};
 use super::selection::{self, RulesFolders};
 use super::state::StateArgs;
-use super::{Error, Exit, Globals, check, fix};
+use super::{Error, Exit, Globals, check, discard, fix};
 use crate::remediate::journal::RunState;
+use crate::remediate::limits::Allow;
 use crate::remediate::plan::Purpose;
 
 /// The arguments of `resume`.
@@ -17,22 +18,38 @@ use crate::remediate::plan::Purpose;
 pub(super) struct ResumeArgs {
     /// The run to go on with, or how its id begins; `ssm-audit runs list` lists them
     #[arg(value_name = "RUN")]
-    run: String,
+    pub(super) run: String,
+    /// Of a run that came to its end, delete what it replaced and kept: the old root volumes and their snapshots, where
+    /// the instances are as the run left them
+    #[arg(long)]
+    delete_replaced: bool,
+    /// Delete it without asking; the instances must be named, and --allow irreversible given
+    #[arg(long, requires = "delete_replaced")]
+    pub(super) yes: bool,
+    /// What is deleted does not come back: only `irreversible` is of use here
+    #[arg(long, value_enum, value_delimiter = ',', requires = "delete_replaced")]
+    pub(super) allow: Vec<Allow>,
+    /// The instances whose replaced volumes are deleted, by id; can be repeated
+    #[arg(long = "resource", value_name = "ID", requires = "delete_replaced")]
+    pub(super) resources: Vec<String>,
     /// The form of what came of it, on standard output
     #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FIX_FORMAT")]
     format: fix::Format,
     /// How many steps may run at once
     #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]
-    steps: NonZeroUsize,
+    pub(super) steps: NonZeroUsize,
     #[command(flatten)]
-    state: StateArgs,
+    pub(super) state: StateArgs,
     #[command(flatten)]
     rules: RulesFolders,
     #[command(flatten)]
-    live: LiveArgs,
+    pub(super) live: LiveArgs,
 }
 
 pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Error> {
+    if arguments.delete_replaced {
+        return discard::run(arguments, globals);
+    }
     let journal = arguments.state.journal()?;
     let id = journal.run(&arguments.run)?.plan.id;
     let library = selection::library(&arguments.rules, globals)?;
@@ -51,7 +68,7 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         let reaches = reach_accounts(&plan, &arguments.live, globals).await?;
         let records = carry_out(&plan, run.records, &reaches, &journal, arguments.steps, globals).await?;
         let steps = exit_of_steps(&plan, &records);
-        if let (Purpose::Undo(_), Exit::Success | Exit::Failed) = (&plan.purpose, steps) {
+        if let (Purpose::Undo(_) | Purpose::Discard(_), Exit::Success | Exit::Failed) = (&plan.purpose, steps) {
             return Ok(steps);
         }
         let how = (steps, arguments.format);

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
         let mut run = journal.run(&id)?;
         can_be_undone(&run)?;
         let reaches = reach_accounts(&run.plan, &arguments.live, globals).await?;
-        settle(&mut run, &reaches).await;
+        settle(&mut run, &journal.calls(&id)?, &reaches).await;
         let replaced = if arguments.delete_replaced { Replaced::Deleted } else { Replaced::Kept };
         let plan: Plan = undo::plan(&run, &new_id(), &Timestamp::now().to_string(), replaced);
         carry_out::nothing_unfinished(&plan, &journal)?;
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
             if plan.left_out.is_empty() {
                 journal.finish(&run.plan.id, RunState::Undone, &now)?;
             }
-            return Ok(Exit::Success);
+            return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
         }
         journal.begin(&plan, &now)?;
         let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
@@ -93,6 +93,10 @@ fn can_be_undone(run: &Run) -> Result<(), Error> {
         (Purpose::Undo(undone), _) => refuse(
             format!("run {id} took {undone} back, and that is not taken back"),
             "`ssm-audit fix` plans anew what it undid".to_owned(),
+        ),
+        (Purpose::Discard(_), _) => refuse(
+            format!("run {id} deleted what another one had replaced, and that does not come back"),
+            format!("`ssm-audit runs show {id}` says what it was"),
         ),
         (Purpose::Fix, RunState::Undone) => refuse(
             format!("run {id} was taken back already"),

@@ -13,8 +13,8 @@ use serde_json::Value as Json;
 use super::journal::{Journal, JournalError, Record, Status};
 use super::place::Reach;
 use super::plan::{Plan, Step, Subject, Undo};
-use super::reference;
 use super::transition::{Log, Outcome, Transition};
+use super::{reference, rehearsal};
 use crate::model::AccountId;
 use crate::source::Shutdown;
 
@@ -58,14 +58,17 @@ impl Apply<'_> {
                 }
                 begun.insert(step.number);
                 self.observer.began(step.number);
-                running.push(self.perform(step, left(&records), resumed.contains(&step.number)));
+                let unit = self.to_rehearse(step, &records);
+                running.push(self.perform(step, unit, left(&records), resumed.contains(&step.number)));
             }
             let Some(finished) = running.next().await else { break };
-            let (number, record): (usize, Record) = finished?;
-            let failed = !record.status.holds();
-            self.note(&mut records, number, record)?;
-            if failed {
-                self.stop_what_needs(number, &mut records)?;
+            let came_of_it: Vec<(usize, Record)> = finished?;
+            for (number, record) in came_of_it {
+                let failed = !record.status.holds();
+                self.note(&mut records, number, record)?;
+                if failed {
+                    self.stop_what_needs(number, &mut records)?;
+                }
             }
         }
         self.take_back_units(&mut records).await?;
@@ -96,31 +99,49 @@ impl Apply<'_> {
 
     /// Stops everything that needs a step which was not done.
     fn stop_what_needs(&self, failed: usize, records: &mut BTreeMap<usize, Record>) -> Result<(), JournalError> {
-        let mut stopped = vec![failed];
-        while let Some(missing) = stopped.pop() {
+        let mut missed = vec![failed];
+        while let Some(missing) = missed.pop() {
             for step in self.plan.steps.iter().filter(|step| step.needs.contains(&missing)) {
                 if records.get(&step.number).is_none_or(|record| record.status == Status::Pending) {
-                    let problem = Some(format!("step {missing}, which it needs, was not done"));
-                    self.note(records, step.number, Record { status: Status::Stopped, left: Json::Null, problem })?;
-                    stopped.push(step.number);
+                    let record = stopped(format!("step {missing}, which it needs, was not done"));
+                    self.note(records, step.number, record)?;
+                    missed.push(step.number);
                 }
             }
         }
         Ok(())
     }
 
+    /// The steps of its unit that are to be rehearsed before this one, the first of them, is begun. What was cut off in the
+    /// middle goes on: there is no way back without calls, either.
+    fn to_rehearse(&self, step: &Step, records: &BTreeMap<usize, Record>) -> Vec<&Step> {
+        let Some(unit) = &step.unit else { return Vec::new() };
+        let mates = || self.plan.steps.iter().filter(|other| other.unit.as_ref() == Some(unit));
+        let pending = |step: &Step| records.get(&step.number).is_none_or(|record| record.status == Status::Pending);
+        if mates().all(pending) { mates().filter(|mate| mate.rehearsal.is_some()).collect() } else { Vec::new() }
+    }
+
+    /// Performs a step, after a rehearsal of these; what came of it, and of those that would not be done.
     async fn perform(
         &self,
         step: &Step,
+        unit: Vec<&Step>,
         left: BTreeMap<usize, Json>,
         resumed: bool,
-    ) -> Result<(usize, Record), JournalError> {
+    ) -> Result<Vec<(usize, Record)>, JournalError> {
         let transition = match self.forward(step, &left, resumed) {
             Ok(transition) => transition,
-            Err(problem) => return Ok((step.number, failed(problem))),
+            Err(problem) => return Ok(vec![(step.number, failed(problem))]),
         };
+        let refusals = rehearsal::refusals(&unit, transition.place.reach).await;
+        if let Some(first) = refusals.keys().next().copied() {
+            let mut records: BTreeMap<usize, Record> =
+                refusals.into_iter().map(|(number, problem)| (number, failed(problem))).collect();
+            records.entry(step.number).or_insert_with(|| stopped(format!("step {first} would not be done")));
+            return Ok(records.into_iter().rev().collect());
+        }
         let outcome = transition.make(self.log(step.number)).await?;
-        Ok((step.number, record_of(outcome)))
+        Ok(vec![(step.number, record_of(outcome))])
     }
 
     fn log(&self, step: usize) -> Log<'_> {
@@ -181,7 +202,8 @@ impl Apply<'_> {
                             after: before,
                             operation,
                             resumed: false,
-                            builds_on_new: true,
+                            // What is missing for good is not waited for.
+                            builds_on_new: !stuck,
                         };
                         transition.make(self.log(step.number)).await?
                     }
@@ -228,6 +250,10 @@ fn left(records: &BTreeMap<usize, Record>) -> BTreeMap<usize, Json> {
 
 fn failed(problem: String) -> Record {
     Record { status: Status::Failed, left: Json::Null, problem: Some(problem) }
+}
+
+fn stopped(problem: String) -> Record {
+    Record { status: Status::Stopped, left: Json::Null, problem: Some(problem) }
 }
 
 fn record_of(outcome: Outcome) -> Record {

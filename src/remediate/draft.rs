@@ -74,6 +74,7 @@ pub(crate) struct Change {
     pub(crate) aims: Aims,
     pub(crate) needs: BTreeSet<usize>,
     pub(crate) unit: Option<String>,
+    pub(crate) rehearsal: Option<Operation>,
     pub(crate) disruption: Disruption,
     pub(crate) shared: bool,
     pub(crate) by_name: bool,
@@ -102,6 +103,7 @@ impl Change {
             aims,
             needs: BTreeSet::new(),
             unit: None,
+            rehearsal: None,
             disruption: Disruption::None,
             shared: false,
             by_name: false,
@@ -118,6 +120,17 @@ impl Change {
     /// Taken back by this call.
     pub(crate) fn undone_by(self, call: impl Into<Operation>) -> Self {
         Self { undo: Undo::By(call.into()), ..self }
+    }
+
+    /// Asked beforehand by this call, of what is there by then.
+    pub(crate) fn rehearsed_by(self, call: impl Into<Operation>) -> Self {
+        Self { rehearsal: Some(call.into()), ..self }
+    }
+
+    /// Asked beforehand by just its call.
+    pub(crate) fn rehearsed(self) -> Self {
+        let call = self.call.clone();
+        self.rehearsed_by(call)
     }
 
     /// Not taken back, and why.
@@ -264,6 +277,12 @@ impl<'a> Draft<'a> {
         wanted.tasks.entry(task.to_owned()).or_default().extend(aims);
     }
 
+    /// Whatever is done to this thing makes these right, too.
+    pub(crate) fn served_by(&mut self, thing: &Thing, aims: &Aims) {
+        let Some(wanted) = self.wanted.get_mut(thing) else { return };
+        wanted.set.values_mut().map(|(_, of)| of).chain(wanted.tasks.values_mut()).for_each(|of| of.extend(aims));
+    }
+
     /// What is wanted of the resources of a type.
     pub(crate) fn wanted_of(&self, resource_type: ResourceType) -> Vec<(Thing, Wanted)> {
         let of_type = self.wanted.iter().filter(|((of, _), _)| *of == resource_type);
@@ -402,6 +421,7 @@ impl<'a> Draft<'a> {
                 undo,
                 needs: change.needs.iter().map(|needed| number(*needed)).collect(),
                 unit: change.unit.clone(),
+                rehearsal: change.rehearsal.clone(),
                 disruption: change.disruption,
                 shared: change.shared,
                 by_name: change.by_name,
@@ -431,6 +451,7 @@ impl<'a> Draft<'a> {
                     reason: reason
                         .cloned()
                         .unwrap_or_else(|| "nothing that can be changed would make it right".to_owned()),
+                    failed: false,
                 }),
             }
         }

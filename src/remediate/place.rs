@@ -137,6 +137,15 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
+    /// Why there is no answer, with what the service says about it.
+    pub(super) fn problem(&self) -> String {
+        let gap = self.failure.as_ref().map(|failure| failure.gap.to_string()).unwrap_or_default();
+        match &self.message {
+            Some(message) => format!("{gap}: {message}"),
+            None => gap,
+        }
+    }
+
     /// What became of it.
     pub(super) fn of<T: RequestId, E>(call: &Call, result: Result<T, SdkError<E, HttpResponse>>) -> Self
     where

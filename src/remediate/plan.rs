@@ -63,6 +63,8 @@ pub(crate) enum Purpose {
     Fix,
     /// To take back what this run did.
     Undo(String),
+    /// To delete what this run has replaced and kept.
+    Discard(String),
 }
 
 /// A finding that a plan is to make right.
@@ -125,6 +127,10 @@ pub(crate) struct Step {
     /// Steps of the same unit are taken back together if one of them fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unit: Option<String>,
+    /// What is asked before anything of its unit is begun: a call like its own, of what is there by then, with
+    /// `DryRun`. Where one is denied, the unit is not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rehearsal: Option<Operation>,
     /// What it interrupts.
     pub(crate) disruption: Disruption,
     /// Whether it changes what others use too.
@@ -185,6 +191,9 @@ pub(crate) struct LeftOut {
     pub(crate) resource: Subject,
     /// Why, and what to do about it.
     pub(crate) reason: String,
+    /// Whether it would have been done, if it could: the run is then not a success.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) failed: bool,
 }
 
 impl Step {
@@ -226,6 +235,11 @@ impl Plan {
         self.steps.extend(part.steps);
         self.findings.extend(part.aims);
         self.left_out.extend(part.left_out);
+    }
+
+    /// Whether something is left out that should have been done.
+    pub(crate) fn fails(&self) -> bool {
+        self.left_out.iter().any(|left| left.failed)
     }
 
     /// The step of that number.

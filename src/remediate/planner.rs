@@ -75,7 +75,7 @@ pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
         let remediation = rules.get(finding.rule.as_str()).and_then(|selected| selected.rule.remediation.as_ref());
         if let Err(reason) = take(&mut draft, finding, remediation, request) {
             let resource = subject(finding, account);
-            unplanned.push(LeftOut { rule: finding.rule.clone(), resource, reason });
+            unplanned.push(LeftOut { rule: finding.rule.clone(), resource, reason, failed: false });
         }
     }
     for setter in setters::in_order_of_asking() {

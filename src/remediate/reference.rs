@@ -82,7 +82,22 @@ pub(crate) fn all<T: Serialize>(value: &T) -> Vec<(usize, String)> {
 
 /// The text with its references in words, for people.
 pub(crate) fn in_words(text: &str) -> String {
+    if let Some((step, member)) = whole(text) {
+        let noun = match member {
+            "KeyId" | "Arn" => "key",
+            "VolumeId" => "volume",
+            "SnapshotId" => "snapshot",
+            member => member,
+        };
+        return format!("the {noun} made in step {step}");
+    }
     replace(text, |step, member| Some(format!("<{member} of step {step}>"))).unwrap_or_else(|| text.to_owned())
+}
+
+/// The reference that the text is, where it is nothing else.
+fn whole(text: &str) -> Option<(usize, &str)> {
+    let (step, member) = text.strip_prefix("@{")?.strip_suffix('}')?.split_once('.')?;
+    step.parse().ok().filter(|_| !member.contains('}')).map(|step| (step, member))
 }
 
 /// The text with each reference replaced; none where there is nothing to replace.
@@ -142,6 +157,12 @@ mod tests {
     #[test]
     fn a_reference_that_leads_nowhere_is_an_error() {
         assert_eq!(resolve(&json!("@{3.Arn}"), &BTreeMap::new()).unwrap_err().to_string(), "step 3 did not leave Arn");
+    }
+
+    #[test]
+    fn references_are_told_in_words() {
+        assert_eq!(in_words("@{1.KeyId}"), "the key made in step 1");
+        assert_eq!(in_words("arn:@{1.KeyId}/@{2.Version}"), "arn:<KeyId of step 1>/<Version of step 2>");
     }
 
     #[test]

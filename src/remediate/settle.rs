@@ -1,23 +1,31 @@
-//! What became of calls that a run was cut off in: what is there decides.
+//! What became of calls whose outcome is not known: what is there decides.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
 use super::aspect::{Clue, satisfies};
-use super::journal::{Record, Run, Status};
+use super::journal::{CallRecord, Record, Run, Status};
 use super::place::Reach;
 use super::plan::Step;
 use super::reference;
 use super::transition::{LATE_EFFECT, look_until};
 use crate::model::AccountId;
 
-/// Looks at what the steps changed of which only the intent is known. Where that is seen to be done, or not to be
-/// begun, the run's record says so; where it cannot be seen, it stays as it is.
-pub(crate) async fn settle(run: &mut Run, reaches: &BTreeMap<AccountId, Reach>) {
-    let intended = run.plan.steps.iter().filter(|step| run.record(step.number).status == Status::Intended);
-    let steps: Vec<Step> = intended.cloned().collect();
+/// Looks at what the steps changed of which only the intent is known, and those whose calls failed without a clear
+/// answer: they may have taken effect late. Where that is seen to be done, or not to be begun, the run's record says so;
+/// where it cannot be seen, it is not known.
+pub(crate) async fn settle(run: &mut Run, calls: &[CallRecord], reaches: &BTreeMap<AccountId, Reach>) {
+    let unclear = |step: &Step| calls.iter().any(|call| call.step == step.number && call.may_have_taken_effect());
+    let unknown = run.plan.steps.iter().filter(|step| match run.record(step.number).status {
+        Status::Intended => true,
+        Status::Failed => unclear(step),
+        _ => false,
+    });
+    let steps: Vec<Step> = unknown.cloned().collect();
     for step in steps {
+        let record = run.record(step.number);
+        run.records.insert(step.number, Record { status: Status::Intended, ..record.clone() });
         let Some(reach) = reaches.get(&step.resource.account) else { continue };
         let left = run.left();
         let resolved = (
@@ -32,7 +40,7 @@ pub(crate) async fn settle(run: &mut Run, reaches: &BTreeMap<AccountId, Reach>) 
         let record = if done(&state) {
             Record { status: Status::Done, left: state, problem: None }
         } else if satisfies(&state, &before) {
-            Record::default()
+            if record.status == Status::Failed { record } else { Record::default() }
         } else {
             continue;
         };

@@ -103,8 +103,15 @@ impl Transition<'_> {
             let sent = self.send(log).await?;
             clue = sent.answer.clone().map_or(Clue::None, Clue::Answered);
             let Some(failure) = &sent.failure else { return Ok(self.wait(&first, &clue).await) };
-            if self.took_effect(failure, &clue).await {
-                return Ok(self.wait(&first, &clue).await);
+            match self.took_effect(failure, &clue).await {
+                Ok(true) => return Ok(self.wait(&first, &clue).await),
+                // Sent again, it might be done twice.
+                Err(unseen) if kind(failure) == Refusal::Unclear => {
+                    let problem = sent.problem();
+                    let unseen = unseen.gap;
+                    return Ok(Outcome::Failed(format!("{problem}; what came of it could not be looked at: {unseen}")));
+                }
+                Ok(false) | Err(_) => {}
             }
             attempts += 1;
             let patient = begun.elapsed() < NOT_YET_VISIBLE;
@@ -115,7 +122,7 @@ impl Transition<'_> {
                 Refusal::Unclear => attempts < ATTEMPTS,
             };
             if !again {
-                return Ok(Outcome::Failed(problem(&sent)));
+                return Ok(Outcome::Failed(sent.problem()));
             }
             sleep(Duration::from_millis(500).saturating_mul(attempts.min(10))).await;
         }
@@ -136,7 +143,11 @@ impl Transition<'_> {
         };
         let sequence = log.journal.intend(log.run, &call)?;
         let sent = self.operation.clone().send(&self.place).await;
-        let outcome = if sent.failure.is_none() { "answered".to_owned() } else { problem(&sent) };
+        let outcome = match &sent.failure {
+            None => CallRecord::ANSWERED.to_owned(),
+            Some(failure) if kind(failure) == Refusal::Unclear => CallRecord::unclear(&sent.problem()),
+            Some(_) => sent.problem(),
+        };
         log.journal.answered(sequence, &now(), &outcome, sent.request_id.as_deref())?;
         Ok(sent)
     }
@@ -154,11 +165,11 @@ impl Transition<'_> {
     }
 
     /// Whether a call that failed did what it was to do all the same, or is doing it.
-    async fn took_effect(&self, failure: &Failure, clue: &Clue) -> bool {
+    async fn took_effect(&self, failure: &Failure, clue: &Clue) -> Result<bool, Failure> {
         let patience = if kind(failure) == Refusal::Unclear { LATE_EFFECT } else { Duration::ZERO };
         let effect = |state: &Json| satisfies(state, &self.after) || under_way(state);
-        let look = self.look_until(effect, patience, clue).await;
-        look.is_ok_and(|state| effect(&state))
+        let state = self.look_until(effect, patience, clue).await?;
+        Ok(effect(&state))
     }
 
     /// Waits until what is there is what is wanted, or will not come to be.
@@ -236,14 +247,6 @@ fn kind(failure: &Failure) -> Refusal {
         _ if failure.status.is_none_or(|status| status >= 500) => Refusal::Unclear,
         _ if failure.has_code(NOT_YET) => Refusal::NotYet,
         _ => Refusal::Final,
-    }
-}
-
-fn problem(sent: &Sent) -> String {
-    let gap = sent.failure.as_ref().map(|failure| failure.gap.to_string()).unwrap_or_default();
-    match &sent.message {
-        Some(message) => format!("{gap}: {message}"),
-        None => gap,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plan that takes a run back: its steps that were done, in reverse, each refused where what it left has changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply::back;
 use super::journal::{Run, Status};
@@ -24,6 +24,20 @@ fn ids(call: &Operation) -> String {
     values.fold(String::new(), |ids, value| ids + ", " + value + ",")
 }
 
+fn deletes(step: &Step) -> bool {
+    matches!(step.undo, Undo::Deletes(_))
+}
+
+/// The steps that are taken back before this one: those that need it. Where one of its own unit is only deleted, that is
+/// not waited for, but what needed it: an instance is started again though its snapshot cannot be deleted.
+fn before_it(step: &Step, plan: &Plan) -> BTreeSet<usize> {
+    let needing = plan.steps.iter().filter(|other| other.needs.contains(&step.number));
+    let waits = |other: &&Step| deletes(step) || !deletes(other) || other.unit != step.unit || step.unit.is_none();
+    let (waited_for, skipped): (Vec<&Step>, Vec<&Step>) = needing.partition(waits);
+    let behind = skipped.into_iter().flat_map(|other| before_it(other, plan));
+    waited_for.into_iter().map(|other| other.number).chain(behind).collect()
+}
+
 /// The plan that takes this run back.
 pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
     let mut steps = Vec::new();
@@ -39,26 +53,31 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         if !matches!(record.status, Status::Done | Status::Intended) {
             continue;
         }
-        let leave = |reason: String| LeftOut { rule: rule(step), resource: step.resource.clone(), reason };
+        let leave =
+            |reason: String| LeftOut { rule: rule(step), resource: step.resource.clone(), reason, failed: false };
+        let what = reference::resolve(&step.aspect, &left).unwrap_or_else(|_dangling| step.aspect.clone());
         let operation = match (&step.undo, replaced) {
             (Undo::By(operation), _) | (Undo::Deletes(operation), Replaced::Deleted) => operation,
             (Undo::Deletes(operation), Replaced::Kept) => {
                 let id = back(step, operation, &record, &left).map(|(_, _, call)| ids(&call)).unwrap_or_default();
-                left_out.push(leave(format!("{}{id} is kept: delete it with --delete-replaced", step.aspect)));
+                left_out.push(leave(format!("{what}{id} is kept: delete it with --delete-replaced")));
                 continue;
             }
             (Undo::Not(why), _) => {
-                left_out.push(leave(format!("{}: {why}", step.aspect)));
+                left_out.push(leave(format!("{what}: {why}")));
                 continue;
             }
         };
         let (aspect, after, call) = match back(step, operation, &record, &left) {
             Ok(back) => back,
             Err(problem) => {
-                left_out.push(leave(format!("{}: {problem}", step.aspect)));
+                let reason = format!("{what} could not be taken back, what became of its call is not known: {problem}");
+                left_out.push(LeftOut { failed: true, ..leave(reason) });
                 continue;
             }
         };
+        // Everything that it is about is there now. What is only deleted can wait.
+        let rehearsal = step.rehearsal.as_ref().filter(|_| !deletes(step)).map(|_| call.clone());
         let number = steps.len() + 1;
         numbers.insert(step.number, number);
         // What was left is what must be there; of a call that was cut off, it is what it was to lead to.
@@ -67,7 +86,6 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         } else {
             reference::resolve(&step.after, &left).unwrap_or_default()
         };
-        let needing = run.plan.steps.iter().filter(|other| other.needs.contains(&step.number));
         steps.push(Step {
             number,
             resource: step.resource.clone(),
@@ -76,8 +94,9 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
             after,
             call,
             undo: Undo::Not("take the run back by fixing again".to_owned()),
-            needs: needing.filter_map(|other| numbers.get(&other.number).copied()).collect(),
-            unit: None,
+            needs: before_it(step, &run.plan).iter().filter_map(|other| numbers.get(other).copied()).collect(),
+            unit: step.unit.clone(),
+            rehearsal,
             disruption: step.disruption,
             shared: step.shared,
             by_name: false,

@@ -82,6 +82,7 @@ fn shown_as(aspect: &str) -> &'static [&'static str] {
     match aspect {
         "BucketVersioning" => &["versioning"],
         "BucketObjectLock" => &["object_lock"],
+        "KeyPolicy" => &["policy"],
         "KeyState" => &["state", "enabled", "rotation"],
         _ => &[],
     }

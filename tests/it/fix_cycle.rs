@@ -31,22 +31,13 @@ fn fixable() -> BTreeSet<String> {
 }
 
 /// What no fix can make right: it is left out, and the plan says why.
-const OUT_OF_REACH: [&str; 4] = [
+const OUT_OF_REACH: [&str; 6] = [
     "iam-role-ssm-core.bounded",
     "iam-role-ssm-core.denied",
+    "iam-role-uses-session-key.denied",
+    "iam-role-writes-cloudwatch.denied",
     "kms-policy-grants-logs.denied",
     "logs-retention-set.delivery-class",
-];
-
-/// What is not as it should be yet. Whoever mends one takes it out of here: it is checked that they are still wrong.
-const GAPS: [(&str, &str); 7] = [
-    ("ec2-instance-profile-attached", "the role that is made is not granted the keys of the volumes"),
-    ("ec2-instance-profile-attached.without-role", "the role that is made is not granted the keys of the volumes"),
-    ("ec2-root-volume-encrypted", "the role is not granted the key of the new volume"),
-    ("ec2-root-volume-encrypted.only-data-encrypted", "the role is not granted the key of the new volume"),
-    ("iam-role-uses-session-key.denied", "a grant is planned that a deny of the key's policy makes useless"),
-    ("iam-role-writes-cloudwatch.denied", "a grant is planned that a deny of the role's own makes useless"),
-    ("iam-role-uses-session-key.key-policy", "KMS refuses the undo: the earlier policy locks the account out"),
 ];
 
 fn failing(report: &Value) -> BTreeSet<Subject> {
@@ -116,9 +107,6 @@ fn everything_that_can_be_broken_is_made_right_and_taken_back() {
         let nothing = |problem: &String| problem.starts_with("there is nothing to fix") && problem.contains("Left out");
         let problems = if OUT_OF_REACH.contains(&name.as_str()) {
             problems.into_iter().filter(|problem| !nothing(problem)).collect()
-        } else if let Some((_, why)) = GAPS.iter().find(|(gap, _)| *gap == name) {
-            let mended = format!("is right now, take it out of GAPS: {why}");
-            problems.is_empty().then_some(mended).into_iter().collect()
         } else {
             problems
         };

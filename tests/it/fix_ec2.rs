@@ -175,6 +175,69 @@ fn the_key_that_is_named_encrypts_the_volume() {
     assert!(planned.said().contains("the key alias/nobody-made-it for volumes does not exist"), "{}", planned.stdout);
 }
 
+/// The rule on the role speaks of the new volume only when it is there: what it will ask for is granted with it.
+#[test]
+fn the_role_of_an_instance_may_use_the_key_of_its_new_root_volume() {
+    let required = ["--param", "iam-role-uses-volume-key.required=true"];
+    let role = "iam-role-uses-volume-key";
+    let fixing = Fixing::on(&["--hazard", "plain-root", "--break", role]);
+    let fixing = fixing.configured("fix:\n  volume_key: alias/ssm-session\n");
+    let fixed = fixing.fix(&[ROOT, role], &[&required[..], &["--allow", "replace"]].concat()).succeeds();
+    let key = &fixing.seeded["regions"][REGION]["keys"]["session"];
+    let dump = fixing.dump();
+    let granted = dump["roles"]["ssm-ec2-role"]["inline"]["SsmAuditSessionManager"].to_string();
+    assert!(granted.contains("VolumeKey") && granted.contains(key.as_str().unwrap()), "{granted}");
+    let again = fixing.fix(&[ROOT, role], &[&required[..], &["--allow", "replace"]].concat()).succeeds();
+    assert!(again.said().contains("There is nothing to change."), "{}{}", fixed.stdout, again.stdout);
+}
+
+#[test]
+fn a_root_volume_with_a_key_of_aws_is_swapped_for_one_with_the_customers() {
+    const OWN: &str = "ec2-root-volume-customer-key";
+    let fixing = Fixing::on(&["--hazard", "plain-root"]).configured("fix:\n  volume_key: alias/aws/ebs\n");
+    let first = fixing.fix(&[ROOT], &["--allow", "replace"]).succeeds();
+    let planned = fixing.plan(&[OWN], &["--allow", "replace"]);
+    assert!(planned.said().contains("set fix.volume_key in ssm-audit.yaml to a key of your own"), "{}", planned.stdout);
+    let fixing = fixing.configured("fix:\n  volume_key: alias/ssm-volumes\n");
+    let before = fixing.dump();
+    let fixed = fixing.fix(&[OWN], &["--allow", "replace"]).succeeds();
+    assert_eq!(fixing.fails(&[OWN]), BTreeSet::new(), "{}", fixed.stdout);
+    // What the first run replaced is kept: the instance is not as that left it.
+    let instance = fixing.hazard("plain-root", "resource");
+    let named = ["--yes", "--allow", "irreversible", "--resource", &instance];
+    let kept = fixing.run(&[&["resume", &first.run_id(), "--delete-replaced"], &named[..]].concat());
+    assert_eq!(kept.code, Some(1), "{}", kept.stderr);
+    assert!(kept.said().contains("is not as the run left it"), "{}", kept.stdout);
+    fixing.run(&["undo", "--yes", "--delete-replaced", &fixed.run_id()]).succeeds();
+    assert_eq!(fixing.changed_since(&before), []);
+}
+
+#[test]
+fn what_was_replaced_is_deleted_by_name_where_the_instance_is_as_it_was_left() {
+    let fixing = Fixing::on(&["--hazard", "plain-root"]);
+    let (instance, old) = (fixing.hazard("plain-root", "resource"), fixing.hazard("plain-root", "root"));
+    let fixed = fixing.fix(&[ROOT], &["--allow", "replace"]).succeeds();
+    let before = fixing.dump();
+    let run = fixed.run_id();
+    let delete = ["resume", &run, "--delete-replaced", "--yes"];
+    let unnamed = fixing.run(&delete);
+    assert_eq!(unnamed.code, Some(1), "{}", unnamed.stderr);
+    let flags = format!("--allow irreversible --resource {instance}");
+    assert!(unnamed.said().contains(&flags), "{}", unnamed.stdout);
+    let named = [&delete[..], &["--allow", "irreversible", "--resource", &instance]].concat();
+    let deleted = fixing.run(&named).succeeds();
+    assert!(deleted.said().contains(&format!("to delete what run {run} replaced")), "{}", deleted.stdout);
+    let gone: Vec<String> = fixing.changed_since(&before).into_iter().map(|(path, ..)| path).collect();
+    assert!(gone.len() == 2 && gone.contains(&format!("/volumes/{old}")), "{gone:?}");
+    assert!(gone.iter().any(|path| path.starts_with("/snapshots/")), "{gone:?}");
+    let again = fixing.run(&named).succeeds();
+    assert!(again.said().contains("There is nothing to delete."), "{}", again.stdout);
+    // The way back is gone, and nothing is begun on it.
+    let before = fixing.dump();
+    assert_eq!(fixing.run(&["undo", "--yes", &run]).code, Some(1));
+    assert_eq!(fixing.changed_since(&before), []);
+}
+
 #[test]
 fn instances_that_must_not_be_stopped_are_left_alone() {
     let reasons = [
@@ -253,6 +316,77 @@ fn whichever_call_of_a_swap_is_refused_the_instance_runs_from_its_old_volume() {
     }
 }
 
+/// What is denied for good would be denied on the way back, too: it is found out while the instance still runs.
+#[test]
+fn a_swap_of_which_a_call_would_be_denied_is_not_begun() {
+    for call in CALLS {
+        let (proxy, fixing) = swap();
+        let before = fixing.dump();
+        proxy.inject(Fault::on(call, Kind::Denied));
+        let fixed = fixing.fix(&[ROOT], &["--allow", "replace"]);
+        assert_eq!(fixed.code, Some(1), "{call}: {}", fixed.stderr);
+        let why = format!("it would be denied, so nothing was begun: denied: {call} (UnauthorizedOperation)");
+        assert!(fixed.stderr.contains(&why), "{call}: {}", fixed.stderr);
+        assert_eq!(proxy.mutating_calls().len(), 0, "{call}");
+        assert_eq!(fixing.changed_since(&before), [], "{call}");
+    }
+}
+
+#[test]
+fn a_swap_of_which_it_is_not_known_whether_it_is_allowed_is_not_begun() {
+    let (proxy, fixing) = swap();
+    let unknown = Kind::Refused { status: 400, code: "UnknownParameter", message: "DryRun is not known" };
+    proxy.inject(Fault::on("ec2:AttachVolume", unknown).containing("DryRun=true"));
+    let fixed = fixing.fix(&[ROOT], &["--allow", "replace"]);
+    assert_eq!(fixed.code, Some(1), "{}", fixed.stderr);
+    assert!(fixed.stderr.contains("whether ec2:AttachVolume would be allowed is not known"), "{}", fixed.stderr);
+    assert_eq!(proxy.mutating_calls().len(), 0);
+}
+
+#[test]
+fn an_undo_that_could_not_put_the_old_volume_back_is_not_begun() {
+    let (proxy, fixing) = swap();
+    let fixed = fixing.fix(&[ROOT], &["--allow", "replace"]).succeeds();
+    let before = fixing.dump();
+    proxy.inject(Fault::on("ec2:AttachVolume", Kind::Denied));
+    let undone = fixing.run(&["undo", "--yes", &fixed.run_id()]);
+    assert_eq!(undone.code, Some(1), "{}", undone.stderr);
+    assert!(undone.stderr.contains("it would be denied, so nothing was begun"), "{}", undone.stderr);
+    assert_eq!(fixing.changed_since(&before), []);
+    proxy.clear();
+    fixing.run(&["undo", "--yes", &fixed.run_id()]).succeeds();
+}
+
+/// Nobody can see whether the volume was made: what can be taken back is, and it is no success.
+#[test]
+fn an_undo_that_does_not_know_what_was_made_says_so() {
+    let (proxy, fixing) = swap();
+    let before = fixing.dump();
+    let run = killed_at(&proxy, &fixing, Kind::HoldAfter, 3);
+    proxy.inject(Fault::on("ec2:DescribeVolumes", Kind::Denied));
+    let undone = fixing.run(&["undo", "--yes", "--delete-replaced", &run]);
+    assert_eq!(undone.code, Some(1), "{}{}", undone.stdout, undone.stderr);
+    assert!(undone.said().contains("what became of its call is not known"), "{}", undone.stdout);
+    let left: Vec<String> = fixing.changed_since(&before).into_iter().map(|(path, ..)| path).collect();
+    assert!(left.len() == 1 && left[0].starts_with("/volumes/"), "{left:?}");
+}
+
+/// The call failed and took effect, which nobody could see then: undo finds what it made.
+#[test]
+fn what_a_failed_call_made_after_all_is_taken_back_by_undo() {
+    let (proxy, fixing) = swap();
+    let before = fixing.dump();
+    proxy.inject(Fault::on_mutating(Kind::ServerErrorAfter).nth(2));
+    proxy.inject(Fault::on("ec2:DescribeSnapshots", Kind::Denied).nth(2));
+    let fixed = fixing.fix(&[ROOT], &["--allow", "replace"]);
+    assert_eq!(fixed.code, Some(1), "{}", fixed.stderr);
+    assert!(fixed.stderr.contains("what came of it could not be looked at"), "{}", fixed.stderr);
+    let made = proxy.mutating_calls().into_iter().filter(|call| call.action == "ec2:CreateSnapshot").count();
+    assert_eq!((made, fixing.changed_since(&before).len()), (1, 1), "{}", fixed.stderr);
+    fixing.run(&["undo", "--yes", "--delete-replaced", &fixed.run_id()]).succeeds();
+    assert_eq!(fixing.changed_since(&before), []);
+}
+
 /// The last call before the start is refused for good, and so it is when it is to be made on the way back.
 #[test]
 fn what_cannot_be_taken_back_does_not_keep_the_instance_from_starting() {
@@ -279,6 +413,22 @@ fn a_call_of_a_swap_whose_answer_is_lost_is_not_made_twice() {
     }
 }
 
+/// A swap that is killed at this call; the run.
+fn killed_at(proxy: &Proxy, fixing: &Fixing, hold: Kind, nth: usize) -> String {
+    proxy.inject(Fault::on_mutating(hold).nth(nth));
+    let mut fix = fixing.command(&["fix", "--yes", "--rule", ROOT, "--allow", "replace"]);
+    let mut running = fix.command().stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let held = proxy.held(Duration::from_mins(1)).unwrap();
+    assert_eq!(held.call.action, CALLS[nth - 1]);
+    running.kill().unwrap();
+    let killed = running.wait_with_output().unwrap();
+    drop(held);
+    proxy.settle();
+    proxy.clear();
+    let stdout = String::from_utf8(killed.stdout).unwrap();
+    Outcome { code: None, stdout, stderr: String::new() }.planned_run()
+}
+
 #[test]
 fn a_swap_that_is_killed_at_any_call_is_finished_or_taken_back() {
     for (index, call) in CALLS.iter().enumerate() {
@@ -286,18 +436,7 @@ fn a_swap_that_is_killed_at_any_call_is_finished_or_taken_back() {
         let resumes = index / 2 % 2 == 0;
         let (proxy, fixing) = swap();
         let before = fixing.dump();
-        proxy.inject(Fault::on_mutating(hold).nth(index + 1));
-        let mut fix = fixing.command(&["fix", "--yes", "--rule", ROOT, "--allow", "replace"]);
-        let mut running = fix.command().stdout(std::process::Stdio::piped()).spawn().unwrap();
-        let held = proxy.held(Duration::from_mins(1)).unwrap();
-        assert_eq!(held.call.action, *call);
-        running.kill().unwrap();
-        let killed = running.wait_with_output().unwrap();
-        drop(held);
-        proxy.settle();
-        proxy.clear();
-        let stdout = String::from_utf8(killed.stdout).unwrap();
-        let run = Outcome { code: None, stdout, stderr: String::new() }.planned_run();
+        let run = killed_at(&proxy, &fixing, hold, index + 1);
         if resumes {
             fixing.run(&["resume", &run]).succeeds();
             assert_eq!(fixing.fails(&[ROOT]), BTreeSet::new(), "{call} {hold:?}");

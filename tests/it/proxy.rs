@@ -68,10 +68,17 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Whether it changes something: to ask for credentials does not.
+    /// Whether it changes something: to ask for credentials does not, nor to ask whether a call would be allowed.
     pub(crate) fn is_mutating(&self) -> bool {
         let (service, operation) = self.action.split_once(':').unwrap_or_default();
-        service != "sts" && !["Describe", "Get", "List", "Head"].iter().any(|reading| operation.starts_with(reading))
+        service != "sts"
+            && !self.is_rehearsal()
+            && !["Describe", "Get", "List", "Head"].iter().any(|reading| operation.starts_with(reading))
+    }
+
+    /// Whether it only asks what would become of it.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.body.split('&').any(|member| member == "DryRun=true")
     }
 
     /// Whether it asks for just the same, with the members of its body in whatever order: that of maps is random.

@@ -15,7 +15,7 @@ struct RegionFacts {
 }
 
 /// The roles that default host management names.
-pub(super) struct HostManagement {
+pub(crate) struct HostManagement {
     pub(super) regions: BTreeMap<Option<Region>, Fact<Option<Key>>>,
     /// In regions of which nothing is said.
     elsewhere: Fact<Option<Key>>,
@@ -23,7 +23,7 @@ pub(super) struct HostManagement {
 
 impl HostManagement {
     /// That of a region.
-    pub(super) fn of(&self, region: Option<&Region>) -> Fact<Option<Key>> {
+    pub(crate) fn of(&self, region: Option<&Region>) -> Fact<Option<Key>> {
         self.regions.get(&region.cloned()).unwrap_or(&self.elsewhere).clone()
     }
 }
@@ -78,7 +78,7 @@ impl Inventory {
     }
 
     /// The role that default host management names in each region.
-    pub(super) fn host_management_roles(&self) -> HostManagement {
+    pub(crate) fn host_management_roles(&self) -> HostManagement {
         let regions = self
             .session_preferences
             .iter()

@@ -13,7 +13,7 @@ use crate::model::{Fact, Link};
 
 impl Inventory {
     /// The role that an instance profile gives.
-    pub(super) fn profile_role(&self, profile: &Fact<Option<Link<InstanceProfile>>>) -> Fact<Option<Key>> {
+    pub(crate) fn profile_role(&self, profile: &Fact<Option<Link<InstanceProfile>>>) -> Fact<Option<Key>> {
         let link = match profile {
             Fact::Unknown(gap) => return Fact::Unknown(gap.clone()),
             Fact::Known(None) => return Fact::Known(None),
@@ -27,7 +27,7 @@ impl Inventory {
     }
 
     /// The key of a root volume.
-    pub(super) fn root_volume_key(&self, volume: &Fact<Option<Link<Volume>>>) -> Fact<Option<Key>> {
+    pub(crate) fn root_volume_key(&self, volume: &Fact<Option<Link<Volume>>>) -> Fact<Option<Key>> {
         let link = match volume {
             Fact::Unknown(gap) => return Fact::Unknown(gap.clone()),
             Fact::Known(None) => return Fact::Known(None),

@@ -23,6 +23,7 @@ use serde_json::Value as Json;
 pub(crate) use self::kms::MADE_BY as KEY_MADE_BY;
 pub(crate) use self::volume::made_for;
 use super::place::Place;
+use super::reference::in_words;
 use crate::model::call::{self, Call};
 use crate::source::aws::Failure;
 
@@ -91,7 +92,7 @@ impl Kind {
 
 impl fmt::Display for Aspect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} of {}", self.title(), self.id)
+        write!(formatter, "{} of {}", self.title(), in_words(&self.id))
     }
 }
 
@@ -100,7 +101,7 @@ impl Aspect {
     fn title(&self) -> String {
         match &self.part {
             None => self.of.title().to_owned(),
-            Some(part) => format!("{} {part}", self.of.title()),
+            Some(part) => format!("{} {}", self.of.title(), in_words(part)),
         }
     }
 
@@ -110,7 +111,7 @@ impl Aspect {
         let named = self.part.as_ref().is_some_and(|part| part.ends_with(id));
         match (named, self.id == id) {
             (true, true) => self.of.title().to_owned(),
-            (true, false) => format!("{} of {}", self.of.title(), self.id),
+            (true, false) => format!("{} of {}", self.of.title(), in_words(&self.id)),
             (false, true) => self.title(),
             (false, false) => self.to_string(),
         }
@@ -228,6 +229,8 @@ aspects! {
     RootSnapshot = "snapshot", [volume::DESCRIBE_SNAPSHOTS] => volume::snapshot;
     /// A root volume that a plan makes: found by its tag.
     RootVolumeMade = "new root volume", [call::DESCRIBE_VOLUMES] => volume::made;
+    /// A volume, whatever it was made for.
+    Volume = "volume", [call::DESCRIBE_VOLUMES] => volume::one;
     /// The key that new volumes are encrypted with, unless another is named.
     DefaultVolumeKey = "default key of volumes", [volume::GET_EBS_DEFAULT_KMS_KEY_ID, call::DESCRIBE_KEY]
         => volume::default_key;

@@ -74,6 +74,13 @@ fn passing_addresses(instance: &Instance) -> Vec<String> {
     passing.filter_map(|association| association.public_ip.clone()).collect()
 }
 
+/// A volume by its id; one that is being deleted is not there any more.
+pub(super) async fn one(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    let found = volumes(place, Filter::builder().name("volume-id").values(&aspect.id).build()).await?;
+    let mut found = found.into_iter().map(described).filter(|volume| volume["State"] != "deleting");
+    Ok(found.next().unwrap_or_default())
+}
+
 fn described(volume: Volume) -> Json {
     json!({
         "VolumeId": volume.volume_id,
@@ -174,6 +181,7 @@ async fn described_key(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
             "KeyId": id,
             "Arn": key.arn,
             "KeyState": key.key_state.map(|state| state.as_str().to_owned()),
+            "KeyManager": key.key_manager.map(|by| by.as_str().to_owned()),
             "KeySpec": key.key_spec.map(|spec| spec.as_str().to_owned()),
         })
     }))

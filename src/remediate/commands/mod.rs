@@ -117,7 +117,7 @@ impl Script {
         let place = region.map_or(String::new(), |region| format!(", {region}"));
         self.line("");
         let title = format!("{}. {id}: {}", step.number, step.aspect.beside(id));
-        self.comment(&reference::in_words(&format!("{title} (account {}{place})", step.resource.account)));
+        self.comment(&format!("{title} (account {}{place})", step.resource.account));
         let aims = plan.findings.iter().filter(|aim| aim.steps.contains(&step.number));
         let rules: BTreeSet<&str> = aims.map(|aim| aim.rule.as_str()).collect();
         if !rules.is_empty() {

@@ -126,6 +126,9 @@ impl Run {
     }
 }
 
+/// How the outcome of a call begins that failed, and may have taken effect all the same.
+const UNCLEAR: &str = "it may have taken effect: ";
+
 /// A call as it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "SentCall")]
@@ -148,4 +151,20 @@ pub(crate) struct CallRecord {
     pub(crate) outcome: Option<String>,
     /// The service's id of the request, for its support.
     pub(crate) request_id: Option<String>,
+}
+
+impl CallRecord {
+    /// The outcome of a call that failed so, and may have taken effect all the same.
+    pub(crate) fn unclear(problem: &str) -> String {
+        format!("{UNCLEAR}{problem}")
+    }
+
+    /// Whether it may have changed something.
+    pub(crate) fn may_have_taken_effect(&self) -> bool {
+        let outcome = self.outcome.as_deref();
+        outcome.is_none_or(|outcome| outcome == Self::ANSWERED || outcome.starts_with(UNCLEAR))
+    }
+
+    /// The outcome of a call that was answered.
+    pub(crate) const ANSWERED: &str = "answered";
 }

@@ -84,7 +84,7 @@ operation! {
     #[serde(rename_all = "PascalCase")]
     StopInstances = ec2.stop_instances, "ec2" "StopInstances" ["ec2:StopInstances"] {
         instance_ids: Vec<String> => set_instance_ids,
-    }
+    } ; asked_by set_dry_run
 }
 
 operation! {
@@ -92,7 +92,7 @@ operation! {
     #[serde(rename_all = "PascalCase")]
     StartInstances = ec2.start_instances, "ec2" "StartInstances" ["ec2:StartInstances", "kms:CreateGrant"] {
         instance_ids: Vec<String> => set_instance_ids,
-    }
+    } ; asked_by set_dry_run
 }
 
 part! {
@@ -117,5 +117,5 @@ operation! {
         "ec2" "ModifyInstanceAttribute" ["ec2:ModifyInstanceAttribute"] {
         instance_id: String => set_instance_id,
         block_device_mappings: Vec<InstanceBlockDeviceMappingSpecification> => set_block_device_mappings,
-    }
+    } ; asked_by set_dry_run
 }

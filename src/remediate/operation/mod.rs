@@ -23,13 +23,14 @@ pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*,
 use super::place::{Place, Sent};
 use crate::model::call::Call;
 
-/// One operation: its parameters with the SDK's setter for each, and the IAM actions that it needs.
+/// One operation: its parameters with the SDK's setter for each, and the IAM actions that it needs; `asked_by` the SDK's
+/// setter of `DryRun`, where the API has that.
 macro_rules! operation {
     (
         $(#[$meta:meta])*
         $name:ident = $service:ident.$method:ident, $prefix:literal $operation:literal [$($action:literal),+] {
             $($(#[$field_meta:meta])* $field:ident: $type:ty => $setter:ident,)*
-        } $(answers $member:ident: $answer:expr)?
+        } $(answers $member:ident: $answer:expr)? $(; asked_by $dry_run:ident)?
     ) => {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -43,15 +44,24 @@ macro_rules! operation {
             pub(crate) const CALL: $crate::model::call::Call =
                 $crate::model::call::Call { service: $prefix, operation: $operation, actions: &[$($action),+] };
 
-            pub(super) async fn send(self, place: &$crate::remediate::place::Place<'_>) -> $crate::remediate::place::Sent {
+            pub(super) async fn send(
+                self,
+                place: &$crate::remediate::place::Place<'_>,
+                dry_run: Option<bool>,
+            ) -> $crate::remediate::place::Sent {
                 let changing = place.changing();
                 let request = changing.$service().$method();
                 $(let request = request.$setter($crate::remediate::operation::parameter::Parameter::give(self.$field));)*
+                $(let request = request.$dry_run(dry_run);)?
+                let _ = dry_run;
                 let result = Box::pin(request.send()).await;
                 let answer: Option<serde_json::Value> = None;
                 $(let answer = result.as_ref().ok().and_then(|$member| $answer).or(answer);)?
                 $crate::remediate::place::Sent { answer, ..$crate::remediate::place::Sent::of(&Self::CALL, result) }
             }
+
+            /// Whether it can be asked beforehand if it would be allowed.
+            pub(super) const CAN_BE_REHEARSED: bool = !stringify!($($dry_run)?).is_empty();
         }
     };
 }
@@ -86,7 +96,17 @@ macro_rules! operations {
             /// Sends it.
             pub(crate) async fn send(self, place: &Place<'_>) -> Sent {
                 match self {
-                    $(Self::$name(operation) => Box::pin(operation.send(place)).await,)*
+                    $(Self::$name(operation) => Box::pin(operation.send(place, None)).await,)*
+                }
+            }
+
+            /// Asks whether it would be allowed; none where the API does not say.
+            pub(crate) async fn rehearse(self, place: &Place<'_>) -> Option<Sent> {
+                match self {
+                    $(Self::$name(operation) if $name::CAN_BE_REHEARSED => {
+                        Some(Box::pin(operation.send(place, Some(true))).await)
+                    })*
+                    _ => None,
                 }
             }
         }

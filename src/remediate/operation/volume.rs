@@ -19,7 +19,7 @@ operation! {
         volume_id: String => set_volume_id,
         description: String => set_description,
         tag_specifications: Vec<TagSpecification> => set_tag_specifications,
-    }
+    } ; asked_by set_dry_run
 }
 
 operation! {
@@ -45,7 +45,7 @@ operation! {
         "kms:ReEncryptTo"
     ] {
         availability_zone: String => set_availability_zone,
-        snapshot_id: String => set_snapshot_id,
+        snapshot_id: Option<String> => set_snapshot_id,
         size: Option<i32> => set_size,
         volume_type: String => set_volume_type,
         iops: Option<i32> => set_iops,
@@ -54,7 +54,7 @@ operation! {
         kms_key_id: Option<String> => set_kms_key_id,
         tag_specifications: Vec<TagSpecification> => set_tag_specifications,
         client_token: String => set_client_token,
-    }
+    } ; asked_by set_dry_run
 }
 
 operation! {
@@ -72,7 +72,7 @@ operation! {
         instance_id: String => set_instance_id,
         device: String => set_device,
         volume_id: String => set_volume_id,
-    }
+    } ; asked_by set_dry_run
 }
 
 operation! {
@@ -82,5 +82,5 @@ operation! {
         instance_id: String => set_instance_id,
         device: String => set_device,
         volume_id: String => set_volume_id,
-    }
+    } ; asked_by set_dry_run
 }

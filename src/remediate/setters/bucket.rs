@@ -78,21 +78,22 @@ impl Setter for Buckets {
             return;
         };
         let mut this = Bucket { thing, region, draft, new: None };
-        if let Some(aims) = wanted.task("create") {
+        let mut wanted = wanted.clone();
+        if let Some(aims) = wanted.task("create").cloned() {
             match this.draft.sight(Some(&this.region), &this.aspect(Kind::Bucket)) {
-                Ok(Json::Null) => this.create(aims),
-                Ok(_) => {}
+                Ok(Json::Null) => this.create(&aims),
+                Ok(_) => this.will_be_asked(&mut wanted, &aims),
                 Err(gap) => {
                     let reason = format!("whether the bucket {} is this account's is not known: {gap}", thing.1.id);
-                    this.draft.leave_out(aims, reason);
+                    this.draft.leave_out(&aims, reason);
                     return;
                 }
             }
         }
-        this.lock(wanted);
-        this.encrypt(wanted);
-        this.tag(wanted);
-        this.log(wanted);
+        this.lock(&wanted);
+        this.encrypt(&wanted);
+        this.tag(&wanted);
+        this.log(&wanted);
     }
 }
 
@@ -172,6 +173,43 @@ impl Bucket<'_, '_> {
             .creating();
         change.undo = Undo::Deletes(DeleteBucket { bucket: self.name(), expected_bucket_owner: self.owner() }.into());
         self.new = Some(self.draft.add(change));
+    }
+
+    /// What the rules will ask of a bucket that is there already, as soon as sessions use it: it is done at once. An
+    /// earlier run may have made it and got no further.
+    fn will_be_asked(&self, wanted: &mut Wanted, aims: &Aims) {
+        let holds = |rule: &str| self.draft.params.contains_key(rule);
+        let lacks = |kind: Kind, member: &str| {
+            let sight = self.draft.sight(Some(&self.region), &self.aspect(kind));
+            sight.is_ok_and(|state| state.is_object() && state[member].is_null())
+        };
+        if holds("s3-encrypted") && lacks(Kind::BucketEncryption, "SSEAlgorithm") {
+            wanted.set.entry("sse_algorithm".to_owned()).or_insert_with(|| ("AES256".into(), aims.clone()));
+        }
+        if self.draft.settings.logging_bucket.is_some()
+            && holds("s3-access-logging")
+            && lacks(Kind::BucketLogging, "TargetBucket")
+        {
+            wanted.tasks.entry("log-access".to_owned()).or_insert_with(|| aims.clone());
+        }
+        let Ok(Json::Array(tags)) = self.draft.sight(Some(&self.region), &self.aspect(Kind::BucketTags)) else {
+            return;
+        };
+        let required = self.required_tags();
+        let has = |key: &String| tags.iter().any(|tag| tag["Key"] == **key);
+        if required.iter().all(|key| has(key) || self.draft.settings.tags.contains_key(key))
+            && !required.iter().all(has)
+        {
+            wanted.tasks.entry("tag".to_owned()).or_insert_with(|| aims.clone());
+        }
+    }
+
+    /// The tags that the rule asks for, where it is held.
+    fn required_tags(&self) -> Vec<String> {
+        match self.draft.param("s3-required-tags", "keys") {
+            Some(ParamValue::Texts(keys)) => keys.clone(),
+            _ => Vec::new(),
+        }
     }
 
     fn lock(&mut self, wanted: &Wanted) {
@@ -262,10 +300,7 @@ impl Bucket<'_, '_> {
             .collect();
         let mut tags = current.clone();
         if wanted.task("tag").is_some() {
-            let required = match self.draft.param("s3-required-tags", "keys") {
-                Some(ParamValue::Texts(keys)) => keys.clone(),
-                _ => Vec::new(),
-            };
+            let required = self.required_tags();
             let given = &self.draft.settings.tags;
             let missing: Vec<String> = required
                 .iter()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Ability, Setter};
+use super::{Ability, Setter, volume_key};
 use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind};
 use crate::remediate::draft::{Change, Draft, Thing, Wanted};
@@ -37,7 +37,8 @@ static INSTANCE_ABILITIES: &[Ability] = &[Ability::task(
 )
 .asking(&[(ResourceType::InstanceProfile, "create")])];
 
-fn role(draft: &Draft<'_>) -> Thing {
+/// The role for instances that have none.
+pub(super) fn role(draft: &Draft<'_>) -> Thing {
     (ResourceType::Role, Key::global(draft.here(None).fill(&draft.settings.role)))
 }
 
@@ -134,7 +135,10 @@ impl Setter for OfInstances {
     fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         let Some(aims) = wanted.task("instance-profile") else { return };
         match profile(thing, draft) {
-            Ok(profile) => draft.ask(&profile, "create", aims),
+            Ok(profile) => {
+                draft.ask(&profile, "create", aims);
+                volume_key::ask(thing, aims, draft);
+            }
             Err(reason) => draft.leave_out(aims, reason),
         }
         let role = role(draft);

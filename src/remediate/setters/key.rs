@@ -210,10 +210,16 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         policy_name: "default".to_owned(),
         policy: policy.to_owned(),
     };
-    draft.add(
-        Change::new(thing.clone(), aims, aspect, document(&text), wanted_document(&with), put(&with))
-            .undone_by(put(&text)),
-    );
+    let change = Change::new(thing.clone(), aims, aspect, document(&text), wanted_document(&with), put(&with));
+    draft.add(if wanted.task("keep-account-admin").is_some() {
+        // <https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html>
+        change.not_undone(
+            "the earlier policy leaves the account out, and KMS refuses a policy that locks out whoever sets it: take \
+             the statement SsmAuditAccountAdmin away yourself, if it is to go",
+        )
+    } else {
+        change.undone_by(put(&text))
+    });
 }
 
 /// The ARNs of the log groups that a key encrypts, or is to encrypt.

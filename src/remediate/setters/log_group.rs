@@ -69,7 +69,7 @@ impl Setter for LogGroups {
                     create(thing, aims, draft);
                     return;
                 }
-                Ok(_) => {}
+                Ok(_) => retain_at_once(thing, aims, draft),
                 Err(gap) => {
                     draft.leave_out(aims, format!("whether {} exists is not known: {gap}", thing.1.id));
                     return;
@@ -175,13 +175,34 @@ fn retain(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     };
     let forever = before["RetentionInDays"].is_null();
     let after = json!({"RetentionInDays": days});
-    let mut change = Change::new(thing.clone(), aims.clone(), aspect, before, after, put(&name, days)).undone_by(back);
-    if forever {
-        change.disruption = Disruption::Irreversible;
-        change.by_name = true;
-        change = change.warning(format!("events older than {days} days are deleted, and do not come back"));
+    let change = Change::new(thing.clone(), aims.clone(), aspect, before, after, put(&name, days)).undone_by(back);
+    draft.add(if forever { losing_events(change, days) } else { change });
+}
+
+/// A group that kept events for ever loses those that are older.
+fn losing_events(mut change: Change, days: i64) -> Change {
+    change.disruption = Disruption::Irreversible;
+    change.by_name = true;
+    change.warning(format!("events older than {days} days are deleted, and do not come back"))
+}
+
+/// What the rule will ask of a group that is there already, as soon as sessions use it: it is done at once, where it is
+/// allowed. An earlier run may have made it and got no further.
+fn retain_at_once(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
+    let name = thing.1.id.as_ref();
+    let aspect = Aspect::of(Kind::LogGroupRetention, name);
+    let Some(ParamValue::Int(asked)) = draft.param("logs-retention-set", "min_days") else { return };
+    let (Some(days), Ok(before)) = (enough(*asked), draft.sight(thing.1.region.as_ref(), &aspect)) else { return };
+    if !before.is_object() || !before["RetentionInDays"].is_null() || !before["RetentionPolicyName"].is_null() {
+        return;
     }
-    draft.add(change);
+    let after = json!({"RetentionInDays": days});
+    let back = DeleteRetentionPolicy { log_group_name: name.to_owned() };
+    let change = Change::new(thing.clone(), aims.clone(), aspect, before, after, put(name, days)).undone_by(back);
+    let change = losing_events(change, days);
+    if draft.objection(&change).is_none() {
+        draft.add(change);
+    }
 }
 
 fn encrypt(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {

@@ -4,6 +4,7 @@
 //! (`looks`), and, when that was seen, which steps lead there (`draft`). It reads nothing and sends nothing itself.
 
 mod bucket;
+mod grants;
 mod https_egress;
 mod instance;
 mod instance_profile;
@@ -17,6 +18,7 @@ mod security_group;
 mod sessions;
 #[cfg(test)]
 mod trial;
+mod volume_key;
 
 use serde_json::Value as Json;
 

@@ -1,12 +1,13 @@
 //! Roles of nodes: whom they trust and what they may do; and the role for instances that have none. What sessions need
 //! is one inline policy, scoped to what the sessions of the role's regions use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::sessions::Sessions;
-use super::{Ability, Setter, key, log_group, seen};
+use super::grants::Grants;
+use super::sessions::{self, Sessions};
+use super::{Ability, Setter, key, log_group, seen, volume_key};
 use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, key_allows};
 use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind, document, wanted_document};
@@ -31,6 +32,17 @@ const CORE: &str = "AmazonSSMManagedInstanceCore";
 const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
 
 const GRANTS: &[&str] = &["write-cloudwatch", "write-s3", "use-session-key", "use-volume-key", "see-encryption"];
+
+/// The statements, and what they are for.
+const STATEMENTS: &[(&str, &[&str])] = &[
+    ("SessionLogGroups", &["write-cloudwatch", "see-encryption"]),
+    ("SessionLogEvents", &["write-cloudwatch"]),
+    ("SessionLogObjects", &["write-s3"]),
+    ("SessionLogBucket", &["write-s3", "see-encryption"]),
+    ("SessionLogBucketKey", &["use-session-key"]),
+    ("SessionKey", &["use-session-key"]),
+    ("VolumeKey", &[volume_key::TASK]),
+];
 
 const fn grant(name: &'static str) -> Ability {
     Ability::task(name, &[PutRolePolicy::CALL, DeleteRolePolicy::CALL], &[Kind::RolePolicy])
@@ -202,19 +214,7 @@ fn regions(thing: &Thing, draft: &Draft<'_>) -> Option<BTreeSet<Region>> {
     Some(regions)
 }
 
-/// What is wanted of the inline policy: actions on resources, by the statement's name.
-#[derive(Default)]
-struct Grants {
-    statements: BTreeMap<&'static str, (Vec<&'static str>, BTreeSet<String>)>,
-}
-
 impl Grants {
-    fn add(&mut self, sid: &'static str, actions: &[&'static str], resource: String) {
-        let (known, resources) = self.statements.entry(sid).or_default();
-        known.extend(actions.iter().filter(|action| !known.contains(action)).collect::<Vec<_>>());
-        resources.insert(resource);
-    }
-
     /// What the sessions of a region need of the role.
     fn of_region(&mut self, region: &Region, wanted: &Wanted, draft: &Draft<'_>) {
         let asked = |task: &str| wanted.task(task).is_some() || wanted.task("create").is_some();
@@ -290,15 +290,16 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     for region in &regions {
         grants.of_region(region, wanted, draft);
     }
-    if wanted.task("use-volume-key").is_some()
-        && let Some(keys) =
-            draft.inventory.roles.get(&thing.1).and_then(|entry| entry.attributes.root_volume_keys.known())
-    {
-        for link in keys {
-            if let Some(arn) = draft.inventory.keys.get(&link.key).and_then(|key| key.attributes.arn.known()) {
-                grants.add("VolumeKey", &["kms:Decrypt", "kms:Encrypt"], arn.clone());
-            }
+    if wanted.task(volume_key::TASK).is_some() {
+        for arn in volume_key::of_role(thing, draft) {
+            grants.add("VolumeKey", &["kms:Decrypt", "kms:Encrypt"], arn);
         }
+    }
+    // What would not help is left out, with the role's own findings that it is for; other things go on without it.
+    for (sid, reason) in grants.take_useless(&thing.1, &regions, draft) {
+        let (_, tasks) = STATEMENTS.iter().find(|(of, _)| *of == sid).copied().unwrap_or_default();
+        let own: Aims = wanted.tasks(tasks).into_iter().filter(|aim| draft.goals[*aim].thing == *thing).collect();
+        draft.leave_out(&own, reason);
     }
     let role_name = thing.1.id.as_ref().to_owned();
     let aspect = Aspect::of(Kind::RolePolicy, &role_name).part(POLICY);
@@ -310,10 +311,15 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
         }
     };
     let text = before["Text"].as_str();
-    let with = policy::of(&statements(&grants, text));
+    let with = policy::of(&grants.merged(text));
     if grants.statements.is_empty()
         || text.is_some_and(|text| document(text)["Document"] == document(&with)["Document"])
     {
+        // It may do what it is to do when the preferences are what they are to be: that is what makes it right.
+        let aims = wanted.tasks(&["write-cloudwatch", "write-s3", "use-session-key", "see-encryption"]);
+        for region in regions.iter().filter(|_| !grants.statements.is_empty()) {
+            draft.served_by(&sessions::preferences(region), &aims);
+        }
         return None;
     }
     let put = |policy_document: String| PutRolePolicy {
@@ -327,32 +333,6 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     };
     let change = Change::new(thing.clone(), aims, aspect, before.clone(), wanted_document(&with), put(with));
     Some(draft.add(change.undone_by(back).needing(made)))
-}
-
-/// The statements that are wanted, with what earlier ones of the same names allow, and all others that are there.
-fn statements(grants: &Grants, text: Option<&str>) -> Vec<Json> {
-    let text = text.unwrap_or("{}");
-    let sids: Vec<&str> = grants.statements.keys().copied().collect();
-    let mut statements = policy::statements_but(text, &sids);
-    let there = policy::statements_but(text, &[]);
-    for (sid, (actions, resources)) in &grants.statements {
-        let earlier = there.iter().find(|statement| statement["Sid"] == json!(sid));
-        let texts = |value: &Json| -> BTreeSet<String> {
-            match value {
-                Json::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
-                Json::String(text) => BTreeSet::from([text.clone()]),
-                _ => BTreeSet::new(),
-            }
-        };
-        let mut actions: BTreeSet<String> = actions.iter().map(|action| (*action).to_owned()).collect();
-        let mut resources = resources.clone();
-        if let Some(earlier) = earlier {
-            actions.extend(texts(&earlier["Action"]));
-            resources.extend(texts(&earlier["Resource"]));
-        }
-        statements.push(json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}));
-    }
-    statements
 }
 
 /// Why a role could not decrypt with the session key of a region even if its policy said so; none where it can.
@@ -391,25 +371,5 @@ pub(super) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>)
         Decision::Allowed => None,
         Decision::Denied(_) => Some(format!("the role {} could not decrypt with the key", role.id)),
         Decision::Undecided(_) => Some(format!("whether the role {} could decrypt with the key is not known", role.id)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statements_of_others_stay_and_ours_grow() {
-        let mut grants = Grants::default();
-        grants.add("SessionKey", &["kms:Decrypt"], "arn:b".to_owned());
-        let there = policy::of(&[
-            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
-            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["arn:a"]}),
-        ]);
-        let expected = vec![
-            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
-            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["arn:a", "arn:b"]}),
-        ];
-        assert_eq!(statements(&grants, Some(&there)), expected);
     }
 }

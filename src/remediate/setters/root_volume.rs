@@ -8,8 +8,8 @@ mod tests;
 use serde_json::{Value as Json, json};
 
 use self::hindrance::{hindrance, unusable};
-use super::{Ability, Setter};
-use crate::model::{Region, ResourceType};
+use super::{Ability, Setter, volume_key};
+use crate::model::{Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, KEY_MADE_BY as MADE_BY, Kind, made_for};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
@@ -25,29 +25,39 @@ pub(super) struct RootVolume;
 
 const TASK: &str = "swap-root-volume";
 
-static ABILITIES: &[Ability] = &[Ability::task(
-    TASK,
-    &[
-        AttachVolume::CALL,
-        CreateSnapshot::CALL,
-        CreateVolume::CALL,
-        DeleteSnapshot::CALL,
-        DeleteVolume::CALL,
-        DetachVolume::CALL,
-        ModifyInstanceAttribute::CALL,
-        StartInstances::CALL,
-        StopInstances::CALL,
-    ],
-    &[
-        Kind::DefaultVolumeKey,
-        Kind::InstanceDevice,
-        Kind::InstanceRoot,
-        Kind::InstanceState,
-        Kind::RootSnapshot,
-        Kind::RootVolumeMade,
-        Kind::VolumeKey,
-    ],
-)];
+/// The same for a volume that is encrypted, but not with a key of the customer's own.
+const OWN_KEY: &str = "swap-root-volume-for-own-key";
+
+const TASKS: &[&str] = &[TASK, OWN_KEY];
+
+static ABILITIES: &[Ability] = &[ability(TASK), ability(OWN_KEY)];
+
+const fn ability(task: &'static str) -> Ability {
+    Ability::task(
+        task,
+        &[
+            AttachVolume::CALL,
+            CreateSnapshot::CALL,
+            CreateVolume::CALL,
+            DeleteSnapshot::CALL,
+            DeleteVolume::CALL,
+            DetachVolume::CALL,
+            ModifyInstanceAttribute::CALL,
+            StartInstances::CALL,
+            StopInstances::CALL,
+        ],
+        &[
+            Kind::DefaultVolumeKey,
+            Kind::InstanceDevice,
+            Kind::InstanceRoot,
+            Kind::InstanceState,
+            Kind::RootSnapshot,
+            Kind::RootVolumeMade,
+            Kind::Volume,
+            Kind::VolumeKey,
+        ],
+    )
+}
 
 impl Setter for RootVolume {
     fn resource_type(&self) -> ResourceType {
@@ -58,8 +68,15 @@ impl Setter for RootVolume {
         ABILITIES
     }
 
+    fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        let aims = wanted.tasks(TASKS);
+        if !aims.is_empty() {
+            volume_key::ask(thing, &aims, draft);
+        }
+    }
+
     fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
-        if wanted.task(TASK).is_none() {
+        if wanted.tasks(TASKS).is_empty() {
             return Vec::new();
         }
         let root = Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref());
@@ -67,17 +84,44 @@ impl Setter for RootVolume {
     }
 
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
-        let Some(aims) = wanted.task(TASK) else { return };
+        let mut aims = wanted.tasks(TASKS);
+        if aims.is_empty() {
+            return;
+        }
         let region = thing.1.region.as_ref();
-        let Some(root) = super::seen(draft, region, &Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref()), aims) else {
+        let Some(root) = super::seen(draft, region, &Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref()), &aims) else {
             return;
         };
         let aspect = key(thing, draft);
-        let Some(key) = super::seen(draft, region, &aspect, aims) else { return };
-        match hindrance(&root).or_else(|| unusable(&key)) {
-            Some(reason) => draft.leave_out(aims, reason),
-            None => Swap::new(thing, aims, &root, &key, draft).draft(),
+        let Some(key) = super::seen(draft, region, &aspect, &aims) else { return };
+        if let Some(reason) = hindrance(&root).or_else(|| unusable(&key)) {
+            return draft.leave_out(&aims, reason);
         }
+        for task in TASKS {
+            if let (Some(of), Some(reason)) = (wanted.task(task), pointless(task, &root, &key)) {
+                draft.leave_out(of, reason);
+                aims.retain(|aim| !of.contains(aim));
+            }
+        }
+        if !aims.is_empty() {
+            Swap::new(thing, &aims, &root, &key, draft).draft();
+        }
+    }
+}
+
+/// Why a swap for this would change nothing.
+fn pointless(task: &str, root: &Json, key: &Json) -> Option<String> {
+    let own = key["KeyManager"] == "CUSTOMER";
+    match task {
+        TASK if root["Volume"]["Encrypted"] == true => Some("its root volume is encrypted by now".to_owned()),
+        OWN_KEY if !own => Some(format!(
+            "set fix.volume_key in ssm-audit.yaml to a key of your own: {} is AWS's",
+            key["KeyId"].as_str().unwrap_or_default()
+        )),
+        OWN_KEY if root["Volume"]["KmsKeyId"] == key["Arn"] => {
+            Some("its root volume is encrypted with that key by now".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -87,6 +131,16 @@ fn key(thing: &Thing, draft: &Draft<'_>) -> Aspect {
         Some(key) => Aspect::of(Kind::VolumeKey, draft.here(thing.1.region.as_ref()).fill(key)),
         None => Aspect::of(Kind::DefaultVolumeKey, "the account"),
     }
+}
+
+/// What was seen of the key that the new root volume of an instance will have; none where there will be no new one.
+pub(super) fn new_key(instance: &Key, draft: &Draft<'_>) -> Option<Json> {
+    let thing = (ResourceType::Instance, instance.clone());
+    let wanted = draft.wanted.get(&thing)?;
+    let root = draft.sight(instance.region.as_ref(), &Aspect::of(Kind::InstanceRoot, instance.id.as_ref())).ok()?;
+    let key = draft.sight(instance.region.as_ref(), &key(&thing, draft)).ok()?;
+    let swaps = TASKS.iter().any(|task| wanted.task(task).is_some() && pointless(task, &root, &key).is_none());
+    (swaps && hindrance(&root).or_else(|| unusable(&key)).is_none()).then_some(key)
 }
 
 /// Tags that a new volume can have, too: those that AWS reserves cannot be given.
@@ -125,7 +179,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
             self.delete_on_termination(&old, false);
         }
         self.detach(&old);
-        self.attach(&new);
+        self.attach(&new, &old);
         if !kept {
             self.delete_on_termination(&new, true);
         }
@@ -138,8 +192,10 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let instance_ids = vec![self.id()];
         let call = StopInstances { instance_ids: instance_ids.clone() };
         let (before, after) = (json!({"State": "running"}), json!({"State": "stopped"}));
-        let mut change =
-            self.change(Kind::InstanceState, before, after, call).undone_by(StartInstances { instance_ids });
+        let mut change = self
+            .change(Kind::InstanceState, before, after, call)
+            .undone_by(StartInstances { instance_ids })
+            .rehearsed();
         let addresses: Vec<&str> =
             self.root["PublicIps"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         if !addresses.is_empty() {
@@ -154,7 +210,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let call = StartInstances { instance_ids: instance_ids.clone() };
         let (before, after) = (json!({"State": "stopped"}), json!({"State": "running"}));
         let change = self.change(Kind::InstanceState, before, after, call).undone_by(StopInstances { instance_ids });
-        self.add(change);
+        self.add(change.rehearsed());
     }
 
     fn snapshot(&mut self, old: &str) -> String {
@@ -165,8 +221,9 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         };
         let after = json!({"VolumeId": old, "State": "completed"});
         let change = self.change(Kind::RootSnapshot, Json::Null, after, call);
-        let change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating();
-        let change = change.warning("the snapshot is kept, and charged for, until you delete it");
+        let change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating().rehearsed();
+        let change =
+            change.warning("the snapshot is kept, and charged for, until `ssm-audit resume RUN --delete-replaced`");
         let made =
             self.add_deletable(change, |made| DeleteSnapshot { snapshot_id: reference::to(made, "SnapshotId") }.into());
         reference::to(made, "SnapshotId")
@@ -183,7 +240,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let size = number("Size");
         let call = CreateVolume {
             availability_zone: text(&old["AvailabilityZone"]),
-            snapshot_id: snapshot.to_owned(),
+            snapshot_id: Some(snapshot.to_owned()),
             size,
             iops,
             throughput,
@@ -210,7 +267,9 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         if let Some(key) = self.key["Arn"].as_str() {
             after["KmsKeyId"] = key.into();
         }
-        let change = self.change(Kind::RootVolumeMade, Json::Null, after, call);
+        // There is no snapshot yet.
+        let rehearsal = CreateVolume { snapshot_id: None, ..call.clone() };
+        let change = self.change(Kind::RootVolumeMade, Json::Null, after, call).rehearsed_by(rehearsal);
         let mut change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating();
         let reserved = old["Tags"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
         let reserved: Vec<&str> = reserved.filter(|key| key.starts_with("aws:")).collect();
@@ -226,18 +285,21 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let call = DetachVolume { instance_id: self.id(), device: device.clone(), volume_id: volume_id.clone() };
         let back = AttachVolume { instance_id: self.id(), device, volume_id };
         let before = json!({"VolumeId": old, "InstanceState": "stopped"});
-        let change = self.at_device(before, json!({"VolumeId": null}), call).undone_by(back);
-        let kept = format!("{old} is kept, not encrypted and charged for, until you delete it");
+        let change = self.at_device(before, json!({"VolumeId": null}), call).undone_by(back).rehearsed();
+        let plain = if self.root["Volume"]["Encrypted"] == true { "" } else { ", not encrypted" };
+        let kept = format!("{old} is kept{plain} and charged for, until `ssm-audit resume RUN --delete-replaced`");
         self.add(change.warning(kept));
     }
 
-    fn attach(&mut self, new: &str) {
+    fn attach(&mut self, new: &str, old: &str) {
         let (device, volume_id) = (self.device(), new.to_owned());
         let call = AttachVolume { instance_id: self.id(), device: device.clone(), volume_id: volume_id.clone() };
         let back = DetachVolume { instance_id: self.id(), device, volume_id };
         let before = json!({"VolumeId": null, "InstanceState": "stopped"});
         let after = json!({"VolumeId": new, "State": "attached"});
-        let change = self.at_device(before, after, call).undone_by(back);
+        // The old volume stands for the new one, and it is what would have to go back.
+        let rehearsal = AttachVolume { volume_id: old.to_owned(), ..call.clone() };
+        let change = self.at_device(before, after, call).undone_by(back).rehearsed_by(rehearsal);
         self.add(change);
     }
 
@@ -251,7 +313,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
                 ebs: EbsInstanceBlockDeviceSpecification { delete_on_termination },
             }],
         };
-        let change = self.at_device(state(!delete), state(delete), call(delete)).undone_by(call(!delete));
+        let change = self.at_device(state(!delete), state(delete), call(delete)).undone_by(call(!delete)).rehearsed();
         self.add(change);
     }
 

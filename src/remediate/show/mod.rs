@@ -12,7 +12,6 @@ use anstyle::{AnsiColor, Style};
 pub(crate) use self::run::{run, runs, verified};
 use super::cap::Cap;
 use super::plan::{Disruption, Plan, Purpose, Step, Undo};
-use super::reference::in_words;
 use crate::model::{AccountId, Region};
 use crate::terminal::{Paint, harmless, wrap};
 
@@ -151,6 +150,8 @@ pub(crate) fn summary(plan: &Plan) -> String {
             Purpose::Fix if plan.left_out.is_empty() => "There is nothing to change.".to_owned(),
             Purpose::Fix => format!("There is nothing that can be changed{left}."),
             Purpose::Undo(_) => "There is nothing to take back.".to_owned(),
+            Purpose::Discard(_) if plan.left_out.is_empty() => "There is nothing to delete.".to_owned(),
+            Purpose::Discard(_) => "There is nothing that can be deleted.".to_owned(),
         };
     }
     let made = match plan.steps.iter().filter(|step| step.creates).count() {
@@ -161,6 +162,7 @@ pub(crate) fn summary(plan: &Plan) -> String {
     let aims = match &plan.purpose {
         Purpose::Fix => format!(", {} to be made right", count(plan.findings.len(), "finding")),
         Purpose::Undo(run) => format!(", to take back run {run}"),
+        Purpose::Discard(run) => format!(", to delete what run {run} replaced"),
     };
     format!(
         "Plan {}: {}, {} changed{made}{aims}{left}.",
@@ -188,7 +190,7 @@ impl Page<'_> {
         let aspect = step.aspect.beside(&step.resource.id);
         let made = if step.creates { " (new)" } else { "" };
         let title = format!("{:>2}. {id}{made}", step.number);
-        writeln!(self.out, "{}  {}", self.look.paint.paint(BOLD, &title), harmless(&in_words(&aspect)))
+        writeln!(self.out, "{}  {}", self.look.paint.paint(BOLD, &title), harmless(&aspect))
     }
 
     /// A text, wrapped, so far from the left.

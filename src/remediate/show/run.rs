@@ -55,6 +55,7 @@ pub(crate) fn runs(list: &RunList, look: Look, out: &mut dyn Write) -> io::Resul
         let purpose = match &run.purpose {
             Purpose::Fix => "fix".to_owned(),
             Purpose::Undo(undone) => format!("undo of {undone}"),
+            Purpose::Discard(run) => format!("deletion of what {run} replaced"),
         };
         let state = look.paint.paint(style_of(run.state, run.under_way), &format!("{state:column$}"));
         let steps = format!("{} of {} done", run.done, count(run.steps, "step"));
@@ -75,6 +76,9 @@ fn cut_off(id: &str, purpose: &Purpose) -> String {
     match purpose {
         Purpose::Fix => {
             format!("{id} was cut off: `ssm-audit resume {id}` goes on with it, `ssm-audit undo {id}` takes it back.")
+        }
+        Purpose::Discard(run) => {
+            format!("{id} was cut off: `ssm-audit resume {id}` goes on deleting what {run} replaced.")
         }
         Purpose::Undo(undone) => format!("{id} was cut off: `ssm-audit resume {id}` goes on taking {undone} back."),
     }
@@ -98,6 +102,7 @@ pub(crate) fn run(run: &RunReport, under_way: bool, look: Look, out: &mut dyn Wr
     let purpose = match &run.purpose {
         Purpose::Fix => "fix".to_owned(),
         Purpose::Undo(undone) => format!("undo of {undone}"),
+        Purpose::Discard(run) => format!("deletion of what {run} replaced"),
     };
     let ended = run.finished_at.as_ref().map(|at| format!(" to {}", moment(at))).unwrap_or_default();
     let state = look.paint.paint(style_of(run.state, under_way), state(run.state, under_way));

@@ -224,7 +224,11 @@ impl<'a> RolePolicies<'a> {
         principal(text(&self.role.arn)?)
     }
 
-    fn request(&self, action: &str, on: &str) -> Result<Request, Undecided> {
+    /// The question whether it may do this there.
+    ///
+    /// # Errors
+    /// Where the role's ARN is not known.
+    pub(crate) fn request(&self, action: &str, on: &str) -> Result<Request, Undecided> {
         Ok(Request::new(self.principal()?, action, resource(on)).in_context(calm()))
     }
 }

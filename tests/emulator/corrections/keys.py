@@ -2,11 +2,13 @@
 
 moto enables, rotates and aliases keys that are pending deletion, calls the deletion of any key off, says
 that a disabled key is enabled, knows keys that are to be enabled or disabled by id only, and takes any text
-for a policy, but fails to describe a key whose policy has one statement instead of a list.
+for a policy, but fails to describe a key whose policy has one statement instead of a list. It gives the keys that AWS
+makes for its services out as a customer's.
 
 https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
 https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyRotationStatus.html
+https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#aws-managed-cmk
 """
 
 import json
@@ -155,6 +157,16 @@ def validate_policy(key: Key, action: str) -> None:
         validate_by_moto(key, action)
 
 
+make_default_key_by_moto = KmsBackend._generate_default_keys
+
+
+def make_default_key(self: KmsBackend, alias_name: str) -> str | None:
+    key_id = make_default_key_by_moto(self, alias_name)
+    if key_id:
+        self.keys[key_id].key_manager = "AWS"
+    return key_id
+
+
 def assert_default_policy_or_none(name: str | None) -> None:
     """The name of a key's policy may be left out, it is `default`."""
     assert_default_policy(name or "default")
@@ -165,6 +177,7 @@ def apply() -> None:
         setattr(KmsResponse, operation, in_state(operation))
     for function in (disable_key, enable_key, cancel_key_deletion, get_key_rotation_status):
         setattr(KmsBackend, function.__name__, function)
+    KmsBackend._generate_default_keys = make_default_key
     KmsResponse.create_key = create_key
     KmsResponse.put_key_policy = put_key_policy
     kms_responses.validate_policy = validate_policy

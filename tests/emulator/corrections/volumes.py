@@ -4,6 +4,10 @@ moto makes a second volume for one client token, keeps a key as it was asked for
 snapshots no key and volumes no default performance, attaches what is attached already and where something
 is attached already, detaches the root of a running instance, and starts instances without a root.
 
+With `DryRun`, AWS says whether the caller is permitted, and does not ask what state things are in; moto answers so,
+too, but here the state is looked at before moto is asked:
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/permitting-and-denying-access.html
+
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AttachVolume.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachVolume.html
@@ -112,16 +116,6 @@ def create_snapshot(self: EC2Backend, *args, **kwargs) -> Snapshot:  # noqa: ANN
     return snapshot
 
 
-make_default_key_by_moto = EC2Backend._create_default_encryption_key
-
-
-def make_default_key(self: EC2Backend) -> str:
-    """moto gives the account's default key for volumes out as a customer's."""
-    arn = make_default_key_by_moto(self)
-    kms_backends[self.account_id][self.region_name].describe_key("alias/aws/ebs").key_manager = "AWS"
-    return arn
-
-
 # -- attachments -------------------------------------------------------------------------------------
 
 attach_by_moto = EC2Response.attach_volume
@@ -131,6 +125,7 @@ modify_instance_by_moto = EC2Response.modify_instance_attribute
 def attach_volume(self: EC2Response) -> ActionResult:
     volume = self.ec2_backend.get_volume(self._get_param("VolumeId"))
     instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+    self.error_on_dryrun()
     device = self._get_param("Device")
     if volume.attachment:
         raise EC2ClientError("VolumeInUse", f"{volume.id} is already attached to an instance")
@@ -150,6 +145,7 @@ def attach_volume(self: EC2Response) -> ActionResult:
 
 
 def detach_volume(self: EC2Response) -> ActionResult:
+    self.error_on_dryrun()
     volume = self.ec2_backend.get_volume(self._get_param("VolumeId"))
     instance, device = self._get_param("InstanceId"), self._get_param("Device")
     attachment: VolumeAttachment | None = volume.attachment
@@ -160,7 +156,6 @@ def detach_volume(self: EC2Response) -> ActionResult:
     if attachment.device == attachment.instance.root_device_name and attachment.instance.state != "stopped":
         message = f"Unable to detach root volume '{volume.id}' from instance '{attachment.instance.id}'"
         raise EC2ClientError("OperationNotPermitted", message)
-    self.error_on_dryrun()
     self.ec2_backend.detach_volume(volume.id, attachment.instance.id, attachment.device)
     members = {"VolumeId": volume.id, "InstanceId": attachment.instance.id, "Device": attachment.device}
     return ActionResult({**members, "State": "detaching", "AttachTime": attachment.attach_time})
@@ -251,7 +246,6 @@ def apply() -> None:
     EC2BaseResponse._parse_tag_specification = parse_tags
     EC2Backend.create_volume = create_volume
     EC2Backend.create_snapshot = create_snapshot
-    EC2Backend._create_default_encryption_key = make_default_key
     EC2Backend.start_instances = start_instances
     EC2Backend.stop_instances = stop_instances
     VolumeAttachment.delete_on_termination = property(delete_on_termination)

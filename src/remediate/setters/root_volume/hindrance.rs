@@ -41,7 +41,6 @@ pub(super) fn hindrance(root: &Json) -> Option<String> {
                 .to_owned(),
         ),
         (volume.is_null(), format!("no volume is attached at its root device {}", said(&root["RootDeviceName"]))),
-        (volume["Encrypted"] == true, "its root volume is encrypted by now".to_owned()),
         (
             volume["MultiAttachEnabled"] == true,
             "its root volume can be attached to several instances at once".to_owned(),

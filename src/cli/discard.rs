@@ -1,0 +1,69 @@
+//! `resume RUN --delete-replaced`: delete what a run has replaced and kept.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::carry_out::{self, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::confirm::{can_ask, confirm};
+use super::live;
+use super::resume::ResumeArgs;
+use super::{Error, Exit, Globals, output};
+use crate::remediate::journal::{Run, RunState};
+use crate::remediate::limits::Limits;
+use crate::remediate::plan::Purpose;
+use crate::remediate::{discard, show};
+
+pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Error> {
+    let journal = arguments.state.journal()?;
+    let id = journal.run(&arguments.run)?.plan.id;
+    let limits = Limits {
+        allowed: arguments.allow.iter().copied().collect(),
+        named: arguments.resources.iter().cloned().collect(),
+        asks_for_names: can_ask() && !arguments.yes,
+    };
+    live::run(async {
+        let accounts = journal.run(&id)?.plan;
+        let _locks = journal.lock(accounts.accounts())?;
+        let run = journal.run(&id)?;
+        has_replaced(&run)?;
+        let reaches = reach_accounts(&run.plan, &arguments.live, globals).await?;
+        let now = Timestamp::now().to_string();
+        let plan = discard::plan(&run, (&new_id(), &now), &reaches, &limits).await;
+        carry_out::nothing_unfinished(&plan, &journal)?;
+        output::to_stdout(|out| show::plan(&plan, None, look(globals), out))?;
+        if plan.steps.is_empty() {
+            return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
+        }
+        if !(arguments.yes || can_ask() && confirm(&plan, &limits.named)?) {
+            say("Nothing was deleted. `--yes` deletes it.");
+            return Ok(Exit::Failed);
+        }
+        journal.begin(&plan, &Timestamp::now().to_string())?;
+        let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
+        match exit_of_steps(&plan, &records) {
+            Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
+            exit => Ok(exit),
+        }
+    })
+}
+
+/// Refuses what is no run of fix that came to its end.
+fn has_replaced(run: &Run) -> Result<(), Error> {
+    let id = &run.plan.id;
+    let (message, help) = match (&run.plan.purpose, run.state) {
+        (Purpose::Fix, RunState::Finished) => return Ok(()),
+        (Purpose::Fix, RunState::Open) => (
+            format!("run {id} was cut off: what it is to replace is still needed"),
+            format!("`ssm-audit resume {id}` goes on with it, `ssm-audit undo {id}` takes it back"),
+        ),
+        (Purpose::Fix, RunState::Undone) => (
+            format!("run {id} was taken back: what it had replaced is in use again"),
+            format!("`ssm-audit runs show {id}` says what it did"),
+        ),
+        (Purpose::Undo(_) | Purpose::Discard(_), _) => {
+            (format!("run {id} replaced nothing"), "`ssm-audit runs list` lists the runs; give one of fix".to_owned())
+        }
+    };
+    Err(Error::Usage { message, help })
+}

@@ -1,0 +1,138 @@
+//! What the inline policy of a role is to allow, by statements; and whether that would help: a deny stays a deny.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+
+use crate::iam::{Decision, Denial, Layer, PolicyDocument, key_allows};
+use crate::model::{Fact, Key, Region};
+use crate::remediate::aspect::Kind;
+use crate::remediate::draft::Draft;
+use crate::remediate::policy;
+use crate::rule::function::RolePolicies;
+
+/// Actions on resources, by the statement's name.
+#[derive(Default)]
+pub(super) struct Grants {
+    pub(super) statements: BTreeMap<&'static str, (Vec<&'static str>, BTreeSet<String>)>,
+}
+
+impl Grants {
+    pub(super) fn add(&mut self, sid: &'static str, actions: &[&'static str], resource: String) {
+        let (known, resources) = self.statements.entry(sid).or_default();
+        known.extend(actions.iter().filter(|action| !known.contains(action)).collect::<Vec<_>>());
+        resources.insert(resource);
+    }
+
+    /// The statements that are wanted, with what earlier ones of the same names allow, and all others that are there.
+    pub(super) fn merged(&self, text: Option<&str>) -> Vec<Json> {
+        let text = text.unwrap_or("{}");
+        let sids: Vec<&str> = self.statements.keys().copied().collect();
+        let mut statements = policy::statements_but(text, &sids);
+        let there = policy::statements_but(text, &[]);
+        for (sid, (actions, resources)) in &self.statements {
+            let earlier = there.iter().find(|statement| statement["Sid"] == json!(sid));
+            let texts = |value: &Json| -> BTreeSet<String> {
+                match value {
+                    Json::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+                    Json::String(text) => BTreeSet::from([text.clone()]),
+                    _ => BTreeSet::new(),
+                }
+            };
+            let mut actions: BTreeSet<String> = actions.iter().map(|action| (*action).to_owned()).collect();
+            let mut resources = resources.clone();
+            if let Some(earlier) = earlier {
+                actions.extend(texts(&earlier["Action"]));
+                resources.extend(texts(&earlier["Resource"]));
+            }
+            statements.push(json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}));
+        }
+        statements
+    }
+
+    /// Takes out the statements that would surely not help the role, each with the reason.
+    pub(super) fn take_useless(
+        &mut self,
+        role: &Key,
+        regions: &BTreeSet<Region>,
+        draft: &Draft<'_>,
+    ) -> BTreeMap<&'static str, String> {
+        let mut useless = BTreeMap::new();
+        let Some(entry) = draft.inventory.roles.get(role) else { return useless };
+        let there = RolePolicies::of_role(draft.inventory, &entry.attributes);
+        let granted = PolicyDocument::from_json(&policy::of(&self.merged(None))).ok();
+        let mut policies = there.documents();
+        policies.push(granted.as_ref());
+        for (sid, (actions, resources)) in &self.statements {
+            let places = resources.iter().flat_map(|resource| places(resource, regions, draft));
+            let asked: Vec<(&str, String)> =
+                places.flat_map(|place| actions.iter().map(move |action| (*action, place.clone()))).collect();
+            let reason = asked.into_iter().find_map(|(action, on)| {
+                let request = there.request(action, &on).ok()?;
+                let decision = if action.starts_with("kms:") {
+                    let key_policy = key_policy(&on, draft)?;
+                    let owner = on.split(':').nth(4).unwrap_or_default();
+                    key_allows(Some(&key_policy), owner, &policies, there.boundary(), &request)
+                } else {
+                    crate::iam::identity_allows(&policies, there.boundary(), &request)
+                };
+                let Decision::Denied(denial) = decision else { return None };
+                Some(format!("{} {action} on {on}: no grant that is added helps", who_denies(&denial)))
+            });
+            useless.extend(reason.map(|reason| (*sid, reason)));
+        }
+        self.statements.retain(|sid, _| !useless.contains_key(sid));
+        useless
+    }
+}
+
+/// Where an action is asked for: that of describing log groups on all of a region.
+fn places(resource: &str, regions: &BTreeSet<Region>, draft: &Draft<'_>) -> Vec<String> {
+    let all = |region| format!("arn:{}:logs:{region}:{}:log-group:*", draft.inventory.partition, draft.account);
+    if resource == "*" { regions.iter().map(all).collect() } else { vec![resource.to_owned()] }
+}
+
+/// The policy of the key, as the plan leaves it; none where it is not known, or the key is not made yet.
+fn key_policy(arn: &str, draft: &Draft<'_>) -> Option<PolicyDocument> {
+    let of_arn = |entry: &&crate::model::Entry<crate::model::kms::KmsKey>| matches!(&entry.attributes.arn, Fact::Known(known) if known == arn);
+    let entry = draft.inventory.keys.values().find(of_arn)?;
+    let id = arn.rsplit('/').next()?;
+    let planned =
+        draft.changes.iter().rev().find(|change| change.aspect.of == Kind::KeyPolicy && *change.thing.1.id == *id);
+    match planned {
+        Some(change) => PolicyDocument::from_json(change.after["Document"].as_str()?).ok(),
+        None => entry.attributes.policy.known().cloned(),
+    }
+}
+
+fn who_denies(denial: &Denial) -> &'static str {
+    let layer = match denial {
+        Denial::Explicit(statement) => statement.source.layer,
+        Denial::Implicit { layer, .. } => *layer,
+    };
+    match layer {
+        Layer::Identity => "another policy of the role denies it",
+        Layer::Boundary => "the permissions boundary of the role does not let it have",
+        Layer::Resource => "the key's policy does not let the role have",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_of_others_stay_and_ours_grow() {
+        let mut grants = Grants::default();
+        grants.add("SessionKey", &["kms:Decrypt"], "arn:b".to_owned());
+        let there = policy::of(&[
+            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["arn:a"]}),
+        ]);
+        let expected = vec![
+            json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["arn:a", "arn:b"]}),
+        ];
+        assert_eq!(grants.merged(Some(&there)), expected);
+    }
+}

@@ -1,0 +1,52 @@
+//! The keys of root volumes that a role is to be able to use, where the rule on that is held: those of the volumes that
+//! its instances have when the plan is done.
+
+use std::collections::BTreeSet;
+
+use super::{instance_profile, root_volume};
+use crate::model::{Fact, Key, ResourceType};
+use crate::remediate::draft::{Aims, Draft, Thing};
+use crate::rule::params::ParamValue;
+
+/// The task of the role.
+pub(super) const TASK: &str = "use-volume-key";
+
+/// Asks it of the role that the instance has, or is to have.
+pub(super) fn ask(instance: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
+    let required = draft.param("iam-role-uses-volume-key", "required");
+    if let (Some(ParamValue::Bool(true)), Some(role)) = (required, role_of(&instance.1, draft)) {
+        draft.ask(&role, TASK, aims);
+    }
+}
+
+/// The ARNs of the keys, those that customers manage.
+pub(super) fn of_role(role: &Thing, draft: &Draft<'_>) -> BTreeSet<String> {
+    let instances = draft.inventory.instances.keys().filter(|key| role_of(key, draft).as_ref() == Some(role));
+    let key = |instance| match root_volume::new_key(instance, draft) {
+        Some(key) => key["Arn"].as_str().filter(|_| key["KeyManager"] == "CUSTOMER").map(str::to_owned),
+        None => present_key(instance, draft),
+    };
+    instances.filter_map(key).collect()
+}
+
+fn present_key(instance: &Key, draft: &Draft<'_>) -> Option<String> {
+    let instance = draft.inventory.instances.get(instance)?;
+    let key = draft.inventory.root_volume_key(&instance.attributes.root_volume);
+    let key = draft.inventory.keys.get(key.known()?.as_ref()?)?;
+    let customers = key.attributes.key_manager.known().is_some_and(|by| by == "CUSTOMER");
+    key.attributes.arn.known().filter(|_| customers).cloned()
+}
+
+/// The role of an instance: without a profile, that of default host management.
+fn role_of(instance: &Key, draft: &Draft<'_>) -> Option<Thing> {
+    let wanted = draft.wanted.get(&(ResourceType::Instance, instance.clone()));
+    if wanted.is_some_and(|wanted| wanted.task("instance-profile").is_some()) {
+        return Some(instance_profile::role(draft));
+    }
+    let profile = &draft.inventory.instances.get(instance)?.attributes.iam_instance_profile;
+    let role = match draft.inventory.profile_role(profile) {
+        Fact::Known(None) => draft.inventory.host_management_roles().of(instance.region.as_ref()),
+        role => role,
+    };
+    role.known().cloned().flatten().map(|role| (ResourceType::Role, role))
+}

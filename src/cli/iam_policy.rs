@@ -1,12 +1,16 @@
-//! `iam-policy`: the least that a scan, or a fix, with the selected rules must be allowed to do.
+//! `iam-policy`: the least that a scan, or a fix, with the selected rules must be allowed to do, and the caller of a sweep.
 
 use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 
+use super::fleet::FleetArgs;
+use super::place::{Place, parse_place};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
+use crate::fleet::caller_policy;
+use crate::model::{Partition, Region};
 use crate::remediate::{permissions, remedy};
 
 /// What the policy is for.
@@ -16,6 +20,8 @@ enum Purpose {
     Scan,
     /// Reading and changing, for fix, resume and undo: just what the selected rules' remediations take
     Fix,
+    /// The caller of a sweep: listing the accounts, assuming the role in each, keeping parts. The role needs what a scan does
+    Sweep,
 }
 
 /// The arguments of `iam-policy`.
@@ -24,8 +30,13 @@ pub(super) struct IamPolicyArgs {
     /// What the policy is for
     #[arg(long = "for", value_name = "COMMAND", value_enum, default_value = "scan", env = "SSM_AUDIT_FOR")]
     purpose: Purpose,
+    /// With --for sweep: where its parts are kept
+    #[arg(long, value_name = "PLACE", value_parser = parse_place, env = "SSM_AUDIT_TO")]
+    to: Option<Place>,
     #[command(flatten)]
     selection: SelectionArgs,
+    #[command(flatten)]
+    fleet: FleetArgs,
 }
 
 pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, Error> {
@@ -36,9 +47,23 @@ pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, 
             let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
             permissions::policy(&selection.rules()?, selection.library(), &remedies)
         }
+        Purpose::Sweep => sweep(arguments, globals)?,
     };
     output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
     Ok(Exit::Success)
+}
+
+fn sweep(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Json, Error> {
+    let choice = arguments.fleet.choice(None, globals)?;
+    let partition = choice.regions.first().map_or(Partition::Aws, Region::partition);
+    let store = match &arguments.to {
+        Some(Place::Store(store)) => Some(store),
+        Some(Place::File(_)) | None => None,
+    };
+    caller_policy(&choice, partition, store).ok_or_else(|| Error::Usage {
+        message: "a sweep of these accounts needs nothing of its caller but what a scan needs".to_owned(),
+        help: "say which accounts, and the role in each: --organization or --accounts, and --role".to_owned(),
+    })
 }
 
 fn scan(selection: &Selection) -> Result<Json, Error> {

@@ -31,3 +31,4 @@ mod sarif;
 mod scan;
 mod simulator;
 mod sweep;
+mod sweep_organization;

@@ -235,3 +235,23 @@ fn a_region_that_hangs_is_given_up_and_the_others_are_read() {
     // All accounts side by side wait for it once.
     assert!(took < Duration::from_secs(60), "{took:?}");
 }
+
+#[test]
+fn a_hard_limit_does_not_lead_to_a_storm_of_retries() {
+    let organization = Organization::of(12);
+    let state = temporary();
+    let calm = organization.sweep(&state, &[]).json();
+    let calls_when_calm = organization.proxy.calls().len();
+    for limit in [5.0, 4.0] {
+        organization.proxy.clear();
+        organization.proxy.inject(Fault::on("*", Kind::Throttled).over(limit));
+        let limited = organization.sweep(&state, &[]).json();
+        let calls = organization.proxy.calls();
+        let throttled = calls.iter().filter(|call| call.fault.is_some()).count();
+        assert!(throttled > 0, "the limit of {limit} a second was not felt");
+        assert_eq!(failing(&limited), failing(&calm));
+        assert_eq!(limited["summary"], calm["summary"]);
+        let (calls, calm) = (calls.len(), calls_when_calm);
+        assert!(calls * 2 <= calm * 3, "{calls} calls with {limit} a second, {throttled} throttled; {calm} when calm");
+    }
+}

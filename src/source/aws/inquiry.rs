@@ -86,7 +86,7 @@ impl Inquiry<'_> {
         // The SDK's futures are large; on the heap they do not add up through the layers.
         let request = Box::pin(request);
         async move {
-            self.reader.pace.keep(self.call.service, self.region).await;
+            connection.pace().keep(self.call.service, self.region).await;
             let permit = self.reader.permits.acquire().await;
             let shared = collection.shared;
             let shared_permit = match shared {

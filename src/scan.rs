@@ -187,6 +187,11 @@ impl Judged {
     pub fn open(&self) -> u64 {
         self.outcomes.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).count() as u64
     }
+
+    /// What was found, for who knows more of it.
+    pub fn findings_mut(&mut self) -> &mut [Finding] {
+        &mut self.outcomes.findings
+    }
 }
 
 /// Holds the rules against one inventory, with everything listed.

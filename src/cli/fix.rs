@@ -198,7 +198,7 @@ impl FixArgs {
             if shutdown.is_requested() {
                 return Ok(None);
             }
-            let report = selection.report(vec![scan::judge(&inventory, rules)], rules, started_at, globals);
+            let report = selection.report(vec![scan::judge(&inventory, rules)], rules, &[], started_at, globals);
             if let (Some(earlier), false) = (earlier, globals.quiet) {
                 earlier.settled(&account, &report).iter().for_each(|settled| say(settled));
             }

@@ -1,4 +1,5 @@
-//! `iam-policy`: the least that a scan, or a fix, with the selected rules must be allowed to do, and the caller of a sweep.
+//! `iam-policy`: the least that a scan, a fix, or the caller of a sweep must be allowed to do with the selected rules, as a
+//! policy or as the CloudFormation template of a role that has it.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 
 use super::fleet::FleetArgs;
+use super::member_role::{Task, template};
 use super::place::{Place, parse_place};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
@@ -24,6 +26,17 @@ enum Purpose {
     Sweep,
 }
 
+impl Purpose {
+    /// What the role in each account is for. The caller is in one account only.
+    fn task(self) -> Option<Task> {
+        match self {
+            Self::Scan => Some(Task { command: "scan", purpose: "read", role: "SsmAuditScan" }),
+            Self::Fix => Some(Task { command: "fix", purpose: "read and change", role: "SsmAuditFix" }),
+            Self::Sweep => None,
+        }
+    }
+}
+
 /// The arguments of `iam-policy`.
 #[derive(Debug, Args)]
 pub(super) struct IamPolicyArgs {
@@ -33,6 +46,9 @@ pub(super) struct IamPolicyArgs {
     /// With --for sweep: where its parts are kept
     #[arg(long, value_name = "PLACE", value_parser = parse_place, env = "SSM_AUDIT_TO")]
     to: Option<Place>,
+    /// Print the CloudFormation template of a role that has the policy, for accounts that are swept from another one
+    #[arg(long, env = "SSM_AUDIT_CLOUDFORMATION")]
+    cloudformation: bool,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -49,7 +65,17 @@ pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, 
         }
         Purpose::Sweep => sweep(arguments, globals)?,
     };
-    output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
+    if arguments.cloudformation {
+        let task = arguments.purpose.task().ok_or_else(|| Error::Usage {
+            message: "--cloudformation makes the role that is assumed in each account, which scans".to_owned(),
+            help: "print it with --for scan; the policy of the caller is for the role or user that runs sweeps"
+                .to_owned(),
+        })?;
+        let template = template(task, &policy);
+        output::to_stdout(|out| out.write_all(template.as_bytes()))?;
+    } else {
+        output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
+    }
     Ok(Exit::Success)
 }
 

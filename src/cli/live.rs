@@ -87,6 +87,11 @@ impl LiveArgs {
         seconds("--account-timeout", self.account_timeout, ACCOUNT_TIMEOUT)
     }
 
+    /// The region, if one is named.
+    pub(super) fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
     /// With these regions, where none is named.
     pub(super) fn or_regions<'r>(&self, regions: impl IntoIterator<Item = &'r Region>) -> Self {
         let fleet = if self.region.is_some() { self.fleet.clone() } else { self.fleet.or_regions(regions) };

@@ -2,6 +2,7 @@
 
 mod carry_out;
 mod check;
+mod code;
 mod collect;
 mod completions;
 mod confirm;
@@ -12,6 +13,7 @@ mod fleet;
 mod history;
 mod iam_policy;
 mod live;
+mod member_role;
 mod merge;
 mod notify;
 mod output;
@@ -43,10 +45,11 @@ use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
 use crate::source::aws::ConnectionError;
+use crate::source::terraform::CodeError;
 use crate::terminal::harmless;
 use exit::Exit;
 
-/// Holds AWS Systems Manager Session Manager to its documented set-up, in live accounts and snapshots of them
+/// Holds AWS Systems Manager Session Manager to its documented set-up, in live accounts and in Terraform code
 #[derive(Debug, Parser)]
 #[command(name = "ssm-audit", version, max_term_width = 100, propagate_version = true)]
 #[command(
@@ -91,7 +94,7 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Hold the rules against a live account, or a snapshot of one
+    /// Hold the rules against a live account, a snapshot of one, or Terraform code
     Scan(scan::ScanArgs),
     /// Plan what makes findings right; when told to, do it, and look again
     Fix(fix::FixArgs),
@@ -134,6 +137,9 @@ pub enum Error {
     /// An account that cannot be read at all.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// Code that cannot be scanned.
+    #[error(transparent)]
+    Code(#[from] Box<CodeError>),
     /// Accounts that cannot be found.
     #[error(transparent)]
     Fleet(#[from] FleetError),

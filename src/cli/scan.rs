@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
+use super::code::CodeArgs;
 use super::exit::FailOn;
 use super::live::LiveArgs;
 use super::reading::{self, Judge};
@@ -19,15 +20,17 @@ use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
 use crate::scan::{self, Judged, Selected};
 use crate::source::snapshot;
+use crate::source::terraform::{self, About, Places};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
 pub(super) struct ScanArgs {
-    /// Snapshots to scan (from `ssm-audit collect`); without one, the live account is read
+    /// Snapshots (from `ssm-audit collect`), Terraform folders or plans (`terraform show -json`) to scan; without one,
+    /// the live account is read
     #[arg(
         value_name = "INPUT",
         conflicts_with_all = [
-            "profile", "region", "regions", "endpoint_url", "accounts", "organization", "units", "tags", "profiles", "role"
+            "profile", "regions", "endpoint_url", "accounts", "organization", "units", "tags", "profiles", "role"
         ]
     )]
     inputs: Vec<PathBuf>,
@@ -42,6 +45,8 @@ pub(super) struct ScanArgs {
     selection: SelectionArgs,
     #[command(flatten)]
     live: LiveArgs,
+    #[command(flatten)]
+    code: CodeArgs,
 }
 
 pub(super) fn format_help() -> String {
@@ -72,27 +77,47 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         });
     }
     let judge = |inventory: Inventory| scan::judge(&inventory, &rules);
+    let mut of_code = Vec::new();
     let (judged, interrupted) = if arguments.inputs.is_empty() {
         let read = reading::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
         (read.accounts, read.interrupted)
     } else {
-        (read_inputs(&arguments.inputs)?.into_iter().map(judge).collect(), false)
+        let mut judged = Vec::new();
+        for (inventory, places) in read_inputs(arguments, started_at, globals)? {
+            let mut of_one = judge(inventory);
+            if let Some(places) = places {
+                places.locate(of_one.findings_mut(), &about(&rules));
+                let (waivers, problems) = terraform::waivers(&places);
+                globals.warn(&problems);
+                of_code.extend(waivers);
+            }
+            judged.push(of_one);
+        }
+        (judged, false)
     };
-    let report = selection.report(judged, &rules, started_at, globals);
+    let report = selection.report(judged, &rules, &of_code, started_at, globals);
     let detail = output::detail(globals);
     let information = information(&rules, &remedies);
     output::report(&report, &information, arguments.format, &files, detail, globals)?;
     Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
 }
 
-fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
+/// What was read, with the places of it where it is code.
+type Read = (Inventory, Option<Places>);
+
+fn read_inputs(arguments: &ScanArgs, started_at: Timestamp, globals: &Globals) -> Result<Vec<Read>, Error> {
     let mut seen: BTreeMap<_, &Path> = BTreeMap::new();
     let mut inventories = Vec::new();
-    for input in inputs {
-        if input.is_dir() {
+    for input in &arguments.inputs {
+        if terraform::is_code(input) {
+            let (inventory, places) = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
+            inventories.push((inventory, Some(places)));
+            continue;
+        }
+        if arguments.live.region().is_some() {
             return Err(Error::Usage {
-                message: format!("{} is a folder, and this version scans live accounts and snapshots", input.display()),
-                help: "save a snapshot with `ssm-audit collect -o FILE` and scan that".to_owned(),
+                message: format!("--region says nothing of {}", input.display()),
+                help: "a snapshot has the regions that it was collected in".to_owned(),
             });
         }
         for inventory in snapshot::read(input)?.inventories {
@@ -103,16 +128,32 @@ fn read_inputs(inputs: &[PathBuf]) -> Result<Vec<Inventory>, Error> {
                     help: "scan one snapshot of an account at a time".to_owned(),
                 });
             }
-            inventories.push(inventory);
+            inventories.push((inventory, None));
         }
     }
-    if inventories.iter().all(|inventory| inventory.scopes.is_empty()) {
+    if inventories.iter().all(|(inventory, _)| inventory.scopes.is_empty()) {
         return Err(Error::Usage {
             message: "there is nothing in the snapshot".to_owned(),
             help: "collect it again".to_owned(),
         });
     }
     Ok(inventories)
+}
+
+/// What there is to know of each rule to place its findings.
+fn about<'r>(rules: &[Selected<'r>]) -> BTreeMap<&'r str, About> {
+    rules.iter().map(|selected| (selected.rule.id.as_str(), about_rule(selected.rule))).collect()
+}
+
+fn about_rule(rule: &Rule) -> About {
+    let mut reads: Vec<String> = rule.reads().map(ToString::to_string).collect();
+    // What the message names comes first, in its order; then as the rule asserts it.
+    reads.sort_by_cached_key(|path| {
+        let named = rule.file.text().find(&format!("${{resource.{path}"));
+        let asserted = rule.assert().find(path.replace("[]", "").as_str());
+        (named.unwrap_or(usize::MAX), asserted.unwrap_or(usize::MAX))
+    });
+    About { oldest_id: rule.oldest_id().to_owned(), reads }
 }
 
 /// What the writers of reports need to know of the rules.

@@ -154,6 +154,7 @@ impl Selection {
         &self,
         judged: Vec<Judged>,
         rules: &[Selected<'_>],
+        of_code: &[Waiver],
         started_at: Timestamp,
         globals: &Globals,
     ) -> Report {
@@ -161,7 +162,8 @@ impl Selection {
         let today = started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
         let names: Vec<RuleNames<'_>> =
             rules.iter().map(|selected| RuleNames { id: &selected.rule.id, aliases: &selected.rule.aliases }).collect();
-        globals.warn(&waiver::apply(&mut report, self.waivers(), &names, today));
+        let waivers: Vec<Waiver> = self.waivers().iter().chain(of_code).cloned().collect();
+        globals.warn(&waiver::apply(&mut report, &waivers, &names, today));
         report
     }
 

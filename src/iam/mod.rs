@@ -35,6 +35,7 @@ pub use evaluate::{Boundary, identity_allows, resource_allows, resource_delegate
 pub use grants::{Grant, grants, identity_allows_some};
 pub use kms::{account_keeps_key, key_allows};
 pub use named::{NamedPrincipal, PrincipalKind};
+pub use pattern::is_symbol;
 pub use principal::{Identity, NotAPrincipal, Principal, Role};
 pub use request::{Request, Resource};
 pub use trust::{Trusted, TrustedPrincipal, trusted_principals, trusts_only};

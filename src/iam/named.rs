@@ -49,14 +49,30 @@ impl NamedPrincipal {
 
     /// Whether, and how, the entry names this principal.
     pub(super) fn names(&self, principal: &Principal) -> (Reach, Truth) {
-        let direct = |truth| (Reach::Direct, truth);
         if self.is_everyone() {
-            return direct(Truth::True);
+            return (Reach::Direct, Truth::True);
         }
-        if self.id.contains(is_symbol) {
-            let same = principal.arn() == Some(&self.id);
-            return (Reach::Role, if same { Truth::True } else { Truth::Unknown });
+        let (reach, truth) = self.names_as_written(principal);
+        // What is equal as it is written is equal, whatever its symbols are. What is not may be.
+        let symbolic = || self.id.contains(is_symbol) || principal.arn().is_some_and(|arn| arn.contains(is_symbol));
+        if truth == Truth::False && symbolic() && self.may_name(principal) {
+            return (Reach::Role, Truth::Unknown);
         }
+        (reach, truth)
+    }
+
+    /// Whether the kind of the entry is that of the principal.
+    fn may_name(&self, principal: &Principal) -> bool {
+        match principal {
+            Principal::Service(_) => self.kind == PrincipalKind::Service,
+            Principal::Federated(_) => self.kind == PrincipalKind::Federated,
+            Principal::Anonymous => false,
+            _ => matches!(self.kind, PrincipalKind::Aws | PrincipalKind::CanonicalUser),
+        }
+    }
+
+    fn names_as_written(&self, principal: &Principal) -> (Reach, Truth) {
+        let direct = |truth| (Reach::Direct, truth);
         match (principal, self.kind) {
             (Principal::Role(role), PrincipalKind::Aws) => self.names_role(role),
             (Principal::User(user), PrincipalKind::Aws) if *user.arn == *self.id => direct(Truth::True),

@@ -8,7 +8,7 @@
 //! ARN conditions: "each of the six colon-delimited components of the ARN is checked separately",
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN>.
 //!
-//! A character of Unicode's private-use area (U+E000 to U+F8FF) is a *symbol*: a text that only AWS
+//! A character of one of Unicode's private-use areas is a *symbol*: a text that only AWS
 //! will know, such as an ARN that Terraform has yet to create. It equals itself; against anything
 //! else the answer is unknown. How whole sets of texts compare is in `language.rs`.
 
@@ -282,8 +282,8 @@ impl Segments {
 }
 
 /// Whether a character is a symbol: a text that is not known yet (see the module).
-pub(super) fn is_symbol(character: char) -> bool {
-    ('\u{E000}'..='\u{F8FF}').contains(&character)
+pub fn is_symbol(character: char) -> bool {
+    matches!(character, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{FFFFD}' | '\u{100000}'..='\u{10FFFD}')
 }
 
 #[cfg(test)]

@@ -64,6 +64,32 @@ impl<T> Fact<T> {
     }
 }
 
+impl Fact<String> {
+    /// The text; of code also one of which a part is a symbol.
+    ///
+    /// # Errors
+    /// The gap, where there is no text.
+    pub fn text(&self) -> Result<&str, &Arc<Gap>> {
+        match self {
+            Self::Known(text) => Ok(text),
+            Self::Unknown(gap) => gap.symbol.as_deref().ok_or(gap),
+        }
+    }
+}
+
+impl Fact<Option<String>> {
+    /// The text, if there is one; of code also one of which a part is a symbol.
+    ///
+    /// # Errors
+    /// The gap, where it is not known.
+    pub fn text(&self) -> Result<Option<&str>, &Arc<Gap>> {
+        match self {
+            Self::Known(text) => Ok(text.as_deref()),
+            Self::Unknown(gap) => gap.symbol.as_deref().map(Some).ok_or(gap),
+        }
+    }
+}
+
 impl<T> Default for Fact<T> {
     fn default() -> Self {
         Self::Unknown(Gap::not_collected())

@@ -24,6 +24,16 @@ pub struct Gap {
     /// The rest of what there is to say, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The file in which the expression stands, for code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line of it, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// For code, what is known of the text that is not: private-use characters in it are texts that only AWS will
+    /// know. It means something within one inventory only.
+    #[serde(skip)]
+    pub symbol: Option<Arc<str>>,
 }
 
 /// What kind of failure left a fact unknown.
@@ -70,19 +80,21 @@ impl fmt::Display for GapKind {
 impl Gap {
     /// A gap that a failed AWS call left, `call` being `service:Operation`.
     pub fn of_call(kind: GapKind, call: impl Into<String>) -> Self {
-        Self { kind, call: Some(call.into()), expression: None, code: None, message: None }
+        Self { call: Some(call.into()), ..Self::of_kind(kind) }
     }
 
     /// A gap that no call is to blame for.
     pub fn because(kind: GapKind, message: impl Into<String>) -> Self {
-        Self { kind, call: None, expression: None, code: None, message: Some(message.into()) }
+        Self { message: Some(message.into()), ..Self::of_kind(kind) }
+    }
+
+    fn of_kind(kind: GapKind) -> Self {
+        Self { kind, call: None, expression: None, code: None, message: None, file: None, line: None, symbol: None }
     }
 
     /// The gap of a fact that nobody asked for.
     pub fn not_collected() -> Arc<Self> {
-        static NOT_COLLECTED: LazyLock<Arc<Gap>> = LazyLock::new(|| {
-            Arc::new(Gap { kind: GapKind::NotCollected, call: None, expression: None, code: None, message: None })
-        });
+        static NOT_COLLECTED: LazyLock<Arc<Gap>> = LazyLock::new(|| Arc::new(Gap::of_kind(GapKind::NotCollected)));
         Arc::clone(&NOT_COLLECTED)
     }
 
@@ -95,6 +107,14 @@ impl Gap {
     #[must_use]
     pub fn with_code(mut self, code: impl Into<String>) -> Self {
         self.code = Some(code.into());
+        self
+    }
+
+    /// The same, at this line of a file.
+    #[must_use]
+    pub fn at(mut self, file: impl Into<String>, line: usize) -> Self {
+        self.file = Some(file.into());
+        self.line = u32::try_from(line).ok();
         self
     }
 
@@ -118,6 +138,11 @@ impl fmt::Display for Gap {
         }
         if let Some(code) = &self.code {
             write!(formatter, " ({code})")?;
+        }
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(formatter, ": {file}:{line}")?,
+            (Some(file), None) => write!(formatter, ": {file}")?,
+            (None, _) => {}
         }
         if let Some(message) = &self.message {
             write!(formatter, ": {message}")?;

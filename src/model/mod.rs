@@ -16,6 +16,7 @@ pub mod logs;
 pub mod s3;
 pub mod schema;
 pub mod ssm;
+pub mod symbol;
 
 pub use fact::Fact;
 pub use finding::{Evidence, Finding, Report, ResourceRef, Severity, Summary, Verdict};

@@ -13,7 +13,7 @@ use super::Rule;
 use super::params::{BoundParams, Where};
 use super::path::Place;
 use super::value::{NodeValue, to_json};
-use crate::model::{AccountId, Evidence, Gap, GapKind, Key, Region};
+use crate::model::{AccountId, Evidence, Gap, GapKind, Key, Region, Source, symbol};
 
 /// What holding a rule against a resource gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,10 @@ impl<'a> Case<'a> {
         if gaps.iter().any(|gap| !gap.is_not_collected()) {
             gaps.retain(|gap| !gap.is_not_collected());
         }
+        // What stands for itself in policies is to blame only where nothing else is.
+        if gaps.iter().any(|gap| gap.symbol.is_none()) {
+            gaps.retain(|gap| gap.symbol.is_none());
+        }
         if gaps.is_empty() {
             let gap = match error {
                 // A host function that could not decide says why itself.
@@ -120,6 +124,13 @@ impl<'a> Case<'a> {
     }
 }
 
+impl Case<'_> {
+    /// What stands in code for what it does not say.
+    fn code_has(&self, symbol: &'static str) -> Option<&'static str> {
+        (self.place.inventory.source == Source::Terraform).then_some(symbol)
+    }
+}
+
 impl VariableResolver for Case<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         let text = |text: &'b str| Some(CowVal::owned(CelString::from(text)));
@@ -127,8 +138,8 @@ impl VariableResolver for Case<'_> {
             "resource" => Some(CowVal::Borrowed(&self.resource as &dyn Val)),
             "params" => Some(CowVal::Borrowed(self.params as &dyn Val)),
             // What is not known is not declared: to read it is an error.
-            "account" => text(self.account?),
-            "region" => text(self.region?),
+            "account" => text(self.account.or_else(|| self.code_has(symbol::ACCOUNT))?),
+            "region" => text(self.region.or_else(|| self.code_has(symbol::REGION))?),
             "partition" => text(self.place.inventory.partition.as_str()),
             "dns_suffix" => text(self.place.inventory.partition.dns_suffix()),
             "now" => text(&self.place.inventory.collected_at),

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, LazyLock};
 
+use cel::common::ast::IdedExpr;
 use cel::common::types::CelBool;
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Program, Value};
 
 use super::check::{Checked, Checker, Mistake, Scope};
-use super::function;
+use super::{function, symbol};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::yaml::Spanned;
 
@@ -16,6 +17,7 @@ use crate::yaml::Spanned;
 static ENVIRONMENT: LazyLock<Result<Arc<Env>, String>> = LazyLock::new(|| {
     let mut env = Env::stdlib().with_optional_support(false);
     function::declare(&mut env).map_err(|error| error.to_string())?;
+    symbol::declare(&mut env).map_err(|error| error.to_string())?;
     Ok(Arc::new(env))
 });
 
@@ -26,7 +28,7 @@ static WRITTEN: LazyLock<Env> = LazyLock::new(|| Env::default().with_optional_su
 #[derive(Debug)]
 pub(crate) struct Expression {
     source: String,
-    program: Program,
+    root: IdedExpr,
 }
 
 /// An expression as it is written, for the checker.
@@ -81,7 +83,9 @@ impl<'a> Written<'a> {
         let broken = |message: String| Box::new(Diagnostic::error(message).at(self.file, self.text.span.clone()));
         let env = ENVIRONMENT.as_ref().map_err(|error| broken(error.clone()))?;
         let program = env.compile(&self.text.value).map_err(|error| broken(error.to_string()))?;
-        Ok(Expression { source: self.text.value.trim().to_owned(), program })
+        let mut root = program.expression().clone();
+        symbol::guard(&mut root);
+        Ok(Expression { source: self.text.value.trim().to_owned(), root })
     }
 }
 
@@ -125,7 +129,7 @@ impl Expression {
         let env = ENVIRONMENT.as_ref().map_err(|error| ExecutionError::InternalError(error.clone()))?;
         let mut context = Context::with_env(Arc::clone(env));
         context.set_variable_resolver(variables);
-        let value = Value::resolve_val(self.program.expression(), &context)?;
+        let value = Value::resolve_val(&self.root, &context)?;
         read(&value)
     }
 }

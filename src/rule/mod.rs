@@ -17,6 +17,7 @@ mod monotone;
 pub mod params;
 pub mod path;
 pub mod schema;
+mod symbol;
 mod types;
 mod value;
 

@@ -41,7 +41,11 @@ impl<'a> NodeValue<'a> {
         let place = self.0;
         let absent = || ExecutionError::no_such_key(name);
         Ok(match place.node.view(name).ok_or_else(absent)? {
-            View::Unknown(gap) => return Err(unknown(gap)),
+            View::Unknown(gap) => match &gap.symbol {
+                // What is known of the text is enough for policies; `symbol` keeps it from comparisons.
+                Some(text) => Box::new(CelString::from(text.as_ref())),
+                None => return Err(unknown(gap)),
+            },
             View::Absent => return Err(absent()),
             View::Bool(value) => Box::new(CelBool::from(value)),
             View::Int(value) => Box::new(CelInt::from(value)),

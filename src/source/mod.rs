@@ -2,8 +2,10 @@
 
 pub mod aws;
 mod progress;
+mod session_document;
 mod shutdown;
 pub mod snapshot;
+pub mod terraform;
 
 pub use progress::{Outcome, Progress, Quiet};
 pub use shutdown::Shutdown;

@@ -194,6 +194,19 @@ impl Proxy {
         lock(&self.state.calls).clone()
     }
 
+    /// Waits until so many calls came.
+    pub(crate) fn wait_for_calls(&self, count: usize) {
+        let waiting = Instant::now();
+        while lock(&self.state.calls).len() < count {
+            assert!(
+                waiting.elapsed() < Duration::from_secs(60),
+                "{} calls came, {count} are waited for",
+                self.calls().len()
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// The calls that change something, in the order in which they came.
     pub(crate) fn mutating_calls(&self) -> Vec<Call> {
         self.calls().into_iter().filter(Call::is_mutating).collect()

@@ -188,15 +188,18 @@ fn a_sweep_that_was_killed_is_taken_up_where_it_stopped() {
     let accounts: Vec<String> = (0..12).map(|_| fresh_account()).collect();
     Emulator::moto().seed(&accounts[3], &["us-east-1"], &["sg-no-ingress"]);
     Emulator::moto().seed(&accounts[7], &["us-east-1"], &["kms-rotation-enabled"]);
-    let undisturbed = Fleet::of(accounts.clone()).sweep(&["--concurrency", "8"]);
+    let proxy = Proxy::start(Emulator::moto().url());
+    let calm = Fleet { endpoint: proxy.url(), ..Fleet::of(accounts.clone()) };
+    let undisturbed = calm.sweep(&["--concurrency", "8"]);
+    let calls = proxy.calls().len();
     let mut taken_up = 0;
-    for kill_after in [60, 150, 250, 400, 600, 900, 1300] {
+    for eighth in 0..8 {
         let proxy = Proxy::start(Emulator::moto().url());
         proxy.inject(Fault::on("*", Kind::Late(Duration::from_millis(15))));
         let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(accounts.clone()) };
         let mut audit = fleet.audit(&["--concurrency", "8"]);
         let mut child = audit.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(kill_after));
+        proxy.wait_for_calls(calls * eighth / 8);
         child.kill().unwrap();
         child.wait().unwrap();
         let done = subjects(fleet.state.path());
@@ -208,14 +211,14 @@ fn a_sweep_that_was_killed_is_taken_up_where_it_stopped() {
             continue;
         }
         taken_up += 1;
-        assert_eq!(lasting(&resumed.json()), lasting(&undisturbed), "killed after {kill_after} ms");
+        assert_eq!(lasting(&resumed.json()), lasting(&undisturbed), "killed after {eighth}/8 of the calls");
         // What was done is not looked at again.
         let assumed: Vec<String> =
             proxy.calls().into_iter().filter(|call| call.action == "sts:AssumeRole").map(|call| call.body).collect();
         assert_eq!(assumed.len(), accounts.len() - done.len());
         assert!(!assumed.iter().any(|body| done.iter().any(|account| body.contains(account))));
     }
-    assert!(taken_up >= 2, "only {taken_up} sweeps were cut off in their middle");
+    assert!(taken_up >= 6, "only {taken_up} sweeps were cut off in their middle");
 }
 
 /// The accounts that the last sweep of a history has looked at.
@@ -243,7 +246,7 @@ fn a_sweep_that_was_interrupted_says_so_and_is_taken_up_with_the_same_terms_only
     let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(accounts) };
     let mut audit = fleet.audit(&["--concurrency", "4"]);
     let child = audit.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(1));
+    proxy.wait_for_calls(20);
     let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ended = child.wait_with_output().unwrap();
@@ -302,7 +305,7 @@ fn two_sweeps_on_one_history_are_refused() {
     let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(vec![fresh_account()]) };
     let mut audit = fleet.audit(&[]);
     let mut first = audit.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    proxy.wait_for_calls(4);
     let second = fleet.audit(&[]).run();
     assert_eq!(second.code, Some(2), "{}", second.stderr);
     assert!(second.stderr.starts_with("error: another sweep uses "), "{}", second.stderr);

@@ -5,13 +5,27 @@ use std::collections::BTreeMap;
 use super::{Blame, region_of};
 use crate::model::ec2::VpcEndpoint;
 use crate::model::ids::{Key, Region};
-use crate::model::inventory::{Inventory, ResourceType, Table};
+use crate::model::inventory::{Inventory, ResourceType, Source, Table};
 use crate::model::{Fact, Link};
 
 /// What all instances of a region share.
 struct RegionFacts {
     unlisted_nodes: Blame,
     endpoints: Endpoints,
+}
+
+/// The roles that default host management names.
+pub(super) struct HostManagement {
+    pub(super) regions: BTreeMap<Option<Region>, Fact<Option<Key>>>,
+    /// In regions of which nothing is said.
+    elsewhere: Fact<Option<Key>>,
+}
+
+impl HostManagement {
+    /// That of a region.
+    pub(super) fn of(&self, region: Option<&Region>) -> Fact<Option<Key>> {
+        self.regions.get(&region.cloned()).unwrap_or(&self.elsewhere).clone()
+    }
 }
 
 /// The endpoints of a region, by VPC.
@@ -37,12 +51,11 @@ impl Inventory {
             } else {
                 facts.unlisted_nodes.clone().or(|| None)
             };
-            instance.default_host_management_role =
-                host_management.get(&key.region).cloned().unwrap_or_default().map(|role| role.map(Link::to));
-            instance.vpc_endpoints = match &instance.vpc_id {
-                Fact::Unknown(gap) => Fact::Unknown(gap.clone()),
-                Fact::Known(None) => Fact::Known(Vec::new()),
-                Fact::Known(Some(vpc)) => {
+            instance.default_host_management_role = host_management.of(region_of(key)).map(|role| role.map(Link::to));
+            instance.vpc_endpoints = match instance.vpc_id.text() {
+                Err(gap) => Fact::Unknown(gap.clone()),
+                Ok(None) => Fact::Known(Vec::new()),
+                Ok(Some(vpc)) => {
                     facts.endpoints.blame.clone().or(|| facts.endpoints.by_vpc.get(vpc).cloned().unwrap_or_default())
                 }
             };
@@ -53,9 +66,9 @@ impl Inventory {
         let mut blame = self.unlisted_in(ResourceType::VpcEndpoint, region);
         let mut by_vpc: BTreeMap<String, Vec<Link<VpcEndpoint>>> = BTreeMap::new();
         for (key, entry) in in_region(&self.vpc_endpoints, region) {
-            match &entry.attributes.vpc_id {
-                Fact::Known(vpc) => by_vpc.entry(vpc.clone()).or_default().push(Link::to(key.clone())),
-                Fact::Unknown(gap) => blame.add(gap),
+            match entry.attributes.vpc_id.text() {
+                Ok(vpc) => by_vpc.entry(vpc.to_owned()).or_default().push(Link::to(key.clone())),
+                Err(gap) => blame.add(gap),
             }
         }
         RegionFacts {
@@ -65,14 +78,18 @@ impl Inventory {
     }
 
     /// The role that default host management names in each region.
-    pub(super) fn host_management_roles(&self) -> BTreeMap<Option<Region>, Fact<Option<Key>>> {
-        self.session_preferences
+    pub(super) fn host_management_roles(&self) -> HostManagement {
+        let regions = self
+            .session_preferences
             .iter()
             .map(|(key, entry)| {
                 let role = entry.attributes.default_host_management_role.as_ref();
                 (key.region.clone(), role.map(|role| role.as_ref().map(|role| role.key.clone())))
             })
-            .collect()
+            .collect();
+        // Code that says nothing of it leaves it off; of an account it is asked.
+        let elsewhere = if self.source == Source::Terraform { Fact::Known(None) } else { Fact::default() };
+        HostManagement { regions, elsewhere }
     }
 
     pub(super) fn join_nodes(&mut self) {

@@ -79,7 +79,7 @@ impl RoleUses {
     }
 
     fn add_systems_manager(&mut self, inventory: &Inventory) {
-        for (region, role) in inventory.host_management_roles() {
+        for (region, role) in inventory.host_management_roles().regions {
             self.regions.entry(region).or_default().systems_manager.add(&role);
         }
         for (key, entry) in &inventory.managed_instances {
@@ -95,7 +95,7 @@ impl RoleUses {
             self.regions.entry(key.region.clone()).or_default().instances.add(&role);
             // Without a profile, an instance has the role of default host management.
             let role = match role {
-                Fact::Known(None) => host_management.get(&region_of(key).cloned()).cloned().unwrap_or_default(),
+                Fact::Known(None) => host_management.of(region_of(key)),
                 role => role,
             };
             match role {

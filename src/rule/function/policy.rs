@@ -29,7 +29,7 @@ pub(super) fn allows_with_key(receiver: &Receiver<'_>, arguments: &[Argument]) -
         .get(arguments.resource(ResourceType::KmsKey, 1)?)
         .ok_or_else(|| Undecided("the key was not read".to_owned()))?;
     let KmsKey { arn, policy, .. } = &key.attributes;
-    let arn = known(arn)?;
+    let arn = text(arn)?;
     let account = arn.split(':').nth(4).unwrap_or_default();
     let request = role.request(arguments.text(0)?, arn)?;
     answer(key_allows(policy.known(), account, &role.documents(), role.boundary(), &request))
@@ -165,11 +165,9 @@ fn answer(decision: Decision) -> Result<Answer, Undecided> {
     }
 }
 
-fn known<T>(fact: &Fact<T>) -> Result<&T, Undecided> {
-    match fact {
-        Fact::Known(value) => Ok(value),
-        Fact::Unknown(gap) => Err(Undecided::from(gap.as_ref())),
-    }
+/// A text; of code also one of which a part is a symbol.
+fn text(fact: &Fact<String>) -> Result<&str, Undecided> {
+    fact.text().map_err(|gap| Undecided::from(gap.as_ref()))
 }
 
 /// Everything that decides what a role may do; `None` for what could not be read.
@@ -223,7 +221,7 @@ impl<'a> RolePolicies<'a> {
     }
 
     fn principal(&self) -> Result<Principal, Undecided> {
-        principal(known(&self.role.arn)?)
+        principal(text(&self.role.arn)?)
     }
 
     fn request(&self, action: &str, on: &str) -> Result<Request, Undecided> {

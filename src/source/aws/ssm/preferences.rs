@@ -12,11 +12,11 @@ use super::super::inquiry::Inquiry;
 use super::super::kms::{self, Use};
 use super::super::reader::Reader;
 use super::super::{logs, s3};
-use super::content::{Content, Problem};
 use crate::model::call::GET_DOCUMENT;
 use crate::model::schema::Node;
 use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region, ResourceType, Unlisted};
+use crate::source::session_document::{Content, Problem};
 
 /// The code by which Systems Manager says that a document does not exist.
 const ABSENT: &[&str] = &["InvalidDocument"];
@@ -94,7 +94,7 @@ fn of_document(inquiry: Inquiry<'_>, answer: GetDocumentOutput) -> SessionPrefer
             preferences.inputs = Fact::Unknown(gap);
         }
         Some(text) => {
-            let mut content = Content::parse(&text);
+            let mut content = Content::parse(&text, gap_of);
             preferences.schema_version = content.text("schemaVersion");
             preferences.session_type = content.text("sessionType");
             preferences.inputs = Fact::Known(content.inputs());
@@ -159,9 +159,7 @@ fn unlisted(reader: &Reader<'_>, resource_type: ResourceType, region: &Region, g
     });
 }
 
-impl Problem {
-    /// What is wrong with the document is no failure of the call: the coverage stays as it is.
-    pub(super) fn gap(&self) -> Arc<Gap> {
-        Arc::new(Gap::of_call(GapKind::Failed, GET_DOCUMENT.to_string()).with_message(self.to_string()))
-    }
+/// What is wrong with the document is no failure of the call: the coverage stays as it is.
+fn gap_of(problem: &Problem) -> Arc<Gap> {
+    Arc::new(Gap::of_call(GapKind::Failed, GET_DOCUMENT.to_string()).with_message(problem.to_string()))
 }

@@ -1,16 +1,17 @@
-//! The content of the session preferences' document, checked member by member.
+//! The content of the session preferences' document, checked member by member: of a live account, and of code.
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-schema.html>
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::model::Fact;
 use crate::model::ssm::SessionInputs;
+use crate::model::{Fact, Gap};
 
 /// Something that is wrong with the document's form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem(String);
+pub(crate) struct Problem(String);
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,9 +19,13 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The gap that a problem leaves.
+type Blame = Box<dyn Fn(&Problem) -> Arc<Gap>>;
+
 /// The document's content, and the problems that were met in reading it.
-#[derive(Debug)]
-pub(super) struct Content {
+pub(crate) struct Content {
+    /// What is said of a fact that a problem leaves unknown.
+    blame: Blame,
     /// The members; where the content is no object, why.
     members: Result<Map<String, Value>, Problem>,
     problems: Vec<Problem>,
@@ -28,32 +33,32 @@ pub(super) struct Content {
 
 impl Content {
     /// The content of a document that does not exist: everything is absent.
-    pub(super) fn none() -> Self {
-        Self { members: Ok(Map::new()), problems: Vec::new() }
+    pub(crate) fn none() -> Self {
+        Self { blame: Box::new(|_| Gap::not_collected()), members: Ok(Map::new()), problems: Vec::new() }
     }
 
     /// The content that this text is.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str, blame: impl Fn(&Problem) -> Arc<Gap> + 'static) -> Self {
         let members = match serde_json::from_str(text) {
             Ok(Value::Object(members)) => Ok(members),
             Ok(other) => Err(Problem(format!("the content: expected a JSON object, got {}", described(&other)))),
             Err(_) => Err(Problem("the content: expected a JSON object, got text that is not JSON".to_owned())),
         };
         let problems = members.as_ref().err().cloned().into_iter().collect();
-        Self { members, problems }
+        Self { blame: Box::new(blame), members, problems }
     }
 
     /// A text of the document itself.
-    pub(super) fn text(&mut self, name: &str) -> Fact<Option<String>> {
+    pub(crate) fn text(&mut self, name: &str) -> Fact<Option<String>> {
         let value = match &self.members {
             Ok(members) => text(members.get(name)).map_err(|expected| problem(name, expected, members.get(name))),
-            Err(problem) => return Fact::Unknown(problem.gap()),
+            Err(problem) => return Fact::Unknown((self.blame)(problem)),
         };
         self.fact(value)
     }
 
     /// The inputs. Empty texts count as absent.
-    pub(super) fn inputs(&mut self) -> SessionInputs {
+    pub(crate) fn inputs(&mut self) -> SessionInputs {
         let members = match &self.members {
             Ok(members) => match members.get("inputs") {
                 None | Some(Value::Null) => Ok(Map::new()),
@@ -82,7 +87,7 @@ impl Content {
     }
 
     /// The problems that were met.
-    pub(super) fn into_problems(self) -> Vec<String> {
+    pub(crate) fn into_problems(self) -> Vec<String> {
         self.problems.into_iter().map(|problem| problem.to_string()).collect()
     }
 
@@ -93,7 +98,7 @@ impl Content {
         read: fn(Option<&Value>) -> Result<Option<T>, &'static str>,
     ) -> Fact<Option<T>> {
         match inputs {
-            Err(problem) => Fact::Unknown(problem.gap()),
+            Err(problem) => Fact::Unknown((self.blame)(problem)),
             Ok(inputs) => {
                 let value = inputs.get(name);
                 let read = read(value).map_err(|expected| problem(&format!("inputs.{name}"), expected, value));
@@ -105,7 +110,7 @@ impl Content {
     fn fact<T>(&mut self, value: Result<T, Problem>) -> Fact<T> {
         value.map_or_else(
             |problem| {
-                let gap = problem.gap();
+                let gap = (self.blame)(&problem);
                 self.problems.push(problem);
                 Fact::Unknown(gap)
             },
@@ -158,10 +163,15 @@ const MINUTES: &str = "a text that holds whole minutes";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::GapKind;
+
+    fn parse(text: &str) -> Content {
+        Content::parse(text, |problem| Arc::new(Gap::because(GapKind::Failed, problem.to_string())))
+    }
 
     #[test]
     fn what_the_guide_has_is_read() {
-        let mut content = Content::parse(
+        let mut content = parse(
             r#"{"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {"s3BucketName": "b",
             "s3KeyPrefix": "", "s3EncryptionEnabled": false, "idleSessionTimeout": "20", "shellProfile": {}}}"#,
         );
@@ -177,12 +187,12 @@ mod tests {
 
     #[test]
     fn an_input_of_the_wrong_type_is_unknown_and_a_problem() {
-        let mut content = Content::parse(
+        let mut content = parse(
             r#"{"schemaVersion": 1, "inputs": {"runAsEnabled": "true", "idleSessionTimeout": 20, "kmsKeyId": []}}"#,
         );
         assert!(content.text("schemaVersion").gap().is_some());
         let inputs = content.inputs();
-        let message = |gap: Option<&std::sync::Arc<crate::model::Gap>>| gap.and_then(|gap| gap.message.clone());
+        let message = |gap: Option<&Arc<Gap>>| gap.and_then(|gap| gap.message.clone());
         assert_eq!(
             message(inputs.run_as_enabled.gap()).as_deref(),
             Some("inputs.runAsEnabled: expected a boolean, got \"true\"")
@@ -202,7 +212,7 @@ mod tests {
     #[test]
     fn content_that_is_no_object_leaves_everything_unknown() {
         for text in ["", "[]", "{", "\"x\"", "schemaVersion: '1.0'"] {
-            let mut content = Content::parse(text);
+            let mut content = parse(text);
             assert!(content.inputs().s3_bucket_name.gap().is_some(), "{text}");
             assert!(content.text("sessionType").gap().is_some(), "{text}");
             assert_eq!(content.into_problems().len(), 1, "{text}");

@@ -1,0 +1,124 @@
+//! `count` and `for_each`: what a block stands for.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::evaluate::{Scope, evaluate};
+use super::syntax::Block;
+use super::types::as_number;
+use super::value::{Hole, Nature, Value};
+use crate::iam::is_symbol;
+use crate::model::Gap;
+
+/// The most instances that one block may have.
+const INSTANCES: f64 = 20_000.0;
+
+/// What a block stands for.
+#[derive(Debug)]
+pub(super) enum Expansion<T> {
+    One(Rc<T>),
+    /// By `count`.
+    Many(Vec<Rc<T>>),
+    /// By `for_each`.
+    Keyed(BTreeMap<Arc<str>, Rc<T>>),
+    /// It is not known how many: this one stands for all.
+    Uncertain(Rc<T>),
+}
+
+// By hand, since a derived one would ask the same of `T`.
+impl<T> Clone for Expansion<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One(one) => Self::One(Rc::clone(one)),
+            Self::Many(all) => Self::Many(all.clone()),
+            Self::Keyed(all) => Self::Keyed(all.clone()),
+            Self::Uncertain(one) => Self::Uncertain(Rc::clone(one)),
+        }
+    }
+}
+
+impl<T> Expansion<T> {
+    pub(super) fn all(&self) -> Vec<Rc<T>> {
+        match self {
+            Self::One(one) | Self::Uncertain(one) => vec![Rc::clone(one)],
+            Self::Many(all) => all.clone(),
+            Self::Keyed(all) => all.values().cloned().collect(),
+        }
+    }
+}
+
+/// What `count` and `each` are in one instance.
+#[derive(Debug, Default)]
+pub(super) struct Binding {
+    pub(super) count: Option<Value>,
+    pub(super) each: Option<(Value, Value)>,
+}
+
+/// The instances of a block; `make` is given what the address ends with.
+pub(super) fn expand<T>(
+    block: &Block,
+    scope: &Scope<'_>,
+    make: impl Fn(&str, Binding, Option<Arc<Gap>>) -> Rc<T>,
+) -> Expansion<T> {
+    if let Some(count) = block.body.attribute("count") {
+        let value = evaluate(&count.value, scope);
+        let world = &scope.module.world;
+        return match as_number(value.clone()) {
+            Ok(Value::Number(number)) if (0.0..=INSTANCES).contains(&number) && number.fract() == 0.0 => {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in range")]
+                let number = number as u32;
+                let one = |index: u32| {
+                    let count = Some(Value::Number(f64::from(index)));
+                    make(&format!("[{index}]"), Binding { count, each: None }, None)
+                };
+                Expansion::Many((0..number).map(one).collect())
+            }
+            _ => {
+                let gap = match value.hole() {
+                    Some(hole) => Arc::clone(&hole.gap),
+                    None => world.gap(count.span, "count is not a whole number that is not too large"),
+                };
+                let index = Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
+                Expansion::Uncertain(make("[*]", Binding { count: Some(index), each: None }, Some(gap)))
+            }
+        };
+    }
+    let Some(each) = block.body.attribute("for_each") else {
+        return Expansion::One(make("", Binding::default(), None));
+    };
+    let value = evaluate(&each.value, scope);
+    if let Some(keys) = keys(&value) {
+        let one = |(key, value): (Arc<str>, Value)| {
+            let suffix = format!("[{}]", serde_json::Value::from(&*key));
+            let each = Some((Value::Text(Arc::clone(&key)), value));
+            (key, make(&suffix, Binding { count: None, each }, None))
+        };
+        return Expansion::Keyed(keys.into_iter().map(one).collect());
+    }
+    let gap = match value.hole() {
+        Some(hole) => Arc::clone(&hole.gap),
+        None => scope.module.world.gap(each.span, "for_each is not a map or a set of strings that are known"),
+    };
+    let unknown = || Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
+    let binding = Binding { count: None, each: Some((unknown(), unknown())) };
+    Expansion::Uncertain(make("[*]", binding, Some(gap)))
+}
+
+/// The keys and values to repeat for, where all keys are known.
+pub(super) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
+    let known = |text: &Arc<str>| !text.contains(is_symbol);
+    match value {
+        Value::Map(members) if members.keys().all(known) => {
+            Some(members.iter().map(|(key, value)| (Arc::clone(key), value.clone())).collect())
+        }
+        Value::Set(items) | Value::List(items) => items
+            .iter()
+            .map(|item| match item {
+                Value::Text(text) if known(text) => Some((Arc::clone(text), item.clone())),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    }
+}

@@ -1,0 +1,41 @@
+//! Conversions between types.
+
+use super::{Answer, Arguments, Table};
+use crate::source::terraform::types::{as_bool, as_text};
+use crate::source::terraform::value::Value;
+
+pub(super) const TABLE: Table = &[
+    ("issensitive", |call| call.unknown("it is not known what is sensitive")),
+    ("nonsensitive", same),
+    ("sensitive", same),
+    ("ephemeralasnull", |_| Ok(Value::Null)),
+    ("tobool", |call| converted(call, as_bool)),
+    ("tolist", |call| match call.any(0)? {
+        Value::Null => Ok(Value::Null),
+        _ => Ok(Value::list(call.elements(0)?.to_vec())),
+    }),
+    ("tomap", |call| match call.any(0)? {
+        Value::Null => Ok(Value::Null),
+        _ => call.members(0).map(|members| Value::map(members.clone())),
+    }),
+    ("tonumber", |call| match call.any(0)? {
+        Value::Null => Ok(Value::Null),
+        _ => call.number(0).map(Value::Number),
+    }),
+    ("toset", |call| match call.any(0)? {
+        Value::Null => Ok(Value::Null),
+        _ => Value::set(call.elements(0)?.to_vec()),
+    }),
+    ("tostring", |call| converted(call, as_text)),
+];
+
+fn same(call: &Arguments<'_>) -> Answer {
+    call.any(0).cloned()
+}
+
+fn converted(call: &Arguments<'_>, convert: fn(Value) -> Result<Value, String>) -> Answer {
+    match call.any(0)? {
+        Value::Unknown(hole) if !hole.is_text() => Ok(Value::Unknown(hole.clone())),
+        value => convert(value.clone()).or_else(|wanted| call.wrong(wanted)),
+    }
+}

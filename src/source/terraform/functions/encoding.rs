@@ -1,0 +1,167 @@
+//! Functions that write and read encodings.
+
+use std::rc::Rc;
+
+use serde_json::Value as Json;
+
+use super::{Answer, Arguments, Table};
+use crate::iam::is_symbol;
+use crate::source::terraform::value::{Hole, Value, number_json};
+
+pub(super) const TABLE: Table = &[
+    ("base64decode", |call| {
+        let text = call.text(0)?;
+        match decode(&text).and_then(|bytes| String::from_utf8(bytes).ok()) {
+            Some(text) if text.contains(is_symbol) => call.unknown("the text has private-use characters"),
+            Some(text) => Ok(Value::text(text)),
+            None => call.wrong("it is not base64 of a text"),
+        }
+    }),
+    ("base64encode", |call| {
+        let text = call.text(0)?;
+        call.made(text.len().saturating_mul(2), || Value::text(encode(text.as_bytes())))
+    }),
+    ("jsondecode", json_decode),
+    ("jsonencode", |call| {
+        let json = to_json(call, call.any(0)?, 0)?;
+        let text = escaped(&json.to_string());
+        call.made(text.len(), || Value::text(text))
+    }),
+    ("urlencode", |call| {
+        let text = call.text(0)?;
+        Ok(Value::text(percent(&text)))
+    }),
+];
+
+/// The value as JSON, in which a hole is a text of its character.
+fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc<Hole>> {
+    const DEEPEST: usize = 100;
+    if depth > DEEPEST || !call.world().afford(1) {
+        return call.unknown("there is too much of it");
+    }
+    Ok(match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(value) => number_json(*value),
+        Value::Text(text) => {
+            if !call.world().afford(text.len()) {
+                return call.unknown("there is too much of it");
+            }
+            text.as_ref().into()
+        }
+        Value::List(items) | Value::Set(items) => {
+            items.iter().map(|item| to_json(call, item, depth + 1)).collect::<Result<Vec<_>, _>>()?.into()
+        }
+        Value::Map(members) => {
+            let member = |(name, value): (&std::sync::Arc<str>, &Value)| {
+                Ok((name.to_string(), to_json(call, value, depth + 1)?))
+            };
+            Json::Object(members.iter().map(member).collect::<Result<_, Rc<Hole>>>()?)
+        }
+        Value::Unknown(hole) => {
+            if matches!(hole.nature, crate::source::terraform::value::Nature::Wrong) {
+                return Err(Rc::clone(hole));
+            }
+            call.world().symbol(hole)?.to_string().into()
+        }
+        Value::Instance(_) | Value::Module(_) => return call.unknown("which attributes there are is not known"),
+    })
+}
+
+/// Terraform writes these so that the text may stand in HTML.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '<' => text.push_str("\\u003c"),
+            '>' => text.push_str("\\u003e"),
+            '&' => text.push_str("\\u0026"),
+            character => text.push(character),
+        }
+    }
+    text
+}
+
+fn json_decode(call: &Arguments<'_>) -> Answer {
+    fn value(json: &Json) -> Option<Value> {
+        Some(match json {
+            Json::Null => Value::Null,
+            Json::Bool(value) => Value::Bool(*value),
+            Json::Number(number) => Value::Number(number.as_f64()?),
+            Json::String(text) if text.contains(is_symbol) => return None,
+            Json::String(text) => Value::text(text.as_str()),
+            Json::Array(items) => Value::list(items.iter().map(value).collect::<Option<_>>()?),
+            Json::Object(members) => Value::map(
+                members.iter().map(|(name, json)| Some((name.as_str().into(), value(json)?))).collect::<Option<_>>()?,
+            ),
+        })
+    }
+    let text = call.text(0)?;
+    if !call.world().afford(text.len()) {
+        return call.unknown("there is too much of it");
+    }
+    match serde_json::from_str::<Json>(&text) {
+        Ok(json) => value(&json).map_or_else(|| call.unknown("it has texts or numbers that cannot be kept"), Ok),
+        Err(_) => call.wrong("it is not JSON"),
+    }
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for index in 0..4 {
+            let sextet = (bits >> (18 - 6 * index) & 63) as usize;
+            text.push(if index <= group.len() { char::from(ALPHABET[sextet]) } else { '=' });
+        }
+    }
+    text
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=');
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0);
+    for byte in text.bytes() {
+        let sextet = ALPHABET.iter().position(|known| *known == byte)?;
+        bits = bits << 6 | u32::try_from(sextet).ok()?;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count & 255).try_into().ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+fn percent(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
+            b' ' => encoded.push('+'),
+            byte => {
+                // Writing to a string does not fail.
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_goes_both_ways() {
+        for (plain, coded) in [("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj"), ("größe", "Z3LDtsOfZQ==")] {
+            assert_eq!(encode(plain.as_bytes()), coded);
+            assert_eq!(decode(coded).as_deref(), Some(plain.as_bytes()));
+        }
+        assert_eq!(decode("a*"), None);
+    }
+}

@@ -1,0 +1,139 @@
+//! One resource or data source: its attributes, as code sets them, as AWS derives them, or not known yet.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::evaluate::{Scope, evaluate};
+use super::expansion::Binding;
+use super::folder::{Mode, Resource};
+use super::module::{Module, Provider};
+use super::syntax::{Block, Name};
+use super::value::{Hole, Nature, Value};
+use super::view::View;
+use super::world::Memo;
+use super::{computed, data};
+use crate::diagnostic::Diagnostic;
+use crate::model::Gap;
+
+/// One resource or data source.
+pub(super) struct Instance {
+    pub(super) module: Rc<Module>,
+    pub(super) mode: Mode,
+    pub(super) kind: Name,
+    /// `module.a.aws_instance.b[0]`
+    pub(super) address: String,
+    pub(super) block: Arc<Block>,
+    pub(super) binding: Binding,
+    /// Why it is not known whether, or how often, it is there.
+    pub(super) uncertain: Option<Arc<Gap>>,
+    attributes: RefCell<Vec<(Name, Rc<Memo<Value>>)>>,
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.address)
+    }
+}
+
+impl Instance {
+    pub(super) fn new(
+        module: &Rc<Module>,
+        resource: &Resource,
+        suffix: &str,
+        binding: Binding,
+        uncertain: Option<Arc<Gap>>,
+    ) -> Rc<Self> {
+        let data = if resource.mode == Mode::Data { "data." } else { "" };
+        Rc::new(Self {
+            module: Rc::clone(module),
+            mode: resource.mode,
+            kind: Arc::clone(&resource.kind),
+            address: format!("{}{data}{}.{}{suffix}", module.prefix(), resource.kind, resource.name),
+            block: Arc::clone(&resource.block),
+            binding,
+            uncertain,
+            attributes: RefCell::default(),
+        })
+    }
+
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope::with(&self.module, &self.binding)
+    }
+
+    /// What it is written as.
+    pub(super) fn view(self: &Rc<Self>) -> View {
+        View::of(self)
+    }
+
+    /// The configuration of its provider.
+    pub(super) fn provider(&self) -> Rc<Provider> {
+        self.module.provider(Some(&self.block))
+    }
+
+    /// The value of an attribute, whoever sets it.
+    pub(super) fn attribute(self: &Rc<Self>, name: &str) -> Value {
+        let memo = {
+            let mut attributes = self.attributes.borrow_mut();
+            if let Some((_, memo)) = attributes.iter().find(|(known, _)| **known == *name) {
+                Rc::clone(memo)
+            } else {
+                let memo = Rc::new(Memo::default());
+                attributes.push((name.into(), Rc::clone(&memo)));
+                memo
+            }
+        };
+        memo.get(
+            || self.attribute_value(name),
+            || {
+                let span = self.block.span;
+                let what = format!("{}.{name}", self.address);
+                self.module.world.report(span, Diagnostic::error(format!("{what} depends on itself")));
+                self.module.world.unknown(span, format!("{what} depends on itself"))
+            },
+        )
+    }
+
+    fn attribute_value(self: &Rc<Self>, name: &str) -> Value {
+        if let Some(attribute) = self.block.body.attribute(name)
+            && !matches!(name, "count" | "for_each" | "depends_on" | "provider")
+        {
+            let value = evaluate(&attribute.value, &self.scope());
+            // Unset by `null`: AWS or the provider decides.
+            if !matches!(value, Value::Null) {
+                return value;
+            }
+        }
+        let value = match self.mode {
+            Mode::Managed => computed::attribute(self, name),
+            Mode::Data => data::attribute(self, name),
+        };
+        if let Some(value) = value {
+            return value;
+        }
+        if self.block.body.blocks_of(name).next().is_some() {
+            return match self.view().blocks(name) {
+                Ok(blocks) => Value::list(blocks.iter().map(View::to_value).collect()),
+                Err(gap) => Value::Unknown(Hole::new(gap, Nature::Open)),
+            };
+        }
+        self.told_by_aws(name)
+    }
+
+    /// An attribute that only AWS will tell.
+    pub(super) fn told_by_aws(self: &Rc<Self>, name: &str) -> Value {
+        let expression = format!("{}.{name}", self.address);
+        let gap = self.module.world.gap_of(self.block.span, &expression, "known to AWS only");
+        // Of most attributes, only the schema of the provider tells the type.
+        let is_text = matches!(name, "id" | "arn" | "name" | "bucket" | "key_id" | "unique_id")
+            || name.ends_with("_id")
+            || name.ends_with("_arn");
+        let nature = if is_text && self.mode == Mode::Managed {
+            Nature::Attribute(Rc::clone(self), name.into())
+        } else {
+            Nature::Open
+        };
+        Value::Unknown(Hole::new(gap, nature))
+    }
+}

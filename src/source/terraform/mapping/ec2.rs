@@ -1,0 +1,142 @@
+//! EC2 beside instances: root volumes, endpoints, and what an account sets for all instances of a region.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::instance::Instance;
+use super::super::value::Value;
+use super::super::view::View;
+use super::targets::Target;
+use super::{Draft, Judged, Mapper, fact};
+use crate::model::ec2::{Volume, VpcEndpoint};
+use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
+
+/// The services that the agent talks to.
+const SERVICES: &[&str] = &["ssm", "ssmmessages"];
+
+impl Mapper {
+    /// The root volume of an instance, with the block that configures it, where there is one.
+    pub(super) fn put_root_volume(
+        &mut self,
+        instance: &Rc<Instance>,
+        block: Result<Option<View>, Arc<Gap>>,
+    ) -> Link<Volume> {
+        let key = Key { region: instance.region(), id: format!("{}/root_block_device", instance.address).into() };
+        let volume = match block {
+            Err(gap) => {
+                Volume { encrypted: Fact::Unknown(Arc::clone(&gap)), kms_key: Fact::Unknown(gap), ..Volume::default() }
+            }
+            Ok(block) => {
+                let get = |name: &str| block.as_ref().map_or(Value::Null, |view| view.get(name));
+                let encrypted = match fact::flag(&get("encrypted")) {
+                    Fact::Known(Some(true)) => Fact::Known(true),
+                    Fact::Unknown(gap) => Fact::Unknown(gap),
+                    // What the account asks of all volumes, `false` does not take back.
+                    Fact::Known(_) => self.encryption_by_default(instance),
+                };
+                let kms_key = match get("kms_key_id") {
+                    Value::Null if encrypted == Fact::Known(false) => Fact::Known(None),
+                    Value::Null => self.default_volume_key(instance),
+                    value => self.key_link(&value, instance, Judged::No),
+                };
+                Volume { encrypted, kms_key, ..Volume::default() }
+            }
+        };
+        let arn = Fact::Unknown(Self::not_told("the ARN of a root volume is known to AWS only"));
+        let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes: Volume { arn, ..volume } };
+        self.inventory.volumes.insert(key.clone(), entry);
+        Link::to(key)
+    }
+
+    /// The resource of this type that is in the region of the instance.
+    pub(super) fn in_region(&self, kind: &str, instance: &Rc<Instance>) -> Option<Rc<Instance>> {
+        let region = instance.region();
+        self.all(kind).into_iter().find(|other| other.region() == region)
+    }
+
+    fn encryption_by_default(&self, instance: &Rc<Instance>) -> Fact<bool> {
+        match self.in_region("aws_ebs_encryption_by_default", instance) {
+            None => Fact::Known(false),
+            Some(setting) => match &setting.uncertain {
+                Some(gap) => Fact::Unknown(Arc::clone(gap)),
+                None => fact::or(fact::flag(&setting.view().get("enabled")), || true),
+            },
+        }
+    }
+
+    fn default_volume_key(&mut self, instance: &Rc<Instance>) -> Fact<Option<Link<crate::model::kms::KmsKey>>> {
+        match self.in_region("aws_ebs_default_kms_key", instance) {
+            Some(setting) => self.key_link(&setting.attribute("key_arn"), instance, Judged::No),
+            None => Fact::Unknown(Self::not_told(
+                "no key is named for the root volume: the account's default for EBS decides",
+            )),
+        }
+    }
+
+    /// The endpoints that the agent can use.
+    pub(super) fn vpc_endpoints(&mut self) {
+        for endpoint in self.all("aws_vpc_endpoint") {
+            let service = match fact::text(&self.world, &endpoint.attribute("service_name")) {
+                Fact::Known(service) => service.unwrap_or_default(),
+                Fact::Unknown(gap) => match &gap.symbol {
+                    Some(symbol) if symbol.contains('.') => symbol.to_string(),
+                    _ => {
+                        self.unlisted(ResourceType::VpcEndpoint, endpoint.region(), &gap);
+                        continue;
+                    }
+                },
+            };
+            let service = service.rsplit('.').next().unwrap_or_default().to_owned();
+            if SERVICES.contains(&&*service) {
+                self.put_endpoint(&endpoint, service);
+            }
+        }
+    }
+
+    fn put_endpoint(&mut self, endpoint: &Rc<Instance>, service: String) {
+        let key = Self::key_of(ResourceType::VpcEndpoint, endpoint);
+        let view = endpoint.view();
+        let mut draft: Draft<VpcEndpoint> = Draft::new();
+        draft.resource = VpcEndpoint {
+            vpc_id: fact::or(fact::text(&self.world, &view.get("vpc_id")), String::new),
+            service: Fact::Known(service),
+            state: Fact::Known("available".to_owned()),
+            private_dns_enabled: fact::or(fact::flag(&view.get("private_dns_enabled")), || false),
+            security_group_ids: self.endpoint_groups(endpoint).into(),
+            // Addresses that are not known: whoever needs them cannot decide.
+            private_ips: match fact::text(&self.world, &endpoint.told_by_aws("private_ip_id")) {
+                Fact::Unknown(gap) => match &gap.symbol {
+                    Some(symbol) => Fact::Known(vec![symbol.to_string()]),
+                    None => Fact::Unknown(gap),
+                },
+                Fact::Known(_) => Fact::default(),
+            },
+        };
+        self.put(key, endpoint, draft, Judged::Yes);
+    }
+
+    /// The ids of the groups, with the characters of holes.
+    fn endpoint_groups(&self, endpoint: &Rc<Instance>) -> Result<Vec<String>, Arc<Gap>> {
+        let kind = "aws_vpc_endpoint_security_group_association";
+        let more = self.companions(kind, "vpc_endpoint_id", endpoint, &["aws_vpc_endpoint"])?;
+        let mut values: Vec<Value> = more.iter().map(|companion| companion.attribute("security_group_id")).collect();
+        match endpoint.view().get("security_group_ids") {
+            Value::List(items) | Value::Set(items) => values.extend(items.iter().cloned()),
+            Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
+            _ => {}
+        }
+        let id = |value: &Value| match fact::text(&self.world, value) {
+            Fact::Known(id) => Ok(id.unwrap_or_default()),
+            Fact::Unknown(gap) => gap.symbol.as_deref().map(str::to_owned).ok_or(gap),
+        };
+        values.iter().map(id).collect()
+    }
+
+    /// The VPC that a subnet is in: null where that is not for the code to say.
+    pub(super) fn vpc_of_subnet(&self, subnet: &Value) -> Value {
+        match self.target(subnet, &["aws_subnet"]) {
+            Target::Declared(subnet) => subnet.attribute("vpc_id"),
+            _ => Value::Null,
+        }
+    }
+}

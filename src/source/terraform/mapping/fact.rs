@@ -1,0 +1,144 @@
+//! Values as facts. Null is absent; a text that is not known in full keeps what is known in the symbol of its gap.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::types::{as_bool, as_text};
+use super::super::value::{Hole, Nature, Value};
+use super::super::view::View;
+use super::super::world::World;
+use crate::iam::{PolicyDocument, is_symbol};
+use crate::model::{Fact, Gap, GapKind};
+
+/// A text, or nothing where it is null.
+pub(super) fn text(world: &World, value: &Value) -> Fact<Option<String>> {
+    match value {
+        Value::Null => Fact::Known(None),
+        Value::Unknown(hole) => Fact::Unknown(gap_of_text(world, hole)),
+        value => match as_text(value.clone()) {
+            Ok(Value::Text(text)) if text.contains(is_symbol) => Fact::Unknown(gap_in(world, &text)),
+            Ok(Value::Text(text)) => Fact::Known(Some(text.to_string())),
+            _ => Fact::Unknown(Arc::new(Gap::because(
+                GapKind::Unresolved,
+                format!("a text is wanted, not {}", value.kind()),
+            ))),
+        },
+    }
+}
+
+/// The gap of a hole that stands for a text.
+fn gap_of_text(world: &World, hole: &std::rc::Rc<Hole>) -> Arc<Gap> {
+    match hole.is_text().then(|| world.symbols.of(hole)).flatten() {
+        Some(symbol) => with_symbol(&hole.gap, &symbol.to_string()),
+        None => Arc::clone(&hole.gap),
+    }
+}
+
+/// The gap of a text with holes in it.
+pub(super) fn gap_in(world: &World, text: &str) -> Arc<Gap> {
+    let Some(hole) = world.symbols.hole_in(text) else { return Gap::not_collected() };
+    // A text of nothing but holes may be empty.
+    let mut symbols = text.chars();
+    let may_be_empty = symbols.all(|symbol| world.symbols.hole(symbol).is_some_and(|hole| !hole.is_text()));
+    if may_be_empty { Arc::clone(&hole.gap) } else { with_symbol(&hole.gap, text) }
+}
+
+fn with_symbol(gap: &Gap, symbol: &str) -> Arc<Gap> {
+    Arc::new(Gap { symbol: Some(symbol.into()), ..gap.clone() })
+}
+
+/// True or false, or nothing where it is null.
+pub(super) fn flag(value: &Value) -> Fact<Option<bool>> {
+    match as_bool(value.clone()) {
+        Ok(Value::Bool(flag)) => Fact::Known(Some(flag)),
+        Ok(Value::Null) => Fact::Known(None),
+        Ok(Value::Unknown(hole)) => Fact::Unknown(Arc::clone(&hole.gap)),
+        Ok(_) => Fact::default(),
+        Err(wanted) => Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, wanted))),
+    }
+}
+
+/// A whole number, or nothing where it is null.
+pub(super) fn whole(world: &World, value: &Value) -> Fact<Option<i64>> {
+    if matches!(value, Value::Null) {
+        return Fact::Known(None);
+    }
+    let wrong = |message: String| Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, message)));
+    match super::super::evaluate::number(value, world) {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+        Ok(number) if number.fract() == 0.0 && number.abs() < 1e15 => Fact::Known(Some(number as i64)),
+        Ok(number) => wrong(format!("a whole number is wanted, not {number}")),
+        Err(Ok(Value::Unknown(hole))) => Fact::Unknown(Arc::clone(&hole.gap)),
+        Err(Ok(_)) => Fact::Known(None),
+        Err(Err(wanted)) => wrong(wanted),
+    }
+}
+
+/// Texts by name, such as tags.
+pub(super) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<String, String>> {
+    let members = match value {
+        Value::Null => return Fact::Known(BTreeMap::new()),
+        Value::Unknown(hole) => return Fact::Unknown(Arc::clone(&hole.gap)),
+        Value::Map(members) => members,
+        other => {
+            let message = format!("a map is wanted, not {}", other.kind());
+            return Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, message)));
+        }
+    };
+    let mut texts = BTreeMap::new();
+    for (name, value) in members.iter() {
+        let text = match as_text(value.clone()) {
+            Ok(Value::Text(text)) => text.to_string(),
+            // The key is there, whatever its value will be.
+            Ok(Value::Unknown(hole)) if let Nature::Attribute(..) | Nature::Place = hole.nature => {
+                match world.symbols.of(&hole) {
+                    Some(symbol) => symbol.to_string(),
+                    None => return Fact::Unknown(Arc::clone(&hole.gap)),
+                }
+            }
+            // It may be null: then there is no such key.
+            Ok(Value::Unknown(hole)) => return Fact::Unknown(Arc::clone(&hole.gap)),
+            Ok(_) => continue,
+            Err(wanted) => return Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, wanted))),
+        };
+        texts.insert(name.to_string(), text);
+    }
+    Fact::Known(texts)
+}
+
+/// A policy document.
+pub(super) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<PolicyDocument>> {
+    let text = match value {
+        Value::Null => return Fact::Known(None),
+        Value::Unknown(hole) => return Fact::Unknown(Arc::clone(&hole.gap)),
+        Value::Text(text) if text.is_empty() => return Fact::Known(None),
+        Value::Text(text) => text,
+        other => {
+            let message = format!("a policy document is wanted, not {}", other.kind());
+            return Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, message)));
+        }
+    };
+    match PolicyDocument::from_json(text) {
+        Ok(document) => Fact::Known(Some(document)),
+        Err(_) if text.contains(is_symbol) => Fact::Unknown(match world.symbols.hole_in(text) {
+            Some(hole) => Arc::clone(&hole.gap),
+            None => Gap::not_collected(),
+        }),
+        Err(error) => Fact::Unknown(world.gap(view.span(), format!("the policy document is not valid: {error}"))),
+    }
+}
+
+/// The value, or what stands where the code sets none.
+pub(super) fn or<T>(fact: Fact<Option<T>>, default: impl FnOnce() -> T) -> Fact<T> {
+    fact.map(|value| value.unwrap_or_else(default))
+}
+
+/// The gap of something that the code leaves to AWS or to others.
+pub(super) fn left_open(view: &View, message: &str) -> Arc<Gap> {
+    view.instance.module.world.gap(view.span(), message)
+}
+
+/// Whether a hole cannot be an attribute of what is declared in the code.
+pub(super) fn is_outside(hole: &Hole) -> bool {
+    matches!(hole.nature, Nature::Outside | Nature::Place)
+}

@@ -1,0 +1,203 @@
+//! IAM: `aws_iam_instance_profile`, `aws_iam_role`, `aws_iam_policy` and what attaches or embeds policies.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::instance::Instance;
+use super::super::value::Value;
+use super::targets::Target;
+use super::{Draft, Judged, Mapper, fact};
+use crate::iam::managed;
+use crate::model::iam::{InlinePolicy, InstanceProfile, ManagedPolicy, Role};
+use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
+
+const ROLES: &[&str] = &["aws_iam_role"];
+
+/// The ARNs of AWS's own policies have this in place of an account.
+const OF_AWS: &str = ":iam::aws:policy/";
+
+impl Mapper {
+    /// The instance profile that a value names.
+    pub(super) fn profile_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<InstanceProfile>>> {
+        let target = self.target(value, &["aws_iam_instance_profile"]);
+        if let Target::Unknown(gap) = &target {
+            self.unlisted(ResourceType::Role, None, gap);
+        }
+        if let Some(none) = self.no_link(&target, by, Judged::Yes) {
+            return none;
+        }
+        Fact::Known(Some(match target {
+            Target::Declared(profile) => Link::to(self.put_profile(&profile)),
+            Target::Named(name) => self.put_named(Key::global(name), by),
+            _ => return Fact::Known(None),
+        }))
+    }
+
+    fn put_profile(&mut self, profile: &Rc<Instance>) -> Key {
+        let key = Self::key_of(ResourceType::InstanceProfile, profile);
+        if self.seen::<InstanceProfile>(&key, Judged::Yes) {
+            return key;
+        }
+        let view = profile.view();
+        let mut draft: Draft<InstanceProfile> = Draft::new();
+        let role = match (draft.get("role", &view, "role"), view.get("roles")) {
+            // As old code has it.
+            (Value::Null, Value::List(roles)) => roles.first().cloned().unwrap_or(Value::Null),
+            (role, _) => role,
+        };
+        draft.resource = InstanceProfile { arn: self.told(profile, "arn"), role: self.role_link(&role, profile) };
+        self.put(key.clone(), profile, draft, Judged::Yes);
+        key
+    }
+
+    /// The role that a value names.
+    pub(super) fn role_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<Role>>> {
+        let target = self.target(value, ROLES);
+        if let Some(none) = self.no_link(&target, by, Judged::Yes) {
+            return none;
+        }
+        Fact::Known(Some(match target {
+            Target::Declared(role) => Link::to(self.put_role(&role)),
+            Target::Named(name) => self.put_named(Key::global(name), by),
+            _ => return Fact::Known(None),
+        }))
+    }
+
+    fn put_role(&mut self, role: &Rc<Instance>) -> Key {
+        let key = Self::key_of(ResourceType::Role, role);
+        if self.seen::<Role>(&key, Judged::Yes) {
+            return key;
+        }
+        let view = role.view();
+        let mut draft: Draft<Role> = Draft::new();
+        let trust = fact::policy(&self.world, &view, &draft.get("assume_role_policy", &view, "assume_role_policy"));
+        let boundary = draft.get("permissions_boundary", &view, "permissions_boundary");
+        draft.at("attached_policies", view.span_of("managed_policy_arns"));
+        draft.resource = Role {
+            arn: self.told(role, "arn"),
+            assume_role_policy: match trust {
+                Fact::Known(Some(policy)) => Fact::Known(policy),
+                Fact::Known(None) => Fact::Unknown(fact::left_open(&view, "the role has no trust policy")),
+                Fact::Unknown(gap) => Fact::Unknown(gap),
+            },
+            permissions_boundary: self.policy_link(&boundary, role),
+            attached_policies: self.attached_policies(role, &mut draft).into(),
+            inline_policies: self.inline_policies(role, &mut draft).into(),
+            ..Role::default()
+        };
+        self.put(key.clone(), role, draft, Judged::Yes);
+        key
+    }
+
+    /// By the attachments of one policy to one role, or of one to several; or by the role itself.
+    fn attached_policies(
+        &mut self,
+        role: &Rc<Instance>,
+        draft: &mut Draft<Role>,
+    ) -> Result<Vec<Link<ManagedPolicy>>, Arc<Gap>> {
+        let mut values = Vec::new();
+        for (kind, attribute) in [("aws_iam_role_policy_attachment", "role"), ("aws_iam_policy_attachment", "roles")] {
+            for attachment in self.companions(kind, attribute, role, ROLES)? {
+                draft.at("attached_policies", Some(attachment.block.span));
+                values.push((attachment.attribute("policy_arn"), attachment));
+            }
+        }
+        let exclusive = self.companions("aws_iam_role_policy_attachments_exclusive", "role_name", role, ROLES)?;
+        for (attribute, by) in
+            exclusive.iter().map(|by| ("policy_arns", by)).chain(std::iter::once(("managed_policy_arns", role)))
+        {
+            match by.view().get(attribute) {
+                Value::List(items) | Value::Set(items) => {
+                    values.extend(items.iter().map(|item| (item.clone(), Rc::clone(by))));
+                }
+                Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
+                _ => {}
+            }
+        }
+        let mut links: Vec<Link<ManagedPolicy>> = Vec::new();
+        for (index, (value, by)) in values.into_iter().enumerate() {
+            match self.policy_link(&value, &by) {
+                Fact::Known(Some(link)) if links.contains(&link) => {}
+                Fact::Known(Some(link)) => links.push(link),
+                Fact::Known(None) => {}
+                // The others are known all the same.
+                Fact::Unknown(gap) => links.push(self.put_unknown_policy(role, index, &gap)),
+            }
+        }
+        Ok(links)
+    }
+
+    /// One more policy of which nothing is known.
+    fn put_unknown_policy(&mut self, role: &Rc<Instance>, index: usize, gap: &Arc<Gap>) -> Link<ManagedPolicy> {
+        let key = Key::global(format!("{}/attached_policies[{index}]", role.address));
+        let entry = Entry { in_scope: false, ..Entry::unread(gap) };
+        self.inventory.managed_policies.insert(key.clone(), entry);
+        Link::to(key)
+    }
+
+    fn inline_policies(&self, role: &Rc<Instance>, draft: &mut Draft<Role>) -> Result<Vec<InlinePolicy>, Arc<Gap>> {
+        let mut policies = Vec::new();
+        let own = role.view().blocks("inline_policy")?;
+        let companions = self.companions("aws_iam_role_policy", "role", role, ROLES)?;
+        let companions = companions.iter().map(|companion| (companion.view(), companion.attribute("name")));
+        let own = own.into_iter().map(|view| {
+            let name = view.get("name");
+            (view, name)
+        });
+        for (view, name) in companions.chain(own) {
+            draft.at("inline_policies", Some(view.span()));
+            let policy = match fact::policy(&self.world, &view, &view.get("policy")) {
+                Fact::Known(Some(policy)) => Fact::Known(policy),
+                Fact::Known(None) => continue,
+                Fact::Unknown(gap) => Fact::Unknown(gap),
+            };
+            let name = fact::or(fact::text(&self.world, &name), String::new);
+            policies.push(InlinePolicy { name, policy });
+        }
+        Ok(policies)
+    }
+
+    /// The managed policy that a value names by its ARN.
+    fn policy_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<ManagedPolicy>>> {
+        let target = self.target(value, &["aws_iam_policy"]);
+        if let Some(none) = self.no_link(&target, by, Judged::No) {
+            return none;
+        }
+        Fact::Known(Some(match target {
+            Target::Declared(policy) => Link::to(self.put_policy(&policy)),
+            Target::Named(arn) if arn.contains(OF_AWS) => {
+                let key = Key::global(Arc::clone(&arn));
+                let policy = match managed::document(&arn) {
+                    Some(document) => Fact::Known(document.clone()),
+                    None => Fact::Unknown(Self::not_told(format!("what AWS's policy {arn} says is not known here"))),
+                };
+                let attributes = ManagedPolicy { arn: Fact::Known(arn.to_string()), policy };
+                let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes };
+                self.inventory.managed_policies.entry(key.clone()).or_insert(entry);
+                Link::to(key)
+            }
+            Target::Named(arn) => self.put_named(Key::global(arn), by),
+            _ => return Fact::Known(None),
+        }))
+    }
+
+    fn put_policy(&mut self, policy: &Rc<Instance>) -> Key {
+        let key = Self::key_of(ResourceType::ManagedPolicy, policy);
+        if self.seen::<ManagedPolicy>(&key, Judged::Yes) {
+            return key;
+        }
+        let view = policy.view();
+        let mut draft: Draft<ManagedPolicy> = Draft::new();
+        let document = fact::policy(&self.world, &view, &draft.get("policy", &view, "policy"));
+        draft.resource = ManagedPolicy {
+            arn: self.told(policy, "arn"),
+            policy: match document {
+                Fact::Known(Some(document)) => Fact::Known(document),
+                Fact::Known(None) => Fact::Unknown(fact::left_open(&view, "the policy has no document")),
+                Fact::Unknown(gap) => Fact::Unknown(gap),
+            },
+        };
+        self.put(key.clone(), policy, draft, Judged::Yes);
+        key
+    }
+}

@@ -1,0 +1,515 @@
+//! Instances: `aws_instance`, and those that `aws_launch_template` and `aws_launch_configuration` stand for, alone or in
+//! an `aws_autoscaling_group`. What an instance does not say, its launch template says.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::file::Span;
+use super::super::instance::Instance as Resource;
+use super::super::value::{Hole, Nature, Value};
+use super::super::view::View;
+use super::targets::Target;
+use super::{Draft, Judged, Launching, Mapper, fact};
+use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup};
+use crate::model::{Entry, Fact, Gap, Link, ResourceType};
+
+const TEMPLATES: &[&str] = &["aws_launch_template"];
+
+/// The names that root devices have.
+const ROOT_DEVICES: &[&str] = &["/dev/xvda", "/dev/sda1"];
+
+/// What configures an instance, the nearest first.
+struct Layers {
+    layers: Vec<View>,
+    /// Why there may be one more below.
+    below: Option<Arc<Gap>>,
+}
+
+/// A value and its place; none where nothing sets it.
+type Setting = Result<Option<(Value, Option<Span>)>, Arc<Gap>>;
+
+impl Layers {
+    /// The first layer that has something to say.
+    fn first(&self, read: impl Fn(&View) -> Setting) -> Setting {
+        for layer in &self.layers {
+            match read(layer)? {
+                Some((Value::Null, _)) | None => {}
+                found => return Ok(found),
+            }
+        }
+        match &self.below {
+            Some(gap) => Err(Arc::clone(gap)),
+            None => Ok(None),
+        }
+    }
+
+    /// An attribute of a nested block.
+    fn nested(&self, block: &str, name: &str) -> Setting {
+        self.first(|view| {
+            let block = view.block(block)?;
+            Ok(block.map(|block| (block.get(name), block.span_of(name).or(Some(block.span())))))
+        })
+    }
+}
+
+fn kind(view: &View) -> &str {
+    &view.instance.kind
+}
+
+/// An attribute that instances have themselves, and templates in a block.
+fn attribute_or_block(view: &View, attribute: &str, block: &str, name: &str) -> Setting {
+    if TEMPLATES.contains(&kind(view)) {
+        let block = view.block(block)?;
+        return Ok(block.map(|block| (block.get(name), block.span_of(name).or(Some(block.span())))));
+    }
+    Ok(Some((view.get(attribute), view.span_of(attribute))))
+}
+
+/// The value of a setting.
+fn value(setting: &Setting) -> Value {
+    match setting {
+        Ok(Some((value, _))) => value.clone(),
+        Ok(None) => Value::Null,
+        Err(gap) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
+    }
+}
+
+fn span(setting: &Setting) -> Option<Span> {
+    setting.as_ref().ok().and_then(|found| found.as_ref()).and_then(|(_, span)| *span)
+}
+
+impl Mapper {
+    /// All instances that the code makes.
+    pub(super) fn instances(&mut self) {
+        for kind in ["aws_instance", "aws_spot_instance_request"] {
+            for resource in self.all(kind) {
+                let layers = self.layers_of(&resource);
+                self.put_instance(&resource, &layers);
+            }
+        }
+        for kind in ["aws_launch_template", "aws_launch_configuration"] {
+            for resource in self.all(kind) {
+                let layers = Layers { layers: vec![resource.view()], below: None };
+                self.put_instance(&resource, &layers);
+            }
+        }
+        for group in self.all("aws_autoscaling_group") {
+            if let Some(gap) = self.template_elsewhere(&group) {
+                let key = Self::key_of(ResourceType::Instance, &group);
+                let unread: Entry<Instance> = Entry::unread(&gap);
+                let draft = Draft { resource: unread.attributes, places: Vec::new() };
+                self.put(key, &group, draft, Judged::Yes);
+            }
+        }
+    }
+
+    fn layers_of(&self, resource: &Rc<Resource>) -> Layers {
+        let view = resource.view();
+        let below = match view.block("launch_template") {
+            Err(gap) => Err(gap),
+            Ok(None) => Ok(None),
+            Ok(Some(block)) => self.template_of(&block),
+        };
+        match below {
+            Err(gap) => Layers { layers: vec![view], below: Some(gap) },
+            Ok(None) => Layers { layers: vec![view], below: None },
+            Ok(Some(template)) => Layers { layers: vec![view, template.view()], below: None },
+        }
+    }
+
+    /// The launch template that a block names by id or name.
+    fn template_of(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
+        for name in ["id", "name", "launch_template_id", "launch_template_name"] {
+            match self.target(&block.get(name), TEMPLATES) {
+                Target::None => {}
+                Target::Declared(template) => return Ok(Some(template)),
+                Target::Named(name) => {
+                    return Err(fact::left_open(
+                        block,
+                        &format!("the launch template {name} is not declared in this code"),
+                    ));
+                }
+                Target::Unknown(gap) | Target::Outside(gap) => return Err(gap),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Why the instances of a group are not known, where what they are launched from is not declared here.
+    fn template_elsewhere(&self, group: &Rc<Resource>) -> Option<Arc<Gap>> {
+        let view = group.view();
+        let configuration = self.target(&view.get("launch_configuration"), &["aws_launch_configuration"]);
+        match configuration {
+            Target::Declared(_) => return None,
+            Target::Named(name) => {
+                return Some(fact::left_open(
+                    &view,
+                    &format!("the launch configuration {name} is not declared in this code"),
+                ));
+            }
+            Target::Unknown(gap) | Target::Outside(gap) => return Some(gap),
+            Target::None => {}
+        }
+        let specification = || -> Result<Option<View>, Arc<Gap>> {
+            if let Some(block) = view.block("launch_template")? {
+                return Ok(Some(block));
+            }
+            let Some(policy) = view.block("mixed_instances_policy")? else { return Ok(None) };
+            let Some(template) = policy.block("launch_template")? else { return Ok(None) };
+            template.block("launch_template_specification")
+        };
+        match specification() {
+            Err(gap) => Some(gap),
+            Ok(None) => Some(fact::left_open(&view, "what the group launches is not declared")),
+            Ok(Some(block)) => match self.template_of(&block) {
+                Err(gap) => Some(gap),
+                Ok(None) => Some(fact::left_open(&block, "the launch template is not named")),
+                Ok(Some(_)) => None,
+            },
+        }
+    }
+
+    fn put_instance(&mut self, resource: &Rc<Resource>, layers: &Layers) {
+        let key = Self::key_of(ResourceType::Instance, resource);
+        let mut draft: Draft<Instance> = Draft::new();
+        let options = self.metadata_options(resource, layers, &mut draft);
+        let monitoring = layers.first(|view| match kind(view) {
+            "aws_launch_configuration" => Ok(Some((view.get("enable_monitoring"), view.span_of("enable_monitoring")))),
+            _ => attribute_or_block(view, "monitoring", "monitoring", "enabled"),
+        });
+        draft.at("monitoring", span(&monitoring));
+        // Only launch configurations ask for it unless told otherwise.
+        let unset = *resource.kind == *"aws_launch_configuration";
+        let monitoring = fact::or(fact::flag(&value(&monitoring)), || unset);
+        let profile = layers.first(|view| {
+            let by_name = attribute_or_block(view, "iam_instance_profile", "iam_instance_profile", "name")?;
+            match by_name {
+                Some((Value::Null, _)) | None if TEMPLATES.contains(&kind(view)) => {
+                    attribute_or_block(view, "iam_instance_profile", "iam_instance_profile", "arn")
+                }
+                found => Ok(found),
+            }
+        });
+        draft.at("iam_instance_profile", span(&profile));
+        let profile = self.profile_link(&value(&profile), resource);
+        let subnet = layers.first(|view| Ok(Some((view.get("subnet_id"), view.span_of("subnet_id")))));
+        let vpc = self.vpc_of_subnet(&value(&subnet));
+        let (groups, vpc) = self.groups(resource, layers, vpc, &mut draft);
+        if let Err(gap) = &groups {
+            self.unlisted(ResourceType::SecurityGroup, resource.region(), gap);
+        }
+        let root = self.root_block(layers);
+        if let Ok(Some(view)) = &root {
+            draft.at("root_volume", Some(view.span()));
+            draft.at("root_volume.encrypted", view.span_of("encrypted").or(Some(view.span())));
+            draft.at("root_volume.kms_key", view.span_of("kms_key_id").or(Some(view.span())));
+        }
+        let tags = self.instance_tags(resource, layers, &mut draft);
+        draft.resource = Instance {
+            arn: self.told(resource, "arn"),
+            instance_state: Fact::Known("running".to_owned()),
+            launch_time: Fact::Unknown(Self::not_told("code does not tell when an instance is launched")),
+            metadata_options: Fact::Known(options),
+            root_device_type: Fact::Known("ebs".to_owned()),
+            root_volume: Fact::Known(Some(self.put_root_volume(resource, root))),
+            monitoring,
+            iam_instance_profile: profile,
+            default_host_management_role: Fact::Known(None),
+            vpc_id: self.declared_vpc(&vpc),
+            network_interfaces: groups
+                .as_ref()
+                .map(|groups| vec![interface(layers, groups)])
+                .map_err(Arc::clone)
+                .into(),
+            vpc_security_groups: groups.into(),
+            vpc_endpoints: Fact::default(),
+            tags,
+            managed_instance: Fact::default(),
+        };
+        self.put(key, resource, draft, Judged::Yes);
+    }
+
+    /// What the code sets, what it sets for all instances of the region, or AWS's default.
+    fn metadata_options(
+        &self,
+        resource: &Rc<Resource>,
+        layers: &Layers,
+        draft: &mut Draft<Instance>,
+    ) -> MetadataOptions {
+        let defaults = self.in_region("aws_ec2_instance_metadata_defaults", resource);
+        let mut setting = |path: &'static str, name: &str| {
+            let own = layers.nested("metadata_options", name);
+            draft.at(path, span(&own));
+            match (value(&own), &defaults) {
+                (Value::Null, Some(defaults)) => match &defaults.uncertain {
+                    Some(gap) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
+                    None => match defaults.view().get(name) {
+                        // The words for leaving it as it was.
+                        Value::Text(text) if *text == *"no-preference" => Value::Null,
+                        Value::Number(number) if number < 0.0 => Value::Null,
+                        value => value,
+                    },
+                },
+                (value, _) => value,
+            }
+        };
+        let tokens = setting("metadata_options.http_tokens", "http_tokens");
+        let endpoint = setting("metadata_options.http_endpoint", "http_endpoint");
+        let hops = setting("metadata_options.http_put_response_hop_limit", "http_put_response_hop_limit");
+        let tags = setting("metadata_options.instance_metadata_tags", "instance_metadata_tags");
+        let world = &self.world;
+        let text = |value: &Value, default: &str| fact::or(fact::text(world, value), || default.to_owned());
+        MetadataOptions {
+            http_tokens: text(&tokens, "optional"),
+            http_endpoint: text(&endpoint, "enabled"),
+            http_put_response_hop_limit: match fact::whole(world, &hops) {
+                Fact::Known(Some(hops)) => Fact::Known(hops),
+                Fact::Unknown(gap) => Fact::Unknown(gap),
+                // An image that asks for IMDSv2 sets 2.
+                Fact::Known(None) => Fact::Unknown(fact::left_open(
+                    &resource.view(),
+                    "http_put_response_hop_limit is not set: the account's default or the image decides",
+                )),
+            },
+            instance_metadata_tags: text(&tags, "disabled"),
+        }
+    }
+
+    /// The security groups, and the VPC where they tell.
+    fn groups(
+        &mut self,
+        resource: &Rc<Resource>,
+        layers: &Layers,
+        vpc: Value,
+        draft: &mut Draft<Instance>,
+    ) -> (Result<Vec<Link<SecurityGroup>>, Arc<Gap>>, Value) {
+        let named = layers.first(|view| self.groups_of(view));
+        draft.at("vpc_security_groups", span(&named));
+        draft.at("network_interfaces", span(&named));
+        let kind = "aws_network_interface_sg_attachment";
+        let more = match self.companions(kind, "network_interface_id", resource, &["aws_instance"]) {
+            Ok(more) => more,
+            Err(gap) => return (Err(gap), vpc),
+        };
+        let mut values: Vec<Value> = match named {
+            Err(gap) => return (Err(gap), vpc),
+            Ok(None) => Vec::new(),
+            Ok(Some((Value::List(items) | Value::Set(items), _))) => items.to_vec(),
+            Ok(Some((Value::Unknown(hole), _))) => return (Err(Arc::clone(&hole.gap)), vpc),
+            Ok(Some((one, _))) => vec![one],
+        };
+        let inherited = values.is_empty();
+        values.extend(more.iter().map(|attachment| attachment.attribute("security_group_id")));
+        let vpc = match vpc {
+            Value::Null => values
+                .iter()
+                .find_map(|value| match self.target(value, super::security_groups::GROUPS) {
+                    Target::Declared(group) => Some(group.attribute("vpc_id")),
+                    _ => None,
+                })
+                .unwrap_or(Value::Null),
+            vpc => vpc,
+        };
+        let mut links = Vec::new();
+        if inherited {
+            links.push(self.default_group(resource, &vpc));
+        }
+        for (index, value) in values.iter().enumerate() {
+            links.extend(self.group_link(value, resource, index).filter(|link| !links.contains(link)));
+        }
+        (Ok(links), vpc)
+    }
+
+    /// The groups that one layer names.
+    fn groups_of(&self, view: &View) -> Setting {
+        for name in ["vpc_security_group_ids", "security_groups", "security_group_names"] {
+            match view.get(name) {
+                Value::Null => {}
+                Value::List(items) | Value::Set(items) if items.is_empty() => {}
+                value => return Ok(Some((value, view.span_of(name)))),
+            }
+        }
+        // Of the first interface: the agent uses the primary one.
+        for block in ["network_interfaces", "network_interface", "primary_network_interface"] {
+            let Some(interface) = view.block(block)? else { continue };
+            match interface.get("security_groups") {
+                Value::Null => {}
+                value => return Ok(Some((value, interface.span_of("security_groups")))),
+            }
+            match self.target(&interface.get("network_interface_id"), &["aws_network_interface"]) {
+                Target::None => {}
+                Target::Declared(declared) => {
+                    return Ok(Some((declared.attribute("security_groups"), Some(declared.block.span))));
+                }
+                Target::Named(id) => {
+                    return Err(fact::left_open(
+                        &interface,
+                        &format!("the interface {id} is not declared in this code"),
+                    ));
+                }
+                Target::Unknown(gap) | Target::Outside(gap) => return Err(gap),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The block that configures the root volume.
+    fn root_block(&self, layers: &Layers) -> Result<Option<View>, Arc<Gap>> {
+        for view in &layers.layers {
+            if let Some(block) = view.block("root_block_device")? {
+                return Ok(Some(block));
+            }
+            for mapping in view.blocks("block_device_mappings")? {
+                match fact::text(&self.world, &mapping.get("device_name")) {
+                    Fact::Known(Some(name)) if ROOT_DEVICES.contains(&&*name) => return mapping.block("ebs"),
+                    Fact::Known(_) => {}
+                    Fact::Unknown(gap) => return Err(gap),
+                }
+            }
+        }
+        match &layers.below {
+            Some(gap) => Err(Arc::clone(gap)),
+            None => Ok(None),
+        }
+    }
+
+    /// The VPC, where the code declares it: then its endpoints are those that the code declares.
+    fn declared_vpc(&self, vpc: &Value) -> Fact<Option<String>> {
+        let kinds = &["aws_vpc", "aws_default_vpc"];
+        match self.target(vpc, kinds) {
+            Target::Declared(declared) => fact::text(&self.world, &declared.attribute("id")),
+            _ => Fact::Unknown(Self::not_told("the VPC is not declared in this code, and so may not be its endpoints")),
+        }
+    }
+
+    fn instance_tags(
+        &self,
+        resource: &Rc<Resource>,
+        layers: &Layers,
+        draft: &mut Draft<Instance>,
+    ) -> Fact<BTreeMap<String, String>> {
+        let mut tags = BTreeMap::new();
+        for view in layers.layers.iter().rev() {
+            let own = match kind(view) {
+                "aws_launch_template" => self.template_tags(view, draft),
+                "aws_launch_configuration" => Fact::Known(BTreeMap::new()),
+                _ => {
+                    draft.at("tags", view.span_of("tags"));
+                    self.tags(view)
+                }
+            };
+            match own {
+                Fact::Known(own) => tags.extend(own),
+                Fact::Unknown(gap) => return Fact::Unknown(gap),
+            }
+        }
+        if let Some(gap) = &layers.below {
+            return Fact::Unknown(Arc::clone(gap));
+        }
+        match self.group_tags(resource) {
+            Ok(more) => tags.extend(more),
+            Err(gap) => return Fact::Unknown(gap),
+        }
+        Fact::Known(tags)
+    }
+
+    /// The tags that a launch template gives to instances.
+    fn template_tags(&self, view: &View, draft: &mut Draft<Instance>) -> Fact<BTreeMap<String, String>> {
+        let mut tags = BTreeMap::new();
+        let blocks = match view.blocks("tag_specifications") {
+            Ok(blocks) => blocks,
+            Err(gap) => return Fact::Unknown(gap),
+        };
+        for block in blocks {
+            match fact::text(&self.world, &block.get("resource_type")) {
+                Fact::Known(Some(kind)) if kind == "instance" => {}
+                Fact::Known(_) => continue,
+                Fact::Unknown(gap) => return Fact::Unknown(gap),
+            }
+            draft.at("tags", block.span_of("tags").or(Some(block.span())));
+            match fact::texts_by_name(&self.world, &block.get("tags")) {
+                Fact::Known(own) => tags.extend(own),
+                Fact::Unknown(gap) => return Fact::Unknown(gap),
+            }
+        }
+        Fact::Known(tags)
+    }
+
+    /// The autoscaling groups, by the address of what they launch from.
+    fn groups_by_launch(&self) -> Rc<Launching> {
+        if let Some(known) = &*self.launching.borrow() {
+            return Rc::clone(known);
+        }
+        let mut launching = Launching::new();
+        for group in self.all("aws_autoscaling_group") {
+            let view = group.view();
+            let template = view.block("launch_template").ok().flatten().and_then(|block| self.template_of(&block).ok());
+            let from = match self.target(&view.get("launch_configuration"), &["aws_launch_configuration"]) {
+                Target::Declared(configuration) => Some(configuration),
+                _ => template.flatten(),
+            };
+            if let Some(from) = from {
+                launching.entry(from.address.clone()).or_default().push(group);
+            }
+        }
+        let launching = Rc::new(launching);
+        *self.launching.borrow_mut() = Some(Rc::clone(&launching));
+        launching
+    }
+
+    /// The tags that all autoscaling groups give to what they launch from this template.
+    fn group_tags(&self, resource: &Rc<Resource>) -> Result<BTreeMap<String, String>, Arc<Gap>> {
+        if *resource.kind == *"aws_instance" {
+            return Ok(BTreeMap::new());
+        }
+        let mut common: Option<BTreeMap<String, String>> = None;
+        for group in self.groups_by_launch().get(&resource.address).into_iter().flatten() {
+            let mut tags = BTreeMap::new();
+            for tag in group.view().blocks("tag")? {
+                let text = |name: &str| fact::text(&self.world, &tag.get(name));
+                let propagates = fact::flag(&tag.get("propagate_at_launch"));
+                match (text("key"), propagates) {
+                    (Fact::Known(Some(key)), Fact::Known(Some(true))) => {
+                        let value = match text("value") {
+                            Fact::Known(value) => value.unwrap_or_default(),
+                            Fact::Unknown(gap) => gap.symbol.as_deref().map(str::to_owned).ok_or(gap)?,
+                        };
+                        tags.insert(key, value);
+                    }
+                    (Fact::Unknown(gap), _) | (_, Fact::Unknown(gap)) => return Err(gap),
+                    _ => {}
+                }
+            }
+            common = Some(match common {
+                None => tags,
+                Some(mut common) => {
+                    common.retain(|key, _| tags.contains_key(key));
+                    common
+                }
+            });
+        }
+        Ok(common.unwrap_or_default())
+    }
+}
+
+/// The network interface of an instance.
+fn interface(layers: &Layers, groups: &[Link<SecurityGroup>]) -> NetworkInterface {
+    let asks = |name: &str| {
+        let setting = layers.first(|view| Ok(Some((view.get(name), None))));
+        match value(&setting) {
+            Value::Null => false,
+            Value::Number(count) => count > 0.0,
+            Value::List(items) | Value::Set(items) => !items.is_empty(),
+            _ => true,
+        }
+    };
+    let ipv6 = asks("ipv6_address_count") || asks("ipv6_addresses") || asks("enable_primary_ipv6");
+    let gap = Mapper::not_told("the addresses of an instance are known to AWS only");
+    NetworkInterface {
+        network_interface_id: Fact::Unknown(Arc::clone(&gap)),
+        private_ips: Fact::Unknown(Arc::clone(&gap)),
+        ipv6_addresses: if ipv6 { Fact::Unknown(gap) } else { Fact::Known(Vec::new()) },
+        security_groups: Fact::Known(groups.to_vec()),
+    }
+}

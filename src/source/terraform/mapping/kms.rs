@@ -1,0 +1,161 @@
+//! KMS: `aws_kms_key`, `aws_kms_external_key`, `aws_kms_replica_key`, `aws_kms_alias`, `aws_kms_key_policy`.
+
+use std::rc::Rc;
+
+use super::super::instance::Instance;
+use super::super::value::Value;
+use super::targets::Target;
+use super::{Draft, Judged, Mapper, fact};
+use crate::iam::PolicyDocument;
+use crate::model::kms::KmsKey;
+use crate::model::{Entry, Fact, Key, Link, ResourceType};
+
+/// The types that are keys.
+pub(super) const KEYS: &[&str] = &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key"];
+
+/// The aliases of the keys that AWS keeps for its services begin so.
+const OF_AWS: &str = "alias/aws/";
+
+impl Mapper {
+    /// The key that a value names, by id, ARN or alias.
+    pub(super) fn key_link(&mut self, value: &Value, by: &Rc<Instance>, judged: Judged) -> Fact<Option<Link<KmsKey>>> {
+        let mut target =
+            self.target(value, &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_alias"]);
+        // Aliases of aliases there are none of.
+        if let Target::Declared(alias) = &target
+            && *alias.kind == *"aws_kms_alias"
+        {
+            target = self.target(&alias.attribute("target_key_id"), KEYS);
+        }
+        if let Some(none) = self.no_link(&target, by, judged) {
+            return none;
+        }
+        Fact::Known(Some(match target {
+            Target::Declared(key) => Link::to(self.put_key(&key, judged)),
+            Target::Named(name) => {
+                let key = Key { region: by.region(), id: name };
+                if key.id.starts_with(OF_AWS) || key.id.contains(&format!(":{OF_AWS}")) {
+                    self.put_key_of_aws(&key);
+                    Link::to(key)
+                } else {
+                    self.put_named(key, by)
+                }
+            }
+            _ => return Fact::Known(None),
+        }))
+    }
+
+    fn put_key_of_aws(&mut self, key: &Key) {
+        let known = |text: &str| Fact::Known(text.to_owned());
+        let attributes = KmsKey {
+            key_manager: known("AWS"),
+            key_spec: known("SYMMETRIC_DEFAULT"),
+            origin: known("AWS_KMS"),
+            key_state: known("Enabled"),
+            enable_key_rotation: Fact::Known(true),
+            deletion_window_in_days: Fact::Known(None),
+            ..KmsKey::default()
+        };
+        let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes };
+        self.inventory.keys.entry(key.clone()).or_insert(entry);
+    }
+
+    fn put_key(&mut self, instance: &Rc<Instance>, judged: Judged) -> Key {
+        let key = Self::key_of(ResourceType::KmsKey, instance);
+        if self.seen::<KmsKey>(&key, judged) {
+            return key;
+        }
+        let view = instance.view();
+        let mut draft: Draft<KmsKey> = Draft::new();
+        let rotation = fact::flag(&draft.get("enable_key_rotation", &view, "enable_key_rotation"));
+        let usage = fact::text(&self.world, &view.get("customer_master_key_spec"));
+        let window = fact::whole(&self.world, &draft.get("deletion_window_in_days", &view, "deletion_window_in_days"));
+        draft.at("key_state", view.span_of("is_enabled").or_else(|| view.span_of("enabled")));
+        let origin = match &*instance.kind {
+            "aws_kms_external_key" => Fact::Known("EXTERNAL".to_owned()),
+            _ => origin(instance),
+        };
+        draft.resource = KmsKey {
+            arn: self.told(instance, "arn"),
+            key_id: self.told(instance, "key_id"),
+            key_manager: Fact::Known("CUSTOMER".to_owned()),
+            key_spec: fact::or(usage, || "SYMMETRIC_DEFAULT".to_owned()),
+            origin,
+            key_state: key_state(instance),
+            enable_key_rotation: match &*instance.kind {
+                "aws_kms_replica_key" => {
+                    Fact::Unknown(fact::left_open(&view, "a replica rotates as its primary key does"))
+                }
+                _ => fact::or(rotation, || false),
+            },
+            policy: self.key_policy(instance, &mut draft),
+            log_groups: Fact::default(),
+            deletion_window_in_days: window,
+        };
+        self.put(key.clone(), instance, draft, judged);
+        key
+    }
+
+    /// The policy of the key, or of `aws_kms_key_policy`; without either, the one that KMS makes, which leaves
+    /// everything to the account.
+    fn key_policy(&self, instance: &Rc<Instance>, draft: &mut Draft<KmsKey>) -> Fact<PolicyDocument> {
+        let view = instance.view();
+        let own = match self.companion("aws_kms_key_policy", "key_id", instance, KEYS) {
+            Err(gap) => return Fact::Unknown(gap),
+            Ok(Some(companion)) => {
+                let view = companion.view();
+                fact::policy(&self.world, &view, &draft.get("policy", &view, "policy"))
+            }
+            Ok(None) => fact::policy(&self.world, &view, &draft.get("policy", &view, "policy")),
+        };
+        match own {
+            Fact::Unknown(gap) => Fact::Unknown(gap),
+            Fact::Known(Some(policy)) => Fact::Known(policy),
+            Fact::Known(None) => self.default_key_policy(instance),
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>
+    fn default_key_policy(&self, instance: &Rc<Instance>) -> Fact<PolicyDocument> {
+        let partition = instance.region().map_or_else(|| self.world.partition(), |region| region.partition());
+        let account = match fact::text(&self.world, &self.world.account_value()) {
+            Fact::Known(account) => account.unwrap_or_default(),
+            Fact::Unknown(gap) => gap.symbol.as_deref().unwrap_or_default().to_owned(),
+        };
+        let document = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Sid": "Enable IAM User Permissions",
+                "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:{partition}:iam::{account}:root")},
+                "Action": "kms:*",
+                "Resource": "*",
+            }],
+        });
+        match PolicyDocument::from_value(document) {
+            Ok(policy) => Fact::Known(policy),
+            Err(error) => Fact::Unknown(Self::not_told(error.to_string())),
+        }
+    }
+}
+
+/// Where the material of a key comes from.
+fn origin(instance: &Rc<Instance>) -> Fact<String> {
+    let view = instance.view();
+    match (view.get("custom_key_store_id"), view.get("xks_key_id")) {
+        (Value::Null, Value::Null) => Fact::Known("AWS_KMS".to_owned()),
+        (_, Value::Null) => Fact::Known("AWS_CLOUDHSM".to_owned()),
+        _ => Fact::Known("EXTERNAL_KEY_STORE".to_owned()),
+    }
+}
+
+/// The state that the code puts a key into.
+fn key_state(instance: &Rc<Instance>) -> Fact<String> {
+    let view = instance.view();
+    let name = if *instance.kind == *"aws_kms_key" { "is_enabled" } else { "enabled" };
+    if *instance.kind == *"aws_kms_external_key" && matches!(view.get("key_material_base64"), Value::Null) {
+        return Fact::Known("PendingImport".to_owned());
+    }
+    let enabled = fact::or(fact::flag(&view.get(name)), || true);
+    enabled.map(|enabled| if enabled { "Enabled" } else { "Disabled" }.to_owned())
+}

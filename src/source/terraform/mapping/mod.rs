@@ -1,0 +1,306 @@
+//! Code to an inventory: one file a service, and in it one function a resource type. A new type is mapped there, and
+//! put in by whatever leads to it.
+//!
+//! What is judged is what sessions use: instances with their groups, roles and volumes; the session preferences; and
+//! what these point to.
+
+mod companions;
+mod ec2;
+mod fact;
+mod iam;
+mod instances;
+mod kms;
+mod logs;
+mod s3;
+mod security_groups;
+mod ssm;
+mod targets;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::evaluate::{Scope, evaluate};
+use super::file::Span;
+use super::folder::Mode;
+use super::instance::Instance;
+use super::module::Module;
+use super::places::{Place, Places};
+use super::syntax::{Block, Name};
+use super::value::Value;
+use super::view::View;
+use super::world::World;
+use crate::model::inventory::{Resource, ResourceType};
+use crate::model::schema::Node;
+use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Unlisted};
+use companions::Companions;
+use targets::{Named, Target};
+
+/// Autoscaling groups, by the address of what they launch from.
+type Launching = HashMap<String, Vec<Rc<Instance>>>;
+
+/// A call of a module that was not read.
+struct Closed {
+    by: Rc<Module>,
+    block: Arc<Block>,
+    gap: Arc<Gap>,
+}
+
+/// The types of which other resources say something.
+const WITH_COMPANIONS: &[&str] = &[
+    "aws_default_security_group",
+    "aws_ec2_managed_prefix_list",
+    "aws_iam_role",
+    "aws_instance",
+    "aws_kms_key",
+    "aws_s3_bucket",
+    "aws_security_group",
+    "aws_vpc_endpoint",
+];
+
+/// Whether rules judge a resource, or it is there only because another one refers to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    Yes,
+    No,
+}
+
+/// Everything that mapping shares.
+pub(super) struct Mapper {
+    world: Rc<World>,
+    by_kind: HashMap<Name, Vec<Rc<Instance>>>,
+    named: RefCell<HashMap<&'static str, Rc<Named>>>,
+    companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
+    /// Autoscaling groups, by what they launch from.
+    launching: RefCell<Option<Rc<Launching>>>,
+    /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
+    unread: Option<Arc<Gap>>,
+    given_away: HashMap<String, Arc<Gap>>,
+    inventory: Inventory,
+    places: Places,
+}
+
+/// Fills the inventory from the code.
+pub(super) fn map(root: &Rc<Module>, inventory: Inventory) -> (Inventory, Places) {
+    let mut mapper = Mapper {
+        world: Rc::clone(&root.world),
+        by_kind: HashMap::new(),
+        named: RefCell::default(),
+        companions: RefCell::default(),
+        launching: RefCell::default(),
+        unread: None,
+        given_away: HashMap::new(),
+        inventory,
+        places: Places::default(),
+    };
+    let mut closed = Vec::new();
+    mapper.gather(root, &mut closed);
+    mapper.give_away(closed);
+    mapper.session_preferences();
+    mapper.instances();
+    mapper.vpc_endpoints();
+    mapper.inventory.join();
+    (mapper.inventory, mapper.places)
+}
+
+impl Mapper {
+    /// All resources of the module, and of the modules that it calls.
+    fn gather(&mut self, module: &Rc<Module>, closed: &mut Vec<Closed>) {
+        for (message, span) in &module.folder.unread {
+            let gap = span.map_or_else(
+                || Arc::new(Gap::because(GapKind::Failed, message.clone())),
+                |span| self.world.gap(span, message.clone()),
+            );
+            self.may_hide(&gap);
+            self.unread.get_or_insert(gap);
+        }
+        for (index, resource) in module.folder.resources.iter().enumerate() {
+            if resource.mode != Mode::Managed {
+                continue;
+            }
+            if let Some(expansion) = module.instances(index) {
+                self.by_kind.entry(Arc::clone(&resource.kind)).or_default().extend(expansion.all());
+            } else {
+                let gap = self.world.gap(resource.block.span, "how many there are depends on itself");
+                self.may_hide(&gap);
+            }
+        }
+        for (index, (name, block)) in module.folder.calls.iter().enumerate() {
+            if let Some(expansion) = module.modules(index) {
+                expansion.all().iter().for_each(|child| self.gather(child, closed));
+            } else {
+                let gap = self.world.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
+                self.may_hide(&gap);
+                closed.push(Closed { by: Rc::clone(module), block: Arc::clone(block), gap });
+            }
+        }
+    }
+
+    /// Notes what is given to modules that were not read: they may attach anything to it.
+    fn give_away(&mut self, closed: Vec<Closed>) {
+        for Closed { by, block, gap } in closed {
+            let own = ["source", "version", "providers", "depends_on", "count", "for_each"];
+            let arguments = block.body.attributes.iter().filter(|attribute| !own.contains(&&*attribute.name));
+            let values: Vec<Value> = arguments.map(|attribute| evaluate(&attribute.value, &Scope::of(&by))).collect();
+            let mut given = Vec::new();
+            for value in &values {
+                self.instances_in(value, &mut given);
+            }
+            for instance in given {
+                self.given_away.entry(instance.address.clone()).or_insert_with(|| Arc::clone(&gap));
+            }
+        }
+    }
+
+    /// The resources that a value refers to, itself or in its parts.
+    fn instances_in(&self, value: &Value, found: &mut Vec<Rc<Instance>>) {
+        match value {
+            Value::List(items) | Value::Set(items) => items.iter().for_each(|item| self.instances_in(item, found)),
+            Value::Map(members) => members.values().for_each(|member| self.instances_in(member, found)),
+            Value::Instance(instance) => found.push(Rc::clone(instance)),
+            value => {
+                if let Target::Declared(instance) = self.target(value, WITH_COMPANIONS) {
+                    found.push(instance);
+                }
+            }
+        }
+    }
+
+    /// Something was not read that may declare resources of any type.
+    fn may_hide(&mut self, gap: &Arc<Gap>) {
+        for scope in &mut self.inventory.scopes {
+            scope.complete = false;
+            if !scope.gaps.contains(gap) {
+                scope.gaps.push(gap.as_ref().clone());
+            }
+        }
+        for resource_type in [ResourceType::Instance, ResourceType::SessionPreferences] {
+            self.unlisted(resource_type, None, gap);
+        }
+    }
+
+    fn unlisted(&mut self, resource_type: ResourceType, region: Option<crate::model::Region>, gap: &Arc<Gap>) {
+        let unlisted = Unlisted { resource_type, region, gap: Arc::clone(gap) };
+        if !self.inventory.unlisted.contains(&unlisted) {
+            self.inventory.unlisted.push(unlisted);
+        }
+    }
+
+    /// All resources of a Terraform type.
+    fn all(&self, kind: &str) -> Vec<Rc<Instance>> {
+        self.by_kind.get(kind).cloned().unwrap_or_default()
+    }
+
+    /// The key of a resource that code declares: its address.
+    fn key_of(resource_type: ResourceType, instance: &Rc<Instance>) -> Key {
+        let region = if resource_type.is_regional() { instance.region() } else { None };
+        Key { region, id: instance.address.as_str().into() }
+    }
+
+    /// Whether the resource is in the inventory already; then it is judged if anything that leads to it says so.
+    fn seen<T: Resource>(&mut self, key: &Key, judged: Judged) -> bool {
+        match T::table_mut(&mut self.inventory).get_mut(key) {
+            Some(entry) => {
+                entry.in_scope |= judged == Judged::Yes;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Puts in a resource that code declares.
+    fn put<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>, draft: Draft<T>, judged: Judged) {
+        let exists = match &instance.uncertain {
+            None => Fact::Known(true),
+            Some(gap) => Fact::Unknown(Arc::clone(gap)),
+        };
+        let place = Place { address: instance.address.clone(), block: instance.block.span, attributes: draft.places };
+        self.places.put(T::TYPE, key.clone(), place);
+        let entry = Entry { exists, in_scope: judged == Judged::Yes, attributes: draft.resource };
+        T::table_mut(&mut self.inventory).insert(key, entry);
+    }
+
+    /// Puts in a resource that code names and does not declare.
+    fn put_named<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>) -> Link<T> {
+        let name = &key.id;
+        let message = format!("{name} is not declared in this code");
+        let gap = self.world.gap(instance.block.span, message);
+        T::table_mut(&mut self.inventory)
+            .entry(key.clone())
+            .or_insert_with(|| Entry { in_scope: false, ..Entry::unread(&gap) });
+        Link::to(key)
+    }
+
+    /// A link that leads nowhere, or of which it is not known where; none where the target is one. What is judged and
+    /// not known may be anything that the code declares.
+    fn no_link<T: Resource>(
+        &mut self,
+        target: &Target,
+        by: &Rc<Instance>,
+        judged: Judged,
+    ) -> Option<Fact<Option<Link<T>>>> {
+        match target {
+            Target::None => Some(Fact::Known(None)),
+            Target::Outside(gap) => Some(Fact::Unknown(Arc::clone(gap))),
+            Target::Unknown(gap) => {
+                if judged == Judged::Yes {
+                    self.unlisted(T::TYPE, T::TYPE.region_unlisted(by.region().as_ref()), gap);
+                }
+                Some(Fact::Unknown(Arc::clone(gap)))
+            }
+            Target::Declared(_) | Target::Named(_) => None,
+        }
+    }
+
+    /// The gap of something that code does not tell.
+    fn not_told(message: impl Into<String>) -> Arc<Gap> {
+        Arc::new(Gap::because(GapKind::Unresolved, message))
+    }
+
+    /// The tags of a resource with those that its provider adds.
+    fn tags(&self, view: &View) -> Fact<std::collections::BTreeMap<String, String>> {
+        let own = fact::texts_by_name(&self.world, &view.get("tags"));
+        let default = match &view.instance.provider().default_tags {
+            Some(value) => fact::texts_by_name(&self.world, value),
+            None => return own,
+        };
+        match (default, own) {
+            (Fact::Known(mut tags), Fact::Known(own)) => {
+                tags.extend(own);
+                Fact::Known(tags)
+            }
+            (Fact::Unknown(gap), _) | (_, Fact::Unknown(gap)) => Fact::Unknown(gap),
+        }
+    }
+
+    /// An attribute that is a text for sure, such as an ARN.
+    fn told(&self, instance: &Rc<Instance>, name: &str) -> Fact<String> {
+        fact::or(fact::text(&self.world, &instance.attribute(name)), String::new)
+    }
+}
+
+/// A resource with the places of its attributes.
+struct Draft<T> {
+    resource: T,
+    places: Vec<(&'static str, Span)>,
+}
+
+impl<T: Node + Default> Draft<T> {
+    fn new() -> Self {
+        Self { resource: T::default(), places: Vec::new() }
+    }
+
+    /// Notes that the attribute that rules know by this path stands there.
+    fn at(&mut self, path: &'static str, span: Option<Span>) {
+        if let Some(span) = span {
+            self.places.push((path, span));
+        }
+    }
+
+    /// The value of an attribute, whose place is noted under this path.
+    fn get(&mut self, path: &'static str, view: &View, name: &str) -> Value {
+        self.at(path, view.span_of(name));
+        view.get(name)
+    }
+}

@@ -1,0 +1,296 @@
+//! Security groups: `aws_security_group`, `aws_default_security_group`, with their rules, inline or each in a resource
+//! of its own, and the prefix lists that these name.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::instance::Instance;
+use super::super::value::Value;
+use super::super::view::View;
+use super::targets::Target;
+use super::{Draft, Judged, Mapper, fact};
+use crate::model::ec2::{PrefixList, SecurityGroup, SecurityGroupRule};
+use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
+
+/// The types that are groups.
+pub(super) const GROUPS: &[&str] = &["aws_security_group", "aws_default_security_group"];
+
+/// Which way a rule lets traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    In,
+    Out,
+}
+
+impl Direction {
+    fn word(self) -> &'static str {
+        match self {
+            Self::In => "ingress",
+            Self::Out => "egress",
+        }
+    }
+
+    /// The type of a resource that is one rule.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::In => "aws_vpc_security_group_ingress_rule",
+            Self::Out => "aws_vpc_security_group_egress_rule",
+        }
+    }
+}
+
+impl Mapper {
+    /// The group that a value names, by id or name. One that is not known is one of which nothing is.
+    pub(super) fn group_link(&mut self, value: &Value, by: &Rc<Instance>, index: usize) -> Option<Link<SecurityGroup>> {
+        match self.target(value, GROUPS) {
+            Target::None => None,
+            Target::Declared(group) => Some(Link::to(self.put_group(&group, Judged::Yes))),
+            Target::Named(id) => Some(self.put_named(Key { region: by.region(), id }, by)),
+            target @ (Target::Unknown(_) | Target::Outside(_)) => {
+                let link: Option<Fact<Option<Link<SecurityGroup>>>> = self.no_link(&target, by, Judged::Yes);
+                let gap = link.as_ref().and_then(|link| link.gap()).map_or_else(Gap::not_collected, Arc::clone);
+                let id = format!("{}/security_groups[{index}]", by.address);
+                let key = Key { region: by.region(), id: id.into() };
+                let entry = Entry { in_scope: false, ..Entry::unread(&gap) };
+                self.inventory.security_groups.insert(key.clone(), entry);
+                Some(Link::to(key))
+            }
+        }
+    }
+
+    /// The group that an instance has where the code names none: the default one of its VPC.
+    pub(super) fn default_group(&mut self, by: &Rc<Instance>, vpc: &Value) -> Link<SecurityGroup> {
+        let vpc_of = |group: &Rc<Instance>| {
+            let own = group.attribute("vpc_id");
+            own.equals(vpc).is_ok_and(|same| same)
+        };
+        if let Some(group) = self.all("aws_default_security_group").iter().find(|group| vpc_of(group)) {
+            return Link::to(self.put_group(group, Judged::Yes));
+        }
+        let key = Key { region: by.region(), id: format!("{}/default_security_group", by.address).into() };
+        let gap = Self::not_told("the default security group of the VPC is not declared in this code");
+        let unread: Entry<SecurityGroup> = Entry::unread(&gap);
+        let attributes = SecurityGroup { name: Fact::Known("default".to_owned()), ..unread.attributes };
+        let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes };
+        self.inventory.security_groups.insert(key.clone(), entry);
+        Link::to(key)
+    }
+
+    pub(super) fn put_group(&mut self, group: &Rc<Instance>, judged: Judged) -> Key {
+        let key = Self::key_of(ResourceType::SecurityGroup, group);
+        if self.seen::<SecurityGroup>(&key, judged) {
+            return key;
+        }
+        let view = group.view();
+        let mut draft: Draft<SecurityGroup> = Draft::new();
+        draft.at("name", view.span_of("name"));
+        let egress = self.group_rules(group, Direction::Out, &mut draft);
+        let ingress = self.group_rules(group, Direction::In, &mut draft);
+        draft.resource = SecurityGroup {
+            arn: self.told(group, "arn"),
+            name: match &*group.kind {
+                "aws_default_security_group" => Fact::Known("default".to_owned()),
+                _ => self.told(group, "name"),
+            },
+            vpc_id: fact::text(&self.world, &view.get("vpc_id")),
+            egress: egress.into(),
+            ingress: ingress.into(),
+            tags: self.tags(&view),
+        };
+        self.put(key.clone(), group, draft, judged);
+        key
+    }
+
+    /// What the group lets through. The provider takes away the rule that AWS gives to a new group.
+    fn group_rules(
+        &mut self,
+        group: &Rc<Instance>,
+        direction: Direction,
+        draft: &mut Draft<SecurityGroup>,
+    ) -> Result<Vec<SecurityGroupRule>, Arc<Gap>> {
+        let mut rules = Vec::new();
+        for view in group.view().blocks(direction.word())? {
+            draft.at(direction.word(), Some(view.span()));
+            self.add_rules(&view, &INLINE, &mut rules)?;
+        }
+        for rule in self.companions("aws_security_group_rule", "security_group_id", group, GROUPS)? {
+            match rule.attribute("type") {
+                Value::Text(kind) if *kind == *direction.word() => {
+                    draft.at(direction.word(), Some(rule.block.span));
+                    self.add_rules(&rule.view(), &RESOURCE, &mut rules)?;
+                }
+                Value::Text(_) => {}
+                Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
+                _ => return Err(fact::left_open(&rule.view(), "the rule has no type")),
+            }
+        }
+        for rule in self.companions(direction.kind(), "security_group_id", group, GROUPS)? {
+            draft.at(direction.word(), Some(rule.block.span));
+            self.add_rules(&rule.view(), &SINGLE, &mut rules)?;
+        }
+        Ok(rules)
+    }
+
+    /// One rule for each peer.
+    fn add_rules(&mut self, view: &View, words: &Words, rules: &mut Vec<SecurityGroupRule>) -> Result<(), Arc<Gap>> {
+        let world = Rc::clone(&self.world);
+        let text = |name: &str| fact::text(&world, &view.get(name)).map(|text| text.filter(|text| !text.is_empty()));
+        let protocol = text(words.protocol).map(|protocol| normal_protocol(protocol.as_deref().unwrap_or("-1")));
+        let without_ports = protocol == Fact::Known("-1".to_owned());
+        let port = |name: &str| {
+            if without_ports { Fact::Known(None) } else { fact::whole(&world, &view.get(name)) }
+        };
+        let blank = SecurityGroupRule {
+            from_port: port("from_port"),
+            to_port: port("to_port"),
+            ip_protocol: protocol,
+            description: text("description"),
+            cidr_ipv4: Fact::Known(None),
+            cidr_ipv6: Fact::Known(None),
+            prefix_list: Fact::Known(None),
+            referenced_security_group_id: Fact::Known(None),
+        };
+        let before = rules.len();
+        for (name, peer) in words.peers {
+            for value in values(&view.get(name))? {
+                let fact = fact::text(&world, &value);
+                if matches!(&fact, Fact::Known(None)) {
+                    continue;
+                }
+                let mut rule = blank.clone();
+                match peer {
+                    Peer::Ipv4 => rule.cidr_ipv4 = fact,
+                    Peer::Ipv6 => rule.cidr_ipv6 = fact,
+                    Peer::Group => rule.referenced_security_group_id = fact,
+                    Peer::PrefixList => rule.prefix_list = self.prefix_list_link(&value, &view.instance),
+                }
+                rules.push(rule);
+            }
+        }
+        match fact::flag(&view.get("self")) {
+            Fact::Known(Some(true)) => {
+                // The group itself, by its id.
+                let id = fact::text(&world, &view.instance.attribute("id"));
+                rules.push(SecurityGroupRule { referenced_security_group_id: id, ..blank.clone() });
+            }
+            Fact::Unknown(gap) => return Err(gap),
+            Fact::Known(_) => {}
+        }
+        if rules.len() == before && words.whole {
+            return Err(fact::left_open(view, "the rule names no peer"));
+        }
+        Ok(())
+    }
+
+    fn prefix_list_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<PrefixList>>> {
+        let target = self.target(value, &["aws_ec2_managed_prefix_list"]);
+        if let Some(none) = self.no_link(&target, by, Judged::No) {
+            return none;
+        }
+        Fact::Known(Some(match target {
+            Target::Declared(list) => Link::to(self.put_prefix_list(&list)),
+            Target::Named(id) => self.put_named(Key { region: by.region(), id }, by),
+            _ => return Fact::Known(None),
+        }))
+    }
+
+    fn put_prefix_list(&mut self, list: &Rc<Instance>) -> Key {
+        let key = Self::key_of(ResourceType::PrefixList, list);
+        if !self.seen::<PrefixList>(&key, Judged::Yes) {
+            let mut draft: Draft<PrefixList> = Draft::new();
+            draft.resource = PrefixList { cidrs: self.ranges(list).into() };
+            self.put(key.clone(), list, draft, Judged::Yes);
+        }
+        key
+    }
+
+    fn ranges(&self, list: &Rc<Instance>) -> Result<Vec<String>, Arc<Gap>> {
+        let kind = "aws_ec2_managed_prefix_list_entry";
+        let entries = self.companions(kind, "prefix_list_id", list, &["aws_ec2_managed_prefix_list"])?;
+        let views = list.view().blocks("entry")?.into_iter().chain(entries.iter().map(Instance::view));
+        let mut ranges = Vec::new();
+        for view in views {
+            match fact::text(&self.world, &view.get("cidr")) {
+                Fact::Known(range) => ranges.extend(range),
+                Fact::Unknown(gap) => return Err(gap),
+            }
+        }
+        Ok(ranges)
+    }
+}
+
+/// What is named in a rule.
+#[derive(Clone, Copy)]
+enum Peer {
+    Ipv4,
+    Ipv6,
+    Group,
+    PrefixList,
+}
+
+/// The words of one form of rule.
+struct Words {
+    protocol: &'static str,
+    peers: &'static [(&'static str, Peer)],
+    /// Whether it is a resource that must name a peer.
+    whole: bool,
+}
+
+static INLINE: Words = Words {
+    protocol: "protocol",
+    peers: &[
+        ("cidr_blocks", Peer::Ipv4),
+        ("ipv6_cidr_blocks", Peer::Ipv6),
+        ("prefix_list_ids", Peer::PrefixList),
+        ("security_groups", Peer::Group),
+    ],
+    whole: false,
+};
+
+static RESOURCE: Words = Words {
+    protocol: "protocol",
+    peers: &[
+        ("cidr_blocks", Peer::Ipv4),
+        ("ipv6_cidr_blocks", Peer::Ipv6),
+        ("prefix_list_ids", Peer::PrefixList),
+        ("source_security_group_id", Peer::Group),
+    ],
+    whole: true,
+};
+
+static SINGLE: Words = Words {
+    protocol: "ip_protocol",
+    peers: &[
+        ("cidr_ipv4", Peer::Ipv4),
+        ("cidr_ipv6", Peer::Ipv6),
+        ("prefix_list_id", Peer::PrefixList),
+        ("referenced_security_group_id", Peer::Group),
+    ],
+    whole: true,
+};
+
+/// One value, or each of a list.
+///
+/// # Errors
+/// Where it is not known how many there are.
+fn values(value: &Value) -> Result<Vec<Value>, Arc<Gap>> {
+    match value {
+        Value::List(items) | Value::Set(items) => Ok(items.to_vec()),
+        Value::Null => Ok(Vec::new()),
+        Value::Unknown(hole) if !hole.is_text() => Err(Arc::clone(&hole.gap)),
+        one => Ok(vec![one.clone()]),
+    }
+}
+
+/// AWS knows some protocols by name, whichever way they are written.
+fn normal_protocol(protocol: &str) -> String {
+    let protocol = protocol.to_ascii_lowercase();
+    match protocol.as_str() {
+        "all" | "-1" => "-1".to_owned(),
+        "6" => "tcp".to_owned(),
+        "17" => "udp".to_owned(),
+        "1" => "icmp".to_owned(),
+        "58" => "icmpv6".to_owned(),
+        _ => protocol,
+    }
+}

@@ -1,0 +1,42 @@
+//! Terraform code as an inventory, so that the rules of live accounts hold for it too.
+//!
+//! From the outside in: `folder` finds and parses files, `syntax` is what they say, `module` and `instance` give it
+//! meaning, `evaluate` and `functions` compute, `value` is what comes of it, and `mapping` says which resource of the
+//! model each Terraform resource is. Whoever adds a resource type adds it in `mapping`, and what AWS derives for it in
+//! `computed`.
+//!
+//! Evaluation is lazy, remembers what it did, is bounded in depth and in work, and never fails: what has no value is
+//! unknown, with its place and its reason.
+
+mod computed;
+mod data;
+mod evaluate;
+mod expansion;
+pub mod file;
+mod folder;
+mod functions;
+mod ignore;
+mod instance;
+mod mapping;
+mod module;
+mod parse;
+mod places;
+mod plan;
+mod policy_document;
+mod read;
+mod syntax;
+mod types;
+mod value;
+mod variables;
+mod view;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use folder::FolderError;
+pub use ignore::waivers;
+pub use places::{About, Place, Places};
+pub use plan::PlanError;
+pub use read::{Code, CodeError, Options, is_code, read};
+pub use variables::VariableError;

@@ -1,0 +1,415 @@
+//! A module with its inputs: variables, locals, outputs, resources and child modules, each evaluated when it is
+//! first asked for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::evaluate::{Scope, evaluate};
+use super::expansion::{Binding, Expansion, expand};
+use super::file::Span;
+use super::folder::{Folder, Mode, is_local, shown, source_of};
+use super::instance::Instance;
+use super::syntax::{Block, Expression, Name};
+use super::types::Type;
+use super::value::{Hole, Nature, Value};
+use super::world::{Memo, World};
+use crate::diagnostic::Diagnostic;
+use crate::model::{Gap, GapKind, Region};
+
+/// How deep modules may call modules.
+const DEPTH: usize = 24;
+
+/// A module, as it is called once.
+pub(super) struct Module {
+    pub(super) world: Rc<World>,
+    pub(super) folder: Arc<Folder>,
+    /// `module.a["b"].module.c`; empty for the root.
+    pub(super) address: String,
+    /// Where it is from the root, as Terraform has it.
+    pub(super) path: PathBuf,
+    /// Who calls it; none for the root.
+    call: Option<Call>,
+    /// What the variables of the root are given.
+    given: HashMap<String, Given>,
+    /// Why it is not known whether, or how often, it is there.
+    pub(super) uncertain: Option<Arc<Gap>>,
+    depth: usize,
+    variables: Vec<Memo<Value>>,
+    locals: Vec<Memo<Value>>,
+    outputs: Vec<Memo<Value>>,
+    resources: Vec<Memo<Option<Expansion<Instance>>>>,
+    children: Vec<Memo<Option<Expansion<Module>>>>,
+    providers: RefCell<HashMap<String, Rc<Provider>>>,
+}
+
+struct Call {
+    by: Rc<Module>,
+    block: Arc<Block>,
+    binding: Binding,
+}
+
+/// A value that is given to a variable from outside.
+#[derive(Debug)]
+pub(super) enum Given {
+    /// As text: of the type of the variable, or an expression.
+    Text(String),
+    /// As an expression in a file of values.
+    Expression(Arc<Expression>),
+}
+
+/// What a configuration of the provider says.
+#[derive(Debug, Default)]
+pub(super) struct Provider {
+    pub(super) region: Option<Region>,
+    /// Why the region is not known, where it is named.
+    pub(super) region_gap: Option<Arc<Gap>>,
+    /// Tags that all resources have that can; none where that is not known.
+    pub(super) default_tags: Option<Value>,
+}
+
+impl Module {
+    /// The root module.
+    pub(super) fn root(world: Rc<World>, folder: Arc<Folder>, given: HashMap<String, Given>) -> Rc<Self> {
+        Self::new(world, folder, String::new(), PathBuf::from("."), None, given, None, 0)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "it is put together here and nowhere else")]
+    fn new(
+        world: Rc<World>,
+        folder: Arc<Folder>,
+        address: String,
+        path: PathBuf,
+        call: Option<Call>,
+        given: HashMap<String, Given>,
+        uncertain: Option<Arc<Gap>>,
+        depth: usize,
+    ) -> Rc<Self> {
+        fn memos<T>(count: usize) -> Vec<Memo<T>> {
+            std::iter::repeat_with(Memo::default).take(count).collect()
+        }
+        Rc::new(Self {
+            world,
+            address,
+            path,
+            call,
+            given,
+            uncertain,
+            depth,
+            variables: memos(folder.variables.len()),
+            locals: memos(folder.locals.len()),
+            outputs: memos(folder.outputs.len()),
+            resources: memos(folder.resources.len()),
+            children: memos(folder.calls.len()),
+            providers: RefCell::default(),
+            folder,
+        })
+    }
+
+    /// The module at the top.
+    pub(super) fn top(self: &Rc<Self>) -> Rc<Self> {
+        self.call.as_ref().map_or_else(|| Rc::clone(self), |call| call.by.top())
+    }
+
+    fn evaluate(self: &Rc<Self>, expression: &Expression) -> Value {
+        evaluate(expression, &Scope::of(self))
+    }
+
+    fn cycle(&self, span: Span, what: &str) -> Value {
+        self.world.report(span, Diagnostic::error(format!("{what} depends on itself")));
+        self.world.unknown(span, format!("{what} depends on itself"))
+    }
+
+    /// The value of a variable.
+    pub(super) fn variable(self: &Rc<Self>, name: &str, span: Span) -> Value {
+        let Some((index, block)) = self.folder.variables.find(name) else {
+            let gap = self.world.gap_of(span, &format!("var.{name}"), "the variable is not declared");
+            self.world.report(span, Diagnostic::warning(format!("the variable {name} is not declared")));
+            return Value::Unknown(Hole::new(gap, Nature::Open));
+        };
+        self.variables[index]
+            .get(|| self.variable_value(name, block), || self.cycle(block.span, &format!("var.{name}")))
+    }
+
+    fn variable_value(self: &Rc<Self>, name: &str, block: &Arc<Block>) -> Value {
+        let constraint = block.body.attribute("type").map(|attribute| Type::of(&attribute.value));
+        let nullable = block
+            .body
+            .attribute("nullable")
+            .is_none_or(|attribute| !matches!(self.evaluate(&attribute.value), Value::Bool(false)));
+        let given = match &self.call {
+            Some(call) => call
+                .block
+                .body
+                .attribute(name)
+                .map(|attribute| evaluate(&attribute.value, &Scope::with(&call.by, &call.binding))),
+            None => self.given.get(name).map(|given| self.given_value(given, constraint.as_ref())),
+        };
+        let default = block.body.attribute("default");
+        let value = match (given, default) {
+            (Some(Value::Null), Some(default)) if !nullable => self.evaluate(&default.value),
+            (Some(value), _) => value,
+            (None, Some(default)) => self.evaluate(&default.value),
+            (None, None) => {
+                let gap = self.world.gap_of(block.span, &format!("var.{name}"), "the variable has no value");
+                let nature = if self.call.is_none() { Nature::Outside } else { Nature::Open };
+                return Value::Unknown(Hole::new(gap, nature));
+            }
+        };
+        let Some(constraint) = constraint else { return value };
+        match constraint.convert(value, &|default| self.evaluate(default)) {
+            Ok(value) => value,
+            Err(wanted) => {
+                self.world.report(block.span, Diagnostic::warning(format!("of the variable {name}, {wanted}")));
+                self.world.unknown(block.span, format!("of the variable {name}, {wanted}"))
+            }
+        }
+    }
+
+    fn given_value(self: &Rc<Self>, given: &Given, constraint: Option<&Type<'_>>) -> Value {
+        match given {
+            Given::Expression(expression) => self.evaluate(expression),
+            Given::Text(text) if constraint.is_none_or(Type::is_plain) => {
+                if text.contains(crate::iam::is_symbol) {
+                    let gap = Gap::because(GapKind::Unresolved, "the text has private-use characters");
+                    return Value::Unknown(Hole::new(Arc::new(gap), Nature::Open));
+                }
+                Value::text(text.as_str())
+            }
+            Given::Text(text) => {
+                let (file, id) = self.world.add_file(&PathBuf::from("a value of a variable"), text.clone());
+                match super::parse::expression(&file, id) {
+                    Ok(expression) => self.evaluate(&expression),
+                    Err(problem) => {
+                        let gap = Gap::because(GapKind::Unresolved, problem.message.clone());
+                        Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value of a local.
+    pub(super) fn local(self: &Rc<Self>, name: &str, span: Span) -> Value {
+        let Some((index, attribute)) = self.folder.locals.find(name) else {
+            return self.undeclared(span, &format!("local.{name}"));
+        };
+        self.locals[index]
+            .get(|| self.evaluate(&attribute.value), || self.cycle(attribute.span, &format!("local.{name}")))
+    }
+
+    /// The value of an output.
+    pub(super) fn output(self: &Rc<Self>, name: &str, span: Span) -> Value {
+        let Some((index, block)) = self.folder.outputs.find(name) else {
+            return self.undeclared(span, &format!("{}.{name}", self.address));
+        };
+        self.outputs[index].get(
+            || match block.body.attribute("value") {
+                Some(attribute) => self.evaluate(&attribute.value),
+                None => self.world.unknown(block.span, "the output has no value"),
+            },
+            || self.cycle(block.span, &format!("output.{name}")),
+        )
+    }
+
+    fn undeclared(&self, span: Span, what: &str) -> Value {
+        let gap = self.world.gap_of(span, what, "it is not declared");
+        Value::Unknown(Hole::new(gap, Nature::Open))
+    }
+
+    /// A resource or data source as a value: one, or a list or map of them.
+    pub(super) fn resource(self: &Rc<Self>, mode: Mode, kind: &Name, name: &str, span: Span) -> Value {
+        let Some(index) = self.folder.resource(mode, kind, name) else {
+            return self.undeclared(span, &format!("{kind}.{name}"));
+        };
+        match self.instances(index) {
+            Some(Expansion::One(instance) | Expansion::Uncertain(instance)) => Value::Instance(instance),
+            Some(Expansion::Many(instances)) => Value::list(instances.into_iter().map(Value::Instance).collect()),
+            Some(Expansion::Keyed(instances)) => {
+                Value::map(instances.into_iter().map(|(key, instance)| (key, Value::Instance(instance))).collect())
+            }
+            None => self.cycle(self.folder.resources[index].block.span, &format!("{kind}.{name}")),
+        }
+    }
+
+    /// The instances of the resource at this place of the list; none where that depends on itself.
+    pub(super) fn instances(self: &Rc<Self>, index: usize) -> Option<Expansion<Instance>> {
+        let resource = &self.folder.resources[index];
+        self.resources[index].get(
+            || {
+                let make = |suffix: &str, binding: Binding, uncertain: Option<Arc<Gap>>| {
+                    let uncertain = uncertain.or_else(|| self.uncertain.clone());
+                    Instance::new(self, resource, suffix, binding, uncertain)
+                };
+                Some(expand(&resource.block, &Scope::of(self), make))
+            },
+            || None,
+        )
+    }
+
+    /// A child module as a value.
+    pub(super) fn child(self: &Rc<Self>, name: &str, span: Span) -> Value {
+        let Some((index, block)) = self.folder.calls.find(name) else {
+            return self.undeclared(span, &format!("module.{name}"));
+        };
+        match self.modules(index) {
+            Some(Expansion::One(module) | Expansion::Uncertain(module)) => Value::Module(module),
+            Some(Expansion::Many(modules)) => Value::list(modules.into_iter().map(Value::Module).collect()),
+            Some(Expansion::Keyed(modules)) => {
+                Value::map(modules.into_iter().map(|(key, module)| (key, Value::Module(module))).collect())
+            }
+            None => {
+                let gap = self.world.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
+                Value::Unknown(Hole::new(gap, Nature::Open))
+            }
+        }
+    }
+
+    /// The modules that the call at this place of the list makes; none where its folder could not be read.
+    pub(super) fn modules(self: &Rc<Self>, index: usize) -> Option<Expansion<Module>> {
+        let (name, block) = self.folder.calls.iter().nth(index)?;
+        self.children[index].get(
+            || {
+                let folder = self.folder_of(name, block)?;
+                let make = |suffix: &str, binding: Binding, uncertain: Option<Arc<Gap>>| {
+                    let call = Call { by: Rc::clone(self), block: Arc::clone(block), binding };
+                    let uncertain = uncertain.or_else(|| self.uncertain.clone());
+                    let address = format!("{}module.{name}{suffix}", self.prefix());
+                    let path = self.path_of(block, &folder);
+                    let (world, folder) = (Rc::clone(&self.world), Arc::clone(&folder));
+                    Self::new(world, folder, address, path, Some(call), HashMap::new(), uncertain, self.depth + 1)
+                };
+                Some(expand(block, &Scope::of(self), make))
+            },
+            || None,
+        )
+    }
+
+    /// Where a module that is called here is from the root.
+    fn path_of(self: &Rc<Self>, block: &Block, folder: &Folder) -> PathBuf {
+        if let Some(source) = source_of(block).filter(|source| is_local(source)) {
+            return shown(&self.path.join(source));
+        }
+        let root = &self.top().folder.path;
+        folder.path.strip_prefix(root).map_or_else(|_| folder.path.clone(), Path::to_owned)
+    }
+
+    /// What the addresses of all that is in it begin with.
+    pub(super) fn prefix(&self) -> String {
+        if self.address.is_empty() { String::new() } else { format!("{}.", self.address) }
+    }
+
+    fn folder_of(self: &Rc<Self>, name: &str, block: &Block) -> Option<Arc<Folder>> {
+        let world = &self.world;
+        let problem = |message: String, help: &str| {
+            let problem = Diagnostic::warning(message);
+            world.report(block.span, if help.is_empty() { problem } else { problem.help(help) });
+        };
+        let Some(source) = source_of(block) else {
+            problem(format!("the source of module {name} is not a plain text"), "");
+            return None;
+        };
+        if self.depth >= DEPTH {
+            problem(format!("module {name} is nested more than {DEPTH} deep: it may call itself"), "");
+            return None;
+        }
+        let folder = if is_local(source) {
+            world.folders.at(&self.folder.path.join(source))
+        } else {
+            world.folders.fetched(&self.static_address(name))
+        };
+        if folder.is_none() {
+            if is_local(source) {
+                problem(format!("module {name}: there is no Terraform in {source}"), "");
+            } else {
+                problem(
+                    format!("module {name} is not here: {source}"),
+                    "`terraform init` fetches it; without it, what is in it is not known",
+                );
+            }
+        }
+        folder
+    }
+
+    /// The address of a call without keys, as Terraform's list of fetched modules has it.
+    fn static_address(&self, name: &str) -> String {
+        let mut names = vec![name.to_owned()];
+        let mut module = self;
+        while let Some(call) = &module.call {
+            names.push(call.block.labels.first().map(ToString::to_string).unwrap_or_default());
+            module = &call.by;
+        }
+        names.reverse();
+        names.join(".")
+    }
+
+    /// The configuration of the provider that a block names, or of the default one.
+    pub(super) fn provider(self: &Rc<Self>, block: Option<&Block>) -> Rc<Provider> {
+        let named = block.and_then(|block| block.body.attribute("provider"));
+        let name = named.map_or_else(|| "aws".to_owned(), |attribute| provider_name(&attribute.value));
+        self.provider_named(&name)
+    }
+
+    fn provider_named(self: &Rc<Self>, name: &str) -> Rc<Provider> {
+        if let Some(provider) = self.providers.borrow().get(name) {
+            return Rc::clone(provider);
+        }
+        let provider = self.find_provider(name);
+        self.providers.borrow_mut().insert(name.to_owned(), Rc::clone(&provider));
+        provider
+    }
+
+    fn find_provider(self: &Rc<Self>, name: &str) -> Rc<Provider> {
+        let (kind, alias) = name.split_once('.').map_or((name, None), |(kind, alias)| (kind, Some(alias)));
+        let own = self.folder.providers.iter().find(|block| {
+            let own = block.body.attribute("alias").map(|attribute| provider_name(&attribute.value));
+            block.labels.first().is_some_and(|label| **label == *kind) && own.as_deref() == alias
+        });
+        if let Some(block) = own {
+            return Rc::new(Provider::of(self, block));
+        }
+        let Some(call) = &self.call else { return Rc::default() };
+        // `providers = {aws.here = aws.there}`; without it, a module has the default one of its caller.
+        if let Some(given) = call.block.body.attribute("providers")
+            && let super::syntax::Node::Object(members) = &given.value.node
+        {
+            for (key, value) in members {
+                if provider_name(key) == name {
+                    return call.by.provider_named(&provider_name(value));
+                }
+            }
+        }
+        if alias.is_none() { call.by.provider_named(name) } else { Rc::default() }
+    }
+}
+
+impl Provider {
+    fn of(module: &Rc<Module>, block: &Block) -> Self {
+        let (region, region_gap) = match block.body.attribute("region") {
+            None => (None, None),
+            Some(attribute) => match module.evaluate(&attribute.value) {
+                Value::Text(name) => match name.parse() {
+                    Ok(region) => (Some(region), None),
+                    Err(_) => (None, Some(module.world.gap(attribute.span, "the region of the provider is not known"))),
+                },
+                Value::Unknown(hole) => (None, Some(Arc::clone(&hole.gap))),
+                _ => (None, None),
+            },
+        };
+        let tags = block.body.blocks_of("default_tags").next().and_then(|block| block.body.attribute("tags"));
+        let default_tags = tags.map(|attribute| module.evaluate(&attribute.value));
+        Self { region, region_gap, default_tags }
+    }
+}
+
+/// `aws` or `aws.alias`, however it is written.
+fn provider_name(expression: &Expression) -> String {
+    use super::syntax::Node;
+    match &expression.node {
+        Node::Root(name) | Node::Text(name) => name.to_string(),
+        Node::Member(of, name) => format!("{}.{name}", provider_name(of)),
+        _ => String::new(),
+    }
+}

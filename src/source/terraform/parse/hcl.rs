@@ -1,0 +1,347 @@
+//! Native syntax. The grammar is hcl-edit's, which bounds how deep it nests.
+
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use hcl_edit::Span as _;
+use hcl_edit::expr::{BinaryOperator, Expression as Hcl, ObjectKey, Traversal, TraversalOperator, UnaryOperator};
+use hcl_edit::structure::{Block as HclBlock, Body as HclBody, Structure};
+use hcl_edit::template::{Directive, Element, Strip, Template};
+
+use crate::diagnostic::Diagnostic;
+use crate::iam::is_symbol;
+use crate::source::terraform::file::{File, FileId, Span};
+use crate::source::terraform::syntax::{
+    Attribute, Block, Body, Call, ELEMENT, Expression, For, Name, Names, Node, Operator, Part,
+};
+
+pub(super) fn body(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
+    let body = HclBody::from_str(file.source().text()).map_err(|error| mistake(file, &error))?;
+    let mut reader = Reader::new(id, 0..file.source().text().len());
+    Ok(reader.body(&body))
+}
+
+pub(super) fn expression(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
+    let expression = Hcl::from_str(file.source().text()).map_err(|error| mistake(file, &error))?;
+    let mut reader = Reader::new(id, 0..file.source().text().len());
+    Ok(reader.expression(&expression))
+}
+
+pub(super) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
+    let template = Template::from_str(file.source().text()).map_err(|error| mistake(file, &error))?;
+    let around = 0..file.source().text().len();
+    let mut reader = Reader::new(id, around.clone());
+    Ok(Expression { node: reader.template(&template), span: Span::new(id, &around) })
+}
+
+/// A text that is a template, such as one in JSON: what is in it has the place of the text.
+pub(super) fn embedded(text: &str, span: Span) -> Expression {
+    let node = match Template::from_str(text) {
+        Ok(template) => {
+            let mut reader = Reader { fixed: Some(span), ..Reader::new(span.file, span.bytes()) };
+            reader.template(&template)
+        }
+        Err(_) => Node::Unusable("the text is not a template"),
+    };
+    Expression { node, span }
+}
+
+fn mistake(file: &File, error: &hcl_edit::parser::Error) -> Box<Diagnostic> {
+    let text = file.source().text();
+    let start = error.location().offset().min(text.len());
+    let end = text[start..].chars().next().map_or(start, |character| start + character.len_utf8());
+    Box::new(Diagnostic::error(format!("not Terraform: {}", error.message())).at(file.source(), start..end))
+}
+
+struct Reader {
+    file: FileId,
+    names: Names,
+    /// The place of what encloses, for what has none of its own.
+    around: Range<usize>,
+    /// The place of everything, where the text stands elsewhere.
+    fixed: Option<Span>,
+}
+
+impl Reader {
+    fn new(file: FileId, around: Range<usize>) -> Self {
+        Self { file, names: Names::default(), around, fixed: None }
+    }
+
+    fn span(&self, of: Option<&Range<usize>>) -> Span {
+        self.fixed.unwrap_or_else(|| Span::new(self.file, of.unwrap_or(&self.around)))
+    }
+
+    fn body(&mut self, body: &HclBody) -> Body {
+        let mut read = Body::default();
+        for structure in body {
+            match structure {
+                Structure::Attribute(attribute) => {
+                    let value = self.expression(&attribute.value);
+                    let name = self.span(attribute.key.span().as_ref());
+                    let span = attribute.span().map_or_else(|| name.to(value.span), |span| self.span(Some(&span)));
+                    let name = self.names.of(attribute.key.as_str());
+                    read.attributes.push(Attribute { name, value: Arc::new(value), span });
+                }
+                Structure::Block(block) => read.blocks.push(Arc::new(self.block(block))),
+            }
+        }
+        read
+    }
+
+    fn block(&mut self, block: &HclBlock) -> Block {
+        let around = block.span().unwrap_or_else(|| self.around.clone());
+        let outer = std::mem::replace(&mut self.around, around.clone());
+        let read = Block {
+            kind: self.names.of(block.ident.as_str()),
+            labels: block.labels.iter().map(|label| self.names.of(label.as_str())).collect(),
+            body: self.body(&block.body),
+            span: self.span(Some(&around)),
+        };
+        self.around = outer;
+        read
+    }
+
+    fn expressions<'e>(&mut self, all: impl IntoIterator<Item = &'e Hcl>) -> Vec<Expression> {
+        all.into_iter().map(|one| self.expression(one)).collect()
+    }
+
+    fn boxed(&mut self, expression: &Hcl) -> Box<Expression> {
+        Box::new(self.expression(expression))
+    }
+
+    fn expression(&mut self, expression: &Hcl) -> Expression {
+        let span = self.span(expression.span().as_ref());
+        let node = match expression {
+            Hcl::Null(_) => Node::Null,
+            Hcl::Bool(value) => Node::Bool(*value.value()),
+            Hcl::Number(number) => self::number(number.value()),
+            Hcl::String(text) => self.text(text.value()),
+            Hcl::Array(items) => Node::List(self.expressions(items.iter())),
+            Hcl::Object(object) => Node::Object(
+                object.iter().map(|(key, value)| (self.key(key, span), self.expression(value.expr()))).collect(),
+            ),
+            Hcl::StringTemplate(template) => self.parts_node(&template.iter().collect::<Vec<_>>()),
+            Hcl::HeredocTemplate(heredoc) => self.template(&heredoc.template),
+            Hcl::Parenthesis(inner) => return self.expression(inner.inner()),
+            Hcl::Variable(name) => Node::Root(self.names.of(name.as_str())),
+            Hcl::Conditional(all) => Node::Conditional(Box::new([
+                self.expression(&all.cond_expr),
+                self.expression(&all.true_expr),
+                self.expression(&all.false_expr),
+            ])),
+            Hcl::FuncCall(call) => {
+                let mut name = String::new();
+                for space in &call.name.namespace {
+                    name.push_str(space.as_str());
+                    name.push_str("::");
+                }
+                name.push_str(call.name.name.as_str());
+                Node::Call(Box::new(Call {
+                    name: self.names.of(name.strip_prefix("core::").unwrap_or(&name)),
+                    arguments: self.expressions(call.args.iter()),
+                    expands: call.args.expand_final(),
+                }))
+            }
+            Hcl::Traversal(traversal) => self.traversal(traversal, span),
+            Hcl::UnaryOp(operation) => match *operation.operator.value() {
+                UnaryOperator::Neg => Node::Negate(self.boxed(&operation.expr)),
+                UnaryOperator::Not => Node::Not(self.boxed(&operation.expr)),
+            },
+            Hcl::BinaryOp(operation) => {
+                let sides = (self.expression(&operation.lhs_expr), self.expression(&operation.rhs_expr));
+                Node::Binary(operator(*operation.operator.value()), Box::new(sides))
+            }
+            Hcl::ForExpr(all) => Node::For(Box::new(For {
+                key: all.intro.key_var.as_ref().map(|name| self.names.of(name.as_str())),
+                value: self.names.of(all.intro.value_var.as_str()),
+                collection: self.expression(&all.intro.collection_expr),
+                result_key: all.key_expr.as_ref().map(|key| self.expression(key)),
+                result: self.expression(&all.value_expr),
+                condition: all.cond.as_ref().map(|condition| self.expression(&condition.expr)),
+                grouping: all.grouping,
+            })),
+        };
+        Expression { node, span }
+    }
+
+    fn text(&mut self, text: &str) -> Node {
+        if text.contains(is_symbol) {
+            return Node::Unusable("the text has private-use characters");
+        }
+        Node::Text(self.names.of(text))
+    }
+
+    fn key(&mut self, key: &ObjectKey, around: Span) -> Expression {
+        match key {
+            ObjectKey::Ident(name) => {
+                let span = name.span().map_or(around, |span| self.span(Some(&span)));
+                Expression { node: Node::Text(self.names.of(name.as_str())), span }
+            }
+            ObjectKey::Expression(Hcl::Variable(name)) => {
+                Expression { node: Node::Text(self.names.of(name.as_str())), span: around }
+            }
+            ObjectKey::Expression(expression) => self.expression(expression),
+        }
+    }
+
+    fn traversal(&mut self, traversal: &Traversal, span: Span) -> Node {
+        let start = self.expression(&traversal.expr);
+        let steps: Vec<&TraversalOperator> = traversal.operators.iter().map(hcl_edit::Decorated::value).collect();
+        self.steps(start, &steps, span).node
+    }
+
+    fn steps(&mut self, start: Expression, steps: &[&TraversalOperator], span: Span) -> Expression {
+        let mut current = start;
+        for (index, step) in steps.iter().enumerate() {
+            let node = match step {
+                TraversalOperator::GetAttr(name) => Node::Member(Box::new(current), self.names.of(name.as_str())),
+                TraversalOperator::Index(key) => Node::Index(Box::new((current, self.expression(key)))),
+                TraversalOperator::LegacyIndex(index) => {
+                    // An index is never so large that this rounds it.
+                    #[expect(clippy::cast_precision_loss, reason = "an index that large has no element")]
+                    let index = *index.value() as f64;
+                    Node::Index(Box::new((current, Expression { node: Node::Number(index), span })))
+                }
+                TraversalOperator::FullSplat(_) | TraversalOperator::AttrSplat(_) => {
+                    let rest = &steps[index + 1..];
+                    // `a.*.b[0]` takes the first of all b; `a[*].b[0]` the first b of each.
+                    let taken = match step {
+                        TraversalOperator::AttrSplat(_) => {
+                            rest.iter().take_while(|step| matches!(step, TraversalOperator::GetAttr(_))).count()
+                        }
+                        _ => rest.len(),
+                    };
+                    let element = Expression { node: Node::Root(self.names.of(ELEMENT)), span };
+                    let each = self.steps(element, &rest[..taken], span);
+                    let splat = Expression { node: Node::Splat(Box::new((current, each))), span };
+                    return self.steps(splat, &rest[taken..], span);
+                }
+            };
+            current = Expression { node, span };
+        }
+        current
+    }
+
+    fn template(&mut self, template: &Template) -> Node {
+        self.parts_node(&template.iter().collect::<Vec<_>>())
+    }
+
+    fn parts_node(&mut self, elements: &[&Element]) -> Node {
+        let mut parts = self.parts(elements, false, false);
+        if parts.iter().any(|part| matches!(part, Part::Literal(text) if text.contains(is_symbol))) {
+            return Node::Unusable("the text has private-use characters");
+        }
+        match parts.as_slice() {
+            [] => Node::Text(self.names.of("")),
+            [Part::Literal(_)] => match parts.pop() {
+                Some(Part::Literal(text)) => Node::Text(text),
+                _ => Node::Null,
+            },
+            _ => Node::Template(parts),
+        }
+    }
+
+    fn parts(&mut self, elements: &[&Element], strip_first: bool, strip_last: bool) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for (index, element) in elements.iter().enumerate() {
+            match element {
+                Element::Literal(text) => {
+                    let before = index.checked_sub(1).and_then(|before| elements.get(before));
+                    let strip_start = before.map_or(strip_first, |before| strips(before).1);
+                    let strip_end = elements.get(index + 1).map_or(strip_last, |after| strips(after).0);
+                    let mut text: &str = text.as_str();
+                    if strip_start {
+                        text = text.trim_start();
+                    }
+                    if strip_end {
+                        text = text.trim_end();
+                    }
+                    if !text.is_empty() {
+                        parts.push(Part::Literal(self.names.of(text)));
+                    }
+                }
+                Element::Interpolation(value) => parts.push(Part::Value(self.expression(&value.expr))),
+                Element::Directive(directive) => parts.push(self.directive(directive)),
+            }
+        }
+        parts
+    }
+
+    fn directive(&mut self, directive: &Directive) -> Part {
+        match directive {
+            Directive::If(all) => {
+                let condition = self.expression(&all.if_expr.cond_expr);
+                let close = all.endif_expr.strip;
+                let middle = all.else_expr.as_ref().map_or(close, |otherwise| otherwise.strip);
+                let then = self.inner(&all.if_expr.template, all.if_expr.strip, middle);
+                let otherwise = all
+                    .else_expr
+                    .as_ref()
+                    .map(|otherwise| self.inner(&otherwise.template, otherwise.strip, close))
+                    .unwrap_or_default();
+                Part::If(Box::new((condition, then, otherwise)))
+            }
+            Directive::For(all) => {
+                let open = &all.for_expr;
+                let key = open.key_var.as_ref().map(|name| self.names.of(name.as_str()));
+                let value: Name = self.names.of(open.value_var.as_str());
+                let collection = self.expression(&open.collection_expr);
+                let parts = self.inner(&open.template, open.strip, all.endfor_expr.strip);
+                Part::For(Box::new((key, value, collection, parts)))
+            }
+        }
+    }
+
+    fn inner(&mut self, template: &Template, open: Strip, close: Strip) -> Vec<Part> {
+        self.parts(&template.iter().collect::<Vec<_>>(), strip_end(open), strip_start(close))
+    }
+}
+
+/// Whether an element takes the blanks off the literal before it, and off the one after it.
+fn strips(element: &Element) -> (bool, bool) {
+    let of = |open: Strip, close: Strip| (strip_start(open), strip_end(close));
+    match element {
+        Element::Literal(_) => (false, false),
+        Element::Interpolation(value) => of(value.strip, value.strip),
+        Element::Directive(directive) => match &**directive {
+            Directive::If(all) => of(all.if_expr.strip, all.endif_expr.strip),
+            Directive::For(all) => of(all.for_expr.strip, all.endfor_expr.strip),
+        },
+    }
+}
+
+fn strip_start(strip: Strip) -> bool {
+    matches!(strip, Strip::Start | Strip::Both)
+}
+
+fn strip_end(strip: Strip) -> bool {
+    matches!(strip, Strip::End | Strip::Both)
+}
+
+fn operator(operator: BinaryOperator) -> Operator {
+    match operator {
+        BinaryOperator::Eq => Operator::Equal,
+        BinaryOperator::NotEq => Operator::NotEqual,
+        BinaryOperator::LessEq => Operator::LessOrEqual,
+        BinaryOperator::GreaterEq => Operator::GreaterOrEqual,
+        BinaryOperator::Less => Operator::Less,
+        BinaryOperator::Greater => Operator::Greater,
+        BinaryOperator::Plus => Operator::Plus,
+        BinaryOperator::Minus => Operator::Minus,
+        BinaryOperator::Mul => Operator::Times,
+        BinaryOperator::Div => Operator::Divided,
+        BinaryOperator::Mod => Operator::Modulo,
+        BinaryOperator::And => Operator::And,
+        BinaryOperator::Or => Operator::Or,
+    }
+}
+
+fn number(number: &hcl_edit::Number) -> Node {
+    // Terraform counts exactly further than this does.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64() {
+        Some(value) if value.abs() <= EXACT || number.is_f64() => Node::Number(value),
+        _ => Node::Unusable("the number is too large"),
+    }
+}

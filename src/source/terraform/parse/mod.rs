@@ -1,0 +1,43 @@
+//! Text to syntax: native syntax and JSON. A mistake comes back with its place.
+
+mod hcl;
+mod json;
+
+use super::file::{File, FileId};
+use super::syntax::{Body, Expression};
+use crate::diagnostic::Diagnostic;
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `.tf`, `.tfvars`
+    Native,
+    /// `.tf.json`, `.tfvars.json`
+    Json,
+}
+
+/// The body of a file of code.
+pub(super) fn code(file: &File, id: FileId, form: Form) -> Result<Body, Box<Diagnostic>> {
+    match form {
+        Form::Native => hcl::body(file, id),
+        Form::Json => json::code(file, id),
+    }
+}
+
+/// The attributes of a file of variable values.
+pub(super) fn values(file: &File, id: FileId, form: Form) -> Result<Body, Box<Diagnostic>> {
+    match form {
+        Form::Native => hcl::body(file, id),
+        Form::Json => json::values(file, id),
+    }
+}
+
+/// An expression that stands alone, such as a value on the command line.
+pub(super) fn expression(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
+    hcl::expression(file, id)
+}
+
+/// A template that is a whole file.
+pub(super) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
+    hcl::template(file, id)
+}

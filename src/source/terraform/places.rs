@@ -1,0 +1,184 @@
+//! Where in the code the resources of an inventory stand, beside the inventory: for findings, and for whoever
+//! changes the code.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use super::file::{File, Span};
+use crate::iam::is_symbol;
+use crate::model::finding::Location;
+use crate::model::{Finding, Key, ResourceType};
+use crate::scan::ANY;
+
+/// The places of all resources that code declares.
+#[derive(Debug, Default)]
+pub struct Places {
+    resources: BTreeMap<(ResourceType, Key), Place>,
+    files: Vec<File>,
+    /// The folder of the root module.
+    root: String,
+    /// What the characters stand for that texts have in place of what is not known.
+    symbols: BTreeMap<char, String>,
+}
+
+/// What locating asks of a rule.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// The id that it had first.
+    pub oldest_id: String,
+    /// The paths that it reads.
+    pub reads: Vec<String>,
+}
+
+/// Where a resource stands.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Its Terraform address.
+    pub address: String,
+    /// Its block.
+    pub block: Span,
+    /// Its attributes, by the paths that rules know them by, such as `metadata_options.http_tokens`. Some stand in
+    /// other resources, as those of a bucket do.
+    pub attributes: Vec<(&'static str, Span)>,
+}
+
+impl Places {
+    /// The place of a resource.
+    pub fn of(&self, resource_type: ResourceType, key: &Key) -> Option<&Place> {
+        self.resources.get(&(resource_type, key.clone()))
+    }
+
+    /// All places.
+    pub fn all(&self) -> impl Iterator<Item = &Place> {
+        self.resources.values()
+    }
+
+    /// The files that the places are in.
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    pub(super) fn put(&mut self, resource_type: ResourceType, key: Key, place: Place) {
+        self.resources.entry((resource_type, key)).or_insert(place);
+    }
+
+    pub(super) fn set_files(&mut self, files: Vec<File>) {
+        self.files = files;
+    }
+
+    pub(super) fn set_root(&mut self, root: String) {
+        self.root = root;
+    }
+
+    pub(super) fn set_symbols(&mut self, symbols: BTreeMap<char, String>) {
+        self.symbols = symbols;
+    }
+
+    fn location(&self, span: Span) -> Option<Location> {
+        self.files.get(span.file.0 as usize).map(|file| file.location(span.bytes()))
+    }
+
+    /// Gives each finding its address and its location: of the attribute that its rule reads, or of the block.
+    pub fn locate(&self, findings: &mut [Finding], rules: &BTreeMap<&str, About>) {
+        for finding in &mut *findings {
+            let Some(about) = rules.get(finding.rule.as_str()) else { continue };
+            finding.fingerprint = self.fingerprint(finding, about);
+            let resource = &mut finding.resource;
+            let keys = [
+                Key { region: resource.region.clone(), id: resource.id.as_str().into() },
+                Key::global(resource.id.as_str()),
+            ];
+            let Some(place) = keys.iter().find_map(|key| self.of(resource.resource_type, key)) else { continue };
+            resource.address = Some(place.address.clone());
+            let span = place.attribute(&about.reads).unwrap_or(place.block);
+            finding.location = self.location(span);
+        }
+        for finding in findings {
+            self.spell_out(finding);
+        }
+    }
+
+    /// The identity of a finding over time: moved lines, another account and other values leave it as it is.
+    fn fingerprint(&self, finding: &Finding, about: &About) -> String {
+        let region = finding.resource.region.as_ref().filter(|_| finding.resource.id == ANY);
+        let parts = [
+            about.oldest_id.as_str(),
+            finding.resource.resource_type.as_str(),
+            &self.root,
+            &finding.resource.id,
+            region.map_or("", |region| region.as_str()),
+        ];
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part);
+            hasher.update([0]);
+        }
+        hasher.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+
+    /// Puts the expressions in place of the characters that stand for them.
+    fn spell_out(&self, finding: &mut Finding) {
+        self.spell(&mut finding.message);
+        for name in finding.resource.name.iter_mut().chain(&mut finding.resource.arn) {
+            self.spell(name);
+        }
+        for evidence in &mut finding.evidence {
+            self.spell_json(&mut evidence.value);
+        }
+        for gap in &mut finding.gaps {
+            for text in gap.message.iter_mut().chain(&mut gap.expression) {
+                self.spell(text);
+            }
+        }
+    }
+
+    fn spell_json(&self, json: &mut Json) {
+        match json {
+            Json::String(text) => self.spell(text),
+            Json::Array(items) => items.iter_mut().for_each(|item| self.spell_json(item)),
+            Json::Object(members) => members.values_mut().for_each(|member| self.spell_json(member)),
+            _ => {}
+        }
+    }
+
+    fn spell(&self, text: &mut String) {
+        if !text.contains(is_symbol) {
+            return;
+        }
+        let mut spelled = String::new();
+        for character in text.chars() {
+            match self.symbols.get(&character) {
+                Some(expression) => {
+                    spelled.push_str("${");
+                    spelled.push_str(expression);
+                    spelled.push('}');
+                }
+                None => spelled.push(character),
+            }
+        }
+        *text = spelled;
+    }
+}
+
+impl Place {
+    /// The attribute that the code has, of those that these paths lead through: what a deeper path leads to says
+    /// more, and of equally deep ones the first.
+    fn attribute(&self, paths: &[String]) -> Option<Span> {
+        let depth = |path: &str| path.matches('.').count();
+        let mut best: Option<((usize, usize), Span)> = None;
+        for path in paths {
+            let path = path.replace("[]", "");
+            let leads =
+                |known: &str| path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let known = self.attributes.iter().filter(|(known, _)| leads(known)).max_by_key(|(known, _)| known.len());
+            let Some((known, span)) = known else { continue };
+            let rank = (depth(known), depth(&path));
+            if best.is_none_or(|(other, _)| other < rank) {
+                best = Some((rank, *span));
+            }
+        }
+        best.map(|(_, span)| span)
+    }
+}

@@ -1,0 +1,139 @@
+//! A folder of Terraform code, read from beginning to end.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::folder::{FolderError, Folders, on_disk, shown};
+use super::mapping;
+use super::module::Module;
+use super::places::Places;
+use super::plan::{self, PlanError};
+use super::variables::{self, Sources, VariableError};
+use super::world::World;
+use crate::diagnostic::Diagnostic;
+use crate::model::{AccountId, Inventory, Partition, Region, Scope, Source};
+
+/// The stack that evaluation may use: enough for the depth that it is held to, in a build without optimisation too.
+const STACK: usize = 256 << 20;
+
+/// What is known beside the code.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The account that it is deployed to.
+    pub account: Option<AccountId>,
+    /// The region, where providers do not say.
+    pub region: Option<Region>,
+    /// `NAME=VALUE` for variables.
+    pub variables: Vec<String>,
+    /// Files of values for variables.
+    pub variable_files: Vec<PathBuf>,
+    /// Variables of the environment that begin with `TF_VAR_`, without that.
+    pub environment: Vec<(String, String)>,
+    /// When it is read, RFC 3339.
+    pub collected_at: String,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Code {
+    /// The resources.
+    pub inventory: Inventory,
+    /// Where they stand.
+    pub places: Places,
+    /// What is wrong with the code, by place.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Whether the path is a folder, and so code, or a plan.
+pub fn is_code(path: &Path) -> bool {
+    path.is_dir() || plan::is_plan(path)
+}
+
+/// Why there is nothing to scan.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeError {
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The values of variables.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    /// No thread to evaluate in.
+    #[error("failed to start: {0}")]
+    Start(std::io::Error),
+}
+
+/// Reads the code of a root module.
+///
+/// # Errors
+/// Where the folder has no code, or a value that is given for a variable cannot be used.
+pub fn read(root: &Path, options: &Options) -> Result<Code, CodeError> {
+    with_room(|| evaluate(root, options))?
+}
+
+/// Evaluates in a thread of its own, for the stack. What evaluation shares does not leave it.
+pub(super) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<T, CodeError> {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("terraform".to_owned()).stack_size(STACK);
+        let thread = builder.spawn_scoped(scope, evaluate).map_err(CodeError::Start)?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+/// The root module, with everything that it calls, before anything of it is evaluated.
+pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
+    let mut root = shown(root);
+    let (mut account, mut region) = (options.account.clone(), options.region.clone());
+    let boundary = boundary(&root);
+    let mut folders = if root.is_file() {
+        let plan = plan::read(&root)?;
+        account = account.or(plan.account);
+        region = region.or(plan.region);
+        root = plan.root;
+        plan.folders
+    } else {
+        Folders::read(&root)?
+    };
+    let sources =
+        Sources { environment: &options.environment, values: &options.variables, files: &options.variable_files };
+    let given = variables::given(&root, &sources, &mut folders)?;
+    let Some(folder) = folders.at(&root) else { return Err(FolderError::empty(&root).into()) };
+    let world = Rc::new(World::new(account, region, folders, boundary));
+    Ok(Module::root(world, folder, given))
+}
+
+fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
+    let module = open(root, options)?;
+    let world = Rc::clone(&module.world);
+    let account = world.account.clone();
+    let region = world.region.clone().or_else(|| module.provider(None).region.clone());
+    let partition = region.as_ref().map_or(Partition::Aws, Region::partition);
+    let mut inventory = Inventory::new(Source::Terraform, account.clone(), partition, options.collected_at.clone());
+    inventory.scopes.push(Scope {
+        source: Source::Terraform,
+        account,
+        region,
+        complete: true,
+        read: true,
+        gaps: Vec::new(),
+    });
+    let (inventory, mut places) = mapping::map(&module, inventory);
+    let mut problems: Vec<Diagnostic> = world.folders.problems().iter().map(|(_, problem)| problem.clone()).collect();
+    problems.extend(world.problems());
+    let real = std::fs::canonicalize(on_disk(root)).unwrap_or_else(|_| root.to_owned());
+    let below = real.strip_prefix(&world.boundary).unwrap_or(&real);
+    places.set_root(below.to_string_lossy().into_owned());
+    places.set_files(world.folders.files().to_vec());
+    places.set_symbols(world.symbols.names());
+    Ok(Code { inventory, places, problems })
+}
+
+/// The folder outside of which no file is read: the one that is under version control, or else the parent.
+fn boundary(root: &Path) -> PathBuf {
+    let root = std::fs::canonicalize(on_disk(root)).unwrap_or_else(|_| root.to_owned());
+    let versioned = root.ancestors().find(|folder| folder.join(".git").exists());
+    versioned.or_else(|| root.parent()).unwrap_or(&root).to_owned()
+}

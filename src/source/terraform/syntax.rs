@@ -1,0 +1,152 @@
+//! Terraform code as the evaluator reads it: blocks, attributes and expressions with their places, the same from
+//! `.tf` and from `.tf.json`. Nothing here knows what a block means.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::file::Span;
+
+/// A name that is written many times and compared often.
+pub(super) type Name = Arc<str>;
+
+/// What stands between the braces of a block, or in a file.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    /// The attributes, in the order in which they are written.
+    pub(super) attributes: Vec<Attribute>,
+    /// The blocks, in that order.
+    pub(super) blocks: Vec<Arc<Block>>,
+}
+
+impl Body {
+    /// The attribute of that name.
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| *attribute.name == *name)
+    }
+
+    /// The blocks of that kind, not the dynamic ones.
+    pub(super) fn blocks_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Arc<Block>> {
+        self.blocks.iter().filter(move |block| *block.kind == *kind)
+    }
+}
+
+/// `name = value`
+#[derive(Debug, Clone)]
+pub(super) struct Attribute {
+    pub(super) name: Name,
+    pub(super) value: Arc<Expression>,
+    /// From the name to the end of the value.
+    pub(super) span: Span,
+}
+
+/// `kind "label" { … }`
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) kind: Name,
+    pub(super) labels: Vec<Name>,
+    pub(super) body: Body,
+    pub(super) span: Span,
+}
+
+/// An expression and its place.
+#[derive(Debug)]
+pub(super) struct Expression {
+    pub(super) node: Node,
+    pub(super) span: Span,
+}
+
+/// What an expression is.
+#[derive(Debug)]
+pub(super) enum Node {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(Name),
+    /// Something that is read and cannot be used: the words say why.
+    Unusable(&'static str),
+    Template(Vec<Part>),
+    List(Vec<Expression>),
+    Object(Vec<(Expression, Expression)>),
+    /// The first name of a reference.
+    Root(Name),
+    /// `of.name`
+    Member(Box<Expression>, Name),
+    /// `of[key]`
+    Index(Box<(Expression, Expression)>),
+    /// `of[*].a.b` or `of.*.a.b`: the steps are applied to a stand-in, `Node::Root(ELEMENT)`.
+    Splat(Box<(Expression, Expression)>),
+    Conditional(Box<[Expression; 3]>),
+    Not(Box<Expression>),
+    Negate(Box<Expression>),
+    Binary(Operator, Box<(Expression, Expression)>),
+    Call(Box<Call>),
+    For(Box<For>),
+}
+
+/// The name by which the steps of a splat know the element. No identifier has a blank.
+pub(super) const ELEMENT: &str = "each element";
+
+/// A part of a template.
+#[derive(Debug)]
+pub(super) enum Part {
+    Literal(Name),
+    Value(Expression),
+    If(Box<(Expression, Vec<Part>, Vec<Part>)>),
+    For(Box<(Option<Name>, Name, Expression, Vec<Part>)>),
+}
+
+/// `name(arguments…)`
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) name: Name,
+    pub(super) arguments: Vec<Expression>,
+    /// Whether the last argument is a list of arguments.
+    pub(super) expands: bool,
+}
+
+/// `[for key, value in collection : result if condition]`
+#[derive(Debug)]
+pub(super) struct For {
+    pub(super) key: Option<Name>,
+    pub(super) value: Name,
+    pub(super) collection: Expression,
+    /// The key of the result, which makes it an object.
+    pub(super) result_key: Option<Expression>,
+    pub(super) result: Expression,
+    pub(super) condition: Option<Expression>,
+    pub(super) grouping: bool,
+}
+
+/// An operator between two values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    Equal,
+    NotEqual,
+    LessOrEqual,
+    GreaterOrEqual,
+    Less,
+    Greater,
+    Plus,
+    Minus,
+    Times,
+    Divided,
+    Modulo,
+    And,
+    Or,
+}
+
+/// Names that are written often, each kept once a file.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashMap<Box<str>, Name>);
+
+impl Names {
+    /// The name, shared.
+    pub(super) fn of(&mut self, text: &str) -> Name {
+        if let Some(name) = self.0.get(text) {
+            return Arc::clone(name);
+        }
+        let name: Name = text.into();
+        self.0.insert(text.into(), Arc::clone(&name));
+        name
+    }
+}

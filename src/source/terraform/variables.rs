@@ -1,0 +1,105 @@
+//! Values that are given to the variables of the root module, from where Terraform takes them, the later the stronger:
+//! the environment, `terraform.tfvars`, `*.auto.tfvars`, the command line.
+//! <https://developer.hashicorp.com/terraform/language/values/variables#variable-definition-precedence>
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::file::Span;
+use super::folder::{Folders, on_disk, text_of};
+use super::module::Given;
+use super::parse::{self, Form};
+use crate::diagnostic::Diagnostic;
+
+/// Values on the command line that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VariableError {
+    /// It has no `=`.
+    #[error("--var {text:?}: expected NAME=VALUE")]
+    Form {
+        /// What was given.
+        text: String,
+    },
+    /// A file of values that cannot be read.
+    #[error("--var-file {}: {why}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+/// What the user gives.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Sources<'a> {
+    /// Variables of the environment that begin with `TF_VAR_`, without that.
+    pub(super) environment: &'a [(String, String)],
+    /// `NAME=VALUE`
+    pub(super) values: &'a [String],
+    pub(super) files: &'a [PathBuf],
+}
+
+/// All values, by variable.
+pub(super) fn given(
+    root: &Path,
+    sources: &Sources<'_>,
+    folders: &mut Folders,
+) -> Result<HashMap<String, Given>, VariableError> {
+    let mut given: HashMap<String, Given> =
+        sources.environment.iter().map(|(name, value)| (name.clone(), Given::Text(value.clone()))).collect();
+    for path in automatic(root) {
+        if let Err((problem, span)) = add_file(&path, folders, &mut given) {
+            folders.report(span, *problem);
+        }
+    }
+    for path in sources.files {
+        add_file(path, folders, &mut given)
+            .map_err(|(problem, _)| VariableError::File { path: path.clone(), why: problem.message.clone() })?;
+    }
+    for text in sources.values {
+        let (name, value) = text.split_once('=').ok_or_else(|| VariableError::Form { text: text.clone() })?;
+        given.insert(name.trim().to_owned(), Given::Text(value.to_owned()));
+    }
+    Ok(given)
+}
+
+/// The files that Terraform reads unasked.
+fn automatic(root: &Path) -> Vec<PathBuf> {
+    let names = ["terraform.tfvars", "terraform.tfvars.json"].map(|name| root.join(name));
+    let mut files: Vec<PathBuf> = names.into_iter().filter(|path| path.is_file()).collect();
+    let entries = std::fs::read_dir(on_disk(root)).into_iter().flatten().filter_map(Result::ok);
+    let mut auto: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            !name.starts_with('.') && (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
+        })
+        .collect();
+    auto.sort();
+    files.extend(auto);
+    files
+}
+
+fn add_file(
+    path: &Path,
+    folders: &mut Folders,
+    given: &mut HashMap<String, Given>,
+) -> Result<(), (Box<Diagnostic>, Span)> {
+    let form = if path.extension().is_some_and(|ending| ending == "json") { Form::Json } else { Form::Native };
+    let (text, failure) = match text_of(path) {
+        Ok(text) => (text, None),
+        Err(why) => (String::new(), Some(why)),
+    };
+    let (file, id) = folders.add(path, text);
+    let start = Span::new(id, &(0..0));
+    if let Some(why) = failure {
+        return Err((Box::new(Diagnostic::error(why).of(file.source())), start));
+    }
+    let body = parse::values(&file, id, form).map_err(|problem| (problem, start))?;
+    for attribute in body.attributes {
+        given.insert(attribute.name.to_string(), Given::Expression(Arc::clone(&attribute.value)));
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! What all evaluation shares: what is known from outside, the holes, how much work is left, and what went wrong.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::file::{File, FileId, Span};
+use super::folder::Folders;
+use super::value::{Hole, Nature, Symbols, Value};
+use crate::diagnostic::Diagnostic;
+use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};
+
+/// How much may be made before evaluation gives up: elements of lists and maps, and bytes of texts. Code that
+/// people write needs a thousandth.
+const WORK: u64 = 200_000_000;
+
+/// How deep evaluation may go. The stack that it has (see `read`) is enough for that.
+const DEPTH: u32 = 1_000;
+
+/// What all evaluation shares.
+pub(super) struct World {
+    pub(super) account: Option<AccountId>,
+    pub(super) region: Option<Region>,
+    pub(super) folders: Folders,
+    pub(super) symbols: Symbols,
+    /// Files outside of this folder are not read.
+    pub(super) boundary: PathBuf,
+    work: Cell<u64>,
+    depth: Cell<u32>,
+    /// Whether an instance was chosen of a resource of which it is not known how many there are.
+    uncertain: Cell<bool>,
+    problems: RefCell<BTreeMap<(Span, String), Diagnostic>>,
+    account_value: Value,
+    region_value: Value,
+    /// Files that functions read, with those of the folders before them.
+    read: RefCell<Vec<File>>,
+}
+
+impl World {
+    pub(super) fn new(account: Option<AccountId>, region: Option<Region>, folders: Folders, boundary: PathBuf) -> Self {
+        let place = |what: &str, flag: &str, symbol: &str| {
+            let gap = Gap::because(GapKind::Unresolved, format!("{what} is not known: name it with {flag}"));
+            let hole = Hole::new(Arc::new(gap), Nature::Place);
+            hole.stand_for(symbol);
+            Value::Unknown(hole)
+        };
+        let account_value = match &account {
+            Some(account) => Value::text(account.as_str()),
+            None => place("the account", "--account", symbol::ACCOUNT),
+        };
+        let region_value = match &region {
+            Some(region) => Value::text(region.as_str()),
+            None => place("the region", "--region", symbol::REGION),
+        };
+        Self {
+            account,
+            region,
+            folders,
+            symbols: Symbols::default(),
+            boundary,
+            work: Cell::new(0),
+            depth: Cell::new(0),
+            uncertain: Cell::new(false),
+            problems: RefCell::default(),
+            account_value,
+            region_value,
+            read: RefCell::default(),
+        }
+    }
+
+    /// The account that is deployed to.
+    pub(super) fn account_value(&self) -> Value {
+        self.account_value.clone()
+    }
+
+    /// The region of a provider, or the one that is deployed to.
+    pub(super) fn region(&self, of_provider: Option<&Region>) -> Value {
+        of_provider.map_or_else(|| self.region_value.clone(), |region| Value::text(region.as_str()))
+    }
+
+    /// The partition: that of the region, or the commercial one.
+    pub(super) fn partition(&self) -> Partition {
+        self.region.as_ref().map_or(Partition::Aws, Region::partition)
+    }
+
+    /// The file.
+    pub(super) fn file(&self, id: FileId) -> Option<File> {
+        let files = self.folders.files();
+        let index = id.0 as usize;
+        files.get(index).cloned().or_else(|| self.read.borrow().get(index - files.len()).cloned())
+    }
+
+    /// A file that a function read.
+    pub(super) fn add_file(&self, name: &Path, text: String) -> (File, FileId) {
+        let file = File::new(name.to_string_lossy().into_owned(), text);
+        let mut read = self.read.borrow_mut();
+        read.push(file.clone());
+        let index = self.folders.files().len() + read.len() - 1;
+        (file, FileId(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
+    /// Where a word stands in these bytes, to the end of its line.
+    pub(super) fn find_in(&self, span: Span, word: &str) -> Option<Span> {
+        let file = self.file(span.file)?;
+        let text = file.source().text().get(span.bytes())?;
+        let is_part = |character: char| character.is_alphanumeric() || character == '_';
+        let (start, _) = text.match_indices(word).find(|(start, _)| {
+            let after = text[start + word.len()..].chars().next();
+            !text[..*start].ends_with(is_part) && !after.is_some_and(is_part)
+        })?;
+        let line = text[start..].lines().next().unwrap_or_default().trim_end().len();
+        let start = span.bytes().start + start;
+        Some(Span::new(span.file, &(start..start + line)))
+    }
+
+    /// A gap at this place.
+    pub(super) fn gap(&self, span: Span, message: impl Into<String>) -> Arc<Gap> {
+        let gap = Gap::because(GapKind::Unresolved, message);
+        let Some(file) = self.file(span.file) else { return Arc::new(gap) };
+        let (line, _) = file.line_column(span.bytes().start);
+        Arc::new(gap.at(file.source().name(), line))
+    }
+
+    /// A gap at this place about the expression that stands there.
+    pub(super) fn gap_of(&self, span: Span, expression: &str, message: &str) -> Arc<Gap> {
+        let gap = self.gap(span, message);
+        Arc::new(Gap { expression: Some(expression.to_owned()), ..Arc::unwrap_or_clone(gap) })
+    }
+
+    /// A value that is not known.
+    pub(super) fn unknown(&self, span: Span, message: impl Into<String>) -> Value {
+        Value::Unknown(Hole::new(self.gap(span, message), Nature::Open))
+    }
+
+    /// An expression that has no value.
+    pub(super) fn wrong(&self, span: Span, message: impl Into<String>) -> Value {
+        Value::Unknown(Hole::new(self.gap(span, message), Nature::Wrong))
+    }
+
+    /// What went wrong, each once, by place.
+    pub(super) fn report(&self, span: Span, problem: Diagnostic) {
+        let problem = match self.file(span.file) {
+            Some(file) => problem.at(file.source(), span.bytes()),
+            None => problem,
+        };
+        self.problems.borrow_mut().entry((span, problem.message.clone())).or_insert(problem);
+    }
+
+    pub(super) fn problems(&self) -> Vec<Diagnostic> {
+        self.problems.borrow().values().cloned().collect()
+    }
+
+    /// Whether there is still room for so many elements or bytes.
+    pub(super) fn afford(&self, amount: usize) -> bool {
+        let spent = self.work.get().saturating_add(amount as u64);
+        self.work.set(spent);
+        spent <= WORK
+    }
+
+    /// Evaluates one level further down; none where that is too deep.
+    pub(super) fn deeper<T>(&self, evaluate: impl FnOnce() -> T) -> Option<T> {
+        let depth = self.depth.get();
+        if depth >= DEPTH || !self.afford(1) {
+            return None;
+        }
+        self.depth.set(depth + 1);
+        let value = evaluate();
+        self.depth.set(depth);
+        Some(value)
+    }
+
+    /// An instance was chosen of a resource of which it is not known how many there are.
+    pub(super) fn touch_uncertain(&self) {
+        self.uncertain.set(true);
+    }
+
+    /// Evaluates, and says whether that was done meanwhile.
+    pub(super) fn watching_uncertain<T>(&self, evaluate: impl FnOnce() -> T) -> (T, bool) {
+        let before = self.uncertain.replace(false);
+        let value = evaluate();
+        let touched = self.uncertain.get();
+        self.uncertain.set(before || touched);
+        (value, touched)
+    }
+
+    /// The character of a hole; the hole itself where there are no more characters.
+    pub(super) fn symbol(&self, hole: &Rc<Hole>) -> Result<char, Rc<Hole>> {
+        self.symbols.of(hole).ok_or_else(|| Rc::clone(hole))
+    }
+}
+
+/// A value that is evaluated when it is first asked for.
+pub(super) struct Memo<T>(RefCell<State<T>>);
+
+enum State<T> {
+    Open,
+    Busy,
+    Done(T),
+}
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(RefCell::new(State::Open))
+    }
+}
+
+impl<T: Clone> Memo<T> {
+    /// The value; what `cycle` gives where it is asked for while it is evaluated.
+    pub(super) fn get(&self, evaluate: impl FnOnce() -> T, cycle: impl FnOnce() -> T) -> T {
+        match &*self.0.borrow() {
+            State::Done(value) => return value.clone(),
+            State::Busy => return cycle(),
+            State::Open => {}
+        }
+        self.0.replace(State::Busy);
+        let value = evaluate();
+        self.0.replace(State::Done(value.clone()));
+        value
+    }
+}

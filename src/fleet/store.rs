@@ -203,7 +203,8 @@ impl Store {
             let page = page.map_err(|error| refused(connection, "s3:ListObjectsV2", &error))?;
             keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
         }
-        keys.retain(|key| key.ends_with(".jsonl"));
+        // What else is there is not ours.
+        keys.retain(|key| key.rsplit_once('.').is_some_and(|(_, ending)| ending == "jsonl"));
         Ok(keys)
     }
 

@@ -183,7 +183,7 @@ impl Injected {
             }
         }
         self.seen += 1;
-        if self.fault.every.is_some_and(|every| self.seen % every != 0) {
+        if self.fault.every.is_some_and(|every| !self.seen.is_multiple_of(every)) {
             return false;
         }
         let Some(nth) = self.fault.nth else { return true };

@@ -233,7 +233,7 @@ fn a_region_that_hangs_is_given_up_and_the_others_are_read() {
     assert_eq!(elsewhere(&report), elsewhere(&calm));
     assert_eq!(report["sweep"]["fixed"], 0);
     // All accounts side by side wait for it once.
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }
 
 #[test]

@@ -109,12 +109,11 @@ impl Inquiry<'_> {
                     () = self.overdue() => Err(Failure::overdue(self.call)),
                 }
             });
-            let answer = match tokio::time::timeout(SLOW, &mut answer).await {
-                Ok(answer) => answer,
-                Err(_) => {
-                    drop((permit, shared_permit));
-                    answer.await
-                }
+            let answer = if let Ok(answer) = tokio::time::timeout(SLOW, &mut answer).await {
+                answer
+            } else {
+                drop((permit, shared_permit));
+                answer.await
             };
             let (outcome, heard) = match &answer {
                 Ok(_) => (Outcome::Answered, Heard::Answer),

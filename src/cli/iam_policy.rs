@@ -1,14 +1,18 @@
-//! `iam-policy`: the least that a scan, or a fix, with the selected rules must be allowed to do, as a policy or as the
-//! CloudFormation template of a role that has it.
+//! `iam-policy`: the least that a scan, a fix, or the caller of a sweep must be allowed to do with the selected rules, as a
+//! policy or as the CloudFormation template of a role that has it.
 
 use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
 
+use super::fleet::FleetArgs;
 use super::member_role::{Task, template};
+use super::place::{Place, parse_place};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
+use crate::fleet::caller_policy;
+use crate::model::{Partition, Region};
 use crate::remediate::{permissions, remedy};
 
 /// What the policy is for.
@@ -18,13 +22,17 @@ enum Purpose {
     Scan,
     /// Reading and changing, for fix, resume and undo: just what the selected rules' remediations take
     Fix,
+    /// The caller of a sweep: listing the accounts, assuming the role in each, keeping parts. The role needs what a scan does
+    Sweep,
 }
 
 impl Purpose {
-    fn task(self) -> Task {
+    /// What the role in each account is for. The caller is in one account only.
+    fn task(self) -> Option<Task> {
         match self {
-            Self::Scan => Task { command: "scan", purpose: "read", role: "SsmAuditScan" },
-            Self::Fix => Task { command: "fix", purpose: "read and change", role: "SsmAuditFix" },
+            Self::Scan => Some(Task { command: "scan", purpose: "read", role: "SsmAuditScan" }),
+            Self::Fix => Some(Task { command: "fix", purpose: "read and change", role: "SsmAuditFix" }),
+            Self::Sweep => None,
         }
     }
 }
@@ -35,11 +43,16 @@ pub(super) struct IamPolicyArgs {
     /// What the policy is for
     #[arg(long = "for", value_name = "COMMAND", value_enum, default_value = "scan", env = "SSM_AUDIT_FOR")]
     purpose: Purpose,
+    /// With --for sweep: where its parts are kept
+    #[arg(long, value_name = "PLACE", value_parser = parse_place, env = "SSM_AUDIT_TO")]
+    to: Option<Place>,
     /// Print the CloudFormation template of a role that has the policy, for accounts that are swept from another one
     #[arg(long, env = "SSM_AUDIT_CLOUDFORMATION")]
     cloudformation: bool,
     #[command(flatten)]
     selection: SelectionArgs,
+    #[command(flatten)]
+    fleet: FleetArgs,
 }
 
 pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, Error> {
@@ -50,14 +63,33 @@ pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, 
             let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
             permissions::policy(&selection.rules()?, selection.library(), &remedies)
         }
+        Purpose::Sweep => sweep(arguments, globals)?,
     };
     if arguments.cloudformation {
-        let template = template(arguments.purpose.task(), &policy);
+        let task = arguments.purpose.task().ok_or_else(|| Error::Usage {
+            message: "--cloudformation makes the role that is assumed in each account, which scans".to_owned(),
+            help: "print it with --for scan; the policy of the caller is for the role or user that runs sweeps"
+                .to_owned(),
+        })?;
+        let template = template(task, &policy);
         output::to_stdout(|out| out.write_all(template.as_bytes()))?;
     } else {
         output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
     }
     Ok(Exit::Success)
+}
+
+fn sweep(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Json, Error> {
+    let choice = arguments.fleet.choice(None, globals)?;
+    let partition = choice.regions.first().map_or(Partition::Aws, Region::partition);
+    let store = match &arguments.to {
+        Some(Place::Store(store)) => Some(store),
+        Some(Place::File(_)) | None => None,
+    };
+    caller_policy(&choice, partition, store).ok_or_else(|| Error::Usage {
+        message: "a sweep of these accounts needs nothing of its caller but what a scan needs".to_owned(),
+        help: "say which accounts, and the role in each: --organization or --accounts, and --role".to_owned(),
+    })
 }
 
 fn scan(selection: &Selection) -> Result<Json, Error> {

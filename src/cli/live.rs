@@ -174,7 +174,7 @@ pub(super) async fn stop(shutdown: &Shutdown) {
     if tokio::signal::ctrl_c().await.is_ok() {
         shutdown.request();
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Names the accounts that cannot be used.

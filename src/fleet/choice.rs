@@ -58,6 +58,16 @@ pub enum Listed {
     Id(AccountId),
 }
 
+impl Listed {
+    /// Its id, where it is known.
+    pub fn id(&self) -> Option<&AccountId> {
+        match self {
+            Self::Own => None,
+            Self::Id(account) => Some(account),
+        }
+    }
+}
+
 impl FromStr for Listed {
     type Err = String;
 

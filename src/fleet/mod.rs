@@ -4,6 +4,7 @@
 //! there is because there are many.
 
 mod accounts;
+mod caller_policy;
 pub mod choice;
 mod organization;
 mod reading;
@@ -13,6 +14,7 @@ mod shard;
 mod store;
 
 pub use accounts::{Fleet, FleetError, LeftOut, Target};
+pub use caller_policy::caller_policy;
 pub use choice::{Access, Accounts, Choice, Regions};
 pub use reading::{Reading, read};
 pub use session_policy::session_policy;

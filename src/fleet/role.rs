@@ -44,8 +44,14 @@ impl InvalidRole {
 impl RolePattern {
     /// The ARN of the role in this account.
     pub fn arn(&self, partition: Partition, account: &AccountId) -> String {
+        self.arn_in(partition, Some(account))
+    }
+
+    /// The ARN of the role in this account; without one, of all accounts, for a policy.
+    pub fn arn_in(&self, partition: Partition, account: Option<&AccountId>) -> String {
+        let account = account.map_or("*", AccountId::as_str);
         if self.0.starts_with("arn:") {
-            return self.0.replace(PARTITION, partition.as_str()).replace(ACCOUNT, account.as_str());
+            return self.0.replace(PARTITION, partition.as_str()).replace(ACCOUNT, account);
         }
         format!("arn:{partition}:iam::{account}:role/{}", self.0)
     }

@@ -20,7 +20,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
 use super::Shard;
-use crate::model::Region;
+use crate::model::{Partition, Region};
 use crate::source::aws::{Connection, ConnectionError};
 
 /// How many parts are fetched at once.
@@ -103,11 +103,14 @@ impl Store {
         format!("s3://{}/{key}", self.bucket)
     }
 
-    /// The S3 actions that keeping parts here needs, and on what; then those that fetching needs.
-    pub fn permissions(&self, partition: &str) -> [(&'static str, String); 3] {
-        let objects = format!("arn:{partition}:s3:::{}/{}*", self.bucket, self.prefix);
-        let bucket = format!("arn:{partition}:s3:::{}", self.bucket);
-        [("s3:PutObject", objects.clone()), ("s3:GetObject", objects), ("s3:ListBucket", bucket)]
+    /// The ARN of all objects that it has.
+    pub fn objects(&self, partition: Partition) -> String {
+        format!("arn:{partition}:s3:::{}/{}*", self.bucket, self.prefix)
+    }
+
+    /// The ARN of its bucket.
+    pub fn bucket(&self, partition: Partition) -> String {
+        format!("arn:{partition}:s3:::{}", self.bucket)
     }
 
     /// Refuses a part that is there already, so that nothing is read for nothing. Where S3 does not tell, the writing
@@ -200,7 +203,8 @@ impl Store {
             let page = page.map_err(|error| refused(connection, "s3:ListObjectsV2", &error))?;
             keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
         }
-        keys.retain(|key| key.ends_with(".jsonl"));
+        // What else is there is not ours.
+        keys.retain(|key| key.rsplit_once('.').is_some_and(|(_, ending)| ending == "jsonl"));
         Ok(keys)
     }
 

@@ -1,6 +1,7 @@
 //! Findings as they come, an account at a time, so that a writer holds no more of them than one account has.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
 use std::io;
 
 use crate::model::{AccountId, Finding, Report, Scope};
@@ -44,7 +45,7 @@ pub(super) fn each(
             take(&Part { account, scopes: &scopes, findings: &[] })?;
         }
         let of_account = scopes.first_entry().filter(|entry| *entry.key() == account);
-        let scopes = of_account.map(|entry| entry.remove()).unwrap_or_default();
+        let scopes = of_account.map(OccupiedEntry::remove).unwrap_or_default();
         take(&Part { account, scopes: &scopes, findings })
     })?;
     scopes.iter().try_for_each(|(account, scopes)| take(&Part { account: *account, scopes, findings: &[] }))

@@ -19,12 +19,11 @@ struct CommandLine {
 /// All of them.
 fn command_lines() -> Vec<CommandLine> {
     let mut found = Vec::new();
-    for place in ["systemd/ssm-audit-sweep.service"] {
-        let text = file(place);
-        let settings = text.lines().filter_map(|line| line.strip_prefix("Exec")?.split_once('='));
-        let commands = settings.map(|(_, command)| words(command.trim_start_matches('-')));
-        found.extend(commands.map(|words| CommandLine { place, words: after_program(&words).expect("our program") }));
-    }
+    let place = "systemd/ssm-audit-sweep.service";
+    let text = file(place);
+    let settings = text.lines().filter_map(|line| line.strip_prefix("Exec")?.split_once('='));
+    let commands = settings.map(|(_, command)| words(command.trim_start_matches('-')));
+    found.extend(commands.map(|words| CommandLine { place, words: after_program(&words).expect("our program") }));
     for (place, names) in [
         ("kubernetes/sweep.yaml", ["args"]),
         ("kubernetes/sharded.yaml", ["args"]),

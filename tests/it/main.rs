@@ -33,4 +33,5 @@ mod sarif;
 mod scan;
 mod simulator;
 mod sweep;
+mod sweep_organization;
 mod terraform;

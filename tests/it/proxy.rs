@@ -206,7 +206,7 @@ impl Proxy {
         let waiting = Instant::now();
         while lock(&self.state.calls).len() < count {
             assert!(
-                waiting.elapsed() < Duration::from_secs(60),
+                waiting.elapsed() < Duration::from_mins(1),
                 "{} calls came, {count} are waited for",
                 self.calls().len()
             );

@@ -1,6 +1,7 @@
 //! What goes wrong with calls, and with which.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::Call;
 
@@ -45,6 +46,7 @@ pub(crate) struct Fault {
     containing: Option<String>,
     nth: Option<usize>,
     every: Option<usize>,
+    limit: Option<f64>,
     and_repeats: bool,
     first_time: bool,
     kind: Kind,
@@ -63,6 +65,8 @@ pub(super) struct Injected {
     seen: usize,
     /// The nth of them, for a fault of that call and its repeats; all of them, for one of calls that are no repeats.
     met: Vec<Call>,
+    /// How many calls a limit would let through now, by account, service and region, and when that was so.
+    left: BTreeMap<(String, String, String), (f64, Instant)>,
 }
 
 impl Fault {
@@ -83,6 +87,7 @@ impl Fault {
             containing: None,
             nth: None,
             every: None,
+            limit: None,
             and_repeats: false,
             first_time: false,
             kind,
@@ -110,6 +115,12 @@ impl Fault {
     /// Only one in so many such calls.
     pub(crate) fn one_in(mut self, every: usize) -> Self {
         self.every = Some(every);
+        self
+    }
+
+    /// Only what is over so many calls a second of one account, service and region, after as many at once.
+    pub(crate) fn over(mut self, a_second: f64) -> Self {
+        self.limit = Some(a_second);
         self
     }
 
@@ -141,7 +152,7 @@ impl Fault {
 
 impl Injected {
     pub(super) fn new(fault: Fault) -> Self {
-        Self { fault, seen: 0, met: Vec::new() }
+        Self { fault, seen: 0, met: Vec::new(), left: BTreeMap::new() }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -159,8 +170,20 @@ impl Injected {
                 return false;
             }
         }
+        if let Some(limit) = self.fault.limit {
+            let service = call.action.split(':').next().unwrap_or_default().to_owned();
+            let now = Instant::now();
+            let place = (call.access_key.clone(), service, call.region.clone());
+            let (left, since) = self.left.entry(place).or_insert((limit, now));
+            *left = (*left + now.duration_since(*since).as_secs_f64() * limit).min(limit);
+            *since = now;
+            if *left >= 1.0 {
+                *left -= 1.0;
+                return false;
+            }
+        }
         self.seen += 1;
-        if self.fault.every.is_some_and(|every| self.seen % every != 0) {
+        if self.fault.every.is_some_and(|every| !self.seen.is_multiple_of(every)) {
             return false;
         }
         let Some(nth) = self.fault.nth else { return true };

@@ -18,6 +18,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use super::arn::Arn;
 use super::connection_error::ConnectionError;
 use super::http::http_client;
+use super::pace::{Listener, Pace};
 use super::retry::{OnlyWhatWasRefused, retries};
 use super::whole_answer::WholeAnswer;
 use crate::model::{AccountId, Partition, Region};
@@ -99,6 +100,7 @@ pub struct Connection {
     endpoint: Option<String>,
     s3_by_path: bool,
     purpose: Purpose,
+    pace: Arc<Pace>,
     iam: aws_sdk_iam::Client,
     ec2: Clients<aws_sdk_ec2::Client>,
     kms: Clients<aws_sdk_kms::Client>,
@@ -121,9 +123,11 @@ type Clients<C> = Mutex<BTreeMap<Region, C>>;
 
 /// What a client does with answers and failures, by what it is used for.
 macro_rules! for_use {
-    ($purpose:expr, $builder:expr, $may_be_empty:expr) => {
+    ($purpose:expr, $builder:expr, $may_be_empty:expr, $listener:expr) => {
         match $purpose {
-            Purpose::Reading => $builder.interceptor(WholeAnswer { may_be_empty: $may_be_empty }),
+            Purpose::Reading => {
+                $builder.interceptor(WholeAnswer { may_be_empty: $may_be_empty }).interceptor($listener)
+            }
             Purpose::Changing => $builder.retry_classifier(OnlyWhatWasRefused),
         }
     };
@@ -141,7 +145,10 @@ macro_rules! client {
             let builder = $sdk::config::Builder::from(&self.config)
                 .region(aws_config::Region::new(region.as_str().to_owned()))
                 .retry_partition(retry_partition(&self.account, stringify!($service), Some(region)));
-            let builder = for_use!(self.purpose, builder, stringify!($service) == "s3");
+            // Buckets are read once an account, wherever they are.
+            let is_s3 = stringify!($service) == "s3";
+            let listener = self.listener(stringify!($service), Some(region).filter(|_| !is_s3));
+            let builder = for_use!(self.purpose, builder, is_s3, listener);
             $(let builder = { let ($builder, $this) = (builder, self); $more };)?
             let client = $sdk::Client::from_conf(builder.build());
             clients.insert(region.clone(), client.clone());
@@ -182,7 +189,9 @@ impl Connection {
 
     fn of(config: SdkConfig, account: AccountId, partition: Partition, region: Region, purpose: Purpose) -> Self {
         let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(retry_partition(&account, "iam", None));
-        let iam = for_use!(purpose, iam, false).build();
+        let pace = Arc::new(Pace::default());
+        let listener = Listener { pace: Arc::clone(&pace), service: "iam", region: None };
+        let iam = for_use!(purpose, iam, false, listener).build();
         Self {
             s3_by_path: s3_has_endpoint(&config),
             endpoint: config.endpoint_url().map(str::to_owned),
@@ -192,6 +201,7 @@ impl Connection {
             partition,
             region,
             purpose,
+            pace,
             ec2: Clients::default(),
             kms: Clients::default(),
             logs: Clients::default(),
@@ -203,6 +213,15 @@ impl Connection {
     /// A connection to this account with this configuration, made from that of the present one.
     pub(super) fn with(&self, config: SdkConfig, account: AccountId, partition: Partition) -> Self {
         Self::of(config, account, partition, self.region.clone(), Purpose::Reading)
+    }
+
+    /// How fast the account is asked.
+    pub(super) fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    fn listener(&self, service: &'static str, region: Option<&Region>) -> Listener {
+        Listener { pace: Arc::clone(&self.pace), service, region: region.cloned() }
     }
 
     /// The configuration that all clients are made of.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -14,6 +16,10 @@ use super::shared::{Heard, Leave};
 use crate::model::call::Call;
 use crate::model::{Fact, Gap, GapKind, Region};
 use crate::source::Outcome;
+
+/// How long a call keeps others from being made. One that waits longer, be it for an answer or until it may be sent again,
+/// leaves its place to others: a region that hangs does not take all places.
+const SLOW: Duration = Duration::from_secs(3);
 
 /// An operation, and where it is asked.
 #[derive(Clone, Copy)]
@@ -80,10 +86,10 @@ impl Inquiry<'_> {
         // The SDK's futures are large; on the heap they do not add up through the layers.
         let request = Box::pin(request);
         async move {
-            self.reader.pace.keep(self.call.service, self.region).await;
-            let _permit = self.reader.permits.acquire().await;
+            connection.pace().keep(self.call.service, self.region).await;
+            let permit = self.reader.permits.acquire().await;
             let shared = collection.shared;
-            let _shared_permit = match shared {
+            let shared_permit = match shared {
                 Some(shared) => Some(shared.permits.acquire().await),
                 None => None,
             };
@@ -95,11 +101,19 @@ impl Inquiry<'_> {
                 return Err(Failure::spared(self.call));
             }
             collection.progress.started(connection.account(), self.region, self.call);
-            let answer = tokio::select! {
-                biased;
-                answer = request => answer.map_err(|error| Failure::of(self.call, &error)),
-                () = collection.shutdown.requested() => Err(Failure::interrupted(self.call)),
-                () = self.overdue() => Err(Failure::overdue(self.call)),
+            let mut answer = pin!(async {
+                tokio::select! {
+                    biased;
+                    answer = request => answer.map_err(|error| Failure::of(self.call, &error)),
+                    () = collection.shutdown.requested() => Err(Failure::interrupted(self.call)),
+                    () = self.overdue() => Err(Failure::overdue(self.call)),
+                }
+            });
+            let answer = if let Ok(answer) = tokio::time::timeout(SLOW, &mut answer).await {
+                answer
+            } else {
+                drop((permit, shared_permit));
+                answer.await
             };
             let (outcome, heard) = match &answer {
                 Ok(_) => (Outcome::Answered, Heard::Answer),

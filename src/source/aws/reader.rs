@@ -12,7 +12,6 @@ use super::connection::Connection;
 use super::coverage::Coverage;
 use super::kms::Described;
 use super::once::Once;
-use super::pace::Pace;
 use crate::model::call::{self, Call};
 use crate::model::discovery::leads_to;
 use crate::model::{Entry, Fact, Gap, Inventory, Key, Region, Resource, Source, Unlisted};
@@ -22,7 +21,6 @@ pub(super) struct Reader<'a> {
     pub(super) connection: &'a Connection,
     pub(super) collection: &'a Collection<'a>,
     pub(super) permits: Semaphore,
-    pub(super) pace: Pace,
     /// When the reading has to end.
     pub(super) deadline: Option<Instant>,
     pub(super) profiles: Once<Key, ()>,
@@ -54,7 +52,6 @@ impl<'a> Reader<'a> {
             connection,
             collection,
             permits: Semaphore::new(collection.concurrency.get()),
-            pace: Pace::default(),
             deadline: collection.deadline.map(|deadline| Instant::now() + deadline),
             profiles: Once::default(),
             roles: Once::default(),

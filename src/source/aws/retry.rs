@@ -5,6 +5,7 @@
 use aws_config::profile::ProfileSet;
 use aws_config::retry::{RetryConfig, RetryMode};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_types::os_shim_internal::Env;
 
@@ -56,17 +57,22 @@ impl ClassifyRetry for OnlyWhatWasRefused {
         if matches!(context.output_or_error(), Some(Ok(_))) {
             return RetryAction::NoActionIndicated;
         }
-        let body = context.response().and_then(|response| Some((response.status().as_u16(), response.body().bytes()?)));
-        match body {
-            Some((429, _)) => RetryAction::NoActionIndicated,
-            Some((_, body)) if names_throttling(body) => RetryAction::NoActionIndicated,
-            _ => RetryAction::RetryForbidden,
+        if context.response().is_some_and(is_throttled) {
+            RetryAction::NoActionIndicated
+        } else {
+            RetryAction::RetryForbidden
         }
     }
 
     fn name(&self) -> &'static str {
         "OnlyWhatWasRefused"
     }
+}
+
+/// Whether the service says that there are too many calls.
+pub(super) fn is_throttled(response: &HttpResponse) -> bool {
+    !response.status().is_success()
+        && (response.status().as_u16() == 429 || response.body().bytes().is_some_and(names_throttling))
 }
 
 /// Whether an error's body has a throttling code in it, in XML or in JSON.

@@ -168,6 +168,11 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// What was found.
+    pub fn findings(&self) -> &[Finding] {
+        &self.outcomes.findings
+    }
+
     /// Leaves out findings.
     pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
         self.outcomes.findings.retain(keep);
@@ -413,6 +418,7 @@ fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
             Some(Remediation::None { .. }) | None => None,
         },
         fingerprint: fingerprint(rule, &resource),
+        code: None,
         edit: None,
         resource,
     }

@@ -13,6 +13,7 @@ mod fleet;
 mod iam_policy;
 mod live;
 mod narrow;
+mod origin;
 mod output;
 mod resume;
 mod rules;
@@ -36,7 +37,7 @@ use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
 use crate::source::aws::ConnectionError;
-use crate::source::terraform::CodeError;
+use crate::source::terraform::{CodeError, StateError};
 use crate::terminal::harmless;
 use exit::Exit;
 
@@ -128,6 +129,9 @@ pub enum Error {
     /// Accounts that cannot be found.
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    /// A state of Terraform that cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A snapshot, a report or a plan that cannot be used.
     #[error(transparent)]
     Saved(#[from] SavedError),

@@ -40,6 +40,7 @@ pub(crate) fn finding(rule: &str, severity: Severity, verdict: Verdict, id: &str
         waiver: None,
         remediation: None,
         fingerprint: format!("{:0>64x}", rule.len() * 1000 + id.bytes().map(usize::from).sum::<usize>()),
+        code: None,
         edit: None,
     }
 }

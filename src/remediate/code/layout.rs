@@ -30,11 +30,10 @@ fn cells(line: &str) -> Cells {
         let (byte, next) = (bytes[index], bytes.get(index + 1).copied().unwrap_or(b' '));
         let around = stack.last().copied().unwrap_or(Around::Code);
         match (around, byte) {
-            (Around::Text, b'\\') => index += 1,
+            _ if is_pair(around, byte, next) => index += 1,
             (Around::Text, b'"') => {
                 stack.pop();
             }
-            (Around::Text, b'$' | b'%') if next == byte => index += 1,
             (Around::Text, b'$' | b'%') if next == b'{' => {
                 stack.push(Around::Code);
                 index += 1;
@@ -49,8 +48,6 @@ fn cells(line: &str) -> Cells {
             (Around::Code, b'/') if stack.len() == 1 && next == b'/' => comment = Some(index),
             (Around::Code, b'{' | b'[' | b'(') if equal.is_some() => net += 1,
             (Around::Code, b'}' | b']' | b')') if equal.is_some() => net -= 1,
-            (Around::Code, b'=' | b'!' | b'<' | b'>') if next == b'=' => index += 1,
-            (Around::Code, b'=') if next == b'>' => index += 1,
             (Around::Code, b'=') if equal.is_none() && stack.len() == 1 => equal = Some(index),
             (Around::Code, _) => {}
         }
@@ -61,6 +58,14 @@ fn cells(line: &str) -> Cells {
     }
     let begins = |at: usize| !line[..at].trim().is_empty();
     Cells { assign: equal.filter(|at| net == 0 && begins(*at)), comment: comment.filter(|at| begins(*at)) }
+}
+
+/// Whether the two characters stand for one: what is escaped in a text, and comparisons in code.
+fn is_pair(around: Around, byte: u8, next: u8) -> bool {
+    match around {
+        Around::Text => byte == b'\\' || matches!(byte, b'$' | b'%') && next == byte,
+        Around::Code => matches!((byte, next), (b'=' | b'!' | b'<' | b'>', b'=') | (b'=', b'>')),
+    }
 }
 
 /// The run of lines around this one that have such a part.

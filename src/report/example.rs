@@ -213,6 +213,7 @@ fn others() -> Vec<Finding> {
     code.resource.account = None;
     code.resource.region = None;
     code.resource.address = Some("module.logs.aws_cloudwatch_log_group.sessions[0]".to_owned());
+    code.resource.id = "module.logs.aws_cloudwatch_log_group.sessions[0]".to_owned();
     code.location = Some(Location { file: "modules/logs/main tf.tf".to_owned(), line: 12, column: 3, end_line: 19 });
     code.related = vec![Location { file: "main.tf".to_owned(), line: 4, column: 1, end_line: 4 }];
     vec![

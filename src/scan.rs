@@ -188,6 +188,11 @@ impl Judged {
         self.outcomes.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).count() as u64
     }
 
+    /// What was found.
+    pub fn findings(&self) -> &[Finding] {
+        &self.outcomes.findings
+    }
+
     /// Leaves out findings.
     pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
         self.outcomes.findings.retain(keep);
@@ -429,6 +434,7 @@ fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
             Some(Remediation::None { .. }) | None => None,
         },
         fingerprint: fingerprint(rule, &resource),
+        code: None,
         edit: None,
         resource,
     }

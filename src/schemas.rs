@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::model::fact::UNKNOWN;
 use crate::model::schema::{Kind, Structure};
 use crate::model::{Gap, Report, ResourceType, Scope};
+use crate::remediate::code::show::Answer;
 use crate::remediate::plan::Plan;
 use crate::remediate::remedy;
 use crate::remediate::run::{RunList, RunReport};
@@ -15,6 +16,7 @@ use crate::source::snapshot;
 /// Each schema with the name of its file.
 pub fn all() -> Vec<(&'static str, Schema)> {
     vec![
+        ("code-fix.schema.json", titled(schemars::schema_for!(Answer<'static>), "ssm-audit code fix")),
         ("config.schema.json", crate::config::schema()),
         ("plan.schema.json", titled(schemars::schema_for!(Plan), "ssm-audit plan")),
         ("remediation.schema.json", remedy::file_schema()),

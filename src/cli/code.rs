@@ -23,13 +23,13 @@ use crate::source::terraform::{self, About, CodeError, Options, Places};
 #[command(next_help_heading = "Terraform")]
 pub(super) struct CodeArgs {
     /// The account that the code is deployed to; without it, what depends on it is not known
-    #[arg(long, value_name = "ID", env = "SSM_AUDIT_ACCOUNT", requires = "inputs")]
+    #[arg(long, value_name = "ID", env = "SSM_AUDIT_ACCOUNT", requires = "code")]
     account: Option<AccountId>,
     /// A value for a variable; can be repeated
-    #[arg(long = "var", value_name = "NAME=VALUE", requires = "inputs")]
+    #[arg(long = "var", value_name = "NAME=VALUE", requires = "code")]
     variables: Vec<String>,
     /// A file of values for variables; can be repeated
-    #[arg(long = "var-file", value_name = "FILE", requires = "inputs")]
+    #[arg(long = "var-file", value_name = "FILE", requires = "code")]
     variable_files: Vec<PathBuf>,
 }
 

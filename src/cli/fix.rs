@@ -39,7 +39,7 @@ use crate::waiver::Glob;
 pub(super) struct FixArgs {
     /// A report (from `ssm-audit scan -o FILE.json`): what failed in it, and fails still, is planned, and no more. Or
     /// a Terraform folder: its code is changed, and no account
-    #[arg(id = "inputs", value_name = "REPORT|FOLDER")]
+    #[arg(id = "inputs", group = "code", value_name = "REPORT|FOLDER")]
     input: Option<PathBuf>,
     /// Only these resources, by id, ARN or Terraform address (* and ? match); can be repeated. What is changed only by
     /// name is named here in full

@@ -18,6 +18,7 @@ mod member_role;
 mod merge;
 mod narrow;
 mod notify;
+mod origin;
 mod output;
 mod place;
 mod reading;
@@ -47,7 +48,7 @@ use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
 use crate::source::aws::ConnectionError;
-use crate::source::terraform::CodeError;
+use crate::source::terraform::{CodeError, StateError};
 use crate::terminal::harmless;
 use exit::Exit;
 
@@ -145,6 +146,9 @@ pub enum Error {
     /// Accounts that cannot be found.
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    /// A state of Terraform that cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A snapshot, a report or a plan that cannot be used.
     #[error(transparent)]
     Saved(#[from] SavedError),

@@ -182,7 +182,7 @@ fn git(folder: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) ->
         let said = String::from_utf8_lossy(&done.stderr);
         return Err(usage(format!("git: {}", said.trim().lines().next().unwrap_or_default())));
     }
-    String::from_utf8(done.stdout).map_err(|_| usage("git names files that are not UTF-8".to_owned()))
+    String::from_utf8(done.stdout).map_err(|error| usage(format!("git names files that are not UTF-8: {error}")))
 }
 
 /// What an earlier report has of findings that do not hold.

@@ -10,6 +10,7 @@ use super::code::{CodeArgs, Subject, about};
 use super::exit::FailOn;
 use super::live::LiveArgs;
 use super::narrow::NarrowArgs;
+use super::origin::OriginArgs;
 use super::reading::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
@@ -21,7 +22,7 @@ use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
 use crate::scan::{self, Judged, Selected};
 use crate::source::snapshot;
-use crate::source::terraform::{self, Places};
+use crate::source::terraform::{self, Options, Places};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -30,6 +31,7 @@ pub(super) struct ScanArgs {
     /// the live account is read
     #[arg(
         value_name = "INPUT",
+        group = "code",
         conflicts_with_all = [
             "profile", "regions", "endpoint_url", "accounts", "organization", "units", "tags", "profiles", "role"
         ]
@@ -48,6 +50,8 @@ pub(super) struct ScanArgs {
     live: LiveArgs,
     #[command(flatten)]
     code: CodeArgs,
+    #[command(flatten)]
+    origin: OriginArgs,
     #[command(flatten)]
     narrow: NarrowArgs,
 }
@@ -71,6 +75,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let rules = selection.rules()?;
     let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let narrow = arguments.narrow.read()?;
+    let state = arguments.origin.state()?;
     let started_at = Timestamp::now();
     let needs = scan::needs(&rules);
     if arguments.inputs.is_empty() && needs.calls().next().is_none() {
@@ -108,6 +113,16 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         }
         (judged, false)
     };
+    if let Some(state) = &state {
+        let subject = |root, account| Subject {
+            root,
+            options: Options { account, ..arguments.code.options(arguments.live.region(), started_at) },
+            selection: &selection,
+            rules: &rules,
+            started_at,
+        };
+        arguments.origin.trace(&mut judged, state, &subject, globals)?;
+    }
     narrow.to_new(&mut judged, globals);
     let report = selection.report(judged, &rules, &of_code, started_at, globals);
     let detail = output::detail(globals);

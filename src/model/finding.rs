@@ -107,6 +107,10 @@ pub struct Finding {
     pub remediation: Option<String>,
     /// Lower-case hexadecimal SHA-256 that stays the same as long as rule and resource do.
     pub fingerprint: String,
+    /// What the rule says of the code that made the resource, where that is known (`--terraform-state`). Another
+    /// verdict than that of the account is drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Verdict>,
     /// A change of the code that makes it right, for formats that can carry one.
     #[serde(skip)]
     #[schemars(skip)]

@@ -46,6 +46,7 @@ pub(crate) fn finding(rule: &str, severity: Severity, verdict: Verdict, id: &str
         waiver: None,
         remediation: None,
         fingerprint: format!("{:0>64x}", rule.len() * 1000 + id.bytes().map(usize::from).sum::<usize>()),
+        code: None,
         edit: None,
     }
 }
@@ -218,6 +219,7 @@ fn others() -> Vec<Finding> {
     code.resource.account = None;
     code.resource.region = None;
     code.resource.address = Some("module.logs.aws_cloudwatch_log_group.sessions[0]".to_owned());
+    code.resource.id = "module.logs.aws_cloudwatch_log_group.sessions[0]".to_owned();
     code.location = Some(Location { file: "modules/logs/main tf.tf".to_owned(), line: 12, column: 3, end_line: 19 });
     code.related = vec![Location { file: "main.tf".to_owned(), line: 4, column: 1, end_line: 4 }];
     vec![

@@ -297,8 +297,8 @@ fn introduction(group: &Group<'_>, message: Option<&str>) -> String {
     if let Some(message) = message {
         add(&mut text, format_args!("What was found: {}\n\n", code(message)));
     }
-    let by_finding = || group.failed.first().and_then(|finding| words::fix_of(finding, group.info));
-    if let Some(fix) = group.info.and_then(words::fix).or_else(by_finding) {
+    let by_finding = group.failed.first().and_then(|finding| words::fix_of(finding, group.info));
+    if let Some(fix) = by_finding.or_else(|| group.info.and_then(words::fix)) {
         add(&mut text, format_args!("Fix: {}: {}\n\n", prose(&fix.title), code(&fix.command)));
     }
     text

@@ -51,7 +51,12 @@ fn unknown(json: &Value) -> Option<String> {
 
 /// A resource by what a person knows it by.
 pub(super) fn resource(resource: &ResourceRef) -> String {
-    let id = resource.address.as_deref().unwrap_or(&resource.id);
+    let id = match resource.address.as_deref() {
+        None => resource.id.as_str(),
+        Some(address) if address == resource.id => address,
+        // What lives in an account and comes from code.
+        Some(address) => return format!("{} ({address})", resource.id),
+    };
     match resource.name.as_deref().filter(|name| *name != id && !name.is_empty()) {
         _ if resource.id == "*" => format!("* (no {} could be listed)", resource.resource_type),
         Some(name) => format!("{id} ({name})"),
@@ -127,7 +132,11 @@ pub(super) fn fix_of(finding: &Finding, info: Option<&RuleInfo>) -> Option<Fix> 
         return None;
     }
     let by_id = || Some(Fix { title: finding.remediation.clone()?, command: command(&finding.rule) });
-    info.and_then(fix).or_else(by_id)
+    let mut fix = info.and_then(fix).or_else(by_id)?;
+    if finding.resource.address.as_ref() == Some(&finding.resource.id) {
+        fix.command = fix.command.replacen("fix ", "fix FOLDER ", 1);
+    }
+    Some(fix)
 }
 
 fn command(rule: &str) -> String {

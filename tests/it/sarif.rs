@@ -89,9 +89,38 @@ fn the_official_validators_find_nothing_wrong() {
     let results = sarif["runs"][0]["results"].as_array().unwrap();
     assert!(results.iter().any(|result| result["suppressions"].is_array()));
     assert!(results.iter().any(|result| result["properties"]["verdict"] == "unknown"));
+    is_valid(&audit);
+}
+
+/// Both kinds of rules of the validator, where it is there.
+fn is_valid(audit: &Audit) {
     let Some(program) = validator() else { return };
     for kind in ["Sarif", "Ghas"] {
         let wrong = errors(&program, audit.folder(), kind);
         assert!(wrong.is_empty(), "{kind}: {wrong:#?}");
     }
+}
+
+/// A report on code: regions, related locations, fixes.
+#[test]
+fn the_official_validators_find_nothing_wrong_with_fixes() {
+    let code = "resource \"aws_instance\" \"a\" {\n  ami = \"ami-1\"\n}\n\nresource \"aws_kms_key\" \"k\" {}\n\n\
+                resource \"aws_cloudwatch_log_group\" \"l\" {\n  name = \"l\"\n  kms_key_id = aws_kms_key.k.arn\n}\n\n\
+                resource \"aws_ssm_document\" \"p\" {\n  name = \"SSM-SessionManagerRunShell\"\n  document_type = \
+                \"Session\"\n  content = jsonencode({ inputs = { cloudWatchLogGroupName = \
+                aws_cloudwatch_log_group.l.name } })\n}\n";
+    let mut audit = Audit::new(&["scan", "infra", "-q", "-o", "report.sarif"]).file("infra/main.tf", code);
+    let scanned = audit.run();
+    assert_eq!(scanned.code, Some(1), "{}", scanned.stderr);
+    let sarif = std::fs::read_to_string(audit.folder().join("report.sarif")).unwrap();
+    let sarif: Value = serde_json::from_str(&sarif).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    for member in ["fixes", "relatedLocations"] {
+        assert!(results.iter().any(|result| result[member].is_array()), "no result has {member}");
+    }
+    let schema: Value = serde_json::from_str(include_str!("../fixtures/sarif-2.1.0.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let wrong: Vec<String> = schema.iter_errors(&sarif).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    is_valid(&audit);
 }

@@ -34,6 +34,7 @@ fn finding(rule: &str, place: &str, verdict: Verdict) -> Finding {
         location: None,
         related: Vec::new(),
         edit: None,
+        code: None,
         evidence: Vec::new(),
         gaps: Vec::new(),
         waiver: None,

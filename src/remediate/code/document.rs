@@ -232,17 +232,14 @@ impl Document {
         })?;
         let value = hanging(value, &format!("{indent}  "));
         let line = format!("\n{indent}  {name} = {value}");
-        match last {
-            Some(last) => {
-                let end = last.end + self.text[last.end..].find('\n')?;
-                let neighbour = self.line(last.end) - 1;
-                self.insert_line(end, &line, neighbour);
-            }
-            None => {
-                let end = inside.start + self.text[inside.start..].find('\n')?;
-                let blank = if blocks { "\n" } else { "" };
-                self.text.insert_str(end, &format!("{line}{blank}"));
-            }
+        if let Some(last) = last {
+            let end = last.end + self.text[last.end..].find('\n')?;
+            let neighbour = self.line(last.end) - 1;
+            self.insert_line(end, &line, neighbour);
+        } else {
+            let end = inside.start + self.text[inside.start..].find('\n')?;
+            let blank = if blocks { "\n" } else { "" };
+            self.text.insert_str(end, &format!("{line}{blank}"));
         }
         Some(())
     }
@@ -363,9 +360,8 @@ pub(super) fn member<'o>(object: &'o Object, name: &str) -> Option<&'o Expressio
 
 fn key_text(key: &ObjectKey) -> Option<String> {
     match key {
-        ObjectKey::Ident(name) => Some(name.as_str().to_owned()),
+        ObjectKey::Ident(name) | ObjectKey::Expression(Expression::Variable(name)) => Some(name.as_str().to_owned()),
         ObjectKey::Expression(Expression::String(text)) => Some(text.value().clone()),
-        ObjectKey::Expression(Expression::Variable(name)) => Some(name.as_str().to_owned()),
         ObjectKey::Expression(_) => None,
     }
 }

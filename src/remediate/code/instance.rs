@@ -4,7 +4,7 @@ use super::document::{Found, Spot};
 use super::task::{Task, undone};
 use super::workspace::{Edited, New, Refusal, Workspace};
 use super::{role, security_group};
-use crate::model::Fact;
+use crate::model::{Fact, ResourceType};
 
 pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
@@ -80,12 +80,11 @@ fn allow_https(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let mut refusal = Refusal::new("none of its security groups is declared in this code");
     for group in groups {
         let address = &group.key.id;
-        match Workspace::reference(&task.place.address, address) {
+        let found = Workspace::reference(&task.place.address, address)
+            .and_then(|_| work.spot(ResourceType::SecurityGroup, &group.key));
+        match found {
+            Ok((_, spot)) => return security_group::allow_https(&spot, address, work),
             Err(elsewhere) => refusal = elsewhere,
-            Ok(_) => {
-                let Ok((_, spot)) = work.spot(crate::model::ResourceType::SecurityGroup, &group.key) else { continue };
-                return security_group::allow_https(&spot, address, work);
-            }
         }
     }
     Err(refusal)

@@ -30,29 +30,21 @@ fn cells(line: &str) -> Cells {
         let (byte, next) = (bytes[index], bytes.get(index + 1).copied().unwrap_or(b' '));
         let around = stack.last().copied().unwrap_or(Around::Code);
         match (around, byte) {
-            (Around::Text, b'\\') => index += 1,
-            (Around::Text, b'"') => {
+            _ if ends(around, byte, stack.len()) => {
                 stack.pop();
             }
-            (Around::Text, b'$' | b'%') if next == byte => index += 1,
+            _ if is_pair(around, byte, next) => index += 1,
             (Around::Text, b'$' | b'%') if next == b'{' => {
                 stack.push(Around::Code);
                 index += 1;
             }
-            (Around::Text, _) => {}
             (Around::Code, b'"') => stack.push(Around::Text),
-            // The end of an interpolation: within a text there is no other code.
-            (Around::Code, b'}') if stack.len() > 1 => {
-                stack.pop();
-            }
             (Around::Code, b'#') if stack.len() == 1 => comment = Some(index),
             (Around::Code, b'/') if stack.len() == 1 && next == b'/' => comment = Some(index),
             (Around::Code, b'{' | b'[' | b'(') if equal.is_some() => net += 1,
             (Around::Code, b'}' | b']' | b')') if equal.is_some() => net -= 1,
-            (Around::Code, b'=' | b'!' | b'<' | b'>') if next == b'=' => index += 1,
-            (Around::Code, b'=') if next == b'>' => index += 1,
             (Around::Code, b'=') if equal.is_none() && stack.len() == 1 => equal = Some(index),
-            (Around::Code, _) => {}
+            _ => {}
         }
         if comment.is_some() {
             break;
@@ -61,6 +53,22 @@ fn cells(line: &str) -> Cells {
     }
     let begins = |at: usize| !line[..at].trim().is_empty();
     Cells { assign: equal.filter(|at| net == 0 && begins(*at)), comment: comment.filter(|at| begins(*at)) }
+}
+
+/// Whether a text ends here, or code within one: there is no other code in it.
+fn ends(around: Around, byte: u8, depth: usize) -> bool {
+    match around {
+        Around::Text => byte == b'"',
+        Around::Code => byte == b'}' && depth > 1,
+    }
+}
+
+/// Whether the two characters stand for one: what is escaped in a text, and comparisons in code.
+fn is_pair(around: Around, byte: u8, next: u8) -> bool {
+    match around {
+        Around::Text => byte == b'\\' || matches!(byte, b'$' | b'%') && next == byte,
+        Around::Code => matches!((byte, next), (b'=' | b'!' | b'<' | b'>', b'=') | (b'=', b'>')),
+    }
 }
 
 /// The run of lines around this one that have such a part.

@@ -274,12 +274,10 @@ fn still_open(tried: &[Tried<'_>], after: &Look) -> Vec<(String, Kept)> {
 
 fn left_over(finding: &Finding, kept: Option<Kept>, request: &Request<'_>) -> Left {
     let finding = finding.clone();
-    match kept {
-        Some(Kept { refusal, is_unsafe }) => Left { reason: refusal.reason, place: refusal.place, is_unsafe, finding },
-        None => {
-            let reason = remedy_of(&finding, request).err();
-            let reason = reason.unwrap_or_else(|| "another fix leads to it: fix again".to_owned());
-            Left { finding, reason, place: None, is_unsafe: false }
-        }
+    if let Some(Kept { refusal, is_unsafe }) = kept {
+        return Left { reason: refusal.reason, place: refusal.place, is_unsafe, finding };
     }
+    let reason = remedy_of(&finding, request).err();
+    let reason = reason.unwrap_or_else(|| "another fix leads to it: fix again".to_owned());
+    Left { finding, reason, place: None, is_unsafe: false }
 }

@@ -66,11 +66,10 @@ fn object(way: &[&str], spot: &Spot, work: &Workspace<'_>) -> Result<Object, Ref
     let Expression::FuncCall(call) = &content else {
         return Err(not_understood("the content of the document is not written with jsonencode"));
     };
-    let (true, Some(Expression::Object(mut_object))) = (call.name.name.as_str() == "jsonencode", call.args.get(0))
-    else {
+    let (true, Some(Expression::Object(document))) = (call.name.name.as_str() == "jsonencode", call.args.get(0)) else {
         return Err(not_understood("the content of the document is not an object in jsonencode"));
     };
-    let mut object = mut_object;
+    let mut object = document;
     for name in way {
         match member(object, name) {
             Some(Expression::Object(inner)) => object = inner,
@@ -84,16 +83,11 @@ fn object(way: &[&str], spot: &Spot, work: &Workspace<'_>) -> Result<Object, Ref
 /// Sets a member of the document.
 fn put(way: &[&str], name: &str, new: &New, spot: &Spot, work: &mut Workspace<'_>) -> Edited {
     let object = object(way, spot, work)?;
-    match member(&object, name) {
-        Some(value) => work.assign(spot, "content", &value.clone(), new),
-        None => {
-            let text = match new {
-                New::Literal(text) | New::Expression(text, _) => text.clone(),
-            };
-            let added = work.edit(&spot.file)?.add_member(&object, name, &text);
-            added.ok_or_else(|| work.refuse(spot, "content", "the document is not written in a way that is understood"))
-        }
+    if let Some(value) = member(&object, name) {
+        return work.assign(spot, "content", value, new);
     }
+    let added = work.edit(&spot.file)?.add_member(&object, name, new.text());
+    added.ok_or_else(|| work.refuse(spot, "content", "the document is not written in a way that is understood"))
 }
 
 /// Gives inputs the types that they must have, where what they mean is plain.

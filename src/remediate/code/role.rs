@@ -154,7 +154,7 @@ fn needed(
         if task == "see-encryption" {
             statements.push(statement(&["s3:GetEncryptionConfiguration"], &arn));
         } else {
-            let below = prefix(key, work).map(|prefix| format!("{prefix}/*")).unwrap_or_else(|| "*".to_owned());
+            let below = prefix(key, work).map_or_else(|| "*".to_owned(), |prefix| format!("{prefix}/*"));
             statements.push(statement(&["s3:PutObject"], &format!("\"${{{arn}}}/{below}\"")));
         }
     }

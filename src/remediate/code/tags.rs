@@ -47,18 +47,14 @@ fn add_to(spot: &Spot, name: &str, tags: &[(String, String)], work: &mut Workspa
         let misunderstood = || Refusal::new("the tags are not written in a way that is understood");
         // Read again each time: its place has moved.
         let current = work.value(spot, name).ok_or_else(misunderstood)?;
-        match members(&current) {
-            Some(object) => {
-                let object = object.clone();
-                work.edit(&spot.file)?.add_member(&object, key, value).ok_or_else(misunderstood)?;
-            }
-            None => {
-                let span = hcl_edit::Span::span(&current).ok_or_else(misunderstood)?;
-                let source = work.source(&spot.file, &current);
-                let merged = format!("merge({source}, {{ {} = {value} }})", as_key(key));
-                work.edit(&spot.file)?.replace(&span, &merged);
-            }
+        if let Some(object) = members(&current) {
+            work.edit(&spot.file)?.add_member(object, key, value).ok_or_else(misunderstood)?;
+            continue;
         }
+        let span = hcl_edit::Span::span(&current).ok_or_else(misunderstood)?;
+        let source = work.source(&spot.file, &current);
+        let merged = format!("merge({source}, {{ {} = {value} }})", as_key(key));
+        work.edit(&spot.file)?.replace(&span, &merged);
     }
     Ok(())
 }
@@ -86,8 +82,20 @@ fn as_key(name: &str) -> String {
 
 /// Tags as an object, a line each.
 pub(super) fn object(tags: &[(String, String)]) -> String {
-    let lines: String = tags.iter().map(|(name, value)| format!("\n  {} = {value}", as_key(name))).collect();
-    if lines.is_empty() { "{}".to_owned() } else { format!("{{{lines}\n}}") }
+    let lines: Vec<String> = tags.iter().map(|(name, value)| format!("  {} = {value}", as_key(name))).collect();
+    if lines.is_empty() {
+        "{}".to_owned()
+    } else {
+        format!(
+            "{{
+{}
+}}",
+            lines.join(
+                "
+"
+            )
+        )
+    }
 }
 
 /// The tags of the configuration, as lines for what is made; none where there are none.

@@ -46,7 +46,7 @@ impl New {
         Self::Literal(literal(json))
     }
 
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         match self {
             Self::Literal(text) | Self::Expression(text, _) => text,
         }
@@ -91,7 +91,7 @@ pub(super) struct Workspace<'a> {
 
 impl<'a> Workspace<'a> {
     pub(super) fn new(root: &Path, inventory: &'a Inventory, places: &'a Places, settings: &'a Settings) -> Self {
-        let files = places.files().iter().filter(|file| file.source().name().ends_with(".tf"));
+        let files = places.files().iter().filter(|file| is_native(file.source().name()));
         let originals = files.map(|file| (file.source().name().to_owned(), Document::new(file.source().text())));
         Self {
             inventory,
@@ -219,13 +219,11 @@ impl<'a> Workspace<'a> {
 
     /// Sets an attribute of a block: where it is written, there; else as a new one.
     pub(super) fn set(&mut self, spot: &Spot, name: &str, new: &New) -> Edited {
-        match self.value(spot, name) {
-            Some(value) => self.assign(spot, name, &value, new),
-            None => {
-                let added = self.edit(&spot.file)?.add_attribute(spot, name, new.text());
-                added.ok_or_else(|| self.refuse(spot, name, "the block is not written in a way that is understood"))
-            }
+        if let Some(value) = self.value(spot, name) {
+            return self.assign(spot, name, &value, new);
         }
+        let added = self.edit(&spot.file)?.add_attribute(spot, name, new.text());
+        added.ok_or_else(|| self.refuse(spot, name, "the block is not written in a way that is understood"))
     }
 
     /// Sets an attribute of a nested block, which is made where there is none.
@@ -414,6 +412,11 @@ impl<'a> Workspace<'a> {
         }
         Ok(local.to_owned())
     }
+}
+
+/// Whether a file is written in Terraform's own syntax.
+fn is_native(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "tf")
 }
 
 /// The module of an address, and the rest of it.

@@ -130,6 +130,10 @@ impl Place<'_> {
             asff["Workflow"] = json!({"Status": "SUPPRESSED"});
             asff["ProductFields"]["ssm-audit/waiver"] = json!(text(&words::waiver(finding), limits::PRODUCT_FIELD));
         }
+        if let Some(location) = &finding.location {
+            asff["ProductFields"]["ssm-audit/location"] =
+                json!(text(&words::location(location), limits::PRODUCT_FIELD));
+        }
         if let Some(recommendation) = recommendation(finding, info) {
             asff["Remediation"] = json!({"Recommendation": recommendation});
         }

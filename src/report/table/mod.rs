@@ -84,12 +84,11 @@ impl Page<'_> {
         }
         self.rows(rows)?;
         if let Some(remediation) = group.info.and_then(|info| info.remediation.as_ref()) {
-            self.text(
-                2,
-                9,
-                Style::new(),
-                &format!("fix      {} (ssm-audit fix --rule {})", remediation.title, group.rule),
-            )?;
+            let command = match group.failed.first().and_then(|finding| words::fix_of(finding, group.info)) {
+                Some(fix) => fix.command,
+                None => format!("ssm-audit fix --rule {}", group.rule),
+            };
+            self.text(2, 9, Style::new(), &format!("fix      {} ({command})", remediation.title))?;
         }
         writeln!(self.out)
     }

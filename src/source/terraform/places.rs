@@ -141,6 +141,13 @@ impl Places {
         Some(spans.filter_map(|span| self.location(span)).collect())
     }
 
+    /// Where the resource of this address stands: the attribute that the rule reads, or its block.
+    pub fn of_address(&self, resource_type: ResourceType, address: &str, about: &About) -> Option<Location> {
+        let mut of_type = self.resources.iter().filter(|((kind, _), _)| *kind == resource_type);
+        let (_, place) = of_type.find(|(_, place)| place.address == address)?;
+        self.location(place.attribute(&about.reads).unwrap_or(place.block))
+    }
+
     /// The identity of a finding over time: moved lines, another account and other values leave it as it is.
     fn fingerprint(&self, finding: &Finding, about: &About) -> String {
         let region = finding.resource.region.as_ref().filter(|_| finding.resource.id == ANY);

@@ -4,6 +4,7 @@
 mod breakages;
 mod fix;
 mod review;
+mod twin;
 
 use std::collections::{BTreeMap, BTreeSet};
 

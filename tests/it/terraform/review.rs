@@ -146,3 +146,71 @@ fn only_what_a_baseline_does_not_have_is_reported() {
     assert_eq!(outcome.code, Some(2));
     assert!(outcome.stderr.contains("is no baseline"), "{}", outcome.stderr);
 }
+
+/// A file at the top of the repository.
+fn published(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The script of the step that scans, as GitHub would run it.
+#[test]
+fn the_action_scans_and_tells_what_came_of_it() {
+    let action = published("action.yml");
+    let step = action.split("- id: scan").nth(1).unwrap();
+    let script = step.split("run: |\n").nth(1).unwrap().replace("\n        ", "\n");
+    let binary = assert_cmd::cargo::cargo_bin("ssm-audit");
+    for (path, arguments, code) in
+        [("infra", "--rule\nec2-detailed-monitoring\n", 1), ("in fra", "--param\nnonsense\n", 2)]
+    {
+        let audit = Audit::new(&[]).file(&format!("{path}/main.tf"), TWO);
+        let here = audit.folder();
+        let folders = [binary.parent().unwrap().to_str().unwrap(), &std::env::var("PATH").unwrap()].join(":");
+        let done = Command::new("bash")
+            .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &script])
+            .current_dir(here)
+            .env("HOME", here)
+            .env("PATH", folders)
+            .env("SCAN_PATH", path)
+            .env("SCAN_ARGS", arguments)
+            .env("SCAN_SARIF", "out put.sarif")
+            .env("GITHUB_OUTPUT", here.join("output"))
+            .env("GITHUB_STEP_SUMMARY", here.join("summary"))
+            .output()
+            .unwrap();
+        assert_eq!(done.status.code(), Some(code), "{}", String::from_utf8_lossy(&done.stderr));
+        let told = std::fs::read_to_string(here.join("output")).unwrap();
+        assert!(told.contains(&format!("exit-code={code}")), "{told}");
+        if code == 1 {
+            assert!(here.join("out put.sarif").exists());
+            assert!(std::fs::read_to_string(here.join("summary")).unwrap().contains("ec2-detailed-monitoring"));
+        }
+    }
+}
+
+#[test]
+fn what_others_wrote_is_pinned_and_nothing_is_put_into_scripts() {
+    for line in published("action.yml").lines() {
+        if let Some(used) = line.trim().strip_prefix("- uses: ") {
+            let commit = used.split(['@', ' ']).nth(1).unwrap();
+            assert!(commit.len() == 40 && commit.chars().all(|digit| digit.is_ascii_hexdigit()), "{line}");
+        }
+    }
+    let action = published("action.yml");
+    for script in action.split("run: |\n").skip(1) {
+        let script: String = script.lines().take_while(|line| line.starts_with("        ")).collect();
+        assert!(!script.contains("${{"), "{script}");
+    }
+}
+
+/// The command of each hook, as pre-commit puts it together.
+#[test]
+fn the_hooks_run_what_there_is() {
+    let hooks = published(".pre-commit-hooks.yaml");
+    let entries = hooks.lines().filter_map(|line| line.trim().strip_prefix("entry: "));
+    for entry in entries.collect::<Vec<_>>() {
+        let words: Vec<&str> = entry.split(' ').collect();
+        assert_eq!(words[0], "ssm-audit");
+        let outcome = Audit::new(&words[1..]).args(&["infra"]).file("infra/main.tf", TWO).run();
+        assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    }
+}

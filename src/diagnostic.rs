@@ -40,7 +40,7 @@ impl SourceFile {
 
     /// The line and the column of a byte, both from 1, the column in code points.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text()[..self.boundary(offset)];
+        let before = &self.text()[..self.text().floor_char_boundary(offset)];
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         (line, before[start..].chars().count() + 1)
@@ -48,17 +48,9 @@ impl SourceFile {
 
     /// The span within the text, on character boundaries and without white space at its end.
     fn fit(&self, span: &Range<usize>) -> Range<usize> {
-        let start = self.boundary(span.start);
-        let end = self.boundary(span.end).max(start);
+        let start = self.text().floor_char_boundary(span.start);
+        let end = self.text().floor_char_boundary(span.end).max(start);
         start..start + self.text()[start..end].trim_end().len()
-    }
-
-    fn boundary(&self, offset: usize) -> usize {
-        let mut offset = offset.min(self.text().len());
-        while !self.text().is_char_boundary(offset) {
-            offset -= 1;
-        }
-        offset
     }
 }
 

@@ -72,10 +72,7 @@ impl File {
         let lines = self.0.lines.get_or_init(|| {
             std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect()
         });
-        let mut byte = byte.min(text.len());
-        while !text.is_char_boundary(byte) {
-            byte -= 1;
-        }
+        let byte = text.floor_char_boundary(byte);
         let line = lines.partition_point(|start| *start <= byte).max(1);
         (line, text[lines[line - 1]..byte].chars().count() + 1)
     }

@@ -49,7 +49,8 @@ pub(super) fn embedded(text: &str, span: Span) -> Expression {
 
 fn mistake(file: &File, error: &hcl_edit::parser::Error) -> Box<Diagnostic> {
     let text = file.source().text();
-    let start = error.location().offset().min(text.len());
+    // At the end of the text the parser names the last byte, which may be one of several of a character.
+    let start = text.floor_char_boundary(error.location().offset());
     let end = text[start..].chars().next().map_or(start, |character| start + character.len_utf8());
     Box::new(Diagnostic::error(format!("not Terraform: {}", error.message())).at(file.source(), start..end))
 }

@@ -94,6 +94,11 @@ proptest! {
 }
 
 #[test]
+fn a_mistake_at_the_end_stands_at_a_whole_character() {
+    code(&[("main.tf", "resource {ᢰ"), ("terraform.tfvars", "a = ᢰ")]);
+}
+
+#[test]
 fn what_grows_without_end_is_cut_off() {
     let mut text = "locals {\n  a0 = [1, 1]\n  s0 = \"xx\"\n".to_owned();
     for index in 1..60 {

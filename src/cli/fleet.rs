@@ -40,7 +40,7 @@ pub(super) struct FleetArgs {
     #[arg(
         long,
         value_name = "NAMES",
-        conflicts_with_all = ["accounts", "organization", "units", "tags", "role", "profile"],
+        conflicts_with_all = ["accounts", "organization", "units", "tags", "role"],
         env = "SSM_AUDIT_PROFILES",
         value_delimiter = ','
     )]

@@ -22,7 +22,7 @@ use crate::source::{Progress, Quiet, Shutdown};
 #[command(next_help_heading = "AWS")]
 pub(super) struct LiveArgs {
     /// The profile in the AWS configuration files
-    #[arg(long, value_name = "NAME", env = "SSM_AUDIT_PROFILE")]
+    #[arg(long, value_name = "NAME", conflicts_with = "profiles", env = "SSM_AUDIT_PROFILE")]
     profile: Option<String>,
     /// The region, if only one is read
     #[arg(long, value_name = "REGION", conflicts_with = "regions", env = "SSM_AUDIT_REGION")]

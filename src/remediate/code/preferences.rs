@@ -46,6 +46,7 @@ pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -
             put(&["inputs"], "cloudWatchLogGroupName", &New::Expression(group, None), &task.spot, work)
         }
         "encrypt-sessions" => {
+            refuse_what_locks_out(task, work)?;
             let key = key::ensure(&task.spot, work)?;
             put(&["inputs"], "kmsKeyId", &New::Expression(key.arn, key.alias), &task.spot, work)
         }
@@ -57,6 +58,28 @@ pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -
         "satisfy-encryption-flags" => satisfy_flags(task, work),
         name => Err(undone(name)),
     }
+}
+
+/// With a key, the agent refuses each session whose data key it cannot decrypt: every role must be one that can be
+/// granted that.
+fn refuse_what_locks_out(task: &Task<'_>, work: &Workspace<'_>) -> Edited {
+    const THEN: &str = "its nodes would refuse all sessions";
+    let entry = work.inventory.session_preferences.get(&task.key);
+    let Some(Fact::Known(roles)) = entry.map(|entry| &entry.attributes.roles) else {
+        return Err(Refusal::new(format!("which roles the nodes have is not known: {THEN}")));
+    };
+    for link in roles {
+        let role = &link.key.id;
+        let reachable = Workspace::reference(&task.place.address, role)
+            .and_then(|_| work.spot(ResourceType::Role, &link.key).map(|_| ()));
+        if let Err(refusal) = reachable {
+            return Err(Refusal::new(format!(
+                "{role} cannot be granted the use of a key ({}): {THEN}",
+                refusal.reason
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The object at the end of this way through the content.

@@ -1,6 +1,6 @@
 //! Terraform code as an inventory, so that the rules of live accounts hold for it too.
 //!
-//! From the outside in: `folder` finds and parses files, `syntax` is what they say, `module` and `instance` give it
+//! From the outside in: `folders` finds and parses files, `syntax` is what they say, `module` and `instance` give it
 //! meaning, `evaluate` and `functions` compute, `value` is what comes of it, and `mapping` says which resource of the
 //! model each Terraform resource is. Whoever adds a resource type adds it in `mapping`, and what AWS derives for it in
 //! `computed`.
@@ -14,6 +14,7 @@ mod evaluate;
 mod expansion;
 pub mod file;
 mod folder;
+mod folders;
 mod functions;
 mod ignore;
 mod instance;
@@ -37,7 +38,7 @@ mod world;
 mod tests;
 
 pub use file::{File, Span};
-pub use folder::FolderError;
+pub use folders::FolderError;
 pub use ignore::waivers;
 pub use places::{About, Place, Places};
 pub use plan::PlanError;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::file::{FileId, Span};
-use super::folder::{Folder, Folders, Mode, text_of};
+use super::folder::{Folder, Mode};
+use super::folders::{Folders, text_of};
 use super::syntax::{Attribute, Block, Body, Expression, Name, Node};
 use crate::diagnostic::Diagnostic;
 use crate::iam::is_symbol;
@@ -207,7 +208,7 @@ impl Builder {
     fn source_of(&self, folder: &Arc<Folder>, label: &str) -> Option<Arc<Folder>> {
         let name = label.split('[').next().unwrap_or(label);
         let (_, block) = folder.calls.find(name)?;
-        self.folders.at(&folder.path.join(super::folder::source_of(block)?))
+        self.folders.at(&folder.path.join(super::folders::source_of(block)?))
     }
 
     /// The values that root variables were given.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::folder::{FolderError, Folders, on_disk, shown};
+use super::folders::{FolderError, Folders, on_disk, shown};
 use super::mapping;
 use super::module::Module;
 use super::places::Places;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::Span;
-use super::folder::{Folders, on_disk, text_of};
+use super::folders::{Folders, on_disk, text_of};
 use super::module::Given;
 use super::parse::{self, Form};
 use crate::diagnostic::Diagnostic;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::file::{File, FileId, Span};
-use super::folder::Folders;
+use super::folders::Folders;
 use super::value::{Hole, Nature, Symbols, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};

@@ -204,3 +204,18 @@ fn the_example_is_closed() {
     let texts: Vec<String> = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
     assert_eq!(formatted(&texts), texts);
 }
+
+#[test]
+fn sessions_are_not_encrypted_where_nodes_would_refuse_them() {
+    let root = "module \"role\" {\n  source = \"./role\"\n}\n\nresource \"aws_instance\" \"x\" {\n  ami = \"ami-1\"\n  \
+                iam_instance_profile = module.role.profile\n}\n\nresource \"aws_ssm_document\" \"p\" {\n  name = \
+                \"SSM-SessionManagerRunShell\"\n  document_type = \"Session\"\n  content = jsonencode({ inputs = {} })\n}\n";
+    let role = "resource \"aws_iam_role\" \"r\" {\n  name = \"r\"\n}\n\nresource \"aws_iam_instance_profile\" \"r\" {\n  name \
+                = \"r\"\n  role = aws_iam_role.r.name\n}\n\noutput \"profile\" {\n  value = aws_iam_instance_profile.r.name\n}\n";
+    let mut audit = Audit::new(&["fix", ".", "--rule", "ssm-session-key-set", "--yes"]);
+    audit = audit.file("main.tf", root).file("role/main.tf", role);
+    let outcome = audit.run();
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(said(&outcome).contains("would refuse all sessions"), "{}", outcome.stdout);
+    assert_eq!(std::fs::read_to_string(audit.folder().join("main.tf")).unwrap(), root);
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Answer, Arguments, Table};
 use crate::iam::is_symbol;
 use crate::source::terraform::evaluate::{Frame, Scope, evaluate};
-use crate::source::terraform::folder::{on_disk, text_of};
+use crate::source::terraform::folders::{on_disk, text_of};
 use crate::source::terraform::parse;
 use crate::source::terraform::syntax::Expression;
 use crate::source::terraform::value::{Hole, Value};

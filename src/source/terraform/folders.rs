@@ -1,0 +1,317 @@
+//! The folders of a root module and of the local modules that it calls, read and parsed. Files are read side by side;
+//! what is wrong with one leaves the others as they are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::file::{File, FileId, Span};
+use super::folder::Folder;
+use super::parse::{self, Form};
+use super::syntax::{Block, Body, Name, Node};
+use crate::diagnostic::Diagnostic;
+
+/// The largest file that is read.
+const LARGEST: u64 = 64 << 20;
+
+/// A folder that holds no code.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It cannot be listed.
+    #[error("failed to read {}: {source}", path.display())]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no `.tf` in it.
+    #[error("{} has no Terraform files (.tf, .tf.json){}", shown_or_dot(path), hint(below))]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+        /// Folders below it that have.
+        below: Vec<PathBuf>,
+    },
+}
+
+impl FolderError {
+    /// Of a folder that has no code itself.
+    pub(super) fn empty(path: &Path) -> Self {
+        let mut below = Vec::new();
+        let mut open = vec![path.to_owned()];
+        // So far down that the usual `envs/prod` is found, and not so far that a large tree takes long.
+        for _ in 0..3 {
+            let inner: Vec<PathBuf> = open.iter().flat_map(|path| folders_in(path)).take(MOST_FOLDERS).collect();
+            below.extend(inner.iter().filter(|path| code_files(path).is_ok_and(|files| !files.is_empty())).cloned());
+            open = inner;
+        }
+        Self::Empty { path: path.to_owned(), below }
+    }
+}
+
+/// How many folders are looked into for a hint.
+const MOST_FOLDERS: usize = 200;
+
+fn folders_in(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(on_disk(path)).into_iter().flatten().filter_map(Result::ok);
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let visible = folders.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    let mut paths: Vec<PathBuf> = visible.map(|entry| path.join(entry.file_name())).collect();
+    paths.sort();
+    paths
+}
+
+fn shown_or_dot(path: &Path) -> std::path::Display<'_> {
+    on_disk(path).display()
+}
+
+fn hint(below: &[PathBuf]) -> String {
+    const SHOWN: usize = 3;
+    if below.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = below.iter().take(SHOWN).map(|path| path.display().to_string()).collect();
+    let more = if below.len() > SHOWN { ", …" } else { "" };
+    format!("; name the folder of a root module, such as {}{more}", names.join(", "))
+}
+
+/// All folders that belong to a root module.
+#[derive(Debug, Default)]
+pub(super) struct Folders {
+    by_path: HashMap<PathBuf, Arc<Folder>>,
+    files: Vec<File>,
+    /// The folders that Terraform fetched modules to, by the address of the call.
+    fetched: HashMap<String, PathBuf>,
+    problems: Vec<(Span, Diagnostic)>,
+    /// Texts in place of those on disk.
+    edited: BTreeMap<String, String>,
+}
+
+impl Folders {
+    /// Reads the folder, and those of the modules that it calls.
+    pub(super) fn read(root: &Path, edited: &BTreeMap<String, String>) -> Result<Self, FolderError> {
+        let mut all = Self { fetched: fetched(root), edited: edited.clone(), ..Self::default() };
+        let mut open: Vec<PathBuf> = all.fetched.values().cloned().collect();
+        open.sort();
+        open.push(shown(root));
+        let mut first = true;
+        while let Some(path) = open.pop() {
+            let identity = identity(&path);
+            if all.by_path.contains_key(&identity) {
+                continue;
+            }
+            let folder = match all.folder(&path) {
+                Ok(folder) => folder,
+                Err(error) if first => return Err(error),
+                // Said where the module is called.
+                Err(_) => continue,
+            };
+            first = false;
+            let sources = folder.calls.iter().filter_map(|(_, block)| source_of(block));
+            open.extend(sources.filter(|source| is_local(source)).map(|source| shown(&path.join(source))));
+            all.by_path.insert(identity, Arc::new(folder));
+        }
+        Ok(all)
+    }
+
+    /// The folder at this path.
+    pub(super) fn at(&self, path: &Path) -> Option<Arc<Folder>> {
+        self.by_path.get(&identity(path)).cloned()
+    }
+
+    /// The folder of a module that Terraform fetched for the call of that address.
+    pub(super) fn fetched(&self, call: &str) -> Option<Arc<Folder>> {
+        self.at(self.fetched.get(call)?)
+    }
+
+    pub(super) fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    pub(super) fn problems(&self) -> &[(Span, Diagnostic)] {
+        &self.problems
+    }
+
+    /// Adds a file that is no code of a folder: values of variables.
+    pub(super) fn add(&mut self, name: &Path, text: String) -> (File, FileId) {
+        let file = File::new(name.to_string_lossy().into_owned(), text);
+        self.files.push(file.clone());
+        (file, FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)))
+    }
+
+    /// Adds a folder that was read elsewhere.
+    pub(super) fn insert(&mut self, path: &Path, folder: Folder) {
+        self.by_path.insert(identity(path), Arc::new(folder));
+    }
+
+    pub(super) fn report(&mut self, span: Span, problem: Diagnostic) {
+        self.problems.push((span, problem));
+    }
+
+    fn folder(&mut self, path: &Path) -> Result<Folder, FolderError> {
+        let names = code_files(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
+        if names.is_empty() {
+            return Err(FolderError::empty(path));
+        }
+        let first = self.files.len();
+        let read: Vec<(File, Result<Body, Box<Diagnostic>>)> = names
+            .into_par_iter()
+            .enumerate()
+            .map(|(index, (name, form))| {
+                let name = path.join(name);
+                let id = FileId(u32::try_from(first + index).unwrap_or(u32::MAX));
+                let text = self.edited.get(&*name.to_string_lossy()).cloned();
+                match text.map_or_else(|| text_of(&name), Ok) {
+                    Ok(text) => {
+                        let file = File::new(name.to_string_lossy().into_owned(), text);
+                        let body = parse::code(&file, id, form);
+                        (file, body)
+                    }
+                    Err(problem) => {
+                        let file = File::new(name.to_string_lossy().into_owned(), String::new());
+                        let problem = Diagnostic::error(problem).of(file.source());
+                        (file, Err(Box::new(problem)))
+                    }
+                }
+            })
+            .collect();
+        let mut folder = Folder::empty(path);
+        let (mut blocks, mut overrides) = (Vec::new(), Vec::new());
+        for (index, (file, body)) in read.into_iter().enumerate() {
+            let id = FileId(u32::try_from(first + index).unwrap_or(u32::MAX));
+            let start = Span::new(id, &(0..0));
+            match body {
+                Ok(body) if is_override(file.source().name()) => overrides.extend(body.blocks),
+                Ok(body) => blocks.extend(body.blocks),
+                Err(problem) => {
+                    let bytes = problem.place.as_ref().and_then(|(_, bytes)| bytes.clone()).unwrap_or(0..0);
+                    folder.unread.push((problem.message.clone(), Some(Span::new(id, &bytes))));
+                    self.problems.push((start, *problem));
+                }
+            }
+            self.files.push(file);
+        }
+        for change in overrides {
+            merge(&mut blocks, &change);
+        }
+        for block in blocks {
+            folder.declare(block, &mut self.problems);
+        }
+        Ok(folder)
+    }
+}
+
+/// The text of a file, without a byte order mark.
+pub(super) fn text_of(path: &Path) -> Result<String, String> {
+    let about = fs::metadata(path).map_err(|error| format!("failed to read it: {error}"))?;
+    if !about.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    if about.len() > LARGEST {
+        return Err(format!("it is larger than {} MiB", LARGEST >> 20));
+    }
+    let bytes = fs::read(path).map_err(|error| format!("failed to read it: {error}"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))?;
+    Ok(match text.strip_prefix('\u{FEFF}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
+}
+
+/// The names of the files of code in a folder, sorted as Terraform reads them.
+fn code_files(path: &Path) -> std::io::Result<Vec<(PathBuf, Form)>> {
+    let mut names = BTreeMap::new();
+    for entry in fs::read_dir(on_disk(path))? {
+        let name = entry?.file_name();
+        let Some(text) = name.to_str().filter(|text| !text.starts_with(['.', '#']) && !text.ends_with('~')) else {
+            continue;
+        };
+        if text.ends_with(".tf.json") {
+            names.insert(PathBuf::from(text), Form::Json);
+        } else if Path::new(text).extension().is_some_and(|ending| ending == "tf") {
+            names.insert(PathBuf::from(text), Form::Native);
+        }
+    }
+    Ok(names.into_iter().collect())
+}
+
+fn is_override(name: &str) -> bool {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let stem = name.trim_end_matches(".json").trim_end_matches(".tf");
+    stem == "override" || stem.ends_with("_override")
+}
+
+/// What a block of an override file changes: attributes one by one, nested blocks of a kind all together.
+/// <https://developer.hashicorp.com/terraform/language/files/override>
+fn merge(blocks: &mut [Arc<Block>], change: &Arc<Block>) {
+    // `locals` blocks have no labels: the change goes to the first, and counts for all.
+    let same = |block: &&mut Arc<Block>| block.kind == change.kind && block.labels == change.labels;
+    let Some(block) = blocks.iter_mut().find(same) else { return };
+    let keep = |name: &Name| change.body.attribute(name).is_none();
+    let kept = block.body.attributes.iter().filter(|attribute| keep(&attribute.name));
+    let attributes = kept.chain(&change.body.attributes).cloned().collect();
+    let replaced = |block: &Block| change.body.blocks.iter().any(|other| other.kind == block.kind);
+    let inner = block.body.blocks.iter().filter(|inner| !replaced(inner)).chain(&change.body.blocks).cloned();
+    *block = Arc::new(Block {
+        kind: Arc::clone(&block.kind),
+        labels: block.labels.clone(),
+        body: Body { attributes, blocks: inner.collect() },
+        span: block.span,
+    });
+}
+
+/// The `source` of a call of a module, which is always a plain text.
+pub(super) fn source_of(block: &Block) -> Option<&str> {
+    match &block.body.attribute("source")?.value.node {
+        Node::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Whether the source is a folder beside the caller.
+pub(super) fn is_local(source: &str) -> bool {
+    source.starts_with("./") || source.starts_with("../") || source == "." || source == ".."
+}
+
+/// The path as the file system takes it: the folder that one is in has no name.
+pub(super) fn on_disk(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// What a folder is known by, however it is named: symbolic links resolved.
+fn identity(path: &Path) -> PathBuf {
+    fs::canonicalize(on_disk(path)).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The path without `.` and, where a name precedes it, `..`.
+pub(super) fn shown(path: &Path) -> PathBuf {
+    let mut shown = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(shown.components().next_back(), Some(Component::Normal(_))) => {
+                shown.pop();
+            }
+            part => shown.push(part),
+        }
+    }
+    shown
+}
+
+/// Where `terraform init` put the modules that it fetched.
+fn fetched(root: &Path) -> HashMap<String, PathBuf> {
+    let Ok(text) = text_of(&root.join(".terraform/modules/modules.json")) else { return HashMap::new() };
+    let Ok(manifest) = serde_json::from_str::<serde_json::Value>(&text) else { return HashMap::new() };
+    let modules = manifest.get("Modules").and_then(|modules| modules.as_array()).into_iter().flatten();
+    let text = |module: &serde_json::Value, name| module.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    modules
+        .filter_map(|module| Some((text(module, "Key")?, text(module, "Source")?, text(module, "Dir")?)))
+        .filter(|(key, source, _)| !key.is_empty() && !is_local(source))
+        .map(|(key, _, folder)| (key, shown(&root.join(folder))))
+        .collect()
+}

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::exit::FailOn;
@@ -35,9 +35,10 @@ use crate::waiver::{self, RuleNames, Tally, Waiver};
 /// The arguments of `sweep`.
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {
-    /// Take up the last sweep, which was cut off, where it stopped
-    #[arg(long, env = "SSM_AUDIT_RESUME")]
-    resume: bool,
+    /// Take up the last sweep, which was cut off, where it stopped; with =WITHIN, such as 12h, only one that was begun
+    /// no longer ago, and where there is none a new one is begun
+    #[arg(long, value_name = "WITHIN", num_args = 0..=1, require_equals = true, env = "SSM_AUDIT_RESUME")]
+    resume: Option<Option<SignedDuration>>,
     /// Keep and list what passes too, and not only its number
     #[arg(long, env = "SSM_AUDIT_INCLUDE_PASS")]
     include_pass: bool,
@@ -81,7 +82,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
     let shard = arguments.shard.map(shard_of).transpose()?;
     let part = shard.zip(arguments.to.as_ref()).map(|(shard, place)| PartTo::new(shard, place, &arguments.live));
     // What is taken up may have been kept just before it was cut off.
-    if let Some(part) = part.as_ref().filter(|_| !arguments.resume) {
+    if let Some(part) = part.as_ref().filter(|_| arguments.resume.is_none()) {
         part.refuse_if_there(globals)?;
     }
     let receiver = arguments.notify.receiver()?;
@@ -189,7 +190,7 @@ struct Sweeping<'a> {
     terms: Terms,
     shard: Option<Shard>,
     left_out: Vec<String>,
-    resume: bool,
+    resume: Option<Option<SignedDuration>>,
     receiver: Option<&'a Receiver>,
     begun: Option<Begun>,
     started_at: String,
@@ -209,10 +210,14 @@ impl Reader for &mut Sweeping<'_> {
     fn begin(&mut self, fleet: &mut Fleet) -> Result<(), Error> {
         let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
         self.left_out = fleet.left_out.iter().map(ToString::to_string).collect();
-        let begun = if self.resume {
-            history.resume(&self.terms)?
-        } else {
-            history.begin(&self.terms, &self.started_at, &self.left_out)?
+        let last = match self.resume {
+            None => None,
+            Some(None) => Some(history.resume(&self.terms)?),
+            Some(Some(within)) => history.resume_within(&self.terms, within)?,
+        };
+        let begun = match last {
+            Some(last) => last,
+            None => history.begin(&self.terms, &self.started_at, &self.left_out)?,
         };
         notify::announce(history, begun.sweep, self.receiver)?;
         fleet.targets.retain(|target| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -183,6 +184,20 @@ impl History {
         let mut statement = self.connection.prepare("SELECT subject FROM looks WHERE sweep = ?1").map_err(failed)?;
         let done = statement.query_map([sweep], |row| row.get(0)).and_then(Iterator::collect).map_err(failed)?;
         Ok(Begun { sweep, started_at, done })
+    }
+
+    /// The same, where there is one that can be, and that was begun no longer ago than this.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn resume_within(&mut self, terms: &Terms, within: SignedDuration) -> Result<Option<Begun>, HistoryError> {
+        let begun = match self.resume(terms) {
+            Ok(begun) => begun,
+            Err(HistoryError::NothingToResume | HistoryError::OtherTerms { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let began: Option<Timestamp> = begun.started_at.parse().ok();
+        Ok(Some(begun).filter(|_| began.is_some_and(|began| Timestamp::now().duration_since(began) <= within)))
     }
 
     /// Ends a sweep.

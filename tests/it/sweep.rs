@@ -263,11 +263,19 @@ fn a_sweep_that_was_interrupted_says_so_and_is_taken_up_with_the_same_terms_only
         other.stderr,
         "error: sweep 1 was begun with other rules or parameters: run without --resume to begin a new one\n"
     );
-    let resumed = fleet.sweep(&["--resume"]);
-    assert_eq!(resumed["sweep"]["state"], "finished");
+    let resumed = fleet.sweep(&["--resume=1h"]);
+    assert_eq!((&resumed["sweep"]["id"], &resumed["sweep"]["state"]), (&json!(1), &json!("finished")));
     assert_eq!(resumed["scopes"].as_array().unwrap().len(), 12);
     let again = fleet.audit(&["--resume"]).run();
     assert_eq!(again.code, Some(2), "{}", again.stderr);
+    // With a limit a new one is begun, where none was cut off and where it is too long ago.
+    assert_eq!(fleet.sweep(&["--resume=1h"])["sweep"]["id"], 2);
+    let sweeps = rusqlite::Connection::open(fleet.state.path().join("history.sqlite")).unwrap();
+    sweeps
+        .execute("UPDATE sweeps SET state = 'running', started_at = '2026-01-01T00:00:00Z' WHERE id = 2", [])
+        .unwrap();
+    drop(sweeps);
+    assert_eq!(fleet.sweep(&["--resume=24h"])["sweep"]["id"], 3);
 }
 
 #[test]

@@ -52,6 +52,7 @@ struct Here {
     account: String,
     region: String,
     partition: String,
+    suffix: &'static str,
 }
 
 impl Here {
@@ -60,7 +61,9 @@ impl Here {
             let template = work.template(beside, placeholder)?;
             Ok(template.trim_matches('"').to_owned())
         };
-        Ok(Self { account: text("${account}")?, region: text("${region}")?, partition: text("${partition}")? })
+        let (account, region) = (text("${account}")?, text("${region}")?);
+        let partition = text("${partition}")?;
+        Ok(Self { account, region, partition, suffix: work.inventory.partition.dns_suffix() })
     }
 
     fn root(&self) -> String {
@@ -68,8 +71,7 @@ impl Here {
     }
 
     fn logs(&self) -> String {
-        // In all partitions but China's the service is of amazonaws.com.
-        format!("\"logs.{}.amazonaws.com\"", self.region)
+        format!("\"logs.{}.{}\"", self.region, self.suffix)
     }
 
     fn groups(&self) -> String {

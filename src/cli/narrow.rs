@@ -9,7 +9,7 @@ use std::process::Command;
 use clap::Args;
 use serde_json::Value as Json;
 
-use super::{Error, Globals};
+use super::Error;
 use crate::model::finding::Location;
 use crate::model::{Finding, Report, Verdict};
 use crate::scan::{ANY, Judged};
@@ -60,22 +60,17 @@ impl Narrow {
         Ok(())
     }
 
-    /// Leaves out findings that are known already, and says how many.
-    pub(super) fn to_new(&self, judged: &mut [Judged], globals: &Globals) {
-        if self.known.is_empty() {
-            return;
-        }
-        let mut left_out = 0_usize;
+    /// Leaves out findings that are known already; how many these are.
+    pub(super) fn to_new(&self, judged: &mut [Judged]) -> u64 {
+        let mut left_out = 0;
         for one in judged {
             one.retain(|finding| {
                 let known = self.is_known(finding);
-                left_out += usize::from(known);
+                left_out += u64::from(known);
                 !known
             });
         }
-        if !globals.quiet && left_out > 0 {
-            super::carry_out::say(&format!("Not reported, since the baseline has them: {left_out} findings."));
-        }
+        left_out
     }
 
     fn is_known(&self, finding: &Finding) -> bool {

@@ -123,8 +123,9 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         };
         arguments.origin.trace(&mut judged, state, &subject, globals)?;
     }
-    narrow.to_new(&mut judged, globals);
-    let report = selection.report(judged, &rules, &of_code, started_at, globals);
+    let in_baseline = narrow.to_new(&mut judged);
+    let mut report = selection.report(judged, &rules, &of_code, started_at, globals);
+    report.summary.in_baseline = in_baseline;
     let detail = output::detail(globals);
     let information = information(&rules, &remedies);
     output::report(&report, &information, arguments.format, &files, detail, globals)?;

@@ -37,8 +37,9 @@ use crate::waiver::{self, RuleNames, Tally, Waiver};
 pub(super) struct SweepArgs {
     /// Take up the last sweep, which was cut off, where it stopped; with =WITHIN, such as 12h, only one that was begun
     /// no longer ago, and where there is none a new one is begun
-    #[arg(long, value_name = "WITHIN", num_args = 0..=1, require_equals = true, env = "SSM_AUDIT_RESUME")]
-    resume: Option<Option<SignedDuration>>,
+    #[arg(long, value_name = "WITHIN", num_args = 0..=1, require_equals = true, default_missing_value = "last")]
+    #[arg(value_parser = parse_resume, env = "SSM_AUDIT_RESUME")]
+    resume: Option<Resume>,
     /// Keep and list what passes too, and not only its number
     #[arg(long, env = "SSM_AUDIT_INCLUDE_PASS")]
     include_pass: bool,
@@ -63,6 +64,23 @@ pub(super) struct SweepArgs {
     selection: SelectionArgs,
     #[command(flatten)]
     live: LiveArgs,
+}
+
+/// Which sweep is taken up.
+#[derive(Debug, Clone, Copy)]
+enum Resume {
+    /// The last one, which must have been cut off.
+    Last,
+    /// The last one if it was cut off and begun no longer ago, and otherwise none.
+    Within(SignedDuration),
+}
+
+fn parse_resume(text: &str) -> Result<Resume, String> {
+    if text == "last" {
+        return Ok(Resume::Last);
+    }
+    let within = text.parse().map_err(|error| format!("{error}; expected a time such as 12h, or `last`"))?;
+    Ok(Resume::Within(within))
 }
 
 pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Error> {
@@ -190,7 +208,7 @@ struct Sweeping<'a> {
     terms: Terms,
     shard: Option<Shard>,
     left_out: Vec<String>,
-    resume: Option<Option<SignedDuration>>,
+    resume: Option<Resume>,
     receiver: Option<&'a Receiver>,
     begun: Option<Begun>,
     started_at: String,
@@ -212,8 +230,8 @@ impl Reader for &mut Sweeping<'_> {
         self.left_out = fleet.left_out.iter().map(ToString::to_string).collect();
         let last = match self.resume {
             None => None,
-            Some(None) => Some(history.resume(&self.terms)?),
-            Some(Some(within)) => history.resume_within(&self.terms, within)?,
+            Some(Resume::Last) => Some(history.resume(&self.terms)?),
+            Some(Resume::Within(within)) => history.resume_within(&self.terms, within)?,
         };
         let begun = match last {
             Some(last) => last,

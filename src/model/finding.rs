@@ -210,6 +210,14 @@ pub struct Summary {
     pub waived: u64,
     /// Rules that do not speak of the resource.
     pub not_applicable: u64,
+    /// Failing and unknown ones that are not listed, because the baseline has them (`--baseline`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_baseline: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The tool that made a report.

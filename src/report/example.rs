@@ -284,6 +284,7 @@ fn report_of(scopes: Vec<Scope>, findings: Vec<Finding>) -> Report {
             unknown: count(Verdict::Unknown),
             waived: count(Verdict::Waived),
             not_applicable: 12,
+            in_baseline: 0,
         },
         findings,
     }

@@ -183,6 +183,9 @@ pub(super) fn counts(report: &Report) -> String {
     if summary.not_applicable > 0 {
         words.push(format!("{} not applicable", summary.not_applicable));
     }
+    if summary.in_baseline > 0 {
+        words.push(format!("{} in the baseline", summary.in_baseline));
+    }
     words.join(", ")
 }
 
@@ -191,6 +194,7 @@ pub(super) fn headline(report: &Report) -> String {
     let summary = &report.summary;
     let judged = summary.pass + summary.fail + summary.unknown + summary.waived;
     match incomplete(report).len() {
+        0 if summary.in_baseline > 0 => short_counts(report),
         0 if judged == 0 => "nothing to judge".to_owned(),
         0 if judged == summary.pass => format!("all {judged} checks hold"),
         0 => short_counts(report),
@@ -201,7 +205,7 @@ pub(super) fn headline(report: &Report) -> String {
 /// `7 fail, 1 unknown`
 fn short_counts(report: &Report) -> String {
     let summary = &report.summary;
-    let more = [(summary.unknown, "unknown"), (summary.waived, "waived")];
+    let more = [(summary.unknown, "unknown"), (summary.waived, "waived"), (summary.in_baseline, "in the baseline")];
     let more = more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
     format!("{} fail{}", summary.fail, more.collect::<String>())
 }

@@ -67,6 +67,7 @@ fn summary(sweep: &Sweep) -> Summary {
         unknown: totals.unknown,
         waived: totals.waived,
         not_applicable: totals.not_applicable,
+        in_baseline: 0,
     }
 }
 

@@ -152,7 +152,7 @@ impl Page<'_> {
         let incomplete = words::incomplete(report).len();
         let coverage = words::coverage(report);
         let judged = summary.pass + summary.fail + summary.unknown + summary.waived;
-        if incomplete == 0 && judged == 0 {
+        if incomplete == 0 && judged == 0 && summary.in_baseline == 0 {
             return self.text(
                 0,
                 0,
@@ -160,7 +160,7 @@ impl Page<'_> {
                 &format!("nothing to judge in {coverage}: no rule found a resource to speak of"),
             );
         }
-        if incomplete == 0 && judged == summary.pass {
+        if incomplete == 0 && judged == summary.pass && summary.in_baseline == 0 {
             return self.text(0, 0, verdict_style(Verdict::Pass), &format!("all checks hold: {judged} in {coverage}"));
         }
         let style = if summary.fail > 0 { verdict_style(Verdict::Fail).bold() } else { BOLD };
@@ -303,6 +303,14 @@ mod tests {
         );
         assert!(!brief.contains("could be listed"), "{brief}");
         assert!(table(&report, 80, Detail::Full).contains("could be listed"));
+    }
+
+    #[test]
+    fn what_the_baseline_has_is_counted_and_never_calm() {
+        let mut report = example::calm();
+        report.summary.in_baseline = 2;
+        let said = table(&report, 80, Detail::Brief);
+        assert!(said.starts_with("0 fail, 1 pass, ") && said.contains(", 2 in the baseline\n"), "{said}");
     }
 
     #[test]

@@ -309,12 +309,13 @@ fn histories_that_cannot_be_used_are_refused_and_left_as_they_are() {
 #[test]
 fn two_sweeps_on_one_history_are_refused() {
     let proxy = Proxy::start(Emulator::moto().url());
-    proxy.inject(Fault::on("*", Kind::Late(Duration::from_millis(300))));
+    proxy.inject(Fault::on("ec2:DescribeInstances", Kind::HoldBefore).nth(1));
     let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(vec![fresh_account()]) };
     let mut audit = fleet.audit(&[]);
     let mut first = audit.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    proxy.wait_for_calls(4);
+    let held = proxy.held(Duration::from_mins(1)).expect("a call to hold");
     let second = fleet.audit(&[]).run();
+    held.go_on();
     assert_eq!(second.code, Some(2), "{}", second.stderr);
     assert!(second.stderr.starts_with("error: another sweep uses "), "{}", second.stderr);
     assert!(matches!(first.wait().unwrap().code(), Some(0 | 1 | 3)));

@@ -57,7 +57,7 @@ pub(super) fn carry_out(
 
 /// The refusal of what is done in accounts only.
 pub(super) fn undone(name: &str) -> Refusal {
-    Refusal::new(format!("{} is not done in code", name.replace('-', " ")))
+    Refusal::new(format!("this changes accounts only, not code: {}", name.replace('-', " ")))
 }
 
 /// What is not known because the code leaves it open is settled by saying it. What is written stays: it says something

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 import moto.kms.responses as kms_responses
 from moto.core.exceptions import JsonRESTError
 from moto.iam.models import iam_backends
-from moto.kms.models import Key, KmsBackend
+from moto.kms.models import Alias, Key, KmsBackend
 from moto.kms.responses import KmsResponse
 
 # -- states ------------------------------------------------------------------------------------------
@@ -157,14 +157,15 @@ def validate_policy(key: Key, action: str) -> None:
         validate_by_moto(key, action)
 
 
-make_default_key_by_moto = KmsBackend._generate_default_keys
+create_alias_by_moto = KmsBackend.create_alias
 
 
-def make_default_key(self: KmsBackend, alias_name: str) -> str | None:
-    key_id = make_default_key_by_moto(self, alias_name)
-    if key_id:
-        self.keys[key_id].key_manager = "AWS"
-    return key_id
+def create_alias(self: KmsBackend, target_key_id: str, alias_name: str) -> Alias:
+    """Only AWS can give such a name, and only to a key of its own."""
+    alias = create_alias_by_moto(self, target_key_id, alias_name)
+    if alias_name.startswith("alias/aws/"):
+        self.keys[alias.target_key_id].key_manager = "AWS"
+    return alias
 
 
 def assert_default_policy_or_none(name: str | None) -> None:
@@ -177,7 +178,7 @@ def apply() -> None:
         setattr(KmsResponse, operation, in_state(operation))
     for function in (disable_key, enable_key, cancel_key_deletion, get_key_rotation_status):
         setattr(KmsBackend, function.__name__, function)
-    KmsBackend._generate_default_keys = make_default_key
+    KmsBackend.create_alias = create_alias
     KmsResponse.create_key = create_key
     KmsResponse.put_key_policy = put_key_policy
     kms_responses.validate_policy = validate_policy

@@ -15,7 +15,7 @@ pub(super) const CONFIG: &str = "fix:\n  logging_bucket: access-logs\n  tags: {A
 /// Breakages that are not fixed by themselves: the rule, a part of what breaks it, and a part of the reason.
 const LEFT: &[(&str, &str, &str)] = &[
     ("ec2-no-default-security-group", "", "for its owner to say"),
-    ("ec2-root-volume-customer-key", "", "no automatic fix"),
+    ("ec2-root-volume-customer-key", "", "changes accounts only"),
     ("iam-role-s3-scoped", "", "cannot be told from its policies"),
     ("ssm-preferences-valid", "runAsEnabled", "nothing in this code can be changed"),
     ("ssm-run-as-disabled", "", "decides who people are"),

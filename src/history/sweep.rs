@@ -371,7 +371,7 @@ fn sweep_of(row: &Row<'_>) -> rusqlite::Result<Sweep> {
         policy: row.get(4)?,
         rules_digest: row.get(5)?,
         tool_version: row.get(6)?,
-        left_out: serde_json::from_str(&left_out).unwrap_or_default(),
+        left_out: serde_json::from_str(&left_out).map_err(unreadable)?,
         totals: Totals::default(),
     })
 }

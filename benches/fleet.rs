@@ -9,11 +9,11 @@
 #[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/it/emulator.rs"]
 mod emulator;
+mod measure;
 #[expect(dead_code, unused_imports, reason = "the tests use the rest")]
 #[path = "../tests/it/proxy.rs"]
 mod proxy;
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use emulator::Emulator;
@@ -23,11 +23,6 @@ const REGIONS: &str = "eu-central-1,eu-west-1,us-east-1,us-west-2";
 const TEMPLATE: &str = "123456789012";
 const LATENCY: Duration = Duration::from_millis(30);
 const CONCURRENCY: u32 = 64;
-
-/// Runs a command and prints its wall time, its processor time, and its peak memory in kilobytes.
-const MEASURE: &str = "import os,sys,time;b=time.monotonic();p=os.posix_spawn(sys.argv[1],sys.argv[1:],os.environ,\
-    file_actions=[(os.POSIX_SPAWN_OPEN,1,'/dev/null',os.O_WRONLY,0)]);_,s,u=os.wait4(p,0);\
-    print(time.monotonic()-b,u.ru_utime+u.ru_stime,u.ru_maxrss,os.waitstatus_to_exitcode(s))";
 
 fn main() {
     let mut sizes: Vec<u32> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
@@ -41,7 +36,7 @@ fn main() {
     );
     for size in sizes {
         let fleet = Proxy::fleet(recording.clone(), TEMPLATE, LATENCY);
-        let [wall, cpu, memory] = measure(&fleet.url(), size);
+        let [wall, cpu, memory] = sweep_all(&fleet.url(), size);
         let calls = u32::try_from(fleet.calls().len()).unwrap();
         let ideal = f64::from(calls) / f64::from(CONCURRENCY) * LATENCY.as_secs_f64();
         let a_scope = f64::from(calls) / f64::from(size * 4);
@@ -64,29 +59,15 @@ fn record() -> Recording {
     recorder.recording()
 }
 
-fn measure(endpoint: &str, size: u32) -> [f64; 3] {
+fn sweep_all(endpoint: &str, size: u32) -> [f64; 3] {
     let accounts: Vec<String> =
         (0..size).map(|number| format!("{:012}", 200_000_000_000_u64 + u64::from(number))).collect();
     sweep(endpoint, &["--role", "Scan", "--accounts", &accounts.join(",")])
 }
 
-/// Sweeps at this endpoint: seconds, seconds of processor, kilobytes.
+/// Sweeps at this endpoint, where something is broken.
 fn sweep(endpoint: &str, arguments: &[&str]) -> [f64; 3] {
-    let state = tempfile::TempDir::new().unwrap();
-    let output = Command::new("python3")
-        .args(["-c", MEASURE, env!("CARGO_BIN_EXE_ssm-audit"), "sweep", "--regions", REGIONS, "--format", "json"])
-        .args(["--concurrency", &CONCURRENCY.to_string()])
-        .args(arguments)
-        .current_dir(state.path())
-        .env_clear()
-        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-        .envs([("AWS_ENDPOINT_URL", endpoint), ("AWS_ACCESS_KEY_ID", TEMPLATE), ("AWS_SECRET_ACCESS_KEY", "test")])
-        .env("SSM_AUDIT_STATE", state.path())
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let figures: Vec<f64> = text.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
-    assert_eq!(figures.get(3), Some(&1.0), "the sweep did not find what is broken: {text}");
-    [figures[0], figures[1], figures[2]]
+    let concurrency = CONCURRENCY.to_string();
+    let fixed = ["sweep", "--regions", REGIONS, "--format", "json", "--concurrency", &concurrency];
+    measure::run(&[&fixed, arguments].concat(), endpoint, TEMPLATE, 1.0)
 }

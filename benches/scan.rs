@@ -9,12 +9,12 @@
 #[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/it/emulator.rs"]
 mod emulator;
+mod measure;
 #[expect(dead_code, unused_imports, reason = "the tests use the rest")]
 #[path = "../tests/it/proxy.rs"]
 mod proxy;
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use emulator::Emulator;
@@ -24,11 +24,6 @@ const REGIONS: &str = "eu-central-1,eu-west-1,us-east-1,us-west-2";
 const ACCOUNT: &str = "123456789012";
 const LATENCY: Duration = Duration::from_millis(20);
 
-/// Runs a command and prints its wall time, its processor time, and its peak memory in kilobytes.
-const MEASURE: &str = "import os,sys,time;b=time.monotonic();p=os.posix_spawn(sys.argv[1],sys.argv[1:],os.environ,\
-    file_actions=[(os.POSIX_SPAWN_OPEN,1,'/dev/null',os.O_WRONLY,0)]);_,s,u=os.wait4(p,0);\
-    print(time.monotonic()-b,u.ru_utime+u.ru_stime,u.ru_maxrss,os.waitstatus_to_exitcode(s))";
-
 fn main() {
     let runs: usize = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(7);
     let emulator = Emulator::moto_alone();
@@ -36,7 +31,7 @@ fn main() {
     seeding.extend(REGIONS.split(',').flat_map(|region| ["--region", region]));
     emulator.seed_with(&seeding);
     let recorder = Proxy::record(emulator.url());
-    measure(&recorder.url());
+    scan(&recorder.url());
     let recording = recorder.recording();
     drop(recorder);
     drop(emulator);
@@ -45,7 +40,7 @@ fn main() {
     let mut calls: Vec<String> = Vec::new();
     for _ in 0..runs {
         let replayed = Proxy::replay(recording.clone(), LATENCY);
-        figures.push(measure(&replayed.url()));
+        figures.push(scan(&replayed.url()));
         calls = replayed.calls().into_iter().map(|call| call.action).collect();
     }
     let mut by_action: BTreeMap<&str, usize> = BTreeMap::new();
@@ -63,18 +58,7 @@ fn main() {
     }
 }
 
-/// Scans at this endpoint: seconds, seconds of processor, kilobytes.
-fn measure(endpoint: &str) -> [f64; 3] {
-    let output = Command::new("python3")
-        .args(["-c", MEASURE, env!("CARGO_BIN_EXE_ssm-audit"), "scan", "--regions", REGIONS, "--format", "json"])
-        .env_clear()
-        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-        .envs([("AWS_ENDPOINT_URL", endpoint), ("AWS_ACCESS_KEY_ID", ACCOUNT), ("AWS_SECRET_ACCESS_KEY", "test")])
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let figures: Vec<f64> = text.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
-    assert_eq!(figures.get(3), Some(&0.0), "the scan did not find everything in order: {text}");
-    [figures[0], figures[1], figures[2]]
+/// Scans at this endpoint, where everything is in order.
+fn scan(endpoint: &str) -> [f64; 3] {
+    measure::run(&["scan", "--regions", REGIONS, "--format", "json"], endpoint, ACCOUNT, 0.0)
 }

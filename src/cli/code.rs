@@ -96,27 +96,38 @@ impl Subject<'_> {
         let problems = as_warnings(code.problems).into_iter().chain(problems).chain(more).collect();
         Ok((Look { inventory: code.inventory, places: code.places, findings: report.findings }, problems))
     }
-}
 
-impl Subject<'_> {
     /// The edits that fix what fails in the code and can be fixed safely, by fingerprint.
     pub(super) fn edits(&self, remedies: &Remedies, globals: &Globals) -> Result<BTreeMap<String, Edit>, Error> {
-        let edits = code::edits(&Request {
+        let (first, _) = self.look(&Texts::new()).map_err(Box::new)?;
+        self.ask(remedies, false, &|_: &Finding| true, globals, |request| code::edits(request, &first))
+    }
+
+    /// Asks for fixes of the findings that it concerns.
+    pub(super) fn ask<T>(
+        &self,
+        remedies: &Remedies,
+        with_unsafe: bool,
+        concerns: &dyn Fn(&Finding) -> bool,
+        globals: &Globals,
+        answer: impl FnOnce(&Request<'_>) -> Result<T, CodeError>,
+    ) -> Result<T, Error> {
+        let request = Request {
             root: self.root,
             library: self.selection.library(),
             remedies,
             params: &params(self.rules),
             settings: &globals.config()?.fix,
-            with_unsafe: false,
-            concerns: &|_: &Finding| true,
+            with_unsafe,
+            concerns,
             look: &|texts: &Texts| Ok(self.look(texts)?.0),
-        });
-        Ok(edits.map_err(Box::new)?)
+        };
+        Ok(answer(&request).map_err(Box::new)?)
     }
 }
 
 /// The parameters of each rule.
-pub(super) fn params(rules: &[Selected<'_>]) -> BTreeMap<String, BTreeMap<String, Json>> {
+fn params(rules: &[Selected<'_>]) -> BTreeMap<String, BTreeMap<String, Json>> {
     rules.iter().map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect()
 }
 

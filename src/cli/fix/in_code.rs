@@ -9,13 +9,13 @@ use jiff::Timestamp;
 
 use super::{FixArgs, Format};
 use crate::cli::carry_out::{look, say};
-use crate::cli::code::{Subject, params};
+use crate::cli::code::Subject;
 use crate::cli::confirm::{ask, can_ask};
 use crate::cli::selection::Selection;
 use crate::cli::{Error, Exit, Globals, output};
 use crate::model::{Finding, Verdict};
 use crate::remediate::code::show::{self, Answer};
-use crate::remediate::code::{self, Patch, Request, Texts};
+use crate::remediate::code::{self, Patch, Texts};
 use crate::remediate::remedy;
 
 /// What a file with a byte order mark begins with.
@@ -28,9 +28,12 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
     let started_at = Timestamp::now();
     let options = arguments.code.options(arguments.live.region(), started_at);
     let subject = Subject { root, options, selection: &selection, rules: &rules, started_at };
-    let (_, problems) = subject.look(&Texts::new()).map_err(Box::new)?;
+    let (first, problems) = subject.look(&Texts::new()).map_err(Box::new)?;
     globals.warn(&problems);
-    let patch = arguments.patch(&subject, globals)?;
+    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+    let concerns = |finding: &Finding| arguments.concerns(finding);
+    let patch =
+        subject.ask(&remedies, arguments.unsafe_fixes, &concerns, globals, |request| code::plan(request, &first))?;
     let asks = can_ask() && !arguments.yes;
     let writes = !patch.files.is_empty() && (arguments.yes || asks);
     if arguments.format == Format::Table {
@@ -73,22 +76,6 @@ impl FixArgs {
                 help: "leave it out; --unsafe-fixes allows more, --rule and --resource choose less".to_owned(),
             }),
         }
-    }
-
-    fn patch(&self, subject: &Subject<'_>, globals: &Globals) -> Result<Patch, Error> {
-        let library = subject.selection.library();
-        let remedies = remedy::embedded(library).map_err(Error::Diagnostics)?;
-        let patch = code::plan(&Request {
-            root: subject.root,
-            library,
-            remedies: &remedies,
-            params: &params(subject.rules),
-            settings: &globals.config()?.fix,
-            with_unsafe: self.unsafe_fixes,
-            concerns: &|finding: &Finding| self.concerns(finding),
-            look: &|texts: &Texts| Ok(subject.look(texts)?.0),
-        });
-        Ok(patch.map_err(Box::new)?)
     }
 }
 

@@ -124,20 +124,21 @@ impl From<Refusal> for Kept {
     }
 }
 
-/// Plans the fixes of all findings that are asked for.
+/// Plans the fixes of all findings that are asked for, of code that was read as it is.
 ///
 /// # Errors
 /// Where the code cannot be read.
-pub(crate) fn plan(request: &Request<'_>) -> Result<Patch, CodeError> {
+pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeError> {
     let mut texts = Texts::new();
-    let mut look = (request.look)(&texts)?;
+    let mut latest = None;
     let on_disk: Texts =
-        look.places.files().iter().map(|file| (name_of(file), file.source().text().to_owned())).collect();
+        first.places.files().iter().map(|file| (name_of(file), file.source().text().to_owned())).collect();
     let mut fixed: Vec<Fixed> = Vec::new();
     let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
     for _ in 0..ROUNDS {
         let done: BTreeSet<&str> = fixed.iter().map(|fixed| fixed.finding.fingerprint.as_str()).collect();
-        let (changes, tried) = round(request, &look, &done, &mut kept);
+        let look = latest.as_ref().unwrap_or(first);
+        let (changes, tried) = round(request, look, &done, &mut kept);
         if tried.is_empty() {
             break;
         }
@@ -147,11 +148,12 @@ pub(crate) fn plan(request: &Request<'_>) -> Result<Patch, CodeError> {
         let broken = still_open(&tried, &after);
         if broken.is_empty() {
             fixed.extend(tried.into_iter().map(Fixed::from));
-            (texts, look) = (then, after);
+            (texts, latest) = (then, Some(after));
         } else {
             kept.extend(broken);
         }
     }
+    let look = latest.as_ref().unwrap_or(first);
     let left = look.findings.iter().filter(|finding| (request.concerns)(finding));
     let left = left.filter(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Unknown));
     let left = left.map(|finding| left_over(finding, kept.remove(&finding.fingerprint), request)).collect();
@@ -167,9 +169,8 @@ pub(crate) fn plan(request: &Request<'_>) -> Result<Patch, CodeError> {
 ///
 /// # Errors
 /// Where the code cannot be read.
-pub(crate) fn edits(request: &Request<'_>) -> Result<BTreeMap<String, Edit>, CodeError> {
-    let together = plan(request)?;
-    let look = (request.look)(&Texts::new())?;
+pub(crate) fn edits(request: &Request<'_>, look: &Look) -> Result<BTreeMap<String, Edit>, CodeError> {
+    let together = plan(request, look)?;
     let mut work = Workspace::new(request.root, &look.inventory, &look.places, request.settings);
     let mut edits = BTreeMap::new();
     for fixed in together.fixed {

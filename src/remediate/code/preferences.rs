@@ -8,16 +8,7 @@ use super::task::{Task, undone};
 use super::workspace::{Edited, New, Refusal, Workspace, quoted};
 use super::{bucket, key, log_group, role};
 use crate::model::{Fact, ResourceType};
-
-/// The inputs, by our name and by the document's.
-const INPUTS: &[(&str, &str)] = &[
-    ("inputs.s3_key_prefix", "s3KeyPrefix"),
-    ("inputs.s3_encryption_enabled", "s3EncryptionEnabled"),
-    ("inputs.cloud_watch_encryption_enabled", "cloudWatchEncryptionEnabled"),
-    ("inputs.cloud_watch_streaming_enabled", "cloudWatchStreamingEnabled"),
-    ("inputs.idle_session_timeout", "idleSessionTimeout"),
-    ("inputs.max_session_duration", "maxSessionDuration"),
-];
+use crate::remediate::setters::INPUTS;
 
 /// Sets an input.
 pub(super) fn set(path: &str, value: &Json, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {

@@ -3,20 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Fixed, Left, Patch, difference};
 use crate::model::{Finding, ResourceRef, Verdict};
-use crate::remediate::show::Look;
+use crate::remediate::show::{AFTER, BEFORE, BOLD, DIM, Look, WARN};
 use crate::terminal::{harmless, wrap};
-
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const BEFORE: Style = AnsiColor::Red.on_default();
-const AFTER: Style = AnsiColor::Green.on_default();
-const WARN: Style = AnsiColor::Yellow.on_default();
 
 /// How far from the left what is said of a finding stands.
 const MARGIN: usize = 4;

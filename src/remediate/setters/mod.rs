@@ -22,6 +22,7 @@ mod volume_key;
 
 use serde_json::Value as Json;
 
+pub(crate) use self::preferences::INPUTS;
 use super::aspect::{Aspect, Kind};
 use super::draft::{Aims, Draft, Thing, Wanted};
 use crate::model::call::Call;

@@ -17,7 +17,7 @@ use crate::remediate::reference;
 pub(super) struct Preferences;
 
 /// The inputs that are set, by our name and by the document's.
-const INPUTS: &[(&str, &str)] = &[
+pub(crate) const INPUTS: &[(&str, &str)] = &[
     ("inputs.s3_key_prefix", "s3KeyPrefix"),
     ("inputs.s3_encryption_enabled", "s3EncryptionEnabled"),
     ("inputs.cloud_watch_encryption_enabled", "cloudWatchEncryptionEnabled"),

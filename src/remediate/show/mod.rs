@@ -22,11 +22,11 @@ pub(crate) struct Look {
     pub(crate) width: usize,
 }
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const BEFORE: Style = AnsiColor::Red.on_default();
-const AFTER: Style = AnsiColor::Green.on_default();
-const WARN: Style = AnsiColor::Yellow.on_default();
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const BEFORE: Style = AnsiColor::Red.on_default();
+pub(crate) const AFTER: Style = AnsiColor::Green.on_default();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 
 /// How far what is said of a step is set in.
 const MARGIN: usize = 4;

@@ -6,9 +6,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::{Span, Timestamp};
 use serde_json::json;
 
-use super::scan::parse_format;
+use super::output::{self, Outputs, parse_format};
 use super::state::StateArgs;
-use super::{Error, Exit, Globals, output};
+use super::{Error, Exit, Globals};
 use crate::history::{Change, Difference, History, HistoryError, Sweep};
 use crate::model::{AccountId, Region};
 use crate::report::{Format, sweep};
@@ -74,9 +74,8 @@ pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Er
         HistoryCommand::List { format } => list(&history, *format)?,
         HistoryCommand::Show { sweep, format } => {
             let sweep = history.sweep(sweep.map_or_else(|| history.last(), Ok)?)?;
-            output::each(*format, &[], output::detail(globals), globals, |format, options, out| {
-                sweep::write(&history, &sweep, format, options, out)
-            })?;
+            Outputs::standard(*format)
+                .write(globals, |format, options, out| sweep::write(&history, &sweep, format, options, out))?;
         }
         HistoryCommand::Diff { earlier, later, format } => {
             let later = later.map_or_else(|| history.last(), Ok)?;

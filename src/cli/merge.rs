@@ -6,17 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::exit::FailOn;
 use super::notify::{self, NotifyArgs};
+use super::output::ReportArgs;
 use super::place::{Place, StoreArgs, parse_place};
-use super::scan::{format_help, output_help, parse_format};
 use super::state::StateArgs;
 use super::sweep;
 use super::{Error, Exit, Globals};
 use crate::history::part::{self, Source};
 use crate::history::{History, SweepLock};
-use crate::report::Format;
-use crate::report::output::OutputFile;
 
 /// The arguments of `merge`.
 #[derive(Debug, Args)]
@@ -24,13 +21,8 @@ pub(super) struct MergeArgs {
     /// The parts: files, folders with them, and prefixes in S3 (s3://BUCKET/PREFIX)
     #[arg(value_name = "PLACE", required = true, value_parser = parse_place)]
     parts: Vec<Place>,
-    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
-    format: Option<&'static Format>,
-    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
-    output: Vec<PathBuf>,
-    /// The least severity that makes it fail; `never` lets failures pass, not what is unknown
-    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
-    fail_on: FailOn,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     notify: NotifyArgs,
     #[command(flatten)]
@@ -40,7 +32,7 @@ pub(super) struct MergeArgs {
 }
 
 pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Error> {
-    let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let outputs = arguments.report.outputs()?;
     let receiver = arguments.notify.receiver()?;
     let mut sources = Vec::new();
     let fetched = tempfile::tempdir().map_err(Error::Start)?;
@@ -61,7 +53,7 @@ pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Erro
     let mut history = History::open(&folder)?;
     let merged =
         part::merge(&mut history, &sources, |history, sweep| notify::announce(history, sweep, receiver.as_ref()))?;
-    let exit = sweep::report(&history, merged, arguments.format, &files, arguments.fail_on, globals)?;
+    let exit = sweep::report(&history, merged, &outputs, arguments.report.fail_on, globals)?;
     notify::tell(&mut history, receiver, globals)?;
     Ok(exit)
 }

@@ -1,56 +1,93 @@
 //! Where reports go: standard output, and files with `-o`.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use anstream::AutoStream;
+use clap::Args;
 
+use super::exit::FailOn;
 use super::{Color, Error, Globals};
-use crate::model::Report;
 use crate::report::output::{OutputFile, to_file, to_standard};
-use crate::report::{Detail, Format, Options, RuleInfo};
+use crate::report::{Detail, FORMATS, Format, Options};
 use crate::terminal::Paint;
+
+/// The arguments of a command that reports findings.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
+    format: Option<&'static Format>,
+    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
+    output: Vec<PathBuf>,
+    /// The least severity that makes the command fail; `never` lets failures pass, not what is unknown
+    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
+    pub(super) fail_on: FailOn,
+}
+
+impl ReportArgs {
+    /// Where the report goes. Names of files that no format is written to are refused.
+    pub(super) fn outputs(&self) -> Result<Outputs, Error> {
+        let files = self.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+        // With `-o` alone, standard output is free for the caller.
+        let standard = self.format.or(files.is_empty().then_some(FORMATS[0]));
+        Ok(Outputs { standard, files })
+    }
+}
+
+fn format_help() -> String {
+    format!("The format on standard output: {} [default: {}]", Format::all_names(), FORMATS[0].name)
+}
+
+fn output_help() -> String {
+    format!("Write the report to a file, in the format of its ending ({}); can be repeated", Format::all_endings())
+}
+
+/// The format of this name.
+pub(super) fn parse_format(name: &str) -> Result<&'static Format, String> {
+    Format::named(name).ok_or_else(|| format!("expected one of {}", Format::all_names()))
+}
+
+/// Where a report goes.
+pub(super) struct Outputs {
+    standard: Option<&'static Format>,
+    files: Vec<OutputFile>,
+}
+
+impl Outputs {
+    /// To standard output alone.
+    pub(super) fn standard(format: Option<&'static Format>) -> Self {
+        Self { standard: Some(format.unwrap_or(FORMATS[0])), files: Vec::new() }
+    }
+
+    /// The formats that are written.
+    pub(super) fn formats(&self) -> impl Iterator<Item = &'static Format> {
+        self.files.iter().map(|file| file.format).chain(self.standard)
+    }
+
+    /// Has the report written to each place in its format.
+    pub(super) fn write(
+        &self,
+        globals: &Globals,
+        write: impl Fn(&'static Format, &Options, &mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        let detail = detail(globals);
+        for file in &self.files {
+            let options = Options { detail, ..Options::default() };
+            to_file(&file.path, |out| write(file.format, &options, out))?;
+        }
+        let Some(format) = self.standard else { return Ok(()) };
+        let options = Options { paint: paint_stdout(globals.color), width: width(), detail };
+        to_stdout(|out| write(format, &options, out))
+    }
+}
 
 /// Writes to standard output; somebody who stops reading is not an error.
 pub(super) fn to_stdout(content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     to_standard(&mut io::stdout().lock(), content).map_err(Error::from)
 }
 
-/// Writes a report: to the files, and to standard output in this format.
-pub(super) fn report(
-    report: &Report,
-    rules: &[RuleInfo],
-    format: Option<&'static Format>,
-    files: &[OutputFile],
-    detail: Detail,
-    globals: &Globals,
-) -> Result<(), Error> {
-    each(format, files, detail, globals, |format, options, out| format.write(report, rules, options, out))
-}
-
-/// Has something written to the files, each in its format, and to standard output in this one.
-pub(super) fn each(
-    format: Option<&'static Format>,
-    files: &[OutputFile],
-    detail: Detail,
-    globals: &Globals,
-    write: impl Fn(&'static Format, &Options, &mut dyn Write) -> io::Result<()>,
-) -> Result<(), Error> {
-    for file in files {
-        let options = Options { detail, ..Options::default() };
-        to_file(&file.path, |out| write(file.format, &options, out))?;
-    }
-    // With `-o` alone, standard output is free for the caller.
-    let format = match format {
-        Some(format) => format,
-        None if files.is_empty() => crate::report::FORMATS[0],
-        None => return Ok(()),
-    };
-    let options = Options { paint: paint_stdout(globals.color), width: width(), detail };
-    to_stdout(|out| write(format, &options, out))
-}
-
 /// How much of a report is listed.
-pub(super) fn detail(globals: &Globals) -> Detail {
+fn detail(globals: &Globals) -> Detail {
     match globals.verbose {
         0 => Detail::Brief,
         1 => Detail::Full,

@@ -7,17 +7,16 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::code::{CodeArgs, Subject, about};
-use super::exit::FailOn;
 use super::live::LiveArgs;
 use super::narrow::NarrowArgs;
 use super::origin::OriginArgs;
+use super::output::ReportArgs;
 use super::reading::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
-use super::{Error, Exit, Globals, output};
+use super::{Error, Exit, Globals};
 use crate::model::Inventory;
 use crate::remediate::remedy::{self, Remedies};
-use crate::report::output::OutputFile;
-use crate::report::{ControlInfo, FORMATS, Format, RemediationInfo, RuleInfo};
+use crate::report::{ControlInfo, RemediationInfo, RuleInfo};
 use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
 use crate::scan::{self, Judged, Selected};
@@ -37,13 +36,8 @@ pub(super) struct ScanArgs {
         ]
     )]
     inputs: Vec<PathBuf>,
-    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
-    format: Option<&'static Format>,
-    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
-    output: Vec<PathBuf>,
-    /// The least severity that makes the scan fail; `never` lets failures pass, not what is unknown
-    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
-    fail_on: FailOn,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -56,21 +50,9 @@ pub(super) struct ScanArgs {
     narrow: NarrowArgs,
 }
 
-pub(super) fn format_help() -> String {
-    format!("The format on standard output: {} [default: {}]", Format::all_names(), FORMATS[0].name)
-}
-
-pub(super) fn output_help() -> String {
-    format!("Write the report to a file, in the format of its ending ({}); can be repeated", Format::all_endings())
-}
-
-pub(super) fn parse_format(name: &str) -> Result<&'static Format, String> {
-    Format::named(name).ok_or_else(|| format!("expected one of {}", Format::all_names()))
-}
-
 pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error> {
     // Everything that can be refused is refused before anything is read.
-    let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let outputs = arguments.report.outputs()?;
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
     let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
@@ -86,6 +68,8 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         });
     }
     let judge = |inventory: Inventory| scan::judge(&inventory, &rules);
+    // The one format that tells how code is fixed.
+    let edits_wanted = outputs.formats().any(|format| format.name == "sarif");
     let mut of_code = Vec::new();
     let (mut judged, interrupted) = if arguments.inputs.is_empty() {
         let read = reading::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
@@ -100,7 +84,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                 globals.warn(&problems);
                 of_code.extend(waivers);
                 narrow.to_changes(input, &mut of_one, &places)?;
-                if arguments.carries_edits(&files) && input.is_dir() {
+                if edits_wanted && input.is_dir() {
                     let options = arguments.code.options(arguments.live.region(), started_at);
                     let subject = Subject { root: input, options, selection: &selection, rules: &rules, started_at };
                     let mut edits = subject.edits(&remedies, globals)?;
@@ -126,17 +110,9 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let in_baseline = narrow.to_new(&mut judged);
     let mut report = selection.report(judged, &rules, &of_code, started_at, globals);
     report.summary.in_baseline = in_baseline;
-    let detail = output::detail(globals);
     let information = information(&rules, &remedies);
-    output::report(&report, &information, arguments.format, &files, detail, globals)?;
-    Ok(if interrupted { Exit::Interrupted } else { arguments.fail_on.exit(&report) })
-}
-
-impl ScanArgs {
-    /// Whether a format is written that tells how code is fixed.
-    fn carries_edits(&self, files: &[OutputFile]) -> bool {
-        self.format.into_iter().chain(files.iter().map(|file| file.format)).any(|format| format.name == "sarif")
-    }
+    outputs.write(globals, |format, options, out| format.write(&report, &information, options, out))?;
+    Ok(if interrupted { Exit::Interrupted } else { arguments.report.fail_on.exit(&report) })
 }
 
 /// What was read, with the places of it where it is code.

@@ -1,7 +1,6 @@
 //! `sweep`: scan many accounts and keep what was found.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
@@ -12,12 +11,13 @@ use sha2::{Digest, Sha256};
 use super::exit::FailOn;
 use super::live::LiveArgs;
 use super::notify::{self, NotifyArgs};
+use super::output::{Outputs, ReportArgs};
 use super::place::{PartTo, Place, parse_place};
 use super::reading::{self, Reader};
-use super::scan::{format_help, information, output_help, parse_format};
+use super::scan::information;
 use super::selection::{Selection, SelectionArgs};
 use super::state::StateArgs;
-use super::{Error, Exit, Globals, output};
+use super::{Error, Exit, Globals};
 use crate::diagnostic::Diagnostic;
 use crate::fleet::{Fleet, Shard, ShardChoice, Target};
 use crate::history::compare::Rules;
@@ -26,8 +26,7 @@ use crate::history::{Begun, History, HistoryError, Look, SweepLock, Terms};
 use crate::model::{Finding, Inventory, Verdict};
 use crate::notify::Receiver;
 use crate::remediate::remedy;
-use crate::report::output::OutputFile;
-use crate::report::{Format, sweep};
+use crate::report::sweep;
 use crate::scan::{self, Passes, Selected};
 use crate::source::Shutdown;
 use crate::waiver::{self, RuleNames, Tally, Waiver};
@@ -43,13 +42,8 @@ pub(super) struct SweepArgs {
     /// Keep and list what passes too, and not only its number
     #[arg(long, env = "SSM_AUDIT_INCLUDE_PASS")]
     include_pass: bool,
-    #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT", help = format_help())]
-    format: Option<&'static Format>,
-    #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
-    output: Vec<PathBuf>,
-    /// The least severity that makes the sweep fail; `never` lets failures pass, not what is unknown
-    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
-    fail_on: FailOn,
+    #[command(flatten)]
+    report: ReportArgs,
     /// Look at one part of the accounts: I/N; auto/N where Kubernetes or AWS Batch says which
     #[arg(long, value_name = "I/N", requires = "to", conflicts_with = "notify", env = "SSM_AUDIT_SHARD")]
     shard: Option<ShardChoice>,
@@ -85,7 +79,7 @@ fn parse_resume(text: &str) -> Result<Resume, String> {
 
 pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Error> {
     // Everything that can be refused is refused before anything is read.
-    let files = arguments.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
+    let outputs = arguments.report.outputs()?;
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
     let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
@@ -167,7 +161,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
             globals.warn(&tally.warnings(selection.waivers(), today));
         }
     }
-    let exit = report(&history, begun.sweep, arguments.format, &files, arguments.fail_on, globals)?;
+    let exit = report(&history, begun.sweep, &outputs, arguments.report.fail_on, globals)?;
     if read.interrupted {
         let message = format!("sweep {} was cut off: `--resume` takes it up where it stopped", begun.sweep);
         globals.warn(&[Diagnostic::warning(message)]);
@@ -188,15 +182,12 @@ fn shard_of(choice: ShardChoice) -> Result<Shard, Error> {
 pub(super) fn report(
     history: &History,
     id: i64,
-    format: Option<&'static Format>,
-    files: &[OutputFile],
+    outputs: &Outputs,
     fail_on: FailOn,
     globals: &Globals,
 ) -> Result<Exit, Error> {
     let summary = history.sweep(id)?;
-    output::each(format, files, output::detail(globals), globals, |format, options, out| {
-        sweep::write(history, &summary, format, options, out)
-    })?;
+    outputs.write(globals, |format, options, out| sweep::write(history, &summary, format, options, out))?;
     let fails = history.any(id, "fail", fail_on.least())?;
     let unknown = summary.totals.unread > 0 || history.any(id, "unknown", fail_on.least())?;
     Ok(fail_on.of(fails, unknown))

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::audit::{Audit, verdicts};
 use crate::emulator::{Emulator, fresh_account, names};
+use crate::proxy::Proxy;
 
 /// The rules of the policy, as the binary lists them.
 fn guide() -> BTreeSet<String> {
@@ -52,6 +53,23 @@ fn other_partitions_have_their_own_arns_and_principals() {
             let arn = finding["resource"]["arn"].as_str().unwrap();
             assert!(arn.starts_with(&format!("arn:{partition}:")), "{arn}");
         }
+    }
+}
+
+#[test]
+fn a_region_in_which_nothing_is_referred_to_costs_ten_calls_at_most() {
+    let account = fresh_account();
+    let regions = ["eu-west-1", "us-east-1"];
+    Emulator::moto().seed_with(&["--account", &account, "--untouched", "--region", regions[0], "--region", regions[1]]);
+    let proxy = Proxy::start(Emulator::moto().url());
+    let scanned = Audit::on(Emulator::moto(), &account, regions[0], &["scan", "--regions", &regions.join(","), "-q"])
+        .env("AWS_ENDPOINT_URL", &proxy.url())
+        .run();
+    assert_eq!(scanned.code, Some(1), "{}", scanned.stderr);
+    for region in regions {
+        let calls = proxy.calls().into_iter().filter(|call| call.region == region && !call.action.starts_with("sts:"));
+        let calls: Vec<String> = calls.map(|call| call.action).collect();
+        assert!((1..=10).contains(&calls.len()), "{region}: {calls:?}");
     }
 }
 

@@ -5,12 +5,15 @@
 //! <https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html>
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::Instant;
@@ -54,9 +57,15 @@ type Place = (&'static str, Option<Region>);
 /// The calls of one service and region, which go one after the other.
 #[derive(Debug)]
 struct Lane {
-    /// When all calls so far would be due at an even pace. Who waits for his turn holds it, in the order of coming.
-    turn: tokio::sync::Mutex<Option<Instant>>,
+    /// Who waits for his turn holds it, in the order of coming.
+    turn: tokio::sync::Mutex<()>,
     speed: Mutex<Speed>,
+}
+
+impl Lane {
+    fn speed(&self) -> MutexGuard<'_, Speed> {
+        self.speed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +73,24 @@ struct Speed {
     full: Limit,
     /// What was learnt from being throttled, and when.
     slowed: Option<(f64, Instant)>,
+    /// When all calls so far would be due at an even pace.
+    due: Option<Instant>,
 }
 
 impl Speed {
+    fn of(service: &str) -> Self {
+        Self { full: limit(service), slowed: None, due: None }
+    }
+
+    /// Counts a call that would be made now, and says how long it has to wait.
+    fn take(&mut self, now: Instant) -> Duration {
+        let limit = self.next();
+        let apart = Duration::from_secs_f64(1.0 / limit.a_second);
+        let due = self.due.unwrap_or(now).max(now) + apart;
+        self.due = Some(due);
+        (due - now).saturating_sub(apart.mul_f64(limit.at_once))
+    }
+
     /// The limit for the next call.
     fn next(&mut self) -> Limit {
         let Some((a_second, since)) = self.slowed else { return self.full };
@@ -87,8 +111,7 @@ impl Pace {
     fn lane(&self, service: &'static str, region: Option<&Region>) -> Arc<Lane> {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry((service, region.cloned())).or_insert_with(|| {
-            let speed = Mutex::new(Speed { full: limit(service), slowed: None });
-            Arc::new(Lane { turn: tokio::sync::Mutex::default(), speed })
+            Arc::new(Lane { turn: tokio::sync::Mutex::default(), speed: Mutex::new(Speed::of(service)) })
         });
         Arc::clone(lane)
     }
@@ -96,30 +119,25 @@ impl Pace {
     /// Waits until the next call may be made.
     pub(super) async fn keep(&self, service: &'static str, region: Option<&Region>) {
         let lane = self.lane(service, region);
-        let mut turn = lane.turn.lock().await;
-        let limit = lane.speed.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let now = Instant::now();
-        let (due, wait) = take(limit, turn.unwrap_or(now), now);
-        *turn = Some(due);
+        let _turn = lane.turn.lock().await;
+        let wait = lane.speed().take(Instant::now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
     }
 
     fn throttled(&self, service: &'static str, region: Option<&Region>) {
-        let lane = self.lane(service, region);
-        lane.speed.lock().unwrap_or_else(PoisonError::into_inner).throttled(Instant::now());
+        self.lane(service, region).speed().throttled(Instant::now());
+    }
+
+    /// Counts a call that is made again. It has waited for long enough: those that come after it wait for it.
+    fn repeated(&self, service: &'static str, region: Option<&Region>) {
+        self.lane(service, region).speed().take(Instant::now());
     }
 }
 
-/// When all calls up to this one would be due at an even pace, and how long it has to wait.
-fn take(limit: Limit, due: Instant, now: Instant) -> (Instant, Duration) {
-    let apart = Duration::from_secs_f64(1.0 / limit.a_second);
-    let due = due.max(now) + apart;
-    (due, (due - now).saturating_sub(apart.mul_f64(limit.at_once)))
-}
-
-/// Tells the pace of answers that say that there are too many calls. Stands in every client for reading.
+/// Tells the pace of calls that are made again, and of answers that say that there are too many. Stands in every
+/// client for reading.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) pace: Arc<Pace>,
@@ -130,6 +148,18 @@ pub(super) struct Listener {
 impl Intercept for Listener {
     fn name(&self) -> &'static str {
         "PaceListener"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        state: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if state.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1) {
+            self.pace.repeated(self.service, self.region.as_ref());
+        }
+        Ok(())
     }
 
     fn read_after_attempt(
@@ -151,30 +181,23 @@ mod tests {
 
     #[test]
     fn a_burst_goes_at_once_and_what_follows_at_an_even_pace() {
-        let limit = Limit { a_second: 10.0, at_once: 3.0 };
         let begun = Instant::now();
-        let mut due = begun;
-        let mut waits = Vec::new();
-        for _ in 0..5 {
-            let (next, wait) = take(limit, due, begun);
-            due = next;
-            waits.push(wait.as_millis());
-        }
-        assert_eq!(waits, [0, 0, 0, 100, 200]);
+        let mut speed = Speed { full: Limit { a_second: 10.0, at_once: 3.0 }, ..Speed::of("ec2") };
+        let mut wait = || speed.take(begun).as_millis();
+        assert_eq!([wait(), wait(), wait(), wait(), wait()], [0, 0, 0, 100, 200]);
         // After a while there may be a burst again.
-        assert_eq!(take(limit, due, begun + Duration::from_secs(2)).1, Duration::ZERO);
+        assert_eq!(speed.take(begun + Duration::from_secs(2)), Duration::ZERO);
     }
 
     /// A thousand calls to a service that answers five a second, where fifteen would be usual: how many are throttled.
     #[test]
     fn under_a_hard_limit_few_calls_are_made_in_vain() {
         let mut now = Instant::now();
-        let mut speed = Speed { full: limit("iam"), slowed: None };
-        let (mut due, mut tokens, mut refilled) = (now, 5.0_f64, now);
+        let mut speed = Speed::of("iam");
+        let (mut tokens, mut refilled) = (5.0_f64, now);
         let (mut calls, mut throttled) = (0, 0);
         while calls - throttled < 1000 {
-            let (next, wait) = take(speed.next(), due, now);
-            (due, now) = (next, now + wait);
+            now += speed.take(now);
             tokens = ((now - refilled).as_secs_f64() * 5.0 + tokens).min(5.0);
             refilled = now;
             calls += 1;
@@ -192,16 +215,26 @@ mod tests {
     fn a_throttle_now_and_then_does_not_make_it_crawl() {
         let mut now = Instant::now();
         let begun = now;
-        let mut speed = Speed { full: limit("ec2"), slowed: None };
-        let mut due = now;
+        let mut speed = Speed::of("ec2");
         for call in 0..600 {
-            let (next, wait) = take(speed.next(), due, now);
-            (due, now) = (next, now + wait);
+            now += speed.take(now);
             if call % 10 == 0 {
                 speed.throttled(now);
             }
         }
         // Five a second and more, where twenty are the full pace.
         assert!(now - begun < Duration::from_secs(150), "{:?}", now - begun);
+    }
+
+    #[test]
+    fn what_is_asked_again_takes_the_place_of_what_would_come_next() {
+        let now = Instant::now();
+        let (mut calm, mut repeating) = (Speed::of("iam"), Speed::of("iam"));
+        for speed in [&mut calm, &mut repeating] {
+            speed.throttled(now);
+            speed.take(now);
+        }
+        repeating.take(now);
+        assert!(repeating.take(now) > calm.take(now));
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::task::JoinSet;
 
 use super::failure::Failure;
 use super::reader::Reader;
@@ -43,10 +44,11 @@ impl Inquiry<'_> {
     /// Sends a request. Its failure is noted in the coverage.
     pub(super) fn send<T, E>(
         &self,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
     ) -> impl Future<Output = Result<T, Arc<Gap>>>
     where
-        E: ProvideErrorMetadata,
+        T: Send + 'static,
+        E: ProvideErrorMetadata + Send + 'static,
     {
         let attempt = self.attempt(request);
         async move { attempt.await.map_err(|failure| self.failed(failure)) }
@@ -56,10 +58,11 @@ impl Inquiry<'_> {
     pub(super) fn send_unless<T, E>(
         &self,
         absent: &[&str],
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
     ) -> impl Future<Output = Result<Option<T>, Arc<Gap>>>
     where
-        E: ProvideErrorMetadata,
+        T: Send + 'static,
+        E: ProvideErrorMetadata + Send + 'static,
     {
         let attempt = self.attempt(request);
         async move {
@@ -77,10 +80,11 @@ impl Inquiry<'_> {
     /// Sends a request whose failure may yet mean something: it is for the caller to note.
     pub(super) fn attempt<T, E>(
         &self,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
     ) -> impl Future<Output = Result<T, Failure>>
     where
-        E: ProvideErrorMetadata,
+        T: Send + 'static,
+        E: ProvideErrorMetadata + Send + 'static,
     {
         let Reader { connection, collection, .. } = self.reader;
         // The SDK's futures are large; on the heap they do not add up through the layers.
@@ -101,10 +105,14 @@ impl Inquiry<'_> {
                 return Err(Failure::spared(self.call));
             }
             collection.progress.started(connection.account(), self.region, self.call);
+            let call = self.call;
+            // In a task of its own, or everything that waits beside it would be asked whether it is done, each time
+            // that something comes in.
+            let request = spawn(async move { request.await.map_err(|error| Failure::of(call, &error)) });
             let mut answer = pin!(async {
                 tokio::select! {
                     biased;
-                    answer = request => answer.map_err(|error| Failure::of(self.call, &error)),
+                    answer = request => answer,
                     () = collection.shutdown.requested() => Err(Failure::interrupted(self.call)),
                     () = self.overdue() => Err(Failure::overdue(self.call)),
                 }
@@ -181,6 +189,16 @@ impl Inquiry<'_> {
     /// What the call leads to may not all be known.
     pub(super) fn unlisted(&self, gap: &Arc<Gap>) {
         self.reader.unlisted(self.call, self.region, gap);
+    }
+}
+
+/// Runs in a task of its own, which ends where the future is dropped.
+async fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+    let mut task = JoinSet::new();
+    task.spawn(future);
+    match task.join_next().await.expect("there is one") {
+        Ok(output) => output,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

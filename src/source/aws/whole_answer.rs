@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use memchr::{memchr, memmem};
 
 /// Refuses answers that are cut short. Stands in every client.
 #[derive(Debug)]
@@ -55,10 +56,7 @@ impl Intercept for Requires {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
-        let there = response
-            .body()
-            .bytes()
-            .is_none_or(|body| body.windows(self.0.len()).any(|window| window == self.0.as_bytes()));
+        let there = response.body().bytes().is_none_or(|body| memmem::find(body, self.0.as_bytes()).is_some());
         if there || !response.status().is_success() { Ok(()) } else { Err(format!("no member {}", self.0).into()) }
     }
 }
@@ -76,7 +74,7 @@ fn check_tags(body: &[u8]) -> Result<(), &'static str> {
     const CUT: &str = "the answer is cut short";
     let mut open: Vec<&[u8]> = Vec::new();
     let mut rest = body;
-    while let Some(start) = rest.iter().position(|byte| *byte == b'<') {
+    while let Some(start) = memchr(b'<', rest) {
         if open.is_empty() && !rest[..start].trim_ascii().is_empty() {
             return Err("the answer has text outside of its elements");
         }
@@ -89,8 +87,8 @@ fn check_tags(body: &[u8]) -> Result<(), &'static str> {
         };
         let length = match end {
             // Nearly all: worth a search of its own.
-            [byte] => rest.iter().position(|other| other == byte),
-            end => rest.windows(end.len()).position(|window| window == end),
+            [byte] => memchr(*byte, rest),
+            end => memmem::find(rest, end),
         };
         let length = length.ok_or(CUT)? + end.len();
         let (tag, after) = rest.split_at(length);

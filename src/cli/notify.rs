@@ -43,6 +43,7 @@ pub(super) fn tell(history: &mut History, receiver: Option<Receiver>, globals: &
         );
         globals.warn(&[Diagnostic::warning(message)]);
     }
+    let mut failure = None;
     let sender = Sender::new(Carrier::default().of_the_environment()?, receiver);
     for id in history.to_tell()? {
         let sweep = history.sweep(id)?;
@@ -53,11 +54,14 @@ pub(super) fn tell(history: &mut History, receiver: Option<Receiver>, globals: &
             id,
             match &sent {
                 Ok(()) => Told::Sent,
-                Err(NotSent::Refused { .. } | NotSent::Unreached { .. }) => Told::Due,
-                Err(NotSent::NoAnswer { .. }) => Told::Lost,
+                Err(NotSent::NotTaken { .. } | NotSent::Unreached { .. }) => Told::Due,
+                Err(NotSent::Refused { .. } | NotSent::NoAnswer { .. }) => Told::Lost,
             },
         )?;
-        sent?;
+        // One that is not wanted does not keep others from being told.
+        if let Err(error) = sent {
+            failure.get_or_insert(error);
+        }
     }
-    Ok(())
+    failure.map_or(Ok(()), |error| Err(error.into()))
 }

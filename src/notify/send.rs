@@ -27,8 +27,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// Why a notification was not sent, or may not have been.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotSent {
+    /// The receiver does not take it as things are.
+    #[error("{receiver} did not take the notification (status {status}): the next sweep sends it again")]
+    NotTaken {
+        /// Who.
+        receiver: String,
+        /// The HTTP status.
+        status: u16,
+    },
     /// The receiver does not want it.
-    #[error("{receiver} refused the notification (status {status})")]
+    #[error("{receiver} refused the notification (status {status}): it is not sent again")]
     Refused {
         /// Who.
         receiver: String,
@@ -36,7 +44,7 @@ pub enum NotSent {
         status: u16,
     },
     /// There is no way to the receiver.
-    #[error("failed to reach {receiver} for the notification: {reason}")]
+    #[error("failed to reach {receiver} for the notification: {reason}; the next sweep sends it again")]
     Unreached {
         /// Who.
         receiver: String,
@@ -113,7 +121,12 @@ impl Sender {
     fn not_sent(&self, error: &SdkError<Status, HttpResponse>) -> NotSent {
         let receiver = self.receiver.to_string();
         match error {
-            SdkError::ServiceError(refused) => NotSent::Refused { receiver, status: refused.err().0 },
+            SdkError::ServiceError(refused) => match refused.err().0 {
+                502 | 504 => NotSent::NoAnswer { receiver },
+                // What is wrong with it will be so the next time.
+                status @ (400 | 405 | 406 | 411 | 413 | 415 | 422) => NotSent::Refused { receiver, status },
+                status => NotSent::NotTaken { receiver, status },
+            },
             error if never_connected(error) => NotSent::Unreached { receiver, reason: innermost(error) },
             SdkError::ConstructionFailure(_) => NotSent::Unreached { receiver, reason: innermost(error) },
             _ => NotSent::NoAnswer { receiver },
@@ -126,7 +139,8 @@ impl Sender {
 #[error("status {0}")]
 struct Status(u16);
 
-/// Where no connection came about nothing was sent, and these statuses say that it was not taken. Anything else ends it.
+/// Where no connection came about nothing was sent, and these statuses say that it was not taken. Anything else ends it: a
+/// gateway that got no answer (502, 504) does not know either.
 #[derive(Debug)]
 struct OnlyWhatWasNotTaken;
 
@@ -148,7 +162,7 @@ impl ClassifyRetry for OnlyWhatWasNotTaken {
                     None => RetryAction::throttling_error(),
                 }
             }
-            408 | 425 | 500 | 502 | 504 => RetryAction::server_error(),
+            408 | 425 | 500 => RetryAction::server_error(),
             _ => RetryAction::RetryForbidden,
         }
     }

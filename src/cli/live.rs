@@ -49,6 +49,9 @@ pub(super) struct LiveArgs {
     fleet: FleetArgs,
 }
 
+/// On how many threads AWS is asked.
+const THREADS: usize = 2;
+
 /// How many calls may run at once in several accounts, unless said otherwise.
 const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
@@ -101,7 +104,9 @@ impl LiveArgs {
 
 /// Runs what talks to AWS.
 pub(super) fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
+    // Understanding the answers is most of the work, and more than one thread can keep up with.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(Error::Start)?;
     // On the heap: it holds the futures of all calls.
     runtime.block_on(Box::pin(work))
 }
@@ -169,12 +174,14 @@ pub(super) async fn read_regions(
     }
 }
 
-/// Has the reading stop at Ctrl-C. It ends by itself then, with what is known; this never does.
+/// Has the reading stop at Ctrl-C. It ends by itself then, with what is known; this only ends at a second Ctrl-C.
 pub(super) async fn stop(shutdown: &Shutdown) {
-    if tokio::signal::ctrl_c().await.is_ok() {
+    for _ in 0..2 {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
         shutdown.request();
     }
-    std::future::pending::<()>().await;
 }
 
 /// Names the accounts that cannot be used.

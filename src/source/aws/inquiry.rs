@@ -90,16 +90,18 @@ impl Inquiry<'_> {
         // The SDK's futures are large; on the heap they do not add up through the layers.
         let request = Box::pin(request);
         async move {
-            connection.pace().keep(self.call.service, self.region).await;
-            let permit = self.reader.permits.acquire().await;
             let shared = collection.shared;
-            let shared_permit = match shared {
-                Some(shared) => Some(shared.permits.acquire().await),
-                None => None,
+            let turn = async {
+                connection.pace().keep(self.call.service, self.region).await;
+                let permit = self.reader.permits.acquire().await;
+                (permit, futures::future::OptionFuture::from(shared.map(|shared| shared.permits.acquire())).await)
             };
-            if collection.shutdown.is_requested() {
-                return Err(Failure::interrupted(self.call));
-            }
+            let (permit, shared_permit) = tokio::select! {
+                biased;
+                () = collection.shutdown.requested() => return Err(Failure::interrupted(self.call)),
+                () = self.overdue() => return Err(Failure::overdue(self.call)),
+                turn = turn => turn,
+            };
             let leave = shared.map_or(Leave::Ask, |shared| shared.leave(self.call, self.region));
             if leave == Leave::Spare {
                 return Err(Failure::spared(self.call));

@@ -59,6 +59,14 @@ pub struct Waiver {
     pub place: Diagnostic,
 }
 
+impl Waiver {
+    /// What it says, wherever it is written.
+    pub fn terms(&self) -> impl std::fmt::Debug {
+        let Self { rule, resource, account, reason, owner, expires, .. } = self;
+        (rule, resource, account, reason, owner, expires)
+    }
+}
+
 /// The names of a rule that was held: its id, and those that it had before.
 #[derive(Debug, Clone, Copy)]
 pub struct RuleNames<'a> {

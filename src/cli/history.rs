@@ -9,7 +9,7 @@ use serde_json::json;
 use super::output::{self, Outputs, parse_format};
 use super::state::StateArgs;
 use super::{Error, Exit, Globals};
-use crate::history::{Change, Difference, History, HistoryError, Sweep};
+use crate::history::{Change, Difference, History, HistoryError, Sweep, SweepLock};
 use crate::model::{AccountId, Region};
 use crate::report::{Format, sweep};
 use crate::terminal::harmless;
@@ -69,7 +69,8 @@ enum ListFormat {
 }
 
 pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Error> {
-    let mut history = History::open(&arguments.state.folder()?)?;
+    let folder = arguments.state.folder()?;
+    let mut history = History::open_existing(&folder)?;
     match &arguments.command {
         HistoryCommand::List { format } => list(&history, *format)?,
         HistoryCommand::Show { sweep, format } => {
@@ -83,8 +84,11 @@ pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Er
         }
         HistoryCommand::Prune { keep, older_than } => {
             let before = older_than.map(days_ago).transpose()?;
+            let _lock = SweepLock::take(&folder)?;
             let pruned = history.prune(*keep, before.as_deref())?;
-            let text = format!("forgot {} looks at accounts, and {} sweeps altogether", pruned.looks, pruned.sweeps);
+            let count = |count, one| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+            let looks = format!("{} at accounts", count(pruned.looks, "look"));
+            let text = format!("forgot {looks}, and {} altogether", count(pruned.sweeps, "sweep"));
             output::to_stdout(|out| writeln!(out, "{text}"))?;
         }
     }

@@ -40,7 +40,18 @@ impl<'a> PartTo<'a> {
 
     /// Refuses what would be written over, before anything is read for nothing.
     pub(super) fn refuse_if_there(&self, globals: &Globals) -> Result<(), Error> {
-        let Place::Store(store) = self.place else { return Ok(()) };
+        let store = match self.place {
+            Place::Store(store) => store,
+            Place::File(file) if file.exists() => {
+                return Err(Error::Usage {
+                    message: format!("{} is there already, and is not written over", file.display()),
+                    help: "it may be of another sweep, with which this one must not be merged: delete it, or name \
+                           another file"
+                        .to_owned(),
+                });
+            }
+            Place::File(_) => return Ok(()),
+        };
         let settings = self.settings(globals)?;
         live::run(async { Ok(store.refuse_if_there(&Connection::open(&settings).await?, self.shard).await?) })
     }

@@ -101,27 +101,28 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
     let folder = arguments.state.folder()?;
     let _lock = SweepLock::take(&folder)?;
     let history = History::open(&folder)?;
-    let choice = hexadecimal(&format!("{:?} {:?}", arguments.live.choice(globals)?, arguments.live.way()));
+    let (selected, way) = (&arguments.selection, arguments.live.way());
+    let choice = format!("{:?} {way:?} {selected:?}", arguments.live.choice(globals)?);
     let terms = Terms {
         policy: selection.policy.as_str().to_owned(),
         rules_digest: scan::digest(&rules),
         rules: rules.iter().map(|selected| (selected.rule.oldest_id().to_owned(), selected.digest())).collect(),
         information: information(&rules, &remedies),
-        // A part is taken up as the same part.
-        choice: shard.map_or_else(|| choice.clone(), |shard| format!("{choice} {shard}")),
+        choice,
+        waivers: hexadecimal(&format!("{:?}", selection.waivers().iter().map(Waiver::terms).collect::<Vec<_>>())),
         include_pass: arguments.include_pass,
     };
     let started_at = Timestamp::now();
     let mut reading = Sweeping {
         history: Mutex::new(history),
         terms,
+        choice: String::new(),
         shard,
-        left_out: Vec::new(),
         resume: arguments.resume,
         receiver: receiver.as_ref(),
         begun: None,
         started_at: started_at.to_string(),
-        today: started_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
+        today: day_of(started_at),
         oldest: rules.iter().map(|one| (one.rule.id.clone(), one.rule.oldest_id().to_owned())).collect(),
         rules: &rules,
         waivers: selection.waivers(),
@@ -129,14 +130,15 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         failure: Mutex::new(None),
     };
     let read = reading::read(&arguments.live, &needs, globals, &mut reading)?;
-    let Sweeping { history, begun, tally, failure, today, terms, oldest, left_out, .. } = reading;
+    let Sweeping { history, begun, tally, failure, today, terms, choice, oldest, .. } = reading;
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
     }
     let mut history = history.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Some(begun) = begun else { return Err(Error::Interrupted) };
+    let mut finished_at = None;
     if !read.interrupted {
-        let finished_at = Timestamp::now().to_string();
+        let finished_at = finished_at.insert(history.seen_all(begun.sweep, &Timestamp::now().to_string())?);
         // A part that cannot be kept leaves a sweep that can be taken up.
         if let Some(part) = part {
             let sweep = history.sweep(begun.sweep)?;
@@ -149,12 +151,11 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
                 finished_at: finished_at.clone(),
                 terms: Terms { choice, ..terms },
                 oldest,
-                left_out,
+                left_out: sweep.left_out,
                 accounts: sweep.totals.accounts,
             };
             part.write(globals, |out| part::write(&history, begun.sweep, &header, out))?;
         }
-        history.finish(begun.sweep, &finished_at)?;
         // Of a sweep that was taken up, nobody knows what waivers covered in its first part.
         if begun.done.is_empty() {
             let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -162,13 +163,19 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         }
     }
     let exit = report(&history, begun.sweep, &outputs, arguments.report.fail_on, globals)?;
-    if read.interrupted {
+    // What comes before this, `--resume` does again where it was cut off.
+    let Some(finished_at) = finished_at else {
         let message = format!("sweep {} was cut off: `--resume` takes it up where it stopped", begun.sweep);
         globals.warn(&[Diagnostic::warning(message)]);
         return Ok(Exit::Interrupted);
-    }
+    };
+    history.finish(begun.sweep, &finished_at)?;
     notify::tell(&mut history, receiver, globals)?;
     Ok(exit)
+}
+
+fn day_of(time: Timestamp) -> Date {
+    time.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 fn shard_of(choice: ShardChoice) -> Result<Shard, Error> {
@@ -197,8 +204,9 @@ pub(super) fn report(
 struct Sweeping<'a> {
     history: Mutex<History>,
     terms: Terms,
+    /// What all parts of the sweep are about.
+    choice: String,
     shard: Option<Shard>,
-    left_out: Vec<String>,
     resume: Option<Resume>,
     receiver: Option<&'a Receiver>,
     begun: Option<Begun>,
@@ -218,7 +226,10 @@ impl Reader for &mut Sweeping<'_> {
 
     fn begin(&mut self, fleet: &mut Fleet) -> Result<(), Error> {
         let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.left_out = fleet.left_out.iter().map(ToString::to_string).collect();
+        let left_out: Vec<String> = fleet.left_out.iter().map(ToString::to_string).collect();
+        self.choice = hexadecimal(&format!("{} {:?}", self.terms.choice, fleet.origin()));
+        // A part is taken up as the same part.
+        self.terms.choice = self.shard.map_or_else(|| self.choice.clone(), |shard| format!("{} {shard}", self.choice));
         let last = match self.resume {
             None => None,
             Some(Resume::Last) => Some(history.resume(&self.terms)?),
@@ -226,13 +237,17 @@ impl Reader for &mut Sweeping<'_> {
         };
         let begun = match last {
             Some(last) => last,
-            None => history.begin(&self.terms, &self.started_at, &self.left_out)?,
+            None => history.begin(&self.terms, &self.started_at, &left_out)?,
         };
         notify::announce(history, begun.sweep, self.receiver)?;
         fleet.targets.retain(|target| {
-            let subject = target.subject();
-            !begun.done.contains(&subject) && self.shard.is_none_or(|shard| shard.holds(&subject))
+            let part = self.shard.is_none_or(|shard| shard.holds(&target.key()));
+            part && !begun.done.contains(&target.subject())
         });
+        // On what day it is for waivers, a sweep that is taken up agrees with itself.
+        if let Ok(began) = begun.started_at.parse() {
+            self.today = day_of(began);
+        }
         self.begun = Some(begun);
         Ok(())
     }

@@ -20,7 +20,7 @@ pub struct Fleet {
     /// The account of the credentials; none where profiles were chosen.
     caller: Option<Arc<Connection>>,
     /// Where the last role before those of the accounts has led to.
-    hub: OnceCell<Result<Arc<Connection>, Gap>>,
+    hub: OnceCell<Arc<Connection>>,
     access: Access,
     regions: Regions,
     partition: Partition,
@@ -129,6 +129,8 @@ impl Fleet {
             fleet.caller = Some(caller);
         }
         fleet.targets.sort_by(|left, right| (&left.account, &left.name).cmp(&(&right.account, &right.name)));
+        // The caller's own may be listed by its id too.
+        fleet.targets.dedup_by(|one, other| one.account.is_some() && one.account == other.account);
         let before = fleet.targets.len();
         let excluded = |account: Option<&AccountId>| account.is_some_and(|account| choice.excluded.contains(account));
         fleet.targets.retain(|target| !excluded(target.account.as_ref()));
@@ -172,10 +174,8 @@ impl Fleet {
         if self.targets.is_empty() {
             let why = if before > 0 {
                 "all that there are, are left out by --exclude-account or `exclude`"
-            } else if self.left_out.is_empty() {
-                "no account of the organisation is in these units and has these tags"
             } else {
-                "none of those of the organisation is active"
+                "no active account of the organisation is in these units and has these tags"
             };
             return Err(FleetError::Empty(why));
         }
@@ -185,6 +185,12 @@ impl Fleet {
             Some(account) if self.access.role.is_none() => Err(FleetError::NoRole(account)),
             _ => Ok(()),
         }
+    }
+
+    /// Whose credentials lead to the accounts, and the region that is looked at because none was named.
+    pub fn origin(&self) -> Option<(&AccountId, Option<&Region>)> {
+        let configured = matches!(self.regions, Regions::Configured);
+        self.caller.as_ref().map(|caller| (caller.account(), Some(caller.region()).filter(|_| configured)))
     }
 
     /// The partition that the accounts are in.
@@ -247,7 +253,8 @@ impl Fleet {
 
     /// The connection that assumes the roles of the accounts.
     async fn hub(&self) -> Result<Arc<Connection>, Gap> {
-        let hub = self.hub.get_or_init(|| async {
+        // What failed once may have been a passing trouble: the next account tries again.
+        let hub = self.hub.get_or_try_init(|| async {
             let mut hub = Arc::clone(self.caller.as_ref().ok_or_else(nobody)?);
             for role in &self.access.via {
                 let assumption = Assumption {
@@ -260,7 +267,7 @@ impl Fleet {
             }
             Ok(hub)
         });
-        hub.await.clone()
+        hub.await.cloned()
     }
 }
 
@@ -270,6 +277,16 @@ fn nobody() -> Gap {
 }
 
 impl Target {
+    /// What decides which part of a fleet it is in: the same on every machine, also where its profile leads nowhere.
+    pub fn key(&self) -> String {
+        match (&self.way, &self.account, &self.name) {
+            (Way::Role, Some(account), _) => account.to_string(),
+            (_, _, Some(name)) => name.clone(),
+            (_, Some(account), None) => account.to_string(),
+            (_, None, None) => String::new(),
+        }
+    }
+
     /// What stands for the account in the history: its id, or what leads to none.
     pub fn subject(&self) -> String {
         match (&self.account, &self.name) {

@@ -161,6 +161,10 @@ pub fn compare<'a>(before: &'a Before, now: Now<'a>) -> (Vec<Standed<'a>>, Vec<G
 fn stand<'a>(before: &'a Before, now: Now<'a>, finding: &'a Finding) -> Standed<'a> {
     let held = before.open.get(&finding.fingerprint);
     let (standing, because) = match (finding.verdict, held) {
+        (Verdict::Pass, Some(held)) if !held.waived => {
+            let (standing, because) = gone_to(before, now, held);
+            (standing, Some(because))
+        }
         (Verdict::Pass, _) => (Standing::Pass, None),
         (Verdict::Waived, _) => (Standing::Waived, None),
         (Verdict::Unknown, Some(held)) if !held.waived => (Standing::Stale, Some(Because::NotKnown)),
@@ -182,22 +186,25 @@ fn why_new(before: &Before, now: Now<'_>, finding: &Finding) -> Because {
     if rules.get(rule) == now.rules.get(rule) { Because::Account } else { Because::Rules }
 }
 
+/// What has become of a failure that is none now.
+fn gone_to(before: &Before, now: Now<'_>, held: &Held) -> (Standing, Because) {
+    if let Some(because) = why_unseen(now, held) {
+        return (Standing::Stale, because);
+    }
+    let digest = before.rules.as_ref().and_then(|rules| rules.get(&held.rule));
+    (Standing::Fixed, if digest == now.rules.get(&held.rule) { Because::Account } else { Because::Rules })
+}
+
 fn oldest<'a>(now: Now<'a>, rule: &'a str) -> &'a str {
     now.oldest.get(rule).map_or(rule, String::as_str)
 }
 
 fn gone<'a>(before: &'a Before, now: Now<'a>, fingerprint: &'a str, held: &'a Held) -> Option<Gone<'a>> {
-    let unseen = why_unseen(now, held);
-    let (standing, because) = match unseen {
-        Some(because) if held.waived => (Standing::Waived, because),
-        Some(because) => (Standing::Stale, because),
+    let (standing, because) = match gone_to(before, now, held) {
+        (Standing::Stale, because) if held.waived => (Standing::Waived, because),
         // What was accepted and is gone is of no interest.
-        None if held.waived => return None,
-        None => {
-            let digest = before.rules.as_ref().and_then(|rules| rules.get(&held.rule));
-            let same = digest == now.rules.get(&held.rule);
-            (Standing::Fixed, if same { Because::Account } else { Because::Rules })
-        }
+        (Standing::Fixed, _) if held.waived => return None,
+        gone => gone,
     };
     Some(Gone { fingerprint, held, standing, because })
 }

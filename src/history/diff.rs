@@ -58,7 +58,8 @@ impl History {
                 AND (f.verdict = 'fail' OR f.standing = 'stale'))
             UNION ALL
             SELECT CASE WHEN EXISTS (
-                    SELECT 1 FROM findings g WHERE g.look = b.id AND g.fingerprint = f.fingerprint AND g.standing = 'stale')
+                    SELECT 1 FROM findings g WHERE g.look = b.id AND g.fingerprint = f.fingerprint
+                    AND g.standing NOT IN ('fixed', 'pass'))
                 THEN 'stale' ELSE 'fixed' END,
                 text, a.account, a.subject, f.region, f.type, f.resource, f.rule
             FROM looks a

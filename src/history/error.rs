@@ -34,6 +34,12 @@ pub enum HistoryError {
         /// The version that this program knows.
         known: i64,
     },
+    /// There is none.
+    #[error("there is no history in {}: `ssm-audit sweep` begins one; one elsewhere is named with --state", path.display())]
+    None {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Another sweep is running on it.
     #[error("another sweep uses {}: wait for its end, or name another folder with --state", path.display())]
     Busy {

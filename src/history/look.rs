@@ -88,13 +88,16 @@ impl History {
     }
 }
 
-/// What the last look at the account left, and the sweep whose rules were held when it was last read.
+/// What the last look at the account left, and the sweep whose rules were held when it was last read. A sweep that never
+/// came to its end told nobody what it saw: it does not count. Where the account is not known, what it is called leads to
+/// what was seen of it.
 fn before(connection: &Connection, look: &Look<'_>) -> rusqlite::Result<(Before, Option<i64>)> {
     let last = connection
         .prepare_cached(
-            "SELECT id, rules, regions FROM looks WHERE subject = ?1 AND sweep < ?2 ORDER BY sweep DESC LIMIT 1",
+            "SELECT id, rules, regions FROM looks WHERE (subject = ?1 OR (?3 AND name = ?4)) AND sweep < ?2
+             AND sweep IN (SELECT id FROM sweeps WHERE state = 'finished') ORDER BY sweep DESC LIMIT 1",
         )?
-        .query_row(params![look.subject, look.sweep], |row| {
+        .query_row(params![look.subject, look.sweep, look.account.is_none(), look.name], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, String>(2)?))
         })
         .optional()?;
@@ -143,7 +146,7 @@ fn insert_found(
     let resource = &finding.resource;
     // What fails, or is accepted, is seen now; what is only known from before was seen then.
     let is_seen = matches!(finding.verdict, Verdict::Fail | Verdict::Waived);
-    let carried = held.filter(|_| standing == Standing::Stale);
+    let carried = held.filter(|_| matches!(standing, Standing::Stale | Standing::Fixed));
     let since = match held {
         Some(held) if is_seen || carried.is_some() => Some(held.since.as_str()),
         _ => is_seen.then_some(look.time),
@@ -151,7 +154,11 @@ fn insert_found(
     let seen = carried.map_or_else(|| is_seen.then_some(look.time), |held| Some(held.seen.as_str()));
     let regions = match carried {
         Some(held) => Some(joined(&held.regions)),
-        None => (is_seen && !resource.resource_type.is_regional()).then(|| joined(read)),
+        None => (is_seen && !resource.resource_type.is_regional()).then(|| match held {
+            // Until it is fixed it stays a matter of all regions that it was ever seen over.
+            Some(held) => joined(&held.regions.union(read).cloned().collect()),
+            None => joined(read),
+        }),
     };
     connection.prepare_cached(INSERT)?.execute(params![
         id,

@@ -55,6 +55,17 @@ impl History {
         Ok(Self { connection, path })
     }
 
+    /// Opens the memory in this folder, where there is one.
+    ///
+    /// # Errors
+    /// Where there is none, and as [`History::open`] has it.
+    pub fn open_existing(folder: &Path) -> Result<Self, HistoryError> {
+        if folder.join(FILE_NAME).try_exists().is_ok_and(|there| !there) {
+            return Err(HistoryError::None { path: folder.to_owned() });
+        }
+        Self::open(folder)
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

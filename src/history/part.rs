@@ -106,20 +106,41 @@ pub enum PartError {
         name: String,
     },
     /// Some are not there.
-    #[error("of {of} parts, {} {}: run what is missing again", parts(.missing), if .missing.len() == 1 { "is missing" } else { "are missing" })]
+    #[error("of {of} parts, {} {}: run what is missing again", parts(.missing, *.count), if *.count == 1 { "is missing" } else { "are missing" })]
     Lost {
         /// How many there should be.
         of: u32,
-        /// Those that are not there.
+        /// The first of those that are not there.
         missing: Vec<u32>,
+        /// How many are not there.
+        count: usize,
+    },
+    /// They are of a time that the history is past.
+    #[error(
+        "{name} was begun at {started_at}, and the history has a sweep of {last} already: parts are merged in the order of time, and once"
+    )]
+    Past {
+        /// The file.
+        name: String,
+        /// When it was begun.
+        started_at: String,
+        /// When the last sweep of the history was begun.
+        last: String,
     },
     /// The history cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
 }
 
-fn parts(numbers: &[u32]) -> String {
-    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+/// How many missing parts are named at most.
+const NAMED: usize = 20;
+
+fn parts(numbers: &[u32], count: usize) -> String {
+    let named = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match count.saturating_sub(numbers.len()) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// Writes what a sweep has looked at as a part.
@@ -199,18 +220,41 @@ pub fn merge(
 ) -> Result<i64, PartError> {
     let headers = check(sources)?;
     let first = headers.first().ok_or(PartError::None)?;
+    if let Some(last) = history.last_begun()? {
+        let past = headers.iter().zip(sources).find(|(header, _)| header.started_at <= last);
+        if let Some((Header { started_at, .. }, Source { name, .. })) = past {
+            return Err(PartError::Past { name: name.clone(), started_at: started_at.clone(), last });
+        }
+    }
     let started_at = headers.iter().map(|header| &header.started_at).min().cloned().unwrap_or_default();
     let finished_at = headers.iter().map(|header| &header.finished_at).max().cloned().unwrap_or_default();
     let left_out: BTreeSet<String> = headers.iter().flat_map(|header| header.left_out.iter().cloned()).collect();
     let left_out: Vec<String> = left_out.into_iter().collect();
-    let sweep = history.begin_merge(&first.terms, &started_at, &left_out)?;
-    begun(history, sweep)?;
-    let rules: &Rules = &first.terms.rules;
+    let sweep = history.begin_merge(&first.terms, &started_at, &left_out, &first.tool_version)?;
+    let joined = begun(history, sweep)
+        .map_err(PartError::from)
+        .and_then(|()| join(history, sweep, &started_at, &first.terms.rules, sources));
+    if let Err(error) = joined {
+        history.discard_merge()?;
+        return Err(error);
+    }
+    history.finish(sweep, &finished_at)?;
+    Ok(sweep)
+}
+
+/// Puts what all parts have seen into the history.
+fn join(
+    history: &mut History,
+    sweep: i64,
+    started_at: &str,
+    rules: &Rules,
+    sources: &[Source<'_>],
+) -> Result<(), PartError> {
     for source in sources {
         source.each(|header, line| {
             history.record(&Look {
                 sweep,
-                time: &started_at,
+                time: started_at,
                 account: line.account.as_ref(),
                 subject: &line.subject,
                 name: line.name.as_deref(),
@@ -224,8 +268,7 @@ pub fn merge(
             Ok(())
         })?;
     }
-    history.finish(sweep, &finished_at)?;
-    Ok(sweep)
+    Ok(())
 }
 
 /// Whether the parts make a whole, before anything is written. Reads each to its end.
@@ -237,7 +280,8 @@ fn check(sources: &[Source<'_>]) -> Result<Vec<Header>, PartError> {
             let same = [
                 ("rules or parameters", header.terms.rules_digest == first.terms.rules_digest),
                 ("policy", header.terms.policy == first.terms.policy),
-                ("accounts, regions or roles", header.terms.choice == first.terms.choice),
+                ("accounts, regions, roles or credentials", header.terms.choice == first.terms.choice),
+                ("waivers", header.terms.waivers == first.terms.waivers),
                 ("--include-pass", header.terms.include_pass == first.terms.include_pass),
                 ("numbers of parts", header.part.of == first.part.of),
                 ("versions of ssm-audit", header.tool_version == first.tool_version),
@@ -256,8 +300,12 @@ fn check(sources: &[Source<'_>]) -> Result<Vec<Header>, PartError> {
     }
     let of = headers.first().map_or(0, |header| header.part.of.get());
     let there: BTreeSet<u32> = headers.iter().map(|header| header.part.number.get()).collect();
-    let missing: Vec<u32> = (1..=of).filter(|number| !there.contains(number)).collect();
-    if missing.is_empty() { Ok(headers) } else { Err(PartError::Lost { of, missing }) }
+    let missing: Vec<u32> = (1..=of).filter(|number| !there.contains(number)).take(NAMED).collect();
+    if missing.is_empty() {
+        Ok(headers)
+    } else {
+        Err(PartError::Lost { of, missing, count: usize::try_from(of).unwrap_or(usize::MAX) - there.len() })
+    }
 }
 
 impl History {

@@ -15,7 +15,8 @@ pub struct Pruned {
 
 impl History {
     /// Forgets the looks of all sweeps but the last `keep`, and those of sweeps that began before `before` (RFC 3339), if
-    /// that is given. The last look at each account stays.
+    /// that is given. The last look at each account stays, and what others are still to be told of. Nothing may be
+    /// sweeping meanwhile.
     ///
     /// # Errors
     /// Where it cannot be written. Then nothing is forgotten.
@@ -27,14 +28,19 @@ impl History {
         let transaction = self.connection.transaction()?;
         let looks = transaction.execute(
             "DELETE FROM looks WHERE sweep IN (
-                SELECT id FROM sweeps WHERE state <> 'running'
-                AND (?1 IS NULL OR id NOT IN (SELECT id FROM sweeps ORDER BY id DESC LIMIT ?1))
+                SELECT id FROM sweeps WHERE state IN ('finished', 'abandoned')
+                AND (?1 IS NULL OR id NOT IN (
+                    SELECT id FROM sweeps WHERE state <> 'merging' ORDER BY id DESC LIMIT ?1))
                 AND (?2 IS NULL OR started_at < ?2))
-             AND EXISTS (SELECT 1 FROM looks later WHERE later.subject = looks.subject AND later.sweep > looks.sweep)",
+             AND sweep NOT IN (SELECT sweep FROM notifications WHERE state IN ('due', 'sending'))
+             AND EXISTS (
+                SELECT 1 FROM looks later JOIN sweeps ON sweeps.id = later.sweep AND sweeps.state = 'finished'
+                WHERE later.subject = looks.subject AND later.sweep > looks.sweep)",
             params![keep, before],
         )?;
         let sweeps = transaction.execute(
-            "DELETE FROM sweeps WHERE state <> 'running'
+            "DELETE FROM sweeps WHERE state IN ('finished', 'abandoned')
+             AND id NOT IN (SELECT sweep FROM notifications WHERE state IN ('due', 'sending'))
              AND id NOT IN (SELECT sweep FROM looks)
              AND id NOT IN (SELECT rules FROM looks WHERE rules IS NOT NULL)
              AND id <> (SELECT max(id) FROM sweeps)",

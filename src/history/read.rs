@@ -20,6 +20,8 @@ pub struct Row {
     pub since: Option<String>,
     /// When it was seen last, RFC 3339.
     pub seen: Option<String>,
+    /// Whether the sweep has judged it, or knows it from before.
+    pub judged: bool,
 }
 
 /// Which findings.
@@ -27,6 +29,10 @@ pub struct Row {
 pub enum Which {
     /// Those that the sweep has judged.
     Judged,
+    /// Those, and what failed where nothing could be read now.
+    Told,
+    /// Those, and what is fixed.
+    ToldAndFixed,
     /// Those of that standing.
     Standing(Standing),
 }
@@ -119,6 +125,10 @@ impl History {
 pub(super) fn query(which: Which, order: Order) -> (String, &'static str) {
     let (filter, standing) = match which {
         Which::Judged => ("verdict IS NOT NULL AND ?2", "1"),
+        Which::Told => ("(verdict IS NOT NULL OR standing = 'stale' AND because = 'not_read') AND ?2", "1"),
+        Which::ToldAndFixed => {
+            ("(verdict IS NOT NULL OR standing = 'fixed' OR standing = 'stale' AND because = 'not_read') AND ?2", "1")
+        }
         Which::Standing(standing) => ("standing = ?2", standing.as_str()),
     };
     let order = match order {
@@ -127,7 +137,7 @@ pub(super) fn query(which: Which, order: Order) -> (String, &'static str) {
     };
     // The looks lead: then nothing has to be sorted for a report.
     let sql = format!(
-        "SELECT text, standing, because, since, seen FROM looks CROSS JOIN findings ON findings.look = looks.id
+        "SELECT text, standing, because, since, seen, verdict IS NOT NULL FROM looks CROSS JOIN findings ON findings.look = looks.id
          CROSS JOIN bodies ON bodies.id = findings.body WHERE sweep = ?1 AND {filter} ORDER BY {order}"
     );
     (sql, standing)
@@ -143,6 +153,7 @@ fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         because: because.as_deref().and_then(Because::from_word),
         since: row.get(3)?,
         seen: row.get(4)?,
+        judged: row.get(5)?,
     })
 }
 

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &["
         rules_digest TEXT NOT NULL,
         tool_version TEXT NOT NULL,
         choice TEXT NOT NULL,
+        waivers TEXT NOT NULL,
         include_pass INTEGER NOT NULL,
         left_out TEXT NOT NULL DEFAULT '[]',
         -- What writers of reports say of the rules.
@@ -93,7 +94,7 @@ const MIGRATIONS: &[&str] = &["
         regions TEXT,
         body INTEGER NOT NULL,
         known INTEGER,
-        PRIMARY KEY (look, region, type, resource, rule)
+        PRIMARY KEY (look, region, type, resource, rule, fingerprint)
     ) STRICT, WITHOUT ROWID;
 "];
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Because, Rules, Standing};
@@ -25,6 +25,8 @@ pub struct Terms {
     pub information: Vec<RuleInfo>,
     /// Which accounts and regions were asked for, and how they are reached.
     pub choice: String,
+    /// A digest of the waivers.
+    pub waivers: String,
     /// Whether what passes is listed.
     pub include_pass: bool,
 }
@@ -91,11 +93,17 @@ pub struct Totals {
     pub open: u64,
     /// What failed before and is not known now.
     pub stale: u64,
+    /// How much of that is where nothing could be read.
+    #[serde(default)]
+    pub unread_stale: u64,
     /// What failed before and holds now.
     pub fixed: u64,
 }
 
-const COLUMNS: &str = "id, started_at, finished_at, state, policy, rules_digest, tool_version, left_out FROM sweeps";
+/// A sweep that has seen everything is finished, also before its report is written.
+const COLUMNS: &str =
+    "id, started_at, finished_at, iif(state = 'running' AND finished_at IS NOT NULL, 'finished', state),
+    policy, rules_digest, tool_version, left_out FROM sweeps";
 
 impl History {
     /// Begins a sweep. One that was cut off before is given up.
@@ -103,19 +111,37 @@ impl History {
     /// # Errors
     /// Where it cannot be written.
     pub fn begin(&mut self, terms: &Terms, started_at: &str, left_out: &[String]) -> Result<Begun, HistoryError> {
-        let begun = self.insert_sweep(terms, started_at, left_out, "running");
+        let begun = self.insert_sweep(terms, started_at, left_out, "running", env!("CARGO_PKG_VERSION"));
         let sweep = begun.map_err(|error| HistoryError::of(&self.path, error))?;
         Ok(Begun { sweep, started_at: started_at.to_owned(), done: BTreeSet::new() })
     }
 
-    /// Begins a sweep that is made of parts. What there is of one that was cut off before is taken back: its parts are
-    /// still there, and it can be made anew.
+    /// Begins a sweep that is made of parts, which this version of the tool has made. What there is of one that was cut
+    /// off before is taken back: its parts are still there, and it can be made anew.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn begin_merge(&mut self, terms: &Terms, started_at: &str, left_out: &[String]) -> Result<i64, HistoryError> {
-        let begun = self.insert_sweep(terms, started_at, left_out, "merging");
+    pub fn begin_merge(
+        &mut self,
+        terms: &Terms,
+        started_at: &str,
+        left_out: &[String],
+        tool_version: &str,
+    ) -> Result<i64, HistoryError> {
+        let begun = self.insert_sweep(terms, started_at, left_out, "merging", tool_version);
         begun.map_err(|error| HistoryError::of(&self.path, error))
+    }
+
+    /// Takes back what there is of a sweep that was to be made of parts, and is not.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn discard_merge(&mut self) -> Result<(), HistoryError> {
+        let discarded = self.connection.transaction().and_then(|transaction| {
+            discard_merging(&transaction)?;
+            transaction.commit()
+        });
+        discarded.map_err(|error| HistoryError::of(&self.path, error))
     }
 
     fn insert_sweep(
@@ -124,26 +150,29 @@ impl History {
         started_at: &str,
         left_out: &[String],
         state: &str,
+        tool_version: &str,
     ) -> rusqlite::Result<i64> {
         let transaction = self.connection.transaction()?;
+        transaction
+            .execute("DELETE FROM notifications WHERE sweep IN (SELECT id FROM sweeps WHERE state = 'running')", [])?;
         transaction.execute("UPDATE sweeps SET state = 'abandoned' WHERE state = 'running'", [])?;
-        transaction.execute("DELETE FROM looks WHERE sweep IN (SELECT id FROM sweeps WHERE state = 'merging')", [])?;
-        transaction.execute("DELETE FROM sweeps WHERE state = 'merging'", [])?;
+        discard_merging(&transaction)?;
         let information = body(&transaction, &json(&terms.information)?)?;
         transaction.execute(
             "INSERT INTO sweeps
-             (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out, information)
-             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?9)",
+             (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out, information, waivers)
+             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?10)",
             params![
                 started_at,
                 terms.policy,
                 terms.rules_digest,
-                env!("CARGO_PKG_VERSION"),
+                tool_version,
                 terms.choice,
                 terms.include_pass,
                 serde_json::Value::from(left_out).to_string(),
                 state,
                 information,
+                terms.waivers,
             ],
         )?;
         let sweep = transaction.last_insert_rowid();
@@ -161,23 +190,23 @@ impl History {
     pub fn resume(&mut self, terms: &Terms) -> Result<Begun, HistoryError> {
         let failed = |error| HistoryError::of(&self.path, error);
         let last = self.connection.query_row(
-            "SELECT id, started_at, policy, rules_digest, choice, include_pass FROM sweeps WHERE state = 'running' AND \
-             id = (SELECT max(id) FROM sweeps)",
-            [],
+            "SELECT id, started_at, policy = ?1, rules_digest = ?2, choice = ?3, waivers = ?4, include_pass = ?5
+             FROM sweeps WHERE state = 'running' AND id = (SELECT max(id) FROM sweeps)",
+            params![terms.policy, terms.rules_digest, terms.choice, terms.waivers, terms.include_pass],
             |row| {
-                let terms = (row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, String>(4)?);
-                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, terms, row.get::<_, bool>(5)?))
+                let same = [
+                    ("policy", row.get(2)?),
+                    ("rules or parameters", row.get(3)?),
+                    ("accounts, regions, roles or credentials", row.get(4)?),
+                    ("waivers", row.get(5)?),
+                    ("--include-pass", row.get::<_, bool>(6)?),
+                ];
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, same))
             },
         );
-        let Some((sweep, started_at, (policy, digest, choice), include_pass)) = last.optional().map_err(failed)? else {
+        let Some((sweep, started_at, same)) = last.optional().map_err(failed)? else {
             return Err(HistoryError::NothingToResume);
         };
-        let same = [
-            ("policy", policy == terms.policy),
-            ("rules or parameters", digest == terms.rules_digest),
-            ("accounts, regions or roles", choice == terms.choice),
-            ("--include-pass", include_pass == terms.include_pass),
-        ];
         if let Some((what, _)) = same.iter().find(|(_, same)| !same) {
             return Err(HistoryError::OtherTerms { sweep, what });
         }
@@ -200,7 +229,18 @@ impl History {
         Ok(Some(begun).filter(|_| began.is_some_and(|began| Timestamp::now().duration_since(began) <= within)))
     }
 
-    /// Ends a sweep.
+    /// Notes that a sweep has seen everything, and gives when that was: now, unless it was noted before. From then on it
+    /// is told in the same words, however often, until it is finished.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn seen_all(&mut self, sweep: i64, now: &str) -> Result<String, HistoryError> {
+        let sql = "UPDATE sweeps SET finished_at = coalesce(finished_at, ?2) WHERE id = ?1 RETURNING finished_at";
+        let noted = self.connection.query_row(sql, params![sweep, now], |row| row.get(0));
+        noted.map_err(|error| self.failed(error))
+    }
+
+    /// Ends a sweep: it is what later ones are compared with, and is not taken up any more.
     ///
     /// # Errors
     /// Where it cannot be written.
@@ -233,13 +273,20 @@ impl History {
         let read = || {
             let mut statement = self.connection.prepare(
                 "SELECT one.finished_at, one.totals FROM sweeps one JOIN sweeps this USING (policy, choice)
-                 WHERE this.id = ?1 AND one.id <= this.id AND one.state = 'finished' ORDER BY one.id DESC LIMIT ?2",
+                 WHERE this.id = ?1 AND one.id <= this.id AND (one.state = 'finished' OR one.id = this.id)
+                 AND one.finished_at IS NOT NULL ORDER BY one.id DESC LIMIT ?2",
             )?;
-            let rows = statement.query_map([sweep, i64::from(most)], |row| {
-                let totals: String = row.get(1)?;
-                Ok((row.get(0)?, serde_json::from_str(&totals).map_err(unreadable)?))
-            })?;
-            let mut trend = rows.collect::<rusqlite::Result<Vec<(String, Totals)>>>()?;
+            let rows = statement
+                .query_map([sweep, i64::from(most)], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?)))?;
+            let mut trend = Vec::new();
+            for row in rows {
+                let (at, totals) = row?;
+                let totals = match totals {
+                    Some(totals) => serde_json::from_str(&totals).map_err(unreadable)?,
+                    None => self.totals(sweep)?,
+                };
+                trend.push((at, totals));
+            }
             trend.reverse();
             Ok(trend)
         };
@@ -282,6 +329,15 @@ impl History {
         last.ok_or_else(|| HistoryError::NoSweep("that came to its end".to_owned()))
     }
 
+    /// When the last sweep that came to its end was begun, RFC 3339.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn last_begun(&self) -> Result<Option<String>, HistoryError> {
+        let sql = "SELECT max(started_at) FROM sweeps WHERE state = 'finished'";
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|error| self.failed(error))
+    }
+
     fn with_totals(&self, sweep: Sweep) -> rusqlite::Result<Sweep> {
         let sql = "SELECT totals FROM sweeps WHERE id = ?1";
         let kept: Option<String> = self.connection.query_row(sql, [sweep.id], |row| row.get(0))?;
@@ -306,12 +362,16 @@ impl History {
         (totals.scopes, totals.unread, totals.incomplete) =
             statement.query_row([sweep], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let mut statement = self.connection.prepare_cached(
-            "SELECT verdict, standing, count(*) FROM findings JOIN looks ON look = looks.id
-             WHERE sweep = ?1 GROUP BY verdict, standing",
+            "SELECT verdict, standing, because, count(*) FROM findings JOIN looks ON look = looks.id
+             WHERE sweep = ?1 GROUP BY verdict, standing, because",
         )?;
         let mut rows = statement.query([sweep])?;
         while let Some(row) = rows.next()? {
-            let (verdict, standing, count): (Option<String>, String, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (verdict, standing): (Option<String>, String) = (row.get(0)?, row.get(1)?);
+            let (because, count): (Option<String>, u64) = (row.get(2)?, row.get(3)?);
+            if verdict.is_none() && because.as_deref() == Some(Because::NotRead.as_str()) {
+                totals.unread_stale += if standing == Standing::Stale.as_str() { count } else { 0 };
+            }
             match verdict.as_deref() {
                 Some("pass") => totals.pass += count,
                 Some("fail") => totals.fail += count,
@@ -340,25 +400,12 @@ impl History {
         let found = self.connection.query_row(sql, params![sweep, verdict, least as i64], |row| row.get(0));
         found.map_err(|error| self.failed(error))
     }
+}
 
-    /// How many failures are new, for each reason.
-    ///
-    /// # Errors
-    /// Where they cannot be read.
-    pub fn reasons(&self, sweep: i64, standing: Standing) -> Result<Vec<(Because, u64)>, HistoryError> {
-        let read = || {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT because, count(*) FROM findings JOIN looks ON look = looks.id
-                 WHERE sweep = ?1 AND standing = ?2 AND because IS NOT NULL GROUP BY because",
-            )?;
-            let rows = statement
-                .query_map(params![sweep, standing.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-            rows.collect::<rusqlite::Result<Vec<(String, u64)>>>()
-        };
-        let reasons = read().map_err(|error| self.failed(error))?;
-        let known = |(word, count): (String, u64)| Because::from_word(&word).map(|because| (because, count));
-        Ok(reasons.into_iter().filter_map(known).collect())
-    }
+/// What there is of merges that never came to their end.
+fn discard_merging(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM looks WHERE sweep IN (SELECT id FROM sweeps WHERE state = 'merging')", [])?;
+    connection.execute("DELETE FROM sweeps WHERE state = 'merging'", []).map(drop)
 }
 
 fn sweep_of(row: &Row<'_>) -> rusqlite::Result<Sweep> {

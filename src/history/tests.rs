@@ -14,15 +14,22 @@ fn terms() -> Terms {
         rules: example::report().findings.iter().map(|one| (one.rule.clone(), "digest".to_owned())).collect(),
         information: example::rules(),
         choice: "all".to_owned(),
+        waivers: "none".to_owned(),
         include_pass: false,
     }
 }
 
 /// A sweep over the accounts of the example report, in an order that is not that of the report.
 fn sweep(history: &mut History, change: impl Fn(&mut Vec<Finding>)) -> i64 {
+    let begun = history.begin(&terms(), TIME, &[]).expect("begun").sweep;
+    look_at_all(history, begun, change);
+    history.finish(begun, TIME).expect("finished");
+    begun
+}
+
+fn look_at_all(history: &mut History, sweep: i64, change: impl Fn(&mut Vec<Finding>)) {
     let report = example::report();
     let terms = terms();
-    let begun = history.begin(&terms, TIME, &[]).expect("begun");
     let mut accounts: Vec<_> = report.scopes.iter().filter_map(|scope| scope.account.clone()).collect();
     accounts.dedup();
     for account in accounts.iter().rev() {
@@ -32,7 +39,7 @@ fn sweep(history: &mut History, change: impl Fn(&mut Vec<Finding>)) -> i64 {
         let scopes: Vec<Scope> =
             report.scopes.iter().filter(|scope| scope.account.as_ref() == Some(account)).cloned().collect();
         let look = Look {
-            sweep: begun.sweep,
+            sweep,
             time: TIME,
             account: Some(account),
             subject: account.as_str(),
@@ -46,8 +53,24 @@ fn sweep(history: &mut History, change: impl Fn(&mut Vec<Finding>)) -> i64 {
         };
         history.record(&look).expect("recorded");
     }
-    history.finish(begun.sweep, TIME).expect("finished");
-    begun.sweep
+}
+
+fn without_retention(findings: &mut Vec<Finding>) {
+    findings.retain(|one| one.rule != "logs-retention-set");
+}
+
+fn retention(findings: &mut [Finding]) -> impl Iterator<Item = &mut Finding> {
+    findings.iter_mut().filter(|one| one.rule == "logs-retention-set")
+}
+
+fn changes(history: &History, earlier: i64, later: i64) -> Vec<(Change, String)> {
+    let mut changes = Vec::new();
+    let take = |one: Difference| {
+        changes.push((one.change, one.finding.rule));
+        Ok::<_, HistoryError>(())
+    };
+    history.diff(earlier, later, |error| error, take).expect("compared");
+    changes
 }
 
 fn findings(history: &History, sweep: i64, which: Which, order: Order) -> Vec<Finding> {
@@ -100,23 +123,80 @@ fn what_is_gone_stands_in_the_next_sweep_once_and_forgetting_keeps_the_last_look
     let folder = tempfile::tempdir().expect("a folder");
     let mut history = History::open(folder.path()).expect("a history");
     let first = sweep(&mut history, |_| {});
-    let retention = |findings: &mut Vec<Finding>| findings.retain(|one| one.rule != "logs-retention-set");
-    let second = sweep(&mut history, retention);
+    let second = sweep(&mut history, without_retention);
     let fixed = findings(&history, second, Which::Standing(Standing::Fixed), Order::Report);
     assert_eq!(fixed.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), ["logs-retention-set"]);
-    let third = sweep(&mut history, retention);
+    let third = sweep(&mut history, without_retention);
     assert_eq!(findings(&history, third, Which::Standing(Standing::Fixed), Order::Report), []);
 
-    let mut changes = Vec::new();
-    let take = |one: Difference| {
-        changes.push((one.change, one.finding.rule));
-        Ok::<_, HistoryError>(())
-    };
-    history.diff(first, third, |error| error, take).expect("compared");
-    assert_eq!(changes, [(Change::Fixed, "logs-retention-set".to_owned())]);
+    assert_eq!(changes(&history, first, third), [(Change::Fixed, "logs-retention-set".to_owned())]);
 
     assert_eq!(history.prune(Some(1), None).expect("pruned"), Pruned { looks: 4, sweeps: 2 });
-    let fourth = sweep(&mut history, retention);
+    let fourth = sweep(&mut history, without_retention);
     assert_eq!(history.sweep(fourth).expect("a sweep").totals.new, 0);
     assert!(matches!(history.sweep(first), Err(HistoryError::NoSweep(_))));
+}
+
+#[test]
+fn what_only_a_sweep_that_was_given_up_saw_is_still_new_and_forgetting_does_not_count_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    let first = sweep(&mut history, without_retention);
+    let given_up = history.begin(&terms(), TIME, &[]).expect("begun").sweep;
+    look_at_all(&mut history, given_up, |_| {});
+    let merging = history.begin_merge(&terms(), TIME, &[], "0.0.9").expect("begun");
+    look_at_all(&mut history, merging, |_| {});
+    assert_eq!(history.prune(Some(0), None).expect("pruned"), Pruned { looks: 0, sweeps: 0 });
+    history.discard_merge().expect("discarded");
+    let third = sweep(&mut history, |_| {});
+    let totals = history.sweep(third).expect("a sweep").totals;
+    assert_eq!((totals.new, totals.open), (1, history.sweep(first).expect("a sweep").totals.new));
+}
+
+#[test]
+fn what_was_accepted_and_is_not_known_later_is_not_called_fixed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    let first = sweep(&mut history, |_| {});
+    sweep(&mut history, |all| retention(all).for_each(|one| one.verdict = Verdict::Waived));
+    let third = sweep(&mut history, |all| retention(all).for_each(|one| one.verdict = Verdict::Unknown));
+    assert_eq!(changes(&history, first, third), [(Change::Stale, "logs-retention-set".to_owned())]);
+}
+
+/// As where one rule takes over what another was about.
+#[test]
+fn one_rule_may_have_two_findings_on_a_resource() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    sweep(&mut history, |_| {});
+    let second = sweep(&mut history, |all| retention(all).for_each(|one| one.fingerprint.insert(0, 'f')));
+    let totals = history.sweep(second).expect("a sweep").totals;
+    assert_eq!((totals.new, totals.fixed), (1, 1));
+}
+
+#[test]
+fn news_that_are_due_are_not_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    let first = sweep(&mut history, |_| {});
+    history.announce(first).expect("noted");
+    sweep(&mut history, |_| {});
+    assert_eq!(history.prune(Some(1), None).expect("pruned"), Pruned { looks: 0, sweeps: 0 });
+    history.told(first, Told::Sent).expect("noted");
+    assert_eq!(history.prune(Some(1), None).expect("pruned"), Pruned { looks: 2, sweeps: 1 });
+}
+
+#[test]
+fn the_end_of_a_sweep_is_noted_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    let begun = history.begin(&terms(), TIME, &[]).expect("begun").sweep;
+    assert_eq!(history.sweep(begun).expect("a sweep").state, "running");
+    assert_eq!(history.seen_all(begun, "2026-11-23T00:00:00Z").expect("noted"), "2026-11-23T00:00:00Z");
+    // It can be taken up until it is told, and is told in the same words.
+    assert_eq!(history.resume(&terms()).expect("taken up").sweep, begun);
+    assert_eq!(history.seen_all(begun, "2026-11-24T00:00:00Z").expect("noted"), "2026-11-23T00:00:00Z");
+    assert_eq!(history.sweep(begun).expect("a sweep").state, "finished");
+    let others = Terms { waivers: "others".to_owned(), ..terms() };
+    assert!(matches!(history.resume(&others), Err(HistoryError::OtherTerms { what: "waivers", .. })));
 }

@@ -114,8 +114,13 @@ pub enum Writer {
     /// From all of it.
     Whole(fn(&Report, &[RuleInfo], &Options, &mut dyn Write) -> io::Result<()>),
     /// From what the report says besides, and the findings as they come.
-    Stream(fn(&Report, &Findings<'_>, &[RuleInfo], &mut dyn Write) -> io::Result<()>),
+    Stream(Streamed),
+    /// The same, for who keeps findings until they are taken back: what a sweep saw fixed is wanted too.
+    Ledger(Streamed),
 }
+
+/// Writes what the report says besides, and the findings as they come.
+type Streamed = fn(&Report, &Findings<'_>, &[RuleInfo], &mut dyn Write) -> io::Result<()>;
 
 /// A format.
 pub struct Format {
@@ -154,7 +159,7 @@ impl Format {
     pub fn write(&self, report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
         match self.writer {
             Writer::Whole(write) => write(report, rules, options, out),
-            Writer::Stream(write) => write(report, &by_account::listed(report), rules, out),
+            Writer::Stream(write) | Writer::Ledger(write) => write(report, &by_account::listed(report), rules, out),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::model::{AccountId, Finding, Region, Report, ResourceRef, Scope, Sever
 use crate::terminal::harmless;
 
 pub(super) static FORMAT: Format =
-    Format { name: "ocsf", endings: &[".ndjson", ".ocsf"], writer: Writer::Stream(write) };
+    Format { name: "ocsf", endings: &[".ndjson", ".ocsf"], writer: Writer::Ledger(write) };
 
 const VERSION: &str = "1.6.0";
 

@@ -132,6 +132,17 @@ fn what_was_looked_at_again_and_is_gone_is_fixed() {
 }
 
 #[test]
+fn a_pass_that_is_listed_takes_a_failure_back_where_all_of_it_was_seen() {
+    let before = before([held("a", "us-east-1"), held("b", "")]);
+    let passes = [finding("a", "us-east-1", Verdict::Pass), finding("b", "", Verdict::Pass)];
+    let both = rules(&["a", "b"]);
+    let fixed = said("a us-east-1", "fixed", "account");
+    assert_eq!(say(&before, &both, &all(), &passes), [fixed.clone(), said("b ", "fixed", "account")]);
+    let one_region = [scope("", true), scope("us-east-1", true)];
+    assert_eq!(say(&before, &both, &one_region, &passes), [fixed, said("b ", "stale", "not_looked_at")]);
+}
+
+#[test]
 fn what_could_not_be_seen_is_stale_and_never_fixed() {
     let before = before([held("a", "us-east-1"), held("b", "")]);
     let stale =

@@ -24,7 +24,7 @@ use crate::model::{AccountId, Finding, Region, Report, ResourceRef, ResourceType
 use crate::scan::ANY;
 
 pub(super) static FORMAT: Format =
-    Format { name: "asff", endings: &[".asff", ".asff.ndjson"], writer: Writer::Stream(write) };
+    Format { name: "asff", endings: &[".asff", ".asff.ndjson"], writer: Writer::Ledger(write) };
 
 /// What kind of finding all of them are.
 /// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html#Types>

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::{summary, tool};
+use super::{each_scope, summary, tool};
 use crate::history::compare::Standing;
 use crate::history::{History, Order, Row, Sweep, Which};
 use crate::model::finding::Tool;
@@ -19,7 +19,8 @@ pub(super) fn write(history: &History, sweep: &Sweep, out: &mut dyn Write) -> io
         schema_version: Report::SCHEMA_VERSION,
         tool: tool(sweep),
         started_at: &sweep.started_at,
-        finished_at: sweep.finished_at.as_deref(),
+        // Of one that was cut off nobody knows the end.
+        finished_at: sweep.finished_at.as_deref().unwrap_or(&sweep.started_at),
         policy: &sweep.policy,
         sweep: Changes {
             id: sweep.id,
@@ -30,7 +31,7 @@ pub(super) fn write(history: &History, sweep: &Sweep, out: &mut dyn Write) -> io
             stale: sweep.totals.stale,
             fixed: sweep.totals.fixed,
         },
-        scopes: Scopes { history, sweep: sweep.id },
+        scopes: Scopes { history, sweep },
         summary: summary(sweep),
         findings: rows(Which::Judged),
         stale: rows(Which::Standing(Standing::Stale)),
@@ -46,7 +47,7 @@ struct Document<'a> {
     schema_version: u32,
     tool: Tool,
     started_at: &'a str,
-    finished_at: Option<&'a str>,
+    finished_at: &'a str,
     policy: &'a str,
     sweep: Changes<'a>,
     scopes: Scopes<'a>,
@@ -77,13 +78,13 @@ struct Changes<'a> {
 
 struct Scopes<'a> {
     history: &'a History,
-    sweep: i64,
+    sweep: &'a Sweep,
 }
 
 impl Serialize for Scopes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        self.history.each_scope(self.sweep, S::Error::custom, |scope| list.serialize_element(&scope))?;
+        each_scope(self.history, self.sweep, S::Error::custom, |scope| list.serialize_element(&scope))?;
         list.end()
     }
 }

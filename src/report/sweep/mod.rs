@@ -10,9 +10,10 @@ use std::io::{self, Write};
 
 use super::by_account::Take;
 use super::{Format, Options, Writer, html};
-use crate::history::{History, HistoryError, Order, Sweep, Which};
+use crate::history::compare::Standing;
+use crate::history::{History, HistoryError, Order, Row, Sweep, Which};
 use crate::model::finding::Tool;
-use crate::model::{Finding, Report, Summary};
+use crate::model::{Finding, Gap, GapKind, Report, Scope, Source, Summary, Verdict};
 
 /// How many sweeps the trend shows at most.
 const TREND: u32 = 60;
@@ -34,7 +35,12 @@ pub fn write(
         ("table", _) => table::write(history, sweep, &rules, options, out),
         ("html", _) => html::write_with_trend(&whole(history, sweep)?, &rules, &trend(history, sweep)?, out),
         (_, Writer::Stream(write)) => {
-            write(&without_findings(history, sweep)?, &|take| by_account(history, sweep, take), &rules, out)
+            let findings = |take: &mut Take<'_>| by_account(history, sweep, Which::Told, take);
+            write(&without_findings(history, sweep)?, &findings, &rules, out)
+        }
+        (_, Writer::Ledger(write)) => {
+            let findings = |take: &mut Take<'_>| by_account(history, sweep, Which::ToldAndFixed, take);
+            write(&without_findings(history, sweep)?, &findings, &rules, out)
         }
         (_, Writer::Whole(write)) => write(&whole(history, sweep)?, &rules, options, out),
     }
@@ -46,17 +52,36 @@ fn trend(history: &History, sweep: &Sweep) -> io::Result<Vec<html::Look>> {
 }
 
 /// Hands on the findings, by account.
-fn by_account(history: &History, sweep: &Sweep, take: &mut Take<'_>) -> io::Result<()> {
+fn by_account(history: &History, sweep: &Sweep, which: Which, take: &mut Take<'_>) -> io::Result<()> {
     let mut findings: Vec<Finding> = Vec::new();
-    history.each(sweep.id, Which::Judged, Order::Report, failed, |row| {
-        if findings.first().is_some_and(|first| first.resource.account != row.finding.resource.account) {
+    history.each(sweep.id, which, Order::Report, failed, |row| {
+        let finding = as_told(row);
+        if findings.first().is_some_and(|first| first.resource.account != finding.resource.account) {
             take(&findings)?;
             findings.clear();
         }
-        findings.push(row.finding);
+        findings.push(finding);
         Ok(())
     })?;
     take(&findings)
+}
+
+/// A finding for a format that knows of verdicts only. What failed and could not be seen now is not known; what is fixed
+/// holds.
+fn as_told(row: Row) -> Finding {
+    let Row { finding, standing, seen, judged, .. } = row;
+    if judged {
+        return finding;
+    }
+    let (verdict, gaps) = match standing {
+        Standing::Fixed => (Verdict::Pass, Vec::new()),
+        _ => {
+            let message =
+                format!("it failed when it was seen last, {}, and was not read now", table::day(seen.as_deref()));
+            (Verdict::Unknown, vec![Gap::because(GapKind::Failed, message)])
+        }
+    };
+    Finding { verdict, gaps, waiver: None, ..finding }
 }
 
 fn summary(sweep: &Sweep) -> Summary {
@@ -85,10 +110,10 @@ fn without_findings(history: &History, sweep: &Sweep) -> io::Result<Report> {
         finished_at: sweep.finished_at.clone().unwrap_or_else(|| sweep.started_at.clone()),
         policy: sweep.policy.clone(),
         scopes: Vec::new(),
-        summary: summary(sweep),
+        summary: Summary { unknown: sweep.totals.unknown + sweep.totals.unread_stale, ..summary(sweep) },
         findings: Vec::new(),
     };
-    history.each_scope(sweep.id, failed, |scope| {
+    each_scope(history, sweep, failed, |scope| {
         report.scopes.push(scope);
         Ok(())
     })?;
@@ -98,11 +123,31 @@ fn without_findings(history: &History, sweep: &Sweep) -> io::Result<Report> {
 /// All of it, in memory.
 fn whole(history: &History, sweep: &Sweep) -> io::Result<Report> {
     let mut report = without_findings(history, sweep)?;
-    history.each(sweep.id, Which::Judged, Order::Report, failed, |row| {
-        report.findings.push(row.finding);
+    history.each(sweep.id, Which::Told, Order::Report, failed, |row| {
+        report.findings.push(as_told(row));
         Ok(())
     })?;
     Ok(report)
+}
+
+/// Hands on what the sweep covered. Of one that was cut off, that is not all that it was to cover.
+fn each_scope<E>(
+    history: &History,
+    sweep: &Sweep,
+    fail: impl Fn(HistoryError) -> E,
+    mut take: impl FnMut(Scope) -> Result<(), E>,
+) -> Result<(), E> {
+    if sweep.finished_at.is_none() {
+        take(Scope {
+            source: Source::Aws,
+            account: None,
+            region: None,
+            complete: false,
+            read: false,
+            gaps: vec![Gap::because(GapKind::Failed, "the sweep was cut off: not all accounts were looked at")],
+        })?;
+    }
+    history.each_scope(sweep.id, fail, take)
 }
 
 fn failed(error: HistoryError) -> io::Error {

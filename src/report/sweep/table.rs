@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::failed;
+use super::{each_scope, failed};
 use crate::history::compare::{Because, Standing};
 use crate::history::{History, Order, Row, RuleCount, Sweep, Which};
 use crate::model::Scope;
@@ -126,14 +126,14 @@ impl Page<'_> {
 
     /// The scopes that were not read in full: those in a row that are so for one reason, together.
     fn unread(&mut self) -> io::Result<()> {
-        if self.sweep.totals.incomplete == 0 {
+        if self.sweep.totals.incomplete == 0 && self.sweep.finished_at.is_some() {
             return Ok(());
         }
         self.heading("NOT READ IN FULL")?;
         let (mut group, mut listed, mut left): (Vec<Scope>, u64, u64) = (Vec::new(), 0, 0);
         let most = if self.options.detail > Detail::Brief { u64::MAX } else { 4 * LISTED };
         let history = self.history;
-        history.each_scope(self.sweep.id, failed, |scope| {
+        each_scope(history, self.sweep, failed, |scope| {
             if scope.complete && scope.read {
                 return Ok(());
             }
@@ -190,6 +190,7 @@ impl Page<'_> {
         let line = format!("sweep {}: {}", self.sweep.id, counts.join(", "));
         writeln!(self.out, "{}", self.options.paint.paint(style, &line))?;
         let read = match totals.incomplete {
+            _ if self.sweep.finished_at.is_none() => "and then it was cut off".to_owned(),
             0 => "all read in full".to_owned(),
             many => format!("{many} not read in full"),
         };
@@ -209,6 +210,6 @@ fn stale(because: Because) -> &'static str {
 }
 
 /// The day of a time.
-fn day(time: Option<&str>) -> &str {
+pub(super) fn day(time: Option<&str>) -> &str {
     time.and_then(|time| time.get(..10)).unwrap_or("an unknown day")
 }

@@ -174,13 +174,28 @@ pub(super) async fn read_regions(
     }
 }
 
-/// Has the reading stop at Ctrl-C. It ends by itself then, with what is known; this only ends at a second Ctrl-C.
+/// Has the reading stop at Ctrl-C, or where it is told to terminate. It ends by itself then, with what is known; this only
+/// ends where it is told so again.
 pub(super) async fn stop(shutdown: &Shutdown) {
     for _ in 0..2 {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        told_to_end().await;
         shutdown.request();
+    }
+}
+
+/// Waits for Ctrl-C, or what supervisors send.
+async fn told_to_end() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            Ok(()) = tokio::signal::ctrl_c() => {}
+            Some(()) = terminate.recv() => {}
+            else => std::future::pending().await,
+        }
+        return;
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

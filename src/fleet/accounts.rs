@@ -280,9 +280,8 @@ impl Target {
     /// What decides which part of a fleet it is in: the same on every machine, also where its profile leads nowhere.
     pub fn key(&self) -> String {
         match (&self.way, &self.account, &self.name) {
-            (Way::Role, Some(account), _) => account.to_string(),
-            (_, _, Some(name)) => name.clone(),
-            (_, Some(account), None) => account.to_string(),
+            (Way::Open(_), _, Some(name)) | (_, None, Some(name)) => name.clone(),
+            (_, Some(account), _) => account.to_string(),
             (_, None, None) => String::new(),
         }
     }

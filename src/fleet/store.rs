@@ -113,15 +113,21 @@ impl Store {
         format!("arn:{partition}:s3:::{}", self.bucket)
     }
 
-    /// Refuses a part that is there already, so that nothing is read for nothing. Where S3 does not tell, the writing
-    /// will.
+    /// Refuses a part that is there already, and a bucket that is not, so that nothing is read for nothing. Where S3 does
+    /// not tell, the writing will.
     ///
     /// # Errors
-    /// Where it is there.
+    /// Where it is there, and where it can never be.
     pub async fn refuse_if_there(&self, connection: &Connection, part: Shard) -> Result<(), StoreError> {
-        let key = self.key(part);
-        match self.digest(connection, &key).await {
-            Ok(_) => Err(StoreError::There { object: self.object(&key) }),
+        let key = &self.key(part);
+        // The first byte: HEAD would not say whether it is the bucket that is missing.
+        let asked = where_it_is(connection, |region| async move {
+            let request = connection.s3(&region).get_object().bucket(&self.bucket).key(key).range("bytes=0-0");
+            request.send().await.map_err(|error| refused(connection, "s3:GetObject", &error))
+        });
+        match asked.await {
+            Ok(_) => Err(StoreError::There { object: self.object(key) }),
+            Err(source) if source.is("NoSuchBucket") => Err(StoreError::S3 { place: self.object(key), source }),
             Err(_) => Ok(()),
         }
     }

@@ -31,7 +31,7 @@ pub use look::Look;
 pub use notification::Told;
 pub use prune::Pruned;
 pub use read::{Order, Row, RuleCount, Which};
-pub use sweep::{Begun, Sweep, Terms, Totals};
+pub use sweep::{Absent, Begun, Sweep, Terms, Totals};
 
 /// The name of the file.
 const FILE_NAME: &str = "history.sqlite";

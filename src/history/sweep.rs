@@ -100,6 +100,17 @@ pub struct Totals {
     pub fixed: u64,
 }
 
+/// An account that is not looked at any more: it has left the organisation, is suspended, or was taken out of the choice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Absent {
+    /// Its id, or what stood for it.
+    pub account: String,
+    /// What it was called.
+    pub name: Option<String>,
+    /// How many failures were open when it was seen last.
+    pub open: u64,
+}
+
 /// A sweep that has seen everything is finished, also before its report is written.
 const COLUMNS: &str =
     "id, started_at, finished_at, iif(state = 'running' AND finished_at IS NOT NULL, 'finished', state),
@@ -388,6 +399,40 @@ impl History {
             }
         }
         Ok(totals)
+    }
+
+    /// The accounts that the sweep before, of the same choice, had looked at and this one has not.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn absent(&self, sweep: i64) -> Result<Vec<Absent>, HistoryError> {
+        let read = || {
+            let mut statement = self.connection.prepare(
+                "SELECT subject, name, (SELECT count(*) FROM findings
+                    WHERE look = looks.id AND standing IN ('new', 'open', 'stale'))
+                 FROM looks WHERE sweep = (
+                    SELECT max(one.id) FROM sweeps one JOIN sweeps this USING (policy, choice)
+                    WHERE this.id = ?1 AND one.id < this.id AND one.state = 'finished')
+                 AND subject NOT IN (SELECT subject FROM looks WHERE sweep = ?1)
+                 AND (name IS NULL OR name NOT IN (SELECT name FROM looks WHERE sweep = ?1 AND name IS NOT NULL))
+                 ORDER BY subject",
+            )?;
+            let rows = statement
+                .query_map([sweep], |row| Ok(Absent { account: row.get(0)?, name: row.get(1)?, open: row.get(2)? }))?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    /// How many accounts of the sweep were forgotten since.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn forgotten(&self, sweep: &Sweep) -> Result<u64, HistoryError> {
+        let sql = "SELECT count(*) FROM looks WHERE sweep = ?1";
+        let there: u64 =
+            self.connection.query_row(sql, [sweep.id], |row| row.get(0)).map_err(|error| self.failed(error))?;
+        Ok(sweep.totals.accounts.saturating_sub(there))
     }
 
     /// Whether a finding of that verdict is at least this severe.

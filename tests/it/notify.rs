@@ -165,7 +165,10 @@ fn what_was_not_taken_is_sent_again_and_what_may_have_been_is_not() {
     // A receiver that refuses, and one that is not there: the next sweep tells of these too.
     let closed = Receiver::start(&[Answer::Status(302)]);
     let refused = swept.sweep(closed.port);
-    let expected = format!("error: http://127.0.0.1:{} refused the notification (status 302)\n", closed.port);
+    let expected = format!(
+        "error: http://127.0.0.1:{} did not take the notification (status 302): the next sweep sends it again\n",
+        closed.port
+    );
     assert_eq!((refused.code, refused.stderr), (Some(2), expected));
     assert!(refused.stdout.contains("\"kind\": \"ssm-audit/report\""), "the report is written all the same");
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -179,6 +182,19 @@ fn what_was_not_taken_is_sent_again_and_what_may_have_been_is_not() {
     assert!(lost.stderr.contains("gave no answer to the notification: it may have arrived"), "{}", lost.stderr);
     assert_eq!(swept.sweep(open.port).code, Some(1));
     assert_eq!(open.sweeps(), [2, 3, 4, 5]);
+
+    // What is not wanted keeps nothing else from being told, and a gateway does not know what came of it.
+    let choosy = Receiver::start(&[Answer::Status(413), Answer::Status(504), Answer::Status(200)]);
+    let refused = swept.sweep(choosy.port);
+    assert!(
+        refused.stderr.ends_with("refused the notification (status 413): it is not sent again\n"),
+        "{}",
+        refused.stderr
+    );
+    let lost = swept.sweep(choosy.port);
+    assert!(lost.stderr.contains("gave no answer to the notification: it may have arrived"), "{}", lost.stderr);
+    assert_eq!([refused.code, lost.code, swept.sweep(choosy.port).code], [Some(2), Some(2), Some(1)]);
+    assert_eq!(choosy.sweeps(), [6, 7, 8]);
 }
 
 #[test]

@@ -224,6 +224,10 @@ fn a_sweep_that_was_killed_is_taken_up_where_it_stopped() {
 /// The accounts that the last sweep of a history has looked at.
 fn subjects(state: &Path) -> Vec<String> {
     let shown = Audit::new(&["history", "list", "--format", "json", "--state", state.to_str().unwrap()]).run();
+    if shown.code != Some(0) {
+        assert!(shown.stderr.starts_with("error: there is no history in "), "{}", shown.stderr);
+        return Vec::new();
+    }
     let Some(sweep) = shown.json()["sweeps"][0]["id"].as_i64() else { return Vec::new() };
     let shown =
         Audit::new(&["history", "show", &sweep.to_string(), "--format", "json", "--state", state.to_str().unwrap()])
@@ -233,7 +237,7 @@ fn subjects(state: &Path) -> Vec<String> {
         .as_array()
         .unwrap()
         .iter()
-        .map(|scope| scope["account"].as_str().unwrap().to_owned())
+        .filter_map(|scope| scope["account"].as_str().map(str::to_owned))
         .collect();
     accounts.into_iter().collect()
 }
@@ -254,8 +258,16 @@ fn a_sweep_that_was_interrupted_says_so_and_is_taken_up_with_the_same_terms_only
     assert!(String::from_utf8_lossy(&ended.stderr).contains("--resume"), "{}", String::from_utf8_lossy(&ended.stderr));
     let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!(report["sweep"]["state"], "running");
-    // What was read in part stands in no look.
-    assert!(report["scopes"].as_array().unwrap().iter().all(|scope| scope["complete"] == true), "{report:#}");
+    // What was read in part stands in no look, and that it is not all is said.
+    let (cut, looked_at): (Vec<&Value>, Vec<&Value>) =
+        report["scopes"].as_array().unwrap().iter().partition(|scope| scope["account"].is_null());
+    assert!(looked_at.iter().all(|scope| scope["complete"] == true), "{report:#}");
+    assert_eq!(cut[0]["gaps"][0]["message"], "the sweep was cut off: not all accounts were looked at");
+    let state = fleet.state.path().to_str().unwrap();
+    for format in ["table", "markdown", "sarif", "csv", "junit", "html"] {
+        let shown = Audit::new(&["history", "show", "1", "--format", format, "--state", state]).run();
+        assert!(shown.stdout.contains("cut off"), "{format}: {}", shown.stdout);
+    }
     proxy.clear();
     let other = fleet.audit(&["--resume", "--rule", "sg-*"]).run();
     assert_eq!(other.code, Some(2));
@@ -335,15 +347,18 @@ fn parts_that_were_looked_at_elsewhere_make_the_sweep_that_one_would_have_made()
     let undivided = whole.audit(&[]).run();
     let folder = tempfile::TempDir::new().unwrap();
     let file = |number: u32| folder.path().join(format!("part-{number}.jsonl")).to_str().unwrap().to_owned();
-    for number in 1..=3_u32 {
-        let part = Fleet::of(accounts.clone());
-        // As Kubernetes says it.
-        let swept = part
-            .audit(&["--shard", "auto/3", "--to", &file(number)])
-            .env("JOB_COMPLETION_INDEX", &(number - 1).to_string())
-            .run();
-        assert!(matches!(swept.code, Some(0 | 1)), "{}", swept.stderr);
-    }
+    let look = || {
+        for number in 1..=3_u32 {
+            let part = Fleet::of(accounts.clone());
+            // As Kubernetes says it.
+            let swept = part
+                .audit(&["--shard", "auto/3", "--to", &file(number)])
+                .env("JOB_COMPLETION_INDEX", &(number - 1).to_string())
+                .run();
+            assert!(matches!(swept.code, Some(0 | 1)), "{}", swept.stderr);
+        }
+    };
+    look();
     let state = tempfile::TempDir::new().unwrap();
     let merge = |parts: &[&str]| {
         Audit::new(&["merge", "--format", "json", "--state", state.path().to_str().unwrap()]).args(parts).run()
@@ -352,7 +367,16 @@ fn parts_that_were_looked_at_elsewhere_make_the_sweep_that_one_would_have_made()
     let merged = merge(&[all]);
     assert_eq!((merged.code, undivided.code), (Some(1), Some(1)), "{}", merged.stderr);
     assert!(text(&merged) == text(&undivided), "{}\n{}", text(&merged), text(&undivided));
+    // They are not merged twice, nor written over.
+    let again = merge(&[all]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.stderr.ends_with("parts are merged in the order of time, and once\n"), "{}", again.stderr);
+    let over = Fleet::of(accounts.clone()).audit(&["--shard", "2/3", "--to", &file(2)]).run();
+    assert_eq!(over.code, Some(2));
+    assert!(over.stderr.contains("part-2.jsonl is there already, and is not written over"), "{}", over.stderr);
     // The next time, nothing is new, in whatever order the parts come.
+    (1..=3).for_each(|number| std::fs::remove_file(file(number)).unwrap());
+    look();
     let again = merge(&[&file(3), &file(1), &file(2)]).json();
     assert_eq!(counts(&again), json!([0, 2, 0, 0]));
 
@@ -372,7 +396,8 @@ fn parts_that_were_looked_at_elsewhere_make_the_sweep_that_one_would_have_made()
     assert!(told(&[all]).ends_with("it is not whole\n"));
     std::fs::write(file(2), &second[..second.len() - 20]).unwrap();
     assert!(told(&[all]).contains("is no part of a sweep: line "));
-    let other = Fleet::of(accounts);
+    std::fs::remove_file(file(2)).unwrap();
+    let other = Fleet::of(accounts.clone());
     other.audit(&["--shard", "2/3", "--to", &file(2), "--rule", "sg-*"]).run();
     assert!(told(&[all]).ends_with("are not of one sweep: they have other rules or parameters\n"));
     // Nothing of it was kept.

@@ -249,7 +249,9 @@ fn a_hard_limit_does_not_lead_to_a_storm_of_retries() {
         let calls = organization.proxy.calls();
         let throttled = calls.iter().filter(|call| call.fault.is_some()).count();
         assert!(throttled > 0, "the limit of {limit} a second was not felt");
-        assert_eq!(failing(&limited), failing(&calm));
+        let unknown = limited["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == "unknown");
+        let gaps: Vec<&Value> = unknown.map(|finding| &finding["gaps"]).collect();
+        assert_eq!(failing(&limited), failing(&calm), "{gaps:?}");
         assert_eq!(limited["summary"], calm["summary"]);
         let (calls, calm) = (calls.len(), calls_when_calm);
         assert!(calls * 2 <= calm * 3, "{calls} calls with {limit} a second, {throttled} throttled; {calm} when calm");

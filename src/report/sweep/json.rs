@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::{each_scope, summary, tool};
+use super::{each_scope, failed, summary, tool};
 use crate::history::compare::Standing;
-use crate::history::{History, Order, Row, Sweep, Which};
+use crate::history::{Absent, History, Order, Row, Sweep, Which};
 use crate::model::finding::Tool;
 use crate::model::{Report, Summary};
 
@@ -26,6 +26,7 @@ pub(super) fn write(history: &History, sweep: &Sweep, out: &mut dyn Write) -> io
             id: sweep.id,
             state: &sweep.state,
             left_out: &sweep.left_out,
+            absent: history.absent(sweep.id).map_err(failed)?,
             new: sweep.totals.new,
             open: sweep.totals.open,
             stale: sweep.totals.stale,
@@ -66,6 +67,8 @@ struct Changes<'a> {
     state: &'a str,
     /// Accounts of the organisation that cannot be used.
     left_out: &'a [String],
+    /// Accounts that the sweep before had looked at and this one has not.
+    absent: Vec<Absent>,
     /// Failures that are new.
     new: u64,
     /// Failures that there were before.

@@ -73,15 +73,12 @@ fn as_told(row: Row) -> Finding {
     if judged {
         return finding;
     }
-    let (verdict, gaps) = match standing {
-        Standing::Fixed => (Verdict::Pass, Vec::new()),
-        _ => {
-            let message =
-                format!("it failed when it was seen last, {}, and was not read now", table::day(seen.as_deref()));
-            (Verdict::Unknown, vec![Gap::because(GapKind::Failed, message)])
-        }
-    };
-    Finding { verdict, gaps, waiver: None, ..finding }
+    if standing == Standing::Fixed {
+        return Finding { verdict: Verdict::Pass, gaps: Vec::new(), waiver: None, ..finding };
+    }
+    let message = format!("it failed when it was seen last, {}, and was not read now", table::day(seen.as_deref()));
+    let gaps = vec![Gap::because(GapKind::Failed, message)];
+    Finding { verdict: Verdict::Unknown, gaps, waiver: None, ..finding }
 }
 
 fn summary(sweep: &Sweep) -> Summary {
@@ -130,22 +127,22 @@ fn whole(history: &History, sweep: &Sweep) -> io::Result<Report> {
     Ok(report)
 }
 
-/// Hands on what the sweep covered. Of one that was cut off, that is not all that it was to cover.
+/// Hands on what the sweep covered. Of one that was cut off, or partly forgotten, that is not all.
 fn each_scope<E>(
     history: &History,
     sweep: &Sweep,
     fail: impl Fn(HistoryError) -> E,
     mut take: impl FnMut(Scope) -> Result<(), E>,
 ) -> Result<(), E> {
-    if sweep.finished_at.is_none() {
-        take(Scope {
-            source: Source::Aws,
-            account: None,
-            region: None,
-            complete: false,
-            read: false,
-            gaps: vec![Gap::because(GapKind::Failed, "the sweep was cut off: not all accounts were looked at")],
-        })?;
+    let forgotten = history.forgotten(sweep).map_err(&fail)?;
+    let missing = if sweep.finished_at.is_none() {
+        Some("the sweep was cut off: not all accounts were looked at".to_owned())
+    } else {
+        (forgotten > 0).then(|| format!("what {forgotten} accounts had was forgotten: `history prune`"))
+    };
+    if let Some(missing) = missing {
+        let gaps = vec![Gap::because(GapKind::Failed, missing)];
+        take(Scope { source: Source::Aws, account: None, region: None, complete: false, read: false, gaps })?;
     }
     history.each_scope(sweep.id, fail, take)
 }

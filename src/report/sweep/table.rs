@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{each_scope, failed};
 use crate::history::compare::{Because, Standing};
-use crate::history::{History, Order, Row, RuleCount, Sweep, Which};
+use crate::history::{Absent, History, Order, Row, RuleCount, Sweep, Which};
 use crate::model::Scope;
 use crate::report::words::{self, Accounts};
 use crate::report::{Detail, Options, RuleInfo};
@@ -126,7 +126,8 @@ impl Page<'_> {
 
     /// The scopes that were not read in full: those in a row that are so for one reason, together.
     fn unread(&mut self) -> io::Result<()> {
-        if self.sweep.totals.incomplete == 0 && self.sweep.finished_at.is_some() {
+        let forgotten = self.history.forgotten(self.sweep).map_err(failed)?;
+        if self.sweep.totals.incomplete + forgotten == 0 && self.sweep.finished_at.is_some() {
             return Ok(());
         }
         self.heading("NOT READ IN FULL")?;
@@ -195,7 +196,14 @@ impl Page<'_> {
             many => format!("{many} not read in full"),
         };
         let accounts = if totals.accounts == 1 { "account" } else { "accounts" };
-        writeln!(self.out, "{} {accounts}, {} scopes: {read}", totals.accounts, totals.scopes)
+        writeln!(self.out, "{} {accounts}, {} scopes: {read}", totals.accounts, totals.scopes)?;
+        let absent = self.history.absent(self.sweep.id).map_err(failed)?;
+        if !absent.is_empty() && self.sweep.finished_at.is_some() {
+            let named = |one: &Absent| format!("{} ({} open when seen last)", harmless(&one.account), one.open);
+            let named: Vec<String> = absent.iter().map(named).collect();
+            writeln!(self.out, "not looked at any more: {}", named.join(", "))?;
+        }
+        Ok(())
     }
 }
 

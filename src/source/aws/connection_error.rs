@@ -71,6 +71,16 @@ pub enum ConnectionError {
         /// What the connection says.
         reason: String,
     },
+    /// AWS says no, for another reason.
+    #[error("AWS answered {call} with {code} (endpoint {endpoint})")]
+    Answered {
+        /// The call.
+        call: &'static str,
+        /// The service's error code.
+        code: String,
+        /// The endpoint, or the region where it is AWS's own.
+        endpoint: String,
+    },
     /// An answer that is none of the above.
     #[error("AWS gave no answer to {call} that can be used: {reason}")]
     Unexpected {
@@ -110,9 +120,15 @@ impl ConnectionError {
             Self::Denied { call, code } => Gap::of_call(GapKind::Denied, *call).with_code(code.as_str()),
             Self::RefusedCredentials { code, .. } => of_identity(GapKind::Denied).with_code(code.as_str()),
             Self::ExpiredCredentials { code } => of_identity(GapKind::Failed).with_code(code.as_str()),
+            Self::Answered { call, code, .. } => Gap::of_call(GapKind::Failed, *call).with_code(code.as_str()),
             Self::Unexpected { call, reason } => Gap::of_call(GapKind::Failed, *call).with_message(reason.as_str()),
             error => Gap::because(GapKind::Failed, error.to_string()),
         }
+    }
+
+    /// Whether AWS says no with this code.
+    pub(crate) fn is(&self, wanted: &str) -> bool {
+        matches!(self, Self::Answered { code, .. } if code == wanted)
     }
 
     /// What an error of one of the first calls says about the connection.
@@ -139,7 +155,7 @@ impl ConnectionError {
                 } else if refused.raw().status().as_u16() == 403 || DENIED.contains(&code.as_str()) {
                     Self::Denied { call, code }
                 } else {
-                    Self::Unexpected { call, reason: format!("the endpoint {endpoint} answered {code}") }
+                    Self::Answered { call, code, endpoint }
                 }
             }
             _ => {

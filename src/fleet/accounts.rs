@@ -20,7 +20,7 @@ pub struct Fleet {
     /// The account of the credentials; none where profiles were chosen.
     caller: Option<Arc<Connection>>,
     /// Where the last role before those of the accounts has led to.
-    hub: OnceCell<Arc<Connection>>,
+    hub: OnceCell<Result<Arc<Connection>, Gap>>,
     access: Access,
     regions: Regions,
     partition: Partition,
@@ -253,8 +253,7 @@ impl Fleet {
 
     /// The connection that assumes the roles of the accounts.
     async fn hub(&self) -> Result<Arc<Connection>, Gap> {
-        // What failed once may have been a passing trouble: the next account tries again.
-        let hub = self.hub.get_or_try_init(|| async {
+        let hub = self.hub.get_or_init(|| async {
             let mut hub = Arc::clone(self.caller.as_ref().ok_or_else(nobody)?);
             for role in &self.access.via {
                 let assumption = Assumption {
@@ -267,7 +266,7 @@ impl Fleet {
             }
             Ok(hub)
         });
-        hub.await.cloned()
+        hub.await.clone()
     }
 }
 

@@ -413,8 +413,9 @@ impl History {
                  FROM looks WHERE sweep = (
                     SELECT max(one.id) FROM sweeps one JOIN sweeps this USING (policy, choice)
                     WHERE this.id = ?1 AND one.id < this.id AND one.state = 'finished')
-                 AND subject NOT IN (SELECT subject FROM looks WHERE sweep = ?1)
-                 AND (name IS NULL OR name NOT IN (SELECT name FROM looks WHERE sweep = ?1 AND name IS NOT NULL))
+                 AND account <> '' AND subject NOT IN (SELECT subject FROM looks WHERE sweep = ?1)
+                 AND NOT EXISTS (
+                    SELECT 1 FROM looks now WHERE now.sweep = ?1 AND now.account = '' AND now.name = looks.name)
                  ORDER BY subject",
             )?;
             let rows = statement

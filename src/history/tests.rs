@@ -200,3 +200,47 @@ fn the_end_of_a_sweep_is_noted_once() {
     let others = Terms { waivers: "others".to_owned(), ..terms() };
     assert!(matches!(history.resume(&others), Err(HistoryError::OtherTerms { what: "waivers", .. })));
 }
+
+/// A profile that leads nowhere today led to an account yesterday: what was open there is stale, and the account is not
+/// said to be gone.
+#[test]
+fn an_account_whose_profile_leads_nowhere_keeps_what_was_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    let report = example::report();
+    let account = report.scopes.iter().find_map(|scope| scope.account.clone()).expect("an account");
+    let of = |one: &&Finding| one.resource.account.as_ref() == Some(&account) && one.verdict == Verdict::Fail;
+    let mut findings: Vec<Finding> = report.findings.iter().filter(of).cloned().collect();
+    findings.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
+    findings.dedup_by(|one, other| one.fingerprint == other.fingerprint);
+    let scopes: Vec<Scope> =
+        report.scopes.iter().filter(|scope| scope.account.as_ref() == Some(&account)).cloned().collect();
+    let unread: Vec<Scope> = scopes.iter().map(|scope| Scope { account: None, read: false, ..scope.clone() }).collect();
+    let mut look = |subject: &str, known: bool| {
+        let terms = terms();
+        let sweep = history.begin(&terms, TIME, &[]).expect("begun").sweep;
+        let look = Look {
+            sweep,
+            time: TIME,
+            account: Some(&account).filter(|_| known),
+            subject,
+            name: Some("production"),
+            rules: &terms.rules,
+            oldest: &BTreeMap::new(),
+            scopes: if known { &scopes } else { &unread },
+            findings: if known { &findings } else { &[] },
+            passes: 0,
+            not_applicable: 0,
+        };
+        history.record(&look).expect("recorded");
+        history.finish(sweep, TIME).expect("finished");
+        let totals = history.sweep(sweep).expect("a sweep").totals;
+        (totals.new, totals.open, totals.stale, totals.unread_stale, history.absent(sweep).expect("read").len())
+    };
+    let count = findings.len() as u64;
+    assert!(count > 0);
+    assert_eq!(look(account.as_str(), true), (count, 0, 0, 0, 0));
+    assert_eq!(look("profile production", false), (0, 0, count, count, 0));
+    assert_eq!(look(account.as_str(), true), (0, count, 0, 0, 0));
+    assert_eq!(look("another", true), (count, 0, 0, 0, 1));
+}

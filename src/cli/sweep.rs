@@ -44,7 +44,8 @@ pub(super) struct SweepArgs {
     include_pass: bool,
     #[command(flatten)]
     report: ReportArgs,
-    /// Look at one part of the accounts: I/N; auto/N where Kubernetes or AWS Batch says which
+    /// Look at one part of the accounts: I/N; auto/N where Kubernetes or AWS Batch says which, and auto where AWS Batch
+    /// says of how many too
     #[arg(long, value_name = "I/N", requires = "to", conflicts_with = "notify", env = "SSM_AUDIT_SHARD")]
     shard: Option<ShardChoice>,
     /// Where to write the part to, for `merge`: a file, or a prefix in S3 (s3://BUCKET/PREFIX) of which each sweep has its own

@@ -50,7 +50,7 @@ pub enum HistoryError {
     #[error("there is no sweep {0} in the history: `ssm-audit history list` lists them")]
     NoSweep(String),
     /// There is nothing to take up.
-    #[error("there is no sweep to resume: the last one came to its end; run it without --resume")]
+    #[error("there is no sweep to resume: the last one was not cut off; run it without --resume")]
     NothingToResume,
     /// The sweep that was cut off was about something else.
     #[error("sweep {sweep} was begun with other {what}: run without --resume to begin a new one")]

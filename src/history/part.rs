@@ -117,7 +117,7 @@ pub enum PartError {
     },
     /// They are of a time that the history is past.
     #[error(
-        "{name} was begun at {started_at}, and the history has a sweep of {last} already: parts are merged in the order of time, and once"
+        "{name} was begun at {started_at}, and the history has a sweep of {last} already: parts are merged in the order of time"
     )]
     Past {
         /// The file.
@@ -209,7 +209,8 @@ impl Source<'_> {
     }
 }
 
-/// Makes one sweep of all its parts, and gives its number; `begun` is told it before anything is in it.
+/// Makes one sweep of all its parts, and gives its number; `begun` is told it before anything is in it. Parts that were
+/// merged before are that sweep.
 ///
 /// # Errors
 /// Where a part is missing, doubled, not whole or of another sweep, and where the history cannot be written.
@@ -220,14 +221,18 @@ pub fn merge(
 ) -> Result<i64, PartError> {
     let headers = check(sources)?;
     let first = headers.first().ok_or(PartError::None)?;
+    let started_at = headers.iter().map(|header| &header.started_at).min().cloned().unwrap_or_default();
+    let finished_at = headers.iter().map(|header| &header.finished_at).max().cloned().unwrap_or_default();
+    if let Some(merged) = history.merged(&first.terms, &started_at, &finished_at)? {
+        begun(history, merged)?;
+        return Ok(merged);
+    }
     if let Some(last) = history.last_begun()? {
         let past = headers.iter().zip(sources).find(|(header, _)| header.started_at <= last);
         if let Some((Header { started_at, .. }, Source { name, .. })) = past {
             return Err(PartError::Past { name: name.clone(), started_at: started_at.clone(), last });
         }
     }
-    let started_at = headers.iter().map(|header| &header.started_at).min().cloned().unwrap_or_default();
-    let finished_at = headers.iter().map(|header| &header.finished_at).max().cloned().unwrap_or_default();
     let left_out: BTreeSet<String> = headers.iter().flat_map(|header| header.left_out.iter().cloned()).collect();
     let left_out: Vec<String> = left_out.into_iter().collect();
     let sweep = history.begin_merge(&first.terms, &started_at, &left_out, &first.tool_version)?;

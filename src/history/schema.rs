@@ -117,7 +117,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
         .pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))
         .map_err(|error| HistoryError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
     if sound != "ok" {
-        return Err(HistoryError::Damaged { path: path.to_owned(), reason: sound });
+        // The first of many lines says it.
+        let reason = sound.lines().next().unwrap_or_default().to_owned();
+        return Err(HistoryError::Damaged { path: path.to_owned(), reason });
     }
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;

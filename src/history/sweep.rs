@@ -340,6 +340,17 @@ impl History {
         last.ok_or_else(|| HistoryError::NoSweep("that came to its end".to_owned()))
     }
 
+    /// The sweep that was made of parts on these terms, which were begun and ended then.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn merged(&self, terms: &Terms, started_at: &str, finished_at: &str) -> Result<Option<i64>, HistoryError> {
+        let sql = "SELECT id FROM sweeps WHERE state = 'finished' AND started_at = ?1 AND finished_at = ?2
+            AND rules_digest = ?3 AND choice = ?4 AND waivers = ?5";
+        let terms = params![started_at, finished_at, terms.rules_digest, terms.choice, terms.waivers];
+        self.connection.query_row(sql, terms, |row| row.get(0)).optional().map_err(|error| self.failed(error))
+    }
+
     /// When the last sweep that came to its end was begun, RFC 3339.
     ///
     /// # Errors

@@ -367,15 +367,17 @@ fn parts_that_were_looked_at_elsewhere_make_the_sweep_that_one_would_have_made()
     let merged = merge(&[all]);
     assert_eq!((merged.code, undivided.code), (Some(1), Some(1)), "{}", merged.stderr);
     assert!(text(&merged) == text(&undivided), "{}\n{}", text(&merged), text(&undivided));
-    // They are not merged twice, nor written over.
+    // Merged again, they are the same sweep; none is written over.
     let again = merge(&[all]);
-    assert_eq!(again.code, Some(2));
-    assert!(again.stderr.ends_with("parts are merged in the order of time, and once\n"), "{}", again.stderr);
+    assert_eq!((again.code, &again.json()["sweep"]), (Some(1), &merged.json()["sweep"]));
     let over = Fleet::of(accounts.clone()).audit(&["--shard", "2/3", "--to", &file(2)]).run();
     assert_eq!(over.code, Some(2));
     assert!(over.stderr.contains("part-2.jsonl is there already, and is not written over"), "{}", over.stderr);
     // The next time, nothing is new, in whatever order the parts come.
-    (1..=3).for_each(|number| std::fs::remove_file(file(number)).unwrap());
+    let old = tempfile::TempDir::new().unwrap();
+    (1..=3).for_each(|number| {
+        std::fs::rename(file(number), old.path().join(format!("{number}.jsonl"))).unwrap();
+    });
     look();
     let again = merge(&[&file(3), &file(1), &file(2)]).json();
     assert_eq!(counts(&again), json!([0, 2, 0, 0]));
@@ -385,6 +387,8 @@ fn parts_that_were_looked_at_elsewhere_make_the_sweep_that_one_would_have_made()
         assert_eq!((merged.code, merged.stdout.as_str()), (Some(2), ""));
         merged.stderr.replace(all, "[PARTS]")
     };
+    let one_is_old = told(&[&file(1), old.path().join("2.jsonl").to_str().unwrap(), &file(3)]);
+    assert!(one_is_old.ends_with("already: parts are merged in the order of time\n"), "{one_is_old}");
     assert_eq!(told(&[&file(1), &file(3)]), "error: of 3 parts, 2 is missing: run what is missing again\n");
     assert_eq!(
         told(&[all, &file(2)]),

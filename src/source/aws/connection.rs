@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
@@ -345,7 +346,9 @@ async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionErro
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(settings.carrier.client(&environment)?)
         .retry_config(retries(&environment, &profiles)?)
-        .timeout_config(timeouts);
+        .timeout_config(timeouts)
+        // The timeout of an attempt goes from the first byte to the last: nothing can stall for longer.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     // Shows in CloudTrail as the user agent's `app/ssm-audit-VERSION`: a slash is not allowed in it.
     if let Ok(name) = AppName::new(concat!("ssm-audit-", env!("CARGO_PKG_VERSION"))) {
         loader = loader.app_name(name);

@@ -2,7 +2,7 @@
 //! to run out.
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_config::identity::IdentityCache;
@@ -17,8 +17,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use super::arn::Arn;
 use super::connection::Connection;
 use super::failure::Failure;
+use super::pace::Pace;
 use crate::model::call::Call;
-use crate::model::{AccountId, Gap, GapKind};
+use crate::model::{AccountId, Gap, GapKind, Region};
 
 const ASSUME_ROLE: Call = Call { service: "sts", operation: "AssumeRole", actions: &["sts:AssumeRole"] };
 
@@ -69,6 +70,9 @@ impl Connection {
 #[derive(Debug)]
 struct AssumedRole {
     request: AssumeRoleFluentBuilder,
+    /// How fast STS is asked, by all accounts of a fleet together.
+    pace: Arc<Pace>,
+    region: Region,
     /// Those that showed that it can be assumed, until they are used.
     first: Mutex<Option<Credentials>>,
 }
@@ -85,7 +89,7 @@ impl AssumedRole {
             .role_session_name(session_name)
             .set_external_id(external_id)
             .set_policy(policy);
-        Self { request, first: Mutex::new(None) }
+        Self { request, pace: from.shared_pace(), region: from.region().clone(), first: Mutex::new(None) }
     }
 
     /// Asks for credentials, and sees to it that they are for this account.
@@ -99,6 +103,7 @@ impl AssumedRole {
     }
 
     async fn ask(&self) -> Result<AssumeRoleOutput, Box<SdkError<AssumeRoleError, HttpResponse>>> {
+        self.pace.keep("sts", Some(&self.region)).await;
         self.request.clone().send().await.map_err(Box::new)
     }
 }

@@ -9,7 +9,7 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_sdk_sts::config::retry::{ClientRateLimiter, RetryPartition};
+use aws_sdk_sts::config::retry::{ClientRateLimiter, RetryConfig, RetryPartition};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -23,6 +23,9 @@ use super::pace::{Listener, Pace};
 use super::retry::{OnlyWhatWasRefused, retries};
 use super::whole_answer::WholeAnswer;
 use crate::model::{AccountId, Partition, Region};
+
+/// How often STS is asked at most for the credentials of a role.
+const ATTEMPTS_OF_STS: u32 = 10;
 
 /// How long is waited, at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,6 +224,11 @@ impl Connection {
         &self.pace
     }
 
+    /// The same, for what outlives the connection.
+    pub(super) fn shared_pace(&self) -> Arc<Pace> {
+        Arc::clone(&self.pace)
+    }
+
     fn listener(&self, service: &'static str, region: Option<&Region>) -> Listener {
         Listener { pace: Arc::clone(&self.pace), service, region: region.cloned() }
     }
@@ -230,11 +238,16 @@ impl Connection {
         &self.config
     }
 
-    /// A client of STS in the region of the caller.
+    /// A client of STS in the region of the caller. All accounts of a fleet depend on it, and begin at once: it asks more
+    /// often than others before it gives up.
     pub(super) fn sts(&self) -> aws_sdk_sts::Client {
+        let retries = self.config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
+        let attempts = retries.max_attempts().max(ATTEMPTS_OF_STS);
         let builder = aws_sdk_sts::config::Builder::from(&self.config)
+            .retry_config(retries.with_max_attempts(attempts))
             .retry_partition(retry_partition(&self.account, "sts", Some(&self.region)))
-            .interceptor(WholeAnswer { may_be_empty: false });
+            .interceptor(WholeAnswer { may_be_empty: false })
+            .interceptor(self.listener("sts", Some(&self.region)));
         aws_sdk_sts::Client::from_conf(builder.build())
     }
 

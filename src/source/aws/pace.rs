@@ -33,7 +33,7 @@ const fn limit(service: &str) -> Limit {
         b"ec2" => Limit { a_second: 20.0, at_once: 100.0 },
         b"iam" => Limit { a_second: 15.0, at_once: 30.0 },
         b"kms" => Limit { a_second: 50.0, at_once: 100.0 },
-        b"s3" => Limit { a_second: 100.0, at_once: 100.0 },
+        b"s3" | b"sts" => Limit { a_second: 100.0, at_once: 100.0 },
         _ => Limit { a_second: 10.0, at_once: 20.0 },
     }
 }

@@ -183,6 +183,48 @@ fn lasting(report: &Value) -> Value {
     report
 }
 
+/// Formats that know of verdicts only: a failure that could not be seen now is not gone, and one that is fixed is taken
+/// back where somebody keeps it until then.
+#[test]
+fn every_format_has_what_could_not_be_seen_and_ledgers_have_what_is_fixed() {
+    let accounts = vec![fresh_account(), fresh_account()];
+    let closed = accounts[1].clone();
+    Emulator::moto().seed(&accounts[0], &["us-east-1"], &[]);
+    Emulator::moto().seed(&closed, &["us-east-1"], &["kms-rotation-enabled"]);
+    let proxy = Proxy::start(Emulator::moto().url());
+    let fleet = Fleet { endpoint: proxy.url(), ..Fleet::of(accounts) };
+    // The account keeps its logs for 30 days.
+    let first = fleet.sweep(&["--param", "logs-retention-set.min_days=90"]);
+    assert_eq!(counts(&first), json!([3, 0, 0, 0]));
+    let key = first["findings"].as_array().unwrap().iter().find(|one| one["rule"] == "kms-rotation-enabled").unwrap();
+    let key = key["resource"]["id"].as_str().unwrap();
+    let shown = |sweep: &str, format: &str| fleet.history(&["show", sweep, "--format", format]).stdout;
+
+    let second = fleet.sweep(&[]);
+    assert_eq!(counts(&second), json!([0, 1, 2, 0]));
+    for (format, passed) in [("ocsf", "\"status\":\"Pass\""), ("asff", "\"Status\":\"PASSED\"")] {
+        let shown = shown("2", format);
+        let lines = shown.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let findings = lines.flat_map(|line| line.as_array().cloned().unwrap_or_else(|| vec![line]));
+        let taken_back: Vec<String> =
+            findings.map(|one| one.to_string()).filter(|one| one.contains("logs-retention-set")).collect();
+        assert_eq!(taken_back.len(), 2, "{format}: {shown}");
+        assert!(taken_back.iter().all(|one| one.contains(passed) && one.contains("and holds now")), "{taken_back:?}");
+    }
+    for format in ["csv", "junit"] {
+        assert!(!shown("2", format).contains("/ssm/sessions"), "{format}");
+    }
+
+    proxy.inject(Fault::on("sts:AssumeRole", Kind::Denied).containing(&closed));
+    let third = fleet.audit(&[]).run();
+    assert_eq!((third.code, counts(&third.json())), (Some(3), json!([0, 0, 0, 1])));
+    for format in ["csv", "junit", "sarif", "ocsf", "asff", "markdown", "html"] {
+        let shown = shown("3", format);
+        assert!(shown.contains(key), "{format}: {shown}");
+        assert!(!shown.contains("\"FAILED\"") && !shown.contains("\"kind\": \"fail\""), "{format}: {shown}");
+    }
+}
+
 #[test]
 fn a_sweep_that_was_killed_is_taken_up_where_it_stopped() {
     let accounts: Vec<String> = (0..12).map(|_| fresh_account()).collect();

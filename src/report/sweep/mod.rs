@@ -73,10 +73,13 @@ fn as_told(row: Row) -> Finding {
     if judged {
         return finding;
     }
+    let failed = format!("it failed when it was seen last, {}", table::day(seen.as_deref()));
     if standing == Standing::Fixed {
-        return Finding { verdict: Verdict::Pass, gaps: Vec::new(), waiver: None, ..finding };
+        let message = format!("{failed}, and holds now");
+        let (evidence, gaps) = (Vec::new(), Vec::new());
+        return Finding { verdict: Verdict::Pass, message, evidence, gaps, waiver: None, ..finding };
     }
-    let message = format!("it failed when it was seen last, {}, and was not read now", table::day(seen.as_deref()));
+    let message = format!("{failed}, and was not read now");
     let gaps = vec![Gap::because(GapKind::Failed, message)];
     Finding { verdict: Verdict::Unknown, gaps, waiver: None, ..finding }
 }

@@ -88,25 +88,24 @@ impl History {
     }
 }
 
-const LAST_OF_SUBJECT: &str = "SELECT id, sweep, rules, regions FROM looks WHERE subject = ?1 AND sweep < ?2
-    AND sweep IN (SELECT id FROM sweeps WHERE state = 'finished') ORDER BY sweep DESC LIMIT 1";
-const LAST_OF_NAME: &str = "SELECT id, sweep, rules, regions FROM looks WHERE name = ?1 AND sweep < ?2
-    AND sweep IN (SELECT id FROM sweeps WHERE state = 'finished') ORDER BY sweep DESC LIMIT 1";
-
 /// What the last look at the account left, and the sweep whose rules were held when it was last read. A sweep that never
 /// came to its end told nobody what it saw: it does not count. Where the account is not known, what it is called leads to
 /// what was seen of it.
 fn before(connection: &Connection, look: &Look<'_>) -> rusqlite::Result<(Before, Option<i64>)> {
-    let last = |sql: &str, of: &str| {
+    let last = |column: &str, value: &str| {
+        let sql = format!(
+            "SELECT id, sweep, rules, regions FROM looks WHERE {column} = ?1 AND sweep < ?2
+             AND sweep IN (SELECT id FROM sweeps WHERE state = 'finished') ORDER BY sweep DESC LIMIT 1"
+        );
         let row = |row: &rusqlite::Row<'_>| {
             let (last, sweep): (i64, i64) = (row.get(0)?, row.get(1)?);
             Ok((sweep, (last, row.get::<_, Option<i64>>(2)?, row.get::<_, String>(3)?)))
         };
-        connection.prepare_cached(sql)?.query_row(params![of, look.sweep], row).optional()
+        connection.prepare_cached(&sql)?.query_row(params![value, look.sweep], row).optional()
     };
-    let mut latest = last(LAST_OF_SUBJECT, look.subject)?;
+    let mut latest = last("subject", look.subject)?;
     if let (None, Some(name)) = (look.account, look.name) {
-        latest = latest.into_iter().chain(last(LAST_OF_NAME, name)?).max_by_key(|(sweep, _)| *sweep);
+        latest = latest.into_iter().chain(last("name", name)?).max_by_key(|(sweep, _)| *sweep);
     }
     let Some((_, (last, sweep, regions))) = latest else { return Ok((Before::default(), None)) };
     let rules = match sweep {

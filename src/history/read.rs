@@ -71,9 +71,8 @@ impl History {
         mut take: impl FnMut(Row) -> Result<(), E>,
     ) -> Result<(), E> {
         let failed = |error| fail(self.failed(error));
-        let (sql, standing) = query(which, order);
-        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
-        let mut rows = statement.query(params![sweep, standing]).map_err(failed)?;
+        let mut statement = self.connection.prepare(&query(which, order)).map_err(failed)?;
+        let mut rows = statement.query([sweep]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             take(row_of(row).map_err(failed)?)?;
         }
@@ -121,26 +120,24 @@ impl History {
     }
 }
 
-/// The query for these findings, and its second parameter.
-pub(super) fn query(which: Which, order: Order) -> (String, &'static str) {
-    let (filter, standing) = match which {
-        Which::Judged => ("verdict IS NOT NULL AND ?2", "1"),
-        Which::Told => ("(verdict IS NOT NULL OR standing = 'stale' AND because = 'not_read') AND ?2", "1"),
-        Which::ToldAndFixed => {
-            ("(verdict IS NOT NULL OR standing = 'fixed' OR standing = 'stale' AND because = 'not_read') AND ?2", "1")
-        }
-        Which::Standing(standing) => ("standing = ?2", standing.as_str()),
+/// The query for these findings.
+pub(super) fn query(which: Which, order: Order) -> String {
+    const TOLD: &str = "verdict IS NOT NULL OR standing = 'stale' AND because = 'not_read'";
+    let filter = match which {
+        Which::Judged => "verdict IS NOT NULL".to_owned(),
+        Which::Told => TOLD.to_owned(),
+        Which::ToldAndFixed => format!("{TOLD} OR standing = 'fixed'"),
+        Which::Standing(standing) => format!("standing = '{}'", standing.as_str()),
     };
     let order = match order {
         Order::Report => "account, subject, region, type, resource, findings.rule",
         Order::Rules => "severity DESC, findings.rule, account, subject, region, type, resource",
     };
     // The looks lead: then nothing has to be sorted for a report.
-    let sql = format!(
+    format!(
         "SELECT text, standing, because, since, seen, verdict IS NOT NULL FROM looks CROSS JOIN findings ON findings.look = looks.id
-         CROSS JOIN bodies ON bodies.id = findings.body WHERE sweep = ?1 AND {filter} ORDER BY {order}"
-    );
-    (sql, standing)
+         CROSS JOIN bodies ON bodies.id = findings.body WHERE sweep = ?1 AND ({filter}) ORDER BY {order}"
+    )
 }
 
 fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {

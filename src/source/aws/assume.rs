@@ -89,7 +89,7 @@ impl AssumedRole {
             .role_session_name(session_name)
             .set_external_id(external_id)
             .set_policy(policy);
-        Self { request, pace: from.shared_pace(), region: from.region().clone(), first: Mutex::new(None) }
+        Self { request, pace: Arc::clone(from.pace()), region: from.region().clone(), first: Mutex::new(None) }
     }
 
     /// Asks for credentials, and sees to it that they are for this account.

@@ -220,13 +220,8 @@ impl Connection {
     }
 
     /// How fast the account is asked.
-    pub(super) fn pace(&self) -> &Pace {
+    pub(super) fn pace(&self) -> &Arc<Pace> {
         &self.pace
-    }
-
-    /// The same, for what outlives the connection.
-    pub(super) fn shared_pace(&self) -> Arc<Pace> {
-        Arc::clone(&self.pace)
     }
 
     fn listener(&self, service: &'static str, region: Option<&Region>) -> Listener {

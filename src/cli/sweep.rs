@@ -245,6 +245,9 @@ impl Reader for &mut Sweeping<'_> {
             let part = self.shard.is_none_or(|shard| shard.holds(&target.key()));
             part && !begun.done.contains(&target.subject())
         });
+        if !fleet.targets.is_empty() {
+            history.sees_more(begun.sweep)?;
+        }
         // On what day it is for waivers, a sweep that is taken up agrees with itself.
         if let Ok(began) = begun.started_at.parse() {
             self.today = day_of(began);

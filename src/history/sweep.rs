@@ -251,6 +251,15 @@ impl History {
         noted.map_err(|error| self.failed(error))
     }
 
+    /// Notes that a sweep that was taken up has more to see, whatever was noted before.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn sees_more(&mut self, sweep: i64) -> Result<(), HistoryError> {
+        let sql = "UPDATE sweeps SET finished_at = NULL WHERE id = ?1 AND state = 'running'";
+        self.connection.execute(sql, [sweep]).map(drop).map_err(|error| self.failed(error))
+    }
+
     /// Ends a sweep: it is what later ones are compared with, and is not taken up any more.
     ///
     /// # Errors
@@ -291,12 +300,9 @@ impl History {
                 .query_map([sweep, i64::from(most)], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?)))?;
             let mut trend = Vec::new();
             for row in rows {
-                let (at, totals) = row?;
-                let totals = match totals {
-                    Some(totals) => serde_json::from_str(&totals).map_err(unreadable)?,
-                    None => self.totals(sweep)?,
-                };
-                trend.push((at, totals));
+                let (at, kept) = row?;
+                // Only this one may not be finished yet.
+                trend.push((at, self.kept_or_counted(sweep, kept)?));
             }
             trend.reverse();
             Ok(trend)
@@ -363,11 +369,12 @@ impl History {
     fn with_totals(&self, sweep: Sweep) -> rusqlite::Result<Sweep> {
         let sql = "SELECT totals FROM sweeps WHERE id = ?1";
         let kept: Option<String> = self.connection.query_row(sql, [sweep.id], |row| row.get(0))?;
-        let totals = match kept {
-            Some(text) => serde_json::from_str(&text).map_err(unreadable)?,
-            None => self.totals(sweep.id)?,
-        };
-        Ok(Sweep { totals, ..sweep })
+        Ok(Sweep { totals: self.kept_or_counted(sweep.id, kept)?, ..sweep })
+    }
+
+    /// What a sweep came to, as it was kept at its end, or counted where it has not ended.
+    fn kept_or_counted(&self, sweep: i64, kept: Option<String>) -> rusqlite::Result<Totals> {
+        kept.map_or_else(|| self.totals(sweep), |text| serde_json::from_str(&text).map_err(unreadable))
     }
 
     fn totals(&self, sweep: i64) -> rusqlite::Result<Totals> {
@@ -391,9 +398,6 @@ impl History {
         while let Some(row) = rows.next()? {
             let (verdict, standing): (Option<String>, String) = (row.get(0)?, row.get(1)?);
             let (because, count): (Option<String>, u64) = (row.get(2)?, row.get(3)?);
-            if verdict.is_none() && because.as_deref() == Some(Because::NotRead.as_str()) {
-                totals.unread_stale += if standing == Standing::Stale.as_str() { count } else { 0 };
-            }
             match verdict.as_deref() {
                 Some("pass") => totals.pass += count,
                 Some("fail") => totals.fail += count,
@@ -404,7 +408,12 @@ impl History {
             match Standing::from_word(&standing) {
                 Some(Standing::New) => totals.new += count,
                 Some(Standing::Open) => totals.open += count,
-                Some(Standing::Stale) => totals.stale += count,
+                Some(Standing::Stale) => {
+                    totals.stale += count;
+                    if verdict.is_none() && because.as_deref() == Some(Because::NotRead.as_str()) {
+                        totals.unread_stale += count;
+                    }
+                }
                 Some(Standing::Fixed) => totals.fixed += count,
                 _ => {}
             }

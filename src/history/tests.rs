@@ -111,10 +111,9 @@ fn a_report_is_read_without_sorting() {
     sweep(&mut history, |_| {});
     let mut statement = history
         .connection
-        .prepare(&format!("EXPLAIN QUERY PLAN {}", super::read::query(Which::Judged, Order::Report).0))
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", super::read::query(Which::Judged, Order::Report)))
         .expect("a plan");
-    let plan: Vec<String> =
-        statement.query_map(rusqlite::params![1, "1"], |row| row.get(3)).and_then(Iterator::collect).expect("a plan");
+    let plan: Vec<String> = statement.query_map([1], |row| row.get(3)).and_then(Iterator::collect).expect("a plan");
     assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
 }
 
@@ -197,6 +196,9 @@ fn the_end_of_a_sweep_is_noted_once() {
     assert_eq!(history.resume(&terms()).expect("taken up").sweep, begun);
     assert_eq!(history.seen_all(begun, "2026-11-24T00:00:00Z").expect("noted"), "2026-11-23T00:00:00Z");
     assert_eq!(history.sweep(begun).expect("a sweep").state, "finished");
+    // Where there turns out to be more, it is not at its end.
+    history.sees_more(begun).expect("noted");
+    assert_eq!(history.sweep(begun).expect("a sweep").state, "running");
     let others = Terms { waivers: "others".to_owned(), ..terms() };
     assert!(matches!(history.resume(&others), Err(HistoryError::OtherTerms { what: "waivers", .. })));
 }

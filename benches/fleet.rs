@@ -1,5 +1,5 @@
-//! What a sweep costs: many accounts with four regions of fifty instances each, every call answered after 30 ms by a
-//! fleet that is not there (the recorded answers of one account, given for all).
+//! What a sweep costs: many accounts with four regions of instances each, every call answered after 30 ms by a fleet
+//! that is not there (the recorded answers of one account, given for all).
 //!
 //! `cargo bench --bench fleet [-- ACCOUNTS …]`. The figures are those of the whole process, as the operating system
 //! counts them.
@@ -24,35 +24,62 @@ const TEMPLATE: &str = "123456789012";
 const LATENCY: Duration = Duration::from_millis(30);
 const CONCURRENCY: u32 = 64;
 
+/// What the accounts of a fleet are like.
+struct Kind {
+    name: &'static str,
+    seeding: &'static [&'static str],
+}
+
+/// As the guide has them, with one finding, so that there is something to remember.
+const DOCUMENTED: Kind =
+    Kind { name: "documented", seeding: &["--instances", "50", "--break", "kms-rotation-enabled"] };
+
+/// Where nothing is referred to, with few and with many instances: the difference is what an instance costs.
+const BARE: [Kind; 2] = [
+    Kind { name: "bare, 50", seeding: &["--bare", "--instances", "50"] },
+    Kind { name: "bare, 200", seeding: &["--bare", "--instances", "200"] },
+];
+
 fn main() {
     let mut sizes: Vec<u32> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = vec![100, 1000, 3000];
     }
-    let recording = record();
     println!(
-        "{:>8} {:>8} {:>8} {:>10} {:>8} {:>10} {:>8}",
-        "accounts", "wall s", "cpu s", "memory MB", "calls", "calls/scope", "of ideal"
+        "{:<12} {:>8} {:>8} {:>8} {:>10} {:>8} {:>12} {:>8} {:>12}",
+        "kind", "accounts", "wall s", "cpu s", "memory MB", "calls", "calls/region", "of ideal", "ms/region"
     );
+    print_rows(&DOCUMENTED, &sizes);
+    for kind in BARE {
+        print_rows(&kind, &sizes[..1]);
+    }
+}
+
+fn print_rows(kind: &Kind, sizes: &[u32]) {
+    let recording = record(kind);
     for size in sizes {
         let fleet = Proxy::fleet(recording.clone(), TEMPLATE, LATENCY);
-        let [wall, cpu, memory] = sweep_all(&fleet.url(), size);
+        let [wall, cpu, memory] = sweep_all(&fleet.url(), *size);
         let calls = u32::try_from(fleet.calls().len()).unwrap();
         let ideal = f64::from(calls) / f64::from(CONCURRENCY) * LATENCY.as_secs_f64();
-        let a_scope = f64::from(calls) / f64::from(size * 4);
+        let regions = f64::from(size * 4);
         println!(
-            "{size:>8} {wall:>8.1} {cpu:>8.1} {:>10.1} {calls:>8} {a_scope:>10.1} {:>8.2}",
+            "{:<12} {size:>8} {wall:>8.1} {cpu:>8.1} {:>10.1} {calls:>8} {:>12.1} {:>8.2} {:>12.1}",
+            kind.name,
             memory / 1000.0,
-            wall / ideal
+            f64::from(calls) / regions,
+            wall / ideal,
+            1000.0 * cpu / regions
         );
     }
 }
 
-/// The answers of one account, with a finding in it so that there is something to remember.
-fn record() -> Recording {
+/// The answers of one account.
+fn record(kind: &Kind) -> Recording {
     let emulator = Emulator::moto_alone();
-    let mut seeding = vec!["--account", TEMPLATE, "--instances", "50", "--break", "kms-rotation-enabled"];
-    seeding.extend(REGIONS.split(',').flat_map(|region| ["--region", region]));
+    let regions = REGIONS.split(',').flat_map(|region| ["--region", region]);
+    let seeding: Vec<&str> =
+        ["--account", TEMPLATE].into_iter().chain(kind.seeding.iter().copied()).chain(regions).collect();
     emulator.seed_with(&seeding);
     let recorder = Proxy::record(emulator.url());
     sweep(&recorder.url(), &["--accounts", "self"]);

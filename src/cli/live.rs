@@ -49,9 +49,6 @@ pub(super) struct LiveArgs {
     fleet: FleetArgs,
 }
 
-/// On how many threads AWS is asked.
-const THREADS: usize = 2;
-
 /// How many calls may run at once in several accounts, unless said otherwise.
 const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
@@ -104,9 +101,8 @@ impl LiveArgs {
 
 /// Runs what talks to AWS.
 pub(super) fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    // Understanding the answers is most of the work, and more than one thread can keep up with.
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(Error::Start)?;
+    // One thread keeps up with all calls. With two the work is done a little sooner, for a quarter more of processor time.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
     // On the heap: it holds the futures of all calls.
     runtime.block_on(Box::pin(work))
 }

@@ -68,9 +68,9 @@ pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Erro
         Command::Explain { id, rules } => {
             let library = selection::library(rules, globals)?;
             let rule = library.rule(id).ok_or_else(|| selection::no_such_rule(id, &library))?;
-            let frameworks = framework::embedded(&library).map_err(Error::Diagnostics)?;
+            let frameworks = framework::all();
             let remedies = remedy::embedded(&library).map_err(Error::Diagnostics)?;
-            output::to_stdout(|out| explain(rule, &frameworks, &remedies, out))?;
+            output::to_stdout(|out| explain(rule, frameworks, &remedies, out))?;
             Ok(Exit::Success)
         }
         Command::Test { rules } => test(rules, globals),

@@ -143,7 +143,12 @@ impl VariableResolver for Case<'_> {
             "partition" => text(self.place.inventory.partition.as_str()),
             "dns_suffix" => text(self.place.inventory.partition.dns_suffix()),
             "now" => text(&self.place.inventory.collected_at),
-            _ => None,
+            // A name with dots is asked for as a whole, before its beginning is: what is there at once spares the rest.
+            name => match name.split_once('.')? {
+                ("resource", path) => self.resource.at(path).map(CowVal::Owned),
+                ("params", name) => self.params.value(name).map(CowVal::Borrowed),
+                _ => None,
+            },
         }
     }
 }

@@ -37,6 +37,21 @@ pub(crate) fn unknown(gap: &Gap) -> ExecutionError {
 pub(crate) struct NodeValue<'a>(pub(crate) Place<'a>);
 
 impl<'a> NodeValue<'a> {
+    /// What stands at a path of attributes, if it is known and there.
+    pub(crate) fn at(&self, path: &str) -> Option<Box<dyn Val + 'a>> {
+        let Some((first, rest)) = path.split_once('.') else { return self.attribute(path).ok() };
+        let place = self.0;
+        let next = match place.node.view(first)? {
+            View::Part(part) => place.part(part),
+            View::Link(resource_type, key) => match place.follow(resource_type, key) {
+                Followed::Resource(target) => target,
+                Followed::Missing | Followed::Unknown(_) => return None,
+            },
+            _ => return None,
+        };
+        NodeValue(next).at(rest)
+    }
+
     fn attribute(&self, name: &str) -> Result<Box<dyn Val + 'a>, ExecutionError> {
         let place = self.0;
         let absent = || ExecutionError::no_such_key(name);

@@ -6,6 +6,7 @@
                                                         as much as can be broken at once, see everything.py
     python accounts.py --endpoint-url URL --account 111111111111 --untouched
                                                         two instances without a profile, and nothing else
+    python accounts.py … --bare --instances N           instances that hold to the guide, and nothing to log to
     python accounts.py … --copies N                     N accounts like that, numbered from the one given
     python accounts.py --endpoint-url URL --matrix      an account for each breakage and each variation, or with
                                                         --break, for each of these breakages
@@ -308,7 +309,8 @@ class Region:
         """An instance as the guide has it, but for the changes to RunInstances' members; None leaves one out."""
         windows = changes.get("ImageId") == AMI_WINDOWS
         volume = {"VolumeSize": 30, "VolumeType": "gp3", "DeleteOnTermination": True, "Encrypted": True}
-        volume["KmsKeyId"] = self.keys.get("volumes")
+        if "volumes" in self.keys:
+            volume["KmsKeyId"] = self.keys["volumes"]
         request = {
             "ImageId": AMI_LINUX,
             "InstanceType": "t3.micro",
@@ -369,6 +371,9 @@ class Region:
 
     def role_policies(self, regions: list) -> dict:
         """The scoped grants of a node's role, by the name of the inline policy; roles serve all regions."""
+        regions = [region for region in regions if region.keys]
+        if not regions:
+            return {}
         groups = [arn for r in regions for arn in (r.group_arn, f"{r.group_arn}:*")]
         streams = ["logs:DescribeLogStreams", "logs:CreateLogStream", "logs:PutLogEvents"]
         return {
@@ -444,13 +449,16 @@ class Account:
         }
 
 
-def compliant(clients: Clients, account_id: str, regions: list, instances: int = 1) -> Account:
-    """An account in which every rule of the guide holds in every region given."""
+def compliant(clients: Clients, account_id: str, regions: list, instances: int = 1, bare: bool = False) -> Account:
+    """An account in which every rule of the guide holds in every region given. A bare one has its network and its
+    instances alone: no preferences, and nothing that they or the instances would refer to."""
     account = Account(account_id, clients)
     account.regions = [Region(account, name) for name in regions]
     for region in account.regions:
         region.find_network()
         region.group = region.make_group()
+        if bare:
+            continue
         region.make_key("session")
         region.make_key("logs", region.logs_statement())
         region.make_key("volumes")
@@ -564,7 +572,7 @@ def build(clients: Clients, account_id: str, regions: list, args: argparse.Names
 
     if args.untouched:
         return untouched(clients, account_id, regions)
-    account = compliant(clients, account_id, regions, args.instances)
+    account = compliant(clients, account_id, regions, args.instances, args.bare)
     for name in args.breaks:
         account.broken[name] = BREAKAGES[name](account.regions[0])
     for name in args.vary:
@@ -587,6 +595,7 @@ def main() -> None:
     parser.add_argument("--hazard", action="append", dest="hazards", default=[], metavar="NAME")
     parser.add_argument("--break-everything", action="store_true")
     parser.add_argument("--untouched", action="store_true")
+    parser.add_argument("--bare", action="store_true")
     parser.add_argument("--instances", type=int, default=1, help="in each region")
     parser.add_argument("--copies", type=int, help="so many accounts alike, numbered from the one given")
     parser.add_argument("--user-policy", metavar="JSON")

@@ -19,6 +19,7 @@ mod assume;
 mod connection;
 mod connection_error;
 mod coverage;
+mod document;
 mod ec2;
 mod failure;
 mod http;
@@ -37,6 +38,7 @@ mod shared;
 mod ssm;
 mod unread;
 mod whole_answer;
+mod xml;
 
 pub use assume::Assumption;
 pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};

@@ -4,15 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aws_sdk_ec2::types::{
-    DeviceType, Instance as Answer, InstanceMetadataOptionsResponse, InstanceNetworkInterface, MonitoringState,
-    Reservation,
-};
+use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 use super::super::arn::{Arn, last_segment};
+use super::super::document::document;
 use super::super::inquiry::Inquiry;
 use super::super::reader::Reader;
+use super::super::xml::{Document, Node};
 use super::{PAGE, filter, shared, tags};
 use crate::model::call::DESCRIBE_INSTANCES;
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup, Volume};
@@ -39,15 +38,15 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) -> Foun
     let states = filter("instance-state-name", ["pending", "running", "stopping", "stopped"]);
     let request = |token| {
         let request = client.describe_instances().filters(states.clone()).max_results(PAGE).set_next_token(token);
-        inquiry.send(request.send())
+        inquiry.send(document(|taken| request.customize().interceptor(taken).send()))
     };
     let read = inquiry
-        .pages(request, |page| {
-            match page.reservations {
+        .pages(request, |page: Document| {
+            match page.root().items("reservationSet") {
                 Some(reservations) => take(inquiry, region, reservations, &mut found),
                 None => inquiry.unlisted(&inquiry.lacks("Reservations")),
             }
-            page.next_token
+            page.root().text("nextToken")
         })
         .await;
     if let Err(gap) = read {
@@ -56,14 +55,14 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) -> Foun
     found
 }
 
-fn take(inquiry: Inquiry<'_>, region: &Region, reservations: Vec<Reservation>, found: &mut Found) {
+fn take<'a>(inquiry: Inquiry<'_>, region: &Region, reservations: impl Iterator<Item = Node<'a>>, found: &mut Found) {
     for reservation in reservations {
-        let Some(instances) = reservation.instances else {
+        let Some(instances) = reservation.items("instancesSet") else {
             inquiry.unlisted(&inquiry.lacks("Instances"));
             continue;
         };
-        for mut answer in instances {
-            let Some(id) = answer.instance_id.take() else {
+        for answer in instances {
+            let Some(id) = answer.text("instanceId") else {
                 inquiry.unlisted(&inquiry.lacks("InstanceId"));
                 continue;
             };
@@ -82,55 +81,53 @@ struct Reading<'r, 'f> {
 }
 
 impl Reading<'_, '_> {
-    fn instance(&mut self, key: &Key, mut answer: Answer) -> Instance {
+    fn instance(&mut self, key: &Key, answer: Node<'_>) -> Instance {
         let inquiry = self.inquiry;
         let connection = inquiry.reader.connection;
-        if let Some(vpc) = &answer.vpc_id {
+        let vpc_id = answer.text("vpcId");
+        if let Some(vpc) = &vpc_id {
             self.found.vpcs.insert(vpc.clone());
         }
-        let network_interfaces = self.network_interfaces(answer.network_interfaces.take());
+        let network_interfaces = self.network_interfaces(answer);
         Instance {
             arn: Fact::Known(connection.arn("ec2", self.region, &format!("instance/{}", key.id))),
-            instance_state: inquiry.required(
-                "State",
-                answer.state.take().and_then(|state| state.name).map(|name| name.as_str().to_owned()),
-            ),
-            launch_time: inquiry
-                .required("LaunchTime", answer.launch_time.and_then(|time| time.fmt(Format::DateTime).ok())),
+            instance_state: inquiry
+                .required("State", answer.child("instanceState").and_then(|state| state.text("name"))),
+            launch_time: inquiry.required("LaunchTime", answer.text("launchTime").and_then(|time| timestamp(&time))),
             metadata_options: inquiry
-                .required("MetadataOptions", answer.metadata_options.take())
+                .required("MetadataOptions", answer.child("metadataOptions"))
                 .map(|options| metadata_options(inquiry, options)),
-            root_device_type: inquiry
-                .required("RootDeviceType", answer.root_device_type.as_ref().map(|kind| kind.as_str().to_owned())),
-            root_volume: self.root_volume(&mut answer),
+            root_device_type: inquiry.required("RootDeviceType", answer.text("rootDeviceType")),
+            root_volume: self.root_volume(answer),
             monitoring: inquiry
-                .required("Monitoring", answer.monitoring.as_ref().and_then(|monitoring| monitoring.state.clone()))
-                .map(|state| matches!(state, MonitoringState::Enabled | MonitoringState::Pending)),
-            iam_instance_profile: self.instance_profile(&answer),
-            vpc_security_groups: self.security_groups(&network_interfaces, answer.security_groups.take()),
+                .required("Monitoring", answer.child("monitoring").and_then(|monitoring| monitoring.text("state")))
+                .map(|state| matches!(state.as_str(), "enabled" | "pending")),
+            iam_instance_profile: self.instance_profile(answer),
+            vpc_security_groups: self.security_groups(&network_interfaces, answer),
             network_interfaces,
-            vpc_id: Fact::Known(answer.vpc_id),
-            tags: Fact::Known(tags(answer.tags)),
+            vpc_id: Fact::Known(vpc_id),
+            tags: Fact::Known(tags(
+                answer.items("tagSet").into_iter().flatten().map(|tag| (tag.text("key"), tag.text("value"))),
+            )),
             ..Instance::default()
         }
     }
 
     /// The volume at the root device name. A gap in the mappings is no failure of the call: an instance
     /// that is stopped, or that has only just been made, may have no root volume.
-    fn root_volume(&mut self, answer: &mut Answer) -> Fact<Option<Link<Volume>>> {
-        if answer.root_device_type == Some(DeviceType::InstanceStore) {
+    fn root_volume(&mut self, answer: Node<'_>) -> Fact<Option<Link<Volume>>> {
+        if answer.text("rootDeviceType").as_deref() == Some("instance-store") {
             return Fact::Known(None);
         }
-        let Some(mappings) = answer.block_device_mappings.take() else {
+        let Some(mut mappings) = answer.items("blockDeviceMapping") else {
             return Fact::Unknown(self.inquiry.lacks("BlockDeviceMappings"));
         };
-        let Some(root) = answer.root_device_name.take() else {
+        let Some(root) = answer.text("rootDeviceName") else {
             return Fact::Unknown(self.inquiry.lacks("RootDeviceName"));
         };
         let volume = mappings
-            .into_iter()
-            .find(|mapping| mapping.device_name.as_ref() == Some(&root))
-            .and_then(|mapping| mapping.ebs?.volume_id);
+            .find(|mapping| mapping.text("deviceName").as_ref() == Some(&root))
+            .and_then(|mapping| mapping.child("ebs")?.text("volumeId"));
         match volume {
             Some(volume) => {
                 let key = shared(&mut self.found.volumes, self.region, volume);
@@ -144,12 +141,12 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn instance_profile(&mut self, answer: &Answer) -> Fact<Option<Link<InstanceProfile>>> {
-        let Some(profile) = &answer.iam_instance_profile else {
+    fn instance_profile(&mut self, answer: Node<'_>) -> Fact<Option<Link<InstanceProfile>>> {
+        let Some(profile) = answer.child("iamInstanceProfile") else {
             return Fact::Known(None);
         };
-        let arn = profile.arn.as_deref().and_then(Arn::parse);
-        let Some(arn) = arn else {
+        let arn = profile.text("arn");
+        let Some(arn) = arn.as_deref().and_then(Arn::parse) else {
             // Which profile it is remains unknown, and so may its role.
             let gap = self.inquiry.lacks("IamInstanceProfile.Arn");
             self.inquiry.unlisted(&gap);
@@ -160,28 +157,28 @@ impl Reading<'_, '_> {
         Fact::Known(Some(Link::to(key)))
     }
 
-    fn network_interfaces(&mut self, answer: Option<Vec<InstanceNetworkInterface>>) -> Fact<Vec<NetworkInterface>> {
-        let inquiry = self.inquiry;
-        let interfaces = inquiry.required("NetworkInterfaces", answer);
-        interfaces.map(|interfaces| interfaces.into_iter().map(|interface| self.network_interface(interface)).collect())
+    fn network_interfaces(&mut self, answer: Node<'_>) -> Fact<Vec<NetworkInterface>> {
+        let interfaces = self.inquiry.required("NetworkInterfaces", answer.items("networkInterfaceSet"));
+        interfaces.map(|interfaces| interfaces.map(|interface| self.network_interface(interface)).collect())
     }
 
-    fn network_interface(&mut self, answer: InstanceNetworkInterface) -> NetworkInterface {
+    fn network_interface(&mut self, answer: Node<'_>) -> NetworkInterface {
         let inquiry = self.inquiry;
-        let (private_ips, ipv6_addresses) = match addresses(&answer) {
+        let (private_ips, ipv6_addresses) = match addresses(answer) {
             Ok((private_ips, ipv6_addresses)) => (Fact::Known(private_ips), Fact::Known(ipv6_addresses)),
             Err(member) => {
                 let gap = inquiry.lacks(member);
                 (Fact::Unknown(gap.clone()), Fact::Unknown(gap))
             }
         };
-        let groups = answer.groups.map(|groups| groups.into_iter().map(|group| group.group_id).collect::<Option<_>>());
-        let groups: Fact<Vec<String>> = inquiry.required("NetworkInterfaces.Groups", groups.flatten());
+        let groups = answer.items("groupSet").and_then(|groups| texts(groups, "groupId"));
+        let groups: Fact<Vec<String>> = inquiry.required("NetworkInterfaces.Groups", groups);
         if let Fact::Unknown(gap) = &groups {
             inquiry.unlisted(gap);
         }
         NetworkInterface {
-            network_interface_id: inquiry.required("NetworkInterfaces.NetworkInterfaceId", answer.network_interface_id),
+            network_interface_id: inquiry
+                .required("NetworkInterfaces.NetworkInterfaceId", answer.text("networkInterfaceId")),
             private_ips,
             ipv6_addresses,
             security_groups: groups.map(|groups| self.links(groups)),
@@ -192,7 +189,7 @@ impl Reading<'_, '_> {
     fn security_groups(
         &mut self,
         interfaces: &Fact<Vec<NetworkInterface>>,
-        own: Option<Vec<aws_sdk_ec2::types::GroupIdentifier>>,
+        answer: Node<'_>,
     ) -> Fact<Vec<Link<SecurityGroup>>> {
         let interfaces = match interfaces {
             Fact::Known(interfaces) => interfaces,
@@ -201,8 +198,9 @@ impl Reading<'_, '_> {
                 return Fact::Unknown(gap.clone());
             }
         };
-        let own: Option<Vec<String>> = own.unwrap_or_default().into_iter().map(|group| group.group_id).collect();
-        let Some(own) = own else { return Fact::Unknown(self.lacks_groups()) };
+        let Some(own) = texts(answer.items("groupSet").into_iter().flatten(), "groupId") else {
+            return Fact::Unknown(self.lacks_groups());
+        };
         let mut groups: BTreeSet<Link<SecurityGroup>> = self.links(own).into_iter().collect();
         for interface in interfaces {
             match &interface.security_groups {
@@ -232,58 +230,60 @@ impl Reading<'_, '_> {
 
 /// The IPv4 and the IPv6 addresses of an interface, or the member that its answer lacks. An interface of a network
 /// with IPv6 alone has no IPv4 address, but every interface has an address.
-fn addresses(answer: &InstanceNetworkInterface) -> Result<(Vec<String>, Vec<String>), &'static str> {
-    let private_ips: Option<Vec<String>> =
-        answer.private_ip_addresses().iter().map(|address| address.private_ip_address.clone()).collect();
-    let ipv6_addresses: Option<Vec<String>> =
-        answer.ipv6_addresses().iter().map(|address| address.ipv6_address.clone()).collect();
-    let private_ips = private_ips.ok_or("NetworkInterfaces.PrivateIpAddresses.PrivateIpAddress")?;
-    let ipv6_addresses = ipv6_addresses.ok_or("NetworkInterfaces.Ipv6Addresses.Ipv6Address")?;
+fn addresses(answer: Node<'_>) -> Result<(Vec<String>, Vec<String>), &'static str> {
+    let list = |set, name| texts(answer.items(set).into_iter().flatten(), name);
+    let private_ips = list("privateIpAddressesSet", "privateIpAddress")
+        .ok_or("NetworkInterfaces.PrivateIpAddresses.PrivateIpAddress")?;
+    let ipv6_addresses =
+        list("ipv6AddressesSet", "ipv6Address").ok_or("NetworkInterfaces.Ipv6Addresses.Ipv6Address")?;
     // The primary address stands beside the list of them all, too.
-    if private_ips.is_empty() && (ipv6_addresses.is_empty() || answer.private_ip_address.is_some()) {
+    if private_ips.is_empty() && (ipv6_addresses.is_empty() || answer.child("privateIpAddress").is_some()) {
         return Err("NetworkInterfaces.PrivateIpAddresses");
     }
     Ok((private_ips, ipv6_addresses))
 }
 
-fn metadata_options(inquiry: Inquiry<'_>, answer: InstanceMetadataOptionsResponse) -> MetadataOptions {
+fn metadata_options(inquiry: Inquiry<'_>, answer: Node<'_>) -> MetadataOptions {
     MetadataOptions {
-        http_tokens: inquiry
-            .required("MetadataOptions.HttpTokens", answer.http_tokens.map(|value| value.as_str().to_owned())),
-        http_endpoint: inquiry
-            .required("MetadataOptions.HttpEndpoint", answer.http_endpoint.map(|value| value.as_str().to_owned())),
-        http_put_response_hop_limit: inquiry
-            .required("MetadataOptions.HttpPutResponseHopLimit", answer.http_put_response_hop_limit.map(i64::from)),
-        instance_metadata_tags: inquiry.required(
-            "MetadataOptions.InstanceMetadataTags",
-            answer.instance_metadata_tags.map(|value| value.as_str().to_owned()),
+        http_tokens: inquiry.required("MetadataOptions.HttpTokens", answer.text("httpTokens")),
+        http_endpoint: inquiry.required("MetadataOptions.HttpEndpoint", answer.text("httpEndpoint")),
+        http_put_response_hop_limit: inquiry.required(
+            "MetadataOptions.HttpPutResponseHopLimit",
+            answer.text("httpPutResponseHopLimit").and_then(|limit| limit.parse().ok()),
         ),
+        instance_metadata_tags: inquiry
+            .required("MetadataOptions.InstanceMetadataTags", answer.text("instanceMetadataTags")),
     }
+}
+
+/// This text of each of them; nothing if one lacks it.
+fn texts<'a>(nodes: impl Iterator<Item = Node<'a>>, name: &str) -> Option<Vec<String>> {
+    nodes.map(|node| node.text(name)).collect()
+}
+
+/// A time, written as everywhere in reports.
+fn timestamp(text: &str) -> Option<String> {
+    DateTime::from_str(text, Format::DateTimeWithOffset).ok()?.fmt(Format::DateTime).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ec2::types::{InstanceIpv6Address, InstancePrivateIpAddress};
-
     use super::*;
+
+    /// The addresses of an interface that AWS describes so.
+    fn of(interface: &str) -> Result<(Vec<String>, Vec<String>), &'static str> {
+        addresses(Document::parse(format!("<item>{interface}</item>")).unwrap().root())
+    }
 
     #[test]
     fn an_interface_without_any_address_is_a_gap() {
-        let interface = InstanceNetworkInterface::builder;
-        let ipv4 = InstancePrivateIpAddress::builder().private_ip_address("10.0.0.1").build();
-        let ipv6 = InstanceIpv6Address::builder().ipv6_address("2001:db8::1").build();
-        assert!(addresses(&interface().build()).is_err());
-        assert!(addresses(&interface().private_ip_address("10.0.0.1").ipv6_addresses(ipv6.clone()).build()).is_err());
-        assert!(
-            addresses(&interface().private_ip_addresses(InstancePrivateIpAddress::builder().build()).build()).is_err()
-        );
-        assert_eq!(
-            addresses(&interface().private_ip_addresses(ipv4).build()),
-            Ok((vec!["10.0.0.1".to_owned()], Vec::new()))
-        );
-        assert_eq!(
-            addresses(&interface().ipv6_addresses(ipv6).build()),
-            Ok((Vec::new(), vec!["2001:db8::1".to_owned()]))
-        );
+        const PRIMARY: &str = "<privateIpAddress>10.0.0.1</privateIpAddress>";
+        let ipv4 = format!("<privateIpAddressesSet><item>{PRIMARY}</item></privateIpAddressesSet>");
+        let ipv6 = "<ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address></item></ipv6AddressesSet>";
+        assert!(of("").is_err());
+        assert!(of(&format!("{PRIMARY}{ipv6}")).is_err());
+        assert!(of("<privateIpAddressesSet><item/></privateIpAddressesSet>").is_err());
+        assert_eq!(of(&ipv4), Ok((vec!["10.0.0.1".to_owned()], Vec::new())));
+        assert_eq!(of(ipv6), Ok((Vec::new(), vec!["2001:db8::1".to_owned()])));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, Tag};
+use aws_sdk_ec2::types::Filter;
 
 use crate::model::{Key, Region};
 
@@ -25,8 +25,8 @@ fn filter(name: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Fi
 }
 
 /// AWS leaves the member out where there are no tags.
-fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
-    tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+fn tags(tags: impl IntoIterator<Item = (Option<String>, Option<String>)>) -> BTreeMap<String, String> {
+    tags.into_iter().filter_map(|(key, value)| Some((key?, value.unwrap_or_default()))).collect()
 }
 
 /// The key of a regional resource, sharing its id with those found before.

@@ -79,7 +79,7 @@ fn take(
         vpc_id: Fact::Known(answer.vpc_id),
         egress: egress.map(|permissions| rules(inquiry, region, permissions, Some(lists))),
         ingress: ingress.map(|permissions| rules(inquiry, region, permissions, None)),
-        tags: Fact::Known(tags(answer.tags)),
+        tags: Fact::Known(tags(answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)))),
     };
     inquiry.reader.put(Key::regional(region, id), Entry::existing(group));
 }

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
+use super::super::document::document;
 use super::super::inquiry::Inquiry;
 use super::super::kms::{self, Use};
 use super::super::reader::Reader;
+use super::super::xml::{Document, Node};
 use super::{PAGE, filter, portions};
 use crate::model::call::DESCRIBE_VOLUMES;
 use crate::model::ec2::Volume;
@@ -56,17 +58,16 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> Refe
     let wanted = filter("volume-id", ids);
     let request = |token| {
         let request = client.describe_volumes().filters(wanted.clone()).max_results(PAGE).set_next_token(token);
-        inquiry.send(request.send())
+        inquiry.send(document(|taken| request.customize().interceptor(taken).send()))
     };
     let read = inquiry
-        .pages(request, |page| {
-            for volume in page.volumes.unwrap_or_default() {
-                if let Some(id) = volume.volume_id.as_ref().filter(|id| missing.remove(*id)) {
-                    let key = Key::regional(region, id.as_str());
-                    take(inquiry, region, key, volume, &mut references);
+        .pages(request, |page: Document| {
+            for volume in page.root().items("volumeSet").into_iter().flatten() {
+                if let Some(id) = volume.text("volumeId").filter(|id| missing.remove(id)) {
+                    take(inquiry, region, Key::regional(region, id), volume, &mut references);
                 }
             }
-            page.next_token
+            page.root().text("nextToken")
         })
         .await;
     for id in missing {
@@ -76,15 +77,10 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> Refe
     references
 }
 
-fn take(
-    inquiry: Inquiry<'_>,
-    region: &Region,
-    key: Key,
-    answer: aws_sdk_ec2::types::Volume,
-    references: &mut References,
-) {
-    let encrypted = inquiry.required("Encrypted", answer.encrypted);
-    let kms_key = match (&encrypted, answer.kms_key_id) {
+fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, answer: Node<'_>, references: &mut References) {
+    let encrypted = answer.text("encrypted").and_then(|encrypted| encrypted.parse().ok());
+    let encrypted = inquiry.required("Encrypted", encrypted);
+    let kms_key = match (&encrypted, answer.text("kmsKeyId")) {
         (Fact::Unknown(gap), _) => Fact::Unknown(gap.clone()),
         (Fact::Known(false), _) => Fact::Known(None),
         (Fact::Known(true), None) => Fact::Unknown(inquiry.lacks("KmsKeyId")),

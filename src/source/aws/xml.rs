@@ -1,0 +1,302 @@
+//! Answers in XML, as AWS gives them: elements that hold elements or a text. What attributes say is not read.
+//!
+//! The SDK's reader takes the end of the text, or a broken tag, for the end of a list, and it costs more than all the rest
+//! of a sweep where an answer is long. This one refuses what is not whole, and finds things; it does nothing else.
+
+use memchr::{memchr, memmem};
+use quick_xml::escape::unescape;
+
+const CUT: &str = "the answer is cut short";
+const MISMATCH: &str = "the answer's elements do not match";
+const IN_PIECES: &str = "the answer has a text in pieces";
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Document {
+    text: String,
+    /// In the order in which they begin: the root is the first, and those that an element holds follow it.
+    elements: Vec<Element>,
+}
+
+#[derive(Debug)]
+struct Element {
+    name: Span,
+    /// Its text, if it holds no elements.
+    text: Span,
+    /// How many elements it holds, at all depths.
+    size: usize,
+}
+
+/// From where to where, in the text.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Document {
+    /// Reads an answer, which has to be whole.
+    pub(super) fn parse(text: String) -> Result<Self, &'static str> {
+        let elements = elements(&text)?;
+        Ok(Self { text, elements })
+    }
+
+    /// The element that holds all others.
+    pub(super) fn root(&self) -> Node<'_> {
+        Node { document: self, index: 0 }
+    }
+
+    fn at(&self, span: Span) -> &str {
+        &self.text[span.start..span.end]
+    }
+}
+
+/// Whether this is a whole answer.
+pub(super) fn check(text: &str) -> Result<(), &'static str> {
+    elements(text).map(drop)
+}
+
+fn elements(text: &str) -> Result<Vec<Element>, &'static str> {
+    let bytes = text.as_bytes();
+    let has_references = memchr(b'&', bytes).is_some();
+    let mut elements: Vec<Element> = Vec::with_capacity(bytes.len() / 32);
+    // Those that have begun and not ended.
+    let mut open: Vec<usize> = Vec::new();
+    let mut position = 0;
+    while let Some(distance) = memchr(b'<', &bytes[position..]) {
+        let start = position + distance;
+        if open.is_empty() && !text[position..start].trim_ascii().is_empty() {
+            return Err("the answer has text outside of its elements");
+        }
+        let inside = start + 1;
+        if let Some(b'!' | b'?') = bytes.get(inside) {
+            position = passed(text, start)?;
+            if let Some(index) = open.last().filter(|index| **index + 1 == elements.len()) {
+                let held = &mut elements[*index].text;
+                if !text[held.start..start].trim_ascii().is_empty() {
+                    return Err(IN_PIECES);
+                }
+                held.start = position;
+            }
+            continue;
+        }
+        // Names are short: no need for more than to look at each byte.
+        let end = inside + bytes[inside..].iter().position(|byte| *byte == b'>').ok_or(CUT)?;
+        position = end + 1;
+        if let Some(name) = text[inside..end].strip_prefix('/') {
+            let index = open.pop().ok_or(MISMATCH)?;
+            let size = elements.len() - 1 - index;
+            let element = &mut elements[index];
+            if text[element.name.start..element.name.end] != *name.trim_ascii_end() {
+                return Err(MISMATCH);
+            }
+            element.size = size;
+            element.text.end = if size == 0 { start } else { element.text.start };
+            if has_references && unescape(&text[element.text.start..element.text.end]).is_err() {
+                return Err("the answer has a reference to nothing");
+            }
+            continue;
+        }
+        if open.is_empty() && !elements.is_empty() {
+            return Err("the answer has a second root");
+        }
+        let tag = &text[inside..end];
+        let (tag, is_empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
+        let length = tag.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(tag.len());
+        if length == 0 {
+            return Err("the answer has an element without a name");
+        }
+        if !is_empty {
+            open.push(elements.len());
+        }
+        elements.push(Element {
+            name: Span { start: inside, end: inside + length },
+            text: Span { start: position, end: position },
+            size: 0,
+        });
+    }
+    let is_whole = open.is_empty() && !elements.is_empty() && text[position..].trim_ascii().is_empty();
+    if is_whole { Ok(elements) } else { Err(CUT) }
+}
+
+/// Where a declaration, a comment or an instruction ends that starts here.
+fn passed(text: &str, start: usize) -> Result<usize, &'static str> {
+    let end = match &text[start..] {
+        rest if rest.starts_with("<?") => "?>",
+        rest if rest.starts_with("<!--") => "-->",
+        // A text in another way of writing, which AWS does not use.
+        rest if rest.starts_with("<![") => return Err(IN_PIECES),
+        _ => ">",
+    };
+    let length = memmem::find(&text.as_bytes()[start..], end.as_bytes()).ok_or(CUT)?;
+    Ok(start + length + end.len())
+}
+
+/// An element of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node<'a> {
+    document: &'a Document,
+    index: usize,
+}
+
+impl<'a> Node<'a> {
+    fn element(self) -> &'a Element {
+        &self.document.elements[self.index]
+    }
+
+    /// What it is called.
+    pub(super) fn name(self) -> &'a str {
+        self.document.at(self.element().name)
+    }
+
+    /// The elements right inside of it.
+    fn children(self) -> impl Iterator<Item = Self> {
+        let end = self.index + 1 + self.element().size;
+        let at = move |index: usize| (index < end).then_some(Self { document: self.document, index });
+        std::iter::successors(at(self.index + 1), move |child| at(child.index + 1 + child.element().size))
+    }
+
+    /// The first element of this name right inside of it.
+    pub(super) fn child(self, name: &str) -> Option<Self> {
+        self.children().find(|child| child.name() == name)
+    }
+
+    /// The members of a list, which are called `item`.
+    pub(super) fn items(self, list: &str) -> Option<impl Iterator<Item = Self>> {
+        Some(self.child(list)?.children().filter(|child| child.name() == "item"))
+    }
+
+    /// The text of the first element of this name right inside of it.
+    pub(super) fn text(self, name: &str) -> Option<String> {
+        let text = self.document.at(self.child(name)?.element().text);
+        // It was seen to be sound when the answer was read.
+        Some(unescape(text).map_or_else(|_| text.to_owned(), Into::into))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use quick_xml::Writer;
+    use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
+
+    use super::*;
+
+    const WHOLE: &str =
+        "<?xml version=\"1.0\"?>\n<R xmlns=\"http://a/\"><!-- > --><s><i a='1'/><i>x&gt;</i></s>\n<e/></R>\n";
+
+    fn parsed(text: &str) -> Document {
+        Document::parse(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn things_are_found_right_inside_and_nowhere_else() {
+        let document = parsed(
+            "<R><other><name>not this</name></other><name> a &lt;b&gt; &amp; &#x43; </name><set>\n<item>1</item>\
+             <more/><item><name>deeper</name></item></set><none/><blank> </blank></R>",
+        );
+        let root = document.root();
+        assert_eq!(root.name(), "R");
+        assert_eq!(root.text("name").as_deref(), Some(" a <b> & C "));
+        assert_eq!(root.text("none").as_deref(), Some(""));
+        assert_eq!(root.text("blank").as_deref(), Some(" "));
+        assert_eq!(root.text("deeper"), None);
+        assert_eq!(
+            root.items("set").unwrap().map(|item| item.text("name")).collect::<Vec<_>>(),
+            [None, Some("deeper".to_owned())]
+        );
+        assert_eq!(root.items("none").map(Iterator::count), Some(0));
+        assert!(root.items("nothing").is_none());
+    }
+
+    #[test]
+    fn whole_answers_pass() {
+        for whole in [WHOLE, WHOLE.trim(), "<a/>", "<a><!-- c -->x</a>", "<a></a >"] {
+            assert_eq!(check(whole), Ok(()), "{whole}");
+        }
+    }
+
+    #[test]
+    fn an_answer_cut_anywhere_is_refused() {
+        for length in 0..WHOLE.trim_end().len() {
+            assert!(check(&WHOLE[..length]).is_err(), "{}", &WHOLE[..length]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for garbage in [
+            "",
+            "{}",
+            "<a><b></a>",
+            "<a><b<></b></a>",
+            "<a></a><",
+            "</a>",
+            "<a/><a/>",
+            "<a/>x",
+            "x<a/>",
+            "<></>",
+            "<a>&b;</a>",
+            "<a>x<!-- c -->y</a>",
+            "<a><![CDATA[x]]></a>",
+            "<a><b></c></b></a>",
+        ] {
+            assert!(check(garbage).is_err(), "{garbage}");
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Tree {
+        Text(String),
+        Holds(Vec<(String, Tree)>),
+    }
+
+    fn tree() -> impl Strategy<Value = Tree> {
+        let leaf = any::<String>().prop_map(|text| Tree::Text(text.replace('\0', "")));
+        leaf.prop_recursive(4, 40, 6, |inner| prop::collection::vec(("[a-c]|item", inner), 0..6).prop_map(Tree::Holds))
+    }
+
+    fn write(writer: &mut Writer<Vec<u8>>, name: &str, tree: &Tree) {
+        writer.write_event(Event::Start(BytesStart::new(name))).unwrap();
+        match tree {
+            Tree::Text(text) => writer.write_event(Event::Text(BytesText::new(text))).unwrap(),
+            Tree::Holds(children) => children.iter().for_each(|(name, child)| write(writer, name, child)),
+        }
+        writer.write_event(Event::End(BytesEnd::new(name))).unwrap();
+    }
+
+    /// Whether a node is what was written.
+    fn is(node: Node<'_>, tree: &Tree) -> bool {
+        match tree {
+            Tree::Text(_) => node.children().count() == 0,
+            Tree::Holds(children) => {
+                node.children().map(Node::name).eq(children.iter().map(|(name, _)| name.as_str()))
+                    && node.children().zip(children).all(|(node, (_, child))| is(node, child))
+                    && children.iter().all(|(name, _)| {
+                        let first = children.iter().find(|(other, _)| other == name);
+                        match first {
+                            Some((_, Tree::Text(text))) => node.text(name).as_ref() == Some(text),
+                            _ => true,
+                        }
+                    })
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever a well-kept writer writes is read as it was meant.
+        #[test]
+        fn what_is_written_is_read(tree in tree()) {
+            let mut writer = Writer::new(Vec::new());
+            write(&mut writer, "R", &tree);
+            let text = String::from_utf8(writer.into_inner()).unwrap();
+            prop_assert!(is(parsed(&text).root(), &tree), "{text}");
+        }
+
+        /// Nothing makes it panic.
+        #[test]
+        fn anything_is_read_or_refused(text in "[<>/a&; !-\\[\"=é]{0,40}") {
+            let _ = Document::parse(text);
+        }
+    }
+}

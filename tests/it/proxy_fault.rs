@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Truncated,
     /// Status 200 and bytes that are neither XML nor JSON.
     Garbage,
+    /// The server is asked for two results a page, whatever the client would have.
+    ShortPages,
     /// The right answer, later. Adds to any other fault.
     Late(Duration),
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::audit::{Audit, verdicts};
 use crate::emulator::{Emulator, fresh_account, names};
-use crate::proxy::Proxy;
+use crate::proxy::{Fault, Kind, Proxy};
 
 /// The rules of the policy, as the binary lists them.
 fn guide() -> BTreeSet<String> {
@@ -71,6 +71,27 @@ fn a_region_in_which_nothing_is_referred_to_costs_ten_calls_at_most() {
         let calls: Vec<String> = calls.map(|call| call.action).collect();
         assert!((1..=10).contains(&calls.len()), "{region}: {calls:?}");
     }
+}
+
+/// What is on the pages after the first is judged too.
+#[test]
+fn instances_on_all_pages_are_judged() {
+    let account = fresh_account();
+    Emulator::moto().seed_with(&["--account", &account, "--bare", "--instances", "5"]);
+    let proxy = Proxy::start(Emulator::moto().url());
+    let scan = || {
+        let audit = Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--format", "json", "-q"])
+            .env("AWS_ENDPOINT_URL", &proxy.url())
+            .run();
+        verdicts(&audit.json())
+    };
+    let calm = scan();
+    let asked = || proxy.calls().iter().filter(|call| call.action == "ec2:DescribeInstances").count();
+    assert_eq!(asked(), 1);
+    proxy.inject(Fault::on("ec2:DescribeInstances", Kind::ShortPages));
+    assert_eq!(scan(), calm);
+    assert_eq!(asked(), 1 + 3);
+    assert_eq!(calm.keys().filter(|subject| subject.0 == "ec2-imdsv2-required").count(), 5);
 }
 
 /// Every breakage makes just its rule fail, with the rules that rightly fail beside it; every variation

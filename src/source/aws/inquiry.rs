@@ -188,6 +188,18 @@ impl Inquiry<'_> {
         value.map_or_else(|| Fact::Unknown(self.lacks(member)), Fact::Known)
     }
 
+    /// What a text means that AWS always sends.
+    pub(super) fn meaning<T>(
+        &self,
+        member: &str,
+        text: Option<String>,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Fact<T> {
+        let Some(text) = text else { return Fact::Unknown(self.lacks(member)) };
+        let meaning = read(&text).ok_or_else(|| self.problem(&format!("{member} in the answer is not understood")));
+        meaning.map_or_else(Fact::Unknown, Fact::Known)
+    }
+
     /// What the call leads to may not all be known.
     pub(super) fn unlisted(&self, gap: &Arc<Gap>) {
         self.reader.unlisted(self.call, self.region, gap);

@@ -65,7 +65,7 @@ impl Intercept for Requires {
 
 /// Whether the body is something, and if it is XML, whether its tags are closed.
 fn check(body: &[u8]) -> Result<(), &'static str> {
-    match body.first() {
+    match body.strip_prefix(xml::BYTE_ORDER_MARK.as_bytes()).unwrap_or(body).first() {
         None => Err("the answer is empty"),
         Some(b'<') => xml::check(std::str::from_utf8(body).or(Err("the answer is not in UTF-8"))?),
         Some(_) => Ok(()),
@@ -82,6 +82,7 @@ mod tests {
         assert_eq!(check(b"<a/>"), Ok(()));
         assert!(check(b"<a><b></a>").is_err());
         assert!(check(b"<a>\xff</a>").is_err());
+        assert!(check(b"\xef\xbb\xbf<a>").is_err());
         assert!(check(b"").is_err());
     }
 }

@@ -1,14 +1,15 @@
 //! Answers in XML, as AWS gives them: elements that hold elements or a text. What attributes say is not read.
 //!
-//! The SDK's reader takes the end of the text, or a broken tag, for the end of a list, and it costs more than all the rest
-//! of a sweep where an answer is long. This one refuses what is not whole, and finds things; it does nothing else.
+//! What is not whole, or not understood, is refused.
 
 use memchr::{memchr, memmem};
 use quick_xml::escape::unescape;
 
 const CUT: &str = "the answer is cut short";
 const MISMATCH: &str = "the answer's elements do not match";
-const IN_PIECES: &str = "the answer has a text in pieces";
+
+/// What may stand before an answer, and means nothing.
+pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// An answer.
 #[derive(Debug)]
@@ -62,21 +63,20 @@ fn elements(text: &str) -> Result<Vec<Element>, &'static str> {
     let mut elements: Vec<Element> = Vec::with_capacity(bytes.len() / 32);
     // Those that have begun and not ended.
     let mut open: Vec<usize> = Vec::new();
-    let mut position = 0;
+    let mut position = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     while let Some(distance) = memchr(b'<', &bytes[position..]) {
         let start = position + distance;
-        if open.is_empty() && !text[position..start].trim_ascii().is_empty() {
-            return Err("the answer has text outside of its elements");
-        }
         let inside = start + 1;
-        if let Some(b'!' | b'?') = bytes.get(inside) {
+        let kind = bytes.get(inside);
+        let leaf = open.last().copied().filter(|index| index + 1 == elements.len());
+        let ends_leaf = leaf.is_some() && kind == Some(&b'/');
+        if !ends_leaf && !text[position..start].trim_ascii().is_empty() {
+            return Err("the answer has a text beside its elements");
+        }
+        if let Some(b'!' | b'?') = kind {
             position = passed(text, start)?;
-            if let Some(index) = open.last().filter(|index| **index + 1 == elements.len()) {
-                let held = &mut elements[*index].text;
-                if !text[held.start..start].trim_ascii().is_empty() {
-                    return Err(IN_PIECES);
-                }
-                held.start = position;
+            if let Some(index) = leaf {
+                elements[index].text.start = position;
             }
             continue;
         }
@@ -125,7 +125,7 @@ fn passed(text: &str, start: usize) -> Result<usize, &'static str> {
         rest if rest.starts_with("<?") => "?>",
         rest if rest.starts_with("<!--") => "-->",
         // A text in another way of writing, which AWS does not use.
-        rest if rest.starts_with("<![") => return Err(IN_PIECES),
+        rest if rest.starts_with("<![") => return Err("the answer has a text in pieces"),
         _ => ">",
     };
     let length = memmem::find(&text.as_bytes()[start..], end.as_bytes()).ok_or(CUT)?;
@@ -166,11 +166,11 @@ impl<'a> Node<'a> {
         Some(self.child(list)?.children().filter(|child| child.name() == "item"))
     }
 
-    /// The text of the first element of this name right inside of it.
+    /// The text of the first element of this name right inside of it, unless that holds elements.
     pub(super) fn text(self, name: &str) -> Option<String> {
-        let text = self.document.at(self.child(name)?.element().text);
-        // It was seen to be sound when the answer was read.
-        Some(unescape(text).map_or_else(|_| text.to_owned(), Into::into))
+        let element = self.child(name)?.element();
+        let text = unescape(self.document.at(element.text)).expect("all were seen when the answer was read");
+        (element.size == 0).then(|| text.into_owned())
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(root.text("name").as_deref(), Some(" a <b> & C "));
         assert_eq!(root.text("none").as_deref(), Some(""));
         assert_eq!(root.text("blank").as_deref(), Some(" "));
-        assert_eq!(root.text("deeper"), None);
+        assert_eq!((root.text("deeper"), root.text("set")), (None, None));
         assert_eq!(
             root.items("set").unwrap().map(|item| item.text("name")).collect::<Vec<_>>(),
             [None, Some("deeper".to_owned())]
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn whole_answers_pass() {
-        for whole in [WHOLE, WHOLE.trim(), "<a/>", "<a><!-- c -->x</a>", "<a></a >"] {
+        for whole in [WHOLE, WHOLE.trim(), "<a/>", "<a><!-- c -->x</a>", "<a></a >", "\u{feff}<a/>"] {
             assert_eq!(check(whole), Ok(()), "{whole}");
         }
     }
@@ -238,6 +238,9 @@ mod tests {
             "<></>",
             "<a>&b;</a>",
             "<a>x<!-- c -->y</a>",
+            "<a><!-- c -->x<!-- d --></a>",
+            "<a>x<b/></a>",
+            "<a><b/>x</a>",
             "<a><![CDATA[x]]></a>",
             "<a><b></c></b></a>",
         ] {
@@ -268,35 +271,65 @@ mod tests {
     /// Whether a node is what was written.
     fn is(node: Node<'_>, tree: &Tree) -> bool {
         match tree {
-            Tree::Text(_) => node.children().count() == 0,
+            Tree::Text(text) => {
+                node.element().size == 0 && unescape(node.document.at(node.element().text)).unwrap() == *text
+            }
             Tree::Holds(children) => {
-                node.children().map(Node::name).eq(children.iter().map(|(name, _)| name.as_str()))
+                let names = || children.iter().map(|(name, _)| name.as_str());
+                node.children().map(Node::name).eq(names())
                     && node.children().zip(children).all(|(node, (_, child))| is(node, child))
-                    && children.iter().all(|(name, _)| {
-                        let first = children.iter().find(|(other, _)| other == name);
-                        match first {
-                            Some((_, Tree::Text(text))) => node.text(name).as_ref() == Some(text),
-                            _ => true,
-                        }
-                    })
+                    && names().all(|name| node.child(name).map(|child| child.index) == first(node, name))
             }
         }
+    }
+
+    fn first(node: Node<'_>, name: &str) -> Option<usize> {
+        node.children().filter(|child| child.name() == name).map(|child| child.index).min()
+    }
+
+    fn written(tree: &Tree) -> String {
+        let mut writer = Writer::new(Vec::new());
+        write(&mut writer, "R", tree);
+        String::from_utf8(writer.into_inner()).unwrap()
+    }
+
+    /// Looks at everything.
+    fn walk(node: Node<'_>) -> usize {
+        let texts = node.children().filter(|child| node.text(child.name()).is_some()).count();
+        texts + node.children().map(walk).sum::<usize>()
     }
 
     proptest! {
         /// Whatever a well-kept writer writes is read as it was meant.
         #[test]
         fn what_is_written_is_read(tree in tree()) {
-            let mut writer = Writer::new(Vec::new());
-            write(&mut writer, "R", &tree);
-            let text = String::from_utf8(writer.into_inner()).unwrap();
+            let text = written(&tree);
             prop_assert!(is(parsed(&text).root(), &tree), "{text}");
+        }
+
+        #[test]
+        fn any_answer_cut_anywhere_is_refused(tree in tree(), at in any::<prop::sample::Index>()) {
+            let text = written(&tree);
+            let cut = text.floor_char_boundary(at.index(text.len()));
+            prop_assert!(check(&text[..cut]).is_err(), "{}", &text[..cut]);
         }
 
         /// Nothing makes it panic.
         #[test]
-        fn anything_is_read_or_refused(text in "[<>/a&; !-\\[\"=é]{0,40}") {
-            let _ = Document::parse(text);
+        fn anything_is_read_or_refused(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec![
+                    "<a>", "</a>", "<a/>", "<b c='>'>", "</b>", "<", ">", "/", "<!", "<!--", "-->", "<?", "?>", "&amp;", "&",
+                    ";", "é", " ", "x", "<![CDATA[", "]]>",
+                ]),
+                0..12,
+            ),
+            is_inside: bool,
+        ) {
+            let text = pieces.concat();
+            if let Ok(document) = Document::parse(if is_inside { format!("<R>{text}</R>") } else { text }) {
+                walk(document.root());
+            }
         }
     }
 }

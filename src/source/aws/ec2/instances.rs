@@ -93,7 +93,7 @@ impl Reading<'_, '_> {
             arn: Fact::Known(connection.arn("ec2", self.region, &format!("instance/{}", key.id))),
             instance_state: inquiry
                 .required("State", answer.child("instanceState").and_then(|state| state.text("name"))),
-            launch_time: inquiry.required("LaunchTime", answer.text("launchTime").and_then(|time| timestamp(&time))),
+            launch_time: inquiry.meaning("LaunchTime", answer.text("launchTime"), timestamp),
             metadata_options: inquiry
                 .required("MetadataOptions", answer.child("metadataOptions"))
                 .map(|options| metadata_options(inquiry, options)),
@@ -247,9 +247,10 @@ fn metadata_options(inquiry: Inquiry<'_>, answer: Node<'_>) -> MetadataOptions {
     MetadataOptions {
         http_tokens: inquiry.required("MetadataOptions.HttpTokens", answer.text("httpTokens")),
         http_endpoint: inquiry.required("MetadataOptions.HttpEndpoint", answer.text("httpEndpoint")),
-        http_put_response_hop_limit: inquiry.required(
+        http_put_response_hop_limit: inquiry.meaning(
             "MetadataOptions.HttpPutResponseHopLimit",
-            answer.text("httpPutResponseHopLimit").and_then(|limit| limit.parse().ok()),
+            answer.text("httpPutResponseHopLimit"),
+            |limit| limit.parse().ok(),
         ),
         instance_metadata_tags: inquiry
             .required("MetadataOptions.InstanceMetadataTags", answer.text("instanceMetadataTags")),

@@ -78,8 +78,7 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> Refe
 }
 
 fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, answer: Node<'_>, references: &mut References) {
-    let encrypted = answer.text("encrypted").and_then(|encrypted| encrypted.parse().ok());
-    let encrypted = inquiry.required("Encrypted", encrypted);
+    let encrypted = inquiry.meaning("Encrypted", answer.text("encrypted"), |encrypted| encrypted.parse().ok());
     let kms_key = match (&encrypted, answer.text("kmsKeyId")) {
         (Fact::Unknown(gap), _) => Fact::Unknown(gap.clone()),
         (Fact::Known(false), _) => Fact::Known(None),

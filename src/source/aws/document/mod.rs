@@ -1,6 +1,6 @@
 //! Long answers, of which the SDK would build every member of every resource: for the instances of a fleet that costs
 //! more than all the rest of a sweep. Their readers take what they need out of the answer itself; the SDK is left the
-//! sending, the retries and the errors.
+//! sending, the retries and the errors. An answer that is not whole is asked for again, as one is that was cut off.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,16 +24,16 @@ pub(super) async fn document<O, E, F>(send: impl FnOnce(Taken) -> F) -> Result<D
 where
     F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
 {
-    let place = Arc::default();
-    send(Taken { place: Arc::clone(&place) }).await?;
-    let document = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Ok(document.expect("a request that succeeds has an answer"))
+    let answer = Arc::default();
+    send(Taken { answer: Arc::clone(&answer) }).await?;
+    let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok(answer.expect("a request that succeeds has an answer"))
 }
 
 /// Takes the answer away before the SDK reads it.
 #[derive(Debug)]
 pub(super) struct Taken {
-    place: Arc<Mutex<Option<Document>>>,
+    answer: Arc<Mutex<Option<Document>>>,
 }
 
 impl Intercept for Taken {
@@ -53,16 +53,19 @@ impl Intercept for Taken {
             return Ok(());
         }
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-        let place = Arc::clone(&self.place);
+        let answer = Arc::clone(&self.answer);
         let take = async move {
             let body = body.collect().await?.to_bytes();
             let document = Document::parse(String::from_utf8(body.into())?)?;
             // What is left to the SDK: an answer of the right name, with nothing in it.
             let rest = format!("<{}/>", document.root().name());
-            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(document);
+            *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(document);
             Ok::<_, BoxError>(Frame::data(rest.into()))
         };
         *response.body_mut() = SdkBody::from_body_1_x(StreamBody::new(stream::once(Box::pin(take))));
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

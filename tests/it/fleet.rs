@@ -183,6 +183,14 @@ fn an_account_that_is_closed_to_us_stands_in_the_report_with_the_reason() {
         scopes.all(|scope| scope["complete"] == true)
     };
     assert!(read(&organization.management) && !read(lab));
+
+    // A role is asked for as often as it was said.
+    proxy.clear();
+    proxy.inject(Fault::on("sts:AssumeRole", Kind::ServerError));
+    let asks = organization.scan(&["--accounts", lab]).args(&["--role", "SsmAuditScan"]);
+    let scanned = asks.env("AWS_ENDPOINT_URL", &proxy.url()).env("AWS_MAX_ATTEMPTS", "2").run();
+    assert_eq!(scanned.code, Some(3), "{}", scanned.stderr);
+    assert_eq!(proxy.calls().iter().filter(|call| call.action == "sts:AssumeRole").count(), 2);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::arn::Arn;
 use super::connection_error::ConnectionError;
 use super::http::http_client;
 use super::pace::{Listener, Pace};
-use super::retry::{OnlyWhatWasRefused, retries};
+use super::retry::{MAX_ATTEMPTS, OnlyWhatWasRefused, retries};
 use super::whole_answer::WholeAnswer;
 use crate::model::{AccountId, Partition, Region};
 
@@ -234,10 +234,13 @@ impl Connection {
     }
 
     /// A client of STS in the region of the caller. All accounts of a fleet depend on it, and begin at once: it asks more
-    /// often than others before it gives up.
+    /// often than others before it gives up, unless less than usual is wanted.
     pub(super) fn sts(&self) -> aws_sdk_sts::Client {
         let retries = self.config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
-        let attempts = retries.max_attempts().max(ATTEMPTS_OF_STS);
+        let attempts = match retries.max_attempts() {
+            few if few < MAX_ATTEMPTS => few,
+            usual_or_more => usual_or_more.max(ATTEMPTS_OF_STS),
+        };
         let builder = aws_sdk_sts::config::Builder::from(&self.config)
             .retry_config(retries.with_max_attempts(attempts))
             .retry_partition(retry_partition(&self.account, "sts", Some(&self.region)))

@@ -13,7 +13,7 @@ use super::connection_error::ConnectionError;
 use super::failure::THROTTLED;
 
 /// How often a request is sent at most, unless told. A scan is worth waiting for, and many may run at once.
-const MAX_ATTEMPTS: u32 = 5;
+pub(super) const MAX_ATTEMPTS: u32 = 5;
 
 /// The retries that the environment and the profile ask for. They are adaptive only if told: in that mode the SDK makes of
 /// a single throttled call, of the few that an account needs, a pace of one in some seconds. What keeps calls apart

@@ -19,6 +19,9 @@ use http_body_util::{BodyExt, StreamBody};
 
 use super::xml::Document;
 
+/// What leads to the next page.
+pub(super) const NEXT_TOKEN: &str = "nextToken";
+
 /// The answer to a request that `send` makes, with this interceptor in it.
 pub(super) async fn document<O, E, F>(send: impl FnOnce(Taken) -> F) -> Result<Document, SdkError<E, HttpResponse>>
 where
@@ -57,8 +60,13 @@ impl Intercept for Taken {
         let take = async move {
             let body = body.collect().await?.to_bytes();
             let document = Document::parse(String::from_utf8(body.into())?)?;
+            let root = document.root();
+            // Or this page would be taken for the last.
+            if root.child(NEXT_TOKEN).is_some() && root.text(NEXT_TOKEN).is_none() {
+                return Err("the answer has a token that is no text".into());
+            }
             // What is left to the SDK: an answer of the right name, with nothing in it.
-            let rest = format!("<{}/>", document.root().name());
+            let rest = format!("<{}/>", root.name());
             *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(document);
             Ok::<_, BoxError>(Frame::data(rest.into()))
         };

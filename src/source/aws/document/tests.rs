@@ -74,6 +74,15 @@ fn a_broken_answer_is_asked_for_again_and_errors_are_the_sdks() {
     assert_eq!((document.is_ok(), asked), (true, 2));
 }
 
+/// The SDK refuses it, too.
+#[test]
+fn a_token_that_is_no_text_does_not_make_a_page_the_last() {
+    const BROKEN: &str = "<DescribeInstancesResponse><nextToken><x/></nextToken></DescribeInstancesResponse>";
+    let server = Server::of(&[(200, BROKEN)]);
+    assert!(server.document().0.is_err());
+    assert!(wait(server.client().describe_instances().send()).is_err());
+}
+
 #[test]
 fn what_is_no_such_answer_is_an_error() {
     for body in ["", "{}", &GOOD[..50], DESCRIBE_VOLUMES, "<html><p>Log in</p></html>", "<html><p>Log in</html>"] {

@@ -8,7 +8,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 use super::super::arn::{Arn, last_segment};
-use super::super::document::document;
+use super::super::document::{NEXT_TOKEN, document};
 use super::super::inquiry::Inquiry;
 use super::super::reader::Reader;
 use super::super::xml::{Document, Node};
@@ -46,7 +46,7 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) -> Foun
                 Some(reservations) => take(inquiry, region, reservations, &mut found),
                 None => inquiry.unlisted(&inquiry.lacks("Reservations")),
             }
-            page.root().text("nextToken")
+            page.root().text(NEXT_TOKEN)
         })
         .await;
     if let Err(gap) = read {

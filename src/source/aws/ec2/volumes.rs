@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use super::super::document::document;
+use super::super::document::{NEXT_TOKEN, document};
 use super::super::inquiry::Inquiry;
 use super::super::kms::{self, Use};
 use super::super::reader::Reader;
@@ -67,7 +67,7 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> Refe
                     take(inquiry, region, Key::regional(region, id), volume, &mut references);
                 }
             }
-            page.root().text("nextToken")
+            page.root().text(NEXT_TOKEN)
         })
         .await;
     for id in missing {

@@ -70,52 +70,59 @@ fn elements(text: &str) -> Result<Vec<Element>, &'static str> {
         let kind = bytes.get(inside);
         let leaf = open.last().copied().filter(|index| index + 1 == elements.len());
         let ends_leaf = leaf.is_some() && kind == Some(&b'/');
-        if !ends_leaf && !text[position..start].trim_ascii().is_empty() {
+        if !ends_leaf && !bytes[position..start].trim_ascii().is_empty() {
             return Err("the answer has a text beside its elements");
         }
-        if let Some(b'!' | b'?') = kind {
-            position = passed(text, start)?;
-            if let Some(index) = leaf {
-                elements[index].text.start = position;
+        match kind {
+            Some(b'!' | b'?') => {
+                position = passed(text, start)?;
+                if let Some(index) = leaf {
+                    elements[index].text.start = position;
+                }
             }
-            continue;
-        }
-        // Names are short: no need for more than to look at each byte.
-        let end = inside + bytes[inside..].iter().position(|byte| *byte == b'>').ok_or(CUT)?;
-        position = end + 1;
-        if let Some(name) = text[inside..end].strip_prefix('/') {
-            let index = open.pop().ok_or(MISMATCH)?;
-            let size = elements.len() - 1 - index;
-            let element = &mut elements[index];
-            if text[element.name.start..element.name.end] != *name.trim_ascii_end() {
-                return Err(MISMATCH);
+            Some(b'/') => {
+                let index = open.pop().ok_or(MISMATCH)?;
+                let size = elements.len() - 1 - index;
+                let element = &mut elements[index];
+                let name = &bytes[element.name.start..element.name.end];
+                let rest = bytes[inside + 1..].strip_prefix(name).ok_or(MISMATCH)?;
+                let spaces = rest.iter().position(|byte| !byte.is_ascii_whitespace()).ok_or(CUT)?;
+                if rest[spaces] != b'>' {
+                    return Err(MISMATCH);
+                }
+                position = inside + 1 + name.len() + spaces + 1;
+                element.size = size;
+                element.text.end = if size == 0 { start } else { element.text.start };
+                if has_references && unescape(&text[element.text.start..element.text.end]).is_err() {
+                    return Err("the answer has a reference to nothing");
+                }
             }
-            element.size = size;
-            element.text.end = if size == 0 { start } else { element.text.start };
-            if has_references && unescape(&text[element.text.start..element.text.end]).is_err() {
-                return Err("the answer has a reference to nothing");
+            _ => {
+                if open.is_empty() && !elements.is_empty() {
+                    return Err("the answer has a second root");
+                }
+                // Names are short: no need for more than to look at each byte.
+                let tag = &bytes[inside..];
+                let ends_name = |byte: &u8| matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace();
+                let length = tag.iter().position(ends_name).ok_or(CUT)?;
+                let end = length + tag[length..].iter().position(|byte| *byte == b'>').ok_or(CUT)?;
+                let is_empty = tag[..end].ends_with(b"/");
+                position = inside + end + 1;
+                if length == 0 {
+                    return Err("the answer has an element without a name");
+                }
+                if !is_empty {
+                    open.push(elements.len());
+                }
+                elements.push(Element {
+                    name: Span { start: inside, end: inside + length },
+                    text: Span { start: position, end: position },
+                    size: 0,
+                });
             }
-            continue;
         }
-        if open.is_empty() && !elements.is_empty() {
-            return Err("the answer has a second root");
-        }
-        let tag = &text[inside..end];
-        let (tag, is_empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
-        let length = tag.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(tag.len());
-        if length == 0 {
-            return Err("the answer has an element without a name");
-        }
-        if !is_empty {
-            open.push(elements.len());
-        }
-        elements.push(Element {
-            name: Span { start: inside, end: inside + length },
-            text: Span { start: position, end: position },
-            size: 0,
-        });
     }
-    let is_whole = open.is_empty() && !elements.is_empty() && text[position..].trim_ascii().is_empty();
+    let is_whole = open.is_empty() && !elements.is_empty() && bytes[position..].trim_ascii().is_empty();
     if is_whole { Ok(elements) } else { Err(CUT) }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::IdedExpr;
+use cel::common::ast::{Expr, IdedExpr};
 use cel::common::types::CelBool;
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
@@ -29,6 +29,8 @@ static WRITTEN: LazyLock<Env> = LazyLock::new(|| Env::default().with_optional_su
 pub(crate) struct Expression {
     source: String,
     root: IdedExpr,
+    /// The same with each path as one name, which is quicker to look up. It has the same value, where it has one.
+    short: IdedExpr,
 }
 
 /// An expression as it is written, for the checker.
@@ -85,8 +87,43 @@ impl<'a> Written<'a> {
         let program = env.compile(&self.text.value).map_err(|error| broken(error.to_string()))?;
         let mut root = program.expression().clone();
         symbol::guard(&mut root);
-        Ok(Expression { source: self.text.value.trim().to_owned(), root })
+        let mut short = root.clone();
+        shorten(&mut short);
+        Ok(Expression { source: self.text.value.trim().to_owned(), root, short })
     }
+}
+
+/// Makes each path of attributes and each parameter one name.
+fn shorten(expression: &mut IdedExpr) {
+    match path(&expression.expr) {
+        Some(path) if path.starts_with("resource.") || path.starts_with("params.") => {
+            expression.expr = Expr::Ident(path);
+        }
+        _ => parts(expression).for_each(shorten),
+    }
+}
+
+fn path(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Ident(name) => Some(name.clone()),
+        Expr::Select(select) if !select.test => Some(format!("{}.{}", path(&select.operand.expr)?, select.field)),
+        _ => None,
+    }
+}
+
+/// The expressions right inside of one.
+pub(super) fn parts(expression: &mut IdedExpr) -> impl Iterator<Item = &mut IdedExpr> {
+    let parts: Vec<&mut IdedExpr> = match &mut expression.expr {
+        Expr::Call(call) => call.target.as_deref_mut().into_iter().chain(&mut call.args).collect(),
+        Expr::Comprehension(all) => {
+            vec![&mut all.iter_range, &mut all.accu_init, &mut all.loop_cond, &mut all.loop_step, &mut all.result]
+        }
+        Expr::List(list) => list.elements.iter_mut().collect(),
+        Expr::Select(select) => vec![&mut select.operand],
+        // Rules have maps of texts as arguments, and nothing else.
+        Expr::Map(_) | Expr::Struct(_) | Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => Vec::new(),
+    };
+    parts.into_iter()
 }
 
 /// The byte at a line and column, both from 1.
@@ -129,7 +166,8 @@ impl Expression {
         let env = ENVIRONMENT.as_ref().map_err(|error| ExecutionError::InternalError(error.clone()))?;
         let mut context = Context::with_env(Arc::clone(env));
         context.set_variable_resolver(variables);
-        let value = Value::resolve_val(&self.root, &context)?;
+        // Why there is none says the expression as it is written.
+        let value = Value::resolve_val(&self.short, &context).or_else(|_| Value::resolve_val(&self.root, &context))?;
         read(&value)
     }
 }

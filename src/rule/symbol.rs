@@ -7,6 +7,7 @@ use cel::common::types::{CelBool, CelList, CelString, DYN_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
 
+use super::expression::parts;
 use crate::iam::is_symbol;
 
 const EQUAL: &str = "ssm_audit_equal";
@@ -26,30 +27,18 @@ pub(crate) fn declare(env: &mut Env) -> Result<(), cel::DeclarationError> {
 
 /// Puts them in place of the operators, wherever one is used.
 pub(crate) fn guard(expression: &mut IdedExpr) {
-    match &mut expression.expr {
-        Expr::Call(call) => {
-            let name = match call.func_name.as_str() {
-                operators::EQUALS => Some(EQUAL),
-                operators::NOT_EQUALS => Some(NOT_EQUAL),
-                operators::IN => Some(IN),
-                _ => None,
-            };
-            if let Some(name) = name.filter(|_| call.args.len() == 2 && !call.args.iter().any(is_number)) {
-                name.clone_into(&mut call.func_name);
-            }
-            call.target.iter_mut().for_each(|target| guard(target));
-            call.args.iter_mut().for_each(guard);
+    if let Expr::Call(call) = &mut expression.expr {
+        let name = match call.func_name.as_str() {
+            operators::EQUALS => Some(EQUAL),
+            operators::NOT_EQUALS => Some(NOT_EQUAL),
+            operators::IN => Some(IN),
+            _ => None,
+        };
+        if let Some(name) = name.filter(|_| call.args.len() == 2 && !call.args.iter().any(is_number)) {
+            name.clone_into(&mut call.func_name);
         }
-        Expr::Comprehension(all) => {
-            let parts =
-                [&mut all.iter_range, &mut all.accu_init, &mut all.loop_cond, &mut all.loop_step, &mut all.result];
-            parts.into_iter().for_each(guard);
-        }
-        Expr::List(list) => list.elements.iter_mut().for_each(guard),
-        Expr::Select(select) => guard(&mut select.operand),
-        // Rules have maps of texts as arguments: their members are compared by nobody.
-        Expr::Map(_) | Expr::Struct(_) | Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
     }
+    parts(expression).for_each(guard);
 }
 
 /// Where one side is a number as it is written, the other is no text.

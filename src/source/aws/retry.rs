@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_types::os_shim_internal::Env;
+use memchr::memmem;
 
 use super::connection_error::ConnectionError;
 use super::failure::THROTTLED;
@@ -77,10 +78,33 @@ pub(super) fn is_throttled(response: &HttpResponse) -> bool {
 
 /// Whether an error's body has a throttling code in it, in XML or in JSON.
 fn names_throttling(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    THROTTLED.iter().any(|code| {
-        text.contains(&format!("<Code>{code}</Code>"))
-            || text.contains(&format!("\"{code}\""))
-            || text.contains(&format!("#{code}\""))
-    })
+    let is_code = |start: usize, end: usize| match (&body[..start], &body[end..]) {
+        (before, after) if after.starts_with(b"\"") => before.ends_with(b"\"") || before.ends_with(b"#"),
+        (before, after) => before.ends_with(b"<Code>") && after.starts_with(b"</Code>"),
+    };
+    THROTTLED.iter().any(|code| memmem::find_iter(body, code).any(|start| is_code(start, start + code.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_throttling_code_is_seen_where_codes_stand() {
+        for body in [
+            "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>",
+            r#"{"__type":"ThrottlingException"}"#,
+            r#"{"message":"not ThrottlingException","__type":"com.amazonaws.ssm#ThrottlingException"}"#,
+        ] {
+            assert!(names_throttling(body.as_bytes()), "{body}");
+        }
+        for body in [
+            "",
+            "<Code>AccessDenied</Code><Message>ThrottlingException</Message>",
+            r#"{"message":"it is no ThrottlingException"}"#,
+            "<Code>RequestLimitExceededNow</Code>",
+        ] {
+            assert!(!names_throttling(body.as_bytes()), "{body}");
+        }
+    }
 }

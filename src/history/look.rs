@@ -37,12 +37,15 @@ pub struct Look<'a> {
 }
 
 impl History {
-    /// Writes down a look, and what has changed since the one before.
+    /// Writes down a look, and what has changed since the one before. It need not be on the disk when this returns: a look
+    /// that a power cut takes is one that was never made, and what is noted later is never there without it.
     ///
     /// # Errors
     /// Where it cannot be written. Then nothing of it is.
     pub fn record(&mut self, look: &Look<'_>) -> Result<(), HistoryError> {
-        self.write(look).map_err(|error| HistoryError::of(&self.path, error))
+        let wait_as = |history: &Self, wait: &str| history.connection.pragma_update(None, "synchronous", wait);
+        let written = wait_as(self, "NORMAL").and_then(|()| self.write(look));
+        written.and(wait_as(self, "FULL")).map_err(|error| self.failed(error))
     }
 
     fn write(&mut self, look: &Look<'_>) -> rusqlite::Result<()> {

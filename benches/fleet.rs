@@ -51,7 +51,7 @@ fn main() {
     );
     print_rows(&DOCUMENTED, &sizes);
     for kind in BARE {
-        print_rows(&kind, &sizes[..1]);
+        print_rows(&kind, &sizes);
     }
 }
 

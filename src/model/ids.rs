@@ -1,6 +1,7 @@
 //! Identifiers: account, region, partition, and the key of a resource.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -15,9 +16,22 @@ use serde::{Deserialize, Serialize};
 pub struct AccountId(Arc<str>);
 
 /// An AWS region name, e.g. `eu-west-1`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Region(Arc<str>);
+
+impl Ord for Region {
+    /// By name. Most keys of an account share the names of its few regions, which need not be read to be the same.
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl PartialOrd for Region {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// An identifier that is not of the form that AWS gives it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

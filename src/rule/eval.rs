@@ -144,9 +144,9 @@ impl VariableResolver for Case<'_> {
             "dns_suffix" => text(self.place.inventory.partition.dns_suffix()),
             "now" => text(&self.place.inventory.collected_at),
             // A name with dots is asked for as a whole, before its beginning is: what is there at once spares the rest.
-            name => match name.split_once('.')? {
-                ("resource", path) => self.resource.at(path).map(CowVal::Owned),
-                ("params", name) => self.params.value(name).map(CowVal::Borrowed),
+            name => match (name.strip_prefix("resource."), name.strip_prefix("params.")) {
+                (Some(path), _) => self.resource.at(path).map(CowVal::Owned),
+                (_, Some(name)) => self.params.value(name).map(CowVal::Borrowed),
                 _ => None,
             },
         }

@@ -12,6 +12,7 @@ use cel::ExecutionError;
 use cel::common::traits::{Container, Indexer};
 use cel::common::types::{CelBool, CelInt, CelList, CelMap, CelMapKey, CelString, Type};
 use cel::common::value::{CowVal, StaticVal, Val};
+use memchr::memchr;
 use serde_json::Value as Json;
 
 use super::function::{Answer, Function, Receiver, Undecided};
@@ -39,7 +40,8 @@ pub(crate) struct NodeValue<'a>(pub(crate) Place<'a>);
 impl<'a> NodeValue<'a> {
     /// What stands at a path of attributes, if it is known and there.
     pub(crate) fn at(&self, path: &str) -> Option<Box<dyn Val + 'a>> {
-        let Some((first, rest)) = path.split_once('.') else { return self.attribute(path).ok() };
+        let Some(dot) = memchr(b'.', path.as_bytes()) else { return self.attribute(path).ok() };
+        let (first, rest) = (&path[..dot], &path[dot + 1..]);
         let place = self.0;
         let next = match place.node.view(first)? {
             View::Part(part) => place.part(part),

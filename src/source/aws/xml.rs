@@ -64,8 +64,7 @@ fn elements(text: &str) -> Result<Vec<Element>, &'static str> {
     // Those that have begun and not ended.
     let mut open: Vec<usize> = Vec::new();
     let mut position = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    while let Some(distance) = memchr(b'<', &bytes[position..]) {
-        let start = position + distance;
+    while let Some(start) = tag(bytes, position) {
         let inside = start + 1;
         let kind = bytes.get(inside);
         let leaf = open.last().copied().filter(|index| index + 1 == elements.len());
@@ -103,7 +102,8 @@ fn elements(text: &str) -> Result<Vec<Element>, &'static str> {
                 }
                 // Names are short: no need for more than to look at each byte.
                 let tag = &bytes[inside..];
-                let ends_name = |byte: &u8| matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace();
+                let ends_name =
+                    |byte: &u8| *byte <= b'>' && (matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace());
                 let length = tag.iter().position(ends_name).ok_or(CUT)?;
                 let end = length + tag[length..].iter().position(|byte| *byte == b'>').ok_or(CUT)?;
                 let is_empty = tag[..end].ends_with(b"/");
@@ -124,6 +124,12 @@ fn elements(text: &str) -> Result<Vec<Element>, &'static str> {
     }
     let is_whole = open.is_empty() && !elements.is_empty() && bytes[position..].trim_ascii().is_empty();
     if is_whole { Ok(elements) } else { Err(CUT) }
+}
+
+/// Where the next tag begins, which is mostly right here.
+fn tag(bytes: &[u8], position: usize) -> Option<usize> {
+    let rest = &bytes[position..];
+    if rest.first() == Some(&b'<') { Some(position) } else { Some(position + memchr(b'<', rest)?) }
 }
 
 /// Where a declaration, a comment or an instruction ends that starts here.
@@ -163,14 +169,19 @@ impl<'a> Node<'a> {
         std::iter::successors(at(self.index + 1), move |child| at(child.index + 1 + child.element().size))
     }
 
+    fn is(self, name: &str) -> bool {
+        let Span { start, end } = self.element().name;
+        self.document.text.as_bytes()[start..end] == *name.as_bytes()
+    }
+
     /// The first element of this name right inside of it.
     pub(super) fn child(self, name: &str) -> Option<Self> {
-        self.children().find(|child| child.name() == name)
+        self.children().find(|child| child.is(name))
     }
 
     /// The members of a list, which are called `item`.
     pub(super) fn items(self, list: &str) -> Option<impl Iterator<Item = Self>> {
-        Some(self.child(list)?.children().filter(|child| child.name() == "item"))
+        Some(self.child(list)?.children().filter(|child| child.is("item")))
     }
 
     /// The text of the first element of this name right inside of it, unless that holds elements.

@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use ssm_audit::cli::Cli;
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     Cli::from_command_line().run()
 }

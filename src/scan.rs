@@ -142,6 +142,9 @@ impl Outcomes {
     /// Both together, to be sorted.
     #[must_use]
     pub fn join(mut self, mut other: Self) -> Self {
+        if self.findings.len() < other.findings.len() {
+            std::mem::swap(&mut self.findings, &mut other.findings);
+        }
         self.findings.append(&mut other.findings);
         self.passes += other.passes;
         self.not_applicable += other.not_applicable;
@@ -165,9 +168,9 @@ pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -
         .collect();
     let mut outcomes = resources
         .par_iter()
-        .map(|(resource_type, key, entry)| {
+        .fold(Outcomes::default, |outcomes, (resource_type, key, entry)| {
             let rules = by_type.get(resource_type).map(Vec::as_slice).unwrap_or_default();
-            judge_resource(inventory, *resource_type, key, entry, rules, passes)
+            judge_resource(outcomes, inventory, *resource_type, key, entry, rules, passes)
         })
         .reduce(Outcomes::default, Outcomes::join);
     outcomes.findings.extend(unlisted(inventory, &by_type));
@@ -236,18 +239,13 @@ pub fn report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, start
     }
 }
 
-/// By account, region, type, id and rule.
+/// By account, region, type, id and rule; in place, since findings are large and many.
 pub fn sort(findings: &mut [Finding]) {
-    findings.sort_by(|left, right| {
-        let key = |finding: &Finding| {
-            let resource = &finding.resource;
-            (resource.account.clone(), resource.region.clone(), resource.resource_type.as_str())
-        };
-        key(left)
-            .cmp(&key(right))
-            .then_with(|| left.resource.id.cmp(&right.resource.id))
-            .then_with(|| left.rule.cmp(&right.rule))
-    });
+    fn key(finding: &Finding) -> impl Ord {
+        let ResourceRef { account, region, resource_type, id, .. } = &finding.resource;
+        (account, region, resource_type.as_str(), id, &finding.rule, &finding.location)
+    }
+    findings.sort_unstable_by(|left, right| key(left).cmp(&key(right)));
 }
 
 /// How many findings there are of each verdict.
@@ -274,6 +272,7 @@ pub fn digest(selection: &[Selected<'_>]) -> String {
 }
 
 fn judge_resource(
+    mut outcomes: Outcomes,
     inventory: &Inventory,
     resource_type: ResourceType,
     key: &Key,
@@ -282,7 +281,6 @@ fn judge_resource(
     passes: Passes,
 ) -> Outcomes {
     let place = Place { inventory, node: entry.attributes, identity: Some((resource_type, key)) };
-    let mut outcomes = Outcomes::default();
     for selected in rules {
         if !selected.rule.sources.contains(&inventory.source) {
             outcomes.not_applicable += 1;

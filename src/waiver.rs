@@ -182,12 +182,12 @@ pub fn cover(
             }
         }
         let Some(waiver) = applies else { continue };
-        finding.waiver = Some(AppliedWaiver {
+        finding.waiver = Some(Box::new(AppliedWaiver {
             verdict: finding.verdict,
             reason: waiver.reason.clone(),
             owner: waiver.owner.clone(),
             expires: waiver.expires.map(|day| day.to_string()),
-        });
+        }));
         finding.verdict = Verdict::Waived;
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                     let subject = Subject { root: input, options, selection: &selection, rules: &rules, started_at };
                     let mut edits = subject.edits(&remedies, globals)?;
                     for finding in of_one.findings_mut() {
-                        finding.edit = edits.remove(&finding.fingerprint);
+                        finding.edit = edits.remove(&finding.fingerprint).map(Box::new);
                     }
                 }
             }

@@ -101,8 +101,8 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// What was not known.
     pub gaps: Vec<Gap>,
-    /// The waiver, where one applies.
-    pub waiver: Option<AppliedWaiver>,
+    /// The waiver, where one applies; boxed, since most findings have none.
+    pub waiver: Option<Box<AppliedWaiver>>,
     /// The id of the remediation.
     pub remediation: Option<String>,
     /// Lower-case hexadecimal SHA-256 that stays the same as long as rule and resource do.
@@ -114,7 +114,7 @@ pub struct Finding {
     /// A change of the code that makes it right, for formats that can carry one.
     #[serde(skip)]
     #[schemars(skip)]
-    pub edit: Option<Edit>,
+    pub edit: Option<Box<Edit>>,
 }
 
 /// A change of code.
@@ -172,7 +172,7 @@ pub struct Evidence {
 }
 
 /// A place in code; lines and columns count from 1, columns in code points.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Location {
     /// The file, relative to the root that was scanned.
     pub file: String,

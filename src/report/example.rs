@@ -191,12 +191,12 @@ fn waived() -> Finding {
     let mut waived = finding("ec2-imdsv2-required", Severity::High, Verdict::Waived, "i-0abcabcabcabcabca")
         .saying("IMDSv1 is still accepted")
         .showing("metadata_options.http_tokens", json!("optional"));
-    waived.waiver = Some(AppliedWaiver {
+    waived.waiver = Some(Box::new(AppliedWaiver {
         verdict: Verdict::Fail,
         reason: "the vendor's agent cannot do better yet".to_owned(),
         owner: Some("team-x".to_owned()),
         expires: Some("2027-03-01".to_owned()),
-    });
+    }));
     waived
 }
 

@@ -28,7 +28,7 @@ pub(super) fn result(finding: &Finding, rules: &Rules) -> Listed {
         .locations(vec![location::of(finding)])
         .partial_fingerprints(fingerprints(finding))
         // The standard asks for it on each result where one result has it.
-        .suppressions(finding.waiver.iter().map(suppression).collect::<Vec<_>>())
+        .suppressions(finding.waiver.as_deref().map(suppression).into_iter().collect::<Vec<_>>())
         .properties(properties(finding))
         .build();
     result.rule_index = rules.index(&finding.rule);

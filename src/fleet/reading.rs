@@ -18,7 +18,7 @@ use crate::source::aws::{Collection, DEFAULT_CONCURRENCY, Shared, collect, unrea
 use crate::source::{Progress, Shutdown};
 
 /// How many calls an account keeps going, by and large: so many fewer accounts are read at once.
-const CALLS: usize = 3;
+const CALLS: usize = 2;
 
 /// What to read of each account, and how.
 #[derive(Clone)]

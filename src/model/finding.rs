@@ -101,7 +101,7 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// What was not known.
     pub gaps: Vec<Gap>,
-    /// The waiver, where one applies; boxed, since most findings have none.
+    /// The waiver, where one applies.
     pub waiver: Option<Box<AppliedWaiver>>,
     /// The id of the remediation.
     pub remediation: Option<String>,

@@ -64,7 +64,7 @@ fn elements(text: &str) -> Result<Vec<Element>, &'static str> {
     // Those that have begun and not ended.
     let mut open: Vec<usize> = Vec::new();
     let mut position = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    while let Some(start) = tag(bytes, position) {
+    while let Some(start) = next_tag(bytes, position) {
         let inside = start + 1;
         let kind = bytes.get(inside);
         let leaf = open.last().copied().filter(|index| index + 1 == elements.len());
@@ -127,7 +127,7 @@ fn elements(text: &str) -> Result<Vec<Element>, &'static str> {
 }
 
 /// Where the next tag begins, which is mostly right here.
-fn tag(bytes: &[u8], position: usize) -> Option<usize> {
+fn next_tag(bytes: &[u8], position: usize) -> Option<usize> {
     let rest = &bytes[position..];
     if rest.first() == Some(&b'<') { Some(position) } else { Some(position + memchr(b'<', rest)?) }
 }
@@ -169,6 +169,7 @@ impl<'a> Node<'a> {
         std::iter::successors(at(self.index + 1), move |child| at(child.index + 1 + child.element().size))
     }
 
+    /// Whether it is called this. Bytes are compared, which need no look at where characters begin.
     fn is(self, name: &str) -> bool {
         let Span { start, end } = self.element().name;
         self.document.text.as_bytes()[start..end] == *name.as_bytes()

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use ssm_audit::cli::Cli;
+use ssm_audit::cli::{Cli, crash};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    Cli::from_command_line().run()
+    crash::run(|| Cli::from_command_line().run())
 }

@@ -1,7 +1,10 @@
 //! Text on a terminal: whether it is painted, how wide it is, and how foreign text is made harmless.
 
+mod guard;
+
+pub use guard::{Encoding, Guard, guarded, stderr};
+
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -24,34 +27,62 @@ impl Paint {
     }
 }
 
-/// The text with every character that a terminal would obey, or that would hide or reorder what
-/// stands there, written as an escape. Names and tags in AWS are chosen by others.
+/// Returns the text with every character escaped that a terminal would obey, or that hides or reorders text, and with
+/// every bracket escaped that opens a command of a CI log (`##[`, `##vso[`, `##teamcity[`). Names and tags in AWS and
+/// texts in code are chosen by others.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_harmful) {
+    escaped(text, Encoding::Text)
+}
+
+/// Returns JSON with what [`harmless`] escapes written in the escapes of JSON, so that it means the same.
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    escaped(json, Encoding::Json)
+}
+
+/// Returns the text with what [`harmless`] escapes written in the escapes of an encoding.
+fn escaped(text: &str, encoding: Encoding) -> Cow<'_, str> {
+    if !text.chars().any(is_harmful) && !text.contains("##") {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
+    for (index, character) in text.char_indices() {
         match character {
-            '\n' => safe.push_str("\\n"),
-            '\r' => safe.push_str("\\r"),
-            '\t' => safe.push_str("\\t"),
-            harmful if is_harmful(harmful) => {
-                // Writing to a string does not fail.
-                let _ = write!(safe, "\\u{{{:x}}}", u32::from(harmful));
-            }
+            '\n' if encoding == Encoding::Text => safe.push_str("\\n"),
+            '\r' if encoding == Encoding::Text => safe.push_str("\\r"),
+            '\t' if encoding == Encoding::Text => safe.push_str("\\t"),
+            '\n' | '\r' | '\t' => safe.push(character),
+            '[' if opens_command(&text[..index]) => encoding.escape(character, &mut safe),
+            harmful if is_harmful(harmful) => encoding.escape(harmful, &mut safe),
             plain => safe.push(plain),
         }
     }
     Cow::Owned(safe)
 }
 
-/// Control characters, and those that change direction or take no place.
+/// Returns `true` if a bracket after this text opens a command: GitHub and Azure Pipelines find `##[` and `##vso[`
+/// anywhere in a line, TeamCity `##teamcity[`.
+/// <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>,
+/// <https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands>
+fn opens_command(before: &str) -> bool {
+    let name = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
+    before.trim_end_matches(name).ends_with("##")
+}
+
+/// Returns `true` for control characters, characters that change direction or take no place
+/// (`Default_Ignorable_Code_Point`), line separators, and private-use characters, which have no common meaning.
 fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
+}
+
+/// Returns `true` if a line of this text would begin a command in the log of GitHub Actions, which trims blanks first.
+fn begins_command(line: &str) -> bool {
+    line.trim_start().starts_with("::")
 }
 
 /// How many columns the text takes.
@@ -59,13 +90,13 @@ pub fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
 }
 
-/// The text in lines of at most so many columns. Words that are longer are broken, best after
-/// punctuation, and never cut.
+/// Returns the text in lines of at most so many columns. Words that are longer are broken, best after
+/// punctuation, and never cut. Only the first line can begin with `::`.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(MIN_COLUMNS);
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for (index, mut word) in text.split(' ').enumerate() {
+    for (index, mut word) in words(text).into_iter().enumerate() {
         if index > 0 && used > 0 && used + 1 + width(word) <= columns {
             push(&mut lines, " ");
             used += 1;
@@ -88,27 +119,47 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
 /// Narrower than this no line is made.
 const MIN_COLUMNS: usize = 16;
 
+/// Splits a text at spaces, but not before `::`.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut start = 0;
+    for (space, _) in text.match_indices(' ') {
+        if !begins_command(&text[space + 1..]) {
+            words.push(&text[start..space]);
+            start = space + 1;
+        }
+    }
+    words.push(&text[start..]);
+    words
+}
+
 fn push(lines: &mut [String], text: &str) {
     if let Some(line) = lines.last_mut() {
         line.push_str(text);
     }
 }
 
-/// Where to break a word that is wider than the line: after the last punctuation mark in the second
-/// half of what fits, else where the line is full.
+/// Returns the index to break a word at that is wider than the line: after the last punctuation mark in the second
+/// half of what fits, else where the line is full; but not before `::`.
 fn break_at(word: &str, columns: usize) -> usize {
-    let (mut used, mut full, mut mark) = (0, 0, 0);
+    let (mut used, mut full, mut mark, mut first) = (0, 0, 0, 0);
     for (index, character) in word.char_indices() {
         used += UnicodeWidthChar::width(character).unwrap_or(0);
         if used > columns {
             break;
         }
-        full = index + character.len_utf8();
+        let end = index + character.len_utf8();
+        first = end;
+        if begins_command(&word[end..]) {
+            continue;
+        }
+        full = end;
         if "/:,;=-_.".contains(character) && used > columns / 2 {
             mark = full;
         }
     }
-    if mark > 0 { mark } else { full }
+    // Where there is nothing but colons, the guard of the output escapes the first of each line.
+    [mark, full].into_iter().find(|end| *end > 0).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -121,6 +172,44 @@ mod tests {
         assert_eq!(harmless("größe 名前"), "größe 名前");
         assert_eq!(harmless("a\u{1b}[2J\r\nb\u{9b}c"), "a\\u{1b}[2J\\r\\nb\\u{9b}c");
         assert_eq!(harmless("abc\u{202e}txt"), "abc\\u{202e}txt");
+    }
+
+    #[test]
+    fn invisible_and_private_characters_are_shown() {
+        for hidden in
+            ['\u{2066}', '\u{200d}', '\u{fe0f}', '\u{e000}', '\u{f8ff}', '\u{e0041}', '\u{10fffd}', '\u{3164}']
+        {
+            let shown = harmless(&format!("a{hidden}b")).into_owned();
+            assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(hidden)));
+        }
+    }
+
+    #[test]
+    fn no_text_opens_a_command_of_a_log() {
+        assert_eq!(harmless("##[error]x"), "##\\u{5b}error]x");
+        assert_eq!(harmless("a ###[group]"), "a ###\\u{5b}group]");
+        assert_eq!(harmless("##vso[task.setvariable]"), "##vso\\u{5b}task.setvariable]");
+        assert_eq!(harmless("##teamcity[x]##[y]"), "##teamcity\\u{5b}x]##\\u{5b}y]");
+        assert_eq!(harmless("## [link](x) #[a] # #[b]"), "## [link](x) #[a] # #[b]");
+    }
+
+    #[test]
+    fn no_line_after_the_first_begins_with_two_colons() {
+        let pieces = ["::", "::/0", "::error file=x::y", "x", "aaaa", "##", "fe80::1", ":", " ", "\u{a0}::add-mask::z"];
+        for seed in 0..4_000_usize {
+            let text: String = (0..8)
+                .map(|n| [pieces[seed * (n + 3) / 7 % pieces.len()], " "][usize::from((seed >> n) % 3 == 0)])
+                .collect();
+            for columns in [16, 17, 23, 40] {
+                let lines = wrap(&text, columns);
+                for line in lines.iter().skip(1) {
+                    assert!(!begins_command(line) || line.trim().chars().all(|one| one == ':'), "{text:?}: {lines:?}");
+                }
+                let same = |text: &str| text.replace(' ', "");
+                assert_eq!(same(&lines.concat()), same(&text));
+            }
+        }
+        assert_eq!(wrap("from cidr_ipv6 = ::/0, port", 16), ["from cidr_ipv6", "= ::/0, port"]);
     }
 
     #[test]

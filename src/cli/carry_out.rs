@@ -17,7 +17,7 @@ use crate::remediate::place::Reach;
 use crate::remediate::plan::{Plan, Purpose};
 use crate::remediate::show::Look;
 use crate::source::Shutdown;
-use crate::terminal::harmless;
+use crate::terminal::{self, harmless};
 
 /// The accounts that are reached.
 pub(super) type Reaches = BTreeMap<AccountId, Reach>;
@@ -78,7 +78,7 @@ pub(super) async fn carry_out(
 
 /// Says something on standard error; where that is closed there is nobody left to tell.
 pub(super) fn say(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{}", harmless(text));
+    let _ = writeln!(terminal::stderr(), "{}", harmless(text));
 }
 
 /// Tells of each step on standard error as it ends.

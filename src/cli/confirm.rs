@@ -6,7 +6,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use super::Error;
 use crate::remediate::plan::{Disruption, Plan};
 use crate::remediate::show::count;
-use crate::terminal::harmless;
+use crate::terminal::{self, harmless};
 
 /// Whether the user can be asked.
 pub(super) fn can_ask() -> bool {
@@ -52,7 +52,7 @@ fn question(plan: &Plan) -> String {
 
 /// Asks; somebody who closes the terminal says nothing.
 pub(super) fn ask(question: &str) -> Result<String, Error> {
-    let mut out = anstream::stderr().lock();
+    let mut out = terminal::stderr();
     let asked = write!(out, "{question}").and_then(|()| out.flush());
     let mut answer = String::new();
     asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).map_err(Error::Terminal)?;

@@ -13,6 +13,7 @@ use crate::remediate::journal::{Run, RunState};
 use crate::remediate::limits::Limits;
 use crate::remediate::plan::Purpose;
 use crate::remediate::{discard, show};
+use crate::terminal::Encoding;
 
 pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Error> {
     let journal = arguments.state.journal()?;
@@ -31,7 +32,7 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         let now = Timestamp::now().to_string();
         let plan = discard::plan(&run, (&new_id(), &now), &reaches, &limits).await;
         carry_out::nothing_unfinished(&plan, &journal)?;
-        output::to_stdout(|out| show::plan(&plan, None, look(globals), out))?;
+        output::to_stdout(Encoding::Text, |out| show::plan(&plan, None, look(globals), out))?;
         if plan.steps.is_empty() {
             return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
         }

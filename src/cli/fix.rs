@@ -32,6 +32,7 @@ use crate::rule::Library;
 use crate::saved::SavedError;
 use crate::scan::{self, Selected};
 use crate::source::{Shutdown, terraform};
+use crate::terminal::{self, Encoding};
 use crate::waiver::Glob;
 
 /// The arguments of `fix`.
@@ -93,6 +94,15 @@ pub(super) enum Format {
     Table,
     /// For programs
     Json,
+}
+
+impl Format {
+    pub(super) fn encoding(self) -> Encoding {
+        match self {
+            Self::Table => Encoding::Text,
+            Self::Json => Encoding::Json,
+        }
+    }
 }
 
 /// What a plan can be printed as.
@@ -256,7 +266,7 @@ impl FixArgs {
                 message: format!("the plan cannot be printed as commands: {untold}"),
                 help: "leave out what it is for, with --exclude-rule, or apply the plan itself".to_owned(),
             })?;
-            output::to_stdout(|out| out.write_all(script.as_bytes()))?;
+            output::to_stdout(Encoding::Text, |out| out.write_all(script.as_bytes()))?;
             return Ok(Exit::Success);
         }
         let cap = self.max_changes.unwrap_or_default();
@@ -265,14 +275,16 @@ impl FixArgs {
         let asks = can_ask() && self.out.is_none() && excess.is_empty();
         let applies = !plan.steps.is_empty() && (self.yes || asks);
         match (self.format, applies) {
-            (Format::Table, _) => output::to_stdout(|out| show::plan(plan, Some(cap), look(globals), out))?,
-            (Format::Json, false) => output::to_stdout(|out| {
+            (Format::Table, _) => {
+                output::to_stdout(Encoding::Text, |out| show::plan(plan, Some(cap), look(globals), out))?
+            }
+            (Format::Json, false) => output::to_stdout(Encoding::Json, |out| {
                 serde_json::to_writer_pretty(&mut *out, plan)?;
                 writeln!(out)
             })?,
             // Standard output is for what comes of it.
             (Format::Json, true) if asks => {
-                show::plan(plan, Some(cap), look(globals), &mut anstream::stderr().lock()).map_err(Error::Terminal)?;
+                show::plan(plan, Some(cap), look(globals), &mut terminal::stderr()).map_err(Error::Terminal)?;
             }
             (Format::Json, true) => {}
         }
@@ -346,14 +358,14 @@ pub(super) async fn conclude(
     match format {
         Format::Json => {
             let report = RunReport::new(journal.run(&plan.id)?, journal.calls(&plan.id)?);
-            output::to_stdout(|out| {
+            output::to_stdout(Encoding::Json, |out| {
                 serde_json::to_writer_pretty(&mut *out, &report)?;
                 writeln!(out)
             })?;
         }
         Format::Table => {
             let verified = verified.as_deref().unwrap_or_default();
-            output::to_stdout(|out| show::verified(plan, verified, look(globals), out))?;
+            output::to_stdout(Encoding::Text, |out| show::verified(plan, verified, look(globals), out))?;
         }
     }
     let Some(verified) = verified else { return Ok(Exit::Interrupted) };

@@ -12,7 +12,7 @@ use super::{Error, Exit, Globals};
 use crate::history::{Change, Difference, History, HistoryError, Sweep, SweepLock};
 use crate::model::{AccountId, Region};
 use crate::report::{Format, sweep};
-use crate::terminal::harmless;
+use crate::terminal::{Encoding, harmless};
 
 /// The arguments of `history`.
 #[derive(Debug, Args)]
@@ -68,6 +68,15 @@ enum ListFormat {
     Json,
 }
 
+impl ListFormat {
+    fn encoding(self) -> Encoding {
+        match self {
+            Self::Table => Encoding::Text,
+            Self::Json => Encoding::Json,
+        }
+    }
+}
+
 pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Error> {
     let folder = arguments.state.folder()?;
     let mut history = History::open_existing(&folder)?;
@@ -89,7 +98,7 @@ pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Er
             let count = |count, one| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
             let looks = format!("{} at accounts", count(pruned.looks, "look"));
             let text = format!("forgot {looks}, and {} altogether", count(pruned.sweeps, "sweep"));
-            output::to_stdout(|out| writeln!(out, "{text}"))?;
+            output::to_stdout(Encoding::Text, |out| writeln!(out, "{text}"))?;
         }
     }
     Ok(Exit::Success)
@@ -106,7 +115,7 @@ fn days_ago(days: u32) -> Result<String, Error> {
 
 fn list(history: &History, format: ListFormat) -> Result<(), Error> {
     let sweeps = history.sweeps()?;
-    output::to_stdout(|out| match format {
+    output::to_stdout(format.encoding(), |out| match format {
         ListFormat::Json => {
             writeln!(out, "{:#}", json!({"kind": "ssm-audit/history", "schema_version": 1, "sweeps": sweeps}))
         }
@@ -140,7 +149,7 @@ fn diff(history: &History, earlier: i64, later: i64, format: ListFormat) -> Resu
         history.sweep(sweep)?;
     }
     let failed = |error: HistoryError| io::Error::other(error);
-    output::to_stdout(|out| {
+    output::to_stdout(format.encoding(), |out| {
         if format == ListFormat::Json {
             // A line each: however many there are, they need not be in memory.
             return history.diff(earlier, later, failed, |one| {

@@ -14,6 +14,7 @@ use super::{Error, Exit, Globals, output};
 use crate::fleet::caller_policy;
 use crate::model::{Partition, Region};
 use crate::remediate::{permissions, remedy};
+use crate::terminal::Encoding;
 
 /// What the policy is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,9 +73,9 @@ pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, 
                 .to_owned(),
         })?;
         let template = template(task, &policy);
-        output::to_stdout(|out| out.write_all(template.as_bytes()))?;
+        output::to_stdout(Encoding::Text, |out| out.write_all(template.as_bytes()))?;
     } else {
-        output::to_stdout(|out| writeln!(out, "{policy:#}"))?;
+        output::to_stdout(Encoding::Json, |out| writeln!(out, "{policy:#}"))?;
     }
     Ok(Exit::Success)
 }

@@ -6,6 +6,7 @@ mod code;
 mod collect;
 mod completions;
 mod confirm;
+pub mod crash;
 mod discard;
 mod earlier;
 pub mod exit;
@@ -13,6 +14,7 @@ mod fix;
 mod fleet;
 mod history;
 mod iam_policy;
+mod invocation;
 mod live;
 mod member_role;
 mod merge;
@@ -49,14 +51,15 @@ use crate::report::output::OutputError;
 use crate::saved::SavedError;
 use crate::source::aws::ConnectionError;
 use crate::source::terraform::{CodeError, StateError};
-use crate::terminal::harmless;
+use crate::terminal::{self, harmless};
 use exit::Exit;
+use invocation::Invocation;
 
 /// Holds AWS Systems Manager Session Manager to its documented set-up, in live accounts and in Terraform code
 #[derive(Debug, Parser)]
 #[command(name = "ssm-audit", version, max_term_width = 100, propagate_version = true)]
 #[command(
-    after_help = "Exit codes: 0 all hold, 1 a rule fails, 2 no report, 3 something is not known, 130 interrupted"
+    after_help = "Exit codes: 0 all hold, 1 a rule fails, 2 no report, 3 something is not known, 101 crash (a bug), 130 interrupted"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -83,6 +86,8 @@ pub(crate) struct Globals {
     quiet: bool,
     #[arg(skip)]
     loaded: OnceCell<Config>,
+    #[arg(skip)]
+    invocation: Invocation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -192,8 +197,13 @@ impl Cli {
     /// What the command line says; where it is wrong, this says so and ends the process. A variable that is set to
     /// nothing counts as not set, as scripts leave them.
     pub fn from_command_line() -> Self {
-        let matches = without_empty_variables(Self::command()).get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let mut command = without_empty_variables(Self::command());
+        let matches = command.get_matches_mut();
+        let invocation = Invocation::of(&command, &matches);
+        crash::note_command(invocation.without_values());
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        cli.globals.invocation = invocation;
+        cli
     }
 
     /// Runs the command, says on standard error what went wrong, and gives the exit code.
@@ -242,7 +252,7 @@ impl Globals {
     }
 
     fn tell(&self, error: &Error) -> io::Result<()> {
-        let mut out = anstream::stderr().lock();
+        let mut out = terminal::stderr();
         match error {
             Error::Diagnostics(diagnostics) => {
                 diagnostic::write_all(diagnostics, output::paint_stderr(self.color), &mut out)?;
@@ -259,7 +269,7 @@ impl Globals {
     fn warn(&self, warnings: &[Diagnostic]) {
         if !self.quiet && !warnings.is_empty() {
             // Where standard error is closed there is nobody left to tell.
-            let _ = diagnostic::write_all(warnings, output::paint_stderr(self.color), &mut anstream::stderr().lock());
+            let _ = diagnostic::write_all(warnings, output::paint_stderr(self.color), &mut terminal::stderr());
         }
     }
 }

@@ -10,7 +10,7 @@ use super::exit::FailOn;
 use super::{Color, Error, Globals};
 use crate::report::output::{OutputFile, to_file, to_standard};
 use crate::report::{Detail, FORMATS, Format, Options};
-use crate::terminal::Paint;
+use crate::terminal::{Encoding, Paint, guarded};
 
 /// The arguments of a command that reports findings.
 #[derive(Debug, Args)]
@@ -73,17 +73,21 @@ impl Outputs {
         let detail = detail(globals);
         for file in &self.files {
             let options = Options { detail, ..Options::default() };
-            to_file(&file.path, |out| write(file.format, &options, out))?;
+            to_file(&file.path, guarded(file.format.encoding, |out| write(file.format, &options, out)))?;
         }
         let Some(format) = self.standard else { return Ok(()) };
         let options = Options { paint: paint_stdout(globals.color), width: width(), detail };
-        to_stdout(|out| write(format, &options, out))
+        to_stdout(format.encoding, |out| write(format, &options, out))
     }
 }
 
-/// Writes to standard output; somebody who stops reading is not an error.
-pub(super) fn to_stdout(content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    to_standard(&mut io::stdout().lock(), content).map_err(Error::from)
+/// Writes to standard output, all of it or nothing, and with nothing in it that gives an order to the log that it ends in.
+/// A reader that stops reading is not an error.
+pub(super) fn to_stdout(
+    encoding: Encoding,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    to_standard(&mut io::stdout().lock(), guarded(encoding, content)).map_err(Error::from)
 }
 
 /// How much of a report is listed.

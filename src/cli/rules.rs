@@ -15,6 +15,7 @@ use crate::rule::framework::{self, Framework};
 use crate::rule::function::FUNCTIONS;
 use crate::rule::params::ParamValue;
 use crate::rule::{Remediation, Rule, example, schema};
+use crate::terminal::Encoding;
 
 /// The arguments of `rules`.
 #[derive(Debug, Args)]
@@ -62,6 +63,15 @@ enum ListFormat {
     Json,
 }
 
+impl ListFormat {
+    fn encoding(self) -> Encoding {
+        match self {
+            Self::Table => Encoding::Text,
+            Self::Json => Encoding::Json,
+        }
+    }
+}
+
 pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Error> {
     match &arguments.command {
         Command::List { selection, format } => list(&Selection::from_args(selection, globals)?, *format),
@@ -70,7 +80,7 @@ pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Erro
             let rule = library.rule(id).ok_or_else(|| selection::no_such_rule(id, &library))?;
             let frameworks = framework::all();
             let remedies = remedy::embedded(&library).map_err(Error::Diagnostics)?;
-            output::to_stdout(|out| explain(rule, frameworks, &remedies, out))?;
+            output::to_stdout(Encoding::Text, |out| explain(rule, frameworks, &remedies, out))?;
             Ok(Exit::Success)
         }
         Command::Test { rules } => test(rules, globals),
@@ -80,7 +90,7 @@ pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Erro
 
 fn list(selection: &Selection, format: ListFormat) -> Result<Exit, Error> {
     let selected = selection.rules()?;
-    output::to_stdout(|out| match format {
+    output::to_stdout(format.encoding(), |out| match format {
         ListFormat::Json => {
             let rules: Vec<_> = selected
                 .iter()
@@ -228,7 +238,9 @@ fn test(rules: &selection::RulesFolders, globals: &Globals) -> Result<Exit, Erro
     if !failures.is_empty() {
         return Err(Error::Diagnostics(failures));
     }
-    output::to_stdout(|out| writeln!(out, "{rules} rules, {examples} examples: all come out as they should"))?;
+    output::to_stdout(Encoding::Text, |out| {
+        writeln!(out, "{rules} rules, {examples} examples: all come out as they should")
+    })?;
     Ok(Exit::Success)
 }
 
@@ -240,7 +252,7 @@ fn show_schema(format: ListFormat, wanted: Option<&str>) -> Result<Exit, Error> 
             help: "`ssm-audit rules schema` lists the types".to_owned(),
         })?],
     };
-    output::to_stdout(|out| {
+    output::to_stdout(format.encoding(), |out| {
         if format == ListFormat::Json {
             return writeln!(out, "{:#}", schema::json());
         }

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &RunsArgs, globals: &Globals) -> Result<Exit, Error
                 None => Vec::new(),
             };
             let list = RunList::new(runs.iter().map(|run| (run, is_under_way(run, journal.as_ref()))));
-            output::to_stdout(|out| match format {
+            output::to_stdout(format.encoding(), |out| match format {
                 Format::Json => json(&list, out),
                 Format::Table => show::runs(&list, look(globals), out),
             })?;
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &RunsArgs, globals: &Globals) -> Result<Exit, Error
             let calls = journal.calls(&run.plan.id)?;
             let under_way = is_under_way(&run, Some(&journal));
             let report = RunReport::new(run, calls);
-            output::to_stdout(|out| match format {
+            output::to_stdout(format.encoding(), |out| match format {
                 Format::Json => json(&report, out),
                 Format::Table => show::run(&report, under_way, look(globals), out),
             })?;

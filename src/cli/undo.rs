@@ -16,6 +16,7 @@ use crate::remediate::plan::{Plan, Purpose};
 use crate::remediate::settle::settle;
 use crate::remediate::show;
 use crate::remediate::undo::{self, Replaced};
+use crate::terminal::Encoding;
 
 /// The arguments of `undo`.
 #[derive(Debug, Args)]
@@ -52,7 +53,7 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
         let replaced = if arguments.delete_replaced { Replaced::Deleted } else { Replaced::Kept };
         let plan: Plan = undo::plan(&run, &new_id(), &Timestamp::now().to_string(), replaced);
         carry_out::nothing_unfinished(&plan, &journal)?;
-        output::to_stdout(|out| show::plan(&plan, None, look(globals), out))?;
+        output::to_stdout(Encoding::Text, |out| show::plan(&plan, None, look(globals), out))?;
         let agreed = plan.steps.is_empty() || arguments.yes || (can_ask() && confirm(&plan, &BTreeSet::new())?);
         if !agreed {
             say("Nothing was changed. `--yes` takes it back.");

@@ -12,6 +12,7 @@ use super::TICK;
 use crate::model::call::Call;
 use crate::model::{AccountId, Region, Scope};
 use crate::source::{Outcome, Progress};
+use crate::terminal;
 
 /// How often a line is written where there is no terminal.
 pub const PERIOD: Duration = Duration::from_secs(30);
@@ -77,7 +78,7 @@ impl FleetDisplay {
         if self.line.is_none() {
             let said = self.state().said(self.begun.elapsed());
             // Where standard error is closed there is nobody left to tell.
-            let _ = writeln!(anstream::stderr().lock(), "{said}");
+            let _ = writeln!(terminal::stderr(), "{said}");
         }
     }
 }

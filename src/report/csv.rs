@@ -13,9 +13,10 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 use super::by_account::Findings;
 use super::{Format, RuleInfo, Writer, coverage, words};
 use crate::model::{Finding, Report, Scope, Verdict};
-use crate::terminal::harmless;
+use crate::terminal::{Encoding, harmless};
 
-pub(super) static FORMAT: Format = Format { name: "csv", endings: &[".csv"], writer: Writer::Stream(write) };
+pub(super) static FORMAT: Format =
+    Format { name: "csv", endings: &[".csv"], encoding: Encoding::Text, writer: Writer::Stream(write) };
 
 const COLUMNS: [&str; 23] = [
     "account",

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use super::{Format, Options, RuleInfo, Writer};
 use crate::model::Report;
+use crate::terminal::Encoding;
 
-pub(super) static FORMAT: Format = Format { name: "json", endings: &[".json"], writer: Writer::Whole(write) };
+pub(super) static FORMAT: Format =
+    Format { name: "json", endings: &[".json"], encoding: Encoding::Json, writer: Writer::Whole(write) };
 
 fn write(report: &Report, _: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;

@@ -18,9 +18,10 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 use super::by_account::{self, Findings, Part};
 use super::{Format, RuleInfo, Writer as ReportWriter, coverage, words};
 use crate::model::{AccountId, Finding, Region, Report, Scope, Verdict};
-use crate::terminal::harmless;
+use crate::terminal::{Encoding, harmless};
 
-pub(super) static FORMAT: Format = Format { name: "junit", endings: &[".xml"], writer: ReportWriter::Stream(write) };
+pub(super) static FORMAT: Format =
+    Format { name: "junit", endings: &[".xml"], encoding: Encoding::Markup, writer: ReportWriter::Stream(write) };
 
 fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
     let mut total = Count::default();

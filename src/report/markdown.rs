@@ -14,9 +14,10 @@ use super::tally::{SEVERITIES, Tallies, Tally};
 use super::words::{self, Accounts};
 use super::{Detail, Format, Options, RuleInfo, Writer};
 use crate::model::{Finding, Report, Scope, Verdict};
-use crate::terminal::harmless;
+use crate::terminal::{Encoding, harmless};
 
-pub(super) static FORMAT: Format = Format { name: "markdown", endings: &[".md"], writer: Writer::Whole(write) };
+pub(super) static FORMAT: Format =
+    Format { name: "markdown", endings: &[".md"], encoding: Encoding::Text, writer: Writer::Whole(write) };
 
 /// How much is written at most: a mebibyte less what a step may say besides.
 const BYTES: usize = 1_000_000;

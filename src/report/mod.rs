@@ -15,6 +15,7 @@ mod markdown;
 mod ocsf;
 pub mod output;
 mod sarif;
+mod spool;
 pub mod sweep;
 mod table;
 mod tally;
@@ -32,7 +33,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Report, ResourceType, Severity};
-use crate::terminal::Paint;
+use crate::terminal::{Encoding, Paint};
 
 /// What a writer needs to know of a rule that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +129,8 @@ pub struct Format {
     pub name: &'static str,
     /// How the names of its files end.
     pub endings: &'static [&'static str],
+    /// The language that it is written in.
+    pub encoding: Encoding,
     /// Writes it.
     pub writer: Writer,
 }

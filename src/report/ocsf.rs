@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::by_account::Findings;
 use super::{Format, RuleInfo, Writer, coverage, words};
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, Scope, Severity, Verdict};
-use crate::terminal::harmless;
+use crate::terminal::{Encoding, harmless};
 
 pub(super) static FORMAT: Format =
-    Format { name: "ocsf", endings: &[".ndjson", ".ocsf"], writer: Writer::Ledger(write) };
+    Format { name: "ocsf", endings: &[".ndjson", ".ocsf"], encoding: Encoding::Json, writer: Writer::Ledger(write) };
 
 const VERSION: &str = "1.6.0";
 

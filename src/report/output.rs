@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::Format;
+use super::spool::Spool;
 
 /// A file to write, and the format that its name asks for.
 #[derive(Debug, Clone)]
@@ -26,6 +27,12 @@ pub enum OutputError {
     File {
         /// Its path.
         path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The report could not be made: what it is made from cannot be read, or there is no room for it.
+    #[error("failed to make the report: {source}; nothing was written to standard output{}", hint(source))]
+    Content {
         /// What went wrong.
         source: io::Error,
     },
@@ -62,19 +69,18 @@ impl OutputFile {
     }
 }
 
-/// Writes to standard output. Somebody who stops reading (`| head`) is not an error.
+/// Writes to standard output once all of the content is there, so that a failure never leaves half a report. A reader
+/// that stops reading (`| head`) is not an error.
 ///
 /// # Errors
-/// Where it cannot be written for another reason.
+/// Where the content cannot be made, and nothing was written then; where it cannot be written for another reason.
 pub fn to_standard(
     out: &mut dyn Write,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), OutputError> {
-    let mut buffered = BufWriter::new(out);
-    let written = content(&mut buffered).and_then(|()| buffered.flush());
-    // What is left in the buffer must not be written again when it is dropped.
-    let _ = buffered.into_parts();
-    match written {
+    let mut spool = Spool::default();
+    content(&mut spool).map_err(|source| OutputError::Content { source })?;
+    match spool.copy_to(out).and_then(|()| out.flush()) {
         Err(source) if source.kind() != ErrorKind::BrokenPipe => Err(OutputError::Standard { source }),
         _ => Ok(()),
     }
@@ -179,6 +185,22 @@ mod tests {
         let write = |kind| to_standard(&mut Failing(kind), |out| out.write_all(b"x"));
         assert!(write(ErrorKind::BrokenPipe).is_ok());
         assert!(write(ErrorKind::StorageFull).is_err());
+    }
+
+    #[test]
+    fn nothing_is_written_of_a_report_that_cannot_be_made() {
+        let mut out = Vec::new();
+        let made = to_standard(&mut out, |out| {
+            // More than a buffer holds.
+            out.write_all(&[b'x'; 100_000])?;
+            Err(io::Error::other("the history is damaged"))
+        });
+        let message = made.expect_err("an error").to_string();
+        assert_eq!(
+            message,
+            "failed to make the report: the history is damaged; nothing was written to standard output"
+        );
+        assert_eq!(out, b"");
     }
 
     #[cfg(unix)]

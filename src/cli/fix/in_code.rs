@@ -17,6 +17,7 @@ use crate::model::{Finding, Verdict};
 use crate::remediate::code::show::{self, Answer};
 use crate::remediate::code::{self, Patch, Texts};
 use crate::remediate::remedy;
+use crate::terminal::{self, Encoding};
 
 /// What a file with a byte order mark begins with.
 const MARK: &[u8] = "\u{FEFF}".as_bytes();
@@ -37,9 +38,9 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
     let asks = can_ask() && !arguments.yes;
     let writes = !patch.files.is_empty() && (arguments.yes || asks);
     if arguments.format == Format::Table {
-        output::to_stdout(|out| show::patch(&patch, look(globals), out))?;
+        output::to_stdout(Encoding::Text, |out| show::patch(&patch, look(globals), out))?;
     } else if asks && writes {
-        show::patch(&patch, look(globals), &mut anstream::stderr().lock()).map_err(Error::Terminal)?;
+        show::patch(&patch, look(globals), &mut terminal::stderr()).map_err(Error::Terminal)?;
     }
     if !writes || !(arguments.yes || ask(&question(&patch))? == "yes") {
         if arguments.format == Format::Json {
@@ -80,7 +81,7 @@ impl FixArgs {
 }
 
 fn as_json(answer: &Answer<'_>) -> Result<(), Error> {
-    output::to_stdout(|out| {
+    output::to_stdout(Encoding::Json, |out| {
         serde_json::to_writer_pretty(&mut *out, answer)?;
         writeln!(out)
     })
@@ -125,7 +126,7 @@ fn conclude(patch: &Patch, subject: &Subject<'_>, format: Format, globals: &Glob
         now.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.verdict)).collect();
     match format {
         Format::Json => as_json(&Answer::of(patch, Some(&verdicts)))?,
-        Format::Table => output::to_stdout(|out| show::written(patch, &verdicts, look(globals), out))?,
+        Format::Table => output::to_stdout(Encoding::Text, |out| show::written(patch, &verdicts, look(globals), out))?,
     }
     let results = patch.fixed.iter().map(|fixed| verdicts.get(&fixed.finding.fingerprint));
     let any = |wanted: Option<Verdict>| results.clone().any(|verdict| verdict.copied() == wanted);

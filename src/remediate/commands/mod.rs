@@ -14,7 +14,7 @@ use super::operation::Operation;
 use super::plan::{Plan, Step, Undo};
 use super::reference;
 use crate::model::Region;
-use crate::terminal::{harmless, wrap};
+use crate::terminal::{harmless, harmless_json, wrap};
 
 /// What a step builds on that the AWS CLI has no way to tell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +75,7 @@ impl Script {
 
     /// What takes a step back, as a comment in one line.
     fn taken_back_by(&mut self, call: &Operation, region: Option<&Region>) {
-        let command = command(call, region, &quote(&call.parameters().to_string()));
+        let command = command(call, region, &quote(&harmless_json(&call.parameters().to_string())));
         self.line(&format!("# Taken back by: {}", harmless(&reference::in_words(&command))));
     }
 
@@ -132,7 +132,7 @@ impl Script {
         }
         let new = |needed: &usize| plan.step(*needed).is_some_and(|needed| needed.creates);
         let patiently = if step.needs.iter().any(new) { "patiently " } else { "" };
-        let input = with_variables(&quote(&step.call.parameters().to_string()));
+        let input = with_variables(&quote(&harmless_json(&step.call.parameters().to_string())));
         let command = format!("{patiently}{}", command(&step.call, region, &input));
         let queries = members
             .iter()
@@ -171,7 +171,8 @@ impl Script {
             with_variables(&quote(text))
         };
         self.line(&format!(
-            "aws {} wait {}{} {} {subject}",
+            // With `=`, since a name may begin with a hyphen.
+            "aws {} wait {}{} {}={subject}",
             service(step.call.call().service),
             waiter.name,
             in_region(step.call.call().service, region),

@@ -22,9 +22,14 @@ use super::{Format, RuleInfo, Writer, coverage, words};
 use crate::model::finding::Evidence;
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, ResourceType, Scope, Severity, Verdict};
 use crate::scan::ANY;
+use crate::terminal::Encoding;
 
-pub(super) static FORMAT: Format =
-    Format { name: "asff", endings: &[".asff", ".asff.ndjson"], writer: Writer::Ledger(write) };
+pub(super) static FORMAT: Format = Format {
+    name: "asff",
+    endings: &[".asff", ".asff.ndjson"],
+    encoding: Encoding::Json,
+    writer: Writer::Ledger(write),
+};
 
 /// What kind of finding all of them are.
 /// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html#Types>

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::model::{AccountId, Finding, Region, Report, Severity, Verdict};
 use crate::report::RuleInfo;
 use crate::report::words::{self, Accounts, Fix};
-use crate::terminal::harmless;
+use crate::terminal::{harmless, harmless_json};
 
 /// All findings, the worst first. They are written one by one, as the page is.
 pub(super) struct Data<'a> {
@@ -72,7 +72,8 @@ struct Embedded<'a, T: ?Sized>(&'a T);
 impl<T: Serialize + ?Sized> fmt::Display for Embedded<'_, T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = serde_json::to_string(self.0).map_err(|_error| fmt::Error)?;
-        let mut rest = json.as_str();
+        let json = harmless_json(&json);
+        let mut rest: &str = &json;
         // These characters stand in strings only, where an escape says the same.
         while let Some(index) = rest.find(['<', '>', '&']) {
             let (plain, marked) = rest.split_at(index);

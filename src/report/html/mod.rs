@@ -19,9 +19,10 @@ use super::tally::{SEVERITIES, Tallies, Tally};
 use super::words::{self, Accounts};
 use super::{Format, Options, RuleInfo, Writer};
 use crate::model::{Finding, Report, Scope, Severity, Verdict};
-use crate::terminal::harmless;
+use crate::terminal::{Encoding, harmless};
 
-pub(super) static FORMAT: Format = Format { name: "html", endings: &[".html", ".htm"], writer: Writer::Whole(write) };
+pub(super) static FORMAT: Format =
+    Format { name: "html", endings: &[".html", ".htm"], encoding: Encoding::Markup, writer: Writer::Whole(write) };
 
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");

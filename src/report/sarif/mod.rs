@@ -22,9 +22,14 @@ use self::rules::Rules;
 use super::by_account::Findings;
 use super::{Format, RuleInfo, Writer, words};
 use crate::model::{Report, Scope};
+use crate::terminal::Encoding;
 
-pub(super) static FORMAT: Format =
-    Format { name: "sarif", endings: &[".sarif", ".sarif.json"], writer: Writer::Stream(write) };
+pub(super) static FORMAT: Format = Format {
+    name: "sarif",
+    endings: &[".sarif", ".sarif.json"],
+    encoding: Encoding::Json,
+    writer: Writer::Stream(write),
+};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 

@@ -15,9 +15,10 @@ use super::words::{self, Accounts};
 use super::{Detail, Format, Options, RuleInfo, Writer};
 use crate::model::{AccountId, Finding, Region, Report, Scope, Severity, Verdict};
 use crate::scan::ANY;
-use crate::terminal::{harmless, wrap};
+use crate::terminal::{Encoding, harmless, wrap};
 
-pub(super) static FORMAT: Format = Format { name: "table", endings: &[".txt"], writer: Writer::Whole(write) };
+pub(super) static FORMAT: Format =
+    Format { name: "table", endings: &[".txt"], encoding: Encoding::Text, writer: Writer::Whole(write) };
 
 fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { accounts: Accounts::of(report), options, out };

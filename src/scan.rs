@@ -212,6 +212,18 @@ pub fn judge(inventory: &Inventory, rules: &[Selected<'_>]) -> Judged {
     Judged { outcomes: scan(inventory, rules, Passes::Listed), scopes: inventory.scopes.clone() }
 }
 
+/// Holds the rules against all accounts that code deploys to.
+pub fn judge_all(inventories: &[Inventory], rules: &[Selected<'_>]) -> Judged {
+    let mut all = Judged { scopes: Vec::new(), outcomes: Outcomes::default() };
+    for inventory in inventories {
+        let one = judge(inventory, rules);
+        all.scopes.extend(one.scopes);
+        all.outcomes = all.outcomes.join(one.outcomes);
+    }
+    sort(&mut all.outcomes.findings);
+    all
+}
+
 /// The report on what was judged.
 pub fn report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, started_at: jiff::Timestamp) -> Report {
     let mut scopes = Vec::new();

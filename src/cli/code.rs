@@ -44,10 +44,10 @@ impl CodeArgs {
         region: Option<&Region>,
         started_at: Timestamp,
         globals: &Globals,
-    ) -> Result<(Inventory, Places), Error> {
+    ) -> Result<(Vec<Inventory>, Places), Error> {
         let code = terraform::read(root, &self.options(region, started_at)).map_err(Box::new)?;
         globals.warn(&as_warnings(code.problems));
-        Ok((code.inventory, code.places))
+        Ok((code.inventories, code.places))
     }
 
     /// What is known beside the code.
@@ -89,12 +89,12 @@ impl Subject<'_> {
     pub(super) fn look(&self, texts: &Texts) -> Result<(Look, Vec<Diagnostic>), CodeError> {
         let options = Options { edited: texts.clone(), ..self.options.clone() };
         let code = terraform::read(self.root, &options)?;
-        let mut judged = scan::judge(&code.inventory, self.rules);
-        code.places.locate(judged.findings_mut(), &code.inventory, &about(self.rules));
+        let mut judged = scan::judge_all(&code.inventories, self.rules);
+        code.places.locate(judged.findings_mut(), &code.inventories, &about(self.rules));
         let (waivers, problems) = terraform::waivers(&code.places);
         let (report, more) = self.selection.waived_report(vec![judged], self.rules, &waivers, self.started_at);
         let problems = as_warnings(code.problems).into_iter().chain(problems).chain(more).collect();
-        Ok((Look { inventory: code.inventory, places: code.places, findings: report.findings }, problems))
+        Ok((Look { inventories: code.inventories, places: code.places, findings: report.findings }, problems))
     }
 
     /// The edits that fix what fails in the code and can be fixed safely, by fingerprint.

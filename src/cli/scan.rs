@@ -76,10 +76,10 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         (read.accounts, read.interrupted)
     } else {
         let mut judged = Vec::new();
-        for Read { input, inventory, places } in read_inputs(arguments, started_at, globals)? {
-            let mut of_one = scan::judge(&inventory, &rules);
+        for Read { input, inventories, places } in read_inputs(arguments, started_at, globals)? {
+            let mut of_one = scan::judge_all(&inventories, &rules);
             if let Some(places) = places {
-                places.locate(of_one.findings_mut(), &inventory, &about(&rules));
+                places.locate(of_one.findings_mut(), &inventories, &about(&rules));
                 let (waivers, problems) = terraform::waivers(&places);
                 globals.warn(&problems);
                 of_code.extend(waivers);
@@ -118,17 +118,18 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
 /// What was read, with the places of it where it is code.
 struct Read<'a> {
     input: &'a Path,
-    inventory: Inventory,
+    /// One, or of code one for each account.
+    inventories: Vec<Inventory>,
     places: Option<Places>,
 }
 
 fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Globals) -> Result<Vec<Read<'a>>, Error> {
     let mut seen: BTreeMap<_, &Path> = BTreeMap::new();
-    let mut inventories = Vec::new();
+    let mut read = Vec::new();
     for input in &arguments.inputs {
         if terraform::is_code(input) {
-            let (inventory, places) = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
-            inventories.push(Read { input, inventory, places: Some(places) });
+            let (inventories, places) = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
+            read.push(Read { input, inventories, places: Some(places) });
             continue;
         }
         if arguments.live.region().is_some() {
@@ -145,16 +146,16 @@ fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Glo
                     help: "scan one snapshot of an account at a time".to_owned(),
                 });
             }
-            inventories.push(Read { input, inventory, places: None });
+            read.push(Read { input, inventories: vec![inventory], places: None });
         }
     }
-    if inventories.iter().all(|read| read.inventory.scopes.is_empty()) {
+    if read.iter().flat_map(|read| &read.inventories).all(|inventory| inventory.scopes.is_empty()) {
         return Err(Error::Usage {
             message: "there is nothing in the snapshot".to_owned(),
             help: "collect it again".to_owned(),
         });
     }
-    Ok(inventories)
+    Ok(read)
 }
 
 /// What the writers of reports need to know of the rules.

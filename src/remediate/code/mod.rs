@@ -42,7 +42,8 @@ const ROUNDS: usize = 12;
 
 /// The code, as it is or as it would be.
 pub(crate) struct Look {
-    pub(crate) inventory: Inventory,
+    /// One for each account.
+    pub(crate) inventories: Vec<Inventory>,
     pub(crate) places: Places,
     /// All findings, located, waivers applied.
     pub(crate) findings: Vec<Finding>,
@@ -171,7 +172,7 @@ pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeErr
 /// Where the code cannot be read.
 pub(crate) fn edits(request: &Request<'_>, look: &Look) -> Result<BTreeMap<String, Edit>, CodeError> {
     let together = plan(request, look)?;
-    let mut work = Workspace::new(request.root, &look.inventory, &look.places, request.settings);
+    let mut work = Workspace::new(request.root, &look.inventories, &look.places, request.settings);
     let mut edits = BTreeMap::new();
     for fixed in together.fixed {
         // What follows from another fix is no finding yet.
@@ -209,7 +210,7 @@ fn round<'a>(
     done: &BTreeSet<&str>,
     kept: &mut BTreeMap<String, Kept>,
 ) -> (Texts, Vec<Tried<'a>>) {
-    let mut work = Workspace::new(request.root, &look.inventory, &look.places, request.settings);
+    let mut work = Workspace::new(request.root, &look.inventories, &look.places, request.settings);
     let mut tried = Vec::new();
     for finding in &look.findings {
         let open = matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) && (request.concerns)(finding);
@@ -235,7 +236,7 @@ fn attempt<'a>(
     let remedy = remedy_of(finding, request).map_err(Refusal::new)?;
     let nothing = BTreeMap::new();
     let params = request.params.get(&finding.rule).unwrap_or(&nothing);
-    work.begin();
+    work.begin(finding);
     task::carry_out(finding, remedy, params, work)?;
     if !work.changes() {
         return Err(Refusal::new("nothing in this code can be changed for it").into());

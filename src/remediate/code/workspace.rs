@@ -3,15 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, TraversalOperator};
 use serde_json::Value as Json;
 
 use super::document::{Document, Found, Spot};
-use crate::model::{Inventory, Key, ResourceType};
+use crate::model::{Finding, Inventory, Key, Partition, ResourceType, Source};
 use crate::remediate::settings::Settings;
 use crate::source::terraform::{Place, Places};
+
+/// The inventory of code that deploys to no account.
+static NOTHING: LazyLock<Inventory> =
+    LazyLock::new(|| Inventory::new(Source::Terraform, None, Partition::Aws, String::new()));
 
 /// Why something is not changed in code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +82,9 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The files while they are edited.
 pub(super) struct Workspace<'a> {
+    /// That of the account of the finding at hand.
     pub(super) inventory: &'a Inventory,
+    inventories: &'a [Inventory],
     pub(super) places: &'a Places,
     pub(super) settings: &'a Settings,
     root: PathBuf,
@@ -90,11 +97,12 @@ pub(super) struct Workspace<'a> {
 }
 
 impl<'a> Workspace<'a> {
-    pub(super) fn new(root: &Path, inventory: &'a Inventory, places: &'a Places, settings: &'a Settings) -> Self {
+    pub(super) fn new(root: &Path, inventories: &'a [Inventory], places: &'a Places, settings: &'a Settings) -> Self {
         let files = places.files().iter().filter(|file| is_native(file.source().name()));
         let originals = files.map(|file| (file.source().name().to_owned(), Document::new(file.source().text())));
         Self {
-            inventory,
+            inventory: inventories.first().unwrap_or(&NOTHING),
+            inventories,
             places,
             settings,
             root: root.components().filter(|part| !matches!(part, Component::CurDir)).collect(),
@@ -105,8 +113,14 @@ impl<'a> Workspace<'a> {
         }
     }
 
-    /// Begins a fix.
-    pub(super) fn begin(&mut self) {
+    /// Begins the fix of a finding.
+    pub(super) fn begin(&mut self, finding: &Finding) {
+        let resource = &finding.resource;
+        let has = |inventory: &&Inventory| {
+            let mut of_type = inventory.entries(resource.resource_type).into_iter();
+            of_type.any(|(key, entry)| *key.id == *resource.id && entry.in_scope)
+        };
+        self.inventory = self.inventories.iter().find(has).unwrap_or(self.inventory);
         self.draft.clear();
         self.hazards.clear();
     }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use super::evaluate::append_value;
 use super::instance::Instance;
 use super::value::{Hole, Value};
-use crate::model::Region;
 
 /// How the resources of a type are named.
 struct Naming {
@@ -112,6 +111,9 @@ static NAMING: &[Naming] = &[
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
 pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
+    if name == "region" {
+        return Some(instance.region_value());
+    }
     let Some(naming) = NAMING.iter().find(|naming| *naming.kind == *instance.kind) else {
         return linked(instance, name);
     };
@@ -132,10 +134,8 @@ pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
 }
 
 fn arn(instance: &Rc<Instance>, naming: &Naming) -> Value {
-    let world = &instance.module.world;
     let word = Value::text;
-    let partition = instance.region().map_or_else(|| world.partition(), |region| region.partition());
-    let start = format!("arn:{partition}:");
+    let start = format!("arn:{}:", instance.partition());
     match naming.arn {
         Arn::Bucket => text(instance, &[word(format!("{start}s3:::")), instance.attribute(naming.name)]),
         Arn::Global(service, of) => {
@@ -144,14 +144,14 @@ fn arn(instance: &Rc<Instance>, naming: &Naming) -> Value {
                 path => path,
             };
             let (start, of) = (word(format!("{start}{service}::")), word(format!(":{of}")));
-            text(instance, &[start, world.account_value(), of, path, instance.attribute(naming.name)])
+            text(instance, &[start, instance.account_value(), of, path, instance.attribute(naming.name)])
         }
         Arn::Regional(service, of, last) => {
             let (start, colon) = (word(format!("{start}{service}:")), word(":".to_owned()));
             let of = word(format!(":{of}"));
             text(
                 instance,
-                &[start, instance.region_value(), colon, world.account_value(), of, instance.attribute(last)],
+                &[start, instance.region_value(), colon, instance.account_value(), of, instance.attribute(last)],
             )
         }
     }
@@ -179,34 +179,7 @@ pub(super) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
     Value::text(text)
 }
 
-impl Instance {
-    /// The region that it is in, where that is known.
-    pub(super) fn region(self: &Rc<Self>) -> Option<Region> {
-        match self.view().get("region") {
-            Value::Null => {}
-            Value::Text(name) => return name.parse().ok(),
-            _ => return None,
-        }
-        let provider = self.provider();
-        match (&provider.region, &provider.region_gap) {
-            (Some(region), _) => Some(region.clone()),
-            (None, Some(_)) => None,
-            (None, None) => self.module.world.region.clone(),
-        }
-    }
-
-    /// The region that it is in, as a value.
-    pub(super) fn region_value(self: &Rc<Self>) -> Value {
-        match self.view().get("region") {
-            Value::Null => {}
-            region => return region,
-        }
-        let provider = self.provider();
-        match &provider.region_gap {
-            Some(gap) if provider.region.is_none() => {
-                Value::Unknown(Hole::new(std::sync::Arc::clone(gap), super::value::Nature::Open))
-            }
-            _ => self.module.world.region(provider.region.as_ref()),
-        }
-    }
+/// Whether the `id` of such resources is a name that is theirs in one account or region only.
+pub(super) fn id_is_name(kind: &str) -> bool {
+    NAMING.iter().any(|naming| naming.kind == kind && naming.id_is_name && naming.name == "name")
 }

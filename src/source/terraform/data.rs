@@ -9,10 +9,9 @@ use crate::iam::{PolicyDocument, managed};
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
 pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
-    let world = &instance.module.world;
-    let partition = instance.region().map_or_else(|| world.partition(), |region| region.partition());
+    let partition = instance.partition();
     match (&*instance.kind, name) {
-        ("aws_caller_identity", "account_id" | "id") => Some(world.account_value()),
+        ("aws_caller_identity", "account_id" | "id") => Some(instance.account_value()),
         ("aws_region", "name" | "id" | "region") => Some(instance.region_value()),
         ("aws_partition", "partition" | "id") => Some(Value::text(partition.as_str())),
         ("aws_partition", "dns_suffix") => Some(Value::text(partition.dns_suffix())),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::evaluate::{Scope, evaluate};
 use super::expansion::Binding;
 use super::folder::{Mode, Resource};
-use super::module::{Module, Provider};
+use super::module::Module;
+use super::provider::Provider;
 use super::syntax::{Block, Name};
 use super::value::{Hole, Nature, Value};
 use super::view::View;
@@ -28,6 +29,8 @@ pub(super) struct Instance {
     pub(super) binding: Binding,
     /// Why it is not known whether, or how often, it is there.
     pub(super) uncertain: Option<Arc<Gap>>,
+    pub(super) provider: Memo<Rc<Provider>>,
+    pub(super) region: Memo<Value>,
     attributes: RefCell<Vec<(Name, Rc<Memo<Value>>)>>,
 }
 
@@ -54,8 +57,17 @@ impl Instance {
             block: Arc::clone(&resource.block),
             binding,
             uncertain,
+            provider: Memo::default(),
+            region: Memo::default(),
             attributes: RefCell::default(),
         })
+    }
+
+    /// A call of a module as if it were a resource, for what it refers to.
+    pub(super) fn of_call(module: &Rc<Module>, block: &Arc<Block>) -> Rc<Self> {
+        let name = block.labels.first().cloned().unwrap_or_else(|| "".into());
+        let call = Resource { mode: Mode::Managed, kind: "module".into(), name, block: Arc::clone(block) };
+        Self::new(module, &call, "", Binding::default(), None)
     }
 
     pub(super) fn scope(&self) -> Scope<'_> {
@@ -65,11 +77,6 @@ impl Instance {
     /// What it is written as.
     pub(super) fn view(self: &Rc<Self>) -> View {
         View::of(self)
-    }
-
-    /// The configuration of its provider.
-    pub(super) fn provider(&self) -> Rc<Provider> {
-        self.module.provider(Some(&self.block))
     }
 
     /// The value of an attribute, whoever sets it.

@@ -24,6 +24,7 @@ mod parse;
 mod places;
 mod plan;
 mod policy_document;
+mod provider;
 mod read;
 mod related;
 mod state;

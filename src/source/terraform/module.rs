@@ -13,12 +13,13 @@ use super::file::Span;
 use super::folder::{Folder, Mode};
 use super::folders::{is_local, shown, source_of};
 use super::instance::Instance;
+use super::provider::Provider;
 use super::syntax::{Block, Expression, Name};
 use super::types::Type;
 use super::value::{Hole, Nature, Value};
 use super::world::{Memo, World};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Gap, GapKind, Region};
+use crate::model::{Gap, GapKind};
 
 /// How deep modules may call modules.
 const DEPTH: usize = 24;
@@ -32,7 +33,7 @@ pub(super) struct Module {
     /// Where it is from the root, as Terraform has it.
     pub(super) path: PathBuf,
     /// Who calls it; none for the root.
-    call: Option<Call>,
+    pub(super) call: Option<Call>,
     /// What the variables of the root are given.
     given: HashMap<String, Given>,
     /// Why it is not known whether, or how often, it is there.
@@ -43,13 +44,15 @@ pub(super) struct Module {
     outputs: Vec<Memo<Value>>,
     resources: Vec<Memo<Option<Expansion<Instance>>>>,
     children: Vec<Memo<Option<Expansion<Module>>>>,
-    providers: RefCell<HashMap<String, Rc<Provider>>>,
+    /// Configurations of the provider, by name and by key where there are several of a name.
+    pub(super) providers: RefCell<HashMap<(String, Option<Arc<str>>), Rc<Provider>>>,
 }
 
-struct Call {
-    by: Rc<Module>,
-    block: Arc<Block>,
-    binding: Binding,
+/// A call of a module.
+pub(super) struct Call {
+    pub(super) by: Rc<Module>,
+    pub(super) block: Arc<Block>,
+    pub(super) binding: Binding,
 }
 
 /// A value that is given to a variable from outside.
@@ -59,16 +62,6 @@ pub(super) enum Given {
     Text(String),
     /// As an expression in a file of values.
     Expression(Arc<Expression>),
-}
-
-/// What a configuration of the provider says.
-#[derive(Debug, Default)]
-pub(super) struct Provider {
-    pub(super) region: Option<Region>,
-    /// Why the region is not known, where it is named.
-    pub(super) region_gap: Option<Arc<Gap>>,
-    /// Tags that all resources have that can; none where that is not known.
-    pub(super) default_tags: Option<Value>,
 }
 
 impl Module {
@@ -344,73 +337,5 @@ impl Module {
         }
         names.reverse();
         names.join(".")
-    }
-
-    /// The configuration of the provider that a block names, or of the default one.
-    pub(super) fn provider(self: &Rc<Self>, block: Option<&Block>) -> Rc<Provider> {
-        let named = block.and_then(|block| block.body.attribute("provider"));
-        let name = named.map_or_else(|| "aws".to_owned(), |attribute| provider_name(&attribute.value));
-        self.provider_named(&name)
-    }
-
-    fn provider_named(self: &Rc<Self>, name: &str) -> Rc<Provider> {
-        if let Some(provider) = self.providers.borrow().get(name) {
-            return Rc::clone(provider);
-        }
-        let provider = self.find_provider(name);
-        self.providers.borrow_mut().insert(name.to_owned(), Rc::clone(&provider));
-        provider
-    }
-
-    fn find_provider(self: &Rc<Self>, name: &str) -> Rc<Provider> {
-        let (kind, alias) = name.split_once('.').map_or((name, None), |(kind, alias)| (kind, Some(alias)));
-        let own = self.folder.providers.iter().find(|block| {
-            let own = block.body.attribute("alias").map(|attribute| provider_name(&attribute.value));
-            block.labels.first().is_some_and(|label| **label == *kind) && own.as_deref() == alias
-        });
-        if let Some(block) = own {
-            return Rc::new(Provider::of(self, block));
-        }
-        let Some(call) = &self.call else { return Rc::default() };
-        // `providers = {aws.here = aws.there}`; without it, a module has the default one of its caller.
-        if let Some(given) = call.block.body.attribute("providers")
-            && let super::syntax::Node::Object(members) = &given.value.node
-        {
-            for (key, value) in members {
-                if provider_name(key) == name {
-                    return call.by.provider_named(&provider_name(value));
-                }
-            }
-        }
-        if alias.is_none() { call.by.provider_named(name) } else { Rc::default() }
-    }
-}
-
-impl Provider {
-    fn of(module: &Rc<Module>, block: &Block) -> Self {
-        let (region, region_gap) = match block.body.attribute("region") {
-            None => (None, None),
-            Some(attribute) => match module.evaluate(&attribute.value) {
-                Value::Text(name) => match name.parse() {
-                    Ok(region) => (Some(region), None),
-                    Err(_) => (None, Some(module.world.gap(attribute.span, "the region of the provider is not known"))),
-                },
-                Value::Unknown(hole) => (None, Some(Arc::clone(&hole.gap))),
-                _ => (None, None),
-            },
-        };
-        let tags = block.body.blocks_of("default_tags").next().and_then(|block| block.body.attribute("tags"));
-        let default_tags = tags.map(|attribute| module.evaluate(&attribute.value));
-        Self { region, region_gap, default_tags }
-    }
-}
-
-/// `aws` or `aws.alias`, however it is written.
-fn provider_name(expression: &Expression) -> String {
-    use super::syntax::Node;
-    match &expression.node {
-        Node::Root(name) | Node::Text(name) => name.to_string(),
-        Node::Member(of, name) => format!("{}.{name}", provider_name(of)),
-        _ => String::new(),
     }
 }

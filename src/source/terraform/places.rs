@@ -103,7 +103,7 @@ impl Places {
     }
 
     /// Gives each finding its address and its location: of the attribute that its rule reads, or of the block.
-    pub fn locate(&self, findings: &mut [Finding], inventory: &Inventory, rules: &BTreeMap<&str, About>) {
+    pub fn locate(&self, findings: &mut [Finding], inventories: &[Inventory], rules: &BTreeMap<&str, About>) {
         for finding in &mut *findings {
             let Some(about) = rules.get(finding.rule.as_str()) else { continue };
             finding.fingerprint = self.fingerprint(finding, about);
@@ -114,7 +114,13 @@ impl Places {
             finding.location = self.location(span);
             // The block, where the attribute stands in another one, and what the rule reads through it.
             let block = Some(place.block).filter(|block| !block.holds(span));
-            let through = related::of(inventory, resource.resource_type, &key, &about.reads);
+            let has = |inventory: &&Inventory| {
+                inventory.entry(resource.resource_type, &key).is_some_and(|entry| entry.in_scope)
+            };
+            let inventory = inventories.iter().find(has);
+            let through = inventory
+                .map(|inventory| related::of(inventory, resource.resource_type, &key, &about.reads))
+                .unwrap_or_default();
             let through = through.iter().filter_map(|(kind, key)| self.of(*kind, key)).map(|place| place.block);
             let related = block.into_iter().chain(through).filter_map(|span| self.location(span));
             finding.related = related.take(MOST_RELATED).collect();

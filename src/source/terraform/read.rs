@@ -12,7 +12,7 @@ use super::plan::{self, PlanError};
 use super::variables::{self, Sources, VariableError};
 use super::world::World;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AccountId, Inventory, Partition, Region, Scope, Source};
+use crate::model::{AccountId, Inventory, Region};
 
 /// The stack that evaluation may use: enough for the depth that it is held to, in a build without optimisation too.
 const STACK: usize = 256 << 20;
@@ -39,8 +39,8 @@ pub struct Options {
 /// What was read.
 #[derive(Debug)]
 pub struct Code {
-    /// The resources.
-    pub inventory: Inventory,
+    /// The resources of each account.
+    pub inventories: Vec<Inventory>,
     /// Where they stand.
     pub places: Places,
     /// What is wrong with the code, by place.
@@ -111,19 +111,7 @@ pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeErr
 fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     let module = open(root, options)?;
     let world = Rc::clone(&module.world);
-    let account = world.account.clone();
-    let region = world.region.clone().or_else(|| module.provider(None).region.clone());
-    let partition = region.as_ref().map_or(Partition::Aws, Region::partition);
-    let mut inventory = Inventory::new(Source::Terraform, account.clone(), partition, options.collected_at.clone());
-    inventory.scopes.push(Scope {
-        source: Source::Terraform,
-        account,
-        region,
-        complete: true,
-        read: true,
-        gaps: Vec::new(),
-    });
-    let (inventory, mut places) = mapping::map(&module, inventory);
+    let (inventories, mut places) = mapping::map(&module, &options.collected_at);
     let mut problems: Vec<Diagnostic> = world.folders.problems().iter().map(|(_, problem)| problem.clone()).collect();
     problems.extend(world.problems());
     let real = std::fs::canonicalize(on_disk(root)).unwrap_or_else(|_| root.to_owned());
@@ -131,7 +119,7 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     places.set_root(below.to_string_lossy().into_owned());
     places.set_files(world.folders.files().to_vec());
     places.set_symbols(world.symbols.names());
-    Ok(Code { inventory, places, problems })
+    Ok(Code { inventories, places, problems })
 }
 
 /// The folder outside of which no file is read: the one that is under version control, or else the parent.

@@ -1,7 +1,7 @@
 //! What all evaluation shares: what is known from outside, the holes, how much work is left, and what went wrong.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub(super) struct World {
     problems: RefCell<BTreeMap<(Span, String), Diagnostic>>,
     account_value: Value,
     region_value: Value,
+    /// Accounts that are not known, by what decides which they are.
+    accounts: RefCell<HashMap<String, Value>>,
     /// Files that functions read, with those of the folders before them.
     read: RefCell<Vec<File>>,
 }
@@ -66,6 +68,7 @@ impl World {
             problems: RefCell::default(),
             account_value,
             region_value,
+            accounts: RefCell::default(),
             read: RefCell::default(),
         }
     }
@@ -75,9 +78,20 @@ impl World {
         self.account_value.clone()
     }
 
-    /// The region of a provider, or the one that is deployed to.
-    pub(super) fn region(&self, of_provider: Option<&Region>) -> Value {
-        of_provider.map_or_else(|| self.region_value.clone(), |region| Value::text(region.as_str()))
+    /// The region that is deployed to.
+    pub(super) fn region_value(&self) -> Value {
+        self.region_value.clone()
+    }
+
+    /// The account that something decides which the code does not show: the same thing, the same account.
+    pub(super) fn account_of(&self, decider: &str, span: Span, what: &str) -> Value {
+        if let Some(known) = self.accounts.borrow().get(decider) {
+            return known.clone();
+        }
+        let message = format!("the account of the provider is not known: {what} decides; allowed_account_ids names it");
+        let value = Value::Unknown(Hole::new(self.gap(span, message), Nature::Place));
+        self.accounts.borrow_mut().insert(decider.to_owned(), value.clone());
+        value
     }
 
     /// The partition: that of the region, or the commercial one.

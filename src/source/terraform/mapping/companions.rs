@@ -63,14 +63,14 @@ impl Mapper {
 
     fn gather_companions(&self, kind: &str, attribute: &str, of_kinds: &[&'static str]) -> Companions {
         let mut all = Companions::default();
-        for companion in self.all(kind) {
+        for companion in self.everywhere(kind) {
             // A list refers to each of its elements.
             let values = match companion.attribute(attribute) {
                 Value::List(items) | Value::Set(items) => items.to_vec(),
                 value => vec![value],
             };
             for value in values {
-                match self.target(&value, of_kinds) {
+                match self.target(&value, of_kinds, &companion) {
                     Target::Declared(target) => {
                         all.by_address.entry(target.address.clone()).or_default().push(Rc::clone(&companion));
                     }

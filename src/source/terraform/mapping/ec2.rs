@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::super::view::View;
-use super::targets::Target;
+use super::targets::{Reach, Target, reaches};
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::ec2::{Volume, VpcEndpoint};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
@@ -48,16 +48,27 @@ impl Mapper {
         Link::to(key)
     }
 
-    /// The resource of this type that is in the region of the instance.
-    pub(super) fn in_region(&self, kind: &str, instance: &Rc<Instance>) -> Option<Rc<Instance>> {
-        let region = instance.region();
-        self.all(kind).into_iter().find(|other| other.region() == region)
+    /// The resource of this type that is in the account and the region of the instance.
+    ///
+    /// # Errors
+    /// Where it is not known whether there is one.
+    pub(super) fn in_region(&self, kind: &str, instance: &Rc<Instance>) -> Result<Option<Rc<Instance>>, Arc<Gap>> {
+        let mut undecided = None;
+        for other in self.everywhere(kind) {
+            match reaches(&other, instance, Reach::Region) {
+                Ok(true) => return Ok(Some(other)),
+                Ok(false) => {}
+                Err(_) => undecided = Some(self.elsewhere(&other, instance)),
+            }
+        }
+        undecided.map_or(Ok(None), Err)
     }
 
     fn encryption_by_default(&self, instance: &Rc<Instance>) -> Fact<bool> {
         match self.in_region("aws_ebs_encryption_by_default", instance) {
-            None => Fact::Known(false),
-            Some(setting) => match &setting.uncertain {
+            Err(gap) => Fact::Unknown(gap),
+            Ok(None) => Fact::Known(false),
+            Ok(Some(setting)) => match &setting.uncertain {
                 Some(gap) => Fact::Unknown(Arc::clone(gap)),
                 None => fact::or(fact::flag(&setting.view().get("enabled")), || true),
             },
@@ -66,8 +77,9 @@ impl Mapper {
 
     fn default_volume_key(&mut self, instance: &Rc<Instance>) -> Fact<Option<Link<crate::model::kms::KmsKey>>> {
         match self.in_region("aws_ebs_default_kms_key", instance) {
-            Some(setting) => self.key_link(&setting.attribute("key_arn"), instance, Judged::No),
-            None => Fact::Unknown(Self::not_told(
+            Ok(Some(setting)) => self.key_link(&setting.attribute("key_arn"), &setting, Judged::No),
+            Err(gap) => Fact::Unknown(gap),
+            Ok(None) => Fact::Unknown(Self::not_told(
                 "no key is named for the root volume: the account's default for EBS decides",
             )),
         }
@@ -133,8 +145,8 @@ impl Mapper {
     }
 
     /// The VPC that a subnet is in: null where that is not for the code to say.
-    pub(super) fn vpc_of_subnet(&self, subnet: &Value) -> Value {
-        match self.target(subnet, &["aws_subnet"]) {
+    pub(super) fn vpc_of_subnet(&self, subnet: &Value, by: &Rc<Instance>) -> Value {
+        match self.target(subnet, &["aws_subnet"], by) {
             Target::Declared(subnet) => subnet.attribute("vpc_id"),
             _ => Value::Null,
         }

@@ -19,7 +19,7 @@ const OF_AWS: &str = ":iam::aws:policy/";
 impl Mapper {
     /// The instance profile that a value names.
     pub(super) fn profile_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<InstanceProfile>>> {
-        let target = self.target(value, &["aws_iam_instance_profile"]);
+        let target = self.target(value, &["aws_iam_instance_profile"], by);
         if let Target::Unknown(gap) = &target {
             self.unlisted(ResourceType::Role, None, gap);
         }
@@ -52,7 +52,7 @@ impl Mapper {
 
     /// The role that a value names.
     pub(super) fn role_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<Role>>> {
-        let target = self.target(value, ROLES);
+        let target = self.target(value, ROLES, by);
         if let Some(none) = self.no_link(&target, by, Judged::Yes) {
             return none;
         }
@@ -159,7 +159,7 @@ impl Mapper {
 
     /// The managed policy that a value names by its ARN.
     fn policy_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<ManagedPolicy>>> {
-        let target = self.target(value, &["aws_iam_policy"]);
+        let target = self.target(value, &["aws_iam_policy"], by);
         if let Some(none) = self.no_link(&target, by, Judged::No) {
             return none;
         }

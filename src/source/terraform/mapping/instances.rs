@@ -121,7 +121,7 @@ impl Mapper {
     /// The launch template that a block names by id or name.
     fn template_of(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
         for name in ["id", "name", "launch_template_id", "launch_template_name"] {
-            match self.target(&block.get(name), TEMPLATES) {
+            match self.target(&block.get(name), TEMPLATES, &block.instance) {
                 Target::None => {}
                 Target::Declared(template) => return Ok(Some(template)),
                 Target::Named(name) => {
@@ -139,7 +139,7 @@ impl Mapper {
     /// Why the instances of a group are not known, where what they are launched from is not declared here.
     fn template_elsewhere(&self, group: &Rc<Resource>) -> Option<Arc<Gap>> {
         let view = group.view();
-        let configuration = self.target(&view.get("launch_configuration"), &["aws_launch_configuration"]);
+        let configuration = self.target(&view.get("launch_configuration"), &["aws_launch_configuration"], group);
         match configuration {
             Target::Declared(_) => return None,
             Target::Named(name) => {
@@ -194,7 +194,7 @@ impl Mapper {
         draft.at("iam_instance_profile", span(&profile));
         let profile = self.profile_link(&value(&profile), resource);
         let subnet = layers.first(|view| Ok(Some((view.get("subnet_id"), view.span_of("subnet_id")))));
-        let vpc = self.vpc_of_subnet(&value(&subnet));
+        let vpc = self.vpc_of_subnet(&value(&subnet), resource);
         let (groups, vpc) = self.groups(resource, layers, vpc, &mut draft);
         if let Err(gap) = &groups {
             self.unlisted(ResourceType::SecurityGroup, resource.region(), gap);
@@ -216,7 +216,7 @@ impl Mapper {
             monitoring,
             iam_instance_profile: profile,
             default_host_management_role: Fact::Known(None),
-            vpc_id: self.declared_vpc(&vpc),
+            vpc_id: self.declared_vpc(&vpc, resource),
             network_interfaces: groups
                 .as_ref()
                 .map(|groups| vec![interface(layers, groups)])
@@ -242,7 +242,8 @@ impl Mapper {
             let own = layers.nested("metadata_options", name);
             draft.at(path, span(&own));
             match (value(&own), &defaults) {
-                (Value::Null, Some(defaults)) => match &defaults.uncertain {
+                (Value::Null, Err(gap)) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
+                (Value::Null, Ok(Some(defaults))) => match &defaults.uncertain {
                     Some(gap) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
                     None => match defaults.view().get(name) {
                         // The words for leaving it as it was.
@@ -304,7 +305,7 @@ impl Mapper {
         let vpc = match vpc {
             Value::Null => values
                 .iter()
-                .find_map(|value| match self.target(value, super::security_groups::GROUPS) {
+                .find_map(|value| match self.target(value, super::security_groups::GROUPS, resource) {
                     Target::Declared(group) => Some(group.attribute("vpc_id")),
                     _ => None,
                 })
@@ -337,7 +338,7 @@ impl Mapper {
                 Value::Null => {}
                 value => return Ok(Some((value, interface.span_of("security_groups")))),
             }
-            match self.target(&interface.get("network_interface_id"), &["aws_network_interface"]) {
+            match self.target(&interface.get("network_interface_id"), &["aws_network_interface"], &view.instance) {
                 Target::None => {}
                 Target::Declared(declared) => {
                     return Ok(Some((declared.attribute("security_groups"), Some(declared.block.span))));
@@ -375,9 +376,9 @@ impl Mapper {
     }
 
     /// The VPC, where the code declares it: then its endpoints are those that the code declares.
-    fn declared_vpc(&self, vpc: &Value) -> Fact<Option<String>> {
+    fn declared_vpc(&self, vpc: &Value, resource: &Rc<Resource>) -> Fact<Option<String>> {
         let kinds = &["aws_vpc", "aws_default_vpc"];
-        match self.target(vpc, kinds) {
+        match self.target(vpc, kinds, resource) {
             Target::Declared(declared) => fact::text(&self.world, &declared.attribute("id")),
             _ => Fact::Unknown(Self::not_told("the VPC is not declared in this code, and so may not be its endpoints")),
         }
@@ -442,10 +443,10 @@ impl Mapper {
             return Rc::clone(known);
         }
         let mut launching = Launching::new();
-        for group in self.all("aws_autoscaling_group") {
+        for group in self.everywhere("aws_autoscaling_group") {
             let view = group.view();
             let template = view.block("launch_template").ok().flatten().and_then(|block| self.template_of(&block).ok());
-            let from = match self.target(&view.get("launch_configuration"), &["aws_launch_configuration"]) {
+            let from = match self.target(&view.get("launch_configuration"), &["aws_launch_configuration"], &group) {
                 Target::Declared(configuration) => Some(configuration),
                 _ => template.flatten(),
             };

@@ -19,13 +19,13 @@ const OF_AWS: &str = "alias/aws/";
 impl Mapper {
     /// The key that a value names, by id, ARN or alias.
     pub(super) fn key_link(&mut self, value: &Value, by: &Rc<Instance>, judged: Judged) -> Fact<Option<Link<KmsKey>>> {
-        let mut target =
-            self.target(value, &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_alias"]);
+        let kinds = ["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_alias"];
+        let mut target = self.target(value, &kinds, by);
         // Aliases of aliases there are none of.
         if let Target::Declared(alias) = &target
             && *alias.kind == *"aws_kms_alias"
         {
-            target = self.target(&alias.attribute("target_key_id"), KEYS);
+            target = self.target(&alias.attribute("target_key_id"), KEYS, alias);
         }
         if let Some(none) = self.no_link(&target, by, judged) {
             return none;
@@ -60,7 +60,7 @@ impl Mapper {
         self.inventory.keys.entry(key.clone()).or_insert(entry);
     }
 
-    fn put_key(&mut self, instance: &Rc<Instance>, judged: Judged) -> Key {
+    pub(super) fn put_key(&mut self, instance: &Rc<Instance>, judged: Judged) -> Key {
         let key = Self::key_of(ResourceType::KmsKey, instance);
         if self.seen::<KmsKey>(&key, judged) {
             return key;
@@ -117,8 +117,8 @@ impl Mapper {
 
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>
     fn default_key_policy(&self, instance: &Rc<Instance>) -> Fact<PolicyDocument> {
-        let partition = instance.region().map_or_else(|| self.world.partition(), |region| region.partition());
-        let account = match fact::text(&self.world, &self.world.account_value()) {
+        let partition = instance.partition();
+        let account = match fact::text(&self.world, &instance.account_value()) {
             Fact::Known(account) => account.unwrap_or_default(),
             Fact::Unknown(gap) => gap.symbol.as_deref().unwrap_or_default().to_owned(),
         };

@@ -7,6 +7,7 @@
 mod companions;
 mod ec2;
 mod fact;
+mod home;
 mod iam;
 mod instances;
 mod kms;
@@ -33,8 +34,9 @@ use super::view::View;
 use super::world::World;
 use crate::model::inventory::{Resource, ResourceType};
 use crate::model::schema::Node;
-use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Unlisted};
+use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Source, Unlisted};
 use companions::Companions;
+use home::Home;
 use targets::{Named, Target};
 
 /// Autoscaling groups, by the address of what they launch from.
@@ -77,12 +79,22 @@ pub(super) struct Mapper {
     /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
     unread: Option<Arc<Gap>>,
     given_away: HashMap<String, Arc<Gap>>,
+    /// The accounts that the code deploys to, each of which has an inventory.
+    homes: Vec<Home>,
+    /// The account of the inventory at hand, and which of them it is.
+    account: Value,
+    home: usize,
     inventory: Inventory,
+    /// Resources of other accounts, by the inventory that has them, too.
+    foreign: HashMap<(usize, ResourceType, Key), Rc<Instance>>,
+    /// Resources that rules judge in the inventory of their own account, since another account uses them.
+    abroad: Vec<Rc<Instance>>,
     places: Places,
 }
 
-/// Fills the inventory from the code.
-pub(super) fn map(root: &Rc<Module>, inventory: Inventory) -> (Inventory, Places) {
+/// The inventory of each account that the code deploys to.
+pub(super) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Places) {
+    let nothing = Inventory::new(Source::Terraform, None, root.world.partition(), collected_at.to_owned());
     let mut mapper = Mapper {
         world: Rc::clone(&root.world),
         by_kind: HashMap::new(),
@@ -91,29 +103,46 @@ pub(super) fn map(root: &Rc<Module>, inventory: Inventory) -> (Inventory, Places
         launching: RefCell::default(),
         unread: None,
         given_away: HashMap::new(),
-        inventory,
+        homes: vec![Home::of(root)],
+        account: Value::Null,
+        home: 0,
+        inventory: nothing.clone(),
+        foreign: HashMap::new(),
+        abroad: Vec::new(),
         places: Places::default(),
     };
-    let mut closed = Vec::new();
-    mapper.gather(root, &mut closed);
+    let (mut closed, mut hidden) = (Vec::new(), Vec::new());
+    mapper.gather(root, &mut closed, &mut hidden);
     mapper.give_away(closed);
-    mapper.session_preferences();
-    mapper.instances();
-    mapper.vpc_endpoints();
-    mapper.inventory.join();
-    (mapper.inventory, mapper.places)
+    let homes = home::in_use(std::mem::take(&mut mapper.homes));
+    let mut inventories: Vec<Inventory> = homes.iter().map(|home| home.inventory(&nothing, &hidden)).collect();
+    for index in 0..homes.len() {
+        mapper.within(&homes, index, &mut inventories, |mapper| {
+            mapper.session_preferences();
+            mapper.instances();
+            mapper.vpc_endpoints();
+        });
+    }
+    while let Some(instance) = mapper.abroad.pop() {
+        let own = homes.iter().position(|home| home.is_of(&instance.account_value()));
+        if let Some(index) = own {
+            mapper.within(&homes, index, &mut inventories, |mapper| mapper.put_at_home(&instance));
+        }
+    }
+    inventories.iter_mut().for_each(Inventory::join);
+    (inventories, mapper.places)
 }
 
 impl Mapper {
     /// All resources of the module, and of the modules that it calls.
-    fn gather(&mut self, module: &Rc<Module>, closed: &mut Vec<Closed>) {
+    fn gather(&mut self, module: &Rc<Module>, closed: &mut Vec<Closed>, hidden: &mut Vec<Arc<Gap>>) {
         self.places.used(&module.folder.path);
         for (message, span) in &module.folder.unread {
             let gap = span.map_or_else(
                 || Arc::new(Gap::because(GapKind::Failed, message.clone())),
                 |span| self.world.gap(span, message.clone()),
             );
-            self.may_hide(&gap);
+            hidden.push(Arc::clone(&gap));
             self.unread.get_or_insert(gap);
         }
         for (index, resource) in module.folder.resources.iter().enumerate() {
@@ -121,18 +150,19 @@ impl Mapper {
                 continue;
             }
             if let Some(expansion) = module.instances(index) {
+                expansion.all().iter().for_each(|instance| home::add(&mut self.homes, instance));
                 self.by_kind.entry(Arc::clone(&resource.kind)).or_default().extend(expansion.all());
             } else {
                 let gap = self.world.gap(resource.block.span, "how many there are depends on itself");
-                self.may_hide(&gap);
+                hidden.push(gap);
             }
         }
         for (index, (name, block)) in module.folder.calls.iter().enumerate() {
             if let Some(expansion) = module.modules(index) {
-                expansion.all().iter().for_each(|child| self.gather(child, closed));
+                expansion.all().iter().for_each(|child| self.gather(child, closed, hidden));
             } else {
                 let gap = self.world.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
-                self.may_hide(&gap);
+                hidden.push(Arc::clone(&gap));
                 closed.push(Closed { by: Rc::clone(module), block: Arc::clone(block), gap });
             }
         }
@@ -144,9 +174,10 @@ impl Mapper {
             let own = ["source", "version", "providers", "depends_on", "count", "for_each"];
             let arguments = block.body.attributes.iter().filter(|attribute| !own.contains(&&*attribute.name));
             let values: Vec<Value> = arguments.map(|attribute| evaluate(&attribute.value, &Scope::of(&by))).collect();
+            let call = Instance::of_call(&by, &block);
             let mut given = Vec::new();
             for value in &values {
-                self.instances_in(value, &mut given);
+                self.instances_in(value, &call, &mut given);
             }
             for instance in given {
                 self.given_away.entry(instance.address.clone()).or_insert_with(|| Arc::clone(&gap));
@@ -155,29 +186,16 @@ impl Mapper {
     }
 
     /// The resources that a value refers to, itself or in its parts.
-    fn instances_in(&self, value: &Value, found: &mut Vec<Rc<Instance>>) {
+    fn instances_in(&self, value: &Value, by: &Rc<Instance>, found: &mut Vec<Rc<Instance>>) {
         match value {
-            Value::List(items) | Value::Set(items) => items.iter().for_each(|item| self.instances_in(item, found)),
-            Value::Map(members) => members.values().for_each(|member| self.instances_in(member, found)),
+            Value::List(items) | Value::Set(items) => items.iter().for_each(|item| self.instances_in(item, by, found)),
+            Value::Map(members) => members.values().for_each(|member| self.instances_in(member, by, found)),
             Value::Instance(instance) => found.push(Rc::clone(instance)),
             value => {
-                if let Target::Declared(instance) = self.target(value, WITH_COMPANIONS) {
+                if let Target::Declared(instance) = self.target(value, WITH_COMPANIONS, by) {
                     found.push(instance);
                 }
             }
-        }
-    }
-
-    /// Something was not read that may declare resources of any type.
-    fn may_hide(&mut self, gap: &Arc<Gap>) {
-        for scope in &mut self.inventory.scopes {
-            scope.complete = false;
-            if !scope.gaps.contains(gap) {
-                scope.gaps.push(gap.as_ref().clone());
-            }
-        }
-        for resource_type in [ResourceType::Instance, ResourceType::SessionPreferences] {
-            self.unlisted(resource_type, None, gap);
         }
     }
 
@@ -188,8 +206,15 @@ impl Mapper {
         }
     }
 
-    /// All resources of a Terraform type.
+    /// The resources of a Terraform type in the account at hand.
     fn all(&self, kind: &str) -> Vec<Rc<Instance>> {
+        let mut all = self.everywhere(kind);
+        all.retain(|instance| self.owns(instance));
+        all
+    }
+
+    /// The resources of a Terraform type in all accounts.
+    fn everywhere(&self, kind: &str) -> Vec<Rc<Instance>> {
         self.by_kind.get(kind).cloned().unwrap_or_default()
     }
 
@@ -201,6 +226,10 @@ impl Mapper {
 
     /// Whether the resource is in the inventory already; then it is judged if anything that leads to it says so.
     fn seen<T: Resource>(&mut self, key: &Key, judged: Judged) -> bool {
+        if let Some(instance) = self.foreign.get(&(self.home, T::TYPE, key.clone())) {
+            self.abroad.extend((judged == Judged::Yes).then(|| Rc::clone(instance)));
+            return true;
+        }
         match T::table_mut(&mut self.inventory).get_mut(key) {
             Some(entry) => {
                 entry.in_scope |= judged == Judged::Yes;
@@ -218,7 +247,8 @@ impl Mapper {
         };
         let place = Place { address: instance.address.clone(), block: instance.block.span, attributes: draft.places };
         self.places.put(T::TYPE, key.clone(), place);
-        let entry = Entry { exists, in_scope: judged == Judged::Yes, attributes: draft.resource };
+        let in_scope = self.is_at_home(T::TYPE, &key, instance, judged) && judged == Judged::Yes;
+        let entry = Entry { exists, in_scope, attributes: draft.resource };
         T::table_mut(&mut self.inventory).insert(key, entry);
     }
 

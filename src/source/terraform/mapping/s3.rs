@@ -28,7 +28,7 @@ impl Mapper {
         by: &Rc<Instance>,
         judged: Judged,
     ) -> Fact<Option<Link<Bucket>>> {
-        let target = self.target(value, BUCKETS);
+        let target = self.target(value, BUCKETS, by);
         if let Some(none) = self.no_link(&target, by, judged) {
             return none;
         }
@@ -39,7 +39,7 @@ impl Mapper {
         }))
     }
 
-    fn put_bucket(&mut self, bucket: &Rc<Instance>, judged: Judged) -> Key {
+    pub(super) fn put_bucket(&mut self, bucket: &Rc<Instance>, judged: Judged) -> Key {
         let key = Self::key_of(ResourceType::Bucket, bucket);
         if self.seen::<Bucket>(&key, judged) {
             return key;
@@ -54,7 +54,7 @@ impl Mapper {
         draft.resource = Bucket {
             arn: self.told(bucket, "arn"),
             bucket_region: fact::or(region, String::new),
-            foreign: Fact::Known(false),
+            foreign: self.is_foreign(bucket),
             object_lock_enabled,
             sse_algorithm,
             kms_master_key_id,

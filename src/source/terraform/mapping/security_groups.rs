@@ -42,7 +42,7 @@ impl Direction {
 impl Mapper {
     /// The group that a value names, by id or name. One that is not known is one of which nothing is.
     pub(super) fn group_link(&mut self, value: &Value, by: &Rc<Instance>, index: usize) -> Option<Link<SecurityGroup>> {
-        match self.target(value, GROUPS) {
+        match self.target(value, GROUPS, by) {
             Target::None => None,
             Target::Declared(group) => Some(Link::to(self.put_group(&group, Judged::Yes))),
             Target::Named(id) => Some(self.put_named(Key { region: by.region(), id }, by)),
@@ -183,7 +183,7 @@ impl Mapper {
     }
 
     fn prefix_list_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<PrefixList>>> {
-        let target = self.target(value, &["aws_ec2_managed_prefix_list"]);
+        let target = self.target(value, &["aws_ec2_managed_prefix_list"], by);
         if let Some(none) = self.no_link(&target, by, Judged::No) {
             return none;
         }

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::super::computed;
 use super::super::instance::Instance;
-use super::super::value::{Nature, Value};
+use super::super::value::{Hole, Nature, Value};
 use super::{Mapper, fact};
 use crate::iam::is_symbol;
 use crate::model::Gap;
 
-/// The resources of a type by all that they are known by: id, name, ARN.
-pub(super) type Named = HashMap<Arc<str>, Rc<Instance>>;
+/// The resources of a type by all that they are known by: id, name, ARN. Each comes with the attribute that it is
+/// known by; one name may be that of several resources, in different regions or accounts.
+pub(super) type Named = HashMap<Arc<str>, Vec<(&'static str, Rc<Instance>)>>;
 
 /// What a value refers to.
 pub(super) enum Target {
@@ -32,20 +34,59 @@ fn identifies(attribute: &str) -> bool {
     matches!(attribute, "id" | "arn" | "name" | "bucket" | "key_id" | "primary_network_interface_id")
 }
 
+/// How far a name goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    Everywhere,
+    Account,
+    Region,
+}
+
+impl Reach {
+    /// The reach of an attribute that a resource is known by. ARNs name account and region, buckets share one space of
+    /// names, and ids that AWS makes up are those of one resource.
+    fn of(kind: &str, attribute: &str, is_known: bool) -> Self {
+        match (kind, attribute) {
+            (_, "arn") => Self::Everywhere,
+            (kind, _) if kind.starts_with("aws_s3_") => Self::Everywhere,
+            // An id that is written as a text may be a name, one that AWS makes up is none.
+            (kind, "id" | "key_id" | "primary_network_interface_id") if !is_known && !computed::id_is_name(kind) => {
+                Self::Everywhere
+            }
+            (kind, _) if kind.starts_with("aws_iam_") => Self::Account,
+            _ => Self::Region,
+        }
+    }
+}
+
+/// Whether a name of the first resource reaches the second: both are in one account, and in one region.
+pub(super) fn reaches(of: &Rc<Instance>, by: &Rc<Instance>, reach: Reach) -> Result<bool, Rc<Hole>> {
+    let same_account = || of.account_value().equals(&by.account_value());
+    match reach {
+        Reach::Everywhere => Ok(true),
+        Reach::Account => same_account(),
+        Reach::Region => match (of.region_value().equals(&by.region_value()), same_account()) {
+            (Ok(false), _) | (_, Ok(false)) => Ok(false),
+            (Err(hole), _) | (_, Err(hole)) => Err(hole),
+            (Ok(true), Ok(true)) => Ok(true),
+        },
+    }
+}
+
 impl Mapper {
-    /// What the value refers to among the resources of these types.
-    pub(super) fn target(&self, value: &Value, kinds: &[&'static str]) -> Target {
+    /// What a value of the resource `by` refers to among the resources of these types: those that its name reaches.
+    pub(super) fn target(&self, value: &Value, kinds: &[&'static str], by: &Rc<Instance>) -> Target {
         match value {
             Value::Null => Target::None,
             Value::Text(text) if text.is_empty() => Target::None,
             Value::Unknown(hole) => match &hole.nature {
                 Nature::Attribute(instance, name) if kinds.contains(&&*instance.kind) && identifies(name) => {
-                    Target::Declared(Rc::clone(instance))
+                    self.declared(instance, name, by)
                 }
                 _ if fact::is_outside(hole) => Target::Outside(Arc::clone(&hole.gap)),
                 _ => Target::Unknown(Arc::clone(&hole.gap)),
             },
-            Value::Text(text) => self.named(text, kinds),
+            Value::Text(text) => self.named(text, kinds, by),
             other => Target::Unknown(Arc::new(Gap::because(
                 crate::model::GapKind::Unresolved,
                 format!("a reference is wanted, not {}", other.kind()),
@@ -53,11 +94,52 @@ impl Mapper {
         }
     }
 
-    fn named(&self, text: &Arc<str>, kinds: &[&'static str]) -> Target {
+    /// The resource that an attribute refers to which only AWS will tell.
+    fn declared(&self, instance: &Rc<Instance>, attribute: &str, by: &Rc<Instance>) -> Target {
+        match reaches(instance, by, Reach::of(&instance.kind, attribute, false)) {
+            Ok(true) => Target::Declared(Rc::clone(instance)),
+            Ok(false) => Target::Outside(
+                self.world.gap(by.block.span, format!("{} is in another account or region", instance.address)),
+            ),
+            Err(_) => Target::Unknown(self.elsewhere(instance, by)),
+        }
+    }
+
+    /// The gap of a name that may be that of a resource in another account or region.
+    pub(super) fn elsewhere(&self, instance: &Rc<Instance>, by: &Rc<Instance>) -> Arc<Gap> {
+        let message = format!("{} may be in another account or region than {}", instance.address, by.address);
+        self.world.gap(by.block.span, message)
+    }
+
+    fn named(&self, text: &Arc<str>, kinds: &[&'static str], by: &Rc<Instance>) -> Target {
+        let mut found: Vec<Rc<Instance>> = Vec::new();
+        let mut undecided = None;
         for kind in kinds {
-            if let Some(instance) = self.names_of(kind).get(text) {
-                return Target::Declared(Rc::clone(instance));
+            for (attribute, instance) in self.names_of(kind).get(text).into_iter().flatten() {
+                match reaches(instance, by, Reach::of(kind, attribute, true)) {
+                    Ok(true) if found.iter().any(|other| Rc::ptr_eq(other, instance)) => {}
+                    Ok(true) => found.push(Rc::clone(instance)),
+                    Ok(false) => {}
+                    Err(_) => undecided = Some(self.elsewhere(instance, by)),
+                }
             }
+        }
+        if found.len() > 1 {
+            // Two of one name cannot both be there: the one that surely is.
+            let certain: Vec<_> = found.iter().filter(|instance| instance.uncertain.is_none()).cloned().collect();
+            match certain.as_slice() {
+                [_] => found = certain,
+                _ => {
+                    let addresses: Vec<&str> = found.iter().map(|instance| instance.address.as_str()).collect();
+                    let message = format!("{} have the same name", addresses.join(" and "));
+                    return Target::Unknown(self.world.gap(by.block.span, message));
+                }
+            }
+        }
+        match (found.pop(), undecided) {
+            (Some(instance), _) => return Target::Declared(instance),
+            (None, Some(gap)) => return Target::Unknown(gap),
+            (None, None) => {}
         }
         if !text.contains(is_symbol) {
             return Target::Named(Arc::clone(text));
@@ -69,7 +151,7 @@ impl Mapper {
             && kinds.contains(&&*instance.kind)
             && identifies(name)
         {
-            return Target::Declared(Rc::clone(instance));
+            return self.declared(instance, name, by);
         }
         let gap = holes.first().map_or_else(Gap::not_collected, |hole| Arc::clone(&hole.gap));
         if holes.iter().all(|hole| fact::is_outside(hole)) { Target::Outside(gap) } else { Target::Unknown(gap) }
@@ -81,14 +163,14 @@ impl Mapper {
         }
         // Evaluated first: it may ask for the same.
         let mut named = Named::new();
-        for instance in self.all(kind) {
-            for attribute in ["id", "name", "bucket", "arn", "key_id"] {
+        for instance in self.everywhere(kind) {
+            for attribute in ["arn", "id", "name", "bucket", "key_id"] {
                 let known = instance.block.body.attribute(attribute).is_some() || matches!(attribute, "id" | "arn");
                 if !known {
                     continue;
                 }
                 if let Value::Text(text) = instance.attribute(attribute) {
-                    named.entry(text).or_insert_with(|| Rc::clone(&instance));
+                    named.entry(text).or_default().push((attribute, Rc::clone(&instance)));
                 }
             }
         }

@@ -111,7 +111,7 @@ fn what_grows_without_end_is_cut_off() {
     text.push_str("resource \"aws_instance\" \"b\" { count = 1000000000 }\n");
     text.push_str("resource \"aws_instance\" \"c\" { tags = { a = format(\"%999999999s\", 1), b = join(\"\", [for i in range(1000) : [for j in range(1000) : j][0]]) } }\n");
     let code = code(&[("main.tf", &text)]);
-    assert_eq!(code.inventory.instances.len(), 3);
+    assert_eq!(code.inventories[0].instances.len(), 3);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn long_chains_of_references_end() {
     }
     text.push_str("}\nresource \"aws_instance\" \"a\" { monitoring = local.a4999 == 1 }\n");
     let code = code(&[("main.tf", &text)]);
-    let instance = code.inventory.instances.values().next().expect("an instance");
+    let instance = code.inventories[0].instances.values().next().expect("an instance");
     assert!(instance.attributes.monitoring.gap().is_some());
 }
 
@@ -144,7 +144,7 @@ fn line_ends_and_byte_order_marks_leave_places_right() {
         let text = format!("{before}# é{end}resource \"aws_instance\" \"a\" {{{end}  tags = {{ é = 1 }}{end}}}{end}");
         let code = code(&[("main.tf", &text)]);
         assert_eq!(code.problems, []);
-        let (key, _) = code.inventory.instances.iter().next().expect("an instance");
+        let (key, _) = code.inventories[0].instances.iter().next().expect("an instance");
         let place = code.places.of(crate::model::ResourceType::Instance, key).expect("a place");
         let location = code.places.files()[0].location(place.block.bytes());
         assert_eq!((location.line, location.column, location.end_line), (2, 1, 4), "{before:?} {end:?}");
@@ -155,7 +155,7 @@ fn line_ends_and_byte_order_marks_leave_places_right() {
 fn text_that_looks_like_a_symbol_is_not_taken_for_one() {
     let text = "resource \"aws_iam_role\" \"r\" {\n  name = \"x\"\n  assume_role_policy = \"{\\\"Statement\\\": [], \\\"Version\\\": \\\"\u{E002}\\\"}\"\n}\nresource \"aws_iam_instance_profile\" \"p\" { role = aws_iam_role.r.name }\nresource \"aws_instance\" \"a\" { iam_instance_profile = aws_iam_instance_profile.p.name }\n";
     let code = code(&[("main.tf", text)]);
-    let role = code.inventory.roles.values().next().expect("a role");
+    let role = code.inventories[0].roles.values().next().expect("a role");
     assert!(role.attributes.assume_role_policy.gap().is_some());
 }
 
@@ -171,6 +171,6 @@ fn files_that_are_no_text_and_links_that_lead_nowhere_are_said() {
     write(folder.path(), "m.tf", b"module \"m\" { source = \"./self\" }\n");
     let code = read(folder.path(), &Options::default()).expect("code");
     assert!(code.problems.len() >= 2, "{:?}", code.problems);
-    assert!(!code.inventory.instances.is_empty());
-    assert!(!code.inventory.scopes[0].complete);
+    assert!(!code.inventories[0].instances.is_empty());
+    assert!(!code.inventories[0].scopes[0].complete);
 }

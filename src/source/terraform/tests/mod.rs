@@ -3,6 +3,7 @@
 mod expressions;
 mod hostile;
 mod modules;
+mod providers;
 
 use std::path::Path;
 

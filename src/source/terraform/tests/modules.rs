@@ -121,9 +121,9 @@ fn what_is_wrong_is_said_with_its_place_and_the_rest_is_read() {
     assert_eq!(found[1], "c.tf:1: module gone: there is no Terraform in ./gone");
     assert_eq!(found[2], "c.tf:2: module far is not here: terraform-aws-modules/vpc/aws");
     let code = code(&files);
-    assert_eq!(code.inventory.instances.len(), 1);
-    assert!(!code.inventory.scopes[0].complete);
-    assert!(!code.inventory.unlisted.is_empty());
+    assert_eq!(code.inventories[0].instances.len(), 1);
+    assert!(!code.inventories[0].scopes[0].complete);
+    assert!(!code.inventories[0].unlisted.is_empty());
 }
 
 #[test]

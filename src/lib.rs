@@ -1,5 +1,6 @@
 //! `ssm-audit`: policy as code for AWS Systems Manager Session Manager.
 
+pub mod boundary;
 pub mod cli;
 pub mod config;
 pub mod diagnostic;
@@ -8,9 +9,11 @@ pub mod history;
 pub mod iam;
 pub mod model;
 pub mod notify;
+mod private;
 pub mod progress;
 pub mod remediate;
 pub mod report;
+mod repository;
 pub mod rule;
 pub mod saved;
 pub mod scan;

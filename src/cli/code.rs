@@ -31,6 +31,9 @@ pub(super) struct CodeArgs {
     /// A file of values for variables; can be repeated
     #[arg(long = "var-file", value_name = "FILE", requires = "code")]
     variable_files: Vec<PathBuf>,
+    /// The folder outside of which code reads nothing [default: its Git repository; without one, its own folder]
+    #[arg(long = "root", value_name = "DIR", requires = "code", env = "SSM_AUDIT_ROOT")]
+    root: Option<PathBuf>,
 }
 
 /// The variables of the environment that Terraform takes values from begin with this.
@@ -62,6 +65,7 @@ impl CodeArgs {
             variable_files: self.variable_files.clone(),
             environment: environment.collect(),
             collected_at: started_at.to_string(),
+            root: self.root.clone(),
             edited: Texts::new(),
         }
     }

@@ -50,8 +50,11 @@ pub(super) struct RulesFolders {
 /// The rules that come with the tool, and those of the folders.
 pub(super) fn library(folders: &RulesFolders, globals: &Globals) -> Result<Library, Error> {
     let mut library = rule::embedded().map_err(Error::Diagnostics)?;
-    let configured = globals.config()?.rules.iter();
-    for folder in configured.chain(&folders.folders) {
+    let configured = globals.config()?.rule_files().map_err(Error::Diagnostics)?;
+    for files in configured {
+        library.add(files).map_err(Error::Diagnostics)?;
+    }
+    for folder in &folders.folders {
         let files = rule::from_folder(folder).map_err(Error::Diagnostics)?;
         library.add(files).map_err(Error::Diagnostics)?;
     }

@@ -7,19 +7,19 @@ mod file;
 mod fleet;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
 use self::file::{ConfigFile, WaiverFile};
+use crate::boundary::{Boundary, Refusal, read_named};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::fleet::Choice;
 use crate::model::Severity;
 use crate::remediate::settings::Settings;
 use crate::rule::params::ParamValue;
-use crate::rule::{Library, Policy, Rule};
+use crate::rule::{self, Library, Policy, Rule};
 use crate::waiver::{Glob, Waiver};
 use crate::yaml::{self, Spanned, nearest};
 
@@ -43,6 +43,8 @@ pub struct Config {
     severity: BTreeMap<Spanned<String>, Severity>,
     params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
     source: Option<SourceFile>,
+    /// Whether it was found by search, and not named by the user.
+    is_found: bool,
 }
 
 /// The JSON Schema of the file.
@@ -58,21 +60,42 @@ impl Config {
     /// Where the file cannot be read, and everything that is wrong with it.
     pub fn find(named: Option<&Path>) -> Result<Self, Vec<Diagnostic>> {
         if let Some(path) = named {
-            return Self::read(path);
+            return Self::read(path, read_named(path));
         }
         let here = std::env::current_dir().unwrap_or_default();
         match above(&here) {
-            Some(path) => Self::read(path.strip_prefix(&here).unwrap_or(&path)),
+            Some(path) => {
+                // Whoever put it there is perhaps not the user: it must not lead elsewhere, nor name what is elsewhere.
+                let boundary = path.parent().map(|folder| Boundary::of(folder, None)).transpose();
+                let text = boundary
+                    .map_err(Refusal::Failed)
+                    .and_then(|boundary| boundary.map_or(Err(Refusal::Missing), |boundary| boundary.text(&path)));
+                let shown = path.strip_prefix(&here).unwrap_or(&path);
+                Ok(Self { is_found: true, ..Self::read(shown, text)? })
+            }
             None => Ok(Self::default()),
         }
     }
 
-    fn read(path: &Path) -> Result<Self, Vec<Diagnostic>> {
+    fn read(path: &Path, text: Result<String, Refusal>) -> Result<Self, Vec<Diagnostic>> {
         let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
+        match text {
             Ok(text) => Self::parse(&SourceFile::new(name, text), path.parent().unwrap_or(Path::new(""))),
-            Err(error) => Err(vec![unreadable(&error).of(&SourceFile::new(name, ""))]),
+            Err(refusal) => Err(vec![unreadable(&refusal).of(&SourceFile::new(name, ""))]),
         }
+    }
+
+    /// The files of the folders with rules, a folder each.
+    ///
+    /// # Errors
+    /// Where one cannot be read, or a configuration that was found names one outside of its repository.
+    pub fn rule_files(&self) -> Result<Vec<Vec<SourceFile>>, Vec<Diagnostic>> {
+        let from = self.source.as_ref().map_or(Path::new(""), |source| Path::new(source.name()));
+        let folder = from.parent().unwrap_or(Path::new(""));
+        let files = |rules: &PathBuf| {
+            if self.is_found { rule::from_folder_within(rules, folder) } else { rule::from_folder(rules) }
+        };
+        self.rules.iter().map(files).collect()
     }
 
     /// The configuration in this text; folders in it are relative to `folder`.
@@ -99,6 +122,7 @@ impl Config {
             severity: file.severity,
             params: file.params,
             source: Some(source.clone()),
+            is_found: false,
         })
     }
 
@@ -210,14 +234,18 @@ fn names(rule: &Rule) -> impl Iterator<Item = &str> {
 
 /// The file in this folder, or in the nearest above it that has one.
 fn above(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
+    folder
+        .ancestors()
+        .map(|folder| folder.join(FILE_NAME))
+        .find(|path| path.symlink_metadata().is_ok_and(|about| !about.is_dir()))
 }
 
-fn unreadable(error: &io::Error) -> Diagnostic {
-    let diagnostic = Diagnostic::error(format!("failed to read the configuration: {error}"));
-    match error.kind() {
-        io::ErrorKind::InvalidData => diagnostic.help("it must be text in UTF-8"),
-        io::ErrorKind::NotFound => diagnostic.help("check --config and SSM_AUDIT_CONFIG"),
+fn unreadable(refusal: &Refusal) -> Diagnostic {
+    let diagnostic = Diagnostic::error(format!("failed to read the configuration: {refusal}"));
+    match refusal {
+        Refusal::NotText(_) => diagnostic.help("it must be text in UTF-8"),
+        Refusal::Missing => diagnostic.help("check --config and SSM_AUDIT_CONFIG"),
+        Refusal::Outside => diagnostic.help("a symbolic link in a repository must not lead out of it"),
         _ => diagnostic,
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use super::HistoryError;
+use crate::private;
 
 /// Held while a sweep runs.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ impl SweepLock {
     pub fn take(folder: &Path) -> Result<Self, HistoryError> {
         let path = folder.join("sweep.lock");
         let failed = |source| HistoryError::Folder { path: path.clone(), source };
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        private::make_folder(folder).map_err(failed)?;
+        let file = private::open_file(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(HistoryError::Busy { path: folder.to_owned() }),

@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::private;
+
 pub use diff::{Change, Difference};
 pub use error::HistoryError;
 pub use lock::SweepLock;
@@ -50,7 +52,9 @@ impl History {
     /// Where it cannot be read or written, is damaged, or was written by a newer version. It is left as it is then.
     pub fn open(folder: &Path) -> Result<Self, HistoryError> {
         let path = folder.join(FILE_NAME);
-        std::fs::create_dir_all(folder).map_err(|source| HistoryError::Folder { path: folder.to_owned(), source })?;
+        let failed = |source| HistoryError::Folder { path: folder.to_owned(), source };
+        private::make_folder(folder).map_err(failed)?;
+        private::make_database(&path).map_err(failed)?;
         let connection = schema::open(&path)?;
         Ok(Self { connection, path })
     }

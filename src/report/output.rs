@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Format;
 use super::spool::Spool;
+use crate::boundary::{check_named, write_file};
 
 /// A file to write, and the format that its name asks for.
 #[derive(Debug, Clone)]
@@ -87,56 +88,30 @@ pub fn to_standard(
 }
 
 /// Writes a file beside its place and then moves it there, so that nobody ever sees half of it.
-/// A device or a pipe is written as it is.
+/// A device or a pipe is written as it is. A symbolic link is replaced, and not followed; its folder must not lie
+/// outside of the repository that it is named in.
 ///
 /// # Errors
 /// Where it cannot be written. What was there before is left as it was.
 pub fn to_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
-    write_file(path, content).map_err(|source| OutputError::File { path: path.to_owned(), source })
+    write(path, content).map_err(|source| OutputError::File { path: path.to_owned(), source })
 }
 
-fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    // Through a symbolic link to what it names, so that the link stays.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    match fs::metadata(&target) {
-        Ok(metadata) if metadata.is_dir() => return Err(ErrorKind::IsADirectory.into()),
-        Ok(metadata) if !metadata.is_file() => {
-            let mut device = BufWriter::new(File::options().write(true).open(&target)?);
-            return content(&mut device).and_then(|()| device.flush());
-        }
-        _ => {}
+fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    // The folder must be where it is said to be; the file itself may be a link, which is replaced.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    check_named(folder)?;
+    let about = fs::symlink_metadata(path);
+    if about.as_ref().is_ok_and(fs::Metadata::is_dir) {
+        return Err(ErrorKind::IsADirectory.into());
     }
-    let folder = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        return Err(io::Error::new(ErrorKind::NotFound, "no such file or directory"));
+    // Names of open files, such as /dev/stdout, are links.
+    let target = if path.starts_with("/dev") || path.starts_with("/proc") { fs::metadata(path) } else { about };
+    if target.is_ok_and(|about| !about.is_file() && !about.is_symlink()) {
+        let mut device = BufWriter::new(File::options().write(true).open(path)?);
+        return content(&mut device).and_then(|()| device.flush());
     }
-    let beside = beside(&target).tempfile_in(folder)?;
-    let mut buffered = BufWriter::new(beside);
-    content(&mut buffered)?;
-    let beside = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
-    beside.as_file().sync_all()?;
-    beside.persist(&target).map_err(|error| error.error)?;
-    // The name is safe only once the folder is; where a folder cannot be synced, nothing is lost.
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
-}
-
-/// A hidden file beside the target, with the permissions that the target has or a new file gets.
-fn beside(target: &Path) -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".ssm-audit-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(target).map_or(0o666, |metadata| metadata.permissions().mode() & 0o777);
-        builder.permissions(fs::Permissions::from_mode(mode));
-    }
-    #[cfg(not(unix))]
-    let _ = target;
-    builder
+    write_file(path, content)
 }
 
 #[cfg(test)]
@@ -205,17 +180,53 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_and_devices_are_written_through() {
+    fn links_are_replaced_and_devices_are_written() {
         let folder = tempfile::tempdir().expect("a folder");
         let (real, link) = (folder.path().join("real.json"), folder.path().join("link.json"));
         fs::write(&real, "old").expect("written");
-        std::os::unix::fs::symlink(&real, &link).expect("a link");
-        to_file(&link, |out| out.write_all(b"new")).expect("written");
-        assert_eq!(fs::read(&real).expect("the file"), b"new");
-        assert!(fs::symlink_metadata(&link).expect("the link").is_symlink());
+        for target in [real.as_path(), Path::new("/dev/null"), Path::new("nowhere"), Path::new("link.json")] {
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(target, &link).expect("a link");
+            to_file(&link, |out| out.write_all(b"new")).expect("written");
+            assert!(fs::symlink_metadata(&link).expect("the report").is_file(), "{}", target.display());
+            assert_eq!(fs::read(&link).expect("the report"), b"new");
+        }
+        assert_eq!(fs::read(&real).expect("the file"), b"old");
+        assert!(!folder.path().join("nowhere").exists());
         to_file(Path::new("/dev/null"), |out| out.write_all(b"x")).expect("written");
         assert!(!fs::metadata("/dev/null").expect("the device").is_file());
         assert!(to_file(Path::new("/dev/full"), |out| out.write_all(b"x")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_a_link_leads_out_of_the_repository_to_is_not_written_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (repository, other) = (folder.path().join("repository"), folder.path().join("other"));
+        for path in [repository.join(".git"), repository.join("in/reports"), other.join(".git")] {
+            fs::create_dir_all(path).expect("a folder");
+        }
+        for (name, target) in [("out", "../other"), ("git", ".git"), ("reports", "in/reports")] {
+            std::os::unix::fs::symlink(target, repository.join(name)).expect("a link");
+        }
+        let write = |name: &str| to_file(&repository.join(name), |out| out.write_all(b"x"));
+        assert!(write("out/report.json").is_err());
+        assert!(write("git/report.json").is_err());
+        write("reports/report.json").expect("written");
+        assert_eq!(names(&other), [".git"]);
+        assert_eq!(names(&repository.join(".git")), [""; 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("report.json");
+        fs::write(&path, "old").expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
+        to_file(&path, |out| out.write_all(b"new")).expect("written");
+        assert_eq!(fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o640);
     }
 
     #[test]

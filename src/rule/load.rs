@@ -13,6 +13,7 @@ use super::message::Message;
 use super::params::Param;
 use super::types::Type;
 use super::{Expressions, Rule};
+use crate::boundary::{Boundary, Refusal, check_named};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::ResourceType;
 use crate::yaml::{self, Spanned, nearest};
@@ -93,26 +94,38 @@ pub fn embedded() -> Result<Library, Vec<Diagnostic>> {
     Ok(library)
 }
 
-/// The files of a folder of rules, with their paths as names, sorted.
+/// The files of a folder of rules that the user names, with their paths as names, sorted.
 ///
 /// # Errors
 /// Where the folder or a file in it cannot be read.
 pub fn from_folder(folder: &FilePath) -> Result<Vec<SourceFile>, Vec<Diagnostic>> {
+    match check_named(folder) {
+        Ok(_) => from_folder_within(folder, folder),
+        Err(refusal) => Err(unreadable(folder, &refusal)),
+    }
+}
+
+/// The files of a folder of rules, which must lie in the repository of another folder, or in that folder.
+///
+/// # Errors
+/// Where the folder or a file in it cannot be read.
+pub(crate) fn from_folder_within(folder: &FilePath, within: &FilePath) -> Result<Vec<SourceFile>, Vec<Diagnostic>> {
+    let boundary = Boundary::of(within, None).map_err(|error| unreadable(within, &Refusal::Failed(error)))?;
     let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    let unreadable = |path: &FilePath, error: &std::io::Error| {
-        vec![
-            Diagnostic::error(format!("cannot read {}: {error}", path.display()))
-                .help("`--rules` takes a folder of rule files"),
-        ]
-    };
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
-            let path = entry.map_err(|error| unreadable(&folder, &error))?.path();
-            if path.is_dir() {
-                folders.push(path);
+    let mut folders = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        for name in boundary.names(&folder).map_err(|refusal| unreadable(&folder, &refusal))? {
+            let path = folder.join(name);
+            let is_folder = match boundary.resolve(&path) {
+                Ok(real) => real.is_dir(),
+                Err(Refusal::Missing) => false,
+                // It may be a folder with rules.
+                Err(refusal) => return Err(unreadable(&path, &refusal)),
+            };
+            if is_folder && depth < DEEPEST {
+                folders.push((path, depth + 1));
             } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-                let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+                let text = boundary.text(&path).map_err(|refusal| unreadable(&path, &refusal))?;
                 files.push(SourceFile::new(path.display().to_string(), text));
             }
         }
@@ -122,6 +135,16 @@ pub fn from_folder(folder: &FilePath) -> Result<Vec<SourceFile>, Vec<Diagnostic>
         return Err(vec![Diagnostic::error(format!("there is no rule file in {}", folder.display()))]);
     }
     Ok(files)
+}
+
+/// How deep folders of rules may lie in each other: links may lead in a circle.
+const DEEPEST: usize = 16;
+
+fn unreadable(path: &FilePath, refusal: &Refusal) -> Vec<Diagnostic> {
+    vec![
+        Diagnostic::error(format!("cannot read {}: {refusal}", path.display()))
+            .help("`--rules` takes a folder of rule files"),
+    ]
 }
 
 /// Reads, checks and compiles one rule.

@@ -24,6 +24,7 @@ mod value;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use file::{ParamKind, Policy, Remediation};
+pub(crate) use load::from_folder_within;
 pub use load::{Library, embedded, from_folder};
 
 use crate::diagnostic::SourceFile;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -17,6 +16,7 @@ use crate::model::{Finding, Verdict};
 use crate::remediate::code::show::{self, Answer};
 use crate::remediate::code::{self, Patch, Texts};
 use crate::remediate::remedy;
+use crate::source::terraform::Places;
 use crate::terminal::{self, Encoding};
 
 /// What a file with a byte order mark begins with.
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
         let nothing = patch.files.is_empty() && patch.left.is_empty();
         return Ok(if nothing { Exit::Success } else { Exit::Failed });
     }
-    write(&patch)?;
+    write(&patch, &first.places)?;
     conclude(&patch, &subject, arguments.format, globals)
 }
 
@@ -94,14 +94,15 @@ fn question(patch: &Patch) -> String {
 }
 
 /// Writes the files, if they are still as they were read.
-fn write(patch: &Patch) -> Result<(), Error> {
-    let failed = |name: &str, source: io::Error| Error::Usage {
-        message: format!("failed to write {name}: {source}"),
+fn write(patch: &Patch, places: &Places) -> Result<(), Error> {
+    let failed = |name: &str, refusal: &dyn std::fmt::Display| Error::Usage {
+        message: format!("failed to write {name}: {refusal}"),
         help: "`git diff` shows what was written before it".to_owned(),
     };
     let mut marks = Vec::new();
     for file in &patch.files {
-        let bytes = fs::read(&file.name).map_err(|source| failed(&file.name, source))?;
+        places.check_writable(&file.name).map_err(|refusal| failed(&file.name, &refusal))?;
+        let bytes = fs::read(&file.name).map_err(|source| failed(&file.name, &source))?;
         let text = bytes.strip_prefix(MARK).unwrap_or(&bytes);
         if text != file.before.as_bytes() {
             return Err(Error::Usage {
@@ -114,7 +115,7 @@ fn write(patch: &Patch) -> Result<(), Error> {
     for (file, marked) in patch.files.iter().zip(marks) {
         let mut bytes = if marked { MARK.to_vec() } else { Vec::new() };
         bytes.extend_from_slice(file.after.as_bytes());
-        fs::write(&file.name, bytes).map_err(|source| failed(&file.name, source))?;
+        places.write(&file.name, &bytes).map_err(|refusal| failed(&file.name, &refusal))?;
     }
     Ok(())
 }

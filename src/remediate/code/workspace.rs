@@ -175,6 +175,9 @@ impl<'a> Workspace<'a> {
         let Some(document) = self.document(name).cloned() else {
             return Err(Refusal::new(format!("{name} is not written in Terraform's own syntax")));
         };
+        if let Err(refusal) = self.places.check_writable(name) {
+            return Err(Refusal::new(format!("{name} cannot be written: {refusal}")));
+        }
         let uses = self.places.uses(Path::new(name));
         if uses > 1 {
             self.hazard(format!("the module of {name} is used {uses} times"));

@@ -1,12 +1,13 @@
 //! The right to change an account: one process at a time. The operating system gives it back however that ends.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::{Journal, JournalError};
 use crate::model::AccountId;
+use crate::private;
 
 /// How often a lock is tried: somebody who only looks whether it is held may hold it for a moment.
 const ATTEMPTS: u32 = 10;
@@ -29,8 +30,7 @@ impl Journal {
                 path: self.lock_path(account),
                 reason: format!("{source}; it must be one that you may write to, or name another folder with --state"),
             };
-            let file = OpenOptions::new().create(true).truncate(false).write(true).open(self.lock_path(account));
-            let file = file.map_err(failed)?;
+            let file = private::open_file(&self.lock_path(account)).map_err(failed)?;
             let mut attempts = 1;
             loop {
                 match file.try_lock() {

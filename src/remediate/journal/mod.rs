@@ -8,7 +8,6 @@ mod lock;
 mod record;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +19,7 @@ pub(crate) use self::record::{CallRecord, Record, Run, RunState, Status};
 use super::plan::Plan;
 use super::verify::Verified;
 use crate::model::AccountId;
+use crate::private;
 
 /// The name of its file.
 const FILE: &str = "journal.db";
@@ -40,7 +40,9 @@ impl Journal {
     /// Where it cannot be opened, is damaged, or is none of ours. It is left as it is then.
     pub(crate) fn open(folder: &Path) -> Result<Self, JournalError> {
         let path = folder.join(FILE);
-        make_folder(folder).map_err(|source| JournalError::Folder { path: folder.to_owned(), source })?;
+        let unusable = |source| JournalError::Folder { path: folder.to_owned(), source };
+        private::make_folder(folder).map_err(unusable)?;
+        private::make_database(&path).map_err(unusable)?;
         let failed = |error: rusqlite::Error| JournalError::of(&path, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let database = Connection::open_with_flags(&path, flags).map_err(failed)?;
@@ -327,13 +329,4 @@ fn record(database: &Connection, run: &str, step: usize, state: &Record) -> rusq
 
 fn number(step: usize) -> i64 {
     i64::try_from(step).unwrap_or(i64::MAX)
-}
-
-/// Makes the folder, for its owner only: plans say how an account is set up.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }

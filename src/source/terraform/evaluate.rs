@@ -21,6 +21,8 @@ pub(super) struct Scope<'a> {
     pub(super) module: &'a Rc<Module>,
     pub(super) binding: Option<&'a Binding>,
     pub(super) frame: Option<&'a Frame<'a>>,
+    /// Whether it is that of a template in a file, in which the names of the module mean nothing.
+    pub(super) is_template: bool,
 }
 
 /// A name that an expression binds itself.
@@ -32,11 +34,11 @@ pub(super) struct Frame<'a> {
 
 impl<'a> Scope<'a> {
     pub(super) fn of(module: &'a Rc<Module>) -> Self {
-        Self { module, binding: None, frame: None }
+        Self { module, binding: None, frame: None, is_template: false }
     }
 
     pub(super) fn with(module: &'a Rc<Module>, binding: &'a Binding) -> Self {
-        Self { module, binding: Some(binding), frame: None }
+        Self { module, binding: Some(binding), frame: None, is_template: false }
     }
 
     pub(super) fn world(&self) -> &'a World {
@@ -238,6 +240,7 @@ fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) ->
     let world = scope.world();
     match &of.node {
         Node::Root(root) if scope.bound(root).is_some() => None,
+        Node::Root(_) | Node::Member(..) if scope.is_template => None,
         Node::Root(root) => Some(match &**root {
             "var" => module.variable(name, span),
             "local" => module.local(name, span),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +13,8 @@ use super::file::{File, FileId, Span};
 use super::folder::Folder;
 use super::parse::{self, Form};
 use super::syntax::{Block, Body, Name, Node};
+use crate::boundary::Boundary;
 use crate::diagnostic::Diagnostic;
-
-/// The largest file that is read.
-const LARGEST: u64 = 64 << 20;
 
 /// A folder that holds no code.
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +45,16 @@ impl FolderError {
         // So far down that the usual `envs/prod` is found, and not so far that a large tree takes long.
         for _ in 0..3 {
             let inner: Vec<PathBuf> = open.iter().flat_map(|path| folders_in(path)).take(MOST_FOLDERS).collect();
-            below.extend(inner.iter().filter(|path| code_files(path).is_ok_and(|files| !files.is_empty())).cloned());
+            below.extend(inner.iter().filter(|path| holds_code(path)).cloned());
             open = inner;
         }
         Self::Empty { path: path.to_owned(), below }
     }
+}
+
+fn holds_code(path: &Path) -> bool {
+    let entries = fs::read_dir(on_disk(path)).into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| form_of(&name).is_some())
 }
 
 /// How many folders are looked into for a hint.
@@ -80,8 +84,10 @@ fn hint(below: &[PathBuf]) -> String {
 }
 
 /// All folders that belong to a root module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Folders {
+    /// What may be read.
+    pub(super) boundary: Boundary,
     by_path: HashMap<PathBuf, Arc<Folder>>,
     files: Vec<File>,
     /// The folders that Terraform fetched modules to, by the address of the call.
@@ -93,14 +99,24 @@ pub(super) struct Folders {
 
 impl Folders {
     /// Reads the folder, and those of the modules that it calls.
-    pub(super) fn read(root: &Path, edited: &BTreeMap<String, String>) -> Result<Self, FolderError> {
-        let mut all = Self { fetched: fetched(root), edited: edited.clone(), ..Self::default() };
+    pub(super) fn read(
+        root: &Path,
+        edited: &BTreeMap<String, String>,
+        boundary: Boundary,
+    ) -> Result<Self, FolderError> {
+        let fetched = fetched(root, &boundary);
+        let mut all = Self { fetched, edited: edited.clone(), ..Self::none(boundary) };
         let mut open: Vec<PathBuf> = all.fetched.values().cloned().collect();
         open.sort();
         open.push(shown(root));
         let mut first = true;
         while let Some(path) = open.pop() {
-            let identity = identity(&path);
+            let identity = match all.boundary.resolve(&path) {
+                Ok(identity) => identity,
+                Err(refusal) if first => return Err(FolderError::Unreadable { path, source: refusal.into() }),
+                // Said where the module is called.
+                Err(_) => continue,
+            };
             if all.by_path.contains_key(&identity) {
                 continue;
             }
@@ -112,15 +128,36 @@ impl Folders {
             };
             first = false;
             let sources = folder.calls.iter().filter_map(|(_, block)| source_of(block));
-            open.extend(sources.filter(|source| is_local(source)).map(|source| shown(&path.join(source))));
+            let sources = sources.filter(|source| is_local(source)).map(|source| shown(&path.join(source)));
+            for source in sources {
+                all.boundary.admit(&source);
+                open.push(source);
+            }
             all.by_path.insert(identity, Arc::new(folder));
         }
         Ok(all)
     }
 
+    /// No folders.
+    pub(super) fn none(boundary: Boundary) -> Self {
+        Self {
+            boundary,
+            by_path: HashMap::new(),
+            files: Vec::new(),
+            fetched: HashMap::new(),
+            problems: Vec::new(),
+            edited: BTreeMap::new(),
+        }
+    }
+
     /// The folder at this path.
     pub(super) fn at(&self, path: &Path) -> Option<Arc<Folder>> {
-        self.by_path.get(&identity(path)).cloned()
+        self.by_path.get(&self.identity(path)).cloned()
+    }
+
+    /// What a folder is known by, however it is named: symbolic links resolved.
+    fn identity(&self, path: &Path) -> PathBuf {
+        self.boundary.resolve(path).unwrap_or_else(|_| path.to_owned())
     }
 
     /// The folder of a module that Terraform fetched for the call of that address.
@@ -145,7 +182,7 @@ impl Folders {
 
     /// Adds a folder that was read elsewhere.
     pub(super) fn insert(&mut self, path: &Path, folder: Folder) {
-        self.by_path.insert(identity(path), Arc::new(folder));
+        self.by_path.insert(self.identity(path), Arc::new(folder));
     }
 
     pub(super) fn report(&mut self, span: Span, problem: Diagnostic) {
@@ -153,7 +190,8 @@ impl Folders {
     }
 
     fn folder(&mut self, path: &Path) -> Result<Folder, FolderError> {
-        let names = code_files(path).map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
+        let names = code_files(path, &self.boundary)
+            .map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
         if names.is_empty() {
             return Err(FolderError::empty(path));
         }
@@ -165,7 +203,7 @@ impl Folders {
                 let name = path.join(name);
                 let id = FileId(u32::try_from(first + index).unwrap_or(u32::MAX));
                 let text = self.edited.get(&*name.to_string_lossy()).cloned();
-                match text.map_or_else(|| text_of(&name), Ok) {
+                match text.map_or_else(|| self.boundary.text(&name), Ok) {
                     Ok(text) => {
                         let file = File::new(name.to_string_lossy().into_owned(), text);
                         let body = parse::code(&file, id, form);
@@ -173,7 +211,7 @@ impl Folders {
                     }
                     Err(problem) => {
                         let file = File::new(name.to_string_lossy().into_owned(), String::new());
-                        let problem = Diagnostic::error(problem).of(file.source());
+                        let problem = Diagnostic::error(problem.to_string()).of(file.source());
                         (file, Err(Box::new(problem)))
                     }
                 }
@@ -205,39 +243,21 @@ impl Folders {
     }
 }
 
-/// The text of a file, without a byte order mark.
-pub(super) fn text_of(path: &Path) -> Result<String, String> {
-    let about = fs::metadata(path).map_err(|error| format!("failed to read it: {error}"))?;
-    if !about.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    if about.len() > LARGEST {
-        return Err(format!("it is larger than {} MiB", LARGEST >> 20));
-    }
-    let bytes = fs::read(path).map_err(|error| format!("failed to read it: {error}"))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))?;
-    Ok(match text.strip_prefix('\u{FEFF}') {
-        Some(text) => text.to_owned(),
-        None => text,
-    })
+/// The names of the files of code in a folder, sorted as Terraform reads them.
+fn code_files(path: &Path, boundary: &Boundary) -> io::Result<Vec<(PathBuf, Form)>> {
+    let names = boundary.names(on_disk(path))?.into_iter().filter_map(|name| name.into_string().ok());
+    Ok(names.filter_map(|name| form_of(&name).map(|form| (PathBuf::from(&name), form))).collect())
 }
 
-/// The names of the files of code in a folder, sorted as Terraform reads them.
-fn code_files(path: &Path) -> std::io::Result<Vec<(PathBuf, Form)>> {
-    let mut names = BTreeMap::new();
-    for entry in fs::read_dir(on_disk(path))? {
-        let name = entry?.file_name();
-        let Some(text) = name.to_str().filter(|text| !text.starts_with(['.', '#']) && !text.ends_with('~')) else {
-            continue;
-        };
-        if text.ends_with(".tf.json") {
-            names.insert(PathBuf::from(text), Form::Json);
-        } else if Path::new(text).extension().is_some_and(|ending| ending == "tf") {
-            names.insert(PathBuf::from(text), Form::Native);
-        }
+/// How a file of code of this name is written; none for other files.
+fn form_of(name: &str) -> Option<Form> {
+    if name.starts_with(['.', '#']) || name.ends_with('~') {
+        None
+    } else if name.ends_with(".tf.json") {
+        Some(Form::Json)
+    } else {
+        Path::new(name).extension().is_some_and(|ending| ending == "tf").then_some(Form::Native)
     }
-    Ok(names.into_iter().collect())
 }
 
 fn is_override(name: &str) -> bool {
@@ -283,11 +303,6 @@ pub(super) fn on_disk(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
-/// What a folder is known by, however it is named: symbolic links resolved.
-fn identity(path: &Path) -> PathBuf {
-    fs::canonicalize(on_disk(path)).unwrap_or_else(|_| path.to_owned())
-}
-
 /// The path without `.` and, where a name precedes it, `..`.
 pub(super) fn shown(path: &Path) -> PathBuf {
     let mut shown = PathBuf::new();
@@ -304,8 +319,9 @@ pub(super) fn shown(path: &Path) -> PathBuf {
 }
 
 /// Where `terraform init` put the modules that it fetched.
-fn fetched(root: &Path) -> HashMap<String, PathBuf> {
-    let Ok(text) = text_of(&root.join(".terraform/modules/modules.json")) else { return HashMap::new() };
+fn fetched(root: &Path, boundary: &Boundary) -> HashMap<String, PathBuf> {
+    // Where it cannot be read, the modules are not here, and that is said where they are called.
+    let Ok(text) = boundary.text(&root.join(".terraform/modules/modules.json")) else { return HashMap::new() };
     let Ok(manifest) = serde_json::from_str::<serde_json::Value>(&text) else { return HashMap::new() };
     let modules = manifest.get("Modules").and_then(|modules| modules.as_array()).into_iter().flatten();
     let text = |module: &serde_json::Value, name| module.get(name).and_then(|value| value.as_str()).map(str::to_owned);

@@ -18,6 +18,7 @@ use super::syntax::{Block, Expression, Name};
 use super::types::Type;
 use super::value::{Hole, Nature, Value};
 use super::world::{Memo, World};
+use crate::boundary::Refusal;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Gap, GapKind};
 
@@ -315,7 +316,13 @@ impl Module {
             world.folders.fetched(&self.static_address(name))
         };
         if folder.is_none() {
-            if is_local(source) {
+            let path = self.folder.path.join(source);
+            if is_local(source) && matches!(world.folders.boundary.resolve(&path), Err(Refusal::Outside)) {
+                problem(
+                    format!("module {name}: {source} lies outside of the code that may be read"),
+                    "--root DIR allows more",
+                );
+            } else if is_local(source) {
                 problem(format!("module {name}: there is no Terraform in {source}"), "");
             } else {
                 problem(

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{File, Span};
 use super::related;
+use crate::boundary::{Boundary, Refusal};
 use crate::iam::is_symbol;
 use crate::model::finding::Location;
 use crate::model::{Finding, Inventory, Key, ResourceRef, ResourceType};
@@ -26,6 +27,8 @@ pub struct Places {
     root: String,
     /// How often the module of each folder is used.
     uses: BTreeMap<PathBuf, usize>,
+    /// What may be read and written.
+    boundary: Option<Boundary>,
     /// What the characters stand for that texts have in place of what is not known.
     symbols: BTreeMap<char, String>,
 }
@@ -88,6 +91,26 @@ impl Places {
 
     pub(super) fn set_files(&mut self, files: Vec<File>) {
         self.files = files;
+    }
+
+    /// Checks that a file of the code may be written.
+    ///
+    /// # Errors
+    /// Where it is a symbolic link, or lies outside of the boundary.
+    pub(crate) fn check_writable(&self, file: &str) -> Result<(), Refusal> {
+        self.boundary.as_ref().ok_or(Refusal::Outside)?.check_writable(Path::new(file))
+    }
+
+    /// Writes a file of the code.
+    ///
+    /// # Errors
+    /// Where it may not be written, or cannot be: it is left as it was then.
+    pub(crate) fn write(&self, file: &str, content: &[u8]) -> Result<(), Refusal> {
+        self.boundary.as_ref().ok_or(Refusal::Outside)?.replace(Path::new(file), content)
+    }
+
+    pub(super) fn set_boundary(&mut self, boundary: Boundary) {
+        self.boundary = Some(boundary);
     }
 
     pub(super) fn set_root(&mut self, root: String) {

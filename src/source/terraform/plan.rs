@@ -11,8 +11,9 @@ use serde_json::{Map, Value as Json};
 
 use super::file::{FileId, Span};
 use super::folder::{Folder, Mode};
-use super::folders::{Folders, text_of};
+use super::folders::Folders;
 use super::syntax::{Attribute, Block, Body, Expression, Name, Node};
+use crate::boundary::{Boundary, read_named};
 use crate::diagnostic::Diagnostic;
 use crate::iam::is_symbol;
 use crate::model::{AccountId, Region};
@@ -81,15 +82,16 @@ pub(super) fn is_plan(path: &Path) -> bool {
 }
 
 /// Reads a plan.
-pub(super) fn read(path: &Path) -> Result<Plan, PlanError> {
+pub(super) fn read(path: &Path, boundary: Boundary) -> Result<Plan, PlanError> {
     let wrong = |why: String| PlanError { path: path.to_owned(), why };
-    let text = text_of(path).map_err(wrong)?;
+    let text = read_named(path).map_err(|refusal| wrong(refusal.to_string()))?;
     let plan: Json = serde_json::from_str(&text).map_err(|error| wrong(format!("not JSON: {error}")))?;
     let Some(planned) = plan.pointer("/planned_values/root_module") else {
         return Err(wrong("there are no planned values in it: `terraform show -json` of a plan has them".to_owned()));
     };
     let beside = path.parent().unwrap_or(Path::new(""));
-    let mut folders = Folders::read(beside, &BTreeMap::new()).unwrap_or_default();
+    // Without the source the plan stands for itself.
+    let mut folders = Folders::read(beside, &BTreeMap::new(), boundary.clone()).unwrap_or(Folders::none(boundary));
     let source = folders.at(beside);
     let (_, file) = folders.add(path, String::new());
     let mut builder = Builder { folders, file, unknown: unknown_values(&plan) };

@@ -11,8 +11,10 @@ use super::places::Places;
 use super::plan::{self, PlanError};
 use super::variables::{self, Sources, VariableError};
 use super::world::World;
+use crate::boundary::Boundary;
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Inventory, Region};
+use crate::repository::Repository;
 
 /// The stack that evaluation may use: enough for the depth that it is held to, in a build without optimisation too.
 const STACK: usize = 256 << 20;
@@ -32,6 +34,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// When it is read, RFC 3339.
     pub collected_at: String,
+    /// The folder outside of which code reads nothing, in place of the repository.
+    pub root: Option<PathBuf>,
     /// Texts in place of those on disk, by the names of files: what is about to be written.
     pub edited: BTreeMap<String, String>,
 }
@@ -90,21 +94,23 @@ pub(super) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<
 pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
     let mut root = shown(root);
     let (mut account, mut region) = (options.account.clone(), options.region.clone());
-    let boundary = boundary(&root);
+    let folder = if root.is_file() { root.parent().unwrap_or(Path::new("")) } else { &root };
+    let boundary = Boundary::of(folder, options.root.as_deref())
+        .map_err(|source| FolderError::Unreadable { path: root.clone(), source })?;
     let mut folders = if root.is_file() {
-        let plan = plan::read(&root)?;
+        let plan = plan::read(&root, boundary)?;
         account = account.or(plan.account);
         region = region.or(plan.region);
         root = plan.root;
         plan.folders
     } else {
-        Folders::read(&root, &options.edited)?
+        Folders::read(&root, &options.edited, boundary)?
     };
     let sources =
         Sources { environment: &options.environment, values: &options.variables, files: &options.variable_files };
     let given = variables::given(&root, &sources, &mut folders)?;
     let Some(folder) = folders.at(&root) else { return Err(FolderError::empty(&root).into()) };
-    let world = Rc::new(World::new(account, region, folders, boundary));
+    let world = Rc::new(World::new(account, region, folders));
     Ok(Module::root(world, folder, given))
 }
 
@@ -114,17 +120,17 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     let (inventories, mut places) = mapping::map(&module, &options.collected_at);
     let mut problems: Vec<Diagnostic> = world.folders.problems().iter().map(|(_, problem)| problem.clone()).collect();
     problems.extend(world.problems());
-    let real = std::fs::canonicalize(on_disk(root)).unwrap_or_else(|_| root.to_owned());
-    let below = real.strip_prefix(&world.boundary).unwrap_or(&real);
-    places.set_root(below.to_string_lossy().into_owned());
+    places.set_root(name_of(root));
+    places.set_boundary(world.folders.boundary.clone());
     places.set_files(world.folders.files().to_vec());
     places.set_symbols(world.symbols.names());
     Ok(Code { inventories, places, problems })
 }
 
-/// The folder outside of which no file is read: the one that is under version control, or else the parent.
-fn boundary(root: &Path) -> PathBuf {
-    let root = std::fs::canonicalize(on_disk(root)).unwrap_or_else(|_| root.to_owned());
-    let versioned = root.ancestors().find(|folder| folder.join(".git").exists());
-    versioned.or_else(|| root.parent()).unwrap_or(&root).to_owned()
+/// What the root module is known by: its path in the repository, or else its name.
+fn name_of(root: &Path) -> String {
+    let real = std::fs::canonicalize(on_disk(root)).unwrap_or_else(|_| root.to_owned());
+    let repository = Repository::above(&real);
+    let above = repository.as_ref().map(Repository::top).or_else(|| real.parent());
+    above.and_then(|above| real.strip_prefix(above).ok()).unwrap_or(&real).to_string_lossy().into_owned()
 }

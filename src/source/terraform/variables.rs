@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::Span;
-use super::folders::{Folders, on_disk, text_of};
+use super::folders::Folders;
 use super::module::Given;
 use super::parse::{self, Form};
+use crate::boundary::{Refusal, read_named};
 use crate::diagnostic::Diagnostic;
 
 /// Values on the command line that cannot be used.
@@ -49,13 +50,14 @@ pub(super) fn given(
 ) -> Result<HashMap<String, Given>, VariableError> {
     let mut given: HashMap<String, Given> =
         sources.environment.iter().map(|(name, value)| (name.clone(), Given::Text(value.clone()))).collect();
-    for path in automatic(root) {
-        if let Err((problem, span)) = add_file(&path, folders, &mut given) {
+    for path in automatic(root, folders) {
+        let text = folders.boundary.text(&path);
+        if let Err((problem, span)) = add_file(&path, text, folders, &mut given) {
             folders.report(span, *problem);
         }
     }
     for path in sources.files {
-        add_file(path, folders, &mut given)
+        add_file(path, read_named(path), folders, &mut given)
             .map_err(|(problem, _)| VariableError::File { path: path.clone(), why: problem.message.clone() })?;
     }
     for text in sources.values {
@@ -66,31 +68,26 @@ pub(super) fn given(
 }
 
 /// The files that Terraform reads unasked.
-fn automatic(root: &Path) -> Vec<PathBuf> {
-    let names = ["terraform.tfvars", "terraform.tfvars.json"].map(|name| root.join(name));
-    let mut files: Vec<PathBuf> = names.into_iter().filter(|path| path.is_file()).collect();
-    let entries = std::fs::read_dir(on_disk(root)).into_iter().flatten().filter_map(Result::ok);
-    let mut auto: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            !name.starts_with('.') && (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
-        })
-        .collect();
-    auto.sort();
-    files.extend(auto);
-    files
+fn automatic(root: &Path, folders: &Folders) -> Vec<PathBuf> {
+    // Where the folder cannot be listed, it was refused before.
+    let names = folders.boundary.names(root).unwrap_or_default();
+    let names: Vec<&str> = names.iter().filter_map(|name| name.to_str()).collect();
+    let standard = ["terraform.tfvars", "terraform.tfvars.json"].into_iter().filter(|name| names.contains(name));
+    let is_automatic =
+        |name: &&str| !name.starts_with('.') && (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"));
+    standard.chain(names.iter().copied().filter(is_automatic)).map(|name| root.join(name)).collect()
 }
 
 fn add_file(
     path: &Path,
+    text: Result<String, Refusal>,
     folders: &mut Folders,
     given: &mut HashMap<String, Given>,
 ) -> Result<(), (Box<Diagnostic>, Span)> {
     let form = if path.extension().is_some_and(|ending| ending == "json") { Form::Json } else { Form::Native };
-    let (text, failure) = match text_of(path) {
+    let (text, failure) = match text {
         Ok(text) => (text, None),
-        Err(why) => (String::new(), Some(why)),
+        Err(refusal) => (String::new(), Some(refusal.to_string())),
     };
     let (file, id) = folders.add(path, text);
     let start = Span::new(id, &(0..0));

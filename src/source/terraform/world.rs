@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::file::{File, FileId, Span};
 use super::folders::Folders;
+use super::syntax::Expression;
 use super::value::{Hole, Nature, Symbols, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};
@@ -19,14 +20,15 @@ const WORK: u64 = 200_000_000;
 /// How deep evaluation may go. The stack that it has (see `read`) is enough for that.
 const DEPTH: u32 = 1_000;
 
+/// A template that was read, or why it is none.
+pub(super) type Template = Rc<Result<Expression, &'static str>>;
+
 /// What all evaluation shares.
 pub(super) struct World {
     pub(super) account: Option<AccountId>,
     pub(super) region: Option<Region>,
     pub(super) folders: Folders,
     pub(super) symbols: Symbols,
-    /// Files outside of this folder are not read.
-    pub(super) boundary: PathBuf,
     work: Cell<u64>,
     depth: Cell<u32>,
     /// Whether an instance was chosen of a resource of which it is not known how many there are.
@@ -36,12 +38,14 @@ pub(super) struct World {
     region_value: Value,
     /// Accounts that are not known, by what decides which they are.
     accounts: RefCell<HashMap<String, Value>>,
+    /// Templates, by the paths that they were read by.
+    templates: RefCell<HashMap<PathBuf, Template>>,
     /// Files that functions read, with those of the folders before them.
     read: RefCell<Vec<File>>,
 }
 
 impl World {
-    pub(super) fn new(account: Option<AccountId>, region: Option<Region>, folders: Folders, boundary: PathBuf) -> Self {
+    pub(super) fn new(account: Option<AccountId>, region: Option<Region>, folders: Folders) -> Self {
         let place = |what: &str, flag: &str, symbol: &str| {
             let gap = Gap::because(GapKind::Unresolved, format!("{what} is not known: name it with {flag}"));
             let hole = Hole::new(Arc::new(gap), Nature::Place);
@@ -61,7 +65,6 @@ impl World {
             region,
             folders,
             symbols: Symbols::default(),
-            boundary,
             work: Cell::new(0),
             depth: Cell::new(0),
             uncertain: Cell::new(false),
@@ -69,6 +72,7 @@ impl World {
             account_value,
             region_value,
             accounts: RefCell::default(),
+            templates: RefCell::default(),
             read: RefCell::default(),
         }
     }
@@ -113,6 +117,18 @@ impl World {
         read.push(file.clone());
         let index = self.folders.files().len() + read.len() - 1;
         (file, FileId(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
+    /// The template of this path, if it was read before.
+    pub(super) fn template(&self, path: &Path) -> Option<Template> {
+        self.templates.borrow().get(path).cloned()
+    }
+
+    /// Keeps a template, so that it is read once.
+    pub(super) fn add_template(&self, path: PathBuf, parsed: Result<Expression, &'static str>) -> Template {
+        let template = Rc::new(parsed);
+        self.templates.borrow_mut().insert(path, Rc::clone(&template));
+        template
     }
 
     /// Where a word stands in these bytes, to the end of its line.

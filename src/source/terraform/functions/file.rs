@@ -1,82 +1,163 @@
-//! Functions that read files. They read what lies with the code, and nothing else of the machine.
+//! Functions that read files: what lies inside of the boundary of the code, and nothing else of the machine.
+//! <https://developer.hashicorp.com/terraform/language/functions/file>
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::Digest as _;
+
 use super::{Answer, Arguments, Table};
+use crate::boundary::{LARGEST, Refusal};
 use crate::iam::is_symbol;
 use crate::source::terraform::evaluate::{Frame, Scope, evaluate};
-use crate::source::terraform::folders::{on_disk, text_of};
 use crate::source::terraform::parse;
 use crate::source::terraform::syntax::Expression;
 use crate::source::terraform::value::{Hole, Value};
 
 pub(super) const TABLE: Table = &[
     ("abspath", |call| call.unknown("it depends on the machine")),
-    ("basename", |call| {
+    ("basename", |call| Ok(Value::text(base(&call.text(0)?)))),
+    ("dirname", |call| Ok(Value::text(folder(&call.text(0)?)))),
+    ("file", |call| text(call).map(Value::text)),
+    ("filebase64", |call| encoded(call, |bytes| BASE64_STANDARD.encode(bytes))),
+    ("filebase64sha256", |call| encoded(call, |bytes| BASE64_STANDARD.encode(sha2::Sha256::digest(bytes)))),
+    ("filebase64sha512", |call| encoded(call, |bytes| BASE64_STANDARD.encode(sha2::Sha512::digest(bytes)))),
+    ("fileexists", |call| {
+        let path = located(call, 0)?;
+        match call.world().folders.boundary.is_file(&path) {
+            Ok(exists) => Ok(Value::Bool(exists)),
+            Err(refusal) => refused(call, refusal),
+        }
+    }),
+    ("filemd5", |call| encoded(call, |bytes| hex(&<md5::Md5 as md5::Digest>::digest(bytes)))),
+    ("fileset", file_set),
+    ("filesha1", |call| encoded(call, |bytes| hex(&<sha1::Sha1 as sha1::Digest>::digest(bytes)))),
+    ("filesha256", |call| encoded(call, |bytes| hex(&sha2::Sha256::digest(bytes)))),
+    ("filesha512", |call| encoded(call, |bytes| hex(&sha2::Sha512::digest(bytes)))),
+    ("pathexpand", |call| {
         let path = call.text(0)?;
-        Ok(Value::text(path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()))
-    }),
-    ("dirname", |call| {
-        let path = call.text(0)?;
-        Ok(Value::text(path.rsplit_once('/').map_or(".", |(folder, _)| folder)))
-    }),
-    ("file", |call| {
-        let text = read(call)?.1;
-        call.made(text.len(), || Value::text(text))
-    }),
-    ("fileexists", |call| match located(call)? {
-        Some(path) => Ok(Value::Bool(path.is_file())),
-        None => Ok(Value::Bool(false)),
+        if path.starts_with('~') { call.unknown("it depends on the machine") } else { Ok(Value::text(path)) }
     }),
     ("templatefile", template_file),
 ];
 
-/// Where the file is, if it is; only below the folder that holds the code.
-fn located(call: &Arguments<'_>) -> Result<Option<PathBuf>, Rc<Hole>> {
-    // Terraform runs in the folder of the root module.
-    let path = call.scope.module.top().folder.path.join(call.text(0)?);
-    let Ok(real) = std::fs::canonicalize(on_disk(&path)) else { return Ok(None) };
-    if real.starts_with(&call.world().boundary) {
-        Ok(Some(real))
-    } else {
-        call.unknown(format!("{} lies outside of the code", path.display()))
+/// The last part of a path.
+fn base(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" if path.is_empty() => ".",
+        "" => "/",
+        path => path.rsplit('/').next().unwrap_or_default(),
     }
 }
 
-fn read(call: &Arguments<'_>) -> Result<(PathBuf, String), Rc<Hole>> {
-    let Some(path) = located(call)? else { return call.wrong("there is no such file") };
-    let text = match text_of(&path) {
-        Ok(text) => text,
-        Err(why) => return call.unknown(why),
-    };
-    if text.contains(is_symbol) {
-        return call.unknown("the file has private-use characters");
+/// A path without its last part.
+fn folder(path: &str) -> String {
+    let before = path.rsplit_once('/').map_or("", |(before, _)| before);
+    let absolute = path.starts_with('/');
+    let mut steps: Vec<&str> = Vec::new();
+    for step in before.split('/').filter(|step| !matches!(*step, "" | ".")) {
+        match (step, steps.last()) {
+            ("..", Some(last)) if *last != ".." => {
+                steps.pop();
+            }
+            ("..", _) if absolute => {}
+            (step, _) => steps.push(step),
+        }
     }
-    Ok((PathBuf::from(call.text(0)?), text))
+    match (absolute, steps.join("/")) {
+        (true, steps) => format!("/{steps}"),
+        (false, steps) if steps.is_empty() => ".".to_owned(),
+        (false, steps) => steps,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Where the path leads: Terraform runs in the folder of the root module.
+fn located(call: &Arguments<'_>, index: usize) -> Result<PathBuf, Rc<Hole>> {
+    Ok(call.scope.module.top().folder.path.join(call.text(index)?))
+}
+
+/// What a path that is not read comes to. What Terraform could not read either has no value.
+fn refused<T>(call: &Arguments<'_>, refusal: Refusal) -> Result<T, Rc<Hole>> {
+    match refusal {
+        Refusal::Missing => call.wrong("there is no such file"),
+        Refusal::Outside => call.unknown(format!("{refusal}; --root DIR allows more")),
+        refusal => call.unknown(refusal.to_string()),
+    }
+}
+
+fn bytes(call: &Arguments<'_>) -> Result<Vec<u8>, Rc<Hole>> {
+    let path = located(call, 0)?;
+    let bytes = call.world().folders.boundary.read(&path, LARGEST);
+    let bytes = bytes.or_else(|refusal| refused(call, refusal))?;
+    if call.world().afford(bytes.len()) { Ok(bytes) } else { call.unknown("there is too much of it") }
+}
+
+fn encoded(call: &Arguments<'_>, encode: fn(&[u8]) -> String) -> Answer {
+    let text = encode(&bytes(call)?);
+    call.made(text.len(), || Value::text(text))
+}
+
+fn text(call: &Arguments<'_>) -> Result<String, Rc<Hole>> {
+    match String::from_utf8(bytes(call)?) {
+        Ok(text) if text.contains(is_symbol) => call.unknown("the file has private-use characters"),
+        Ok(text) => Ok(text),
+        Err(_) => call.wrong("the file is not UTF-8"),
+    }
 }
 
 /// The file as a template, in which only the given names mean something.
 fn template_file(call: &Arguments<'_>) -> Answer {
-    let (path, text) = read(call)?;
-    let variables = call.members(1)?;
     let world = call.world();
-    let (file, id) = world.add_file(Path::new(&path), text);
-    let template = match parse::template(&file, id) {
-        Ok(template) => template,
-        Err(problem) => return call.unknown(problem.message.clone()),
-    };
-    // Names of the module mean nothing in it, and none of its names looks like a reference.
-    let names: Vec<(&Arc<str>, &Value)> = variables.iter().collect();
-    if names.len() > MOST_NAMES {
+    if call.scope.is_template {
+        return call.wrong("a template cannot call templatefile");
+    }
+    let (path, variables) = (call.text(0)?, call.members(1)?);
+    if let Some(name) = variables.keys().find(|name| !is_name(name)) {
+        return call.wrong(format!("{name:?} is not a name that a template can have"));
+    }
+    if variables.len() > MOST_NAMES {
         return call.unknown("there are too many names");
     }
-    Ok(bind(&names, &Scope::of(call.scope.module), &template))
+    let template = match world.template(&located(call, 0)?) {
+        Some(template) => template,
+        None => {
+            let text = text(call)?;
+            let (file, id) = world.add_file(Path::new(&path), text);
+            // What is wrong in it is not shown: it may be no template at all.
+            let parsed = parse::template(&file, id).map_err(|_| "it is not a template");
+            world.add_template(located(call, 0)?, parsed)
+        }
+    };
+    match template.as_ref() {
+        Ok(template) => {
+            let names: Vec<(&Arc<str>, &Value)> = variables.iter().collect();
+            Ok(bind(&names, &Scope { is_template: true, ..Scope::of(call.scope.module) }, template))
+        }
+        Err(why) => call.wrong(*why),
+    }
 }
 
 /// The most names that a template may be given.
 const MOST_NAMES: usize = 200;
+
+/// Returns `true` for an identifier of the language.
+fn is_name(text: &str) -> bool {
+    let begins = |character: char| character.is_alphabetic() || character == '_';
+    text.starts_with(begins)
+        && text.chars().all(|character| begins(character) || character.is_numeric() || character == '-')
+}
 
 fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression) -> Value {
     match names.split_first() {
@@ -84,6 +165,72 @@ fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression)
         Some(((name, value), rest)) => {
             let frame = Frame { name, value: (*value).clone(), outer: scope.frame };
             bind(rest, &Scope { frame: Some(&frame), ..*scope }, template)
+        }
+    }
+}
+
+/// The files below a folder whose paths match a pattern.
+fn file_set(call: &Arguments<'_>) -> Answer {
+    let (folder, pattern) = (located(call, 0)?, call.text(1)?);
+    let Some(pattern) = super::glob::Pattern::parse(&pattern) else {
+        return call.unknown("this pattern is not evaluated");
+    };
+    let mut found = Vec::new();
+    let mut open = vec![(folder, String::new(), 0)];
+    while let Some((folder, path, depth)) = open.pop() {
+        let boundary = &call.world().folders.boundary;
+        let names = match boundary.names(&folder) {
+            Ok(names) => names,
+            // Terraform finds nothing in a folder that does not exist.
+            Err(Refusal::Missing) => continue,
+            Err(refusal) => return refused(call, refusal),
+        };
+        if !call.world().afford(names.len().saturating_mul(LISTED)) || depth > DEEPEST {
+            return call.unknown("there is too much of it");
+        }
+        for name in names {
+            let Some(name) = name.to_str() else { return call.unknown("a name of a file is not UTF-8") };
+            let inner = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            if !pattern.may_match_below(&inner) && !pattern.matches(&inner) {
+                continue;
+            }
+            if name.contains(is_symbol) {
+                return call.unknown("a name of a file has private-use characters");
+            }
+            let place = folder.join(name);
+            match boundary.is_file(&place) {
+                Ok(true) if pattern.matches(&inner) => found.push(Value::text(inner)),
+                Ok(_) => {}
+                Err(Refusal::NotAFile) => open.push((place, inner, depth + 1)),
+                Err(refusal) => return refused(call, refusal),
+            }
+        }
+    }
+    Value::set(found)
+}
+
+/// How much a file that is listed costs, and how deep folders are looked into.
+const LISTED: usize = 100;
+const DEEPEST: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_taken_apart_as_terraform_does() {
+        for (path, last, before) in [
+            ("", ".", "."),
+            ("a", "a", "."),
+            ("a/b.txt", "b.txt", "a"),
+            ("a/b/", "b", "a/b"),
+            ("/", "/", "/"),
+            ("/a", "a", "/"),
+            ("a/../b/c", "c", "b"),
+            ("../a", "a", ".."),
+            ("./a//b", "b", "a"),
+        ] {
+            assert_eq!((base(path), folder(path).as_str()), (last, before), "{path}");
         }
     }
 }

@@ -6,6 +6,7 @@ mod conversion;
 mod encoding;
 mod file;
 mod format;
+mod glob;
 mod network;
 mod number;
 mod text;

@@ -74,6 +74,7 @@ fn value(expression: &Expression, scope: &Scope<'_>) -> Value {
         Node::Number(value) => Value::Number(*value),
         Node::Text(text) => Value::Text(Arc::clone(text)),
         Node::Unusable(why) => world.unknown(span, *why),
+        Node::Outside(why) => Value::Unknown(Hole::new(world.gap(span, *why), Nature::Outside)),
         Node::Template(parts) => match parts.as_slice() {
             [Part::Value(only)] => evaluate(only, scope),
             parts => {
@@ -246,7 +247,7 @@ fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) ->
             "local" => module.local(name, span),
             "module" => module.child(name, span),
             "path" => match &**name {
-                "module" => Value::text(module.path.to_string_lossy().as_ref()),
+                "module" => Value::text(module.path_on_disk().to_string_lossy().as_ref()),
                 "root" => Value::text("."),
                 "cwd" => world.unknown(span, "where Terraform runs is not known"),
                 _ => world.wrong(span, format!("path.{name} is not a value")),

@@ -105,6 +105,29 @@ pub(super) fn expand<T>(
     Expansion::Uncertain(make("[*]", binding, Some(gap)))
 }
 
+/// Returns the name and the key of a label that is one instance: those of plans are such as `node[0]`.
+pub(super) fn keyed_label(label: &str) -> Option<(&str, serde_json::Value)> {
+    let (name, key) = label.strip_suffix(']')?.split_once('[')?;
+    Some((name, serde_json::from_str(key).ok()?))
+}
+
+/// Returns what `count` and `each` are in the instance of a plan that has this label.
+pub(super) fn binding_of(label: &str, block: &Block, scope: &Scope<'_>) -> Option<Binding> {
+    let (_, key) = keyed_label(label)?;
+    if let Some(index) = key.as_f64() {
+        return Some(Binding { count: Some(Value::Number(index)), each: None });
+    }
+    let key: Arc<str> = key.as_str()?.into();
+    let span = block.span;
+    let value = match block.body.attribute("for_each").map(|each| evaluate(&each.value, scope)) {
+        Some(Value::Map(members)) => members.get(&key).cloned(),
+        Some(Value::Set(_)) => Some(Value::Text(Arc::clone(&key))),
+        _ => None,
+    };
+    let value = value.unwrap_or_else(|| scope.module.world.unknown(span, "a plan does not tell each.value"));
+    Some(Binding { count: None, each: Some((Value::Text(key), value)) })
+}
+
 /// The keys and values to repeat for, where all keys are known.
 pub(super) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
     let known = |text: &Arc<str>| !text.contains(is_symbol);

@@ -69,6 +69,8 @@ impl<T> Index<T> {
 pub(super) struct Folder {
     /// Its path as a person knows it.
     pub(super) path: PathBuf,
+    /// The folder on disk that a module of a plan was made of.
+    pub(super) source: Option<PathBuf>,
     pub(super) variables: Index<Arc<Block>>,
     pub(super) locals: Index<Attribute>,
     pub(super) outputs: Index<Arc<Block>>,

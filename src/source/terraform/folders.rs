@@ -60,7 +60,8 @@ fn holds_code(path: &Path) -> bool {
 /// How many folders are looked into for a hint.
 const MOST_FOLDERS: usize = 200;
 
-fn folders_in(path: &Path) -> Vec<PathBuf> {
+/// Returns the folders in a folder, without hidden ones.
+pub(super) fn folders_in(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(on_disk(path)).into_iter().flatten().filter_map(Result::ok);
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let visible = folders.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));

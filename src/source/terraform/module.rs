@@ -2,13 +2,15 @@
 //! first asked for.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::evaluate::{Scope, evaluate};
-use super::expansion::{Binding, Expansion, expand};
+use super::expansion::{Binding, Expansion, binding_of, expand, keyed_label};
 use super::file::Span;
 use super::folder::{Folder, Mode};
 use super::folders::{is_local, shown, source_of};
@@ -101,6 +103,19 @@ impl Module {
             providers: RefCell::default(),
             folder,
         })
+    }
+
+    /// Returns the path of the folder from the root, for the functions that read files.
+    pub(super) fn path_on_disk(self: &Rc<Self>) -> PathBuf {
+        let root = self.top();
+        match (&self.folder.source, &root.folder.source) {
+            (Some(own), Some(root)) => match own.strip_prefix(root) {
+                Ok(path) if path.as_os_str().is_empty() => PathBuf::from("."),
+                Ok(path) => path.to_owned(),
+                Err(_) => own.clone(),
+            },
+            _ => self.path.clone(),
+        }
     }
 
     /// The module at the top.
@@ -217,7 +232,16 @@ impl Module {
     /// A resource or data source as a value: one, or a list or map of them.
     pub(super) fn resource(self: &Rc<Self>, mode: Mode, kind: &Name, name: &str, span: Span) -> Value {
         let Some(index) = self.folder.resource(mode, kind, name) else {
-            return self.undeclared(span, &format!("{kind}.{name}"));
+            let all = self.folder.resources.iter().enumerate();
+            let of_kind = all.filter(|(_, resource)| resource.mode == mode && resource.kind == *kind);
+            let instances = of_kind.filter_map(|(index, resource)| match self.instances(index) {
+                Some(Expansion::One(instance)) => {
+                    keyed(&resource.name, name).map(|key| (key, Value::Instance(instance)))
+                }
+                _ => None,
+            });
+            let instances = self.collection(instances.collect(), span);
+            return instances.unwrap_or_else(|| self.undeclared(span, &format!("{kind}.{name}")));
         };
         match self.instances(index) {
             Some(Expansion::One(instance) | Expansion::Uncertain(instance)) => Value::Instance(instance),
@@ -238,7 +262,11 @@ impl Module {
                     let uncertain = uncertain.or_else(|| self.uncertain.clone());
                     Instance::new(self, resource, suffix, binding, uncertain)
                 };
-                Some(expand(&resource.block, &Scope::of(self), make))
+                let scope = Scope::of(self);
+                if let Some(binding) = binding_of(&resource.name, &resource.block, &scope) {
+                    return Some(Expansion::One(make("", binding, None)));
+                }
+                Some(expand(&resource.block, &scope, make))
             },
             || None,
         )
@@ -247,7 +275,16 @@ impl Module {
     /// A child module as a value.
     pub(super) fn child(self: &Rc<Self>, name: &str, span: Span) -> Value {
         let Some((index, block)) = self.folder.calls.find(name) else {
-            return self.undeclared(span, &format!("module.{name}"));
+            let calls = self.folder.calls.iter().enumerate();
+            let modules = calls.filter_map(|(index, (label, _))| {
+                let key = keyed(label, name)?;
+                match self.modules(index) {
+                    Some(Expansion::One(module)) => Some((key, Value::Module(module))),
+                    _ => None,
+                }
+            });
+            let modules = self.collection(modules.collect(), span);
+            return modules.unwrap_or_else(|| self.undeclared(span, &format!("module.{name}")));
         };
         match self.modules(index) {
             Some(Expansion::One(module) | Expansion::Uncertain(module)) => Value::Module(module),
@@ -276,10 +313,32 @@ impl Module {
                     let (world, folder) = (Rc::clone(&self.world), Arc::clone(&folder));
                     Self::new(world, folder, address, path, Some(call), HashMap::new(), uncertain, self.depth + 1)
                 };
-                Some(expand(block, &Scope::of(self), make))
+                let scope = Scope::of(self);
+                if let Some(binding) = binding_of(name, block, &scope) {
+                    return Some(Expansion::One(make("", binding, None)));
+                }
+                Some(expand(block, &scope, make))
             },
             || None,
         )
+    }
+
+    /// Returns the instances of a plan as the list or map that code knows them by; none where there is none.
+    fn collection(&self, instances: Vec<(Json, Value)>, span: Span) -> Option<Value> {
+        let (first, _) = instances.first()?;
+        if first.is_string() {
+            let texts = instances.into_iter().filter_map(|(key, value)| Some((Arc::from(key.as_str()?), value)));
+            return Some(Value::map(texts.collect()));
+        }
+        let mut by_index: BTreeMap<u64, Value> =
+            instances.into_iter().filter_map(|(key, value)| Some((key.as_u64()?, value))).collect();
+        let length = by_index.keys().next_back()? + 1;
+        if !self.world.afford(usize::try_from(length).unwrap_or(usize::MAX)) {
+            return None;
+        }
+        // A plan may leave some out.
+        let missing = || self.world.unknown(span, "the plan does not have this instance");
+        Some(Value::list((0..length).map(|index| by_index.remove(&index).unwrap_or_else(missing)).collect()))
     }
 
     /// Where a module that is called here is from the root.
@@ -345,4 +404,10 @@ impl Module {
         names.reverse();
         names.join(".")
     }
+}
+
+/// Returns the key of the instance of this name that a label of a plan is.
+fn keyed(label: &str, name: &str) -> Option<Json> {
+    let (of, key) = keyed_label(label)?;
+    (of == name).then_some(key)
 }

@@ -64,6 +64,8 @@ pub(super) enum Node {
     Text(Name),
     /// Something that is read and cannot be used: the words say why.
     Unusable(&'static str),
+    /// Something that is not known, but refers to nothing of the code.
+    Outside(&'static str),
     Template(Vec<Part>),
     List(Vec<Expression>),
     Object(Vec<(Expression, Expression)>),

@@ -3,6 +3,7 @@
 
 mod breakages;
 mod fix;
+mod plans;
 mod review;
 mod twin;
 

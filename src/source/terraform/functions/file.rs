@@ -85,7 +85,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Where the path leads: Terraform runs in the folder of the root module.
 fn located(call: &Arguments<'_>, index: usize) -> Result<PathBuf, Rc<Hole>> {
-    Ok(call.scope.module.top().folder.path.join(call.text(index)?))
+    let root = Arc::clone(&call.scope.module.top().folder);
+    Ok(root.source.as_ref().unwrap_or(&root.path).join(call.text(index)?))
 }
 
 /// What a path that is not read comes to. What Terraform could not read either has no value.

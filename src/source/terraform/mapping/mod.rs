@@ -37,6 +37,7 @@ use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Source, Unlisted};
 use companions::Companions;
 use home::Home;
+pub(super) use security_groups::normal_protocol;
 use targets::{Named, Target};
 
 /// Autoscaling groups, by the address of what they launch from.

@@ -1,0 +1,307 @@
+//! The modules of a plan as folders of blocks, with the places of the source where that is there.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::inherited::Before;
+use super::planned::{Planned, expression, has_true, literal};
+use super::source::{self, Found};
+use super::{NOTHING, list, members, providers};
+use crate::diagnostic::Diagnostic;
+use crate::source::terraform::file::{FileId, Span};
+use crate::source::terraform::folder::{Folder, Mode};
+use crate::source::terraform::folders::Folders;
+use crate::source::terraform::syntax::{Attribute, Block, Body, Expression, Name, Node};
+
+/// Puts a plan back into blocks.
+pub(super) struct Builder<'j> {
+    folders: Folders,
+    file: FileId,
+    /// What is not known after planning, by the address of the resource.
+    unknown: BTreeMap<String, &'j Json>,
+    before: Before<'j>,
+    providers: Vec<Arc<Block>>,
+}
+
+/// A resource of the source: where it stands, and what it says if the plan was made of it.
+struct Declared<'s> {
+    span: Span,
+    body: Option<&'s Body>,
+    agrees: bool,
+}
+
+impl<'s> Declared<'s> {
+    fn attribute(&self, name: &str) -> Span {
+        let attribute = self.body.and_then(|body| body.attribute(name)).map(|attribute| attribute.span);
+        let block = || self.body.and_then(|body| body.blocks_of(name).next()).map(|block| block.span);
+        attribute.or_else(block).unwrap_or(self.span)
+    }
+
+    /// The body, if the plan was made of it.
+    fn source(&self) -> Option<&'s Body> {
+        self.body.filter(|_| self.agrees)
+    }
+}
+
+impl<'j> Builder<'j> {
+    pub(super) fn new(folders: Folders, file: FileId, plan: &'j Json) -> Self {
+        let changes = list(plan, "resource_changes");
+        let unknown = changes
+            .filter_map(|change| Some((change["address"].as_str()?.to_owned(), &change["change"]["after_unknown"])));
+        let (unknown, before) = (unknown.collect(), Before::of(plan));
+        let providers = providers::blocks(plan, Span::new(file, &(0..0)));
+        Self { folders, file, unknown, before, providers }
+    }
+
+    pub(super) fn into_folders(self) -> Folders {
+        self.folders
+    }
+
+    fn start(&self) -> Span {
+        Span::new(self.file, &(0..0))
+    }
+
+    /// Adds the folder of a module, which is no folder on disk.
+    pub(super) fn declare(&mut self, path: &Path, body: Body, source: Option<&Folder>, incomplete: Option<String>) {
+        let mut folder = Folder::empty(path);
+        folder.source = source.map(|source| source.path.clone());
+        folder.unread.extend(incomplete.map(|why| (why, None)));
+        let mut problems: Vec<(Span, Diagnostic)> = Vec::new();
+        for block in body.blocks.into_iter().chain(self.providers.iter().cloned()) {
+            folder.declare(block, &mut problems);
+        }
+        self.folders.insert(path, folder);
+    }
+
+    /// Returns what a module declares; its child modules are declared on the way.
+    pub(super) fn module(
+        &mut self,
+        path: &Path,
+        planned: &'j Json,
+        before: &'j Json,
+        configuration: &'j Json,
+        source: Option<Found<'_>>,
+    ) -> Body {
+        let mut body = Body::default();
+        let data = list(before, "resources").filter(|resource| resource["mode"] == "data");
+        for resource in list(planned, "resources").chain(data) {
+            body.blocks.extend(self.resource(resource, configuration, source));
+        }
+        let told = source.filter(|source| source.agrees).map(|source| source.folder);
+        if let Some(folder) = told {
+            let attributes = folder.locals.iter().map(|(_, attribute)| attribute.clone()).collect();
+            body.blocks.push(block("locals", Vec::new(), attributes, self.start()));
+        }
+        for (name, output) in members(configuration, "outputs") {
+            let told = told.and_then(|folder| folder.outputs.find(name));
+            body.blocks.push(told.map_or_else(|| self.output(name, output), |(_, block)| Arc::clone(block)));
+        }
+        let prefix = planned["address"].as_str().map(|address| format!("{address}.")).unwrap_or_default();
+        for child in list(planned, "child_modules") {
+            let address = child["address"].as_str().unwrap_or_default();
+            let label = address.strip_prefix(&prefix).and_then(|rest| rest.strip_prefix("module."));
+            if let Some(label) = label {
+                let before = list(before, "child_modules").find(|other| other["address"] == address);
+                body.blocks.push(self.child(path, label, child, before.unwrap_or(&NOTHING), configuration, source));
+            }
+        }
+        body
+    }
+
+    fn output(&self, name: &str, output: &Json) -> Arc<Block> {
+        let value = expression(&output["expression"], self.start());
+        let attribute = Attribute { name: "value".into(), span: value.span, value: Arc::new(value) };
+        block("output", vec![name.into()], vec![attribute], self.start())
+    }
+
+    /// Returns the call of a child module, which is declared.
+    fn child(
+        &mut self,
+        path: &Path,
+        label: &str,
+        child: &'j Json,
+        before: &'j Json,
+        configuration: &'j Json,
+        source: Option<Found<'_>>,
+    ) -> Arc<Block> {
+        let name = label.split('[').next().unwrap_or(label);
+        let call = configuration.pointer(&format!("/module_calls/{name}")).unwrap_or(&NOTHING);
+        let folder_source = format!("./{}", child["address"].as_str().unwrap_or(label));
+        let inner_path = path.join(&folder_source);
+        let address = static_address(child["address"].as_str().unwrap_or_default());
+        let inner_source = source.and_then(|by| source::of_call(&self.folders, by, &address, name, &call["module"]));
+        let found = inner_source.as_ref().map(|(folder, agrees)| Found { folder, agrees: *agrees });
+        let mut inner = self.module(&inner_path, child, before, &call["module"], found);
+        let told = inner_source.as_ref().filter(|(_, agrees)| *agrees).map(|(folder, _)| folder);
+        let call_of_source = source.filter(|by| by.agrees).and_then(|by| by.folder.calls.find(name));
+        let mut attributes = vec![self.literal("source", Node::Text(folder_source.as_str().into()))];
+        // The instance of the call is a part of its name: its keys are told by it.
+        for name in ["count", "for_each"] {
+            attributes.extend(call_of_source.and_then(|(_, block)| block.body.attribute(name)).cloned());
+        }
+        for (name, written) in members(call, "expressions") {
+            let of_source = call_of_source.and_then(|(_, block)| block.body.attribute(name)).cloned();
+            attributes.push(of_source.unwrap_or_else(|| {
+                let value = expression(written, self.start());
+                Attribute { name: name.as_str().into(), span: value.span, value: Arc::new(value) }
+            }));
+        }
+        for (name, variable) in members(&call["module"], "variables") {
+            let of_source = told.and_then(|folder| folder.variables.find(name)).map(|(_, block)| Arc::clone(block));
+            inner.blocks.push(of_source.unwrap_or_else(|| {
+                let default = variable.get("default").map(|default| self.literal("default", literal(default)));
+                block("variable", vec![name.as_str().into()], default.into_iter().collect(), self.start())
+            }));
+        }
+        self.declare(&inner_path, inner, told.map(|folder| &**folder), None);
+        block("module", vec![label.into()], attributes, self.start())
+    }
+
+    /// Returns the variables of the root module with the values that they were given.
+    pub(super) fn variables(&self, given: &Json) -> Vec<Arc<Block>> {
+        let variables = given.as_object().into_iter().flatten();
+        variables
+            .map(|(name, variable)| {
+                let default = self.literal("default", literal(&variable["value"]));
+                block("variable", vec![name.as_str().into()], vec![default], self.start())
+            })
+            .collect()
+    }
+
+    fn literal(&self, name: &str, node: Node) -> Attribute {
+        let span = self.start();
+        Attribute { name: name.into(), value: Arc::new(Expression { node, span }), span }
+    }
+
+    fn resource(&self, resource: &'j Json, configuration: &'j Json, source: Option<Found<'_>>) -> Option<Arc<Block>> {
+        let text = |name: &str| resource[name].as_str();
+        let (address, kind, name) = (text("address")?, text("type")?, text("name")?);
+        let (mode, word) =
+            if text("mode") == Some("data") { (Mode::Data, "data") } else { (Mode::Managed, "resource") };
+        let declared = source.and_then(|found| {
+            let folder = found.folder;
+            folder.resource(mode, &kind.into(), name).map(|index| Arc::clone(&folder.resources[index].block))
+        });
+        let declared = Declared {
+            span: declared.as_ref().map_or_else(|| self.start(), |block| block.span),
+            body: declared.as_ref().map(|block| &block.body),
+            agrees: source.is_some_and(|source| source.agrees),
+        };
+        let written = list(configuration, "resources")
+            .find(|other| other["type"] == kind && other["name"] == name && other["mode"] == resource["mode"]);
+        let mut body = self.body(resource, address, kind, written, &declared);
+        body.attributes.extend(providers::argument(written, declared.span));
+        // Instances have the address of the plan: their key is part of their name.
+        let label = match &resource["index"] {
+            Json::Null => name.to_owned(),
+            index => format!("{name}[{index}]"),
+        };
+        let labels = vec![kind.into(), label.into()];
+        Some(Arc::new(Block { kind: word.into(), labels, body, span: declared.span }))
+    }
+
+    fn body(
+        &self,
+        resource: &'j Json,
+        address: &str,
+        kind: &'j str,
+        written: Option<&'j Json>,
+        declared: &Declared<'_>,
+    ) -> Body {
+        let values = &resource["values"];
+        let expressions = written.map_or(&NOTHING, |written| &written["expressions"]);
+        let unknown = self.unknown.get(address).copied().unwrap_or(&NOTHING);
+        let mut names: Vec<&String> = values.as_object().into_iter().flat_map(Map::keys).collect();
+        let others = unknown.as_object().into_iter().flat_map(Map::keys);
+        names.extend(others.filter(|name| values.get(name).is_none()));
+        let mut body = Body::default();
+        for name in names {
+            let planned = Planned {
+                kind,
+                value: &values[name],
+                unknown: &unknown[name],
+                sensitive: &resource["sensitive_values"][name],
+                written: Cow::Borrowed(&expressions[name]),
+                shown: true,
+            };
+            let is_sensitive = *planned.sensitive == Json::Bool(true);
+            if !is_sensitive && (planned.is_open(name) || planned.is_left_to_aws(name)) {
+                if self.take_from_source(name, declared, &mut body) || planned.is_left_to_aws(name) {
+                    continue;
+                }
+            } else if expressions[name].is_null() && !values[name].is_null() {
+                let span = declared.attribute(name);
+                match self.before.left(kind, name, values) {
+                    Some(left) if left != values[name] => body.attributes.push(known(name, &left, span)),
+                    Some(_) => body.attributes.push(attribute(name, &planned, span)),
+                    None => {}
+                }
+                continue;
+            }
+            body.attributes.push(attribute(name, &planned, declared.attribute(name)));
+        }
+        all_tags(values, unknown, &mut body);
+        for name in ["count", "for_each"] {
+            body.attributes.extend(declared.source().and_then(|body| body.attribute(name)).cloned());
+        }
+        body
+    }
+
+    /// Takes an attribute, or all blocks of its name, from the source; returns `false` where that has none.
+    fn take_from_source(&self, name: &str, declared: &Declared<'_>, body: &mut Body) -> bool {
+        let Some(source) = declared.source() else { return false };
+        if let Some(attribute) = source.attribute(name) {
+            body.attributes.push(attribute.clone());
+            return true;
+        }
+        let is_dynamic =
+            |block: &Block| *block.kind == *"dynamic" && block.labels.first().is_some_and(|label| **label == *name);
+        let before = body.blocks.len();
+        let blocks = source.blocks.iter().filter(|block| *block.kind == *name || is_dynamic(block));
+        body.blocks.extend(blocks.cloned());
+        body.blocks.len() > before
+    }
+}
+
+/// Puts the tags with those of the provider in place of those of the resource, where all are known.
+fn all_tags(values: &Json, unknown: &Json, body: &mut Body) {
+    if let Some(all) = values["tags_all"].as_object().filter(|_| !has_true(&unknown["tags_all"])) {
+        let span = body.attributes.iter().find(|attribute| *attribute.name == *"tags").map(|attribute| attribute.span);
+        if let Some(span) = span {
+            body.attributes.retain(|attribute| *attribute.name != *"tags");
+            body.attributes.push(known("tags", &Json::Object(all.clone()), span));
+        }
+    }
+}
+
+fn attribute(name: &str, planned: &Planned<'_>, span: Span) -> Attribute {
+    let node = planned.node(name, span);
+    Attribute { name: name.into(), value: Arc::new(Expression { node, span }), span }
+}
+
+fn known(name: &str, value: &Json, span: Span) -> Attribute {
+    Attribute { name: name.into(), value: Arc::new(Expression { node: literal(value), span }), span }
+}
+
+/// Returns a block that holds attributes alone.
+fn block(kind: &str, labels: Vec<Name>, attributes: Vec<Attribute>, span: Span) -> Arc<Block> {
+    Arc::new(Block { kind: kind.into(), labels, body: Body { attributes, blocks: Vec::new() }, span })
+}
+
+/// Returns the address of a module without the keys of its instances, as the list of fetched modules has it.
+fn static_address(address: &str) -> String {
+    let (mut plain, mut depth) = (String::new(), 0);
+    for character in address.chars() {
+        match character {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            character if depth == 0 => plain.push(character),
+            _ => {}
+        }
+    }
+    plain.split('.').filter(|part| *part != "module").collect::<Vec<_>>().join(".")
+}

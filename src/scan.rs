@@ -10,8 +10,8 @@ use crate::model::finding::Tool;
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
 use crate::model::{
-    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Region, Report, ResourceRef, ResourceType, Scope, Severity,
-    Source, Summary, Verdict,
+    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Provenance, Region, Report, ResourceRef, ResourceType,
+    Scope, Severity, Source, Summary, Verdict,
 };
 use crate::rule::eval::{Case, Outcome, location};
 use crate::rule::params::{BoundParams, ParamValue};
@@ -245,6 +245,7 @@ pub fn report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, start
         started_at: started_at.to_string(),
         finished_at: jiff::Timestamp::now().to_string(),
         policy: policy.as_str().to_owned(),
+        provenance: Provenance::default(),
         scopes,
         summary: count(&outcomes.findings, outcomes.not_applicable),
         findings: outcomes.findings,

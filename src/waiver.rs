@@ -55,6 +55,10 @@ pub struct Waiver {
     pub owner: Option<String>,
     /// The last day on which it applies, in UTC.
     pub expires: Option<Date>,
+    /// The rules that it is limited to, whatever it names; all of them, if empty.
+    pub within: Vec<Glob>,
+    /// Whether it is a comment in code.
+    pub inline: bool,
     /// A warning at the place where it is written, to be worded.
     pub place: Diagnostic,
 }
@@ -86,6 +90,7 @@ impl Waiver {
     fn covers(&self, finding: &Finding, rules: &[RuleNames<'_>]) -> bool {
         let named = |rule: &RuleNames<'_>| rule.id == finding.rule && rule.any(&self.rule);
         (self.rule.matches(&finding.rule) || rules.iter().any(named))
+            && (self.within.is_empty() || self.within.iter().any(|glob| glob.matches(&finding.rule)))
             && self.covers_account(finding.resource.account.as_ref())
             && self.covers_resource(&finding.resource)
     }
@@ -187,6 +192,8 @@ pub fn cover(
             reason: waiver.reason.clone(),
             owner: waiver.owner.clone(),
             expires: waiver.expires.map(|day| day.to_string()),
+            source: waiver.place.position(),
+            inline: waiver.inline,
         }));
         finding.verdict = Verdict::Waived;
     }
@@ -222,6 +229,8 @@ mod tests {
             reason: "cost".to_owned(),
             owner: None,
             expires: None,
+            within: Vec::new(),
+            inline: false,
             place: Diagnostic::warning("").of(&SourceFile::new("ssm-audit.yaml", "")),
         }
     }

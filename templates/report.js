@@ -39,7 +39,7 @@
     const words = field('q').value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = Object.fromEntries(names.map((name) => [name, field(name).value]));
     found = data.findings.filter((finding) =>
-      (wanted.verdict === 'all' || (wanted.verdict ? finding.verdict === wanted.verdict : finding.verdict === 'fail' || finding.verdict === 'unknown'))
+      (wanted.verdict === 'all' || (wanted.verdict ? finding.verdict === wanted.verdict : finding.verdict === 'fail' || (finding.verdict === 'unknown' && !finding.denied)))
       && (!wanted.severity || finding.severity === wanted.severity)
       && (!wanted.rule || finding.rule === wanted.rule)
       && (!wanted.account || finding.account === wanted.account)

@@ -34,6 +34,9 @@ pub(super) struct CodeArgs {
     /// The folder outside of which code reads nothing [default: its Git repository; without one, its own folder]
     #[arg(long = "root", value_name = "DIR", requires = "code", env = "SSM_AUDIT_ROOT")]
     root: Option<PathBuf>,
+    /// Accept no waiver that is a comment in the code (`# ssm-audit:ignore`)
+    #[arg(long, env = "SSM_AUDIT_IGNORE_INLINE_WAIVERS")]
+    pub(super) ignore_inline_waivers: bool,
 }
 
 /// The variables of the environment that Terraform takes values from begin with this.
@@ -95,7 +98,9 @@ impl Subject<'_> {
         let code = terraform::read(self.root, &options)?;
         let mut judged = scan::judge_all(&code.inventories, self.rules);
         code.places.locate(judged.findings_mut(), &code.inventories, &about(self.rules));
-        let (waivers, problems) = terraform::waivers(&code.places);
+        let (waivers, mut problems) = terraform::waivers(&code.places);
+        let (waivers, refused) = self.selection.accept_inline(waivers);
+        problems.extend(refused);
         let (report, more) = self.selection.waived_report(vec![judged], self.rules, &waivers, self.started_at);
         let problems = as_warnings(code.problems).into_iter().chain(problems).chain(more).collect();
         Ok((Look { inventories: code.inventories, places: code.places, findings: report.findings }, problems))

@@ -23,6 +23,7 @@ mod notify;
 mod origin;
 mod output;
 mod place;
+mod provenance;
 mod reading;
 mod resume;
 mod rules;
@@ -35,12 +36,12 @@ mod undo;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::config::Config;
+use crate::config::{self, Config, Lookup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::fleet::{FleetError, StoreError};
 use crate::history::HistoryError;
@@ -72,9 +73,15 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Globals {
-    /// The configuration file [default: ssm-audit.yaml, here or in a folder above]
+    /// The configuration file, or `none` [default: ssm-audit.yaml, here or in a folder above]
     #[arg(long = "config", value_name = "FILE", global = true, env = "SSM_AUDIT_CONFIG")]
     config_file: Option<PathBuf>,
+    /// Use no configuration file
+    #[arg(long, global = true, conflicts_with = "config_file", env = "SSM_AUDIT_NO_CONFIG")]
+    no_config: bool,
+    /// Take the configuration, --rules and --baseline from this folder, e.g. a checkout of the base branch
+    #[arg(long, value_name = "DIR", global = true, env = "SSM_AUDIT_BASE")]
+    base: Option<PathBuf>,
     /// When to use colours
     #[arg(long, value_enum, default_value = "auto", global = true, env = "SSM_AUDIT_COLOR")]
     color: Color,
@@ -247,8 +254,28 @@ impl Globals {
         if let Some(config) = self.loaded.get() {
             return Ok(config);
         }
-        let config = Config::find(self.config_file.as_deref()).map_err(Error::Diagnostics)?;
+        let named = self.config_file.as_deref();
+        let none = self.no_config || named == Some(Path::new("none"));
+        if let Some(base) = self.base.as_deref().filter(|base| !base.is_dir()) {
+            return Err(Error::Usage {
+                message: format!("--base {}: no such folder", base.display()),
+                help: "name a checkout of what judges, such as the base branch".to_owned(),
+            });
+        }
+        let lookup = Lookup { named, named_by: self.origin_of("--config"), none, base: self.base.as_deref() };
+        let config = Config::find(&lookup).map_err(Error::Diagnostics)?;
         Ok(self.loaded.get_or_init(|| config))
+    }
+
+    /// The variable of the environment that gave a flag, or the flag itself.
+    fn origin_of<'a>(&'a self, flag: &'a str) -> &'a str {
+        let given = self.invocation.flags.iter().find(|given| given.name == flag);
+        given.and_then(|given| given.variable.as_deref()).unwrap_or(flag)
+    }
+
+    /// A path of something that decides the result: one that is relative lies in the base, where there is one.
+    fn from_base(&self, path: &Path) -> PathBuf {
+        config::under(self.base.as_deref(), path)
     }
 
     fn tell(&self, error: &Error) -> io::Result<()> {

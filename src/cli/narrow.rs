@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::Value as Json;
 
-use super::Error;
+use super::{Error, Globals};
 use crate::boundary::read_named;
 use crate::model::finding::Location;
 use crate::model::{Finding, Report, Verdict};
@@ -38,8 +38,9 @@ pub(super) struct Narrow {
 
 impl NarrowArgs {
     /// Reads the baseline.
-    pub(super) fn read(&self) -> Result<Narrow, Error> {
-        let known = self.baseline.as_deref().map(baseline).transpose()?.unwrap_or_default();
+    pub(super) fn read(&self, globals: &Globals) -> Result<Narrow, Error> {
+        let path = self.baseline.as_deref().map(|path| globals.from_base(path));
+        let known = path.as_deref().map(baseline).transpose()?.unwrap_or_default();
         Ok(Narrow { revision: self.changed_since.clone(), known })
     }
 }

@@ -11,6 +11,7 @@ use super::live::LiveArgs;
 use super::narrow::NarrowArgs;
 use super::origin::OriginArgs;
 use super::output::ReportArgs;
+use super::provenance::{self, provenance};
 use super::reading::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
@@ -53,10 +54,11 @@ pub(super) struct ScanArgs {
 pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error> {
     // Everything that can be refused is refused before anything is read.
     let outputs = arguments.report.outputs()?;
-    let selection = Selection::from_args(&arguments.selection, globals)?;
+    let selection = Selection::from_args(&arguments.selection, globals)?
+        .ignoring_inline_waivers(arguments.code.ignore_inline_waivers);
     let rules = selection.rules()?;
     let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
-    let narrow = arguments.narrow.read()?;
+    let narrow = arguments.narrow.read(globals)?;
     let state = arguments.origin.state()?;
     let started_at = Timestamp::now();
     let needs = scan::needs(&rules);
@@ -71,6 +73,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     // The one format that tells how code is fixed.
     let edits_wanted = outputs.formats().any(|format| format.name == "sarif");
     let mut of_code = Vec::new();
+    let mut provenance = provenance(&selection, globals);
     let (mut judged, interrupted) = if arguments.inputs.is_empty() {
         let read = reading::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
         (read.accounts, read.interrupted)
@@ -81,8 +84,11 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
             if let Some(places) = places {
                 places.locate(of_one.findings_mut(), &inventories, &about(&rules));
                 let (waivers, problems) = terraform::waivers(&places);
+                let (accepted, refused) = selection.accept_inline(waivers);
                 globals.warn(&problems);
-                of_code.extend(waivers);
+                globals.warn(&refused);
+                provenance::add_inline(&mut provenance, &accepted, &refused);
+                of_code.extend(accepted);
                 narrow.to_changes(input, &mut of_one, &places)?;
                 if edits_wanted && input.is_dir() {
                     let options = arguments.code.options(arguments.live.region(), started_at);
@@ -110,6 +116,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let in_baseline = narrow.to_new(&mut judged);
     let mut report = selection.report(judged, &rules, &of_code, started_at, globals);
     report.summary.in_baseline = in_baseline;
+    report.provenance = provenance;
     let information = information(&rules, &remedies);
     outputs.write(globals, |format, options, out| format.write(&report, &information, options, out))?;
     Ok(if interrupted { Exit::Interrupted } else { arguments.report.fail_on.exit(&report) })

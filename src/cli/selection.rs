@@ -2,16 +2,17 @@
 //! the configuration. A flag wins over the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
 
 use super::{Error, Globals};
-use crate::config::Config;
-use crate::diagnostic::Diagnostic;
+use crate::config::{Config, InlineWaivers, digest};
+use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::Report;
 use crate::model::call::Needs;
+use crate::model::provenance::RulesFolder;
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
 use crate::scan::{self, Judged, Selected};
@@ -49,16 +50,32 @@ pub(super) struct RulesFolders {
 
 /// The rules that come with the tool, and those of the folders.
 pub(super) fn library(folders: &RulesFolders, globals: &Globals) -> Result<Library, Error> {
+    Ok(library_and_folders(folders, globals)?.0)
+}
+
+/// The same, with what reports say of the folders.
+fn library_and_folders(folders: &RulesFolders, globals: &Globals) -> Result<(Library, Vec<RulesFolder>), Error> {
     let mut library = rule::embedded().map_err(Error::Diagnostics)?;
-    let configured = globals.config()?.rule_files().map_err(Error::Diagnostics)?;
-    for files in configured {
-        library.add(files).map_err(Error::Diagnostics)?;
+    let mut of_reports = Vec::new();
+    let config = globals.config()?;
+    let file = config.file.as_ref().map_or("", |file| file.file.as_str());
+    let mut add = |folder: &Path, origin: &str, files: Vec<SourceFile>| {
+        of_reports.push(RulesFolder {
+            folder: folder.display().to_string(),
+            origin: origin.to_owned(),
+            rules: files.len(),
+            digest: digest(files.iter().map(SourceFile::text)),
+        });
+        library.add(files).map_err(Error::Diagnostics)
+    };
+    for (folder, files) in config.rules.iter().zip(config.rule_files().map_err(Error::Diagnostics)?) {
+        add(folder, file, files)?;
     }
-    for folder in &folders.folders {
-        let files = rule::from_folder(folder).map_err(Error::Diagnostics)?;
-        library.add(files).map_err(Error::Diagnostics)?;
+    for folder in folders.folders.iter().map(|folder| globals.from_base(folder)) {
+        let files = rule::from_folder(&folder).map_err(Error::Diagnostics)?;
+        add(&folder, globals.origin_of("--rules"), files)?;
     }
-    Ok(library)
+    Ok((library, of_reports))
 }
 
 /// The error for a rule that does not exist.
@@ -78,12 +95,14 @@ pub(super) struct Selection {
     excluded: Vec<String>,
     params: BTreeMap<String, BTreeMap<String, ParamValue>>,
     config: Config,
+    folders: Vec<RulesFolder>,
+    inline_waivers: InlineWaivers,
 }
 
 impl Selection {
     /// What the flags and the configuration say.
     pub(super) fn from_args(arguments: &SelectionArgs, globals: &Globals) -> Result<Self, Error> {
-        let library = library(&arguments.folders, globals)?;
+        let (library, folders) = library_and_folders(&arguments.folders, globals)?;
         let config = globals.config()?.clone();
         config.check(&library).map_err(Error::Diagnostics)?;
         let mut params = config.params(&library).map_err(Error::Diagnostics)?;
@@ -97,7 +116,14 @@ impl Selection {
             excluded: arguments.excluded.clone(),
             library,
             params,
+            inline_waivers: match &config.inline_waivers {
+                InlineWaivers::Unsaid if globals.base.is_some() => InlineWaivers::Denied(
+                    "the configuration comes from --base, which does not say `inline_waivers`".to_owned(),
+                ),
+                said => said.clone(),
+            },
             config,
+            folders,
         };
         for glob in selection.included.iter().chain(&selection.excluded) {
             if !selection.library.rules().any(|rule| matches(glob, rule)) {
@@ -105,6 +131,29 @@ impl Selection {
             }
         }
         Ok(selection)
+    }
+
+    /// The same, where no comment in code waives anything.
+    pub(super) fn ignoring_inline_waivers(mut self, ignored: bool) -> Self {
+        if ignored {
+            self.inline_waivers = InlineWaivers::Denied("--ignore-inline-waivers".to_owned());
+        }
+        self
+    }
+
+    /// The waivers of code that are accepted, and warnings about those that are not.
+    pub(super) fn accept_inline(&self, waivers: Vec<Waiver>) -> (Vec<Waiver>, Vec<Diagnostic>) {
+        self.inline_waivers.accept(waivers)
+    }
+
+    /// The configuration.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The folders with rules beside those that come with the tool.
+    pub(super) fn folders(&self) -> &[RulesFolder] {
+        &self.folders
     }
 
     /// The rules, by id, with their severities and parameters.

@@ -13,6 +13,7 @@ use super::live::LiveArgs;
 use super::notify::{self, NotifyArgs};
 use super::output::{Outputs, ReportArgs};
 use super::place::{PartTo, Place, parse_place};
+use super::provenance::provenance;
 use super::reading::{self, Reader};
 use super::scan::information;
 use super::selection::{Selection, SelectionArgs};
@@ -112,6 +113,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         choice,
         waivers: hexadecimal(&format!("{:?}", selection.waivers().iter().map(Waiver::terms).collect::<Vec<_>>())),
         include_pass: arguments.include_pass,
+        provenance: provenance(&selection, globals),
     };
     let started_at = Timestamp::now();
     let mut reading = Sweeping {

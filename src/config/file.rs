@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 use super::fleet::FleetFile;
+use super::inline::InlineWaiversFile;
 use crate::model::Severity;
 use crate::remediate::settings::Settings;
 use crate::rule::Policy;
@@ -49,6 +50,10 @@ pub(super) struct ConfigFile {
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]
     pub(super) waivers: Vec<Spanned<WaiverFile>>,
+    /// Which comments in code waive anything (`# ssm-audit:ignore`): `deny` for none, or which rules they can waive and
+    /// what they must say. All, if it is left out; none with --base.
+    #[serde(default)]
+    pub(super) inline_waivers: InlineWaiversFile,
 }
 
 /// Findings that are accepted.

@@ -5,6 +5,8 @@
 
 mod file;
 mod fleet;
+mod inline;
+mod origin;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,11 +14,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
+pub use self::inline::InlineWaivers;
+pub use self::origin::{Lookup, digest, under};
+
 use self::file::{ConfigFile, WaiverFile};
 use crate::boundary::{Boundary, Refusal, read_named};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::fleet::Choice;
 use crate::model::Severity;
+use crate::model::provenance::{ConfigurationFile, Setting};
 use crate::remediate::settings::Settings;
 use crate::rule::params::ParamValue;
 use crate::rule::{self, Library, Policy, Rule};
@@ -37,12 +43,22 @@ pub struct Config {
     pub fix: Settings,
     /// What is accepted.
     pub waivers: Vec<Waiver>,
+    /// Which comments in code waive anything.
+    pub inline_waivers: InlineWaivers,
     /// Which accounts are looked at, and how.
     pub fleet: Option<Choice>,
+    /// The file, for reports.
+    pub file: Option<ConfigurationFile>,
+    /// What it sets, for reports.
+    pub settings: Vec<Setting>,
+    /// What it says of comments in code, with its places.
+    inline_globs: Vec<Spanned<String>>,
     disable: Vec<Spanned<String>>,
     severity: BTreeMap<Spanned<String>, Severity>,
     params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
     source: Option<SourceFile>,
+    /// The folder of the file.
+    folder: PathBuf,
     /// Whether it was found by search, and not named by the user.
     is_found: bool,
 }
@@ -53,36 +69,28 @@ pub fn schema() -> schemars::Schema {
 }
 
 impl Config {
-    /// The configuration in the named file, or in the nearest `ssm-audit.yaml` here or in a folder above. Where
+    /// Reads the configuration in the named file, or in the nearest `ssm-audit.yaml` here or in a folder above. Where
     /// there is none, nothing is configured.
     ///
     /// # Errors
     /// Where the file cannot be read, and everything that is wrong with it.
-    pub fn find(named: Option<&Path>) -> Result<Self, Vec<Diagnostic>> {
-        if let Some(path) = named {
-            return Self::read(path, read_named(path));
-        }
-        let here = std::env::current_dir().unwrap_or_default();
-        match above(&here) {
-            Some(path) => {
-                // Whoever put it there is perhaps not the user: it must not lead elsewhere, nor name what is elsewhere.
-                let boundary = path.parent().map(|folder| Boundary::of(folder, None)).transpose();
-                let text = boundary
-                    .map_err(Refusal::Failed)
-                    .and_then(|boundary| boundary.map_or(Err(Refusal::Missing), |boundary| boundary.text(&path)));
-                let shown = path.strip_prefix(&here).unwrap_or(&path);
-                Ok(Self { is_found: true, ..Self::read(shown, text)? })
-            }
-            None => Ok(Self::default()),
-        }
-    }
-
-    fn read(path: &Path, text: Result<String, Refusal>) -> Result<Self, Vec<Diagnostic>> {
-        let name = path.display().to_string();
-        match text {
-            Ok(text) => Self::parse(&SourceFile::new(name, text), path.parent().unwrap_or(Path::new(""))),
-            Err(refusal) => Err(vec![unreadable(&refusal).of(&SourceFile::new(name, ""))]),
-        }
+    pub fn find(lookup: &Lookup<'_>) -> Result<Self, Vec<Diagnostic>> {
+        let Some(found) = lookup.find() else { return Ok(Self::default()) };
+        let text = if found.is_searched {
+            // Whoever put it there is perhaps not the user: it must not lead elsewhere, nor name what is elsewhere.
+            Boundary::of(found.path.parent().unwrap_or(Path::new(".")), None)
+                .map_err(Refusal::Failed)
+                .and_then(|boundary| boundary.text(&found.path))
+        } else {
+            read_named(&found.path)
+        };
+        let source = match text {
+            Ok(text) => SourceFile::new(found.name.clone(), text),
+            Err(refusal) => return Err(vec![unreadable(&refusal).of(&SourceFile::new(found.name, ""))]),
+        };
+        let config = Self::parse(&source, &found.folder)?;
+        let file = Some(origin::file(&found, lookup.base, source.text()));
+        Ok(Self { file, is_found: found.is_searched, ..config })
     }
 
     /// The files of the folders with rules, a folder each.
@@ -90,10 +98,8 @@ impl Config {
     /// # Errors
     /// Where one cannot be read, or a configuration that was found names one outside of its repository.
     pub fn rule_files(&self) -> Result<Vec<Vec<SourceFile>>, Vec<Diagnostic>> {
-        let from = self.source.as_ref().map_or(Path::new(""), |source| Path::new(source.name()));
-        let folder = from.parent().unwrap_or(Path::new(""));
         let files = |rules: &PathBuf| {
-            if self.is_found { rule::from_folder_within(rules, folder) } else { rule::from_folder(rules) }
+            if self.is_found { rule::from_folder_within(rules, &self.folder) } else { rule::from_folder(rules) }
         };
         self.rules.iter().map(files).collect()
     }
@@ -117,11 +123,16 @@ impl Config {
             rules: file.rules.iter().map(|rules| folder.join(rules)).collect(),
             fix: file.fix,
             waivers,
+            inline_waivers: file.inline_waivers.terms(source.name()),
             fleet,
+            file: None,
+            settings: origin::settings(source, source.name())?,
+            inline_globs: file.inline_waivers.globs().to_vec(),
             disable: file.disable,
             severity: file.severity,
             params: file.params,
             source: Some(source.clone()),
+            folder: folder.to_owned(),
             is_found: false,
         })
     }
@@ -144,7 +155,7 @@ impl Config {
     /// For each that does not exist: a mistyped id must not pass for a setting.
     pub fn check(&self, library: &Library) -> Result<(), Vec<Diagnostic>> {
         let mut diagnostics = Vec::new();
-        for glob in &self.disable {
+        for glob in self.disable.iter().chain(&self.inline_globs) {
             self.expect_rules(&glob.value, &glob.span, library, &mut diagnostics);
         }
         for waiver in &self.waivers {
@@ -254,7 +265,9 @@ fn unreadable(refusal: &Refusal) -> Diagnostic {
 fn blank_globs(file: &ConfigFile, source: &SourceFile, diagnostics: &mut Vec<Diagnostic>) {
     let of_waivers =
         file.waivers.iter().flat_map(|waiver| [&waiver.rule, &waiver.resource].into_iter().chain(&waiver.account));
-    for glob in file.disable.iter().chain(of_waivers).filter(|glob| glob.trim().is_empty()) {
+    for glob in
+        file.disable.iter().chain(file.inline_waivers.globs()).chain(of_waivers).filter(|glob| glob.trim().is_empty())
+    {
         let error = Diagnostic::error("this is empty and matches nothing").at(source, glob.span.clone());
         diagnostics.push(error.help("`*` matches everything"));
     }
@@ -285,6 +298,8 @@ fn read_waiver(waiver: Spanned<WaiverFile>, source: &SourceFile) -> Waiver {
         reason: reason.value.trim().to_owned(),
         owner,
         expires: expires.map(|day| day.0),
+        within: Vec::new(),
+        inline: false,
         place: Diagnostic::warning("").at(source, rule.span),
     }
 }

@@ -143,7 +143,8 @@ fn the_nearest_file_upward_counts() {
 
 #[test]
 fn a_named_file_that_is_not_there_is_an_error() {
-    let errors = Config::find(Some(Path::new("/nowhere/at-all.yaml"))).expect_err("an error");
+    let errors = Config::find(&Lookup { named: Some(Path::new("/nowhere/at-all.yaml")), ..Lookup::default() })
+        .expect_err("an error");
     assert!(errors[0].to_string().starts_with("/nowhere/at-all.yaml: failed to read the configuration"));
 }
 
@@ -170,4 +171,72 @@ fn a_configuration_holds_to_the_published_schema() {
     ] {
         assert!(!validator.is_valid(&read(wrong)), "{wrong}");
     }
+}
+
+#[test]
+fn comments_in_code_can_be_denied_or_limited() {
+    let inline = |text: &str| parse(text).expect("a configuration").inline_waivers;
+    assert!(matches!(inline(""), InlineWaivers::Unsaid));
+    let InlineWaivers::Denied(why) = inline("inline_waivers: deny") else { panic!("not denied") };
+    assert_eq!(why, "ssm-audit.yaml says `inline_waivers: deny`");
+    let InlineWaivers::Limited { rules, until } = inline("inline_waivers: {rules: [ec2-*], require: [reason, until]}")
+    else {
+        panic!("not limited")
+    };
+    assert!(until && rules.len() == 1 && rules[0].matches("ec2-x"));
+    for (wrong, said) in [
+        ("inline_waivers: allow", "expected `deny`, or a mapping with rules and require; found `allow`"),
+        ("inline_waivers: {rules: [ec3-*]}", "there is no rule `ec3-*`"),
+        ("inline_waivers: {require: [owner]}", "unknown variant"),
+        ("inline_waivers: {rules: [\" \"]}", "this is empty and matches nothing"),
+        ("inline_waivers: true", "`deny`, or a mapping"),
+    ] {
+        assert!(complain(wrong).contains(said), "{wrong}: {}", complain(wrong));
+    }
+}
+
+#[test]
+fn every_key_that_is_set_is_named_with_its_value_and_secrets_are_not_shown() {
+    let schema = serde_json::to_value(schema()).expect("a schema");
+    let example = |key: &str| match key {
+        "policy" => "hardened",
+        "rules" => "[x]",
+        "disable" => "[ec2-*]",
+        "severity" => "{logs-retention-set: info}",
+        "params" => "{logs-retention-set: {min_days: 90}}",
+        "fleet" => "{accounts: [\"123456789012\"], role: x, external_id: hunter2, regions: [us-east-1]}",
+        "waivers" => "[{rule: a, resource: b, reason: c}]",
+        "inline_waivers" => "deny",
+        // A key without an example here need only be named.
+        _ => "{}",
+    };
+    for key in schema["properties"].as_object().expect("properties").keys() {
+        let text = format!("{key}: {}\n", example(key));
+        let source = SourceFile::new(FILE_NAME, text);
+        let settings = origin::settings(&source, "here").expect("settings");
+        assert_eq!(settings.iter().map(|one| one.key.as_str()).collect::<Vec<_>>(), [key.as_str()]);
+        assert!(!settings[0].value.is_null() && settings[0].origin == "here", "{settings:?}");
+        assert!(!format!("{settings:?}").contains("hunter2"), "{settings:?}");
+    }
+    assert_eq!(parse(FULL).expect("a configuration").settings.len(), 6);
+}
+
+#[test]
+fn a_base_stands_for_the_working_folder_and_nothing_above_it_is_read() {
+    let outer = tempfile::tempdir().expect("a folder");
+    let base = outer.path().join("base");
+    std::fs::create_dir(&base).expect("a folder");
+    std::fs::write(outer.path().join(FILE_NAME), "policy: hardened\n").expect("written");
+    let find = |lookup: &Lookup<'_>| Config::find(lookup).expect("a configuration");
+    let lookup = Lookup { base: Some(&base), ..Lookup::default() };
+    assert!(find(&lookup).file.is_none());
+    std::fs::write(base.join(FILE_NAME), "policy: guide\nrules: [own]\n").expect("written");
+    let config = find(&lookup);
+    assert_eq!(config.policy, Some(Policy::Guide));
+    assert_eq!(config.rules, [base.join("own")]);
+    let file = config.file.expect("a file");
+    assert_eq!((file.file.as_str(), file.origin.as_str()), (FILE_NAME, "found"));
+    let named = Lookup { named: Some(Path::new(FILE_NAME)), named_by: "--config", ..lookup };
+    assert_eq!(find(&named).file.expect("a file").origin, "--config");
+    assert!(find(&Lookup { none: true, ..named }).file.is_none());
 }

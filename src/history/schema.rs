@@ -10,7 +10,8 @@ use super::HistoryError;
 const APPLICATION_ID: i64 = 0x7373_6d61;
 
 /// What makes each version of the one before. Released ones are never changed; the last one's number is the version.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE sweeps (
         id INTEGER PRIMARY KEY,
         started_at TEXT NOT NULL,
@@ -96,7 +97,12 @@ const MIGRATIONS: &[&str] = &["
         known INTEGER,
         PRIMARY KEY (look, region, type, resource, rule, fingerprint)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- Which configuration, rules, flags and waivers a sweep used, as JSON. Sweeps of older versions do not say.
+    ALTER TABLE sweeps ADD COLUMN provenance TEXT;
+",
+];
 
 /// Opens the file, made or brought up to date where that is needed and can be done.
 pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {

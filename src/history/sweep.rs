@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::compare::{Because, Rules, Standing};
 use super::look::{body, json, unreadable};
 use super::{History, HistoryError};
-use crate::model::Severity;
+use crate::model::{Provenance, Severity};
 use crate::report::RuleInfo;
 
 /// What a sweep is about. One that was cut off is only taken up with the same.
@@ -29,6 +29,9 @@ pub struct Terms {
     pub waivers: String,
     /// Whether what passes is listed.
     pub include_pass: bool,
+    /// Which configuration, rules, flags and waivers are used. A sweep may be taken up with another one that says the same.
+    #[serde(default)]
+    pub provenance: Provenance,
 }
 
 /// A sweep that has begun.
@@ -171,8 +174,9 @@ impl History {
         let information = body(&transaction, &json(&terms.information)?)?;
         transaction.execute(
             "INSERT INTO sweeps
-             (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out, information, waivers)
-             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?10)",
+             (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out, information, waivers,
+              provenance)
+             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?10, ?11)",
             params![
                 started_at,
                 terms.policy,
@@ -184,6 +188,7 @@ impl History {
                 state,
                 information,
                 terms.waivers,
+                json(&terms.provenance)?,
             ],
         )?;
         let sweep = transaction.last_insert_rowid();
@@ -281,6 +286,20 @@ impl History {
         let sql = "SELECT text FROM sweeps JOIN bodies ON bodies.id = information WHERE sweeps.id = ?1";
         let text = self.connection.query_row(sql, [sweep], |row| row.get::<_, String>(0));
         let read = text.and_then(|text| serde_json::from_str(&text).map_err(unreadable));
+        read.map_err(|error| self.failed(error))
+    }
+
+    /// Returns which configuration, rules, flags and waivers a sweep used; nothing of a sweep of an older version.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn provenance(&self, sweep: i64) -> Result<Provenance, HistoryError> {
+        let sql = "SELECT provenance FROM sweeps WHERE id = ?1";
+        let text = self.connection.query_row(sql, [sweep], |row| row.get::<_, Option<String>>(0));
+        let read = text.and_then(|text| match text {
+            Some(text) => serde_json::from_str(&text).map_err(unreadable),
+            None => Ok(Provenance::default()),
+        });
         read.map_err(|error| self.failed(error))
     }
 

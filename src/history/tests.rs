@@ -13,6 +13,7 @@ fn terms() -> Terms {
         rules_digest: "sha256:0".to_owned(),
         rules: example::report().findings.iter().map(|one| (one.rule.clone(), "digest".to_owned())).collect(),
         information: example::rules(),
+        provenance: crate::model::Provenance::default(),
         choice: "all".to_owned(),
         waivers: "none".to_owned(),
         include_pass: false,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::gap::Gap;
 use super::ids::{AccountId, Region};
 use super::inventory::{ResourceType, Scope};
+use super::provenance::Provenance;
 
 /// How much a failed rule matters.
 #[derive(
@@ -195,6 +196,17 @@ pub struct AppliedWaiver {
     pub owner: Option<String>,
     /// The last day on which it applies, as `YYYY-MM-DD`.
     pub expires: Option<String>,
+    /// Where it is written, as `file:line:column`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether it is a comment in code.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub inline: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// How many findings there are of each verdict. Not applicable ones are counted, not listed.
@@ -246,6 +258,9 @@ pub struct Report {
     pub finished_at: String,
     /// The policy that was held: `guide` or `hardened`.
     pub policy: String,
+    /// Which configuration, rules, flags and waivers were used, and where they came from.
+    #[serde(default)]
+    pub provenance: Provenance,
     /// What was covered.
     pub scopes: Vec<Scope>,
     /// The counts.

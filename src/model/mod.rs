@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod join;
 pub mod kms;
 pub mod logs;
+pub mod provenance;
 pub mod s3;
 pub mod schema;
 pub mod ssm;
@@ -23,3 +24,4 @@ pub use finding::{Evidence, Finding, Report, ResourceRef, Severity, Summary, Ver
 pub use gap::{Gap, GapKind};
 pub use ids::{AccountId, Key, Link, Partition, Region};
 pub use inventory::{Entry, Inventory, Resource, ResourceType, Scope, Source, Table, Unlisted};
+pub use provenance::Provenance;

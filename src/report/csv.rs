@@ -1,5 +1,5 @@
 //! CSV by RFC 4180, for spreadsheets and data frames: one row a finding, passes too, and one for
-//! each account or region that was not read in full. Columns are only ever added, at the end.
+//! each account or region that was not read in full; the last row says what decided the result. Columns are only ever added, at the end.
 //! <https://www.rfc-editor.org/rfc/rfc4180>
 //!
 //! A spreadsheet takes a cell that begins like a formula for one, and names are chosen by others:
@@ -11,14 +11,14 @@ use std::io::{self, Write};
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use super::by_account::Findings;
-use super::{Format, RuleInfo, Writer, coverage, words};
+use super::{Format, RuleInfo, Writer, basis, coverage, words};
 use crate::model::{Finding, Report, Scope, Verdict};
 use crate::terminal::{Encoding, harmless};
 
 pub(super) static FORMAT: Format =
     Format { name: "csv", endings: &[".csv"], encoding: Encoding::Text, writer: Writer::Stream(write) };
 
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 24] = [
     "account",
     "region",
     "resource_type",
@@ -42,6 +42,7 @@ const COLUMNS: [&str; 23] = [
     "waiver_expires",
     "remediation",
     "fingerprint",
+    "waiver_source",
 ];
 
 fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
@@ -58,6 +59,7 @@ fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut
     for scope in words::incomplete(report) {
         table.write_record(row_of_scope(scope).map(|cell| safe(&cell)))?;
     }
+    table.write_record(row_of_provenance(report).map(|cell| safe(&cell)))?;
     table.flush()
 }
 
@@ -91,26 +93,33 @@ fn row(finding: &Finding, info: Option<&RuleInfo>) -> [String; COLUMNS.len()] {
         text(waiver.and_then(|waiver| waiver.expires.as_ref())),
         text(finding.remediation.as_ref()),
         finding.fingerprint.clone(),
+        text(waiver.and_then(|waiver| waiver.source.as_ref())),
     ]
 }
 
 /// An account or region that was not read in full: a row without a resource.
 fn row_of_scope(scope: &Scope) -> [String; COLUMNS.len()] {
-    let mut row = [const { String::new() }; COLUMNS.len()];
-    let mut set = |name: &str, value: String| {
-        if let Some(index) = COLUMNS.iter().position(|column| *column == name) {
-            row[index] = value;
-        }
-    };
-    set("account", scope.account.as_ref().map(ToString::to_string).unwrap_or_default());
-    set("region", scope.region.as_ref().map(ToString::to_string).unwrap_or_default());
-    set("rule", coverage::RULE.to_owned());
-    set("title", coverage::TITLE.to_owned());
-    set("verdict", Verdict::Unknown.to_string());
-    set("message", coverage::message(scope));
-    set("reasons", coverage::reasons(scope).join("; "));
-    set("fingerprint", coverage::fingerprint(scope));
-    row
+    named([
+        ("account", scope.account.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("region", scope.region.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("rule", coverage::RULE.to_owned()),
+        ("title", coverage::TITLE.to_owned()),
+        ("verdict", Verdict::Unknown.to_string()),
+        ("message", coverage::message(scope)),
+        ("reasons", coverage::reasons(scope).join("; ")),
+        ("fingerprint", coverage::fingerprint(scope)),
+    ])
+}
+
+/// What decided the result beside the facts: the last row, without a resource and a verdict.
+fn row_of_provenance(report: &Report) -> [String; COLUMNS.len()] {
+    named([("rule", basis::NAME.to_owned()), ("message", basis::lines(&report.provenance).join("; "))])
+}
+
+/// A row with these columns.
+fn named<const N: usize>(cells: [(&str, String); N]) -> [String; COLUMNS.len()] {
+    COLUMNS
+        .map(|column| cells.iter().find(|(name, _)| *name == column).map(|(_, cell)| cell.clone()).unwrap_or_default())
 }
 
 /// The cell in one line, which no spreadsheet takes for a formula.
@@ -144,6 +153,9 @@ mod tests {
     fn every_finding_has_a_row_and_what_was_not_read_has_one() {
         let report = example::report();
         let rows = rows(&example::written(&FORMAT, &report));
+        // One more says what decided the result.
+        let (last, rows) = rows.split_last().expect("rows");
+        assert!(last[10] == *basis::NAME && last[14].contains("disable: [logs-*, <b>] (ssm-audit.yaml)"), "{last:?}");
         assert_eq!(rows.len(), report.findings.len() + 3);
         let verdict = |row: &csv::StringRecord| row[13].to_owned();
         let expected = report.findings.iter().map(|finding| finding.verdict.to_string());
@@ -163,8 +175,8 @@ mod tests {
             })
             .to_vec();
         let text = example::written(&FORMAT, &report);
-        let cells: Vec<String> = rows(&text).iter().map(|row| row[4].to_owned()).collect();
+        let cells: Vec<String> = rows(&text).iter().take(names.len()).map(|row| row[4].to_owned()).collect();
         assert_eq!(cells, ["'=1+1", "'+1", "'-1", "'@SUM(1)", "'\\t=1", "'\\r=1", "'＝1", "a,b\"c", "x\\n=1"]);
-        assert!(text.lines().count() == names.len() + 1 && text.ends_with("\r\n"));
+        assert!(text.lines().count() == names.len() + 2 && text.ends_with("\r\n"));
     }
 }

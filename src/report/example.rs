@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::{ControlInfo, Format, Options, RemediationInfo, RuleInfo};
 use crate::model::finding::{AppliedWaiver, Location, Tool};
+use crate::model::provenance::{ConfigurationFile, RulesFolder, Setting, WaiverFile};
 use crate::model::{
-    Evidence, Finding, Gap, GapKind, Report, ResourceRef, ResourceType, Scope, Severity, Source, Summary, Verdict,
+    Evidence, Finding, Gap, GapKind, Provenance, Report, ResourceRef, ResourceType, Scope, Severity, Source, Summary,
+    Verdict,
 };
 
 const PRODUCTION: &str = "123456789012";
@@ -196,6 +198,8 @@ fn waived() -> Finding {
         reason: "the vendor's agent cannot do better yet".to_owned(),
         owner: Some("team-x".to_owned()),
         expires: Some("2027-03-01".to_owned()),
+        source: Some("ssm-audit.yaml:12:5".to_owned()),
+        inline: false,
     }));
     waived
 }
@@ -277,6 +281,7 @@ fn report_of(scopes: Vec<Scope>, findings: Vec<Finding>) -> Report {
         started_at: "2026-11-22T15:00:00Z".to_owned(),
         finished_at: "2026-11-22T15:00:07Z".to_owned(),
         policy: "guide".to_owned(),
+        provenance: Provenance::default(),
         scopes,
         summary: Summary {
             pass: count(Verdict::Pass),
@@ -287,6 +292,34 @@ fn report_of(scopes: Vec<Scope>, findings: Vec<Finding>) -> Report {
             in_baseline: 0,
         },
         findings,
+    }
+}
+
+/// A configuration, a flag, rules and waivers.
+fn provenance() -> Provenance {
+    let setting = |key: &str, value: Value, origin: &str| Setting { key: key.into(), value, origin: origin.into() };
+    Provenance {
+        configuration: Some(ConfigurationFile {
+            file: "ssm-audit.yaml".to_owned(),
+            origin: "found".to_owned(),
+            base: None,
+            digest: format!("sha256:{}", "cd".repeat(32)),
+        }),
+        settings: vec![
+            setting("disable", json!(["logs-*", "<b>"]), "ssm-audit.yaml"),
+            setting("params", json!({"kms-deletion-window": {"min_days": 7}}), "ssm-audit.yaml"),
+            setting("--fail-on", json!("high"), "SSM_AUDIT_FAIL_ON"),
+        ],
+        rules: vec![RulesFolder {
+            folder: "policies".to_owned(),
+            origin: "ssm-audit.yaml".to_owned(),
+            rules: 3,
+            digest: format!("sha256:{}", "ef".repeat(32)),
+        }],
+        waivers: vec![
+            WaiverFile { file: "ssm-audit.yaml".to_owned(), inline: false, accepted: 2, refused: 0 },
+            WaiverFile { file: "infra/main.tf".to_owned(), inline: true, accepted: 0, refused: 1 },
+        ],
     }
 }
 
@@ -303,7 +336,7 @@ pub(crate) fn report() -> Report {
         ),
         scope(STAGING, "us-east-1", vec![]),
     ];
-    report_of(scopes, instances().into_iter().chain(others()).collect())
+    Report { provenance: provenance(), ..report_of(scopes, instances().into_iter().chain(others()).collect()) }
 }
 
 /// One where everything holds.

@@ -16,7 +16,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::by_account::{self, Findings, Part};
-use super::{Format, RuleInfo, Writer as ReportWriter, coverage, words};
+use super::{Format, RuleInfo, Writer as ReportWriter, basis, coverage, words};
 use crate::model::{AccountId, Finding, Region, Report, Scope, Verdict};
 use crate::terminal::{Encoding, harmless};
 
@@ -119,6 +119,7 @@ impl Suite<'_> {
             .with_attribute(("skipped", count.skipped.to_string().as_str()))
             .with_attribute(("timestamp", timestamp(report).as_str()));
         suite.write_inner_content(|writer| {
+            properties(report, writer)?;
             for scope in &self.scopes {
                 Case::of_scope(scope).write(place, writer)?;
             }
@@ -130,6 +131,18 @@ impl Suite<'_> {
         })?;
         Ok(())
     }
+}
+
+/// What decided the result beside the facts.
+fn properties<W: Write>(report: &Report, writer: &mut Writer<W>) -> io::Result<()> {
+    writer.create_element("properties").write_inner_content(|writer| {
+        basis::lines(&report.provenance).iter().try_for_each(|line| {
+            let (name, value) = line.split_once(": ").unwrap_or((basis::NAME, line));
+            let property = writer.create_element("property").with_attribute(("name", text(name).as_str()));
+            property.with_attribute(("value", text(value).as_str())).write_empty().map(drop)
+        })
+    })?;
+    Ok(())
 }
 
 /// `123456789012 us-east-1`, `123456789012 global`, `code`

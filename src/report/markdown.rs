@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use super::groups::{self, Group};
 use super::tally::{SEVERITIES, Tallies, Tally};
 use super::words::{self, Accounts};
-use super::{Detail, Format, Options, RuleInfo, Writer};
+use super::{Detail, Format, Options, RuleInfo, Writer, basis, denied};
 use crate::model::{Finding, Report, Scope, Verdict};
 use crate::terminal::{Encoding, harmless};
 
@@ -46,7 +46,9 @@ fn write_within(
     let mut page = Page { out, left: bytes.saturating_sub(NOTE), accounts: Accounts::of(report), options };
     let summary = [
         heading(report),
+        provenance(report),
         totals(report, &tallies.all),
+        denied(report),
         not_read(report),
         by_account(&tallies),
         by_rule(&tallies, rules),
@@ -70,6 +72,18 @@ fn heading(report: &Report) -> String {
     )
 }
 
+/// What decided the result beside the facts.
+fn provenance(report: &Report) -> String {
+    let lines = basis::lines(&report.provenance);
+    let (listed, more) = lines.split_at(lines.len().min(LISTED));
+    let mut text: String = listed.iter().map(|line| format!("- {}\n", code(line))).collect();
+    if !more.is_empty() {
+        add(&mut text, format_args!("- and {} more\n", more.len()));
+    }
+    text.push('\n');
+    text
+}
+
 fn totals(report: &Report, all: &Tally) -> String {
     let mut text =
         "| | critical | high | medium | low | info | all |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
@@ -91,6 +105,23 @@ fn severities(tally: &Tally, verdict: Verdict) -> String {
 /// A count, and nothing where there is none, so that what there is stands out.
 fn number(count: u64) -> String {
     if count == 0 { String::new() } else { count.to_string() }
+}
+
+/// Each call that was denied, once, with what to do.
+fn denied(report: &Report) -> String {
+    let calls = denied::calls(report);
+    if calls.is_empty() {
+        return String::new();
+    }
+    let mut text = "## Access denied\n\n".to_owned();
+    for call in calls.iter().take(LISTED) {
+        add(&mut text, format_args!("- {}\n", prose(&call.message(report))));
+    }
+    if calls.len() > LISTED {
+        add(&mut text, format_args!("- and {} more\n", calls.len() - LISTED));
+    }
+    text.push('\n');
+    text
 }
 
 fn not_read(report: &Report) -> String {
@@ -117,7 +148,8 @@ fn unread(group: &[&Scope]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let reasons = group[0].gaps.iter().take(LISTED).map(|gap| code(&gap.to_string())).collect::<Vec<_>>();
+    let others = group[0].gaps.iter().filter(|gap| !denied::is_denied(gap));
+    let reasons = others.take(LISTED).map(|gap| code(&gap.to_string())).collect::<Vec<_>>();
     let because = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
     format!("- {}{more}: {what}{because}\n", prose(&words::scopes(named)))
 }
@@ -227,7 +259,7 @@ impl Page<'_> {
 
     fn details(&mut self, report: &Report, rules: &[RuleInfo]) -> io::Result<()> {
         let mut lost = Count::default();
-        for group in groups::open(report, rules, |_| true) {
+        for group in groups::open(report, rules, |finding| !denied::is_only_denied(finding)) {
             let message = group.common_message();
             let header = format!("{}{HEADER}", introduction(&group, message));
             let rows = group.findings().map(|finding| (finding.verdict, self.row(finding, message.is_some())));

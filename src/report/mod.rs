@@ -4,9 +4,11 @@
 //! write: what is judged, waived or counted has been decided before.
 
 mod asff;
+mod basis;
 mod by_account;
 mod coverage;
 mod csv;
+mod denied;
 mod groups;
 pub mod html;
 mod json;

@@ -94,7 +94,7 @@ fn of_scope(scope: &Scope, report: &Report, time: i64) -> Value {
             "type": "AWS::::Account",
             "region": scope.region,
         }],
-        "unmapped": {"verdict": verdict},
+        "unmapped": {"verdict": verdict, "provenance": report.provenance},
     });
     join(&mut event, more);
     event

@@ -24,7 +24,7 @@ pub(super) fn evidence(evidence: &Evidence) -> Vec<String> {
 }
 
 /// A value as short as it can be said: no quotes where none are needed, no members that are absent.
-fn value(json: &Value) -> String {
+pub(super) fn value(json: &Value) -> String {
     match json {
         Value::Null => "absent".to_owned(),
         Value::String(text) if text.is_empty() || text.trim() != text => format!("{text:?}"),
@@ -166,7 +166,8 @@ pub(super) fn waiver(finding: &Finding) -> String {
     let Some(waiver) = &finding.waiver else { return finding.rule.clone() };
     let expires = waiver.expires.as_ref().map(|day| format!(" until {day}")).unwrap_or_default();
     let owner = waiver.owner.as_ref().map(|owner| format!(" by {owner}")).unwrap_or_default();
-    format!("{} ({}), waived{expires}{owner}: {}", finding.rule, waiver.verdict, waiver.reason)
+    let source = waiver.source.as_ref().map(|source| format!(" in {source}")).unwrap_or_default();
+    format!("{} ({}), waived{expires}{owner}{source}: {}", finding.rule, waiver.verdict, waiver.reason)
 }
 
 /// `7 fail (5 high, 2 low), 1 unknown, 41 pass`; what there is none of is left out, but for fail and pass.

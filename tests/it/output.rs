@@ -10,8 +10,18 @@ use crate::proxy::{Fault, Kind, Proxy};
 const ACCOUNT: &str = "600000000001";
 
 /// The members of each part of a report, in the order of the contract.
-const REPORT: [&str; 9] =
-    ["kind", "schema_version", "tool", "started_at", "finished_at", "policy", "scopes", "summary", "findings"];
+const REPORT: [&str; 10] = [
+    "kind",
+    "schema_version",
+    "tool",
+    "started_at",
+    "finished_at",
+    "policy",
+    "provenance",
+    "scopes",
+    "summary",
+    "findings",
+];
 const TOOL: [&str; 3] = ["name", "version", "rules_digest"];
 const SCOPE: [&str; 5] = ["source", "account", "region", "complete", "gaps"];
 const SUMMARY: [&str; 5] = ["pass", "fail", "unknown", "waived", "not_applicable"];
@@ -31,7 +41,7 @@ const FINDING: [&str; 12] = [
 ];
 const RESOURCE: [&str; 7] = ["type", "id", "arn", "name", "account", "region", "address"];
 const EVIDENCE: [&str; 2] = ["path", "value"];
-const WAIVER: [&str; 4] = ["verdict", "reason", "owner", "expires"];
+const WAIVER: [&str; 5] = ["verdict", "reason", "owner", "expires", "source"];
 
 fn members(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()

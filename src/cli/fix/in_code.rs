@@ -24,7 +24,8 @@ const MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result<Exit, Error> {
     arguments.refuse_what_is_for_accounts(root)?;
-    let selection = Selection::from_args(&arguments.selection, globals)?;
+    let selection = Selection::from_args(&arguments.selection, globals)?
+        .ignoring_inline_waivers(arguments.code.ignore_inline_waivers);
     let rules = selection.rules()?;
     let started_at = Timestamp::now();
     let options = arguments.code.options(arguments.live.region(), started_at);

@@ -169,7 +169,14 @@ fn an_unknown_of_the_same_rule_keeps_it_stale_even_where_it_is_accepted() {
     let stale = said("a us-east-1", "stale", "not_known");
     assert_eq!(say(&before, &both, &all(), &[unknown.clone()]), [said("a *", "unknown", ""), stale.clone()]);
     unknown.verdict = Verdict::Waived;
-    let waiver = AppliedWaiver { verdict: Verdict::Unknown, reason: String::new(), owner: None, expires: None };
+    let waiver = AppliedWaiver {
+        verdict: Verdict::Unknown,
+        reason: String::new(),
+        owner: None,
+        expires: None,
+        source: None,
+        inline: false,
+    };
     unknown.waiver = Some(Box::new(waiver));
     assert_eq!(say(&before, &both, &all(), &[unknown.clone()]), [said("a *", "waived", ""), stale]);
     // In another region it says nothing of this one.

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use self::limits::text;
 use super::by_account::{self, Findings, Part};
-use super::{Format, RuleInfo, Writer, coverage, words};
+use super::{Format, RuleInfo, Writer, basis, coverage, words};
 use crate::model::finding::Evidence;
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, ResourceType, Scope, Severity, Verdict};
 use crate::scan::ANY;
@@ -157,6 +157,8 @@ impl Place<'_> {
             resource: self.account_as_resource(),
         });
         asff["Compliance"] = compliance(coverage::RULE, verdict, &coverage::reasons(scope), &[]);
+        let provenance = basis::lines(&self.report.provenance).join("; ");
+        asff["ProductFields"]["ssm-audit/provenance"] = json!(text(&provenance, limits::PRODUCT_FIELD));
         asff
     }
 

@@ -7,8 +7,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::model::{AccountId, Finding, Region, Report, Severity, Verdict};
-use crate::report::RuleInfo;
 use crate::report::words::{self, Accounts, Fix};
+use crate::report::{RuleInfo, denied};
 use crate::terminal::{harmless, harmless_json};
 
 /// All findings, the worst first. They are written one by one, as the page is.
@@ -136,6 +136,9 @@ struct FindingOfPage<'a> {
     evidence: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+    /// Whether it is unknown for no other reason than denied calls, which the page says once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    denied: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiver: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,6 +174,7 @@ impl<'a> FindingOfPage<'a> {
             message: text(&finding.message),
             evidence: finding.evidence.iter().flat_map(words::evidence).map(|line| text(&line)).collect(),
             reasons: reasons.iter().map(|reason| text(reason)).collect(),
+            denied: denied::is_only_denied(finding),
             waiver: finding.waiver.as_ref().map(|_| text(&words::waiver(finding))),
             fix: words::fix_of(finding, info).map(|Fix { title, command }| FixOfPage { title: text(&title), command }),
             fingerprint: &finding.fingerprint,

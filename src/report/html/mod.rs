@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use self::data::Data;
 use super::tally::{SEVERITIES, Tallies, Tally};
 use super::words::{self, Accounts};
-use super::{Format, Options, RuleInfo, Writer};
+use super::{Format, Options, RuleInfo, Writer, basis, denied};
 use crate::model::{Finding, Report, Scope, Severity, Verdict};
 use crate::terminal::{Encoding, harmless};
 
@@ -78,6 +78,8 @@ struct Page<'a> {
     matrix: Vec<Counts>,
     trend: Trend<'a>,
     incomplete: usize,
+    provenance: Vec<String>,
+    denied: Vec<String>,
     unread: Vec<Unread>,
     accounts: Vec<Counts>,
     more_accounts: usize,
@@ -130,7 +132,7 @@ fn page<'a>(report: &'a Report, rules: &'a [RuleInfo], looks: &'a [Look]) -> Pag
     let tallies = Tallies::of(report);
     let accounts = tallies.worst_accounts();
     let data = Data::of(report, rules);
-    let open = data.open();
+    let open: Vec<&Finding> = data.open().into_iter().filter(|finding| !denied::is_only_denied(finding)).collect();
     let incomplete = words::incomplete(report);
     Page {
         report,
@@ -149,6 +151,8 @@ fn page<'a>(report: &'a Report, rules: &'a [RuleInfo], looks: &'a [Look]) -> Pag
             .into(),
         trend: Trend { looks },
         incomplete: incomplete.len(),
+        denied: denied::calls(report).iter().map(|call| harmless(&call.message(report)).into_owned()).collect(),
+        provenance: basis::lines(&report.provenance).iter().map(|line| harmless(line).into_owned()).collect(),
         unread: incomplete.chunk_by(|one, other| words::same_gaps(one, other)).take(LISTED).map(unread).collect(),
         more_accounts: accounts.len().saturating_sub(LISTED),
         accounts: accounts

@@ -9,18 +9,20 @@ mod location;
 mod results;
 mod rules;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::ser::{Error, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
+use serde_json::json;
 use serde_sarif::sarif::{
-    Invocation, MultiformatMessageString, Notification, ReportingDescriptor, ReportingDescriptorReference,
+    Invocation, MultiformatMessageString, Notification, PropertyBag, ReportingDescriptor, ReportingDescriptorReference,
     Result as Listed, Run, RunAutomationDetails, Tool, ToolComponent,
 };
 
 use self::rules::Rules;
 use super::by_account::Findings;
-use super::{Format, RuleInfo, Writer, words};
+use super::{Format, RuleInfo, Writer, basis, words};
 use crate::model::{Report, Scope};
 use crate::terminal::Encoding;
 
@@ -148,6 +150,8 @@ fn run(report: &Report, rules: &Rules, results: Vec<Listed>, part: Part) -> Run 
         .results(results)
         .column_kind("unicodeCodePoints")
         .build();
+    let provenance = BTreeMap::from([(basis::NAME.to_owned(), json!(report.provenance))]);
+    run.properties = Some(PropertyBag::builder().additional_properties(provenance).build());
     run.automation_details = category(report, part).map(|id| RunAutomationDetails::builder().id(id).build());
     run
 }

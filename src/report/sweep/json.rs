@@ -10,7 +10,7 @@ use super::{each_scope, failed, summary, tool};
 use crate::history::compare::Standing;
 use crate::history::{Absent, History, Order, Row, Sweep, Which};
 use crate::model::finding::Tool;
-use crate::model::{Report, Summary};
+use crate::model::{Provenance, Report, Summary};
 
 pub(super) fn write(history: &History, sweep: &Sweep, out: &mut dyn Write) -> io::Result<()> {
     let rows = |which| Rows { history, sweep: sweep.id, which };
@@ -22,6 +22,7 @@ pub(super) fn write(history: &History, sweep: &Sweep, out: &mut dyn Write) -> io
         // Of one that was cut off nobody knows the end.
         finished_at: sweep.finished_at.as_deref().unwrap_or(&sweep.started_at),
         policy: &sweep.policy,
+        provenance: history.provenance(sweep.id).map_err(failed)?,
         sweep: Changes {
             id: sweep.id,
             state: &sweep.state,
@@ -50,6 +51,7 @@ struct Document<'a> {
     started_at: &'a str,
     finished_at: &'a str,
     policy: &'a str,
+    provenance: Provenance,
     sweep: Changes<'a>,
     scopes: Scopes<'a>,
     summary: Summary,

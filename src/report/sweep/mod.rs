@@ -109,6 +109,7 @@ fn without_findings(history: &History, sweep: &Sweep) -> io::Result<Report> {
         // Of one that was cut off nobody knows the end.
         finished_at: sweep.finished_at.clone().unwrap_or_else(|| sweep.started_at.clone()),
         policy: sweep.policy.clone(),
+        provenance: history.provenance(sweep.id).map_err(failed)?,
         scopes: Vec::new(),
         summary: Summary { unknown: sweep.totals.unknown + sweep.totals.unread_stale, ..summary(sweep) },
         findings: Vec::new(),

@@ -11,6 +11,7 @@ use crate::history::{Absent, History, Order, Row, RuleCount, Sweep, Which};
 use crate::model::Scope;
 use crate::report::words::{self, Accounts};
 use crate::report::{Detail, Options, RuleInfo};
+use crate::report::{basis, denied};
 use crate::terminal::harmless;
 
 /// How many findings of a rule, and scopes that were not read, the brief table lists.
@@ -37,7 +38,8 @@ pub(super) fn write(
         page.counted()?;
     }
     page.unread()?;
-    page.summary()
+    page.summary()?;
+    page.provenance()
 }
 
 struct Page<'a> {
@@ -164,6 +166,9 @@ impl Page<'_> {
         writeln!(self.out, "  {}: {what}", harmless(&scopes))?;
         for gap in &first.gaps {
             writeln!(self.out, "    {}", harmless(&gap.to_string()))?;
+            if let Some(call) = gap.call.as_deref().filter(|_| denied::is_denied(gap)) {
+                writeln!(self.out, "      {}", harmless(&denied::remedy(call, &self.sweep.policy)))?;
+            }
         }
         Ok(())
     }
@@ -202,6 +207,16 @@ impl Page<'_> {
             let named = |one: &Absent| format!("{} ({} open when seen last)", harmless(&one.account), one.open);
             let named: Vec<String> = absent.iter().map(named).collect();
             writeln!(self.out, "not looked at any more: {}", named.join(", "))?;
+        }
+        Ok(())
+    }
+
+    /// What decided the result beside the facts, where anything did.
+    fn provenance(&mut self) -> io::Result<()> {
+        let provenance = self.history.provenance(self.sweep.id).map_err(failed)?;
+        for (index, line) in basis::unusual(&provenance).iter().enumerate() {
+            let indent = if index == 0 { "" } else { "  " };
+            writeln!(self.out, "{indent}{}", self.options.paint.paint(DIM, &harmless(line)))?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use anstyle::{AnsiColor, Style};
 use self::rows::{DETAIL, Row};
 use super::groups::{self, Group};
 use super::words::{self, Accounts};
-use super::{Detail, Format, Options, RuleInfo, Writer};
+use super::{Detail, Format, Options, RuleInfo, Writer, basis, denied};
 use crate::model::{AccountId, Finding, Region, Report, Scope, Severity, Verdict};
 use crate::scan::ANY;
 use crate::terminal::{Encoding, harmless, wrap};
@@ -26,9 +26,10 @@ fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn W
     let unread: BTreeSet<_> = report.scopes.iter().filter(|scope| !scope.read).map(place_of_scope).collect();
     let lists = |finding: &Finding| {
         let resource = &finding.resource;
-        options.detail > Detail::Brief
-            || resource.id != ANY
-            || !unread.contains(&(resource.account.as_ref(), resource.region.as_ref()))
+        // What a denied call leaves unknown is said once below, too.
+        let said_below = denied::is_only_denied(finding)
+            || resource.id == ANY && unread.contains(&(resource.account.as_ref(), resource.region.as_ref()));
+        options.detail > Detail::Brief || !said_below
     };
     for group in groups::open(report, rules, lists) {
         page.group(&group)?;
@@ -37,8 +38,10 @@ fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn W
     if options.detail >= Detail::Everything {
         page.passed(&groups::of_verdict(report, Verdict::Pass))?;
     }
+    page.denied(report)?;
     page.incomplete(report)?;
-    page.summary(report)
+    page.summary(report)?;
+    page.provenance(report)
 }
 
 fn place_of_scope(scope: &Scope) -> (Option<&AccountId>, Option<&Region>) {
@@ -134,6 +137,19 @@ impl Page<'_> {
         writeln!(self.out)
     }
 
+    /// Each call that was denied, once, with what to do.
+    fn denied(&mut self, report: &Report) -> io::Result<()> {
+        let calls = denied::calls(report);
+        if calls.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "{}", self.paint(BOLD, "ACCESS DENIED"))?;
+        for call in &calls {
+            self.text(2, 2, Style::new(), &call.message(report))?;
+        }
+        writeln!(self.out)
+    }
+
     fn incomplete(&mut self, report: &Report) -> io::Result<()> {
         let scopes = words::incomplete(report);
         if scopes.is_empty() {
@@ -143,7 +159,8 @@ impl Page<'_> {
         for group in scopes.chunk_by(|one, other| words::same_gaps(one, other)) {
             let what = if group[0].read { "read in part" } else { "not read" };
             self.text(2, 2, Style::new(), &format!("{}: {what}", words::scopes(group)))?;
-            self.details(4, &group[0].gaps.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+            let others = group[0].gaps.iter().filter(|gap| !denied::is_denied(gap));
+            self.details(4, &others.map(ToString::to_string).collect::<Vec<_>>())?;
         }
         writeln!(self.out)
     }
@@ -171,6 +188,15 @@ impl Page<'_> {
             many => format!("{many} of {} scopes not read in full", report.scopes.len()),
         };
         self.text(0, 0, Style::new(), &format!("{coverage}: {read}"))
+    }
+
+    /// What decided the result beside the facts, where anything did.
+    fn provenance(&mut self, report: &Report) -> io::Result<()> {
+        for (index, line) in basis::unusual(&report.provenance).iter().enumerate() {
+            let line = self.abridged(line).into_owned();
+            self.text(if index == 0 { 0 } else { 2 }, 2, DIM, &line)?;
+        }
+        Ok(())
     }
 
     /// A text in lines that begin at `indent`, all but the first so much further in.

@@ -116,7 +116,7 @@ impl Page<'_> {
 
 impl Page<'_> {
     /// A brief page shows the beginning of a very long value (a policy document) and says so.
-    fn abridged<'a>(&self, detail: &'a str) -> Cow<'a, str> {
+    pub(super) fn abridged<'a>(&self, detail: &'a str) -> Cow<'a, str> {
         let shown = if self.options.detail == Detail::Brief { SHOWN } else { usize::MAX };
         match detail.char_indices().nth(shown) {
             Some((end, _)) => {

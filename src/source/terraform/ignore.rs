@@ -131,6 +131,8 @@ impl Written {
             reason: self.reason.clone(),
             owner: None,
             expires: self.until,
+            within: Vec::new(),
+            inline: true,
             place: Diagnostic::warning(String::new()).at(file, comment.bytes.clone()),
         }
     }

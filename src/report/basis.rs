@@ -1,0 +1,63 @@
+//! Provenance in words: the configuration, rules, flags and waivers that decided a result.
+
+use serde_json::Value as Json;
+
+use super::words;
+use crate::model::Provenance;
+use crate::model::provenance::{ConfigurationFile, RulesFolder, Setting, WaiverFile};
+
+/// The name under which formats that list nothing but results have it.
+pub(super) const NAME: &str = "provenance";
+
+/// Flags that a table need not repeat: what they choose stands in its last line.
+const SAID: &[&str] = &["--account", "--region", "--regions", "--accounts", "--profile", "--profiles"];
+
+/// One line for each thing that decided the result.
+pub(super) fn lines(provenance: &Provenance) -> Vec<String> {
+    let none = || "configuration: none".to_owned();
+    let mut lines = vec![provenance.configuration.as_ref().map_or_else(none, configuration)];
+    lines.extend(provenance.settings.iter().map(setting));
+    lines.extend(provenance.rules.iter().map(rules));
+    lines.extend(provenance.waivers.iter().map(waivers));
+    lines
+}
+
+/// The same for a page on which there is no room for what is as usual: none where nothing was set.
+pub(super) fn unusual(provenance: &Provenance) -> Vec<String> {
+    let said = |setting: &Setting| setting.origin == COMMAND_LINE && SAID.contains(&setting.key.as_str());
+    let settings: Vec<Setting> = provenance.settings.iter().filter(|setting| !said(setting)).cloned().collect();
+    let unusual = Provenance { settings, ..provenance.clone() };
+    if unusual == Provenance::default() { Vec::new() } else { lines(&unusual) }
+}
+
+const COMMAND_LINE: &str = "command line";
+
+fn configuration(file: &ConfigurationFile) -> String {
+    let origin = match (file.origin.as_str(), &file.base) {
+        ("found", None) => "found in the working folder or above it".to_owned(),
+        ("found", Some(base)) => format!("found in --base {base}"),
+        (flag, None) => format!("by {flag}"),
+        (flag, Some(base)) => format!("by {flag} in --base {base}"),
+    };
+    format!("configuration: {} ({origin}; {})", file.file, file.digest)
+}
+
+fn setting(setting: &Setting) -> String {
+    let Setting { key, value, origin } = setting;
+    match value {
+        Json::Null => format!("{key}: set, and not shown ({origin})"),
+        value => format!("{key}: {} ({origin})", words::value(value)),
+    }
+}
+
+fn rules(folder: &RulesFolder) -> String {
+    let RulesFolder { folder, origin, rules, digest } = folder;
+    format!("rules: {rules} in {folder} ({origin}; {digest})")
+}
+
+fn waivers(file: &WaiverFile) -> String {
+    let WaiverFile { file, inline, accepted, refused } = file;
+    let comments = if *inline { " in comments" } else { "" };
+    let refused = if *refused > 0 { format!(", {refused} not accepted") } else { String::new() };
+    format!("waivers: {accepted} accepted{refused}{comments} in {file}")
+}

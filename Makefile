@@ -3,24 +3,30 @@
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench supply-chain
 
 ## Build, start an emulated AWS on loopback with three accounts, scan them.
 demo:
 	@echo 'Building; the first time, the AWS SDK takes some minutes.'
-	$(CARGO) build
-	@$(PYTHON) examples/demo.py --target-dir "$$($(CARGO) metadata --format-version 1 --no-deps | $(PYTHON) -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')"
+	$(CARGO) build --locked
+	@$(PYTHON) examples/demo.py --target-dir "$$($(CARGO) metadata --locked --format-version 1 --no-deps | $(PYTHON) -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')"
 
 ## Everything that proves it works: unit and property tests, and the binary against emulated accounts.
 test:
-	$(CARGO) test
+	$(CARGO) test --locked
 
 ## What continuous integration holds the code to besides the tests.
 lint:
 	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --quiet -- --deny warnings
-	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --no-deps --quiet
+	$(CARGO) clippy --locked --all-targets --quiet -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --quiet
 
 ## Evaluations a second, and a scan against recorded answers. See benches/README.md.
 bench:
-	$(CARGO) bench --bench evaluate --bench scan
+	$(CARGO) bench --locked --bench evaluate --bench scan
+
+## Advisories, licences, bans and sources of the dependencies, and the yanked ones. Needs cargo-deny and cargo-audit, and the
+## network for the database of advisories. See CONTRIBUTING.md.
+supply-chain:
+	$(CARGO) deny --locked check
+	$(CARGO) audit --deny warnings

@@ -245,6 +245,7 @@ fn workflows_pass_zizmor() {
     let workflow = folder().join("github/ssm-audit.yml");
     finds_nothing(audit(&workflow).arg("--pedantic"));
     finds_nothing(&mut audit(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows/ci.yml")));
+    finds_nothing(&mut audit(&Path::new(env!("CARGO_MANIFEST_DIR")).join("action.yml")));
     let broken = TempDir::new().unwrap();
     let path = broken.path().join("broken.yml");
     let text = file("github/ssm-audit.yml");

@@ -11,7 +11,7 @@ use super::member_role::{Task, template};
 use super::place::{Place, parse_place};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
-use crate::fleet::caller_policy;
+use crate::fleet::{caller_policy, log_archive};
 use crate::model::{Partition, Region};
 use crate::remediate::{permissions, remedy};
 use crate::terminal::Encoding;
@@ -59,7 +59,7 @@ pub(super) struct IamPolicyArgs {
 pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, Error> {
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let policy = match arguments.purpose {
-        Purpose::Scan => scan(&selection)?,
+        Purpose::Scan => scan(&selection, arguments, globals)?,
         Purpose::Fix => {
             let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
             permissions::policy(&selection.rules()?, selection.library(), &remedies)
@@ -93,20 +93,28 @@ fn sweep(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Json, Error> {
     })
 }
 
-fn scan(selection: &Selection) -> Result<Json, Error> {
+fn scan(selection: &Selection, arguments: &IamPolicyArgs, globals: &Globals) -> Result<Json, Error> {
     let mut actions = BTreeSet::new();
     for call in selection.needs()?.calls() {
         actions.extend(call.actions.iter().copied());
     }
     // Which regions there are is asked for with `--regions all`.
     actions.insert("ec2:DescribeRegions");
-    Ok(json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "SsmAuditScan",
+    let mut statements = vec![json!({
+        "Sid": "SsmAuditScan",
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": "*",
+    })];
+    let choice = arguments.fleet.choice(None, globals)?;
+    let partition = choice.regions.first().map_or(Partition::Aws, Region::partition);
+    if let Some(role) = log_archive(&choice, partition) {
+        statements.push(json!({
+            "Sid": "SsmAuditLogArchive",
             "Effect": "Allow",
-            "Action": actions,
-            "Resource": "*",
-        }],
-    }))
+            "Action": "sts:AssumeRole",
+            "Resource": role,
+        }));
+    }
+    Ok(json!({"Version": "2012-10-17", "Statement": statements}))
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use super::fleet::FleetArgs;
 use super::{Error, Globals};
 use crate::diagnostic::Diagnostic;
-use crate::fleet::{Choice, Fleet};
+use crate::fleet::{Choice, ConfiguredOwner, Fleet};
 use crate::model::call::Needs;
 use crate::model::{AccountId, Gap, Inventory, Region};
 use crate::progress::Display;
@@ -154,6 +154,8 @@ pub(super) async fn read_regions(
     globals: &Globals,
 ) -> Result<Inventory, Error> {
     let display = if globals.quiet { None } else { Display::on_terminal() };
+    let access = arguments.choice(globals)?.access;
+    let owner = ConfiguredOwner::new(connection, &access);
     let collection = Collection {
         regions,
         needs,
@@ -161,6 +163,7 @@ pub(super) async fn read_regions(
         concurrency: arguments.concurrency_in(1),
         shared: None,
         deadline: None,
+        owners: Some(&owner),
         progress: display.as_ref().map_or(&Quiet as &dyn Progress, |display| display),
         shutdown,
     };

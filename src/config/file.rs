@@ -9,7 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
-use super::fleet::FleetFile;
+use super::fleet::{FleetFile, LogArchiveFile};
 use super::inline::InlineWaiversFile;
 use crate::model::Severity;
 use crate::remediate::settings::Settings;
@@ -46,6 +46,9 @@ pub(super) struct ConfigFile {
     /// Which accounts are looked at, how they are reached, and in which regions.
     #[serde(default)]
     pub(super) fleet: Option<FleetFile>,
+    /// The account that keeps the session logs of others: its buckets' policies are read there.
+    #[serde(default)]
+    pub(super) log_archive: Option<LogArchiveFile>,
     /// Failures and unknowns that are accepted.
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::fleet::choice::{Listed, Part, UnitId};
 use crate::fleet::role::{ExternalId, RoleArn, RolePattern, SessionName};
-use crate::fleet::{Access, Accounts, Choice, Regions};
+use crate::fleet::{Access, Accounts, Choice, LogArchive, Regions};
 use crate::model::{AccountId, Region};
 use crate::yaml::Spanned;
 
@@ -88,9 +88,30 @@ impl FleetFile {
                 via: self.via,
                 external_id: self.external_id,
                 session_name: self.session_name.unwrap_or_default(),
+                log_archive: None,
             },
             regions: self.regions.0,
         }
+    }
+}
+
+/// The account that keeps the session logs of others.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "LogArchive")]
+pub(super) struct LogArchiveFile {
+    /// The ARN of a role in that account that may read its buckets' policies.
+    #[schemars(with = "String")]
+    role: RoleArn,
+    /// What the trust policy of the role asks for.
+    #[schemars(with = "Option<String>", length(min = 2, max = 1224))]
+    external_id: Option<ExternalId>,
+}
+
+impl LogArchiveFile {
+    /// What it says.
+    pub(super) fn log_archive(self) -> LogArchive {
+        LogArchive { role: self.role, external_id: self.external_id }
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Config {
     pub waivers: Vec<Waiver>,
     /// Which comments in code waive anything.
     pub inline_waivers: InlineWaivers,
-    /// Which accounts are looked at, and how.
+    /// Which accounts are looked at, and how, and where the buckets of others are read.
     pub fleet: Option<Choice>,
     /// The file, for reports.
     pub file: Option<ConfigurationFile>,
@@ -113,7 +113,10 @@ impl Config {
         let mut diagnostics = Vec::new();
         blank_globs(&file, source, &mut diagnostics);
         duplicates(&file.waivers, source, &mut diagnostics);
-        let fleet = file.fleet.map(|fleet| fleet.choice(source, &mut diagnostics));
+        let mut fleet = file.fleet.map(|fleet| fleet.choice(source, &mut diagnostics));
+        if let Some(archive) = file.log_archive {
+            fleet.get_or_insert_default().access.log_archive = Some(archive.log_archive());
+        }
         let waivers = file.waivers.into_iter().map(|waiver| read_waiver(waiver, source)).collect();
         if !diagnostics.is_empty() {
             return Err(diagnostics);

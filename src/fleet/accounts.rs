@@ -213,18 +213,28 @@ impl Fleet {
     /// # Errors
     /// Where the account cannot be reached, or does not tell which regions it has.
     pub async fn connect(&self, target: &Target, policy: Option<&str>) -> Result<(Arc<Connection>, Vec<Region>), Gap> {
-        let connection = match (&target.way, &target.account) {
-            (Way::Open(connection), _) => Arc::clone(connection),
-            (Way::Closed(gap), _) => return Err(gap.clone()),
-            (Way::Role, Some(account)) => self.enter(account, policy).await?,
-            (Way::Role, None) => return Err(nobody()),
-        };
+        let connection = self.connection(target, policy).await?;
         let regions = match &self.regions {
             Regions::Configured => vec![connection.region().clone()],
             Regions::Named(regions) => regions.iter().cloned().collect(),
             Regions::Enabled => connection.enabled_regions().await.map_err(|error| error.gap())?,
         };
         Ok((connection, regions))
+    }
+
+    /// A connection to one of the accounts, whatever regions it has.
+    pub(super) async fn connection(&self, target: &Target, policy: Option<&str>) -> Result<Arc<Connection>, Gap> {
+        match (&target.way, &target.account) {
+            (Way::Open(connection), _) => Ok(Arc::clone(connection)),
+            (Way::Closed(gap), _) => Err(gap.clone()),
+            (Way::Role, Some(account)) => self.enter(account, policy).await,
+            (Way::Role, None) => Err(nobody()),
+        }
+    }
+
+    /// How the accounts are reached.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Assumes the role in an account. The caller's own account needs none.
@@ -252,7 +262,7 @@ impl Fleet {
     }
 
     /// The connection that assumes the roles of the accounts.
-    async fn hub(&self) -> Result<Arc<Connection>, Gap> {
+    pub(super) async fn hub(&self) -> Result<Arc<Connection>, Gap> {
         let hub = self.hub.get_or_init(|| async {
             let mut hub = Arc::clone(self.caller.as_ref().ok_or_else(nobody)?);
             for role in &self.access.via {

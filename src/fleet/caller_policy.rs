@@ -24,7 +24,8 @@ pub fn caller_policy(choice: &Choice, partition: Partition, parts: Option<&Store
         }
         allow("ListOrganization", actions, vec!["*".to_owned()]);
     }
-    let roles = roles(choice, partition);
+    let mut roles = roles(choice, partition);
+    roles.extend(log_archive(choice, partition));
     if !roles.is_empty() {
         allow("AssumeRole", vec!["sts:AssumeRole"], roles);
     }
@@ -33,6 +34,12 @@ pub fn caller_policy(choice: &Choice, partition: Partition, parts: Option<&Store
         allow("ListParts", vec!["s3:ListBucket"], vec![store.bucket(partition)]);
     }
     (!statements.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": statements}))
+}
+
+/// The role of the account that keeps the logs, where the caller itself assumes it and no role before it.
+pub fn log_archive(choice: &Choice, partition: Partition) -> Option<String> {
+    let archive = choice.access.log_archive.as_ref().filter(|_| choice.access.via.is_empty());
+    archive.map(|archive| archive.role.arn(partition))
 }
 
 /// The roles that the caller itself assumes: of a chain, the first.

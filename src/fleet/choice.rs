@@ -130,6 +130,17 @@ pub struct Access {
     pub external_id: Option<ExternalId>,
     /// The name of the session.
     pub session_name: SessionName,
+    /// The role in the account that keeps the session logs, for buckets that belong to it.
+    pub log_archive: Option<LogArchive>,
+}
+
+/// A role that leads into the account that owns the buckets of session logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogArchive {
+    /// Its ARN.
+    pub role: RoleArn,
+    /// What its trust policy asks for.
+    pub external_id: Option<ExternalId>,
 }
 
 /// Which regions of an account.

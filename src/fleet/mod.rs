@@ -6,6 +6,7 @@
 mod accounts;
 mod caller_policy;
 pub mod choice;
+mod log_archive;
 mod organization;
 mod reading;
 pub mod role;
@@ -14,8 +15,9 @@ mod shard;
 mod store;
 
 pub use accounts::{Fleet, FleetError, LeftOut, Target};
-pub use caller_policy::caller_policy;
-pub use choice::{Access, Accounts, Choice, Regions};
+pub use caller_policy::{caller_policy, log_archive};
+pub use choice::{Access, Accounts, Choice, LogArchive, Regions};
+pub use log_archive::ConfiguredOwner;
 pub use reading::{Reading, read};
 pub use session_policy::session_policy;
 pub use shard::{Shard, ShardChoice};

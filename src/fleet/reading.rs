@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures::stream::{self, Stream, StreamExt};
 
 use super::accounts::{Fleet, Target};
+use super::log_archive::FleetOwners;
 use crate::model::call::Needs;
 use crate::model::{Gap, GapKind, Inventory, Region};
 use crate::source::aws::{Collection, DEFAULT_CONCURRENCY, Shared, collect, unread};
@@ -52,15 +53,22 @@ where
     T: 'a,
 {
     let shared = Arc::new(Shared::new(reading.concurrency));
+    let owners = Arc::new(FleetOwners::new(fleet, reading.policy.clone()));
     stream::iter(targets)
         .map(move |target| {
-            let shared = Arc::clone(&shared);
-            async move { hand_on(target, account(fleet, target, reading, &shared).await).await }
+            let (shared, owners) = (Arc::clone(&shared), Arc::clone(&owners));
+            async move { hand_on(target, account(fleet, target, reading, &shared, &owners).await).await }
         })
         .buffer_unordered((reading.concurrency.get() / CALLS).max(1))
 }
 
-async fn account(fleet: &Fleet, target: &Target, reading: &Reading<'_>, shared: &Shared) -> Inventory {
+async fn account(
+    fleet: &Fleet,
+    target: &Target,
+    reading: &Reading<'_>,
+    shared: &Shared,
+    owners: &FleetOwners<'_>,
+) -> Inventory {
     let shutdown = reading.shutdown;
     let connected = if shutdown.is_requested() {
         Err(interrupted())
@@ -72,15 +80,20 @@ async fn account(fleet: &Fleet, target: &Target, reading: &Reading<'_>, shared: 
         }
     };
     match connected {
-        Ok((connection, regions)) => collect(&connection, &collection(reading, shared, &regions)).await,
+        Ok((connection, regions)) => collect(&connection, &collection(reading, shared, owners, &regions)).await,
         Err(gap) => {
             let regions = fleet.named_regions();
-            unread(target.account.as_ref(), fleet.partition(), &collection(reading, shared, &regions), &gap)
+            unread(target.account.as_ref(), fleet.partition(), &collection(reading, shared, owners, &regions), &gap)
         }
     }
 }
 
-fn collection<'a>(reading: &'a Reading<'a>, shared: &'a Shared, regions: &'a [Region]) -> Collection<'a> {
+fn collection<'a>(
+    reading: &'a Reading<'a>,
+    shared: &'a Shared,
+    owners: &'a FleetOwners<'a>,
+    regions: &'a [Region],
+) -> Collection<'a> {
     Collection {
         regions,
         needs: reading.needs,
@@ -88,6 +101,7 @@ fn collection<'a>(reading: &'a Reading<'a>, shared: &'a Shared, regions: &'a [Re
         concurrency: reading.concurrency.min(DEFAULT_CONCURRENCY),
         shared: Some(shared),
         deadline: Some(reading.deadline),
+        owners: Some(owners),
         progress: reading.progress,
         shutdown: reading.shutdown,
     }

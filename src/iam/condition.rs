@@ -51,6 +51,7 @@ impl Condition {
             (Lookup::One(""), Quantifier::ForAllValues) => Truth::True,
             (Lookup::One(""), Quantifier::ForAnyValue) => Truth::False,
             (Lookup::One(value), _) => self.holds_for(value, values, causes),
+            (Lookup::OneOf(list), _) => self.holds_for_any_of(list, values, causes),
             (Lookup::Many(list), Quantifier::ForAllValues) => {
                 list.iter().map(|value| self.holds_for(value, values, causes)).fold(Truth::True, Truth::and)
             }
@@ -63,6 +64,17 @@ impl Condition {
                 Truth::Unknown
             }
         }
+    }
+
+    /// The key has one of these values: known only where the answer is the same for each.
+    fn holds_for_any_of(&self, list: &[String], values: &dyn Values, causes: &mut Vec<Cause>) -> Truth {
+        let mut answers = list.iter().map(|value| self.holds_for(value, values, causes)).collect::<Vec<_>>();
+        answers.dedup();
+        if let [answer] = answers[..] {
+            return answer;
+        }
+        causes.push(Cause::Key(self.key.to_string()));
+        Truth::Unknown
     }
 
     fn holds_without_key(&self) -> bool {
@@ -103,7 +115,7 @@ impl Condition {
                 causes.push(Cause::Key(self.key.to_string()));
                 return Truth::Unknown;
             }
-            Lookup::One(_) | Lookup::Many(_) => false,
+            Lookup::One(_) | Lookup::Many(_) | Lookup::OneOf(_) => false,
         };
         let mut holds = Truth::False;
         for operand in &self.operands {

@@ -6,8 +6,18 @@
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html#AccessPolicyLanguage_RequestContext>
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
-    entries: Vec<(String, Option<Vec<String>>)>,
+    entries: Vec<(String, Known)>,
+    /// Beginnings of keys: those that begin so and are not among the entries are absent.
+    families: Vec<String>,
     others: Others,
+}
+
+/// What is known of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Known {
+    Values(Vec<String>),
+    OneOf(Vec<String>),
+    Absent,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +32,8 @@ enum Others {
 pub(super) enum Lookup<'a> {
     One(&'a str),
     Many(&'a [String]),
+    /// One of these values; which one is not known.
+    OneOf(&'a [String]),
     Absent,
     Unknown,
 }
@@ -36,19 +48,32 @@ impl Context {
     /// The key has this one value.
     #[must_use]
     pub fn with(self, key: &str, value: impl Into<String>) -> Self {
-        self.set(key, Some(vec![value.into()]))
+        self.set(key, Known::Values(vec![value.into()]))
+    }
+
+    /// The key has one of these values, and it is not known which.
+    #[must_use]
+    pub fn with_one_of(self, key: &str, values: impl IntoIterator<Item = String>) -> Self {
+        self.set(key, Known::OneOf(values.into_iter().collect()))
     }
 
     /// The key has these values, as multivalued keys do.
     #[must_use]
     pub fn with_all(self, key: &str, values: impl IntoIterator<Item = String>) -> Self {
-        self.set(key, Some(values.into_iter().collect()))
+        self.set(key, Known::Values(values.into_iter().collect()))
     }
 
     /// The request does not have this key.
     #[must_use]
     pub fn without(self, key: &str) -> Self {
-        self.set(key, None)
+        self.set(key, Known::Absent)
+    }
+
+    /// The request has no key that begins so, besides those mentioned: `aws:PrincipalTag/`, where all tags are known.
+    #[must_use]
+    pub fn without_family(mut self, beginning: &str) -> Self {
+        self.families.push(beginning.to_owned());
+        self
     }
 
     /// The request has no key besides those mentioned.
@@ -58,10 +83,10 @@ impl Context {
         self
     }
 
-    fn set(mut self, key: &str, values: Option<Vec<String>>) -> Self {
+    fn set(mut self, key: &str, known: Known) -> Self {
         match self.position(key) {
-            Some(index) => self.entries[index].1 = values,
-            None => self.entries.push((key.to_owned(), values)),
+            Some(index) => self.entries[index].1 = known,
+            None => self.entries.push((key.to_owned(), known)),
         }
         self
     }
@@ -70,18 +95,31 @@ impl Context {
         self.entries.iter().position(|(name, _)| name.eq_ignore_ascii_case(key))
     }
 
-    /// Whether the key was mentioned.
+    /// Whether the key has this one value.
+    pub(crate) fn is(&self, key: &str, value: &str) -> bool {
+        self.get(key) == Lookup::One(value)
+    }
+
+    /// Whether the key was mentioned, by itself or with its family.
     pub(super) fn mentions(&self, key: &str) -> bool {
-        self.position(key).is_some()
+        self.position(key).is_some() || self.is_of_absent_family(key)
+    }
+
+    fn is_of_absent_family(&self, key: &str) -> bool {
+        self.families
+            .iter()
+            .any(|beginning| key.get(..beginning.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(beginning)))
     }
 
     pub(super) fn get(&self, key: &str) -> Lookup<'_> {
         match self.position(key).map(|index| &self.entries[index].1) {
-            Some(Some(values)) => match values.as_slice() {
+            Some(Known::Values(values)) => match values.as_slice() {
                 [value] => Lookup::One(value),
                 values => Lookup::Many(values),
             },
-            Some(None) => Lookup::Absent,
+            Some(Known::OneOf(values)) => Lookup::OneOf(values),
+            Some(Known::Absent) => Lookup::Absent,
+            None if self.is_of_absent_family(key) => Lookup::Absent,
             None => match self.others {
                 Others::Unknown => Lookup::Unknown,
                 Others::Absent => Lookup::Absent,
@@ -101,5 +139,13 @@ mod tests {
         assert_eq!(context.get("aws:sourcevpc"), Lookup::Absent);
         assert_eq!(context.get("aws:SourceIp"), Lookup::Unknown);
         assert_eq!(context.and_no_others().get("aws:SourceIp"), Lookup::Absent);
+    }
+
+    #[test]
+    fn of_a_family_that_is_known_what_is_not_mentioned_is_absent() {
+        let context = Context::new().with("aws:PrincipalTag/team", "logs").without_family("aws:PrincipalTag/");
+        assert_eq!(context.get("aws:principaltag/TEAM"), Lookup::One("logs"));
+        assert_eq!(context.get("AWS:PrincipalTag/other"), Lookup::Absent);
+        assert_eq!(context.get("aws:PrincipalTag"), Lookup::Unknown);
     }
 }

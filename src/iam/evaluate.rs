@@ -48,7 +48,7 @@ pub fn identity_allows(policies: &[Option<&PolicyDocument>], boundary: Boundary<
 /// [`resource_delegates`]. `None` could not be read.
 #[must_use]
 pub fn resource_allows(policy: Option<&PolicyDocument>, request: &Request) -> Decision {
-    let [direct, role, _] = Tally::of_resource(policy, Bounded::No, request);
+    let [direct, role, _] = Tally::of_resource(&[policy], Bounded::No, request);
     let allowed = direct.allowed().or(role.allowed());
     decide(&[&direct, &role], allowed, Layer::Resource)
 }
@@ -57,7 +57,7 @@ pub fn resource_allows(policy: Option<&PolicyDocument>, request: &Request) -> De
 /// (`arn:aws:iam::111122223333:root`) to do so.
 #[must_use]
 pub fn resource_delegates(policy: Option<&PolicyDocument>, request: &Request) -> Decision {
-    let tallies = Tally::of_resource(policy, Bounded::No, request);
+    let tallies = Tally::of_resource(&[policy], Bounded::No, request);
     let [direct, role, account] = &tallies;
     let allowed = direct.allowed().or(role.allowed()).or(account.allowed());
     decide(&[direct, role, account], allowed, Layer::Resource)
@@ -100,10 +100,10 @@ impl Tally {
     }
 
     /// By how the grants name the principal: directly, by its role, by its account.
-    pub(super) fn of_resource(policy: Option<&PolicyDocument>, bounded: Bounded, request: &Request) -> [Self; 3] {
+    pub(super) fn of_resource(policies: &[Option<&PolicyDocument>], bounded: Bounded, request: &Request) -> [Self; 3] {
         [Reach::Direct, Reach::Role, Reach::Account].map(|reach| {
             let view = View::Resource(reach, bounded);
-            Self::of(&[policy], Layer::Resource, view, request)
+            Self::of(policies, Layer::Resource, view, request)
         })
     }
 

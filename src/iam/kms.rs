@@ -43,7 +43,7 @@ pub fn key_allows(
         // A service has no policies, and those of a root user do not bind it.
         return resource_allows(key_policy, request);
     };
-    let key = Tally::of_resource(key_policy, boundary.bounded(), request);
+    let key = Tally::of_resource(&[key_policy], boundary.bounded(), request);
     let identity = Tally::of(identity, Layer::Identity, View::Identity, request);
     let boundary = Tally::of_boundary(boundary, request);
     let [direct, role, account] = key.each_ref().map(Tally::allowed);

@@ -8,6 +8,7 @@
 //! not looked at.
 
 mod asked;
+mod bucket;
 mod condition;
 mod context;
 mod decision;
@@ -28,6 +29,7 @@ mod trust;
 mod truth;
 mod variable;
 
+pub use bucket::{BucketOwner, BucketPolicy, bucket_allows};
 pub use context::Context;
 pub use decision::{Cause, Decision, Denial, Layer, Reason, Source, StatementRef};
 pub use document::{Effect, PolicyDocument, PolicyError, Statement, percent_decode};

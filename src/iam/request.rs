@@ -6,6 +6,10 @@ use super::pattern::Dialect;
 use super::principal::Principal;
 use super::variable::Values;
 
+/// Keys that a request has only where a service makes it, by its own principal, for a resource.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourcearn>
+const ABSENT_FOR_PEOPLE: [&str; 4] = ["aws:SourceArn", "aws:SourceAccount", "aws:SourceOrgID", "aws:SourceOrgPaths"];
+
 /// A question to a set of policies. The action and the resource may each be a pattern; the question
 /// is then about every action and every resource that match it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +134,8 @@ impl Request {
             }
         } else if is("aws:username") && matches!(self.principal, Principal::Role(_)) {
             // "Not present" for a role's session.
+            return Lookup::Absent;
+        } else if person && ABSENT_FOR_PEOPLE.iter().any(|name| is(name)) {
             return Lookup::Absent;
         } else {
             None

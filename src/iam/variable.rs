@@ -78,7 +78,7 @@ impl Variable {
             Lookup::One(value) => Ok(Some(value)),
             Lookup::Many([value]) => Ok(Some(value)),
             // "You cannot use a multivalued context key as a policy variable."
-            Lookup::Many(_) | Lookup::Unknown => Ok(None),
+            Lookup::Many(_) | Lookup::OneOf(_) | Lookup::Unknown => Ok(None),
             Lookup::Absent => self.default.as_deref().map(Some).ok_or(Absent),
         }
     }

@@ -109,10 +109,15 @@ calls! {
     DESCRIBE_LOG_GROUPS = "logs" "DescribeLogGroups" ["logs:DescribeLogGroups"];
 
     HEAD_BUCKET = "s3" "HeadBucket" ["s3:ListBucket"];
+    LIST_BUCKETS = "s3" "ListBuckets" ["s3:ListAllMyBuckets"];
+    GET_BUCKET_POLICY = "s3" "GetBucketPolicy" ["s3:GetBucketPolicy"];
+    GET_BUCKET_OWNERSHIP_CONTROLS = "s3" "GetBucketOwnershipControls" ["s3:GetBucketOwnershipControls"];
     GET_OBJECT_LOCK_CONFIGURATION = "s3" "GetObjectLockConfiguration" ["s3:GetBucketObjectLockConfiguration"];
     GET_BUCKET_ENCRYPTION = "s3" "GetBucketEncryption" ["s3:GetEncryptionConfiguration"];
     GET_BUCKET_TAGGING = "s3" "GetBucketTagging" ["s3:GetBucketTagging"];
     GET_BUCKET_LOGGING = "s3" "GetBucketLogging" ["s3:GetBucketLogging"];
+
+    DESCRIBE_ORGANIZATION = "organizations" "DescribeOrganization" ["organizations:DescribeOrganization"];
 
     GET_DOCUMENT = "ssm" "GetDocument" ["ssm:GetDocument"];
     GET_SERVICE_SETTING = "ssm" "GetServiceSetting" ["ssm:GetServiceSetting"];

@@ -1,5 +1,7 @@
 //! IAM: the roles that nodes use, their profiles and policies. IAM has no region.
 
+use std::collections::BTreeMap;
+
 use super::fact::Fact;
 use super::ids::Link;
 use super::kms::KmsKey;
@@ -22,6 +24,12 @@ attributes! {
     pub struct Role {
         /// Its ARN.
         arn: String = GET_ROLE,
+        /// Its id, with which `aws:userid` of its sessions begins.
+        role_id: String = GET_ROLE,
+        /// Its tags, which its sessions have as principal tags.
+        principal_tags: BTreeMap<String, String> = GET_ROLE,
+        /// The organisation that its account is in, where a policy speaks of organisations.
+        organization_id: Option<String> = DESCRIBE_ORGANIZATION,
         /// Who may assume it.
         assume_role_policy: PolicyDocument = GET_ROLE,
         /// The policy that bounds its permissions.

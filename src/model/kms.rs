@@ -13,10 +13,14 @@ attributes! {
         arn: String = DESCRIBE_KEY,
         /// Its id.
         key_id: String = DESCRIBE_KEY,
+        /// The region that it is in.
+        region: String = DESCRIBE_KEY,
         /// `CUSTOMER` or `AWS`.
         key_manager: String = DESCRIBE_KEY,
         /// What it is made of, e.g. `SYMMETRIC_DEFAULT`.
         key_spec: String = DESCRIBE_KEY,
+        /// What it is for: `ENCRYPT_DECRYPT`, `SIGN_VERIFY`, `GENERATE_VERIFY_MAC` or `KEY_AGREEMENT`.
+        key_usage: String = DESCRIBE_KEY,
         /// Where its material comes from, e.g. `AWS_KMS` or `EXTERNAL`.
         origin: String = DESCRIBE_KEY,
         /// `Enabled`, `Disabled`, `PendingDeletion` and others.

@@ -6,6 +6,7 @@ use super::fact::Fact;
 use super::ids::Link;
 use super::kms::KmsKey;
 use super::schema::attributes;
+use crate::iam::PolicyDocument;
 
 attributes! {
     /// A bucket that the session preferences name.
@@ -15,7 +16,13 @@ attributes! {
         /// The region that it is in.
         bucket_region: String = HEAD_BUCKET,
         /// Whether the bucket is another account's.
-        foreign: bool = HEAD_BUCKET,
+        foreign: bool = HEAD_BUCKET | LIST_BUCKETS,
+        /// The account that it belongs to. Of another account's bucket, it is known only where that account is read too.
+        owner: String = HEAD_BUCKET,
+        /// The bucket policy. One that speaks of organisations is known together with the account's own.
+        policy: Option<PolicyDocument> = GET_BUCKET_POLICY | DESCRIBE_ORGANIZATION,
+        /// Of another account's bucket, who owns its objects: `BucketOwnerEnforced`, `BucketOwnerPreferred` or `ObjectWriter`.
+        object_ownership: String = GET_BUCKET_OWNERSHIP_CONTROLS,
         /// Whether object lock is on.
         object_lock_enabled: bool = GET_OBJECT_LOCK_CONFIGURATION,
         /// The default encryption: `AES256`, `aws:kms` or `aws:kms:dsse`.

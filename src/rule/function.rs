@@ -5,6 +5,7 @@
 //! that description.
 
 mod arn;
+mod bucket;
 mod network;
 mod policy;
 mod time;
@@ -168,13 +169,29 @@ macro_rules! functions {
 }
 
 functions! {
-    /// Whether the role's policies allow the action on every resource that the ARN pattern matches: denies and the permissions boundary count, and what depends on the request is undecided.
+    /// Returns `true` if the role's policies allow the action on every resource that the ARN pattern matches. Denies and the permissions boundary count. What depends on the request is undecided, unless it is known of every request of SSM Agent.
     fn allows on Role(action: Parameter::Text, resource: Parameter::Text) -> Bool
         reads ["attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"] = policy::allows;
-    /// Whether the role may do the action with the key: the key policy and the role's policies judged together.
+    /// Returns `true` if the role may do the action with the key, asking KMS itself: the key policy and the role's policies judged together.
     fn allows_with_key on Role(action: Parameter::Text, key: Parameter::Resource(ResourceType::KmsKey)) -> Bool
         reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
         and ["arn", "policy"] = policy::allows_with_key;
+    /// The same where an AWS service asks KMS on the role's behalf: `s3` for uploads, `ec2` for volumes.
+    fn allows_with_key_through on Role(action: Parameter::Text, service: Parameter::Text, key: Parameter::Resource(ResourceType::KmsKey)) -> Bool
+        reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
+        and ["arn", "policy"] = policy::allows_with_key_through;
+    /// Returns `true` if SSM Agent, with this role, may upload session logs to the bucket that the preferences name, under their prefix: the role's policies and the bucket policy judged together, and for another account's bucket its Object Ownership and its key too.
+    fn delivers_logs on Role(preferences: Parameter::Resource(ResourceType::SessionPreferences)) -> Bool
+        reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
+        and ["inputs.s3_key_prefix", "s3_bucket.arn", "s3_bucket.bucket_region", "s3_bucket.foreign", "s3_bucket.owner", "s3_bucket.policy", "s3_bucket.object_ownership", "s3_bucket.sse_algorithm", "s3_bucket.kms_master_key_id", "s3_bucket.kms_key.arn", "s3_bucket.kms_key.key_manager", "s3_bucket.kms_key.policy"] = bucket::delivers_logs;
+    /// What denies the upload of session logs, as `delivers_logs` judges it: each action, with the policy that denies it or does not allow it.
+    fn delivery_denial on Role(preferences: Parameter::Resource(ResourceType::SessionPreferences)) -> Text
+        reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
+        and ["inputs.s3_key_prefix", "s3_bucket.arn", "s3_bucket.policy"] = bucket::delivery_denial;
+    /// Returns `true` if the role may `s3:GetEncryptionConfiguration` of the bucket that the preferences name: the role's policies and the bucket policy judged together.
+    fn sees_bucket_encryption on Role(preferences: Parameter::Resource(ResourceType::SessionPreferences)) -> Bool
+        reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
+        and ["s3_bucket.arn", "s3_bucket.bucket_region", "s3_bucket.foreign", "s3_bucket.owner", "s3_bucket.policy"] = bucket::sees_bucket_encryption;
     /// The role's statements that allow one of the actions somewhere in an arbitrary place, in another account: the name that the first `*` stands for is not bound. `policy: statement`. Those whose actions a deny or the permissions boundary takes back do not count.
     fn open_statements on Role(actions: Parameter::Texts, resource: Parameter::Text) -> Texts
         reads ["attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"] = policy::open_statements;

@@ -17,6 +17,8 @@ from accounts import (
     HYBRID_ROLE,
     PROFILE,
     ROLE,
+    Region,
+    policy,
     statement,
     tag_list,
     trust,
@@ -334,6 +336,28 @@ def grant_the_bucket(region):
     return role()
 
 
+@breaks("iam-role-writes-s3.bucket-policy")
+def bucket_denies_put(region):
+    """Whatever the role may do, the bucket denies it."""
+    deny = statement("s3:PutObject", region.bucket_arn("/*"), Principal={"AWS": "*"}) | {"Effect": "Deny"}
+    region.s3.put_bucket_policy(Bucket=region.bucket, Policy=policy(deny))
+    return role()
+
+
+@breaks("iam-role-writes-s3.bounded-grant-to-role")
+def bounded_grant_of_bucket(region):
+    """What the bucket policy grants to the role, as opposed to a session of it, is limited by the role's boundary."""
+    region.delete_role_policy("session-bucket")
+    everything_else = {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}
+    boundary = region.iam.create_policy(PolicyName="no-storage", PolicyDocument=policy(everything_else))["Policy"]["Arn"]
+    region.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=boundary)
+    who = {"AWS": f"arn:{region.partition}:iam::{region.account.id}:role/{ROLE}"}
+    region.s3.put_bucket_policy(
+        Bucket=region.bucket, Policy=policy(statement("s3:PutObject", region.bucket_arn("/*"), Principal=who))
+    )
+    return role()
+
+
 @breaks("iam-role-s3-scoped")
 def grant_any_bucket(region):
     region.put_role_policy("read-objects", statement("s3:GetObject", f"arn:{region.partition}:s3:::*/*"))
@@ -382,6 +406,15 @@ def bucket_key_without_grant(region):
     """A bucket encrypted with a key, which the role may not use."""
     region.make_key("bucket")
     region.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=region.keys["bucket"])
+    return role()
+
+
+@breaks("iam-role-uses-session-key.small-logs-only")
+def bucket_key_without_decrypt(region):
+    """Uploads of more than 5 MiB come in parts, for which S3 decrypts."""
+    arn = region.make_key("bucket")
+    region.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=arn)
+    region.put_role_policy("bucket-key", statement("kms:GenerateDataKey", arn))
     return role()
 
 
@@ -589,6 +622,15 @@ def flag_on_plain_bucket(region):
     return preferences()
 
 
+@breaks("ssm-encryption-flags-satisfiable.bucket-policy")
+def bucket_hides_encryption(region):
+    region.change_preferences(inputs={"s3EncryptionEnabled": True})
+    everyone = {"Effect": "Deny", "Principal": {"AWS": "*"}}
+    deny = statement("s3:GetEncryptionConfiguration", region.bucket_arn()) | everyone
+    region.s3.put_bucket_policy(Bucket=region.bucket, Policy=policy(deny))
+    return preferences()
+
+
 inputs_breakage("ssm-logs-to-s3", s3BucketName="")
 inputs_breakage("ssm-logs-to-s3.absent", s3BucketName=None)
 
@@ -640,6 +682,26 @@ def missing_key(region):
     gone = f"arn:{region.partition}:kms:{region.name}:{region.account.id}:key/00000000-0000-4000-8000-000000000000"
     region.change_preferences(inputs={"kmsKeyId": gone})
     region.put_role_policy("session-key", statement("kms:Decrypt", gone))
+    return preferences()
+
+
+@breaks("ssm-session-key-set.asymmetric")
+def asymmetric_key(region):
+    """GenerateDataKey takes symmetric keys for encryption only: no session starts."""
+    document = {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT", "Policy": policy(region.admin_statement())}
+    arn = region.kms.create_key(**document)["KeyMetadata"]["Arn"]
+    region.change_preferences(inputs={"kmsKeyId": arn})
+    region.put_role_policy("session-key", statement("kms:Decrypt", arn))
+    return preferences()
+
+
+@breaks("ssm-session-key-set.of-another-region")
+def key_of_another_region(region):
+    """Agent and plug-in ask KMS in the region of the session."""
+    there = Region(region.account, "eu-west-1" if region.name != "eu-west-1" else "us-east-1")
+    arn = there.make_key("elsewhere")
+    region.change_preferences(inputs={"kmsKeyId": arn})
+    region.put_role_policy("session-key", statement("kms:Decrypt", arn))
     return preferences()
 
 

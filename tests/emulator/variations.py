@@ -14,8 +14,11 @@ from accounts import (
     HTTPS,
     HYBRID_ROLE,
     ROLE,
+    Account,
+    Region,
     policy,
     statement,
+    suffix_of,
     trust,
 )
 
@@ -258,6 +261,48 @@ def key_policy_names_role(region):
     return region.key_id("session")
 
 
+@holds("conditions-that-hold")
+def conditions_that_hold(region):
+    """What the grants ask of the request is so whenever the agent makes it."""
+    own = {"aws:ResourceAccount": region.account.id, "aws:RequestedRegion": region.name}
+    acl = {"StringEquals": {**own, "s3:x-amz-acl": "bucket-owner-full-control"}, "Bool": {"aws:ViaAWSService": "false"}}
+    region.put_role_policy(
+        "session-bucket",
+        statement("s3:PutObject", region.bucket_arn(f"/{region.prefix}/*"), Condition=acl),
+        statement("s3:GetEncryptionConfiguration", region.bucket_arn(), Condition={"StringEquals": own}),
+    )
+    arn = region.make_key("bucket")
+    region.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=arn)
+    through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{region.name}.{suffix_of(region.name)}"}}
+    region.put_role_policy("bucket-key", statement(["kms:GenerateDataKey", "kms:Decrypt"], arn, Condition=through_s3))
+    region.put_role_policy(
+        "session-log-group",
+        statement("logs:DescribeLogGroups", "*"),
+        statement(
+            ["logs:DescribeLogStreams", "logs:CreateLogStream", "logs:PutLogEvents"],
+            f"{region.group_arn}:log-stream:*",
+            Condition={"StringEquals": own},
+        ),
+    )
+    return ROLE
+
+
+@holds("region-guard")
+def region_guard(region):
+    """A boundary that allows all in the regions in use, and nothing but global services elsewhere."""
+    regions = [r.name for r in region.account.regions]
+    everything = statement("*", "*")
+    guard = {
+        "Effect": "Deny",
+        "NotAction": ["iam:*", "sts:*", "organizations:*", "support:*"],
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:RequestedRegion": regions}},
+    }
+    boundary = region.iam.create_policy(PolicyName="regions", PolicyDocument=policy(everything, guard))["Policy"]["Arn"]
+    region.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=boundary)
+    return boundary
+
+
 # -- destinations and preferences -------------------------------------------------------------------
 
 
@@ -265,8 +310,97 @@ def key_policy_names_role(region):
 def bucket_with_key(region):
     arn = region.make_key("bucket")
     region.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=arn)
-    region.put_role_policy("bucket-key", statement("kms:GenerateDataKey", arn))
+    region.put_role_policy("bucket-key", statement(["kms:GenerateDataKey", "kms:Decrypt"], arn))
     return arn
+
+
+@holds("bucket-policy-as-usual")
+def bucket_policy_as_usual(region):
+    """What AWS's examples deny does not meet the agent."""
+    everyone = {"Effect": "Deny", "Principal": "*", "Action": "s3:*"}
+    both = [region.bucket_arn(), region.bucket_arn("/*")]
+    acl = {"StringNotEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}
+    algorithm = {"StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"}}
+    put = {**everyone, "Action": "s3:PutObject", "Resource": region.bucket_arn("/*")}
+    document = policy(
+        {**everyone, "Resource": both, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        {**everyone, "Resource": both, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
+        {**put, "Condition": acl},
+        {**put, "Condition": algorithm},
+    )
+    region.s3.put_bucket_policy(Bucket=region.bucket, Policy=document)
+    return region.bucket
+
+
+@holds("bucket-policy-of-organization")
+def bucket_policy_of_organization(region):
+    """The bucket denies everything to whoever is not of the organisation that the account is in."""
+    organizations = region.account.clients.get(region.account.id, "organizations", "us-east-1")
+    own = organizations.create_organization(FeatureSet="ALL")["Organization"]["Id"]
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*"}
+    both = [region.bucket_arn(), region.bucket_arn("/*")]
+    strangers = {"StringNotEquals": {"aws:PrincipalOrgID": own}, "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
+    region.s3.put_bucket_policy(Bucket=region.bucket, Policy=policy({**deny, "Resource": both, "Condition": strangers}))
+    return region.bucket
+
+
+@holds("bucket-policy-names-session")
+def bucket_policy_names_session(region):
+    """A grant to a session is not limited by what the boundary leaves out, and needs none of the role's own."""
+    region.delete_role_policy("session-bucket")
+    everything_else = {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}
+    boundary = region.iam.create_policy(PolicyName="no-storage", PolicyDocument=policy(everything_else))["Policy"]["Arn"]
+    region.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=boundary)
+    session = f"arn:{region.partition}:sts::{region.account.id}:assumed-role/{ROLE}/{region.instances[0]}"
+    grant = statement("s3:PutObject", region.bucket_arn("/*"), Principal={"AWS": session})
+    region.s3.put_bucket_policy(Bucket=region.bucket, Policy=policy(grant))
+    return region.bucket
+
+
+def make_archive(region) -> tuple:
+    """A bucket of the account that keeps the logs, and the role's own grants for it."""
+    archive = Region(Account("9" + region.account.id[1:], region.account.clients), region.name)
+    archive.bucket = f"log-archive-{archive.account.id}"
+    archive.create_bucket(archive.bucket)
+    region.change_preferences(inputs={"s3BucketName": archive.bucket})
+    arn = f"arn:{region.partition}:s3:::{archive.bucket}"
+    region.put_role_policy(
+        "session-bucket",
+        statement("s3:PutObject", f"{arn}/{region.prefix}/*"),
+        statement("s3:GetEncryptionConfiguration", arn),
+    )
+    return archive, arn
+
+
+@holds("bucket-of-log-archive", iam_role_writes_s3="unknown")
+def bucket_of_log_archive(region):
+    """The bucket is another account's, of which nothing is read: that it exists is all that it says."""
+    archive, _ = make_archive(region)
+    return archive.bucket
+
+
+@holds("bucket-of-log-archive-that-admits", iam_role_writes_s3="unknown")
+def admitting_log_archive(region):
+    """As landing zones make it: whoever is of the organisation may write, with the key of the log archive."""
+    archive, arn = make_archive(region)
+    organizations = region.account.clients.get(region.account.id, "organizations", "us-east-1")
+    own = organizations.create_organization(FeatureSet="ALL")["Organization"]["Id"]
+    members = {"Principal": {"AWS": "*"}, "Condition": {"StringEquals": {"aws:PrincipalOrgID": own}}}
+    insecure = {"Bool": {"aws:SecureTransport": "false"}}
+    deny = {"Effect": "Deny", "Principal": "*", "Condition": insecure}
+    archive.s3.put_bucket_policy(
+        Bucket=archive.bucket,
+        Policy=policy(
+            statement("s3:PutObject", f"{arn}/AWSLogs/*", **members),
+            statement("s3:*", [arn, f"{arn}/*"]) | deny,
+        ),
+    )
+    rules = [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    archive.s3.put_bucket_ownership_controls(Bucket=archive.bucket, OwnershipControls={"Rules": rules})
+    key = archive.make_key("archive", statement(["kms:GenerateDataKey*", "kms:Decrypt"], "*", **members))
+    archive.encrypt_bucket(SSEAlgorithm="aws:kms", KMSMasterKeyID=key)
+    region.put_role_policy("archive-key", statement(["kms:GenerateDataKey", "kms:Decrypt"], key))
+    return archive.bucket
 
 
 @holds("flags-satisfied")

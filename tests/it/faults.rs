@@ -19,11 +19,17 @@ const KINDS: [Kind; 7] =
 fn scan(proxy: &Proxy, account: &str) -> Value {
     let arguments = ["scan", "--format", "json", "--cli-read-timeout", "1", "--call-timeout", "4"];
     let mut audit = Audit::on(Emulator::moto(), account, "us-east-1", &arguments)
+        .file("ssm-audit.yaml", &log_archive(account))
         .env("AWS_ENDPOINT_URL", &proxy.url())
         .env("AWS_MAX_ATTEMPTS", "2");
     let scanned = audit.run();
     assert!(matches!(scanned.code, Some(0 | 1 | 3)), "{:?} {}", scanned.code, scanned.stderr);
     scanned.json()
+}
+
+/// The configuration that names the account that keeps the logs of this one.
+fn log_archive(account: &str) -> String {
+    format!("log_archive: {{role: \"arn:aws:iam::9{}:role/SsmAuditScan\"}}\n", &account[1..])
 }
 
 /// The calls that each finding needs, by rule: `rules explain` derives them from what the rule reads.
@@ -39,11 +45,19 @@ fn calls_by_rule() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+/// The calls that only the second account needs, and those of the third, whose bucket is another account's.
+const OF_ENDPOINTS: [&str; 3] =
+    ["ec2:DescribeVpcEndpoints", "ec2:DescribeNetworkInterfaces", "ec2:GetManagedPrefixListEntries"];
+const OF_ARCHIVE: [&str; 3] = ["s3:ListBuckets", "s3:GetBucketOwnershipControls", "organizations:DescribeOrganization"];
+/// Calls that the first account makes for its own bucket, and the third for another account's.
+const ALSO_OF_ARCHIVE: [&str; 3] = ["s3:GetBucketPolicy", "s3:GetBucketEncryption", "kms:GetKeyPolicy"];
+
 /// An account with the verdicts of a calm scan and the calls to fail; one of those calls; and how it fails.
 type Cell<'a> = (&'a (&'a String, BTreeMap<Subject, String>, BTreeSet<String>), &'a String, Kind);
 
-/// Scans two accounts, the second for the calls that the first does without: its instances reach the
-/// endpoints of their VPC by a prefix list, so that reading endpoints and lists decides.
+/// Scans three accounts, the others for the calls that the first does without: the instances of the second reach the
+/// endpoints of their VPC by a prefix list, so that reading endpoints and lists decides; the bucket of the third is
+/// that of a log archive, whose policy admits an organisation.
 #[test]
 fn a_read_that_fails_never_becomes_a_pass() {
     // Half of the rules hold and half are broken, so that fails and passes both are at stake.
@@ -63,16 +77,24 @@ fn a_read_that_fails_never_becomes_a_pass() {
     let varied = ["--vary", "egress-to-prefix-list", "--vary", "guide-policies"];
     Emulator::moto().seed_with(&[&["--account", &second, "--region", "us-east-1"][..], &varied].concat());
 
-    let endpoints = ["ec2:DescribeVpcEndpoints", "ec2:DescribeNetworkInterfaces", "ec2:GetManagedPrefixListEntries"];
-    let accounts = [(&first, false), (&second, true)].map(|(account, of_endpoints)| {
+    let third = fresh_account();
+    let archived = ["--vary", "bucket-of-log-archive-that-admits"];
+    Emulator::moto().seed_with(&[&["--account", &third, "--region", "us-east-1"][..], &archived].concat());
+
+    let of_first = |action: &str| !OF_ENDPOINTS.contains(&action) && !OF_ARCHIVE.contains(&action);
+    let of_second = |action: &str| OF_ENDPOINTS.contains(&action);
+    let of_third = |action: &str| OF_ARCHIVE.contains(&action) || ALSO_OF_ARCHIVE.contains(&action);
+    let chosen: [(&String, &dyn Fn(&str) -> bool); 3] =
+        [(&first, &of_first), (&second, &of_second), (&third, &of_third)];
+    let accounts = chosen.map(|(account, chosen)| {
         let calm = Proxy::start(Emulator::moto().url());
         let before = verdicts(&scan(&calm, account));
-        // Who is calling is asked before anything is read: without it there is no account to speak of.
-        let asked = calm.actions().into_iter().filter(|action| action != "sts:GetCallerIdentity");
-        let actions: BTreeSet<String> =
-            asked.filter(|action| endpoints.contains(&action.as_str()) == of_endpoints).collect();
+        // Who is calling, and the way into the log archive, is asked before anything is read.
+        let asked = calm.actions().into_iter().filter(|action| !action.starts_with("sts:"));
+        let actions: BTreeSet<String> = asked.filter(|action| chosen(action)).collect();
         (account, before, actions)
     });
+    assert!(accounts[2].1.iter().all(|(_, verdict)| verdict == "pass"), "{:?}", accounts[2].1);
     let calls = calls_by_rule();
     let all: BTreeSet<&String> = calls.values().flatten().collect();
     let asked: BTreeSet<&String> = accounts.iter().flat_map(|(_, _, actions)| actions).collect();

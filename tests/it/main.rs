@@ -24,6 +24,7 @@ mod fixing;
 mod fleet;
 mod formats;
 mod ground;
+mod log_archive;
 mod notify;
 mod output;
 mod permissions;

@@ -32,6 +32,9 @@ fn action_of(call: &str) -> Option<&str> {
     match call {
         // <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
         "sts:GetCallerIdentity" => None,
+        // Into the account that the configuration names.
+        "sts:AssumeRole" => None,
+        "s3:ListBuckets" => Some("s3:ListAllMyBuckets"),
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
         "s3:HeadBucket" => Some("s3:ListBucket"),
         "s3:GetBucketEncryption" => Some("s3:GetEncryptionConfiguration"),
@@ -80,14 +83,21 @@ fn the_policy_is_what_a_scan_calls() {
     let varied = fresh_account();
     let vary = ["--vary", "egress-to-prefix-list", "--vary", "guide-policies"];
     Emulator::moto().seed_with(&[&["--account", &varied, "--region", "us-east-1"][..], &vary].concat());
+    let archived = fresh_account();
+    let vary = ["--vary", "bucket-of-log-archive-that-admits"];
+    Emulator::moto().seed_with(&[&["--account", &archived, "--region", "us-east-1"][..], &vary].concat());
+    let archive = format!("log_archive: {{role: \"arn:aws:iam::9{}:role/SsmAuditScan\"}}\n", &archived[1..]);
     let proxy = Proxy::start(Emulator::moto().url());
     let scan = |account: &str, arguments: &[&str]| {
         let audit = Audit::on(Emulator::moto(), account, "us-east-1", &["scan", "--format", "json"]);
-        let scanned = audit.args(arguments).env("AWS_ENDPOINT_URL", &proxy.url()).run();
+        let config = if *account == archived { archive.as_str() } else { "" };
+        let audit = audit.args(arguments).file("ssm-audit.yaml", config);
+        let scanned = audit.env("AWS_ENDPOINT_URL", &proxy.url()).run();
         assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
     };
     scan(&plain, &[]);
     scan(&varied, &[]);
+    scan(&archived, &[]);
     // Which regions there are is asked for with this flag only; few calls in each of them will do.
     scan(&plain, &["--regions", "all", "--rule", "s3-*"]);
     assert_eq!(needed_by(&proxy.actions()), actions(&[]));
@@ -124,10 +134,18 @@ fn the_policy_is_enough_and_every_action_of_it_is_needed() {
     let calls = proxy.actions();
     let needed = needed_by(&calls);
     let not_asked: Vec<String> = actions(&[]).difference(&needed).cloned().collect();
-    // Asked for with `--regions all`; and what depends on the groups and the interfaces of instances and
-    // endpoints, of which this server does not tell.
-    let expected = ["NetworkInterfaces", "Regions", "SecurityGroups"].map(|what| format!("ec2:Describe{what}"));
-    assert_eq!(not_asked, [&expected[..], &["ec2:GetManagedPrefixListEntries".to_owned()]].concat());
+    // Asked for with `--regions all`; what depends on the groups and the interfaces of instances and endpoints, of
+    // which this server does not tell; and what a bucket of another account, or a policy on organisations, asks for.
+    let expected = [
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRegions",
+        "ec2:DescribeSecurityGroups",
+        "ec2:GetManagedPrefixListEntries",
+        "organizations:DescribeOrganization",
+        "s3:GetBucketOwnershipControls",
+        "s3:ListAllMyBuckets",
+    ];
+    assert_eq!(not_asked, expected);
 
     let iam = iam(server, ACCOUNT);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -176,7 +176,7 @@ fn needed(
             && let Fact::Known(Some(key)) = &entry.attributes.kms_key
         {
             let key = Workspace::reference(address, &key.key.id)?;
-            statements.push(statement(&["kms:GenerateDataKey"], &format!("{key}.arn")));
+            statements.push(statement(&["kms:GenerateDataKey", "kms:Decrypt"], &format!("{key}.arn")));
         }
     }
     Ok(statements)

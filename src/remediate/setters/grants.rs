@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::iam::{Decision, Denial, Layer, PolicyDocument, key_allows};
+use crate::iam::{BucketOwner, BucketPolicy, Decision, Denial, Layer, PolicyDocument, bucket_allows, key_allows};
 use crate::model::{Fact, Key, Region};
 use crate::remediate::aspect::Kind;
 use crate::remediate::draft::Draft;
@@ -73,11 +73,13 @@ impl Grants {
                     let key_policy = key_policy(&on, draft)?;
                     let owner = on.split(':').nth(4).unwrap_or_default();
                     key_allows(Some(&key_policy), owner, &policies, there.boundary(), &request)
+                } else if let Some((policy, owner)) = bucket_policy(&on, draft) {
+                    bucket_allows(policy, owner, &policies, there.boundary(), &request)
                 } else {
                     crate::iam::identity_allows(&policies, there.boundary(), &request)
                 };
                 let Decision::Denied(denial) = decision else { return None };
-                Some(format!("{} {action} on {on}: no grant that is added helps", who_denies(&denial)))
+                Some(format!("{} {action} on {on}: no grant that is added helps", who_denies(&denial, action)))
             });
             useless.extend(reason.map(|reason| (*sid, reason)));
         }
@@ -90,6 +92,24 @@ impl Grants {
 fn places(resource: &str, regions: &BTreeSet<Region>, draft: &Draft<'_>) -> Vec<String> {
     let all = |region| format!("arn:{}:logs:{region}:{}:log-group:*", draft.inventory.partition, draft.account);
     if resource == "*" { regions.iter().map(all).collect() } else { vec![resource.to_owned()] }
+}
+
+/// The policy of the bucket that an ARN of S3 is about, and whose the bucket is; none where there is no such bucket yet, or
+/// it is not known whose it is.
+fn bucket_policy<'d>(arn: &str, draft: &'d Draft<'_>) -> Option<(BucketPolicy<'d>, BucketOwner)> {
+    let name = arn.split_once(":s3:::")?.1.split('/').next()?;
+    let bucket = &draft.inventory.buckets.get(&Key::global(name))?.attributes;
+    let owner = match bucket.foreign {
+        Fact::Known(true) => BucketOwner::Other,
+        Fact::Known(false) => BucketOwner::Same,
+        Fact::Unknown(_) => return None,
+    };
+    let policy = match &bucket.policy {
+        Fact::Known(None) => BucketPolicy::Unset,
+        Fact::Known(Some(document)) => BucketPolicy::Document(document),
+        Fact::Unknown(_) => BucketPolicy::Unread,
+    };
+    Some((policy, owner))
 }
 
 /// The policy of the key, as the plan leaves it; none where it is not known, or the key is not made yet.
@@ -105,7 +125,7 @@ fn key_policy(arn: &str, draft: &Draft<'_>) -> Option<PolicyDocument> {
     }
 }
 
-fn who_denies(denial: &Denial) -> &'static str {
+fn who_denies(denial: &Denial, action: &str) -> &'static str {
     let layer = match denial {
         Denial::Explicit(statement) => statement.source.layer,
         Denial::Implicit { layer, .. } => *layer,
@@ -113,6 +133,7 @@ fn who_denies(denial: &Denial) -> &'static str {
     match layer {
         Layer::Identity => "another policy of the role denies it",
         Layer::Boundary => "the permissions boundary of the role does not let it have",
+        Layer::Resource if action.starts_with("s3:") => "the bucket's policy does not let the role have",
         Layer::Resource => "the key's policy does not let the role have",
     }
 }

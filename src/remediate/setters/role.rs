@@ -9,6 +9,7 @@ use super::grants::Grants;
 use super::sessions::{self, Sessions};
 use super::{Ability, Setter, key, log_group, seen, volume_key};
 use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, key_allows};
+use crate::model::s3::Bucket;
 use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind, document, wanted_document};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
@@ -39,7 +40,7 @@ const STATEMENTS: &[(&str, &[&str])] = &[
     ("SessionLogEvents", &["write-cloudwatch"]),
     ("SessionLogObjects", &["write-s3"]),
     ("SessionLogBucket", &["write-s3", "see-encryption"]),
-    ("SessionLogBucketKey", &["use-session-key"]),
+    ("SessionLogBucketKey", &["use-session-key", "write-s3"]),
     ("SessionKey", &["use-session-key"]),
     ("VolumeKey", &[volume_key::TASK]),
 ];
@@ -233,10 +234,14 @@ impl Grants {
         }
         if let Some(bucket) = &sessions.bucket {
             let arn = format!("arn:{}:s3:::{bucket}", draft.inventory.partition);
+            let known = draft.inventory.buckets.get(&Key::global(bucket.as_str())).map(|entry| &entry.attributes);
+            let foreign = known.is_some_and(|bucket| bucket.foreign == Fact::Known(true));
             if asked("write-s3") {
-                let foreign = draft.inventory.buckets.get(&Key::global(bucket.as_str()));
-                let foreign = foreign.is_some_and(|entry| entry.attributes.foreign == Fact::Known(true));
-                let actions: &[&str] = if foreign { &["s3:PutObject", "s3:PutObjectAcl"] } else { &["s3:PutObject"] };
+                // Where ACLs are off, nobody needs a permission for them.
+                let enforced =
+                    |bucket: &Bucket| bucket.object_ownership.known().is_some_and(|it| it == "BucketOwnerEnforced");
+                let with_acl = foreign && !known.is_some_and(enforced);
+                let actions: &[&str] = if with_acl { &["s3:PutObject", "s3:PutObjectAcl"] } else { &["s3:PutObject"] };
                 let under = sessions.prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
                 self.add("SessionLogObjects", actions, format!("{arn}/{under}*"));
             }
@@ -248,8 +253,10 @@ impl Grants {
             let bucket_key = bucket_key.and_then(|link| draft.inventory.keys.get(&link.key));
             let customer =
                 bucket_key.filter(|key| key.attributes.key_manager.known().is_some_and(|by| by == "CUSTOMER"));
-            if let (Some(key), true) = (customer.and_then(|key| key.attributes.arn.known()), asked("use-session-key")) {
-                self.add("SessionLogBucketKey", &["kms:GenerateDataKey"], key.clone());
+            let asked_for_key = asked("use-session-key") || (foreign && asked("write-s3"));
+            if let (Some(key), true) = (customer.and_then(|key| key.attributes.arn.known()), asked_for_key) {
+                // Uploads of more than 5 MiB come in parts, which S3 decrypts to put them together.
+                self.add("SessionLogBucketKey", &["kms:Decrypt", "kms:GenerateDataKey"], key.clone());
             }
         }
         if let (Some(session_key), true) = (&sessions.key, asked("use-session-key"))

@@ -1,6 +1,7 @@
 //! What the sessions of a region use when a plan is done: the names in the preferences, and what the plan puts there.
 
 use super::log_group;
+use crate::model::kms::KmsKey;
 use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::model::{Entry, Fact, Key, Region, ResourceType};
 use crate::remediate::draft::{Draft, Thing, Wanted};
@@ -37,6 +38,7 @@ impl Sessions {
         let bucket = there(entry, |entry| &entry.s3_bucket, &draft.inventory.buckets);
         let log_group = there(entry, |entry| &entry.log_group, &draft.inventory.log_groups);
         let key = there(entry, |entry| &entry.kms_key, &draft.inventory.keys);
+        let key = key.filter(|_| !is_of_no_use(entry, region, draft));
         let here = draft.here(Some(region));
         let new_bucket = bucket.is_none() && (create || asked("log-to-s3"));
         let new_log_group = log_group.is_none() && (create || asked("log-to-cloudwatch"));
@@ -83,6 +85,20 @@ fn input(
     read: fn(&SessionInputs) -> &Fact<Option<String>>,
 ) -> Option<String> {
     read(entry?.attributes.inputs.known()?).known()?.clone()
+}
+
+/// Whether no session can use the key that the preferences name, as `ssm-session-key-set` judges it.
+fn is_of_no_use(entry: Option<&Entry<SessionPreferences>>, region: &Region, draft: &Draft<'_>) -> bool {
+    let key = entry.and_then(|entry| entry.attributes.kms_key.known()?.as_ref());
+    let Some(key) = key.and_then(|link| draft.inventory.keys.get(&link.key)) else { return false };
+    let KmsKey { region: of_key, key_spec, key_usage, key_manager, .. } = &key.attributes;
+    let wanted = [
+        (of_key, region.as_str()),
+        (key_spec, "SYMMETRIC_DEFAULT"),
+        (key_usage, "ENCRYPT_DECRYPT"),
+        (key_manager, "CUSTOMER"),
+    ];
+    wanted.iter().any(|(fact, wanted)| fact.known().is_some_and(|known| known != wanted))
 }
 
 /// The id of what the preferences name, where it exists.

@@ -1,38 +1,37 @@
 //! What IAM policies and key policies allow: the questions of rules, put to the evaluator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::path::Place;
 use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
 use crate::iam::{
-    Boundary, Context, Decision, Layer, PolicyDocument, Principal, Request, Resource, Source, TrustedPrincipal, Truth,
-    grants, key_allows, resource_allows, trusted_principals,
+    Boundary, Context, Decision, Layer, PolicyDocument, Principal, Reason, Request, Resource, Source, TrustedPrincipal,
+    Truth, grants, is_symbol, key_allows, resource_allows, trusted_principals,
 };
 use crate::model::iam::{ManagedPolicy, Role};
 use crate::model::kms::KmsKey;
-use crate::model::{Fact, Inventory, Key, ResourceType};
+use crate::model::{Fact, Inventory, Key, Region, ResourceType, Source as SourceKind, symbol};
 
 pub(super) fn allows(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
-    let request = role.request(arguments.text(0)?, arguments.text(1)?)?;
-    answer(crate::iam::identity_allows(&role.documents(), role.boundary(), &request))
+    let requests = role.requests(arguments.text(0)?, arguments.text(1)?)?;
+    let decide = |request| crate::iam::identity_allows(&role.documents(), role.boundary(), &request);
+    answer(requests.into_iter().map(decide).collect())
 }
 
 pub(super) fn allows_with_key(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
-    let key = role
-        .inventory
-        .keys
-        .get(arguments.resource(ResourceType::KmsKey, 1)?)
-        .ok_or_else(|| Undecided("the key was not read".to_owned()))?;
-    let KmsKey { arn, policy, .. } = &key.attributes;
-    let arn = text(arn)?;
-    let account = arn.split(':').nth(4).unwrap_or_default();
-    let request = role.request(arguments.text(0)?, arn)?;
-    answer(key_allows(policy.known(), account, &role.documents(), role.boundary(), &request))
+    answer(role.with_key(arguments.text(0)?, arguments.resource(ResourceType::KmsKey, 1)?, Through::Nothing)?)
+}
+
+pub(super) fn allows_with_key_through(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+    let arguments = Arguments(arguments);
+    let role = RolePolicies::of(receiver)?;
+    let through = Through::Service(arguments.text(1)?);
+    answer(role.with_key(arguments.text(0)?, arguments.resource(ResourceType::KmsKey, 2)?, through)?)
 }
 
 pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
@@ -120,6 +119,23 @@ fn calm() -> Context {
     Context::new().with("aws:SecureTransport", "true")
 }
 
+/// What is known of every request that the agent makes itself, with the role's credentials.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+pub(super) fn by_itself() -> Context {
+    ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"]
+        .iter()
+        .fold(calm().with("aws:ViaAWSService", "false"), |context, key| context.without(key))
+}
+
+/// Who asks KMS on the role's behalf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Through<'a> {
+    /// The agent asks itself.
+    Nothing,
+    /// A service does, by the first part of its name: `s3`.
+    Service(&'a str),
+}
+
 /// That, and that what it is about belongs to somebody else: an arbitrary name is anybody's.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount>
 fn elsewhere() -> Context {
@@ -158,11 +174,12 @@ fn answer(decision: Decision) -> Result<Answer, Undecided> {
     match decision {
         Decision::Allowed => Ok(Answer::Bool(true)),
         Decision::Denied(_) => Ok(Answer::Bool(false)),
-        Decision::Undecided(reasons) => {
-            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-            Err(Undecided(reasons.join("; ")))
-        }
+        Decision::Undecided(reasons) => Err(undecided(&reasons)),
     }
+}
+
+pub(super) fn undecided(reasons: &[Reason]) -> Undecided {
+    Undecided(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 /// A text; of code also one of which a part is a symbol.
@@ -170,15 +187,18 @@ fn text(fact: &Fact<String>) -> Result<&str, Undecided> {
     fact.text().map_err(|gap| Undecided::from(gap.as_ref()))
 }
 
+/// Stands for the name of a session: an instance's id, and not known which.
+const SESSION: char = '\u{10FFFD}';
+
 /// Everything that decides what a role may do; `None` for what could not be read.
 pub(crate) struct RolePolicies<'a> {
-    inventory: &'a Inventory,
+    pub(super) inventory: &'a Inventory,
     role: &'a Role,
     policies: Vec<(&'a str, Option<&'a PolicyDocument>)>,
 }
 
 impl<'a> RolePolicies<'a> {
-    fn of(receiver: &Receiver<'a>) -> Result<Self, Undecided> {
+    pub(super) fn of(receiver: &Receiver<'a>) -> Result<Self, Undecided> {
         let Receiver::Place(Place { inventory, identity: Some((ResourceType::Role, key)), .. }) = receiver else {
             return Err(Undecided("not a role".to_owned()));
         };
@@ -191,7 +211,12 @@ impl<'a> RolePolicies<'a> {
         let mut policies = Vec::new();
         match &role.attached_policies {
             Fact::Known(links) => {
-                policies.extend(links.iter().map(|link| (&*link.key.id, policy(inventory, &link.key))));
+                let elsewhere = |id: &str| is_of_another_partition(id, role, inventory);
+                let there = links.iter().filter(|link| elsewhere(&link.key.id) != Truth::True);
+                policies.extend(there.map(|link| {
+                    let known = elsewhere(&link.key.id) == Truth::False;
+                    (&*link.key.id, policy(inventory, &link.key).filter(|_| known))
+                }));
             }
             Fact::Unknown(_) => policies.push(("the list of attached policies", None)),
         }
@@ -224,13 +249,165 @@ impl<'a> RolePolicies<'a> {
         principal(text(&self.role.arn)?)
     }
 
-    /// The question whether it may do this there.
+    /// The question whether it may do this there, in the region and account that the ARN names.
     ///
     /// # Errors
     /// Where the role's ARN is not known.
     pub(crate) fn request(&self, action: &str, on: &str) -> Result<Request, Undecided> {
-        Ok(Request::new(self.principal()?, action, resource(on)).in_context(calm()))
+        self.request_in(action, on, by_itself())
     }
+
+    fn request_in(&self, action: &str, on: &str, context: Context) -> Result<Request, Undecided> {
+        self.request_of(None, action, on, context)
+    }
+
+    /// The same question for one session of the role, where its name is known.
+    pub(super) fn request_of(
+        &self,
+        session: Option<&str>,
+        action: &str,
+        on: &str,
+        context: Context,
+    ) -> Result<Request, Undecided> {
+        let parts: Vec<&str> = on.splitn(6, ':').collect();
+        let context = match parts[..] {
+            ["arn", _, _, region, account, _] => {
+                let region = Some(region).filter(|region| is_one(region));
+                let account = Some(account).filter(|account| is_one(account));
+                let context = region.map_or(context.clone(), |region| context.with("aws:RequestedRegion", region));
+                account.map_or(context.clone(), |account| context.with("aws:ResourceAccount", account))
+            }
+            _ => context,
+        };
+        let principal = match session {
+            Some(session) => {
+                Principal::session(text(&self.role.arn)?, session).map_err(|error| Undecided(error.to_string()))?
+            }
+            None => self.principal()?,
+        };
+        Ok(Request::new(principal, action, resource(on)).in_context(self.of_principal(session, context)))
+    }
+
+    /// The sessions for which a resource's policy is evaluated. On EC2 a session is named after its instance; where the
+    /// policy names no session, they do not differ.
+    pub(super) fn sessions(&self, policy: Option<&PolicyDocument>) -> Vec<Option<String>> {
+        let differ = policy.is_some_and(|policy| policy.as_value().to_string().contains(":assumed-role/"));
+        let known = differ.then(|| self.instances()).flatten().filter(|instances| !instances.is_empty());
+        known.map_or_else(|| vec![None], |instances| instances.into_iter().map(Some).collect())
+    }
+
+    /// The instances that have the role by their profiles; none where others may have it, or which they are is not known.
+    fn instances(&self) -> Option<Vec<String>> {
+        let inventory = self.inventory;
+        let unlisted = inventory.unlisted.iter().any(|unlisted| unlisted.resource_type == ResourceType::Instance);
+        if unlisted || inventory.source != SourceKind::Aws || self.role.used_by_systems_manager != Fact::Known(false) {
+            return None;
+        }
+        let (own, _) = inventory.roles.iter().find(|(_, entry)| std::ptr::eq(&entry.attributes, self.role))?;
+        let mut instances = Vec::new();
+        for (key, entry) in &inventory.instances {
+            match inventory.profile_role(&entry.attributes.iam_instance_profile) {
+                Fact::Known(Some(role)) if role == *own => instances.push(key.id.to_string()),
+                Fact::Known(_) => {}
+                Fact::Unknown(_) => return None,
+            }
+        }
+        Some(instances)
+    }
+
+    /// What is known of whoever has the role's credentials: its tags, its id, the organisation of its account; and of
+    /// resources of that account.
+    fn of_principal(&self, session: Option<&str>, mut context: Context) -> Context {
+        let Role { arn, role_id, principal_tags, organization_id, .. } = self.role;
+        if let Some(tags) = principal_tags.known() {
+            let tag = |context: Context, (key, value): (&String, &String)| {
+                context.with(&format!("aws:PrincipalTag/{key}"), value)
+            };
+            context = tags.iter().fold(context, tag).without_family("aws:PrincipalTag/");
+        }
+        if let Some(id) = role_id.known() {
+            let session = session.map_or_else(|| SESSION.to_string(), str::to_owned);
+            context = context.with("aws:userid", format!("{id}:{session}"));
+        }
+        let Some(organization) = organization_id.known() else { return context };
+        let own = arn.known().and_then(|arn| arn.split(':').nth(4));
+        let of_own_account = own.is_some_and(|own| context.is("aws:ResourceAccount", own));
+        for (key, known) in [("aws:PrincipalOrgID", true), ("aws:ResourceOrgID", of_own_account)] {
+            context = match organization {
+                _ if !known => context,
+                Some(id) => context.with(key, id),
+                None => context.without(key),
+            };
+        }
+        context
+    }
+
+    /// The same question for each region in which nodes use the role, where the ARN names none.
+    fn requests(&self, action: &str, on: &str) -> Result<Vec<Request>, Undecided> {
+        let names_region = on.split(':').nth(3).is_some_and(is_one);
+        let regions = if names_region { BTreeSet::new() } else { self.regions() };
+        if regions.is_empty() {
+            return Ok(vec![self.request(action, on)?]);
+        }
+        let in_region = |region: String| self.request_in(action, on, by_itself().with("aws:RequestedRegion", region));
+        regions.into_iter().map(in_region).collect()
+    }
+
+    /// The regions in which nodes use the role; none where they are not known.
+    fn regions(&self) -> BTreeSet<String> {
+        let links = self.role.session_preferences.known();
+        let name = |region: Option<&Region>| match (region, self.inventory.source) {
+            (Some(region), _) => Some(region.to_string()),
+            (None, SourceKind::Terraform) => Some(symbol::REGION.to_owned()),
+            (None, SourceKind::Aws) => None,
+        };
+        let names = links.into_iter().flatten().map(|link| name(link.key.region.as_ref()));
+        names.collect::<Option<BTreeSet<String>>>().unwrap_or_default()
+    }
+
+    /// Whether it may do this with a key: the key policy and its own policies together.
+    pub(super) fn with_key(&self, action: &str, key: &Key, through: Through<'_>) -> Result<Decision, Undecided> {
+        let entry = self.inventory.keys.get(key).ok_or_else(|| Undecided("the key was not read".to_owned()))?;
+        let KmsKey { arn, policy, .. } = &entry.attributes;
+        let arn = text(arn)?;
+        let parts: Vec<&str> = arn.split(':').collect();
+        let (region, account) = match parts[..] {
+            [_, _, _, region, account, ..] => (region, account),
+            _ => ("", ""),
+        };
+        let context = match through {
+            Through::Nothing => by_itself().without("kms:ViaService"),
+            Through::Service(service) => {
+                let suffix = self.inventory.partition.dns_suffix();
+                calm().with("aws:ViaAWSService", "true").with("kms:ViaService", format!("{service}.{region}.{suffix}"))
+            }
+        };
+        let ask = |session: Option<String>| -> Result<Decision, Undecided> {
+            let request = self.request_of(session.as_deref(), action, arn, context.clone())?;
+            Ok(key_allows(policy.known(), account, &self.documents(), self.boundary(), &request))
+        };
+        self.sessions(policy.known()).into_iter().map(ask).collect()
+    }
+}
+
+/// Whether a segment of an ARN names one region or account.
+fn is_one(segment: &str) -> bool {
+    !segment.is_empty() && !segment.contains(['*', '?'])
+}
+
+/// Whether a managed policy is named by the ARN of another partition than the role's: there is no such policy, and it
+/// grants nothing.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+fn is_of_another_partition(id: &str, role: &Role, inventory: &Inventory) -> Truth {
+    let partition = |arn: &str| arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next()).map(str::to_owned);
+    let Some(of_policy) = partition(id).filter(|name| !name.contains(is_symbol)) else { return Truth::False };
+    let of_role = role.arn.text().ok().and_then(partition);
+    if of_role.unwrap_or_else(|| inventory.partition.as_str().to_owned()) == of_policy {
+        return Truth::False;
+    }
+    // Without a region, code does not say which partition it is for.
+    let placed = inventory.scopes.iter().any(|scope| scope.region.is_some());
+    if inventory.source == SourceKind::Terraform && !placed { Truth::Unknown } else { Truth::True }
 }
 
 /// What the managed policy says. One that is not known to exist, or known not to, has not been read,

@@ -130,7 +130,15 @@ async fn own(reader: &Reader<'_>, key: &Key) -> Entry<Role> {
     if let Fact::Unknown(gap) = &permissions_boundary {
         inquiry.unlisted(gap);
     }
-    Entry::existing(Role { arn: Fact::Known(role.arn), assume_role_policy, permissions_boundary, ..Role::default() })
+    let tags = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+    Entry::existing(Role {
+        arn: Fact::Known(role.arn),
+        role_id: Fact::Known(role.role_id),
+        principal_tags: Fact::Known(tags),
+        assume_role_policy,
+        permissions_boundary,
+        ..Role::default()
+    })
 }
 
 /// The managed policies of a role. Where a page is missing, they are unknown: they are judged together.

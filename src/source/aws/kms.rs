@@ -23,6 +23,8 @@ pub(super) enum Use {
     Sessions,
     /// The root volume of an instance: the key is read, for the roles that use it, and not judged.
     RootVolume,
+    /// A bucket of another account: the key is read, for the roles that write to the bucket, and not judged.
+    ForeignBucket,
 }
 
 /// A key as a text names it: in which region, and how KMS is to be asked for it.
@@ -75,16 +77,33 @@ impl Reference {
 
 /// Reads the key that this text names in this region, and gives the key of its entry.
 pub(super) async fn read(reader: &Reader<'_>, region: &Region, text: &str, used: Use) -> Key {
-    let reference = Reference::parse(reader.connection, region, text);
+    read_by(reader, reader.connection, region, text, used).await
+}
+
+/// Reads the key that this text names in this region of the connection's account.
+pub(super) async fn read_by(
+    reader: &Reader<'_>,
+    connection: &Connection,
+    region: &Region,
+    text: &str,
+    used: Use,
+) -> Key {
+    let mut reference = Reference::parse(connection, region, text);
+    if connection.account() != reader.connection.account() && reference.ask == reference.id {
+        // The same id or alias may be another key in the account that is read.
+        let of = if reference.is_alias() { "" } else { "key/" };
+        let (partition, account) = (connection.partition(), connection.account());
+        reference.ask = format!("arn:{partition}:kms:{}:{account}:{of}{}", reference.region, reference.id);
+    }
     let once = (reference.region.clone(), reference.ask.clone());
-    let described = reader.described_keys.get(once, describe(reader, reference)).await;
+    let described = reader.described_keys.get(once, describe(reader, connection, reference)).await;
     let key = described.key.clone();
     if used == Use::Sessions {
         change(reader, &key, |entry| entry.in_scope = true);
     }
     let policy = async {
         if let Some(ask) = described.ask.clone() {
-            reader.key_policies.get(key.clone(), policy(reader, &key, ask)).await;
+            reader.key_policies.get(key.clone(), policy(reader, connection, &key, ask)).await;
         }
     };
     let rotation = async {
@@ -106,7 +125,7 @@ fn change(reader: &Reader<'_>, key: &Key, change: impl FnOnce(&mut Entry<KmsKey>
     });
 }
 
-async fn describe(reader: &Reader<'_>, reference: Reference) -> Described {
+async fn describe(reader: &Reader<'_>, connection: &Connection, reference: Reference) -> Described {
     let known = |reference: &Reference, rotation: Rotation| Described {
         key: Key::regional(&reference.region, reference.id.as_str()),
         ask: (!reference.is_alias()).then(|| reference.ask.clone()),
@@ -121,7 +140,7 @@ async fn describe(reader: &Reader<'_>, reference: Reference) -> Described {
         return described;
     }
     let inquiry = reader.inquire(&DESCRIBE_KEY, Some(&reference.region));
-    let request = reader.connection.kms(&reference.region).describe_key().key_id(&reference.ask);
+    let request = connection.kms(&reference.region).describe_key().key_id(&reference.ask);
     let metadata = match inquiry.send_unless(ABSENT, request.send()).await {
         Ok(Some(answer)) => answer.key_metadata.ok_or_else(|| inquiry.lacks("KeyMetadata")),
         Ok(None) => {
@@ -164,8 +183,10 @@ fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> De
     let description = KmsKey {
         arn: inquiry.required("Arn", metadata.arn),
         key_id: Fact::Known(metadata.key_id),
+        region: Fact::Known(reference.region.to_string()),
         key_manager: inquiry.required("KeyManager", metadata.key_manager.map(|value| value.as_str().to_owned())),
         key_spec: inquiry.required("KeySpec", metadata.key_spec.map(|value| value.as_str().to_owned())),
+        key_usage: inquiry.required("KeyUsage", metadata.key_usage.map(|value| value.as_str().to_owned())),
         origin: inquiry.required("Origin", metadata.origin.map(|value| value.as_str().to_owned())),
         key_state: inquiry.required("KeyState", metadata.key_state.map(|value| value.as_str().to_owned())),
         ..KmsKey::default()
@@ -201,10 +222,10 @@ fn rotation_of(reader: &Reader<'_>, region: &Region, ask: &str, metadata: &KeyMe
     }
 }
 
-async fn policy(reader: &Reader<'_>, key: &Key, ask: String) {
+async fn policy(reader: &Reader<'_>, connection: &Connection, key: &Key, ask: String) {
     let (Some(region), true) = (&key.region, reader.wants(&GET_KEY_POLICY)) else { return };
     let inquiry = reader.inquire(&GET_KEY_POLICY, Some(region));
-    let request = reader.connection.kms(region).get_key_policy().key_id(ask).policy_name("default");
+    let request = connection.kms(region).get_key_policy().key_id(ask).policy_name("default");
     let policy = match inquiry.send(request.send()).await {
         Ok(answer) => match answer.policy {
             Some(text) => inquiry.policy_json(&text),

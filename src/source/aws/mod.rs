@@ -22,12 +22,14 @@ mod coverage;
 mod document;
 mod ec2;
 mod failure;
+mod foreign_bucket;
 mod http;
 mod iam;
 mod inquiry;
 mod kms;
 mod logs;
 mod once;
+mod organization;
 mod pace;
 mod policy;
 mod reader;
@@ -45,6 +47,7 @@ pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
 
 pub use connection_error::ConnectionError;
 pub(crate) use failure::Failure;
+pub use foreign_bucket::BucketOwners;
 pub use shared::Shared;
 pub use unread::unread;
 
@@ -66,6 +69,8 @@ pub struct Collection<'a> {
     pub shared: Option<&'a Shared>,
     /// How long it may take. What is not read by then becomes gaps.
     pub deadline: Option<Duration>,
+    /// Where other accounts' buckets are read.
+    pub owners: Option<&'a dyn BucketOwners>,
     /// Is told of each call.
     pub progress: &'a dyn Progress,
     /// Stops the reading: what is not read by then becomes gaps.
@@ -77,5 +82,6 @@ pub struct Collection<'a> {
 pub async fn collect(connection: &Connection, collection: &Collection<'_>) -> Inventory {
     let reader = reader::Reader::new(connection, collection);
     join_all(collection.regions.iter().map(|region| region::read(&reader, region))).await;
+    organization::read(&reader).await;
     reader.finish()
 }

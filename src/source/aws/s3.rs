@@ -4,16 +4,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_sdk_s3::types::ObjectLockEnabled;
+use aws_sdk_s3::operation::get_bucket_encryption::GetBucketEncryptionOutput;
+use aws_sdk_s3::operation::get_bucket_policy::GetBucketPolicyOutput;
+use aws_sdk_s3::types::{ObjectLockEnabled, ServerSideEncryptionByDefault};
 use futures::join;
 
+use super::connection::Connection;
 use super::failure::Failure;
+use super::foreign_bucket;
 use super::inquiry::Inquiry;
 use super::kms::{self, Use};
 use super::reader::Reader;
 use super::whole_answer::Requires;
+use crate::iam::PolicyDocument;
 use crate::model::call::{
-    GET_BUCKET_ENCRYPTION, GET_BUCKET_LOGGING, GET_BUCKET_TAGGING, GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET,
+    GET_BUCKET_ENCRYPTION, GET_BUCKET_LOGGING, GET_BUCKET_OWNERSHIP_CONTROLS, GET_BUCKET_POLICY, GET_BUCKET_TAGGING,
+    GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET, LIST_BUCKETS,
 };
 use crate::model::kms::KmsKey;
 use crate::model::s3::Bucket;
@@ -41,12 +47,27 @@ async fn read(reader: &Reader<'_>, asking: &Region, key: Key) {
     let region = place.as_ref();
     let client = reader.connection.s3(region.unwrap_or(asking));
     let ask = Place { reader, client, name: &key.id, named_in: asking, region };
-    let (lock, encryption, tags, logging) = join!(ask.object_lock(), ask.encryption(), ask.tags(), ask.logging());
     let bucket = &mut entry.attributes;
-    bucket.object_lock_enabled = lock;
-    (bucket.sse_algorithm, bucket.kms_master_key_id, bucket.kms_key) = encryption;
-    bucket.tags = tags;
-    bucket.logging_target_bucket = logging;
+    match bucket.foreign.clone() {
+        Fact::Known(true) => {
+            // Its own rules are evaluated in the account that it belongs to.
+            entry.in_scope = false;
+            foreign_bucket::read(&ask, bucket).await;
+        }
+        // It refuses the caller, and nobody says whose it is.
+        Fact::Unknown(gap) if !gap.is_not_collected() && entry.exists == Fact::Known(true) => {
+            ask.unread(bucket, &gap);
+        }
+        Fact::Known(false) | Fact::Unknown(_) => {
+            let (lock, encryption, tags, logging, policy) =
+                join!(ask.object_lock(), ask.encryption(), ask.tags(), ask.logging(), ask.policy());
+            bucket.object_lock_enabled = lock;
+            (bucket.sse_algorithm, bucket.kms_master_key_id, bucket.kms_key) = encryption;
+            bucket.tags = tags;
+            bucket.logging_target_bucket = logging;
+            bucket.policy = policy;
+        }
+    }
     reader.put(key, entry);
 }
 
@@ -58,36 +79,88 @@ async fn head(reader: &Reader<'_>, asking: &Region, key: &Key) -> (Entry<Bucket>
     let (answer, foreign) = match own {
         Err((failure, place)) if failure.status == Some(403) => {
             let place = place.unwrap_or_else(|| asking.clone());
-            (head_where_it_is(inquiry, &place, key, Owner::Anyone).await, true)
+            (head_where_it_is(inquiry, &place, key, Owner::Anyone).await, Fact::Known(true))
         }
-        own => (own, false),
+        own => (own, Fact::Known(false)),
     };
     match answer {
-        Ok(place) => {
-            let bucket_region = match &place {
-                Some(place) => Fact::Known(place.as_str().to_owned()),
-                None => Fact::Unknown(inquiry.lacks("x-amz-bucket-region")),
-            };
-            let arn = format!("arn:{}:s3:::{}", reader.connection.partition(), key.id);
-            let bucket =
-                Bucket { arn: Fact::Known(arn), bucket_region, foreign: Fact::Known(foreign), ..Bucket::default() };
-            (Entry::existing(bucket), place)
-        }
+        Ok(place) => (Entry::existing(existing(reader, key, foreign, place.as_ref())), place),
         Err((failure, _)) if failure.status == Some(404) => {
             reader.answered(None);
             (Entry::missing(), None)
         }
-        Err((mut failure, place)) => {
-            // A HEAD has no body, so the code is the SDK's guess from the status, or nothing.
-            if failure.status == Some(403) {
-                failure.gap.kind = GapKind::Denied;
-            }
-            let gap = inquiry.failed(failure);
+        // "Regardless of the permissions on the bucket, you will receive a response header with the correct bucket
+        // location": who is refused learns that the bucket exists, and not whose it is.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>
+        Err((failure, Some(place))) if failure.status == Some(403) => {
+            let foreign = is_foreign(reader, asking, key, failure).await;
+            (Entry::existing(existing(reader, key, foreign, Some(&place))), Some(place))
+        }
+        Err((failure, place)) => {
+            let gap = inquiry.failed(denied(failure));
             let mut bucket = Bucket::default();
             bucket.mark_unknown(&HEAD_BUCKET, &gap);
             (Entry { exists: Fact::Unknown(gap), in_scope: true, attributes: bucket }, place)
         }
     }
+}
+
+/// What is known of a bucket that exists.
+fn existing(reader: &Reader<'_>, key: &Key, foreign: Fact<bool>, place: Option<&Region>) -> Bucket {
+    let inquiry = reader.inquire(&HEAD_BUCKET, None);
+    let owner = match &foreign {
+        Fact::Known(false) => Fact::Known(reader.connection.account().to_string()),
+        Fact::Known(true) => Fact::Unknown(foreign_bucket::gap(&key.id)),
+        Fact::Unknown(gap) => Fact::Unknown(Arc::clone(gap)),
+    };
+    Bucket {
+        arn: Fact::Known(format!("arn:{}:s3:::{}", reader.connection.partition(), key.id)),
+        bucket_region: match place {
+            Some(place) => Fact::Known(place.as_str().to_owned()),
+            None => Fact::Unknown(inquiry.lacks("x-amz-bucket-region")),
+        },
+        foreign,
+        owner,
+        ..Bucket::default()
+    }
+}
+
+/// Whether a bucket that answers neither as the account's own nor as anybody's is another account's: it is, unless it is
+/// among the account's buckets.
+async fn is_foreign(reader: &Reader<'_>, asking: &Region, key: &Key, refused: Failure) -> Fact<bool> {
+    if !reader.wants(&LIST_BUCKETS) {
+        return Fact::default();
+    }
+    let inquiry = reader.inquire(&LIST_BUCKETS, None);
+    let mut own = false;
+    let request = |token| {
+        let request = reader.connection.s3(asking).list_buckets().prefix(key.id.as_ref()).max_buckets(1000);
+        let request = request.set_continuation_token(token).customize().interceptor(Requires("<Buckets"));
+        inquiry.send(request.send())
+    };
+    let read = inquiry
+        .pages(request, |page| {
+            own |= page.buckets.unwrap_or_default().iter().any(|bucket| bucket.name.as_deref() == Some(&*key.id));
+            page.continuation_token
+        })
+        .await;
+    match read {
+        Ok(()) if own => {
+            // It is the account's own, and the caller may not ask for it.
+            reader.inquire(&HEAD_BUCKET, None).failed(denied(refused));
+            Fact::Known(false)
+        }
+        Ok(()) => Fact::Known(true),
+        Err(gap) => Fact::Unknown(gap),
+    }
+}
+
+/// A HEAD has no body, so the code is the SDK's guess from the status, or nothing.
+fn denied(mut failure: Failure) -> Failure {
+    if failure.status == Some(403) {
+        failure.gap.kind = GapKind::Denied;
+    }
+    failure
 }
 
 /// Whose bucket is asked for.
@@ -125,20 +198,62 @@ async fn head_where_it_is(
 }
 
 /// The algorithm of the default encryption, the name of its key, and the key.
-type Encryption = (Fact<Option<String>>, Fact<Option<String>>, Fact<Option<Link<KmsKey>>>);
+pub(super) type Encryption = (Fact<Option<String>>, Fact<Option<String>>, Fact<Option<Link<KmsKey>>>);
+
+/// The code by which S3 says that a bucket has no default encryption.
+pub(super) const NO_ENCRYPTION: &[&str] = &["ServerSideEncryptionConfigurationNotFoundError"];
+
+/// The code by which S3 says that a bucket has no policy.
+pub(super) const NO_POLICY: &[&str] = &["NoSuchBucketPolicy"];
+
+/// The default encryption in an answer.
+pub(super) fn default_encryption(
+    inquiry: Inquiry<'_>,
+    answer: Option<GetBucketEncryptionOutput>,
+) -> Result<Option<ServerSideEncryptionByDefault>, Arc<Gap>> {
+    let Some(answer) = answer else { return Ok(None) };
+    let rules = answer.server_side_encryption_configuration.map(|configuration| configuration.rules);
+    let rule = rules.into_iter().flatten().next();
+    let default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
+    default.map(Some).ok_or_else(|| inquiry.lacks("ApplyServerSideEncryptionByDefault"))
+}
+
+/// The bucket policy in an answer; none where the bucket has none.
+pub(super) fn policy_in(inquiry: Inquiry<'_>, answer: Option<GetBucketPolicyOutput>) -> Fact<Option<PolicyDocument>> {
+    match answer.map(|answer| answer.policy) {
+        None => Fact::Known(None),
+        Some(Some(text)) => inquiry.policy_json(&text).map(Some),
+        Some(None) => Fact::Unknown(inquiry.lacks("Policy")),
+    }
+}
 
 /// What is asked about one bucket.
-struct Place<'r> {
-    reader: &'r Reader<'r>,
-    client: aws_sdk_s3::Client,
-    name: &'r str,
+pub(super) struct Place<'r> {
+    pub(super) reader: &'r Reader<'r>,
+    pub(super) client: aws_sdk_s3::Client,
+    pub(super) name: &'r str,
     /// The region that named it.
-    named_in: &'r Region,
+    pub(super) named_in: &'r Region,
     /// The region that it is in.
-    region: Option<&'r Region>,
+    pub(super) region: Option<&'r Region>,
 }
 
 impl Place<'_> {
+    /// Nothing more is known of the bucket, for this reason.
+    fn unread(&self, bucket: &mut Bucket, gap: &Arc<Gap>) {
+        for call in [
+            GET_BUCKET_POLICY,
+            GET_BUCKET_OWNERSHIP_CONTROLS,
+            GET_OBJECT_LOCK_CONFIGURATION,
+            GET_BUCKET_ENCRYPTION,
+            GET_BUCKET_TAGGING,
+            GET_BUCKET_LOGGING,
+        ] {
+            bucket.mark_unknown(&call, gap);
+        }
+        self.reader.unlisted(&GET_BUCKET_ENCRYPTION, Some(self.region.unwrap_or(self.named_in)), gap);
+    }
+
     async fn object_lock(&self) -> Fact<bool> {
         let inquiry = self.reader.inquire(&GET_OBJECT_LOCK_CONFIGURATION, self.region);
         if !self.reader.wants(inquiry.call) {
@@ -160,34 +275,56 @@ impl Place<'_> {
             return (Fact::default(), Fact::default(), Fact::default());
         }
         let request = self.client.get_bucket_encryption().bucket(self.name).send();
-        let answer = inquiry.send_unless(&["ServerSideEncryptionConfigurationNotFoundError"], request).await;
-        let default = answer.and_then(|answer| {
-            let Some(answer) = answer else { return Ok(None) };
-            let rules = answer.server_side_encryption_configuration.map(|configuration| configuration.rules);
-            let rule = rules.into_iter().flatten().next();
-            let default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
-            default.map(Some).ok_or_else(|| inquiry.lacks("ApplyServerSideEncryptionByDefault"))
-        });
-        match default {
+        let answer = inquiry.send_unless(NO_ENCRYPTION, request).await;
+        match answer.and_then(|answer| default_encryption(inquiry, answer)) {
             Err(gap) => self.unencrypted_or_not(inquiry, gap),
-            Ok(None) => (Fact::Known(None), Fact::Known(None), Fact::Known(None)),
-            Ok(Some(default)) => {
-                let region = self.region.unwrap_or(self.named_in);
-                let named = default.kms_master_key_id.filter(|reference| !reference.is_empty());
-                let key = match &named {
-                    Some(reference) => Some(Link::to(kms::read(self.reader, region, reference, Use::Sessions).await)),
-                    None => None,
-                };
-                let algorithm = default.sse_algorithm.as_str().to_owned();
-                (Fact::Known(Some(algorithm)), Fact::Known(named), Fact::Known(key))
-            }
+            Ok(default) => self.encrypted(default, self.reader.connection, Use::Sessions).await,
         }
+    }
+
+    /// The default encryption, with its key as `connection` sees it.
+    pub(super) async fn encrypted(
+        &self,
+        default: Option<ServerSideEncryptionByDefault>,
+        connection: &Connection,
+        used: Use,
+    ) -> Encryption {
+        let Some(default) = default else { return (Fact::Known(None), Fact::Known(None), Fact::Known(None)) };
+        let region = self.region.unwrap_or(self.named_in);
+        let named = default.kms_master_key_id.filter(|reference| !reference.is_empty());
+        let key = match &named {
+            Some(reference) => Some(Link::to(kms::read_by(self.reader, connection, region, reference, used).await)),
+            None => None,
+        };
+        let algorithm = default.sse_algorithm.as_str().to_owned();
+        (Fact::Known(Some(algorithm)), Fact::Known(named), Fact::Known(key))
     }
 
     /// The key, if there is one, is in the bucket's region; where that is unknown too, in that which named it.
     fn unencrypted_or_not(&self, inquiry: Inquiry<'_>, gap: Arc<Gap>) -> Encryption {
         self.reader.unlisted(inquiry.call, Some(self.region.unwrap_or(self.named_in)), &gap);
         (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap))
+    }
+
+    async fn policy(&self) -> Fact<Option<PolicyDocument>> {
+        let inquiry = self.reader.inquire(&GET_BUCKET_POLICY, self.region);
+        if !self.reader.wants(inquiry.call) {
+            return Fact::default();
+        }
+        let request = self.client.get_bucket_policy().bucket(self.name).send();
+        match inquiry.attempt(request).await {
+            Ok(answer) => policy_in(inquiry, Some(answer)),
+            Err(failure) if failure.has_code(NO_POLICY) => {
+                self.reader.answered(self.region);
+                policy_in(inquiry, None)
+            }
+            // "…using an identity that doesn't belong to the bucket owner's account."
+            // <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicy.html>
+            Err(failure) if failure.status == Some(405) || failure.has_code(&["MethodNotAllowed"]) => {
+                Fact::Unknown(foreign_bucket::gap(self.name))
+            }
+            Err(failure) => Fact::Unknown(inquiry.failed(failure)),
+        }
     }
 
     async fn tags(&self) -> Fact<BTreeMap<String, String>> {

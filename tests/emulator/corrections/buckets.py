@@ -1,11 +1,12 @@
 """Buckets.
 
 moto suspends versioning under an object lock, refuses an object lock for a bucket with objects, shows any
-account the buckets of all others, takes any text for a policy, lets the tags that AWS gave a bucket be taken
+account the buckets of all others with their policies and settings, takes any text for a policy, lets the tags that AWS gave a bucket be taken
 away, which S3 wants named with the others, and gives a new bucket the tags of a deleted one of its name.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicy.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html
 https://github.com/hashicorp/terraform-provider-aws/issues/7323
@@ -14,7 +15,16 @@ https://github.com/hashicorp/terraform-provider-aws/issues/7323
 import json
 
 import xmltodict
-from moto.s3.exceptions import DuplicateTagKeys, InvalidBucketState, InvalidTagError, NoSystemTags, S3ClientError
+from moto.s3.exceptions import (
+    AccessDeniedByLock,
+    DuplicateTagKeys,
+    InvalidBucketState,
+    InvalidTagError,
+    MethodNotAllowed,
+    MissingBucket,
+    NoSystemTags,
+    S3ClientError,
+)
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.responses import S3Response
 
@@ -23,6 +33,18 @@ from corrections.keys import as_list
 head_by_moto = S3Response.head_bucket
 versioning_by_moto = S3Response.get_bucket_versioning
 put_policy_by_moto = S3Backend.put_bucket_policy
+GUARDED = {
+    name: getattr(S3Response, name)
+    for name in (
+        "get_bucket_encryption",
+        "get_bucket_logging",
+        "get_bucket_ownership_controls",
+        "get_bucket_policy",
+        "get_bucket_tags",
+        "get_object_lock_configuration",
+    )
+    if hasattr(S3Response, name)
+}
 put_versioning_by_moto = S3Backend.put_bucket_versioning
 delete_tagging_by_moto = S3Backend.delete_bucket_tagging
 delete_by_moto = S3Backend.delete_bucket
@@ -62,6 +84,27 @@ def head_bucket(self: S3Response):  # noqa: ANN201
     if answer[0] == 200 and self.backend.head_bucket(self.bucket_name).account_id != self.current_account:
         return 403, answer[1], ""
     return answer
+
+
+def only_for_owner(name: str):  # noqa: ANN201
+    """The operation as moto has it, for the account that owns the bucket. Others are refused unless the bucket policy
+    names the action; and the policy itself is for the owner, whatever it says."""
+    by_moto = GUARDED[name]
+
+    def guarded(self: S3Response):  # noqa: ANN202
+        try:
+            owner = self.backend.head_bucket(self.bucket_name)
+        except MissingBucket:
+            return by_moto(self)
+        if owner.account_id == self.current_account:
+            return by_moto(self)
+        if name == "get_bucket_policy":
+            raise MethodNotAllowed(method="GET", resource_type="BUCKETPOLICY")
+        if name == "get_bucket_encryption" and b"s3:GetEncryptionConfiguration" in (owner.policy or b""):
+            return by_moto(self)
+        raise AccessDeniedByLock
+
+    return guarded
 
 
 def put_bucket_policy(self: S3Backend, bucket_name: str, policy: bytes) -> None:
@@ -111,6 +154,8 @@ def delete_bucket(self: S3Backend, bucket_name: str) -> FakeBucket | None:
 def apply() -> None:
     S3Response._bucket_tagging_from_body = bucket_tagging_from_body
     S3Response.head_bucket = head_bucket
+    for name in GUARDED:
+        setattr(S3Response, name, only_for_owner(name))
     S3Response.get_bucket_versioning = get_bucket_versioning
     for function in (
         put_bucket_versioning,

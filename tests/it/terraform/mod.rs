@@ -2,6 +2,7 @@
 //! known is said to be.
 
 mod breakages;
+mod bucket_policies;
 mod fix;
 mod plans;
 mod review;

@@ -80,6 +80,7 @@ impl Mapper {
                 Fact::Known(None) => Fact::Unknown(fact::left_open(&view, "the role has no trust policy")),
                 Fact::Unknown(gap) => Fact::Unknown(gap),
             },
+            principal_tags: self.tags(&view),
             permissions_boundary: self.policy_link(&boundary, role),
             attached_policies: self.attached_policies(role, &mut draft).into(),
             inline_policies: self.inline_policies(role, &mut draft).into(),

@@ -1,6 +1,7 @@
 //! KMS: `aws_kms_key`, `aws_kms_external_key`, `aws_kms_replica_key`, `aws_kms_alias`, `aws_kms_key_policy`.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::super::instance::Instance;
 use super::super::value::Value;
@@ -8,7 +9,7 @@ use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::iam::PolicyDocument;
 use crate::model::kms::KmsKey;
-use crate::model::{Entry, Fact, Key, Link, ResourceType};
+use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, ResourceType, symbol};
 
 /// The types that are keys.
 pub(super) const KEYS: &[&str] = &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key"];
@@ -50,6 +51,11 @@ impl Mapper {
         let attributes = KmsKey {
             key_manager: known("AWS"),
             key_spec: known("SYMMETRIC_DEFAULT"),
+            key_usage: known("ENCRYPT_DECRYPT"),
+            region: match &key.region {
+                Some(region) => known(region.as_str()),
+                None => Fact::Unknown(Self::of_some_region()),
+            },
             origin: known("AWS_KMS"),
             key_state: known("Enabled"),
             enable_key_rotation: Fact::Known(true),
@@ -58,6 +64,12 @@ impl Mapper {
         };
         let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes };
         self.inventory.keys.entry(key.clone()).or_insert(entry);
+    }
+
+    /// The gap of a key that is in the region that the code is deployed to, whichever that is.
+    fn of_some_region() -> Arc<Gap> {
+        let gap = Gap::because(GapKind::Unresolved, "the code does not say its region");
+        Arc::new(Gap { symbol: Some(symbol::REGION.into()), ..gap })
     }
 
     pub(super) fn put_key(&mut self, instance: &Rc<Instance>, judged: Judged) -> Key {
@@ -78,6 +90,8 @@ impl Mapper {
         draft.resource = KmsKey {
             arn: self.told(instance, "arn"),
             key_id: self.told(instance, "key_id"),
+            region: fact::or(fact::text(&self.world, &instance.region_value()), String::new),
+            key_usage: fact::or(fact::text(&self.world, &view.get("key_usage")), || "ENCRYPT_DECRYPT".to_owned()),
             key_manager: Fact::Known("CUSTOMER".to_owned()),
             key_spec: fact::or(usage, || "SYMMETRIC_DEFAULT".to_owned()),
             origin,

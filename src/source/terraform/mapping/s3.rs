@@ -8,6 +8,7 @@ use super::super::value::Value;
 use super::super::view::View;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
+use crate::iam::PolicyDocument;
 use crate::model::kms::KmsKey;
 use crate::model::s3::Bucket;
 use crate::model::{Fact, Gap, Key, Link, ResourceType};
@@ -50,11 +51,17 @@ impl Mapper {
         let object_lock_enabled = self.object_lock(bucket, &mut draft);
         let (sse_algorithm, kms_master_key_id, kms_key) = self.encryption(bucket, &mut draft);
         let logging_target_bucket = self.logging(bucket, &mut draft);
+        let policy = self.bucket_policy(bucket, &mut draft);
+        let object_ownership = self.object_ownership(bucket, &mut draft);
         let region = fact::text(&self.world, &bucket.region_value());
+        let owner = fact::text(&self.world, &bucket.account_value());
         draft.resource = Bucket {
             arn: self.told(bucket, "arn"),
             bucket_region: fact::or(region, String::new),
             foreign: self.is_foreign(bucket),
+            owner: fact::or(owner, String::new),
+            policy,
+            object_ownership,
             object_lock_enabled,
             sse_algorithm,
             kms_master_key_id,
@@ -71,6 +78,34 @@ impl Mapper {
         match self.companion(kind, "bucket", bucket, BUCKETS)? {
             Some(companion) => Ok(Some(companion.view())),
             None => bucket.view().block(block),
+        }
+    }
+
+    /// The policy of `aws_s3_bucket_policy`, or the one that the bucket had itself in old code; absent without either.
+    fn bucket_policy(&self, bucket: &Rc<Instance>, draft: &mut Draft<Bucket>) -> Fact<Option<PolicyDocument>> {
+        let view = match self.companion("aws_s3_bucket_policy", "bucket", bucket, BUCKETS) {
+            Err(gap) => return Fact::Unknown(gap),
+            Ok(Some(companion)) => companion.view(),
+            Ok(None) => bucket.view(),
+        };
+        fact::policy(&self.world, &view, &draft.get("policy", &view, "policy"))
+    }
+
+    /// Without controls, a new bucket has ACLs off.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
+    fn object_ownership(&self, bucket: &Rc<Instance>, draft: &mut Draft<Bucket>) -> Fact<String> {
+        let controls = match self.companion("aws_s3_bucket_ownership_controls", "bucket", bucket, BUCKETS) {
+            Err(gap) => return Fact::Unknown(gap),
+            Ok(None) => return Fact::Known("BucketOwnerEnforced".to_owned()),
+            Ok(Some(controls)) => controls,
+        };
+        match controls.view().block("rule") {
+            Err(gap) => Fact::Unknown(gap),
+            Ok(None) => Fact::Unknown(fact::left_open(&controls.view(), "the ownership controls have no rule")),
+            Ok(Some(rule)) => {
+                let ownership = draft.get("object_ownership", &rule, "object_ownership");
+                fact::or(fact::text(&self.world, &ownership), String::new)
+            }
         }
     }
 

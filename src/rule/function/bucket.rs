@@ -1,0 +1,258 @@
+//! Delivery of session logs to a bucket: the role's policies and the bucket's judged together, as SSM Agent uploads.
+//! <https://github.com/aws/amazon-ssm-agent/blob/mainline/agent/s3util/s3util.go>
+
+use super::super::value::Argument;
+use super::policy::{RolePolicies, Through, by_itself, undecided};
+use super::{Answer, Arguments, Receiver, Undecided};
+use crate::iam::{BucketOwner, BucketPolicy, Context, Decision, bucket_allows};
+use crate::model::s3::Bucket;
+use crate::model::ssm::SessionPreferences;
+use crate::model::{Fact, Key, ResourceType, Source};
+
+pub(super) fn delivers_logs(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+    all(Delivery::of(receiver, arguments)?.checks())
+}
+
+pub(super) fn delivery_denial(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+    let denials = Delivery::of(receiver, arguments)?.checks().into_iter().filter_map(|check| match check {
+        Check::Denied(denial) => Some(denial),
+        Check::Allowed | Check::Undecided(_) => None,
+    });
+    Ok(Answer::Text(denials.collect::<Vec<_>>().join("; ")))
+}
+
+pub(super) fn sees_bucket_encryption(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+    all(vec![Delivery::of(receiver, arguments)?.sees_encryption()])
+}
+
+/// Whether one thing that is asked for is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Check {
+    /// Surely.
+    Allowed,
+    /// Surely not, and why.
+    Denied(String),
+    /// It depends on something that is not known.
+    Undecided(Undecided),
+}
+
+impl Check {
+    fn of(what: &str, decision: Result<Decision, Undecided>) -> Self {
+        match decision {
+            Ok(Decision::Allowed) => Self::Allowed,
+            Ok(Decision::Denied(denial)) => Self::Denied(format!("{what}: {denial}")),
+            Ok(Decision::Undecided(reasons)) => Self::Undecided(undecided(&reasons)),
+            Err(undecided) => Self::Undecided(undecided),
+        }
+    }
+
+    /// The same where it is not known whether the check is one of those that count: a denial may not matter.
+    fn if_it_counts(self, why: Undecided) -> Self {
+        match self {
+            Self::Denied(_) => Self::Undecided(why),
+            other => other,
+        }
+    }
+}
+
+/// Whether all are allowed: one that is surely denied decides.
+fn all(checks: Vec<Check>) -> Result<Answer, Undecided> {
+    if checks.iter().any(|check| matches!(check, Check::Denied(_))) {
+        return Ok(Answer::Bool(false));
+    }
+    let undecided = checks.into_iter().find_map(|check| match check {
+        Check::Undecided(undecided) => Some(undecided),
+        Check::Allowed | Check::Denied(_) => None,
+    });
+    undecided.map_or(Ok(Answer::Bool(true)), Err)
+}
+
+/// One role, and the bucket that the session preferences of a region name.
+struct Delivery<'a> {
+    role: RolePolicies<'a>,
+    bucket: &'a Bucket,
+    arn: String,
+    /// Which accounts it may belong to.
+    owners: &'static [BucketOwner],
+    /// The beginning of the names of the objects.
+    prefix: Result<Option<String>, Undecided>,
+}
+
+impl<'a> Delivery<'a> {
+    fn of(receiver: &Receiver<'a>, arguments: &[Argument]) -> Result<Self, Undecided> {
+        let role = RolePolicies::of(receiver)?;
+        let key = Arguments(arguments).resource(ResourceType::SessionPreferences, 0)?;
+        let preferences = role.inventory.session_preferences.get(key);
+        let preferences = preferences.ok_or_else(|| Undecided("the session preferences were not read".to_owned()))?;
+        let SessionPreferences { s3_bucket, inputs, .. } = &preferences.attributes;
+        let link = match s3_bucket {
+            Fact::Known(Some(link)) => link,
+            Fact::Known(None) => return Err(Undecided("the preferences name no bucket".to_owned())),
+            Fact::Unknown(gap) => return Err(gap.as_ref().into()),
+        };
+        let prefix = match inputs.as_ref() {
+            Fact::Known(inputs) => inputs.s3_key_prefix.text().map_err(|gap| gap.as_ref().into()),
+            Fact::Unknown(gap) => Err(gap.as_ref().into()),
+        };
+        Self::new(role, &link.key, prefix.map(|prefix| prefix.map(str::to_owned)))
+    }
+
+    /// The delivery of a role to a bucket, under a prefix.
+    ///
+    /// # Errors
+    /// Where the bucket was not read, or is known not to exist.
+    fn new(role: RolePolicies<'a>, key: &Key, prefix: Result<Option<String>, Undecided>) -> Result<Self, Undecided> {
+        let inventory = role.inventory;
+        let entry = inventory.buckets.get(key).ok_or_else(|| Undecided("the bucket was not read".to_owned()))?;
+        if entry.exists == Fact::Known(false) {
+            return Err(Undecided("the bucket does not exist".to_owned()));
+        }
+        let bucket = &entry.attributes;
+        let arn = match (bucket.arn.text(), &bucket.foreign) {
+            (Ok(arn), _) => arn.to_owned(),
+            // The ARN of a bucket follows from its name, whether or not it could be read.
+            (Err(_), Fact::Unknown(_)) => format!("arn:{}:s3:::{}", inventory.partition, key.id),
+            (Err(gap), Fact::Known(_)) => return Err(gap.as_ref().into()),
+        };
+        let owners: &[BucketOwner] = match &bucket.foreign {
+            Fact::Known(true) => &[BucketOwner::Other],
+            Fact::Known(false) => &[BucketOwner::Same],
+            // A bucket that the code only names is not the code's: what its policy grants is not counted on.
+            Fact::Unknown(_) if inventory.source == Source::Terraform && !entry.in_scope => &[BucketOwner::Other],
+            Fact::Unknown(_) => &[BucketOwner::Same, BucketOwner::Other],
+        };
+        Ok(Self { role, bucket, arn, owners, prefix })
+    }
+
+    /// Everything that an upload asks for.
+    fn checks(&self) -> Vec<Check> {
+        let objects = match &self.prefix {
+            Ok(Some(prefix)) => format!("{}/{}/*", self.arn, prefix.trim_end_matches('/')),
+            Ok(None) => format!("{}/*", self.arn),
+            Err(undecided) => return vec![Check::Undecided(undecided.clone())],
+        };
+        let context = self.upload();
+        let mut checks = vec![self.check("s3:PutObject", &objects, context.clone())];
+        if self.bucket.foreign != Fact::Known(false) {
+            let mut others = self.acl_check(&objects, context).into_iter().collect::<Vec<_>>();
+            others.extend(self.key_checks());
+            checks.extend(others.into_iter().map(|check| match &self.bucket.foreign {
+                Fact::Unknown(gap) => check.if_it_counts(gap.as_ref().into()),
+                Fact::Known(_) => check,
+            }));
+        }
+        checks
+    }
+
+    /// The agent sends an ACL with each object. Where ACLs are off, that is accepted and changes nothing.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
+    fn acl_check(&self, objects: &str, context: Context) -> Option<Check> {
+        let check = self.check("s3:PutObjectAcl", objects, context);
+        match &self.bucket.object_ownership {
+            Fact::Known(ownership) if ownership == "BucketOwnerEnforced" => None,
+            Fact::Known(_) => Some(check),
+            Fact::Unknown(gap) => Some(check.if_it_counts(gap.as_ref().into())),
+        }
+    }
+
+    /// The key with which the bucket of another account encrypts.
+    fn key_checks(&self) -> Vec<Check> {
+        let link = match &self.bucket.kms_key {
+            Fact::Known(Some(link)) => link,
+            Fact::Known(None) => return Vec::new(),
+            Fact::Unknown(gap) => return vec![Check::Undecided(gap.as_ref().into())],
+        };
+        let Some(entry) = self.role.inventory.keys.get(&link.key) else {
+            return vec![Check::Undecided(Undecided("the key was not read".to_owned()))];
+        };
+        if entry.exists == Fact::Known(false) {
+            return vec![Check::Denied(format!("the bucket's key {} does not exist", link.key.id))];
+        }
+        if entry.attributes.key_manager.known().is_some_and(|manager| manager == "AWS") {
+            return Vec::new();
+        }
+        let check = |action: &&str| {
+            Check::of(
+                &format!("{action} with {}", link.key.id),
+                self.role.with_key(action, &link.key, Through::Service("s3")),
+            )
+        };
+        ["kms:GenerateDataKey", "kms:Decrypt"].iter().map(check).collect()
+    }
+
+    /// Whether the agent sees how the bucket encrypts.
+    fn sees_encryption(&self) -> Check {
+        self.check("s3:GetEncryptionConfiguration", &self.arn, self.request())
+    }
+
+    fn check(&self, action: &str, on: &str, context: Context) -> Check {
+        Check::of(&format!("{action} on {on}"), self.decide(action, on, &context))
+    }
+
+    /// The decision, where it is the same for all accounts that the bucket may belong to.
+    fn decide(&self, action: &str, on: &str, context: &Context) -> Result<Decision, Undecided> {
+        let policy = match &self.bucket.policy {
+            Fact::Known(None) => BucketPolicy::Unset,
+            Fact::Known(Some(document)) => BucketPolicy::Document(document),
+            Fact::Unknown(_) => BucketPolicy::Unread,
+        };
+        let (documents, boundary) = (self.role.documents(), self.role.boundary());
+        let sessions = self.role.sessions(self.bucket.policy.known().and_then(Option::as_ref));
+        let request = |session: &Option<String>| self.role.request_of(session.as_deref(), action, on, context.clone());
+        let requests = sessions.iter().map(request).collect::<Result<Vec<_>, _>>()?;
+        let ask = |owner: &BucketOwner| -> Decision {
+            requests.iter().map(|request| bucket_allows(policy, *owner, &documents, boundary, request)).collect()
+        };
+        let decisions: Vec<Decision> = self.owners.iter().map(ask).collect();
+        let differ = decisions.windows(2).any(|two| two[0].truth() != two[1].truth());
+        match (differ, &self.bucket.foreign) {
+            (true, Fact::Unknown(gap)) => Err(gap.as_ref().into()),
+            _ => Ok(decisions.into_iter().collect()),
+        }
+    }
+
+    /// What is known of every request to the bucket.
+    fn request(&self) -> Context {
+        let context = by_itself()
+            .with_one_of("s3:TlsVersion", ["1.2".to_owned(), "1.3".to_owned()])
+            .with("s3:authType", "REST-HEADER")
+            .with("s3:signatureversion", "AWS4-HMAC-SHA256")
+            .without_family("s3:DataAccessPoint")
+            .without("s3:AccessPointNetworkOrigin");
+        let known = [
+            ("aws:RequestedRegion", self.bucket.bucket_region.text()),
+            ("aws:ResourceAccount", self.bucket.owner.text()),
+            ("s3:ResourceAccount", self.bucket.owner.text()),
+        ];
+        known
+            .into_iter()
+            .filter_map(|(key, text)| Some((key, text.ok()?)))
+            .fold(context, |context, (key, text)| context.with(key, text))
+    }
+
+    /// What is known of an upload: the agent always sends this ACL, and how the bucket encrypts, where it may see that.
+    fn upload(&self) -> Context {
+        const ALGORITHM: &str = "s3:x-amz-server-side-encryption";
+        const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+        let context =
+            self.request().with("s3:x-amz-acl", "bucket-owner-full-control").without_family("s3:x-amz-grant-");
+        let sent = match self.sees_encryption() {
+            Check::Allowed => self.bucket.sse_algorithm.known().cloned(),
+            Check::Denied(_) => Some(None),
+            Check::Undecided(_) => None,
+        };
+        match sent.as_ref().map(|algorithm| algorithm.as_deref()) {
+            None => context,
+            Some(Some("AES256")) => context.with(ALGORITHM, "AES256").without(KEY),
+            Some(Some("aws:kms")) => {
+                let context = context.with(ALGORITHM, "aws:kms");
+                match &self.bucket.kms_master_key_id {
+                    Fact::Known(None) => context.without(KEY),
+                    Fact::Known(Some(key)) if key.contains(":key/") => context.with(KEY, key.as_str()),
+                    Fact::Known(Some(_)) | Fact::Unknown(_) => context,
+                }
+            }
+            Some(_) => context.without(ALGORITHM).without(KEY),
+        }
+    }
+}

@@ -19,6 +19,7 @@ pub mod saved;
 pub mod scan;
 pub mod schemas;
 pub mod source;
+mod sqlite;
 pub mod terminal;
 pub mod waiver;
 pub mod yaml;

@@ -40,15 +40,11 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes the file of a database, so that it and what SQLite keeps beside it are the owner's alone.
+/// Closes the file of a database, and what SQLite keeps beside it, to others.
 ///
 /// # Errors
-/// Where it cannot be made.
-pub(crate) fn make_database(path: &Path) -> io::Result<()> {
-    if path.symlink_metadata().is_err() {
-        open_file(path)?;
-        return Ok(());
-    }
+/// Where something else than a file is in the place of one, or it cannot be closed.
+pub(crate) fn close_database(path: &Path) -> io::Result<()> {
     for ending in ["", "-wal", "-shm", "-journal"] {
         let mut file = path.as_os_str().to_owned();
         file.push(ending);
@@ -57,7 +53,7 @@ pub(crate) fn make_database(path: &Path) -> io::Result<()> {
             Ok(_) => {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "a symbolic link or no file is in its place"));
             }
-            // What does not exist is made by SQLite, with the mode of the database.
+            // SQLite makes what does not exist, with the mode of the database.
             Err(_) => {}
         }
     }
@@ -120,9 +116,12 @@ fn close_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What the names of files of state begin with.
+/// The beginning of the names of databases that are being made.
+pub(crate) const NEW: &str = ".ssm-audit-new-";
+
+/// The beginnings of the names of files of state.
 #[cfg(unix)]
-const STATE: &[&str] = &["journal.db", "history.sqlite"];
+const STATE: &[&str] = &["journal.db", "history.sqlite", NEW];
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -149,7 +148,7 @@ mod tests {
         }
         set(&state, 0o755);
         make_folder(&state).expect("closed");
-        make_database(&state.join("journal.db")).expect("closed");
+        close_database(&state.join("journal.db")).expect("closed");
         open_file(&state.join("sweep.lock")).expect("opened");
         assert_eq!(mode(&state), 0o700);
         for name in ["journal.db", "journal.db-wal", "sweep.lock"] {
@@ -163,7 +162,9 @@ mod tests {
         set(folder.path(), 0o755);
         fs::write(folder.path().join("main.tf"), "").expect("written");
         make_folder(folder.path()).expect("there");
-        make_database(&folder.path().join("history.sqlite")).expect("made");
+        fs::write(folder.path().join("history.sqlite"), "").expect("written");
+        set(&folder.path().join("history.sqlite"), 0o644);
+        close_database(&folder.path().join("history.sqlite")).expect("closed");
         assert_eq!(mode(folder.path()), 0o755);
         assert_eq!(mode(&folder.path().join("history.sqlite")), 0o600);
     }
@@ -174,7 +175,7 @@ mod tests {
         let other = folder.path().join("other");
         fs::write(&other, "precious").expect("written");
         std::os::unix::fs::symlink(&other, folder.path().join("journal.db")).expect("a link");
-        assert!(make_database(&folder.path().join("journal.db")).is_err());
+        assert!(close_database(&folder.path().join("journal.db")).is_err());
         assert_eq!(fs::read(&other).expect("the file"), b"precious");
     }
 }

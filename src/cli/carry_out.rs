@@ -12,7 +12,7 @@ use super::{Error, Exit, Globals, output};
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Region};
 use crate::remediate::apply::{Apply, Observer};
-use crate::remediate::journal::{Journal, Record, RunState, Status};
+use crate::remediate::journal::{Journal, Record, Status};
 use crate::remediate::place::Reach;
 use crate::remediate::plan::{Plan, Purpose};
 use crate::remediate::show::Look;
@@ -65,13 +65,8 @@ pub(super) async fn carry_out(
     };
     let now = Timestamp::now().to_string();
     if !is_cut_off(plan, &records) {
-        journal.finish(&plan.id, RunState::Finished, &now)?;
-        if let Purpose::Undo(run) = &plan.purpose
-            && !plan.fails()
-            && records.values().all(|record| record.status.holds())
-        {
-            journal.finish(run, RunState::Undone, &now)?;
-        }
+        let complete = !plan.fails() && records.values().all(|record| record.status.holds());
+        journal.finish(plan, complete, &now)?;
     }
     Ok(records)
 }

@@ -24,7 +24,7 @@ impl StateArgs {
 
     /// The journal, where there is one: what only reads leaves nothing behind.
     pub(super) fn journal_if_there(&self) -> Result<Option<Journal>, Error> {
-        Ok(Journal::open_if_there(&self.folder()?)?)
+        Ok(Journal::open_to_read(&self.folder()?)?)
     }
 
     /// The error for a run where there is no journal.

@@ -60,20 +60,10 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
             return Ok(Exit::Failed);
         }
         let now = Timestamp::now().to_string();
-        if run.state == RunState::Open {
-            // What was cut off is not gone on with any more.
-            for (step, record) in &run.records {
-                journal.record(&run.plan.id, *step, record)?;
-            }
-            journal.finish(&run.plan.id, RunState::Finished, &now)?;
-        }
+        journal.begin_undo(&run, &plan, &now)?;
         if plan.steps.is_empty() {
-            if plan.left_out.is_empty() {
-                journal.finish(&run.plan.id, RunState::Undone, &now)?;
-            }
             return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
         }
-        journal.begin(&plan, &now)?;
         let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
         match exit_of_steps(&plan, &records) {
             Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),

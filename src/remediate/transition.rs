@@ -148,7 +148,7 @@ impl Transition<'_> {
             Some(failure) if kind(failure) == Refusal::Unclear => CallRecord::unclear(&sent.problem()),
             Some(_) => sent.problem(),
         };
-        log.journal.answered(sequence, &now(), &outcome, sent.request_id.as_deref())?;
+        log.journal.answered(log.run, sequence, &now(), &outcome, sent.request_id.as_deref())?;
         Ok(sent)
     }
 

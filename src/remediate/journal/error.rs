@@ -34,6 +34,18 @@ pub enum JournalError {
         /// What was found.
         reason: String,
     },
+    /// Rows of it were lost or changed by something else than ssm-audit.
+    #[error(
+        "the journal {} is not as it was written ({}): nothing was done; restore the whole file, or move its folder away and \
+         keep it. What runs made in an account carries the run's id in the tag `ssm-audit:plan`",
+        path.display(), runs.join(", ")
+    )]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// The runs that do not match.
+        runs: Vec<String>,
+    },
     /// It was written by a later version.
     #[error("the journal {} was written by a later version of ssm-audit: use that one, or another folder with --state", .0.display())]
     Newer(PathBuf),
@@ -79,12 +91,15 @@ impl JournalError {
     }
 }
 
+/// The advice where a file or folder cannot be written.
+pub(super) const WRITABLE: &str = "it must be one that you may write to, or name another folder with --state";
+
 /// What went wrong, and what to do about it.
 fn explained(error: &rusqlite::Error) -> String {
     let advice = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "; free some space",
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            "; it must be one that you may write to, or name another folder with --state"
+            return format!("{error}; {WRITABLE}");
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "; another process keeps it locked: wait for it to end"

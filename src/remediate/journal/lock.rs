@@ -5,7 +5,7 @@ use std::io;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::{Journal, JournalError};
+use super::{Journal, JournalError, WRITABLE};
 use crate::model::AccountId;
 use crate::private;
 
@@ -28,7 +28,7 @@ impl Journal {
         for account in accounts {
             let failed = |source: io::Error| JournalError::Open {
                 path: self.lock_path(account),
-                reason: format!("{source}; it must be one that you may write to, or name another folder with --state"),
+                reason: format!("{source}; {WRITABLE}"),
             };
             let file = private::open_file(&self.lock_path(account)).map_err(failed)?;
             let mut attempts = 1;

@@ -6,25 +6,30 @@
 mod error;
 mod lock;
 mod record;
+mod schema;
+mod seal;
+mod write;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::Connection;
 use serde_json::Value as Json;
 
 pub(crate) use self::error::JournalError;
+use self::error::WRITABLE;
 pub(crate) use self::record::{CallRecord, Record, Run, RunState, Status};
 use super::plan::Plan;
-use super::verify::Verified;
 use crate::model::AccountId;
 use crate::private;
+use crate::sqlite::Access;
 
 /// The name of its file.
 const FILE: &str = "journal.db";
-/// The version of the tables.
-const SCHEMA_VERSION: i64 = 1;
 
 /// The journal.
 #[derive(Debug)]
@@ -39,70 +44,23 @@ impl Journal {
     /// # Errors
     /// Where it cannot be opened, is damaged, or is none of ours. It is left as it is then.
     pub(crate) fn open(folder: &Path) -> Result<Self, JournalError> {
-        let path = folder.join(FILE);
-        let unusable = |source| JournalError::Folder { path: folder.to_owned(), source };
-        private::make_folder(folder).map_err(unusable)?;
-        private::make_database(&path).map_err(unusable)?;
-        let failed = |error: rusqlite::Error| JournalError::of(&path, &error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let database = Connection::open_with_flags(&path, flags).map_err(failed)?;
-        Self::examine(&database, &path)?;
-        database.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-        // Every write is on the disk before the call that it speaks of is sent.
-        database.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-        Self::prepare(&database).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned(), database: Mutex::new(database) })
+        let failed = |source| JournalError::Folder { path: folder.to_owned(), source };
+        private::make_folder(folder).map_err(failed)?;
+        Self::with(folder, Access::Write)
     }
 
-    /// The journal in this folder, where there is one.
+    /// The journal in this folder, to read what is in it; none where there is none. Nothing is written.
     ///
     /// # Errors
     /// Where it cannot be opened, is damaged, or is none of ours.
-    pub(crate) fn open_if_there(folder: &Path) -> Result<Option<Self>, JournalError> {
-        if folder.join(FILE).exists() { Self::open(folder).map(Some) } else { Ok(None) }
+    pub(crate) fn open_to_read(folder: &Path) -> Result<Option<Self>, JournalError> {
+        let is_there = folder.join(FILE).try_exists().unwrap_or(true);
+        if is_there { Self::with(folder, Access::Read).map(Some) } else { Ok(None) }
     }
 
-    /// Refuses what is not a sound journal of this version, before anything is written to it.
-    fn examine(database: &Connection, path: &Path) -> Result<(), JournalError> {
-        let failed = |error: rusqlite::Error| JournalError::of(path, &error);
-        database.busy_timeout(std::time::Duration::from_secs(10)).map_err(failed)?;
-        let number = |pragma: &str| database.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-        match number("user_version").map_err(failed)? {
-            0 => {
-                let tables = "SELECT count(*) FROM sqlite_schema";
-                let tables: i64 = database.query_row(tables, [], |row| row.get(0)).map_err(failed)?;
-                if tables > 0 { Err(JournalError::Foreign(path.to_owned())) } else { Ok(()) }
-            }
-            SCHEMA_VERSION => {
-                let sound: String =
-                    database.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(failed)?;
-                if sound == "ok" { Ok(()) } else { Err(JournalError::Damaged { path: path.to_owned(), reason: sound }) }
-            }
-            later if later > SCHEMA_VERSION => Err(JournalError::Newer(path.to_owned())),
-            _ => Err(JournalError::Foreign(path.to_owned())),
-        }
-    }
-
-    /// Makes the tables where there are none.
-    fn prepare(database: &Connection) -> rusqlite::Result<()> {
-        database.execute_batch(&format!(
-            "BEGIN IMMEDIATE;
-             CREATE TABLE IF NOT EXISTS runs (
-                 id TEXT PRIMARY KEY, state TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT, plan TEXT NOT NULL,
-                 verified TEXT
-             ) STRICT;
-             CREATE TABLE IF NOT EXISTS steps (
-                 run TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, status TEXT NOT NULL,
-                 left_behind TEXT NOT NULL, problem TEXT, PRIMARY KEY (run, number)
-             ) STRICT;
-             CREATE TABLE IF NOT EXISTS calls (
-                 sequence INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), step INTEGER NOT NULL,
-                 account TEXT NOT NULL, region TEXT, call TEXT NOT NULL, parameters TEXT NOT NULL,
-                 sent_at TEXT NOT NULL, answered_at TEXT, outcome TEXT, request_id TEXT
-             ) STRICT;
-             PRAGMA user_version = {SCHEMA_VERSION};
-             COMMIT;"
-        ))
+    fn with(folder: &Path, access: Access) -> Result<Self, JournalError> {
+        let database = schema::open(&folder.join(FILE), access)?;
+        Ok(Self { folder: folder.to_owned(), database: Mutex::new(database) })
     }
 
     fn path(&self) -> PathBuf {
@@ -111,84 +69,6 @@ impl Journal {
 
     fn database(&self) -> MutexGuard<'_, Connection> {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes down that a run begins.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
-    pub(crate) fn begin(&self, plan: &Plan, now: &str) -> Result<(), JournalError> {
-        let text = serde_json::to_string(plan).map_err(|error| JournalError::Content(error.to_string()))?;
-        self.database().execute(
-            "INSERT INTO runs (id, state, started_at, plan) VALUES (?1, 'open', ?2, ?3)",
-            params![plan.id, now, text],
-        )?;
-        Ok(())
-    }
-
-    /// Writes down that a call is about to be sent; gives its number, for its answer.
-    ///
-    /// # Errors
-    /// Where it cannot be written: the call must not be sent then.
-    pub(crate) fn intend(&self, run: &str, call: &CallRecord) -> Result<i64, JournalError> {
-        let mut database = self.database();
-        let transaction = database.transaction()?;
-        record(&transaction, run, call.step, &Record { status: Status::Intended, ..Record::default() })?;
-        transaction.execute(
-            "INSERT INTO calls (run, step, account, region, call, parameters, sent_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                run,
-                number(call.step),
-                call.account,
-                call.region,
-                call.call,
-                call.parameters.to_string(),
-                call.sent_at
-            ],
-        )?;
-        let sequence = transaction.last_insert_rowid();
-        transaction.commit()?;
-        Ok(sequence)
-    }
-
-    /// Writes down what came of a call.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
-    pub(crate) fn answered(
-        &self,
-        sequence: i64,
-        now: &str,
-        outcome: &str,
-        request_id: Option<&str>,
-    ) -> Result<(), JournalError> {
-        self.database().execute(
-            "UPDATE calls SET answered_at = ?2, outcome = ?3, request_id = ?4 WHERE sequence = ?1",
-            params![sequence, now, outcome, request_id],
-        )?;
-        Ok(())
-    }
-
-    /// Writes down how far a step is.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
-    pub(crate) fn record(&self, run: &str, step: usize, state: &Record) -> Result<(), JournalError> {
-        record(&self.database(), run, step, state)?;
-        Ok(())
-    }
-
-    /// Writes down that a run came to its end.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
-    pub(crate) fn finish(&self, run: &str, state: RunState, now: &str) -> Result<(), JournalError> {
-        self.database().execute(
-            "UPDATE runs SET state = ?2, finished_at = coalesce(finished_at, ?3) WHERE id = ?1",
-            params![run, state.as_str(), now],
-        )?;
-        Ok(())
     }
 
     /// All runs, the latest last.
@@ -215,16 +95,6 @@ impl Journal {
         let database = self.database();
         let mut statement = database.prepare(query)?;
         Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
-    }
-
-    /// Writes down what the rules say after a run.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
-    pub(crate) fn verified(&self, run: &str, verified: &[Verified]) -> Result<(), JournalError> {
-        let text = serde_json::to_string(verified).map_err(|error| JournalError::Content(error.to_string()))?;
-        self.database().execute("UPDATE runs SET verified = ?2 WHERE id = ?1", params![run, text])?;
-        Ok(())
     }
 
     /// The id of the run that is named so, in full or by its beginning; none where there is no such run.
@@ -316,17 +186,4 @@ impl Journal {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
-}
-
-fn record(database: &Connection, run: &str, step: usize, state: &Record) -> rusqlite::Result<()> {
-    database.execute(
-        "INSERT INTO steps (run, number, status, left_behind, problem) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (run, number) DO UPDATE SET status = ?3, left_behind = ?4, problem = ?5",
-        params![run, number(step), state.status.as_str(), state.left.to_string(), state.problem],
-    )?;
-    Ok(())
-}
-
-fn number(step: usize) -> i64 {
-    i64::try_from(step).unwrap_or(i64::MAX)
 }

@@ -71,6 +71,18 @@ pub(super) async fn carry_out(
     Ok(records)
 }
 
+/// The end of a run that has begun. What goes wrong then is told, and is no longer "not started": changes may have been made.
+pub(super) fn begun(ended: Result<Exit, Error>, globals: &Globals) -> Result<Exit, Error> {
+    match ended {
+        Ok(_) | Err(Error::CutOff(_) | Error::Interrupted) => ended,
+        Err(error) => {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = globals.tell(&error);
+            Ok(Exit::Failed)
+        }
+    }
+}
+
 /// Says something on standard error; where that is closed there is nobody left to tell.
 pub(super) fn say(text: &str) {
     let _ = writeln!(terminal::stderr(), "{}", harmless(text));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::carry_out::{self, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::carry_out::{self, begun, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::confirm::{can_ask, confirm};
 use super::live;
 use super::resume::ResumeArgs;
@@ -41,11 +41,14 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
             return Ok(Exit::Failed);
         }
         journal.begin(&plan, &Timestamp::now().to_string())?;
-        let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
-        match exit_of_steps(&plan, &records) {
-            Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
-            exit => Ok(exit),
-        }
+        let applied = async {
+            let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
+            match exit_of_steps(&plan, &records) {
+                Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
+                exit => Ok(exit),
+            }
+        };
+        begun(applied.await, globals)
     })
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::carry_out::{self, Reaches, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::carry_out::{self, Reaches, begun, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::check::{self, check};
 use super::code::CodeArgs;
 use super::confirm::{can_ask, confirm};
@@ -322,9 +322,12 @@ impl FixArgs {
         carry_out::nothing_unfinished(plan, &journal)?;
         not_applied(plan, &journal)?;
         journal.begin(plan, &Timestamp::now().to_string())?;
-        let records = carry_out(plan, BTreeMap::new(), reaches, &journal, self.steps, globals).await?;
-        let steps = exit_of_steps(plan, &records);
-        conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await
+        let applied = async {
+            let records = carry_out(plan, BTreeMap::new(), reaches, &journal, self.steps, globals).await?;
+            let steps = exit_of_steps(plan, &records);
+            conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await
+        };
+        begun(applied.await, globals)
     }
 
     /// Whether the finding is one that was asked for.

@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::carry_out::{carry_out, exit_of_steps, reach_accounts};
+use super::carry_out::{begun, carry_out, exit_of_steps, reach_accounts};
 use super::live::{self, LiveArgs};
 use super::selection::{self, RulesFolders};
 use super::state::StateArgs;
-use super::{Error, Exit, Globals, check, discard, fix};
+use super::{Error, Exit, Globals, check, discard, fix, runs};
 use crate::remediate::journal::RunState;
 use crate::remediate::limits::Allow;
 use crate::remediate::plan::Purpose;
@@ -58,7 +58,9 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         let _locks = journal.lock(plan.accounts())?;
         // Read once more: it may have come to its end until the lock was had.
         let run = journal.run(&id)?;
-        if run.state != RunState::Open {
+        // A run that ended before its rules were evaluated again still owes that answer.
+        let unverified = run.plan.purpose == Purpose::Fix && run.state == RunState::Finished && run.verified.is_none();
+        if run.state != RunState::Open && !unverified {
             return Err(Error::Usage {
                 message: format!("run {id} came to its end: there is nothing to go on with"),
                 help: format!("`ssm-audit runs show {id}` says how; `ssm-audit fix` plans what is left to do"),
@@ -66,12 +68,23 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         }
         let rules = check::rules(&plan, &library)?;
         let reaches = reach_accounts(&plan, &arguments.live, globals).await?;
-        let records = carry_out(&plan, run.records, &reaches, &journal, arguments.steps, globals).await?;
-        let steps = exit_of_steps(&plan, &records);
-        if let (Purpose::Undo(_) | Purpose::Discard(_), Exit::Success | Exit::Failed) = (&plan.purpose, steps) {
-            return Ok(steps);
-        }
-        let how = (steps, arguments.format);
-        fix::conclude(&plan, &rules, &reaches, &journal, &arguments.live, how, globals).await
+        let resumed = async {
+            let records = if unverified {
+                run.records
+            } else {
+                carry_out(&plan, run.records, &reaches, &journal, arguments.steps, globals).await?
+            };
+            let steps = exit_of_steps(&plan, &records);
+            if plan.purpose == Purpose::Fix {
+                let how = (steps, arguments.format);
+                fix::conclude(&plan, &rules, &reaches, &journal, &arguments.live, how, globals).await
+            } else if steps == Exit::Interrupted {
+                Err(Error::CutOff(id.clone()))
+            } else {
+                runs::show(&journal, &id, arguments.format, globals)?;
+                Ok(steps)
+            }
+        };
+        begun(resumed.await, globals)
     })
 }

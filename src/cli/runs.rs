@@ -54,17 +54,22 @@ pub(super) fn run(arguments: &RunsArgs, globals: &Globals) -> Result<Exit, Error
         }
         Command::Show { run, format } => {
             let Some(journal) = journal else { return Err(StateArgs::no_run(run)) };
-            let run = journal.run(run)?;
-            let calls = journal.calls(&run.plan.id)?;
-            let under_way = is_under_way(&run, Some(&journal));
-            let report = RunReport::new(run, calls);
-            output::to_stdout(format.encoding(), |out| match format {
-                Format::Json => json(&report, out),
-                Format::Table => show::run(&report, under_way, look(globals), out),
-            })?;
+            show(&journal, run, *format, globals)?;
         }
     }
     Ok(Exit::Success)
+}
+
+/// Writes what the journal says of a run to standard output.
+pub(super) fn show(journal: &Journal, run: &str, format: Format, globals: &Globals) -> Result<(), Error> {
+    let run = journal.run(run)?;
+    let calls = journal.calls(&run.plan.id)?;
+    let under_way = is_under_way(&run, Some(journal));
+    let report = RunReport::new(run, calls);
+    output::to_stdout(format.encoding(), |out| match format {
+        Format::Json => json(&report, out),
+        Format::Table => show::run(&report, under_way, look(globals), out),
+    })
 }
 
 /// Whether a process is at it.

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::carry_out::{self, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::carry_out::{self, begun, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::confirm::{can_ask, confirm};
 use super::live::{self, LiveArgs};
 use super::state::StateArgs;
@@ -64,11 +64,14 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
         if plan.steps.is_empty() {
             return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
         }
-        let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
-        match exit_of_steps(&plan, &records) {
-            Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
-            exit => Ok(exit),
-        }
+        let applied = async {
+            let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
+            match exit_of_steps(&plan, &records) {
+                Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
+                exit => Ok(exit),
+            }
+        };
+        begun(applied.await, globals)
     })
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct RunReport {
     /// What came of the findings that it was to make right.
     pub(super) findings: Vec<Verified>,
     /// What it did not do, and why.
-    left_out: Vec<LeftOut>,
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// A step and what came of it.

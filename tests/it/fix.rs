@@ -408,3 +408,65 @@ fn a_journal_that_cannot_be_used_is_left_as_it_is() {
     assert!(nowhere.stderr.contains("name one that you may write to with --state"), "{}", nowhere.stderr);
     assert_eq!(ground.proxy.mutating_calls().len(), before);
 }
+
+#[test]
+fn a_run_that_was_killed_while_it_verified_is_verified_by_resume() {
+    let arguments = ["fix", "--rule", "ec2-detailed-monitoring", "--yes"];
+    let calm = Ground::new(BROKEN);
+    let ended = calm.run(&arguments);
+    let reads = calm.proxy.actions().iter().filter(|action| *action == "ec2:DescribeInstances").count();
+
+    let ground = Ground::new(BROKEN);
+    ground.proxy.inject(Fault::on("ec2:DescribeInstances", Kind::HoldBefore).nth(reads));
+    let (mut child, _folder) = ground.spawn(&arguments);
+    let held = ground.proxy.held(Duration::from_secs(60)).expect("the last look");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(held);
+    ground.proxy.clear();
+    let id = ground.only_run();
+    let shown = ground.run(&["runs", "show", &id]);
+    assert!(shown.stdout.contains(&format!("`ssm-audit resume {id}`")), "{}", shown.stdout);
+    let changes = ground.proxy.mutating_calls().len();
+    let resumed = ground.run(&["resume", &id]);
+    assert_eq!((resumed.code, resumed.code), (ended.code, Some(0)), "{}", resumed.stderr);
+    assert!(resumed.stdout.contains("fixed  ec2-detailed-monitoring"), "{}", resumed.stdout);
+    assert_eq!(ground.proxy.mutating_calls().len(), changes);
+    let again = ground.run(&["resume", &id]);
+    assert_eq!(again.code, Some(2), "{}", again.stdout);
+}
+
+#[test]
+fn what_goes_wrong_after_a_change_is_a_failure_and_not_a_refusal_to_begin() {
+    let ground = Ground::new(BROKEN);
+    let mut audit = ground.audit(&["fix", "--rule", "ec2-detailed-monitoring", "--yes", "--format", "json"]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = audit.command().stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(status.status.code(), Some(1), "{}", String::from_utf8_lossy(&status.stderr));
+    assert_eq!(ground.fails(), ["ec2-imdsv2-required"]);
+}
+
+#[test]
+fn a_journal_without_its_latest_part_is_refused_and_nothing_is_taken_back() {
+    let ground = Ground::new(BROKEN);
+    assert_eq!(ground.run(&["fix", "--rule", RULES, "--yes"]).code, Some(0));
+    let id = ground.only_run();
+    let names: Vec<String> = std::fs::read_dir(ground.state())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("journal"))
+        .collect();
+    assert!(names.iter().all(|name| name == "journal.db" || name == "journal.db-journal"), "{names:?}");
+    // The one file, and nothing beside it.
+    std::fs::remove_file(ground.state().join("journal.db-journal")).ok();
+    let journal = rusqlite::Connection::open(ground.state().join("journal.db")).unwrap();
+    journal.execute("DELETE FROM steps WHERE number = 2", []).unwrap();
+    drop(journal);
+    let changes = ground.proxy.mutating_calls().len();
+    for arguments in [&["undo", &id, "--yes"][..], &["runs", "show", &id], &["resume", &id]] {
+        let refused = ground.run(arguments);
+        assert_eq!(refused.code, Some(2), "{arguments:?}: {}", refused.stdout);
+        assert!(refused.stderr.contains(&format!("not as it was written ({id})")), "{}", refused.stderr);
+    }
+    assert_eq!(ground.proxy.mutating_calls().len(), changes);
+}

@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 
 pub(crate) use self::run::{run, runs, verified};
 use super::cap::Cap;
-use super::plan::{Disruption, Plan, Purpose, Step, Undo};
+use super::plan::{Disruption, LeftOut, Plan, Purpose, Step, Undo};
 use crate::model::{AccountId, Region};
 use crate::terminal::{Paint, harmless, wrap};
 
@@ -46,7 +46,7 @@ pub(crate) fn plan(plan: &Plan, cap: Option<Cap>, look: Look, out: &mut dyn Writ
         about(plan, step, page)?;
         writeln!(page.out)?;
     }
-    left_out(plan, look, out)?;
+    left_out(&plan.left_out, look, out)?;
     Page { look, out }.text(0, &summary(plan))?;
     for excess in cap.iter().flat_map(|cap| cap.exceeded(plan)) {
         let text = format!("Too much at once: {excess} (--max-changes).");
@@ -121,13 +121,13 @@ fn about(plan: &Plan, step: &Step, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 /// What the plan does not do: each reason once for a rule, with the resources.
-fn left_out(plan: &Plan, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    if plan.left_out.is_empty() {
+fn left_out(left_out: &[LeftOut], look: Look, out: &mut dyn Write) -> io::Result<()> {
+    if left_out.is_empty() {
         return Ok(());
     }
     writeln!(out, "{}\n", look.paint.paint(BOLD, "Left out"))?;
     let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for left in &plan.left_out {
+    for left in left_out {
         reasons.entry((&left.rule, &left.reason)).or_default().push(&left.resource.id);
     }
     let page = &mut Page { look, out };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::difference::pretty;
-use super::{AFTER, BEFORE, BOLD, DIM, Look, MARGIN, Page, WARN, count, heading};
+use super::{AFTER, BEFORE, BOLD, DIM, Look, MARGIN, Page, WARN, count, heading, left_out};
 use crate::model::AccountId;
 use crate::remediate::journal::{CallRecord, RunState, Status};
 use crate::remediate::plan::{Plan, Purpose};
@@ -125,8 +125,16 @@ pub(crate) fn run(run: &RunReport, under_way: bool, look: Look, out: &mut dyn Wr
         writeln!(page.out)?;
     }
     findings(&run.findings, look, out)?;
+    left_out(&run.left_out, look, out)?;
+    let unverified = !run.findings.is_empty() && run.findings.iter().all(|finding| finding.result.is_none());
     match (&run.purpose, run.state) {
         (_, RunState::Open) if !under_way => writeln!(out, "{}", cut_off(&run.id, &run.purpose)),
+        (Purpose::Fix, RunState::Finished) if unverified => writeln!(
+            out,
+            "The run ended before its rules were evaluated again: `ssm-audit resume {0}` does that, `ssm-audit undo {0}` \
+             takes the run back.",
+            run.id
+        ),
         (Purpose::Fix, RunState::Finished) => writeln!(out, "`ssm-audit undo {}` takes this back.", run.id),
         _ => Ok(()),
     }

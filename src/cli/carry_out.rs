@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZeroUsize;
 
+use clap::Args;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -11,6 +12,7 @@ use super::live::{self, LiveArgs, Reached, Unreached};
 use super::{Error, Exit, Globals, output};
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Region};
+use crate::remediate::account_lock::{AccountLocks, LockError};
 use crate::remediate::apply::{Apply, Observer};
 use crate::remediate::journal::{Journal, Record, Status};
 use crate::remediate::place::Reach;
@@ -44,6 +46,7 @@ pub(super) async fn carry_out(
     reaches: &Reaches,
     journal: &Journal,
     concurrency: NonZeroUsize,
+    locks: &AccountLocks<'_>,
     globals: &Globals,
 ) -> Result<BTreeMap<usize, Record>, Error> {
     let shutdown = Shutdown::new();
@@ -60,6 +63,7 @@ pub(super) async fn carry_out(
     };
     let records = tokio::select! {
         records = apply.run(records) => records?,
+        () = locks.renew() => return Err(Error::CutOff(plan.id.clone())),
         // What is under way is written down as begun: whoever goes on looks at what came of it.
         () = stop => return Err(Error::CutOff(plan.id.clone())),
     };
@@ -71,16 +75,82 @@ pub(super) async fn carry_out(
     Ok(records)
 }
 
-/// The end of a run that has begun. What goes wrong then is told, and is no longer "not started": changes may have been made.
-pub(super) fn begun(ended: Result<Exit, Error>, globals: &Globals) -> Result<Exit, Error> {
+/// The lock in the account.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LockArgs {
+    /// Change the account without the lock /ssm-audit/lock in it, which keeps runs from other machines away
+    #[arg(long, env = "SSM_AUDIT_NO_ACCOUNT_LOCK")]
+    no_account_lock: bool,
+}
+
+/// Begins and carries out a run while the accounts that it changes are locked. What goes wrong after it has begun is told, and
+/// is no longer "not started": changes may have been made.
+pub(super) async fn locked<'r>(
+    plan: &Plan,
+    reaches: &'r Reaches,
+    arguments: &LockArgs,
+    globals: &Globals,
+    begin: impl FnOnce() -> Result<(), Error>,
+    run: impl AsyncFnOnce(&AccountLocks<'r>) -> Result<Exit, Error>,
+) -> Result<Exit, Error> {
+    let locks = if arguments.no_account_lock {
+        AccountLocks::none()
+    } else {
+        AccountLocks::take(plan, reaches, host()).await.map_err(|error| not_locked(&error))?
+    };
+    let expired = locks.expired.iter().map(|holder| {
+        Diagnostic::warning(format!("run {} on {} left its lock, which expired", holder.run, holder.host)).help(
+            format!(
+                "it was probably killed: `ssm-audit resume {}` or `ssm-audit undo {0}` there, if it is not finished",
+                holder.run
+            ),
+        )
+    });
+    globals.warn(&expired.collect::<Vec<_>>());
+    if let Err(error) = begin() {
+        locks.release().await;
+        return Err(error);
+    }
+    let ended = run(&locks).await;
     match ended {
-        Ok(_) | Err(Error::CutOff(_) | Error::Interrupted) => ended,
+        // Whoever resumes it takes the lock over; until then, others are kept away until it expires.
+        Err(Error::CutOff(_)) => return ended,
+        _ => locks.release().await,
+    }
+    match ended {
+        Ok(_) | Err(Error::Interrupted) => ended,
         Err(error) => {
             // Where standard error is closed there is nobody left to tell.
             let _ = globals.tell(&error);
             Ok(Exit::Failed)
         }
     }
+}
+
+fn not_locked(error: &LockError) -> Error {
+    let help = match error {
+        LockError::Held { holder, .. } => format!(
+            "wait for it; where it was interrupted, `ssm-audit resume {0}` or `ssm-audit undo {0}` there; its lock expires at {1}",
+            holder.run,
+            holder.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        ),
+        LockError::Foreign { .. } => "delete it if nothing else uses it, or run with --no-account-lock".to_owned(),
+        LockError::Call { .. } => {
+            "`ssm-audit iam-policy --for fix` prints the permissions; --no-account-lock changes the \
+                                   account without the lock, where no other machine does"
+                .to_owned()
+        }
+    };
+    Error::Usage { message: error.to_string(), help }
+}
+
+/// The name of this machine, for the holder of a lock.
+fn host() -> String {
+    let variable = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let file = || std::fs::read_to_string("/etc/hostname").ok();
+    let name = variable.or_else(file).unwrap_or_default();
+    let plain: String = name.trim().chars().filter(char::is_ascii_graphic).take(64).collect();
+    if plain.is_empty() { "an unnamed machine".to_owned() } else { plain }
 }
 
 /// Says something on standard error; where that is closed there is nobody left to tell.

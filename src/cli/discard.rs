@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::carry_out::{self, begun, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::carry_out::{self, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::confirm::{can_ask, confirm};
 use super::live;
 use super::resume::ResumeArgs;
 use super::{Error, Exit, Globals, output};
+use crate::remediate::account_lock::AccountLocks;
 use crate::remediate::journal::{Run, RunState};
 use crate::remediate::limits::Limits;
 use crate::remediate::plan::Purpose;
@@ -40,15 +41,16 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
             say("Nothing was deleted. `--yes` deletes it.");
             return Ok(Exit::Failed);
         }
-        journal.begin(&plan, &Timestamp::now().to_string())?;
-        let applied = async {
-            let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
+        let begin = || Ok(journal.begin(&plan, &Timestamp::now().to_string())?);
+        let apply = async |locks: &AccountLocks<'_>| {
+            let steps = arguments.steps;
+            let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, steps, locks, globals).await?;
             match exit_of_steps(&plan, &records) {
                 Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
                 exit => Ok(exit),
             }
         };
-        begun(applied.await, globals)
+        carry_out::locked(&plan, &reaches, &arguments.lock, globals, begin, apply).await
     })
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::carry_out::{self, Reaches, begun, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::carry_out::{self, LockArgs, Reaches, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::check::{self, check};
 use super::code::CodeArgs;
 use super::confirm::{can_ask, confirm};
@@ -19,6 +19,7 @@ use super::selection::{self, Selection, SelectionArgs};
 use super::state::StateArgs;
 use super::{Error, Exit, Globals, output};
 use crate::model::{Finding, Severity, Verdict};
+use crate::remediate::account_lock::AccountLocks;
 use crate::remediate::cap::Cap;
 use crate::remediate::journal::{Journal, RunState};
 use crate::remediate::limits::{Allow, Limits};
@@ -77,6 +78,8 @@ pub(super) struct FixArgs {
     /// How many steps may run at once
     #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]
     steps: NonZeroUsize,
+    #[command(flatten)]
+    lock: LockArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -321,13 +324,13 @@ impl FixArgs {
         let _locks = journal.lock(plan.accounts())?;
         carry_out::nothing_unfinished(plan, &journal)?;
         not_applied(plan, &journal)?;
-        journal.begin(plan, &Timestamp::now().to_string())?;
-        let applied = async {
-            let records = carry_out(plan, BTreeMap::new(), reaches, &journal, self.steps, globals).await?;
+        let begin = || Ok(journal.begin(plan, &Timestamp::now().to_string())?);
+        let apply = async |locks: &AccountLocks<'_>| {
+            let records = carry_out(plan, BTreeMap::new(), reaches, &journal, self.steps, locks, globals).await?;
             let steps = exit_of_steps(plan, &records);
             conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await
         };
-        begun(applied.await, globals)
+        carry_out::locked(plan, reaches, &self.lock, globals, begin, apply).await
     }
 
     /// Whether the finding is one that was asked for.

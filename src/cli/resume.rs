@@ -4,11 +4,12 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::carry_out::{begun, carry_out, exit_of_steps, reach_accounts};
+use super::carry_out::{self, LockArgs, carry_out, exit_of_steps, reach_accounts};
 use super::live::{self, LiveArgs};
 use super::selection::{self, RulesFolders};
 use super::state::StateArgs;
 use super::{Error, Exit, Globals, check, discard, fix, runs};
+use crate::remediate::account_lock::AccountLocks;
 use crate::remediate::journal::RunState;
 use crate::remediate::limits::Allow;
 use crate::remediate::plan::Purpose;
@@ -39,6 +40,8 @@ pub(super) struct ResumeArgs {
     #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]
     pub(super) steps: NonZeroUsize,
     #[command(flatten)]
+    pub(super) lock: LockArgs,
+    #[command(flatten)]
     pub(super) state: StateArgs,
     #[command(flatten)]
     rules: RulesFolders,
@@ -68,11 +71,11 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         }
         let rules = check::rules(&plan, &library)?;
         let reaches = reach_accounts(&plan, &arguments.live, globals).await?;
-        let resumed = async {
+        let resume = async |locks: &AccountLocks<'_>| {
             let records = if unverified {
                 run.records
             } else {
-                carry_out(&plan, run.records, &reaches, &journal, arguments.steps, globals).await?
+                carry_out(&plan, run.records, &reaches, &journal, arguments.steps, locks, globals).await?
             };
             let steps = exit_of_steps(&plan, &records);
             if plan.purpose == Purpose::Fix {
@@ -85,6 +88,6 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
                 Ok(steps)
             }
         };
-        begun(resumed.await, globals)
+        carry_out::locked(&plan, &reaches, &arguments.lock, globals, || Ok(()), resume).await
     })
 }

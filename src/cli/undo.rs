@@ -6,11 +6,12 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::carry_out::{self, begun, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::carry_out::{self, LockArgs, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::confirm::{can_ask, confirm};
 use super::live::{self, LiveArgs};
 use super::state::StateArgs;
 use super::{Error, Exit, Globals, output};
+use crate::remediate::account_lock::AccountLocks;
 use crate::remediate::journal::{Run, RunState};
 use crate::remediate::plan::{Plan, Purpose};
 use crate::remediate::settle::settle;
@@ -33,6 +34,8 @@ pub(super) struct UndoArgs {
     /// How many steps may run at once
     #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]
     steps: NonZeroUsize,
+    #[command(flatten)]
+    lock: LockArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -60,18 +63,20 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
             return Ok(Exit::Failed);
         }
         let now = Timestamp::now().to_string();
-        journal.begin_undo(&run, &plan, &now)?;
         if plan.steps.is_empty() {
+            journal.begin_undo(&run, &plan, &now)?;
             return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
         }
-        let applied = async {
-            let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, arguments.steps, globals).await?;
+        let begin = || Ok(journal.begin_undo(&run, &plan, &now)?);
+        let apply = async |locks: &AccountLocks<'_>| {
+            let steps = arguments.steps;
+            let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, steps, locks, globals).await?;
             match exit_of_steps(&plan, &records) {
                 Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
                 exit => Ok(exit),
             }
         };
-        begun(applied.await, globals)
+        carry_out::locked(&plan, &reaches, &arguments.lock, globals, begin, apply).await
     })
 }
 

@@ -3,6 +3,7 @@
 //! What a finding needs is data, `remediations/<id>.yaml`; how an attribute is set is code, `setters/`; what a call
 //! changes and how that is looked at are `operation/` and `aspect/`. Whether something is right is for rules to say.
 
+pub(crate) mod account_lock;
 pub(crate) mod apply;
 mod aspect;
 pub(crate) mod cap;

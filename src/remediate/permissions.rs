@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
+use super::account_lock;
 use super::planner;
 use super::remedy::{Action, Remedies, Remedy};
 use super::setters::{self, Ability};
@@ -42,6 +43,10 @@ pub(crate) fn policy(rules: &[Selected<'_>], library: &Library, remedies: &Remed
     let mut statements = vec![statement("SsmAuditScan", &reads)];
     if !changes.is_empty() {
         statements.push(statement("SsmAuditFix", &changes));
+        let actions: BTreeSet<&str> = account_lock::CALLS.iter().flat_map(|call| call.actions).copied().collect();
+        let mut lock = statement("SsmAuditLock", &actions);
+        lock["Resource"] = json!(format!("arn:*:ssm:*:*:parameter{}", account_lock::NAME));
+        statements.push(lock);
     }
     for (action, sid, operator, key, values) in conditional {
         let mut statement = statement(sid, &BTreeSet::from([*action]));

@@ -414,7 +414,7 @@ fn a_run_that_was_killed_while_it_verified_is_verified_by_resume() {
     let arguments = ["fix", "--rule", "ec2-detailed-monitoring", "--yes"];
     let calm = Ground::new(BROKEN);
     let ended = calm.run(&arguments);
-    let reads = calm.proxy.actions().iter().filter(|action| *action == "ec2:DescribeInstances").count();
+    let reads = calm.proxy.calls().iter().filter(|call| call.action == "ec2:DescribeInstances").count();
 
     let ground = Ground::new(BROKEN);
     ground.proxy.inject(Fault::on("ec2:DescribeInstances", Kind::HoldBefore).nth(reads));

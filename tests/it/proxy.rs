@@ -68,12 +68,19 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Whether it changes something: to ask for credentials does not, nor to ask whether a call would be allowed.
+    /// Returns `true` if it changes something of what is fixed: to ask for credentials does not, nor to ask whether a call
+    /// would be allowed, nor the lock of the account.
     pub(crate) fn is_mutating(&self) -> bool {
         let (service, operation) = self.action.split_once(':').unwrap_or_default();
         service != "sts"
             && !self.is_rehearsal()
+            && !self.is_lock()
             && !["Describe", "Get", "List", "Head"].iter().any(|reading| operation.starts_with(reading))
+    }
+
+    /// Returns `true` if it takes, looks at or lets go of the lock of the account.
+    pub(crate) fn is_lock(&self) -> bool {
+        ["ssm:PutParameter", "ssm:GetParameter", "ssm:DeleteParameter"].contains(&self.action.as_str())
     }
 
     /// Whether it only asks what would become of it.

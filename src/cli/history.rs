@@ -79,20 +79,23 @@ impl ListFormat {
 
 pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Error> {
     let folder = arguments.state.folder()?;
-    let mut history = History::open_existing(&folder)?;
+    let open = || History::open_to_read(&folder);
     match &arguments.command {
-        HistoryCommand::List { format } => list(&history, *format)?,
+        HistoryCommand::List { format } => list(&open()?, *format)?,
         HistoryCommand::Show { sweep, format } => {
+            let history = open()?;
             let sweep = history.sweep(sweep.map_or_else(|| history.last(), Ok)?)?;
             Outputs::standard(*format)
                 .write(globals, |format, options, out| sweep::write(&history, &sweep, format, options, out))?;
         }
         HistoryCommand::Diff { earlier, later, format } => {
+            let history = open()?;
             let later = later.map_or_else(|| history.last(), Ok)?;
             diff(&history, *earlier, later, *format)?;
         }
         HistoryCommand::Prune { keep, older_than } => {
             let before = older_than.map(days_ago).transpose()?;
+            let mut history = History::open_existing(&folder)?;
             let _lock = SweepLock::take(&folder)?;
             let pruned = history.prune(*keep, before.as_deref())?;
             let count = |count, one| format!("{count} {one}{}", if count == 1 { "" } else { "s" });

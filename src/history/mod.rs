@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::private;
+use crate::sqlite::Access;
 
 pub use diff::{Change, Difference};
 pub use error::HistoryError;
@@ -54,20 +55,41 @@ impl History {
         let path = folder.join(FILE_NAME);
         let failed = |source| HistoryError::Folder { path: folder.to_owned(), source };
         private::make_folder(folder).map_err(failed)?;
-        private::make_database(&path).map_err(failed)?;
-        let connection = schema::open(&path)?;
+        let connection = schema::open(&path, Access::Write)?;
         Ok(Self { connection, path })
     }
 
-    /// Opens the memory in this folder, where there is one.
+    /// Opens the history in this folder, where there is one, to read it. Neither the file nor the folder need be writable.
+    ///
+    /// # Errors
+    /// Where there is none, and as [`History::open`] has it.
+    pub fn open_to_read(folder: &Path) -> Result<Self, HistoryError> {
+        let path = Self::existing(folder)?;
+        Ok(Self { connection: schema::open(&path, Access::Read)?, path })
+    }
+
+    /// Opens the history in this folder, where there is one.
     ///
     /// # Errors
     /// Where there is none, and as [`History::open`] has it.
     pub fn open_existing(folder: &Path) -> Result<Self, HistoryError> {
-        if folder.join(FILE_NAME).try_exists().is_ok_and(|there| !there) {
+        Self::existing(folder)?;
+        Self::open(folder)
+    }
+
+    fn existing(folder: &Path) -> Result<PathBuf, HistoryError> {
+        let path = folder.join(FILE_NAME);
+        if path.try_exists().is_ok_and(|there| !there) {
             return Err(HistoryError::None { path: folder.to_owned() });
         }
-        Self::open(folder)
+        Ok(path)
+    }
+
+    /// Moves what was written from the write-ahead log into the file, so that the file alone, or a copy of it, holds all
+    /// sweeps that have begun and ended. Where somebody is reading, the next one does it.
+    fn checkpoint(&self) -> Result<(), HistoryError> {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.connection.query_row(checkpoint, [], |_| Ok(())).map_err(|error| self.failed(error))
     }
 
     /// The file.

@@ -72,7 +72,8 @@ impl History {
 
     fn set(&mut self, sweep: i64, state: &str) -> Result<(), HistoryError> {
         let sql = "UPDATE notifications SET state = ?2 WHERE sweep = ?1";
-        self.connection.execute(sql, params![sweep, state]).map(drop).map_err(|error| self.failed(error))
+        self.connection.execute(sql, params![sweep, state]).map_err(|error| self.failed(error))?;
+        self.checkpoint()
     }
 
     fn sweeps_where(&self, condition: &str) -> Result<Vec<i64>, HistoryError> {

@@ -1,10 +1,12 @@
 //! The tables, and how older ones become present ones.
 
 use std::path::Path;
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::HistoryError;
+use crate::sqlite::{self, Access};
 
 /// Says in the header of the file that it is ours: `ssma`.
 const APPLICATION_ID: i64 = 0x7373_6d61;
@@ -104,34 +106,47 @@ const MIGRATIONS: &[&str] = &[
 ",
 ];
 
-/// Opens the file, made or brought up to date where that is needed and can be done.
-pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+/// Opens the file; for writing it is made or brought up to date where that is needed and can be done.
+pub(super) fn open(path: &Path, access: Access) -> Result<Connection, HistoryError> {
     let failed = |error| HistoryError::of(path, error);
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    if access == Access::Write {
+        let made = sqlite::create(path, |connection| migrate(connection, 0));
+        made.map_err(|source| HistoryError::Folder { path: path.to_owned(), source })?;
+    }
+    let mut connection = sqlite::open(path, access).map_err(failed)?;
+    connection.busy_timeout(Duration::from_secs(30)).map_err(failed)?;
+    let version = examine(&connection, path)?;
+    if access == Access::Read {
+        // One of an earlier version is brought up to date before it can be read.
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        return if version < known { open(path, Access::Write) } else { Ok(connection) };
+    }
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+    migrate(&mut connection, version).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Refuses what is no sound history of a version that is known; gives its version.
+fn examine(connection: &Connection, path: &Path) -> Result<i64, HistoryError> {
+    let failed = |error| HistoryError::of(path, error);
+    let damaged = |reason: String| HistoryError::Damaged { path: path.to_owned(), reason };
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(failed);
-    let (application, version, tables) =
-        (number("application_id")?, number("user_version")?, number("schema_version")?);
-    if application != APPLICATION_ID && (application, version, tables) != (0, 0, 0) {
-        return Err(HistoryError::Damaged { path: path.to_owned(), reason: "another program's file".to_owned() });
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    if (application, number("schema_version")?) == (0, 0) {
+        return Err(damaged("it is empty".to_owned()));
+    }
+    if application != APPLICATION_ID {
+        return Err(damaged("another program's file".to_owned()));
     }
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if version > known {
         return Err(HistoryError::Newer { path: path.to_owned(), found: version, known });
     }
-    let sound = connection
-        .pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))
-        .map_err(|error| HistoryError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
-    if sound != "ok" {
-        // The first of many lines says it.
-        let reason = sound.lines().next().unwrap_or_default().to_owned();
-        return Err(HistoryError::Damaged { path: path.to_owned(), reason });
+    match sqlite::complaint(connection).map_err(|error| damaged(error.to_string()))? {
+        None => Ok(version),
+        Some(reason) => Err(damaged(reason)),
     }
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-    connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
-    connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(failed)?;
-    migrate(&mut connection, version).map_err(failed)?;
-    Ok(connection)
 }
 
 fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
@@ -162,34 +177,52 @@ mod tests {
         std::fs::write(&path, "not a database, and long enough to have a header of a hundred bytes ".repeat(4))
             .expect("it is written");
         let before = std::fs::read(&path).expect("the file");
-        assert!(matches!(open(&path), Err(HistoryError::Damaged { .. })));
+        assert!(matches!(open(&path, Access::Write), Err(HistoryError::Damaged { .. })));
         assert_eq!(std::fs::read(&path).expect("the file"), before);
 
         let other = folder.path().join("other.sqlite");
-        Connection::open(&other).expect("a database").execute_batch("CREATE TABLE t (x)").expect("a table");
-        assert!(matches!(open(&other), Err(HistoryError::Damaged { .. })));
+        Connection::open(&other, Access::Write)
+            .expect("a database")
+            .execute_batch("CREATE TABLE t (x)")
+            .expect("a table");
+        assert!(matches!(open(&other, Access::Write), Err(HistoryError::Damaged { .. })));
     }
 
     #[test]
     fn a_newer_one_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("history.sqlite");
-        let connection = open(&path).expect("a history");
+        let connection = open(&path, Access::Write).expect("a history");
         connection.pragma_update(None, "user_version", 99).expect("a version");
         drop(connection);
-        assert!(matches!(open(&path), Err(HistoryError::Newer { found: 99, .. })));
+        assert!(matches!(open(&path, Access::Write), Err(HistoryError::Newer { found: 99, .. })));
+    }
+
+    #[test]
+    fn an_empty_or_shortened_file_is_no_new_history() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("history.sqlite");
+        drop(open(&path, Access::Write).expect("a history"));
+        let whole = std::fs::read(&path).expect("the file");
+        for length in (0..whole.len()).step_by(1021) {
+            std::fs::write(&path, &whole[..length]).expect("it is written");
+            for access in [Access::Read, Access::Write] {
+                assert!(open(&path, access).is_err(), "{length} bytes of {} are taken for a history", whole.len());
+            }
+            assert_eq!(std::fs::read(&path).expect("the file").len(), length);
+        }
     }
 
     #[test]
     fn a_page_that_was_overwritten_is_found() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("history.sqlite");
-        drop(open(&path).expect("a history"));
+        drop(open(&path, Access::Write).expect("a history"));
         let mut bytes = std::fs::read(&path).expect("the file");
         let middle = bytes.len() / 2 / 4096 * 4096;
         bytes[middle..middle + 2048].fill(0xa5);
         std::fs::write(&path, &bytes).expect("it is written");
-        assert!(matches!(open(&path), Err(HistoryError::Damaged { .. })));
+        assert!(matches!(open(&path, Access::Write), Err(HistoryError::Damaged { .. })));
         assert_eq!(std::fs::read(&path).expect("the file"), bytes);
     }
 }

@@ -127,6 +127,7 @@ impl History {
     pub fn begin(&mut self, terms: &Terms, started_at: &str, left_out: &[String]) -> Result<Begun, HistoryError> {
         let begun = self.insert_sweep(terms, started_at, left_out, "running", env!("CARGO_PKG_VERSION"));
         let sweep = begun.map_err(|error| HistoryError::of(&self.path, error))?;
+        self.checkpoint()?;
         Ok(Begun { sweep, started_at: started_at.to_owned(), done: BTreeSet::new() })
     }
 
@@ -275,7 +276,8 @@ impl History {
             let sql = "UPDATE sweeps SET state = 'finished', finished_at = ?2, totals = ?3 WHERE id = ?1";
             self.connection.execute(sql, params![sweep, finished_at, totals])
         };
-        finish().map(drop).map_err(|error| self.failed(error))
+        finish().map_err(|error| self.failed(error))?;
+        self.checkpoint()
     }
 
     /// What writers of reports say of the rules that a sweep held.

@@ -247,3 +247,19 @@ fn an_account_whose_profile_leads_nowhere_keeps_what_was_open() {
     assert_eq!(look(account.as_str(), true), (0, count, 0, 0, 0));
     assert_eq!(look("another", true), (count, 0, 0, 0, 1));
 }
+
+#[test]
+fn the_one_file_holds_every_sweep_that_has_ended_and_is_read_without_being_written() {
+    let (folder, copy) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let mut history = History::open(folder.path()).expect("a history");
+    let begun = history.begin(&terms(), "2026-11-30T00:00:00Z", &[]).expect("it is written");
+    history.finish(begun.sweep, "2026-11-30T00:01:00Z").expect("it is written");
+    // Without the write-ahead log.
+    std::fs::copy(history.path(), copy.path().join(FILE_NAME)).expect("a copy");
+    let before = std::fs::read(copy.path().join(FILE_NAME)).expect("the file");
+    let copied = History::open_to_read(copy.path()).expect("it is sound");
+    let states: Vec<String> = copied.sweeps().expect("sweeps").into_iter().map(|sweep| sweep.state).collect();
+    assert_eq!(states, ["finished"]);
+    drop(copied);
+    assert_eq!(std::fs::read(copy.path().join(FILE_NAME)).expect("the file"), before);
+}

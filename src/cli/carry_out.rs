@@ -78,7 +78,7 @@ pub(super) async fn carry_out(
 /// The lock in the account.
 #[derive(Debug, Clone, Args)]
 pub(super) struct LockArgs {
-    /// Change the account without the lock /ssm-audit/lock in it, which keeps runs from other machines away
+    /// Change the account without the lock /session-manager-audit/lock in it, which keeps runs from other machines away
     #[arg(long, env = "SSM_AUDIT_NO_ACCOUNT_LOCK")]
     no_account_lock: bool,
 }

@@ -17,8 +17,8 @@ use crate::model::call::Call;
 use crate::model::{AccountId, Gap, Region};
 use crate::source::aws::Failure;
 
-/// The name of the parameter.
-pub(crate) const NAME: &str = "/ssm-audit/lock";
+/// The name of the parameter. AWS reserves names that begin with `ssm`.
+pub(crate) const NAME: &str = "/session-manager-audit/lock";
 
 /// How long a lock is valid unless it is renewed.
 const VALID: SignedDuration = SignedDuration::from_mins(15);

@@ -470,3 +470,46 @@ fn a_journal_without_its_latest_part_is_refused_and_nothing_is_taken_back() {
     }
     assert_eq!(ground.proxy.mutating_calls().len(), changes);
 }
+
+/// Runs on one account from two machines: each has a state of its own.
+#[test]
+fn a_run_from_another_state_folder_is_refused_while_one_is_under_way() {
+    let ground = Ground::new(BROKEN);
+    ground.proxy.inject(Fault::on_mutating(Kind::HoldBefore).nth(1));
+    let (mut child, _folder) = ground.spawn(&["fix", "--rule", "ec2-detailed-monitoring", "--yes"]);
+    let held = ground.proxy.held(PATIENCE).expect("a call that changes something");
+    let id = ground.only_run();
+
+    let elsewhere = ground.path("elsewhere");
+    let fix = ["fix", "--rule", "ec2-imdsv2-required", "--yes"];
+    let other = |arguments: &[&str]| ground.audit(arguments).env("SSM_AUDIT_STATE", elsewhere.to_str().unwrap()).run();
+    let refused = other(&fix);
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains(&format!("run {id} on ")), "{}", refused.stderr);
+    assert!(refused.stderr.contains("its lock expires at"), "{}", refused.stderr);
+
+    // Killed, it leaves its lock: others are kept away until it expires, and the run itself is resumed at once.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(held);
+    ground.proxy.clear();
+    assert_eq!(other(&fix).code, Some(2));
+    assert_eq!(ground.run(&["resume", &id]).code, Some(0));
+    assert_eq!(other(&fix).code, Some(0));
+    assert!(ground.fails().is_empty());
+    let changed = ground.proxy.mutating_calls().into_iter().filter(|call| call.reached).map(|call| call.action);
+    assert_eq!(changed.collect::<Vec<_>>(), ["ec2:MonitorInstances", "ec2:ModifyInstanceMetadataOptions"]);
+}
+
+#[test]
+fn an_account_that_cannot_be_locked_is_not_changed() {
+    let ground = Ground::new(BROKEN);
+    ground.proxy.inject(Fault::on("ssm:PutParameter", Kind::Denied));
+    let fix = ["fix", "--rule", "ec2-detailed-monitoring", "--yes"];
+    let refused = ground.run(&fix);
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("--no-account-lock"), "{}", refused.stderr);
+    assert!(ground.proxy.mutating_calls().is_empty());
+    assert_eq!(ground.json(&["runs", "list"])["runs"], json!([]));
+    assert_eq!(ground.run(&[&fix[..], &["--no-account-lock"]].concat()).code, Some(0));
+}

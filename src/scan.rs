@@ -437,6 +437,7 @@ fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
         message: String::new(),
         location: None,
         related: Vec::new(),
+        folder: None,
         evidence: Vec::new(),
         gaps: Vec::new(),
         waiver: None,

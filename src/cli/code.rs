@@ -82,6 +82,23 @@ fn as_warnings(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     problems
 }
 
+/// Refuses a path that names nothing, or one file of code in place of its folder.
+pub(super) fn refuse_what_cannot_be_read(path: &Path, command: &str) -> Result<(), Error> {
+    if let Err(source) = std::fs::metadata(path) {
+        return Err(Error::Usage {
+            message: format!("failed to read {}: {source}", path.display()),
+            help: "name a folder of Terraform code, or a file that exists".to_owned(),
+        });
+    }
+    match terraform::folder_of_file(path) {
+        None => Ok(()),
+        Some(folder) => Err(Error::Usage {
+            message: format!("{} is one file of Terraform code, and code is read by the folder", path.display()),
+            help: format!("name the folder: `ssm-audit {command} {}`", folder.display()),
+        }),
+    }
+}
+
 /// A folder of code and the rules that are held against it.
 pub(super) struct Subject<'a> {
     pub(super) root: &'a Path,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::model::{AccountId, Finding, Region, Report, Verdict};
+use super::code::refuse_what_cannot_be_read;
+use crate::model::{AccountId, Finding, Region, Report, Source, Verdict};
 use crate::saved::Form;
 use crate::source::snapshot;
 
@@ -33,7 +34,15 @@ impl Earlier {
         if Form::kind_of(path).as_deref() == Some(snapshot::KIND) {
             return Err(is("a snapshot"));
         }
+        refuse_what_cannot_be_read(path, "fix")?;
         let report: Report = FORM.read(path)?;
+        if report.scopes.iter().any(|scope| scope.source == Source::Terraform) {
+            let folder = report.findings.iter().find_map(|finding| finding.folder.as_deref()).unwrap_or("FOLDER");
+            return Err(Error::Usage {
+                message: format!("{} is a report of Terraform code, and fix changes live accounts", path.display()),
+                help: format!("give the folder of the code: `ssm-audit fix {folder}`"),
+            });
+        }
         let earlier = Self { path: path.to_owned(), report };
         if earlier.failing().next().is_none() {
             return Err(Error::Usage {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::code::{CodeArgs, Subject, about};
+use super::code::{CodeArgs, Subject, about, refuse_what_cannot_be_read};
 use super::live::LiveArgs;
 use super::narrow::NarrowArgs;
 use super::origin::OriginArgs;
@@ -139,6 +139,7 @@ fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Glo
             read.push(Read { input, inventories, places: Some(places) });
             continue;
         }
+        refuse_what_cannot_be_read(input, "scan")?;
         if arguments.live.region().is_some() {
             return Err(Error::Usage {
                 message: format!("--region says nothing of {}", input.display()),

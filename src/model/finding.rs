@@ -2,6 +2,7 @@
 //! contract: what stands here is what others build on.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,9 @@ pub struct Finding {
     /// Other places in code that matter.
     #[serde(default)]
     pub related: Vec<Location>,
+    /// The folder of code that was read, or that a plan was made from: the one that `ssm-audit fix` takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<Arc<str>>,
     /// The attributes that the rule read.
     pub evidence: Vec<Evidence>,
     /// What was not known.

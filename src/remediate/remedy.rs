@@ -52,6 +52,22 @@ struct RemedyFile {
     /// The settings under `fix` that must be given.
     #[serde(default)]
     needs: Vec<String>,
+    /// What is otherwise where Terraform makes the change.
+    #[serde(default)]
+    in_code: InCode,
+}
+
+/// What is otherwise where Terraform makes the change.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct InCode {
+    /// What it does, in a line.
+    title: Option<String>,
+    /// Whether the change must be allowed with `--unsafe-fixes`.
+    #[serde(default)]
+    by_name: bool,
+    /// What to know before it is done.
+    warn: Option<String>,
 }
 
 /// A remediation.
@@ -73,6 +89,24 @@ pub(crate) struct Remedy {
     pub(crate) warn: Option<String>,
     /// The settings under `fix` that must be given.
     pub(crate) needs: Vec<String>,
+    in_code: InCode,
+}
+
+impl Remedy {
+    /// What it does in code, in a line.
+    pub(crate) fn title_in_code(&self) -> &str {
+        self.in_code.title.as_deref().unwrap_or(&self.title)
+    }
+
+    /// Whether the change of code must be allowed.
+    pub(crate) fn by_name_in_code(&self) -> bool {
+        self.by_name || self.in_code.by_name
+    }
+
+    /// What to know before the code is changed.
+    pub(crate) fn warn_in_code(&self) -> Option<&str> {
+        self.in_code.warn.as_deref().or(self.warn.as_deref()).map(str::trim)
+    }
 }
 
 /// What a remediation asks for.
@@ -196,6 +230,7 @@ fn load(file: &SourceFile) -> Result<Remedy, Vec<Diagnostic>> {
         by_name: written.by_name,
         warn: written.warn.map(|warning| warning.trim().to_owned()),
         needs: written.needs,
+        in_code: written.in_code,
     })
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn finding(rule: &str, severity: Severity, verdict: Verdict, id: &str
         },
         location: None,
         related: Vec::new(),
+        folder: None,
         evidence: Vec::new(),
         gaps: Vec::new(),
         waiver: None,

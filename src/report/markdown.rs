@@ -331,7 +331,12 @@ fn introduction(group: &Group<'_>, message: Option<&str>) -> String {
         add(&mut text, format_args!("What was found: {}\n\n", code(message)));
     }
     let by_finding = group.failed.first().and_then(|finding| words::fix_of(finding, group.info));
-    if let Some(fix) = by_finding.or_else(|| group.info.and_then(words::fix)) {
+    let by_rule = || {
+        let command = group.findings().next().map(words::command_of);
+        let fix = group.info.and_then(words::fix)?;
+        Some(words::Fix { command: command.unwrap_or_else(|| fix.command.clone()), ..fix })
+    };
+    if let Some(fix) = by_finding.or_else(by_rule) {
         add(&mut text, format_args!("Fix: {}: {}\n\n", prose(&fix.title), code(&fix.command)));
     }
     text

@@ -131,16 +131,37 @@ pub(super) fn fix_of(finding: &Finding, info: Option<&RuleInfo>) -> Option<Fix> 
     if finding.verdict != Verdict::Fail {
         return None;
     }
-    let by_id = || Some(Fix { title: finding.remediation.clone()?, command: command(&finding.rule) });
-    let mut fix = info.and_then(fix).or_else(by_id)?;
-    if finding.resource.address.as_ref() == Some(&finding.resource.id) {
-        fix.command = fix.command.replacen("fix ", "fix FOLDER ", 1);
-    }
-    Some(fix)
+    let by_id = || Some(Fix { title: finding.remediation.clone()?, command: String::new() });
+    let fix = info.and_then(fix).or_else(by_id)?;
+    Some(Fix { command: command_of(finding), ..fix })
 }
 
-fn command(rule: &str) -> String {
+/// The command that fixes what a rule finds in the account.
+pub(super) fn command(rule: &str) -> String {
     format!("ssm-audit fix --rule {rule}")
+}
+
+/// The command that fixes what a finding is about: the account, or the code.
+pub(super) fn command_of(finding: &Finding) -> String {
+    let rule = &finding.rule;
+    match &finding.folder {
+        Some(folder) => format!("ssm-audit fix {} --rule {rule}", as_argument(folder)),
+        // From a plan without its code, or from an older report.
+        None if finding.resource.address.as_ref() == Some(&finding.resource.id) => {
+            format!("ssm-audit fix FOLDER --rule {rule}")
+        }
+        None => command(rule),
+    }
+}
+
+/// A text as an argument of a shell.
+fn as_argument(text: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@".contains(character);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let text = if text.starts_with('-') { format!("./{text}") } else { text.to_owned() };
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// How something is made right.

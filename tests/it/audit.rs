@@ -72,6 +72,12 @@ impl Audit {
         self
     }
 
+    /// Runs in another folder.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// The folder that the binary runs in.
     pub(crate) fn folder(&self) -> &Path {
         self.home.path()

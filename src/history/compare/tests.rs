@@ -33,6 +33,7 @@ fn finding(rule: &str, place: &str, verdict: Verdict) -> Finding {
         },
         location: None,
         related: Vec::new(),
+        folder: None,
         edit: None,
         code: None,
         evidence: Vec::new(),

@@ -23,16 +23,13 @@ fn argument(kind: &str, path: &str) -> Option<(&'static [&'static str], &'static
             (&[], "deletion_window_in_days")
         }
         ("aws_cloudwatch_log_group", "retention_in_days") => (&[], "retention_in_days"),
-        ("aws_s3_bucket", "object_lock_enabled") => (&[], "object_lock_enabled"),
         _ => return None,
     })
 }
 
 /// Sets an attribute: where the code sets it already, there; else in the resource itself.
 pub(super) fn set(path: &str, new: &New, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
-    let written = task.place.attributes.iter().find(|(known, _)| *known == path).map(|(_, span)| *span);
-    let found = written.map(|span| work.found(span));
-    match found {
+    match task.written(path, work) {
         Some(Some(Found::Attribute(spot, name))) => work.set(&spot, &name, new),
         // The block is there, and what it is to say is not.
         Some(Some(Found::Block(spot))) => {

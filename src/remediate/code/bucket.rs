@@ -1,11 +1,13 @@
-//! Buckets: encryption and access logging, each a resource of its own beside the bucket; and the bucket for session logs
-//! where the code has none.
+//! Buckets: encryption, access logging and object lock, each a resource of its own beside the bucket; and the bucket for
+//! session logs where the code has none.
 
+use hcl_edit::expr::Expression;
 use serde_json::Value as Json;
 
 use super::document::{Found, Spot};
 use super::task::{Task, undone};
-use super::workspace::{Edited, New, Refusal, Workspace, literal};
+use super::values::literal;
+use super::workspace::{Edited, New, Refusal, Workspace};
 
 pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
@@ -15,26 +17,22 @@ pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -
     }
 }
 
-/// How the bucket of a task is named by what stands beside it.
-fn bucket_of(task: &Task<'_>) -> Result<String, Refusal> {
-    Ok(format!("{}.id", Workspace::reference(&task.place.address, &task.place.address)?))
-}
-
 /// Sets the algorithm of the default encryption.
 pub(super) fn encrypt(algorithm: &Json, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
-    let written = task.place.attributes.iter().find(|(path, _)| *path == "sse_algorithm").map(|(_, span)| *span);
-    match written.map(|span| work.found(span)) {
+    match task.written("sse_algorithm", work) {
         Some(Some(Found::Attribute(spot, name))) => work.set(&spot, &name, &New::of(algorithm)),
         Some(Some(Found::Block(spot))) => work.set(&spot, "sse_algorithm", &New::of(algorithm)),
         Some(None) => Err(Refusal::new("the encryption is not written in Terraform's own syntax")),
         None => {
-            let content = format!(
-                "bucket = {}\n\nrule {{\n  apply_server_side_encryption_by_default {{\n    sse_algorithm = {}\n  }}\n}}",
-                bucket_of(task)?,
-                literal(algorithm)
-            );
             let kind = "aws_s3_bucket_server_side_encryption_configuration";
-            work.add_resource(&task.spot, kind, task.spot.labels().1, &content).map(|_| ())
+            let content = |bucket: &str| {
+                format!(
+                    "bucket = {bucket}.id\n\nrule {{\n  apply_server_side_encryption_by_default {{\n    sse_algorithm = \
+                     {}\n  }}\n}}",
+                    literal(algorithm)
+                )
+            };
+            work.add_companion(&task.spot, kind, task.spot.labels().1, content).map(|_| ())
         }
     }
 }
@@ -46,19 +44,82 @@ fn log_access(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
             "which bucket takes access logs is for you to say: `fix.logging_bucket` in ssm-audit.yaml",
         ));
     };
-    if task.place.attributes.iter().any(|(path, _)| *path == "logging_target_bucket") {
+    if task.written("logging_target_bucket", work).is_some() {
         return Err(work.refuse(&task.spot, "logging", "access logging is written, and names no bucket"));
     }
     let target = work.template(&task.spot, &target)?;
     let name = task.spot.labels().1.to_owned();
-    let content = format!("bucket = {}\ntarget_bucket = {target}\ntarget_prefix = \"{name}/\"", bucket_of(task)?);
-    work.add_resource(&task.spot, "aws_s3_bucket_logging", &name, &content).map(|_| ())
+    let content = |bucket: &str| format!("bucket = {bucket}.id\ntarget_bucket = {target}\ntarget_prefix = \"{name}/\"");
+    work.add_companion(&task.spot, "aws_s3_bucket_logging", &name, content).map(|_| ())
+}
+
+/// Switches object lock on, for a bucket that may exist: versioning, and then the configuration of object lock. The
+/// argument of the bucket itself would destroy it.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html>
+pub(super) fn lock(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    let bucket = &task.spot;
+    match work.value(bucket, "object_lock_enabled") {
+        None => {}
+        // What stays off there would be a reason to destroy the bucket as soon as object lock is on.
+        Some(Expression::Bool(_) | Expression::Null(_)) => {
+            let removed = work.edit(&bucket.file)?.remove_attribute(bucket, "object_lock_enabled");
+            removed.ok_or_else(|| work.refuse(bucket, "object_lock_enabled", "it shares its lines"))?;
+        }
+        Some(_) => {
+            let reason = "object_lock_enabled is computed, and another value would destroy the bucket: take it out, and \
+                          fix again";
+            return Err(work.refuse(bucket, "object_lock_enabled", reason));
+        }
+    }
+    let inline = work.document(&bucket.file).map(|document| document.nested(bucket, "object_lock_configuration"));
+    if inline.is_some_and(|blocks| !blocks.is_empty()) {
+        let reason = "object lock is configured in a block of the bucket, which cannot be changed in place";
+        return Err(work.refuse(bucket, "object_lock_configuration", reason));
+    }
+    if let Some(Some(Found::Attribute(spot, name))) = task.written("object_lock_enabled", work)
+        && spot.top() != *bucket
+    {
+        return work.set(&spot, &name, &New::of(&Json::from("Enabled")));
+    }
+    let versioning = enable_versioning(bucket, work)?;
+    let depends = versioning.map(|name| format!("\n\ndepends_on = [{name}]")).unwrap_or_default();
+    let content = |bucket: &str| format!("bucket = {bucket}.id{depends}");
+    let name = bucket.labels().1.to_owned();
+    work.add_companion(bucket, "aws_s3_bucket_object_lock_configuration", &name, content).map(|_| ())
+}
+
+/// Enables versioning; gives the resource that does, where it is not the bucket itself.
+fn enable_versioning(bucket: &Spot, work: &mut Workspace<'_>) -> Result<Option<String>, Refusal> {
+    const KIND: &str = "aws_s3_bucket_versioning";
+    let enabled = New::of(&Json::from("Enabled"));
+    for spot in work.resources(&bucket.file, KIND) {
+        if names(&spot, bucket, work) {
+            work.set_nested(&spot, &["versioning_configuration"], "status", &enabled)?;
+            return Ok(Some(format!("{KIND}.{}", spot.labels().1)));
+        }
+    }
+    let inline = work.document(&bucket.file).is_some_and(|document| !document.nested(bucket, "versioning").is_empty());
+    if inline {
+        work.set_nested(bucket, &["versioning"], "enabled", &New::of(&Json::Bool(true)))?;
+        return Ok(None);
+    }
+    let content =
+        |bucket: &str| format!("bucket = {bucket}.id\n\nversioning_configuration {{\n  status = \"Enabled\"\n}}");
+    let name = work.add_companion(bucket, KIND, bucket.labels().1, content)?;
+    Ok(Some(format!("{KIND}.{name}")))
+}
+
+/// Returns `true` if a resource is about the bucket.
+fn names(spot: &Spot, bucket: &Spot, work: &Workspace<'_>) -> bool {
+    let (kind, name) = bucket.labels();
+    let source = work.value(spot, "bucket").map(|value| work.source(&spot.file, &value)).unwrap_or_default();
+    source.strip_prefix(&format!("{kind}.{name}")).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
 /// The bucket for session logs: the one of the configured name, which is made where there is none. How it is named.
 pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
     let bucket = work.template(beside, &work.settings.bucket.clone())?;
-    for spot in work.resources(&beside.file, "aws_s3_bucket") {
+    for spot in work.resources_beside(beside, "aws_s3_bucket") {
         if work.value(&spot, "bucket").is_some_and(|value| work.source(&spot.file, &value) == bucket) {
             return Ok(format!("aws_s3_bucket.{}.id", spot.labels().1));
         }

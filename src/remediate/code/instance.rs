@@ -15,11 +15,10 @@ pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -
     }
 }
 
-/// Encryption of a volume cannot be switched on: the instance is made anew.
+/// Encrypts the root volume. Terraform makes the instance anew for it.
 fn encrypt_root_volume(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let yes = New::Literal("true".to_owned());
-    let written = task.place.attributes.iter().find(|(path, _)| *path == "root_volume.encrypted");
-    let spot = match written.map(|(_, span)| work.found(*span)) {
+    let spot = match task.written("root_volume.encrypted", work) {
         Some(Some(Found::Attribute(spot, name))) => {
             work.set(&spot, &name, &yes)?;
             spot
@@ -51,7 +50,7 @@ fn encrypt_root_volume(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
 fn attach_profile(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let name = work.template(&task.spot, &work.settings.instance_profile.clone())?;
     let there = work
-        .resources(&task.spot.file, "aws_iam_instance_profile")
+        .resources_beside(&task.spot, "aws_iam_instance_profile")
         .into_iter()
         .find(|spot| work.value(spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name));
     let profile = match there {
@@ -83,7 +82,7 @@ fn allow_https(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
         let found = Workspace::reference(&task.place.address, address)
             .and_then(|_| work.spot(ResourceType::SecurityGroup, &group.key));
         match found {
-            Ok((_, spot)) => return security_group::allow_https(&spot, address, work),
+            Ok((_, spot)) => return security_group::allow_https(&spot, work),
             Err(elsewhere) => refusal = elsewhere,
         }
     }

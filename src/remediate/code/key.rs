@@ -186,7 +186,7 @@ pub(super) struct Made {
 /// The key for sessions: the one of the configured alias, which is made where there is none.
 pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<Made, Refusal> {
     let alias = work.template(beside, &work.settings.key_alias.clone())?;
-    for spot in work.resources(&beside.file, "aws_kms_alias") {
+    for spot in work.resources_beside(beside, "aws_kms_alias") {
         let name = work.value(&spot, "name").map(|value| work.source(&spot.file, &value));
         let target = work.value(&spot, "target_key_id").map(|value| work.source(&spot.file, &value));
         if let (Some(name), Some(target)) = (name, target)

@@ -31,7 +31,7 @@ fn key_of_sessions(group: &Key, work: &Workspace<'_>) -> Option<String> {
 /// written.
 pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
     let name = work.template(beside, &work.settings.log_group.clone())?;
-    for spot in work.resources(&beside.file, "aws_cloudwatch_log_group") {
+    for spot in work.resources_beside(beside, "aws_cloudwatch_log_group") {
         if work.value(&spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name) {
             return Ok(format!("aws_cloudwatch_log_group.{}.name", spot.labels().1));
         }

@@ -1,24 +1,33 @@
 //! Fixes in Terraform code: from the same remediations as those of live accounts, edits of the source.
 //!
 //! A fix is tried first: it is made in memory, the code is read again as it would be then, and a finding that does not
-//! hold after all keeps its fix from being made. `document` edits a file and knows no resources; `workspace` finds and
-//! changes things in a folder; the other files know one type of resource each. What is not understood is refused, with
-//! its place.
+//! hold after all keeps its fix from being made. `document`, `edit` and `removal` change a file and know no resources;
+//! `workspace`, `values` and `additions` find and change things in a folder; `impact` and `references` tell what a change
+//! does to what Terraform has made; `content` and `embedded` change documents within the code; the other files know one
+//! type of resource each. What is not understood is refused, with its place.
 
+mod additions;
 mod attribute;
 mod bucket;
+mod content;
 pub(crate) mod difference;
 mod document;
+mod edit;
+mod embedded;
+mod impact;
 mod instance;
 mod key;
 mod layout;
 mod log_group;
 mod preferences;
+mod references;
+mod removal;
 mod role;
 mod security_group;
 pub(crate) mod show;
 mod tags;
 mod task;
+mod values;
 mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,24 +113,34 @@ pub(crate) struct Left {
     pub(crate) place: Option<(String, usize)>,
     /// Whether `--unsafe-fixes` would fix it.
     pub(crate) is_unsafe: bool,
+    /// Whether `lifecycle.ignore_changes` keeps it.
+    pub(crate) is_ignored: bool,
 }
 
 /// A finding that is tried.
 struct Tried<'a> {
     finding: Finding,
+    effect: Effect<'a>,
+}
+
+/// What is done for a finding, and what there is to know of that.
+struct Effect<'a> {
     remedy: &'a Remedy,
     hazards: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Why a finding is not fixed.
 struct Kept {
     refusal: Refusal,
     is_unsafe: bool,
+    /// The verdict that it had then: with another one, it is tried again.
+    verdict: Verdict,
 }
 
-impl From<Refusal> for Kept {
-    fn from(refusal: Refusal) -> Self {
-        Self { refusal, is_unsafe: false }
+impl Kept {
+    fn new(refusal: Refusal, finding: &Finding) -> Self {
+        Self { refusal, is_unsafe: false, verdict: finding.verdict }
     }
 }
 
@@ -132,8 +151,13 @@ impl From<Refusal> for Kept {
 pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeError> {
     let mut texts = Texts::new();
     let mut latest = None;
-    let on_disk: Texts =
-        first.places.files().iter().map(|file| (name_of(file), file.source().text().to_owned())).collect();
+    let on_disk: Texts = first
+        .places
+        .files()
+        .iter()
+        .map(|file| (name_of(file), file.source().text().to_owned()))
+        .chain(first.places.assets().clone())
+        .collect();
     let mut fixed: Vec<Fixed> = Vec::new();
     let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
     for _ in 0..ROUNDS {
@@ -198,8 +222,12 @@ fn name_of(file: &crate::source::terraform::File) -> String {
 
 impl From<Tried<'_>> for Fixed {
     fn from(tried: Tried<'_>) -> Self {
-        let Tried { finding, remedy, hazards } = tried;
-        Self { finding, title: remedy.title.clone(), warn: remedy.warn.clone(), hazards }
+        let Tried { finding, effect: Effect { remedy, hazards, notes } } = tried;
+        // A warning that is a hazard is said once.
+        let warning = remedy.warn_in_code().filter(|warning| !hazards.iter().any(|hazard| hazard == warning));
+        let warn: Vec<&str> = warning.into_iter().chain(notes.iter().map(String::as_str)).collect();
+        let warn = (!warn.is_empty()).then(|| warn.join("; "));
+        Self { finding, title: remedy.title_in_code().to_owned(), warn, hazards }
     }
 }
 
@@ -214,11 +242,12 @@ fn round<'a>(
     let mut tried = Vec::new();
     for finding in &look.findings {
         let open = matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) && (request.concerns)(finding);
-        if !open || kept.contains_key(&finding.fingerprint) || done.contains(finding.fingerprint.as_str()) {
+        let refused = kept.get(&finding.fingerprint).is_some_and(|kept| kept.verdict == finding.verdict);
+        if !open || refused || done.contains(finding.fingerprint.as_str()) {
             continue;
         }
         match attempt(request, finding, &mut work) {
-            Ok((remedy, hazards)) => tried.push(Tried { finding: finding.clone(), remedy, hazards }),
+            Ok(effect) => tried.push(Tried { finding: finding.clone(), effect }),
             Err(why) => {
                 kept.insert(finding.fingerprint.clone(), why);
             }
@@ -228,26 +257,25 @@ fn round<'a>(
 }
 
 /// The fix of one finding, in the workspace.
-fn attempt<'a>(
-    request: &Request<'a>,
-    finding: &Finding,
-    work: &mut Workspace<'_>,
-) -> Result<(&'a Remedy, Vec<String>), Kept> {
-    let remedy = remedy_of(finding, request).map_err(Refusal::new)?;
+fn attempt<'a>(request: &Request<'a>, finding: &Finding, work: &mut Workspace<'_>) -> Result<Effect<'a>, Kept> {
+    let kept = |refusal: Refusal| Kept::new(refusal, finding);
+    let remedy = remedy_of(finding, request).map_err(|reason| kept(Refusal::new(reason)))?;
     let nothing = BTreeMap::new();
     let params = request.params.get(&finding.rule).unwrap_or(&nothing);
     work.begin(finding);
-    task::carry_out(finding, remedy, params, work)?;
+    task::carry_out(finding, remedy, params, work).map_err(kept)?;
     if !work.changes() {
-        return Err(Refusal::new("nothing in this code can be changed for it").into());
+        return Err(kept(Refusal::new("nothing in this code can be changed for it")));
     }
+    work.check_impact().map_err(kept)?;
     let hazards: Vec<String> = work.hazards().map(str::to_owned).collect();
+    let notes = work.notes().map(str::to_owned).collect();
     if !hazards.is_empty() && !request.with_unsafe {
         let reason = format!("unsafe: {}", hazards.join("; "));
-        return Err(Kept { refusal: Refusal::new(reason), is_unsafe: true });
+        return Err(Kept { is_unsafe: true, ..kept(Refusal::new(reason)) });
     }
     work.commit();
-    Ok((remedy, hazards))
+    Ok(Effect { remedy, hazards, notes })
 }
 
 fn remedy_of<'a>(finding: &Finding, request: &Request<'a>) -> Result<&'a Remedy, String> {
@@ -269,17 +297,18 @@ fn still_open(tried: &[Tried<'_>], after: &Look) -> Vec<(String, Kept)> {
             Some(finding) => format!("the change that was tried does not settle it: {}", finding.message),
             None => "with the change that was tried, it is not judged any more".to_owned(),
         };
-        Some((tried.finding.fingerprint.clone(), Refusal::new(reason).into()))
+        Some((tried.finding.fingerprint.clone(), Kept::new(Refusal::new(reason), &tried.finding)))
     });
     open.collect()
 }
 
 fn left_over(finding: &Finding, kept: Option<Kept>, request: &Request<'_>) -> Left {
     let finding = finding.clone();
-    if let Some(Kept { refusal, is_unsafe }) = kept {
-        return Left { reason: refusal.reason, place: refusal.place, is_unsafe, finding };
+    if let Some(Kept { refusal, is_unsafe, .. }) = kept {
+        let Refusal { reason, place, is_ignored } = refusal;
+        return Left { reason, place, is_unsafe, is_ignored, finding };
     }
     let reason = remedy_of(&finding, request).err();
     let reason = reason.unwrap_or_else(|| "another fix leads to it: fix again".to_owned());
-    Left { finding, reason, place: None, is_unsafe: false }
+    Left { finding, reason, place: None, is_unsafe: false, is_ignored: false }
 }

@@ -1,11 +1,12 @@
-//! Session preferences: the inputs of the document, where its content is written as an object.
+//! Session preferences: the inputs of the document, and its form.
 
-use hcl_edit::expr::{Expression, Object};
 use serde_json::Value as Json;
 
-use super::document::{Spot, member};
+use super::content::{Content, Type};
+use super::document::Spot;
 use super::task::{Task, undone};
-use super::workspace::{Edited, New, Refusal, Workspace, quoted};
+use super::values::quoted;
+use super::workspace::{Edited, New, Refusal, Workspace};
 use super::{bucket, key, log_group, role};
 use crate::model::{Fact, ResourceType};
 use crate::remediate::setters::INPUTS;
@@ -41,11 +42,7 @@ pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -
             let key = key::ensure(&task.spot, work)?;
             put(&["inputs"], "kmsKeyId", &New::Expression(key.arn, key.alias), &task.spot, work)
         }
-        "rewrite" => {
-            put(&[], "schemaVersion", &New::Literal(quoted("1.0")), &task.spot, work)?;
-            put(&[], "sessionType", &New::Literal(quoted("Standard_Stream")), &task.spot, work)?;
-            repair(&task.spot, work)
-        }
+        "rewrite" => rewrite(task, work),
         "satisfy-encryption-flags" => satisfy_flags(task, work),
         name => Err(undone(name)),
     }
@@ -73,56 +70,39 @@ fn refuse_what_locks_out(task: &Task<'_>, work: &Workspace<'_>) -> Edited {
     Ok(())
 }
 
-/// The object at the end of this way through the content.
-fn object(way: &[&str], spot: &Spot, work: &Workspace<'_>) -> Result<Object, Refusal> {
-    let not_understood = |reason: &str| work.refuse(spot, "content", reason);
-    let content = work.value(spot, "content").ok_or_else(|| not_understood("the document has no content"))?;
-    let Expression::FuncCall(call) = &content else {
-        return Err(not_understood("the content of the document is not written with jsonencode"));
-    };
-    let (true, Some(Expression::Object(document))) = (call.name.name.as_str() == "jsonencode", call.args.get(0)) else {
-        return Err(not_understood("the content of the document is not an object in jsonencode"));
-    };
-    let mut object = document;
-    for name in way {
-        match member(object, name) {
-            Some(Expression::Object(inner)) => object = inner,
-            Some(_) => return Err(not_understood("the inputs of the document are computed")),
-            None => return Err(not_understood("the document has no inputs")),
-        }
-    }
-    Ok(object.clone())
-}
-
 /// Sets a member of the document.
 fn put(way: &[&str], name: &str, new: &New, spot: &Spot, work: &mut Workspace<'_>) -> Edited {
-    let object = object(way, spot, work)?;
-    if let Some(value) = member(&object, name) {
-        return work.assign(spot, "content", value, new);
+    Content::of(spot, work)?.put(way, name, new, work)
+}
+
+/// Writes the form of the document, where it has another one.
+fn rewrite(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+    let entry = work.inventory.session_preferences.get(&task.key).map(|entry| &entry.attributes);
+    let Some(preferences) = entry else { return Err(Refusal::new("the preferences are not known")) };
+    let is = |fact: &Fact<Option<String>>, text: &str| matches!(fact, Fact::Known(Some(value)) if value == text);
+    let version = is(&preferences.schema_version, "1.0");
+    let kind = is(&preferences.session_type, "Standard_Stream");
+    let problems = match &preferences.problems {
+        Fact::Known(problems) => problems.clone(),
+        Fact::Unknown(_) => Vec::new(),
+    };
+    for (name, value, holds) in [("schemaVersion", "1.0", version), ("sessionType", "Standard_Stream", kind)] {
+        if !holds {
+            put(&[], name, &New::Literal(quoted(value)), &task.spot, work)?;
+        }
     }
-    let added = work.edit(&spot.file)?.add_member(&object, name, new.text());
-    added.ok_or_else(|| work.refuse(spot, "content", "the document is not written in a way that is understood"))
+    repair(&problems, &task.spot, work)
 }
 
 /// Gives inputs the types that they must have, where what they mean is plain.
-fn repair(spot: &Spot, work: &mut Workspace<'_>) -> Edited {
+fn repair(problems: &[String], spot: &Spot, work: &mut Workspace<'_>) -> Edited {
     const TEXTS: &[&str] = &["idleSessionTimeout", "maxSessionDuration"];
     const FLAGS: &[&str] =
         &["s3EncryptionEnabled", "cloudWatchEncryptionEnabled", "cloudWatchStreamingEnabled", "runAsEnabled"];
-    for name in TEXTS {
-        let inputs = object(&["inputs"], spot, work)?;
-        if let Some(Expression::Number(number)) = member(&inputs, name) {
-            let text = quoted(&number.value().to_string());
-            put(&["inputs"], name, &New::Literal(text), spot, work)?;
-        }
-    }
-    for name in FLAGS {
-        let inputs = object(&["inputs"], spot, work)?;
-        if let Some(Expression::String(text)) = member(&inputs, name)
-            && let word @ ("true" | "false") = text.value().to_lowercase().as_str()
-        {
-            put(&["inputs"], name, &New::Literal(word.to_owned()), spot, work)?;
-        }
+    let texts = TEXTS.iter().map(|name| (*name, Type::Text));
+    for (name, to) in texts.chain(FLAGS.iter().map(|name| (*name, Type::Flag))) {
+        let is_wrong = problems.iter().any(|problem| problem.starts_with(&format!("inputs.{name}:")));
+        Content::of(spot, work)?.convert(&["inputs"], name, to, is_wrong, work)?;
     }
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! Roles of nodes: what they may do is granted by a policy of its own beside the role, scoped to what sessions use.
 
-use hcl_edit::expr::Expression;
-
-use super::document::{Found, Spot, member};
+use super::content::{self, Written};
+use super::document::Spot;
 use super::task::{Task, undone};
 use super::workspace::{Edited, Refusal, Workspace};
 use crate::model::ssm::SessionPreferences;
@@ -16,7 +15,7 @@ const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
 
 pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
-        "attach-core" => attach_core(&task.spot, &task.place.address, work),
+        "attach-core" => attach_core(&task.spot, work),
         "write-s3" | "write-cloudwatch" | "use-session-key" | "use-volume-key" => {
             grant(name, &task.key, &task.spot, &task.place.address, work)
         }
@@ -49,8 +48,7 @@ fn detach(spot: &Spot, work: &mut Workspace<'_>) -> Edited {
             let of_role = roles.trim_start_matches('[').trim().starts_with(&role) && !roles.contains(',');
             let repeated = ["count", "for_each"].iter().any(|name| work.value(&attachment, name).is_some());
             if of_role && !repeated && source("policy_arn").ends_with(&format!("/{LOGS_FULL_ACCESS}\"")) {
-                let removed = work.edit(&attachment.file)?.remove(&attachment);
-                return removed.ok_or_else(|| work.refuse(&attachment, "policy_arn", "it shares its lines"));
+                return work.remove_resource(&attachment);
             }
         }
     }
@@ -70,7 +68,7 @@ fn core(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
     work.template(beside, &format!("arn:${{partition}}:iam::aws:policy/{CORE}"))
 }
 
-fn attach_core(spot: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
+fn attach_core(spot: &Spot, work: &mut Workspace<'_>) -> Edited {
     let arn = core(spot, work)?;
     // What the list does not name is detached.
     if let Some(list) = work.value(spot, "managed_policy_arns") {
@@ -78,10 +76,9 @@ fn attach_core(spot: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
         return added
             .ok_or_else(|| work.refuse(spot, "managed_policy_arns", "which policies are attached is computed"));
     }
-    let role = Workspace::reference(address, address)?;
     let name = format!("{}_ssm_core", spot.labels().1);
-    let content = format!("role = {role}.name\npolicy_arn = {arn}");
-    work.add_resource(spot, "aws_iam_role_policy_attachment", &name, &content).map(|_| ())
+    let content = |role: &str| format!("role = {role}.name\npolicy_arn = {arn}");
+    work.add_companion(spot, "aws_iam_role_policy_attachment", &name, content).map(|_| ())
 }
 
 /// Grants what a task is for: a policy of its own.
@@ -107,14 +104,15 @@ pub(super) fn grant(task: &str, role: &Key, spot: &Spot, address: &str, work: &m
     if statements.is_empty() {
         return Err(Refusal::new("what it is to be granted is not declared in this code"));
     }
-    let reference = Workspace::reference(address, address)?;
     let words = task.replace('-', "_");
     let statements = super::document::indented(&statements.join(",\n"), "    ");
-    let content = format!(
-        "name = \"ssm-{task}\"\nrole = {reference}.id\n\npolicy = jsonencode({{\n  Version = \"2012-10-17\"\n  \
-         Statement = [\n{statements}\n  ]\n}})"
-    );
-    work.add_resource(spot, "aws_iam_role_policy", &format!("{}_{words}", spot.labels().1), &content).map(|_| ())
+    let content = |role: &str| {
+        format!(
+            "name = \"ssm-{task}\"\nrole = {role}.id\n\npolicy = jsonencode({{\n  Version = \"2012-10-17\"\n  \
+             Statement = [\n{statements}\n  ]\n}})"
+        )
+    };
+    work.add_companion(spot, "aws_iam_role_policy", &format!("{}_{words}", spot.labels().1), content).map(|_| ())
 }
 
 fn statement(actions: &[&str], resource: &str) -> String {
@@ -146,7 +144,7 @@ fn needed(
     task: &str,
     (key, preferences): &(Key, SessionPreferences),
     address: &str,
-    work: &Workspace<'_>,
+    work: &mut Workspace<'_>,
 ) -> Result<Vec<String>, Refusal> {
     let mut statements = Vec::new();
     if let (Fact::Known(Some(bucket)), "write-s3" | "see-encryption") = (&preferences.s3_bucket, task) {
@@ -183,26 +181,23 @@ fn needed(
 }
 
 /// How the prefix of session logs is written within a text; none where there is none, or it is not understood.
-fn prefix(preferences: &Key, work: &Workspace<'_>) -> Option<String> {
-    let (place, _) = work.spot(ResourceType::SessionPreferences, preferences).ok()?;
-    let (_, span) = place.attributes.iter().find(|(path, _)| *path == "inputs")?;
-    let Found::Attribute(spot, name) = work.found(*span)? else { return None };
-    let Expression::FuncCall(call) = work.value(&spot, &name)? else { return None };
-    let Some(Expression::Object(document)) = call.args.get(0) else { return None };
-    let Some(Expression::Object(inputs)) = member(document, "inputs") else { return None };
-    let value = member(inputs, "s3KeyPrefix")?;
-    let source = work.source(&spot.file, value);
-    Some(match source.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        Some(text) => text.to_owned(),
-        None => format!("${{{source}}}"),
-    })
+fn prefix(preferences: &Key, work: &mut Workspace<'_>) -> Option<String> {
+    let (_, spot) = work.spot(ResourceType::SessionPreferences, preferences).ok()?;
+    match content::written(&spot, &["inputs"], "s3KeyPrefix", work)? {
+        Written::Expression(value) => {
+            let source = work.source(&spot.file, &value);
+            let text = source.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            Some(text.map_or_else(|| format!("${{{source}}}"), str::to_owned)).filter(|text| !text.is_empty())
+        }
+        Written::Scalar(scalar) => Some(scalar.inner).filter(|text| !text.is_empty()),
+    }
 }
 
 /// The role for instances that have none: the one of the configured name, which is made where there is none. The name
 /// that the code has for it.
 pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
     let name = work.template(beside, &work.settings.role.clone())?;
-    for spot in work.resources(&beside.file, "aws_iam_role") {
+    for spot in work.resources_beside(beside, "aws_iam_role") {
         if work.value(&spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name) {
             return Ok(spot.labels().1.to_owned());
         }

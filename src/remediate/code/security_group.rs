@@ -1,18 +1,21 @@
-//! Security groups: rules in blocks of the group, or each in a resource of its own.
+//! Security groups: rules in blocks of the group or in its arguments, or each in a resource of its own. The forms are
+//! never mixed, since each apply would take away what the other form adds.
+//! <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/security_group>
 
-use hcl_edit::expr::Expression;
+use hcl_edit::expr::{Expression, Object};
 
-use super::document::Spot;
+use super::document::{Spot, member};
 use super::task::{Task, undone};
+use super::values::quoted;
 use super::workspace::{Edited, New, Refusal, Workspace};
 
 const PURPOSE: &str = "HTTPS, for Session Manager";
 
 pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
-        "describe-rules" => describe(task, work),
-        "remove-ingress" => remove(Way::In, task, work),
-        "restrict-egress" => remove(Way::Out, task, work),
+        "describe-rules" => describe(&task.spot, work),
+        "remove-ingress" => remove(Way::In, &task.spot, work),
+        "restrict-egress" => remove(Way::Out, &task.spot, work),
         name => Err(undone(name)),
     }
 }
@@ -37,27 +40,96 @@ impl Way {
             Self::Out => "aws_vpc_security_group_egress_rule",
         }
     }
+
+    fn other(self) -> Self {
+        match self {
+            Self::In => Self::Out,
+            Self::Out => Self::In,
+        }
+    }
 }
 
-/// The rules of a group that stand where they can be changed: its blocks, and the resources that name it.
-fn rules(way: Way, task: &Task<'_>, work: &Workspace<'_>) -> Result<Vec<Spot>, Refusal> {
-    if work.value(&task.spot, way.block()).is_some() {
-        let reason = format!("{} is assigned a value, and is not a block", way.block());
-        return Err(work.refuse(&task.spot, way.block(), reason));
+/// A resource with a rule of either way.
+const SINGLE: &str = "aws_security_group_rule";
+
+/// The form in which a group has its rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// In blocks of the group, or in the argument of the same name.
+    Inline,
+    /// In resources for rules of either way.
+    Single,
+    /// In resources for rules of one way.
+    OneWay,
+}
+
+/// The rules of one way that a group has, by their form.
+struct Rules {
+    /// The argument in place of blocks.
+    argument: Option<Expression>,
+    blocks: Vec<Spot>,
+    single: Vec<Spot>,
+    one_way: Vec<Spot>,
+}
+
+impl Rules {
+    fn of(way: Way, group: &Spot, work: &Workspace<'_>) -> Self {
+        let blocks = work.document(&group.file).map(|document| document.nested(group, way.block()));
+        let about = |kind: &str| {
+            work.resources(&group.file, kind).into_iter().filter(|rule| names(rule, group, work)).collect::<Vec<_>>()
+        };
+        let of_way = |spot: &Spot| text(work.value(spot, "type").as_ref()).as_deref() == Some(way.block());
+        Self {
+            argument: work.value(group, way.block()).filter(|value| !matches!(value, Expression::Null(_))),
+            blocks: blocks.unwrap_or_default(),
+            single: about(SINGLE).into_iter().filter(of_way).collect(),
+            one_way: about(way.resource()),
+        }
     }
-    let nested = work.document(&task.spot.file).map(|document| document.nested(&task.spot, way.block()));
-    let mut rules = nested.unwrap_or_default();
-    let (kind, name) = task.spot.labels();
+
+    fn resources(&self) -> impl Iterator<Item = &Spot> {
+        self.single.iter().chain(&self.one_way)
+    }
+
+    fn is_inline(&self) -> bool {
+        self.argument.is_some() || !self.blocks.is_empty()
+    }
+
+    fn form(&self) -> Option<Form> {
+        if self.is_inline() {
+            Some(Form::Inline)
+        } else if !self.single.is_empty() {
+            Some(Form::Single)
+        } else if !self.one_way.is_empty() {
+            Some(Form::OneWay)
+        } else {
+            None
+        }
+    }
+
+    /// Refuses what Terraform itself keeps changing to and fro.
+    fn refuse_mixed(&self, way: Way, group: &Spot, work: &Workspace<'_>) -> Edited {
+        match self.resources().next() {
+            Some(rule) if self.is_inline() => {
+                let word = way.block();
+                let (kind, name) = rule.labels();
+                let reason = format!(
+                    "the group has {word} rules of its own, and {kind}.{name} besides: each apply takes one of them away; \
+                     leave one form"
+                );
+                Err(work.refuse(group, word, reason))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns `true` if a rule in a resource of its own is about the group.
+fn names(rule: &Spot, group: &Spot, work: &Workspace<'_>) -> bool {
+    let (kind, name) = group.labels();
     let group = format!("{kind}.{name}");
-    let names_group = |spot: &Spot| {
-        let value = work.value(spot, "security_group_id").map(|value| work.source(&spot.file, &value));
-        value.is_some_and(|value| value.strip_prefix(&group).is_some_and(|rest| rest.starts_with(['.', '['])))
-    };
-    rules.extend(work.resources(&task.spot.file, way.resource()).into_iter().filter(names_group));
-    let of_way = |spot: &Spot| text(work.value(spot, "type").as_ref()) == Some(way.block().to_owned());
-    let single = work.resources(&task.spot.file, "aws_security_group_rule");
-    rules.extend(single.into_iter().filter(|spot| names_group(spot) && of_way(spot)));
-    Ok(rules)
+    let value = work.value(rule, "security_group_id").map(|value| work.source(&rule.file, &value));
+    value.is_some_and(|value| value.strip_prefix(&group).is_some_and(|rest| rest.starts_with(['.', '['])))
 }
 
 fn text(value: Option<&Expression>) -> Option<String> {
@@ -69,26 +141,63 @@ fn text(value: Option<&Expression>) -> Option<String> {
 }
 
 /// Says of each rule that has no description what it lets through.
-fn describe(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+fn describe(group: &Spot, work: &mut Workspace<'_>) -> Edited {
     for way in [Way::In, Way::Out] {
-        for rule in rules(way, task, work)? {
-            let silent = match work.value(&rule, "description") {
+        let rules = Rules::of(way, group, work);
+        describe_elements(way, &rules, group, work)?;
+        for rule in rules.blocks.iter().chain(rules.resources()) {
+            let silent = match work.value(rule, "description") {
                 None | Some(Expression::Null(_)) => true,
                 Some(Expression::String(text)) => text.value().is_empty(),
                 Some(_) => false,
             };
             if silent {
-                let description = words(way, &rule, work);
-                work.set(&rule, "description", &New::Literal(super::workspace::quoted(&description)))?;
+                let of = |name: &str| text(work.value(rule, name).as_ref());
+                let description = quoted(&words(way, &of));
+                work.set(rule, "description", &New::Literal(description))?;
             }
         }
     }
     Ok(())
 }
 
+/// The same for rules that are objects of the argument.
+fn describe_elements(way: Way, rules: &Rules, group: &Spot, work: &mut Workspace<'_>) -> Edited {
+    let Some(argument) = &rules.argument else { return Ok(()) };
+    // From the last on: those before keep their places.
+    for object in objects(argument, way, group, work)?.iter().rev() {
+        let of = |name: &str| text(member(object, name));
+        let description = New::Literal(quoted(&words(way, &of)));
+        match member(object, "description") {
+            Some(Expression::String(text)) if !text.value().is_empty() => {}
+            Some(value) => {
+                let silent = matches!(value, Expression::String(_) | Expression::Null(_));
+                if silent {
+                    work.assign(group, way.block(), &value.clone(), &description)?;
+                }
+            }
+            None => {
+                let added = work.edit(&group.file)?.add_member(object, "description", description.text());
+                added.ok_or_else(|| work.refuse(group, way.block(), "the rule is not understood"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The objects of an argument that stands for blocks.
+fn objects(argument: &Expression, way: Way, group: &Spot, work: &Workspace<'_>) -> Result<Vec<Object>, Refusal> {
+    let computed = || work.refuse(group, way.block(), format!("{} is computed", way.block()));
+    let Expression::Array(array) = argument else { return Err(computed()) };
+    let object = |element: &Expression| match element {
+        Expression::Object(object) => Ok(object.clone()),
+        _ => Err(computed()),
+    };
+    array.iter().map(object).collect()
+}
+
 /// What a rule lets through, in words.
-fn words(way: Way, rule: &Spot, work: &Workspace<'_>) -> String {
-    let of = |name: &str| text(work.value(rule, name).as_ref());
+fn words(way: Way, of: &dyn Fn(&str) -> Option<String>) -> String {
     let protocol = match of("protocol").or_else(|| of("ip_protocol")).as_deref() {
         Some("-1" | "all") => "Everything".to_owned(),
         Some("6") => "TCP".to_owned(),
@@ -107,33 +216,95 @@ fn words(way: Way, rule: &Spot, work: &Workspace<'_>) -> String {
 }
 
 /// Takes rules away: all that let something in, or all that let out anything but HTTPS.
-fn remove(way: Way, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
-    let all = rules(way, task, work)?;
-    let mut stay = 0;
+fn remove(way: Way, group: &Spot, work: &mut Workspace<'_>) -> Edited {
+    let rules = Rules::of(way, group, work);
+    rules.refuse_mixed(way, group, work)?;
+    let mut stay = remove_elements(way, &rules, group, work)?;
     // From the last on: those that follow are counted from the ones before.
-    for rule in all.iter().rev() {
-        if way == Way::Out && is_https(rule, work) == Some(true) {
+    for rule in rules.blocks.iter().rev() {
+        if stays(way, rule, work)? {
             stay += 1;
             continue;
         }
         if rule.kind() == "content" {
             return Err(work.refuse(rule, "from_port", "the rules are made by a dynamic block"));
         }
-        if way == Way::Out && is_https(rule, work).is_none() {
-            return Err(work.refuse(rule, "from_port", "what the rule lets out is computed"));
-        }
         let removed = work.edit(&rule.file)?.remove(rule);
         removed.ok_or_else(|| work.refuse(rule, "from_port", "the rule shares its lines with something else"))?;
     }
-    if way == Way::Out && stay == 0 {
-        return allow_https(&task.spot, &task.place.address, work);
+    for rule in rules.resources() {
+        if stays(way, rule, work)? {
+            stay += 1;
+            continue;
+        }
+        refuse_shared(rule, work)?;
+        work.remove_resource(rule)?;
+    }
+    if stay > 0 {
+        return Ok(());
+    }
+    match way {
+        // Without a word on the rules, the provider leaves those that exist as they are.
+        Way::In if !rules.blocks.is_empty() => work.set(group, "ingress", &New::Literal("[]".to_owned())),
+        Way::In => Ok(()),
+        Way::Out => {
+            let form = rules.form().unwrap_or(Form::OneWay);
+            add_https(form, group, work)
+        }
+    }
+}
+
+/// Returns `true` if the rule is one that may stay.
+fn stays(way: Way, rule: &Spot, work: &Workspace<'_>) -> Result<bool, Refusal> {
+    if way == Way::In {
+        return Ok(false);
+    }
+    let of = |name: &str| work.value(rule, name);
+    is_https(&of).ok_or_else(|| work.refuse(rule, "from_port", "what the rule lets out is computed"))
+}
+
+/// Refuses to remove a rule that is made for several groups at once.
+fn refuse_shared(rule: &Spot, work: &Workspace<'_>) -> Edited {
+    let group = work.value(rule, "security_group_id").map(|value| work.source(&rule.file, &value)).unwrap_or_default();
+    if work.value(rule, "for_each").is_some() && group.contains("each.") {
+        return Err(work.refuse(rule, "for_each", "the rules of several groups are made together, by for_each"));
     }
     Ok(())
 }
 
+/// Takes rules out of the argument that stands for blocks; gives how many stay.
+fn remove_elements(way: Way, rules: &Rules, group: &Spot, work: &mut Workspace<'_>) -> Result<usize, Refusal> {
+    let Some(argument) = &rules.argument else { return Ok(0) };
+    let name = way.block();
+    if way == Way::In {
+        let Expression::Array(_) = argument else {
+            return Err(work.refuse(group, name, format!("{name} is computed")));
+        };
+        let span = hcl_edit::Span::span(argument).ok_or_else(|| work.refuse(group, name, "it is not understood"))?;
+        work.edit(&group.file)?.replace(&span, "[]");
+        return Ok(0);
+    }
+    let objects = objects(argument, way, group, work)?;
+    let mut gone = Vec::new();
+    for object in &objects {
+        let https = is_https(&|name: &str| member(object, name).cloned());
+        let https = https.ok_or_else(|| work.refuse(group, name, "what a rule lets out is computed"))?;
+        if !https && let Some(span) = hcl_edit::Span::span(object) {
+            let document = work.document(&group.file);
+            gone.push(document.map(|document| document.source(&span).to_owned()).unwrap_or_default());
+        }
+    }
+    let stay = objects.len() - gone.len();
+    if !gone.is_empty() {
+        let left = work.edit(&group.file)?.remove_elements(argument, |element| gone.iter().any(|one| one == element));
+        left.ok_or_else(|| work.refuse(group, name, "the rules are not written in a way that is understood"))?;
+    }
+    Ok(stay)
+}
+
 /// Whether a rule lets out HTTPS and nothing else; none where that is computed.
-fn is_https(rule: &Spot, work: &Workspace<'_>) -> Option<bool> {
-    let of = |name: &str| text(work.value(rule, name).as_ref());
+fn is_https(of: &dyn Fn(&str) -> Option<Expression>) -> Option<bool> {
+    let of = |name: &str| text(of(name).as_ref());
     let protocol = of("protocol").or_else(|| of("ip_protocol"))?.to_lowercase();
     if !matches!(protocol.as_str(), "tcp" | "6") {
         return Some(false);
@@ -141,24 +312,58 @@ fn is_https(rule: &Spot, work: &Workspace<'_>) -> Option<bool> {
     Some(of("from_port")? == "443" && of("to_port")? == "443")
 }
 
-/// Adds the rule that lets HTTPS out, in the way in which the group has its rules.
-pub(super) fn allow_https(group: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
-    let inline = work
-        .document(&group.file)
-        .is_some_and(|document| ["ingress", "egress"].into_iter().any(|kind| !document.nested(group, kind).is_empty()));
-    let description = super::workspace::quoted(PURPOSE);
-    if inline {
-        let content = format!(
-            "description = {description}\nfrom_port = 443\nto_port = 443\nprotocol = \"tcp\"\ncidr_blocks = [\"0.0.0.0/0\"]"
-        );
-        let added = work.edit(&group.file)?.add_block(group, "egress", &content);
-        return added
-            .ok_or_else(|| work.refuse(group, "egress", "the group is not written in a way that is understood"));
+/// Adds the rule that lets HTTPS out, in the form in which the group has its rules.
+pub(super) fn allow_https(group: &Spot, work: &mut Workspace<'_>) -> Edited {
+    let rules = Rules::of(Way::Out, group, work);
+    rules.refuse_mixed(Way::Out, group, work)?;
+    let others = Rules::of(Way::Out.other(), group, work);
+    let default = if group.labels().0 == "aws_default_security_group" { Form::Inline } else { Form::OneWay };
+    add_https(rules.form().or(others.form()).unwrap_or(default), group, work)
+}
+
+fn add_https(form: Form, group: &Spot, work: &mut Workspace<'_>) -> Edited {
+    let description = quoted(PURPOSE);
+    let range = "from_port = 443\nto_port = 443\nprotocol = \"tcp\"\ncidr_blocks = [\"0.0.0.0/0\"]";
+    let name = format!("{}_https", group.labels().1);
+    match form {
+        Form::Inline => add_inline(group, &format!("description = {description}\n{range}"), work),
+        Form::Single => {
+            let content = |group: &str| {
+                format!("security_group_id = {group}.id\ntype = \"egress\"\ndescription = {description}\n{range}")
+            };
+            work.add_companion(group, SINGLE, &name, content).map(|_| ())
+        }
+        Form::OneWay => {
+            let content = |group: &str| {
+                format!(
+                    "security_group_id = {group}.id\ndescription = {description}\nip_protocol = \"tcp\"\nfrom_port = \
+                     443\nto_port = 443\ncidr_ipv4 = \"0.0.0.0/0\""
+                )
+            };
+            work.add_companion(group, Way::Out.resource(), &name, content).map(|_| ())
+        }
     }
-    let reference = Workspace::reference(address, address)?;
-    let content = format!(
-        "security_group_id = {reference}.id\ndescription = {description}\nip_protocol = \"tcp\"\nfrom_port = 443\n\
-         to_port = 443\ncidr_ipv4 = \"0.0.0.0/0\""
-    );
-    work.add_resource(group, Way::Out.resource(), &format!("{}_https", group.labels().1), &content).map(|_| ())
+}
+
+/// Adds an egress rule to the group itself.
+fn add_inline(group: &Spot, content: &str, work: &mut Workspace<'_>) -> Edited {
+    const NAME: &str = "egress";
+    let misunderstood =
+        |work: &Workspace<'_>| work.refuse(group, NAME, "the group is not written in a way that is understood");
+    match work.value(group, NAME) {
+        Some(Expression::Array(array)) if !array.is_empty() => {
+            // An object in place of a block has all of its arguments.
+            const REST: &str = "ipv6_cidr_blocks = []\nprefix_list_ids = []\nsecurity_groups = []\nself = false";
+            let element = format!("{{\n{}\n}}", super::document::indented(&format!("{content}\n{REST}"), "  "));
+            let list = Expression::Array(array);
+            work.edit(&group.file)?.add_element(&list, &element).ok_or_else(|| misunderstood(work))
+        }
+        Some(Expression::Array(_) | Expression::Null(_)) => {
+            let removed = work.edit(&group.file)?.remove_attribute(group, NAME);
+            removed.ok_or_else(|| misunderstood(work))?;
+            work.edit(&group.file)?.add_block(group, NAME, content).ok_or_else(|| misunderstood(work))
+        }
+        Some(_) => Err(work.refuse(group, NAME, "egress is computed")),
+        None => work.edit(&group.file)?.add_block(group, NAME, content).ok_or_else(|| misunderstood(work)),
+    }
 }

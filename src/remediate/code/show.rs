@@ -100,8 +100,18 @@ fn summary(patch: &Patch) -> String {
     if patch.fixed.is_empty() && patch.left.is_empty() {
         return "Nothing to fix.".to_owned();
     }
-    let is_unsafe = patch.left.iter().filter(|left| left.is_unsafe).count();
-    let more = if is_unsafe == 0 { String::new() } else { format!(" ({is_unsafe} with --unsafe-fixes)") };
+    let of = |is: fn(&&Left) -> bool, what: &str| {
+        let number = patch.left.iter().filter(is).count();
+        (number > 0).then(|| format!("{number} {what}"))
+    };
+    let more: Vec<String> = [
+        of(|left| left.is_unsafe, "with --unsafe-fixes"),
+        of(|left| left.is_ignored, "kept by lifecycle.ignore_changes"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
     let left = if patch.left.is_empty() { String::new() } else { format!(", {} left{more}", patch.left.len()) };
     format!(
         "\n{} in {}{left}",

@@ -28,8 +28,7 @@ pub(super) fn add(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
         };
         tags.push((name.to_owned(), work.template(&task.spot, &value)?));
     }
-    let written = task.place.attributes.iter().find(|(known, _)| *known == "tags").map(|(_, span)| *span);
-    match written.map(|span| work.found(span)) {
+    match task.written("tags", work) {
         None if task.spot.labels().0 == "aws_launch_template" => {
             let tags = format!("resource_type = \"instance\"\n\ntags = {}", object(&tags));
             let added = work.edit(&task.spot.file)?.add_block(&task.spot, "tag_specifications", &tags);
@@ -51,10 +50,18 @@ fn add_to(spot: &Spot, name: &str, tags: &[(String, String)], work: &mut Workspa
             work.edit(&spot.file)?.add_member(object, key, value).ok_or_else(misunderstood)?;
             continue;
         }
+        let member = format!("{{ {} = {value} }}", as_key(key));
+        if let Expression::FuncCall(call) = &current
+            && call.name.name.as_str() == "merge"
+            && !call.args.is_empty()
+            && !call.args.expand_final()
+        {
+            work.edit(&spot.file)?.add_argument(call, &member).ok_or_else(misunderstood)?;
+            continue;
+        }
         let span = hcl_edit::Span::span(&current).ok_or_else(misunderstood)?;
         let source = work.source(&spot.file, &current);
-        let merged = format!("merge({source}, {{ {} = {value} }})", as_key(key));
-        work.edit(&spot.file)?.replace(&span, &merged);
+        work.edit(&spot.file)?.replace(&span, &format!("merge({source}, {member})"));
     }
     Ok(())
 }
@@ -77,25 +84,13 @@ fn as_key(name: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
     let is_name =
         name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') && name.chars().all(plain);
-    if is_name { name.to_owned() } else { super::workspace::quoted(name) }
+    if is_name { name.to_owned() } else { super::values::quoted(name) }
 }
 
 /// Tags as an object, a line each.
 pub(super) fn object(tags: &[(String, String)]) -> String {
     let lines: Vec<String> = tags.iter().map(|(name, value)| format!("  {} = {value}", as_key(name))).collect();
-    if lines.is_empty() {
-        "{}".to_owned()
-    } else {
-        format!(
-            "{{
-{}
-}}",
-            lines.join(
-                "
-"
-            )
-        )
-    }
+    if lines.is_empty() { "{}".to_owned() } else { format!("{{\n{}\n}}", lines.join("\n")) }
 }
 
 /// The tags of the configuration, as lines for what is made; none where there are none.

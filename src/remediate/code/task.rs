@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::document::Spot;
+use super::document::{Found, Spot};
 use super::workspace::{Edited, New, Refusal, Workspace};
 use super::{attribute, bucket, instance, key, log_group, preferences, role, security_group, tags};
 use crate::model::{Finding, Key, ResourceType, Verdict};
-use crate::remediate::plan::Disruption;
 use crate::remediate::remedy::{Action, Remedy, Wish};
+use crate::scan::ANY;
 use crate::source::terraform::Place;
 
 /// A finding that is made right.
@@ -22,6 +22,14 @@ pub(super) struct Task<'a> {
     pub(super) params: &'a BTreeMap<String, Json>,
 }
 
+impl Task<'_> {
+    /// What stands where the code says the attribute; the inner none where that is not Terraform's own syntax.
+    pub(super) fn written(&self, path: &str, work: &Workspace<'_>) -> Option<Option<Found>> {
+        let (_, span) = self.place.attributes.iter().find(|(known, _)| *known == path)?;
+        Some(work.found(*span))
+    }
+}
+
 /// Makes a finding right, in the draft of the workspace.
 pub(super) fn carry_out(
     finding: &Finding,
@@ -32,13 +40,22 @@ pub(super) fn carry_out(
     let resource = &finding.resource;
     let region = resource.region.clone().filter(|_| resource.resource_type.is_regional());
     let key = Key { region, id: resource.id.as_str().into() };
+    if resource.id == ANY {
+        let place = finding.location.as_ref().map(|place| (place.file.clone(), place.line as usize));
+        return Err(Refusal::at("which resources the code makes is not known", place));
+    }
     let (place, spot) = work.spot(resource.resource_type, &key)?;
     let task = Task { key, place, spot, params };
     if finding.verdict == Verdict::Unknown {
         return settle(remedy, &task, work);
     }
-    if remedy.by_name || remedy.disruption >= Disruption::Restart {
-        work.hazard(remedy.warn.clone().unwrap_or_else(|| "the resource is replaced".to_owned()));
+    if remedy.by_name_in_code() {
+        work.hazard(remedy.warn_in_code().unwrap_or("it cuts something off"));
+    }
+    let instances = work.places.all().filter(|other| other.block == place.block).count();
+    if instances > 1 {
+        let (kind, name) = task.spot.labels();
+        work.note(format!("the edit changes all {instances} instances of {kind}.{name}"));
     }
     match &remedy.action {
         Action::Set(wishes) => set(wishes, resource.resource_type, &task, work),
@@ -67,10 +84,7 @@ fn settle(remedy: &Remedy, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited 
     let Action::Set(wishes) = &remedy.action else { return Err(unknown()) };
     for (path, wish) in wishes {
         let written = task.place.attributes.iter().any(|(known, span)| known == path && *span != task.place.block);
-        let is_block =
-            task.place.attributes.iter().any(|(known, span)| {
-                known == path && matches!(work.found(*span), Some(super::document::Found::Block(_)))
-            });
+        let is_block = task.place.attributes.iter().any(|(known, span)| known == path && work.is_block(*span));
         if written && !is_block {
             return Err(unknown());
         }
@@ -85,6 +99,7 @@ fn set(wishes: &BTreeMap<String, Wish>, resource: ResourceType, task: &Task<'_>,
         match (resource, path.as_str()) {
             (_, "tags") => tags::add(task, work)?,
             (ResourceType::Bucket, "sse_algorithm") => bucket::encrypt(&value, task, work)?,
+            (ResourceType::Bucket, "object_lock_enabled") => bucket::lock(task, work)?,
             (ResourceType::SessionPreferences, path) => preferences::set(path, &value, task, work)?,
             (_, path) => attribute::set(path, &New::of(&value), task, work)?,
         }

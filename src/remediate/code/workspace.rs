@@ -6,10 +6,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 
 use hcl_edit::Span as _;
-use hcl_edit::expr::{Expression, TraversalOperator};
+use hcl_edit::expr::Expression;
 use serde_json::Value as Json;
 
 use super::document::{Document, Found, Spot};
+use super::values::literal;
 use crate::model::{Finding, Inventory, Key, Partition, ResourceType, Source};
 use crate::remediate::settings::Settings;
 use crate::source::terraform::{Place, Places};
@@ -25,11 +26,18 @@ pub(super) struct Refusal {
     pub(super) reason: String,
     /// The file and line that it is about.
     pub(super) place: Option<(String, usize)>,
+    /// Whether `lifecycle.ignore_changes` is the reason.
+    pub(super) is_ignored: bool,
 }
 
 impl Refusal {
     pub(super) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), place: None }
+        Self::at(reason, None)
+    }
+
+    /// A refusal about a place.
+    pub(super) fn at(reason: impl Into<String>, place: Option<(String, usize)>) -> Self {
+        Self { reason: reason.into(), place, is_ignored: false }
     }
 }
 
@@ -58,26 +66,24 @@ impl New {
     }
 
     /// As the default of a variable.
-    fn constant(&self) -> Option<&str> {
+    pub(super) fn constant(&self) -> Option<&str> {
         match self {
             Self::Literal(text) => Some(text),
             Self::Expression(_, constant) => constant.as_deref(),
         }
     }
-}
 
-/// A value as HCL writes it.
-pub(super) fn literal(json: &Json) -> String {
-    match json {
-        Json::String(text) => quoted(text),
-        Json::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
-        other => other.to_string(),
+    /// A text of digits as a number, for what is converted to a text anyway.
+    pub(super) fn as_number(&self) -> Self {
+        match self {
+            Self::Literal(text) => {
+                let digits = text.trim_matches('"');
+                let is_number = !digits.is_empty() && digits.chars().all(|one| one.is_ascii_digit());
+                Self::Literal(if is_number { digits.to_owned() } else { text.clone() })
+            }
+            Self::Expression(..) => self.clone(),
+        }
     }
-}
-
-/// A text in quotes, in which nothing is a template.
-pub(super) fn quoted(text: &str) -> String {
-    Json::from(text).to_string().replace("${", "$${").replace("%{", "%%{")
 }
 
 /// The files while they are edited.
@@ -94,12 +100,18 @@ pub(super) struct Workspace<'a> {
     draft: BTreeMap<String, Document>,
     /// Why the fix at hand is not safe.
     hazards: BTreeSet<String>,
+    /// What else there is to know of the fix at hand.
+    notes: BTreeSet<String>,
+    /// Arguments of resources that the fix at hand changes where their values come from.
+    touched: BTreeSet<(Spot, String)>,
 }
 
 impl<'a> Workspace<'a> {
     pub(super) fn new(root: &Path, inventories: &'a [Inventory], places: &'a Places, settings: &'a Settings) -> Self {
         let files = places.files().iter().filter(|file| is_native(file.source().name()));
-        let originals = files.map(|file| (file.source().name().to_owned(), Document::new(file.source().text())));
+        let files = files.map(|file| (file.source().name(), file.source().text()));
+        let assets = places.assets().iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let originals = files.chain(assets).map(|(name, text)| (name.to_owned(), Document::new(text)));
         Self {
             inventory: inventories.first().unwrap_or(&NOTHING),
             inventories,
@@ -110,6 +122,8 @@ impl<'a> Workspace<'a> {
             changed: BTreeMap::new(),
             draft: BTreeMap::new(),
             hazards: BTreeSet::new(),
+            notes: BTreeSet::new(),
+            touched: BTreeSet::new(),
         }
     }
 
@@ -123,6 +137,42 @@ impl<'a> Workspace<'a> {
         self.inventory = self.inventories.iter().find(has).unwrap_or(self.inventory);
         self.draft.clear();
         self.hazards.clear();
+        self.notes.clear();
+        self.touched.clear();
+    }
+
+    /// Reads something in a way in which edits look for it, and leaves no trace of that.
+    pub(super) fn peek<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = (self.hazards.clone(), self.notes.clone(), self.touched.clone());
+        let value = read(self);
+        (self.hazards, self.notes, self.touched) = before;
+        value
+    }
+
+    /// The files that the fix at hand has changed so far.
+    pub(super) fn drafts(&self) -> impl Iterator<Item = (&String, &Document)> {
+        self.draft.iter()
+    }
+
+    /// The arguments of resources whose values the fix at hand changes where they come from.
+    pub(super) fn touched(&self) -> impl Iterator<Item = &(Spot, String)> {
+        self.touched.iter()
+    }
+
+    /// The fix at hand changes the value of this attribute, wherever that is written.
+    pub(super) fn touch(&mut self, spot: &Spot, name: &str) {
+        if spot.top().kind() == "resource" {
+            self.touched.insert((spot.top(), spot.path_to(name)));
+        }
+    }
+
+    /// What else there is to know of the fix at hand.
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        self.notes.insert(note.into());
+    }
+
+    pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
+        self.notes.iter().map(String::as_str)
     }
 
     /// Whether the fix at hand changes anything.
@@ -159,7 +209,34 @@ impl<'a> Workspace<'a> {
         texts.filter(|(name, text)| self.originals.get(name).is_none_or(|before| before.text() != *text)).collect()
     }
 
-    fn before(&self, name: &str) -> Option<&Document> {
+    /// The file as it is on disk.
+    pub(super) fn original(&self, name: &str) -> Option<&Document> {
+        self.originals.get(name)
+    }
+
+    /// The names of all files that can be edited.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.originals.keys().cloned().collect()
+    }
+
+    /// The folder of the root module.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns `true` for a file of the root module.
+    pub(super) fn is_in_root(&self, name: &str) -> bool {
+        Path::new(name).parent().is_some_and(|folder| folder == self.root)
+    }
+
+    /// The name and the length of a file that a function of the code read.
+    pub(super) fn asset(&self, path: &Path) -> Option<(String, usize)> {
+        let name = super::values::plain(path).to_string_lossy().into_owned();
+        let length = self.document(&name)?.len();
+        self.places.assets().contains_key(&name).then_some((name, length))
+    }
+
+    pub(super) fn before(&self, name: &str) -> Option<&Document> {
         self.changed.get(name).or_else(|| self.originals.get(name))
     }
 
@@ -180,7 +257,7 @@ impl<'a> Workspace<'a> {
         }
         let uses = self.places.uses(Path::new(name));
         if uses > 1 {
-            self.hazard(format!("the module of {name} is used {uses} times"));
+            self.hazard(format!("the module of {name} is used {uses} times, and the edit changes all of them"));
         }
         if !self.is_inside(name) {
             self.hazard(format!("{name} lies outside of the folder, and others may use it"));
@@ -220,7 +297,7 @@ impl<'a> Workspace<'a> {
             let value = document.value(spot, name).and_then(|value| value.span());
             Some(document.line(value.or_else(|| document.span(spot))?.start))
         });
-        Refusal { reason: reason.into(), place: line.map(|line| (spot.file.clone(), line)) }
+        Refusal::at(reason, line.map(|line| (spot.file.clone(), line)))
     }
 
     /// The value of an attribute as it is written now.
@@ -234,119 +311,10 @@ impl<'a> Workspace<'a> {
         span.and_then(|span| Some(self.document(file)?.source(&span).to_owned())).unwrap_or_default()
     }
 
-    /// Sets an attribute of a block: where it is written, there; else as a new one.
-    pub(super) fn set(&mut self, spot: &Spot, name: &str, new: &New) -> Edited {
-        if let Some(value) = self.value(spot, name) {
-            return self.assign(spot, name, &value, new);
-        }
-        let added = self.edit(&spot.file)?.add_attribute(spot, name, new.text());
-        added.ok_or_else(|| self.refuse(spot, name, "the block is not written in a way that is understood"))
-    }
-
-    /// Sets an attribute of a nested block, which is made where there is none.
-    pub(super) fn set_nested(&mut self, spot: &Spot, blocks: &[&str], name: &str, new: &New) -> Edited {
-        let Some((block, rest)) = blocks.split_first() else { return self.set(spot, name, new) };
-        if self.value(spot, block).is_some() {
-            return Err(self.refuse(spot, block, format!("{block} is assigned a value, and is not a block")));
-        }
-        let nested = self.document(&spot.file).map(|document| document.nested(spot, block)).unwrap_or_default();
-        match nested.as_slice() {
-            [] => {
-                let mut content = format!("{name} = {}", new.text());
-                for block in rest.iter().rev() {
-                    content = format!("{block} {{\n{}\n}}", super::document::indented(&content, "  "));
-                }
-                let added = self.edit(&spot.file)?.add_block(spot, block, &content);
-                added.ok_or_else(|| self.refuse(spot, block, "the block is not written in a way that is understood"))
-            }
-            [one] => self.set_nested(&one.clone(), rest, name, new),
-            _ => Err(self.refuse(spot, block, format!("there are several blocks {block}"))),
-        }
-    }
-
-    /// Gives an expression another value where the value comes from. What it belongs to is an attribute of the block.
-    pub(super) fn assign(&mut self, spot: &Spot, name: &str, value: &Expression, new: &New) -> Edited {
-        match value {
-            Expression::Null(_)
-            | Expression::Bool(_)
-            | Expression::Number(_)
-            | Expression::String(_)
-            // A text, with names in it, that stands here and nowhere else.
-            | Expression::StringTemplate(_) => {
-                let span = value.span().ok_or_else(|| self.refuse(spot, name, "its place is not known"))?;
-                self.edit(&spot.file)?.replace(&span, new.text());
-                Ok(())
-            }
-            _ => match source_of(value) {
-                Some(("var", variable)) => self.set_variable(spot, name, &variable, new),
-                Some(("local", local)) => self.set_local(spot, name, &local, new),
-                _ => {
-                    let source = self.source(&spot.file, value);
-                    let source = source.lines().next().unwrap_or_default().to_owned();
-                    Err(self.refuse(spot, name, format!("{name} is computed: {source}")))
-                }
-            },
-        }
-    }
-
-    fn set_variable(&mut self, spot: &Spot, name: &str, variable: &str, new: &New) -> Edited {
-        let declared =
-            self.tops(&spot.file).into_iter().find(|top| top.kind() == "variable" && top.labels().0 == variable);
-        let Some(declared) = declared else {
-            return Err(self.refuse(spot, name, format!("var.{variable} is not declared")));
-        };
-        let Some(constant) = new.constant().map(str::to_owned) else {
-            return Err(self.refuse(
-                spot,
-                name,
-                format!("it comes from var.{variable}, and {} cannot be the default of a variable", new.text()),
-            ));
-        };
-        match self.value(&declared, "default") {
-            None => Err(self.refuse(
-                &declared,
-                "default",
-                format!("it comes from var.{variable}, which has no default: what is given for it decides"),
-            )),
-            Some(default) => {
-                self.shared(&spot.file, &format!("var.{variable}"));
-                self.assign(&declared, "default", &default, &New::Literal(constant))
-            }
-        }
-    }
-
-    fn set_local(&mut self, spot: &Spot, name: &str, local: &str, new: &New) -> Edited {
-        let declared = self.tops(&spot.file).into_iter().filter(|top| top.kind() == "locals");
-        let declared = declared.into_iter().find_map(|top| Some((self.value(&top, local)?, top)));
-        match declared {
-            None => Err(self.refuse(spot, name, format!("local.{local} is not declared"))),
-            Some((value, top)) => {
-                self.shared(&spot.file, &format!("local.{local}"));
-                self.assign(&top, local, &value, new)
-            }
-        }
-    }
-
-    /// A change of what several places use changes all of them.
-    fn shared(&mut self, file: &str, name: &str) {
-        let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
-        let uses = |text: &str| {
-            text.match_indices(name)
-                .filter(|(at, _)| !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
-                .count()
-        };
-        let files = self.folder_of(file);
-        let count: usize =
-            files.iter().filter_map(|file| self.document(file)).map(|document| uses(&document.text())).sum();
-        if count > 1 {
-            self.hazard(format!("{name} is used in {count} places"));
-        }
-    }
-
     /// The files of the folder that a file is in.
-    fn folder_of(&self, file: &str) -> Vec<String> {
+    pub(super) fn folder_of(&self, file: &str) -> Vec<String> {
         let folder = |name: &str| Path::new(name).parent().map(PathBuf::from);
-        let same = self.originals.keys().filter(|other| folder(other) == folder(file));
+        let same = self.originals.keys().filter(|other| is_native(other) && folder(other) == folder(file));
         same.cloned().collect()
     }
 
@@ -357,65 +325,28 @@ impl<'a> Workspace<'a> {
         tops.flatten().collect()
     }
 
+    /// A refusal where a file in JSON in the same folder names the resource.
+    pub(super) fn refuse_if_named_in_json(&self, file: &str, address: &str) -> Edited {
+        let folder = Path::new(file).parent();
+        let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+        for other in self.places.files() {
+            let (name, text) = (other.source().name(), other.source().text());
+            if !name.ends_with(".json") || Path::new(name).parent() != folder {
+                continue;
+            }
+            let found = text.match_indices(address).find(|(at, _)| !text[at + address.len()..].starts_with(is_part));
+            if let Some((at, _)) = found {
+                let line = text[..at].matches('\n').count() + 1;
+                let reason = format!("{address} would have to be removed, and is referred to");
+                return Err(Refusal::at(reason, Some((name.to_owned(), line))));
+            }
+        }
+        Ok(())
+    }
+
     /// The resources of a type in the folder that a file is in.
     pub(super) fn resources(&self, file: &str, kind: &str) -> Vec<Spot> {
         self.tops(file).into_iter().filter(|top| top.kind() == "resource" && top.labels().0 == kind).collect()
-    }
-
-    /// Adds a resource beside another one, under a name that no other has, and says which.
-    pub(super) fn add_resource(
-        &mut self,
-        beside: &Spot,
-        kind: &str,
-        name: &str,
-        content: &str,
-    ) -> Result<String, Refusal> {
-        for repeats in ["count", "for_each"] {
-            if self.value(&beside.top(), repeats).is_some() {
-                let (kind, name) = beside.labels();
-                let reason = format!("{kind}.{name} has {repeats}: what is added for it must have so too");
-                return Err(self.refuse(&beside.top(), repeats, reason));
-            }
-        }
-        let taken: BTreeSet<String> =
-            self.resources(&beside.file, kind).iter().map(|top| top.labels().1.to_owned()).collect();
-        let names = std::iter::once(name.to_owned()).chain((2..).map(|number| format!("{name}_{number}")));
-        let name = names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default();
-        let block = format!("resource \"{kind}\" \"{name}\" {{\n{}\n}}", super::document::indented(content, "  "));
-        self.add_top(beside, &block)?;
-        Ok(name)
-    }
-
-    fn add_top(&mut self, beside: &Spot, block: &str) -> Edited {
-        let added = self.edit(&beside.file)?.add_after(beside, block);
-        added.ok_or_else(|| Refusal::new(format!("{} cannot be added to", beside.file)))
-    }
-
-    /// The name of a data source of this type, which is made where there is none.
-    pub(super) fn data(&mut self, beside: &Spot, kind: &str) -> Result<String, Refusal> {
-        let tops = self.tops(&beside.file);
-        let own = |top: &&Spot| top.kind() == "data" && top.labels().0 == kind && self.value(top, "provider").is_none();
-        if let Some(top) = tops.iter().find(own) {
-            return Ok(top.labels().1.to_owned());
-        }
-        self.add_top(beside, &format!("data \"{kind}\" \"current\" {{}}"))?;
-        Ok("current".to_owned())
-    }
-
-    /// A text of the configuration as HCL writes it: account, region and partition become references.
-    pub(super) fn template(&mut self, beside: &Spot, text: &str) -> Result<String, Refusal> {
-        let mut template = quoted(text);
-        for (placeholder, kind, attribute) in [
-            ("$${account}", "aws_caller_identity", "account_id"),
-            ("$${region}", "aws_region", "name"),
-            ("$${partition}", "aws_partition", "partition"),
-        ] {
-            if template.contains(placeholder) {
-                let name = self.data(beside, kind)?;
-                template = template.replace(placeholder, &format!("${{data.{kind}.{name}.{attribute}}}"));
-            }
-        }
-        Ok(template)
     }
 
     /// How one resource names another one.
@@ -431,9 +362,9 @@ impl<'a> Workspace<'a> {
     }
 }
 
-/// Whether a file is written in Terraform's own syntax.
+/// Returns `true` for a file that is written in Terraform's own syntax.
 fn is_native(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|ending| ending == "tf")
+    Path::new(name).extension().is_some_and(|ending| ending == "tf" || ending == "tofu")
 }
 
 /// The module of an address, and the rest of it.
@@ -458,20 +389,6 @@ fn split(address: &str) -> (&str, &str) {
     address.split_at(address.len() - rest.len())
 }
 
-/// What an expression is taken from, where it is nothing but `var.name` or `local.name`.
-fn source_of(expression: &Expression) -> Option<(&'static str, String)> {
-    let Expression::Traversal(traversal) = expression else { return None };
-    let Expression::Variable(root) = &traversal.expr else { return None };
-    let root = ["var", "local"].into_iter().find(|name| root.as_str() == *name)?;
-    match traversal.operators.as_slice() {
-        [only] => match only.value() {
-            TraversalOperator::GetAttr(name) => Some((root, name.as_str().to_owned())),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -485,11 +402,5 @@ mod tests {
         );
         assert!(Workspace::reference("module.a.aws_x.y", "aws_x.z").is_err());
         assert_eq!(Workspace::reference("module.a.aws_x.y", "module.a.aws_x.z").as_deref(), Ok("aws_x.z"));
-    }
-
-    #[test]
-    fn texts_are_quoted_so_that_nothing_in_them_is_a_template() {
-        assert_eq!(quoted("a \"b\" ${c}"), "\"a \\\"b\\\" $${c}\"");
-        assert_eq!(literal(&serde_json::json!(["a", 1, true])), "[\"a\", 1, true]");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use serde_sarif::sarif::{MultiformatMessageString, PropertyBag, ReportingConfiguration, ReportingDescriptor};
 
 use crate::model::{Finding, Severity};
-use crate::report::RuleInfo;
+use crate::report::{RuleInfo, words};
 
 /// How many characters of a description GitHub takes. The help has the whole text.
 const DESCRIPTION: usize = 1024;
@@ -25,8 +25,11 @@ impl Rules {
     /// And those of these findings.
     pub(super) fn add(&mut self, findings: &[Finding]) {
         for finding in findings {
-            if !self.all.contains_key(&finding.rule) {
-                self.all.insert(finding.rule.clone(), (0, bare(finding)));
+            match self.all.get_mut(&finding.rule) {
+                Some((_, descriptor)) => name_folder(descriptor, finding),
+                None => {
+                    self.all.insert(finding.rule.clone(), (0, bare(finding)));
+                }
             }
         }
     }
@@ -45,6 +48,18 @@ impl Rules {
     /// The index of the rule of that id.
     pub(super) fn index(&self, id: &str) -> Option<i64> {
         i64::try_from(self.all.get(id)?.0).ok()
+    }
+}
+
+/// Names the folder in the command of the help, where the finding is about code.
+fn name_folder(descriptor: &mut ReportingDescriptor, finding: &Finding) {
+    let (of_rule, of_finding) = (words::command(&finding.rule), words::command_of(finding));
+    if of_rule == of_finding {
+        return;
+    }
+    if let Some(help) = &mut descriptor.help {
+        help.text = help.text.replace(&of_rule, &of_finding);
+        help.markdown = help.markdown.as_ref().map(|markdown| markdown.replace(&of_rule, &of_finding));
     }
 }
 
@@ -79,8 +94,9 @@ fn help(rule: &RuleInfo) -> MultiformatMessageString {
     let mut plain = vec![sentence(&rule.description), sentence(&rule.rationale)];
     let mut markdown = plain.clone();
     if let Some(remediation) = &rule.remediation {
-        plain.push(format!("Fix: {} (ssm-audit fix --rule {}).", remediation.title, rule.id));
-        markdown.push(format!("**Fix:** {} (`ssm-audit fix --rule {}`).", remediation.title, rule.id));
+        let command = words::command(&rule.id);
+        plain.push(format!("Fix: {} ({command}).", remediation.title));
+        markdown.push(format!("**Fix:** {} (`{command}`).", remediation.title));
     }
     if !rule.references.is_empty() {
         plain.push(rule.references.join("\n"));

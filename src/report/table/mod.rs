@@ -88,10 +88,8 @@ impl Page<'_> {
         }
         self.rows(rows)?;
         if let Some(remediation) = group.info.and_then(|info| info.remediation.as_ref()) {
-            let command = match group.failed.first().and_then(|finding| words::fix_of(finding, group.info)) {
-                Some(fix) => fix.command,
-                None => format!("ssm-audit fix --rule {}", group.rule),
-            };
+            let finding = group.findings().next();
+            let command = finding.map_or_else(|| format!("ssm-audit fix --rule {}", group.rule), words::command_of);
             self.text(2, 9, Style::new(), &format!("fix      {} ({command})", remediation.title))?;
         }
         writeln!(self.out)

@@ -166,6 +166,11 @@ impl Folders {
         self.at(self.fetched.get(call)?)
     }
 
+    /// The text in place of the one that this file has on disk.
+    pub(super) fn edited(&self, name: &str) -> Option<String> {
+        self.edited.get(name).cloned()
+    }
+
     pub(super) fn files(&self) -> &[File] {
         &self.files
     }

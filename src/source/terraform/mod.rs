@@ -43,6 +43,6 @@ pub use folders::FolderError;
 pub use ignore::waivers;
 pub use places::{About, Place, Places};
 pub use plan::PlanError;
-pub use read::{Code, CodeError, Options, is_code, read};
+pub use read::{Code, CodeError, Options, folder_of_file, is_code, read};
 pub use state::{State, StateError};
 pub use variables::VariableError;

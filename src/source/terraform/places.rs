@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -23,8 +24,12 @@ const MOST_RELATED: usize = 10;
 pub struct Places {
     resources: BTreeMap<(ResourceType, Key), Place>,
     files: Vec<File>,
+    /// Texts of other files that functions of the code read, by name.
+    assets: BTreeMap<String, String>,
     /// The folder of the root module.
     root: String,
+    /// The same as the command line has it; none for a plan without its code.
+    folder: Option<Arc<str>>,
     /// How often the module of each folder is used.
     uses: BTreeMap<PathBuf, usize>,
     /// What may be read and written.
@@ -70,6 +75,11 @@ impl Places {
         &self.files
     }
 
+    /// Texts of other files that functions of the code read, by name.
+    pub fn assets(&self) -> &BTreeMap<String, String> {
+        &self.assets
+    }
+
     /// The file that a place is in.
     pub fn file(&self, span: Span) -> Option<&File> {
         self.files.get(span.file.0 as usize)
@@ -113,8 +123,16 @@ impl Places {
         self.boundary = Some(boundary);
     }
 
+    pub(super) fn set_assets(&mut self, assets: BTreeMap<String, String>) {
+        self.assets = assets;
+    }
+
     pub(super) fn set_root(&mut self, root: String) {
         self.root = root;
+    }
+
+    pub(super) fn set_folder(&mut self, folder: &Path) {
+        self.folder = Some(folder.to_string_lossy().into());
     }
 
     pub(super) fn set_symbols(&mut self, symbols: BTreeMap<char, String>) {
@@ -130,8 +148,12 @@ impl Places {
         for finding in &mut *findings {
             let Some(about) = rules.get(finding.rule.as_str()) else { continue };
             finding.fingerprint = self.fingerprint(finding, about);
+            finding.folder.clone_from(&self.folder);
             let resource = &mut finding.resource;
-            let Some((key, place)) = self.place_of(resource) else { continue };
+            let Some((key, place)) = self.place_of(resource) else {
+                finding.location = place_of_gap(finding);
+                continue;
+            };
             resource.address = Some(place.address.clone());
             let span = place.attribute(&about.reads).unwrap_or(place.block);
             finding.location = self.location(span);
@@ -237,6 +259,12 @@ impl Places {
         }
         *text = spelled;
     }
+}
+
+/// Where the code stands that is not understood, for a finding on resources that could not be listed.
+fn place_of_gap(finding: &Finding) -> Option<Location> {
+    let (file, line) = finding.gaps.iter().find_map(|gap| Some((gap.file.clone()?, gap.line?)))?;
+    Some(Location { file, line, column: 1, end_line: line })
 }
 
 impl Place {

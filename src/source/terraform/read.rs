@@ -56,6 +56,14 @@ pub fn is_code(path: &Path) -> bool {
     path.is_dir() || plan::is_plan(path)
 }
 
+/// The folder of a file of code that was given in place of the folder.
+pub fn folder_of_file(path: &Path) -> Option<&Path> {
+    let name = path.file_name()?.to_str()?;
+    let is_code = [".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars"].iter().any(|ending| name.ends_with(ending));
+    (is_code && path.is_file())
+        .then(|| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
 /// Why there is nothing to scan.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
@@ -122,7 +130,12 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     problems.extend(world.problems());
     places.set_root(name_of(root));
     places.set_boundary(world.folders.boundary.clone());
+    let folder = if root.is_file() { root.parent().unwrap_or(Path::new("")) } else { root };
+    if world.folders.at(folder).is_some() {
+        places.set_folder(on_disk(&shown(folder)));
+    }
     places.set_files(world.folders.files().to_vec());
+    places.set_assets(world.assets());
     places.set_symbols(world.symbols.names());
     Ok(Code { inventories, places, problems })
 }

@@ -42,6 +42,8 @@ pub(super) struct World {
     templates: RefCell<HashMap<PathBuf, Template>>,
     /// Files that functions read, with those of the folders before them.
     read: RefCell<Vec<File>>,
+    /// The texts of files that functions read, by name.
+    assets: RefCell<BTreeMap<String, String>>,
 }
 
 impl World {
@@ -74,6 +76,7 @@ impl World {
             accounts: RefCell::default(),
             templates: RefCell::default(),
             read: RefCell::default(),
+            assets: RefCell::default(),
         }
     }
 
@@ -108,6 +111,21 @@ impl World {
         let files = self.folders.files();
         let index = id.0 as usize;
         files.get(index).cloned().or_else(|| self.read.borrow().get(index - files.len()).cloned())
+    }
+
+    /// The text in place of the one that this file has on disk.
+    pub(super) fn edited(&self, name: &str) -> Option<String> {
+        self.folders.edited(name)
+    }
+
+    /// A function read this text.
+    pub(super) fn add_asset(&self, name: String, text: &str) {
+        self.assets.borrow_mut().entry(name).or_insert_with(|| text.to_owned());
+    }
+
+    /// The texts of files that functions read, by name.
+    pub(super) fn assets(&self) -> BTreeMap<String, String> {
+        self.assets.borrow().clone()
     }
 
     /// A file that a function read.

@@ -13,7 +13,7 @@ use crate::audit::{Audit, Outcome};
 pub(super) const CONFIG: &str = "fix:\n  logging_bucket: access-logs\n  tags: {AppID: payments, DataType: Sensitive}\n";
 
 /// Breakages that are not fixed by themselves: the rule, a part of what breaks it, and a part of the reason.
-const LEFT: &[(&str, &str, &str)] = &[
+pub(super) const LEFT: &[(&str, &str, &str)] = &[
     ("ec2-no-default-security-group", "", "for its owner to say"),
     ("ec2-root-volume-customer-key", "", "changes accounts only"),
     ("iam-role-s3-scoped", "", "cannot be told from its policies"),
@@ -22,7 +22,7 @@ const LEFT: &[(&str, &str, &str)] = &[
 ];
 
 /// What is said, in one line.
-fn said(outcome: &Outcome) -> String {
+pub(super) fn said(outcome: &Outcome) -> String {
     outcome.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -34,7 +34,7 @@ pub(super) fn fix(code: &str, flags: &[&str]) -> (Outcome, String) {
 }
 
 /// Texts as `terraform fmt` writes them; as they are where there is no such binary.
-fn formatted(texts: &[String]) -> Vec<String> {
+pub(super) fn formatted(texts: &[String]) -> Vec<String> {
     let folder = tempfile::TempDir::new().unwrap();
     let file = |index: usize| folder.path().join(format!("{index}.tf"));
     for (index, text) in texts.iter().enumerate() {
@@ -144,7 +144,11 @@ fn what_several_places_use_or_what_replaces_something_is_changed_only_when_told_
     };
     let (outcome, text) = run(&[]);
     assert_eq!((outcome.code, text.as_str()), (Some(1), module));
-    assert!(said(&outcome).contains("the module of m/main.tf is used 2 times"), "{}", outcome.stdout);
+    assert!(
+        said(&outcome).contains("the module of m/main.tf is used 2 times, and the edit changes all"),
+        "{}",
+        outcome.stdout
+    );
     let (outcome, text) = run(&["--unsafe-fixes"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stdout);
     assert_eq!(text, "resource \"aws_instance\" \"x\" {\n  ami        = \"ami-1\"\n  monitoring = true\n}\n");

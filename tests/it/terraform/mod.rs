@@ -1,9 +1,11 @@
 //! Terraform code: every rule holds for compliant code and fails for broken code, at the right place; what is not
 //! known is said to be.
 
+mod apply;
 mod breakages;
 mod bucket_policies;
 mod fix;
+mod fix_edits;
 mod plans;
 mod review;
 mod twin;

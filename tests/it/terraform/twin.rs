@@ -202,6 +202,41 @@ fn rules_of_both() -> BTreeSet<String> {
     rules.filter(both).map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// The code with its document in a heredoc, as AWS's samples have it.
+fn with_heredoc(code: &str) -> String {
+    let (before, rest) = code.split_once("  content = jsonencode({\n").unwrap();
+    let (document, after) = rest.split_once("\n  })\n").unwrap();
+    let mut lines: Vec<String> = Vec::new();
+    for line in document.lines().map(str::trim) {
+        let Some((name, value)) = line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        let is_value = value.starts_with(['"', '{']) || matches!(value, "true" | "false");
+        let is_value = is_value || value.chars().all(|one| one.is_ascii_digit());
+        let value = if is_value { value.to_owned() } else { format!("\"${{{value}}}\"") };
+        // Nothing stands behind the last member.
+        let comma = if value == "{" { "" } else { "," };
+        lines.push(format!("\"{name}\": {value}{comma}"));
+    }
+    let mut document = lines.join("\n");
+    if let Some(last) = document.rfind(',').filter(|at| document[at + 1..].trim() == "}") {
+        document.remove(last);
+    }
+    format!("{before}  content = <<DOC\n{{\n{document}\n}}\nDOC\n{after}")
+}
+
+#[test]
+fn the_document_of_the_twin_is_the_same_in_a_heredoc() {
+    let heredoc = with_heredoc(TWIN);
+    assert!(
+        heredoc.contains("\"cloudWatchLogGroupName\": \"${aws_cloudwatch_log_group.sessions.name}\",\n"),
+        "{heredoc}"
+    );
+    assert!(heredoc.contains("\"s3EncryptionEnabled\": false,\n"), "{heredoc}");
+    assert!(heredoc.contains("\"idleSessionTimeout\": \"20\"\n}\n}\nDOC\n"), "{heredoc}");
+}
+
 /// What the two scans of an account and its twin say.
 fn both(emulator: &Emulator, made: &Value, code: &str, rules: &BTreeSet<String>) -> (Verdicts, Verdicts) {
     let account = made["account"].as_str().unwrap();
@@ -220,11 +255,14 @@ fn both(emulator: &Emulator, made: &Value, code: &str, rules: &BTreeSet<String>)
     let of_code = |resource: &Value| resource["id"].as_str().unwrap().rsplit('.').next().unwrap().to_owned();
     let flags = [ALL, &["--format", "json"]].concat();
     let live = Audit::on(emulator, account, REGION, &["scan"]).args(&flags).run();
-    let code = Audit::new(&["scan", "code", "--account", account, "--region", REGION])
-        .args(&flags)
-        .file("code/main.tf", &code.replace("ACCOUNT", account))
-        .run();
-    (verdicts(&live, rules, of_account), verdicts(&code, rules, of_code))
+    let scan = |code: &str| {
+        let mut audit = Audit::new(&["scan", "code", "--account", account, "--region", REGION]).args(&flags);
+        audit = audit.file("code/main.tf", &code.replace("ACCOUNT", account));
+        verdicts(&audit.run(), rules, of_code)
+    };
+    let of_object = scan(code);
+    assert_eq!(scan(&with_heredoc(code)), of_object, "in a heredoc the document says the same");
+    (verdicts(&live, rules, of_account), of_object)
 }
 
 #[test]

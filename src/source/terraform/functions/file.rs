@@ -14,6 +14,7 @@ use super::{Answer, Arguments, Table};
 use crate::boundary::{LARGEST, Refusal};
 use crate::iam::is_symbol;
 use crate::source::terraform::evaluate::{Frame, Scope, evaluate};
+use crate::source::terraform::folders::shown;
 use crate::source::terraform::parse;
 use crate::source::terraform::syntax::Expression;
 use crate::source::terraform::value::{Hole, Value};
@@ -98,8 +99,17 @@ fn refused<T>(call: &Arguments<'_>, refusal: Refusal) -> Result<T, Rc<Hole>> {
     }
 }
 
+/// The name of a file, as places have it.
+fn name_of(path: &Path) -> String {
+    shown(path).to_string_lossy().into_owned()
+}
+
 fn bytes(call: &Arguments<'_>) -> Result<Vec<u8>, Rc<Hole>> {
     let path = located(call, 0)?;
+    // What is about to be written counts, as in files of code.
+    if let Some(text) = call.world().edited(&name_of(&path)) {
+        return Ok(text.into_bytes());
+    }
     let bytes = call.world().folders.boundary.read(&path, LARGEST);
     let bytes = bytes.or_else(|refusal| refused(call, refusal))?;
     if call.world().afford(bytes.len()) { Ok(bytes) } else { call.unknown("there is too much of it") }
@@ -113,7 +123,10 @@ fn encoded(call: &Arguments<'_>, encode: fn(&[u8]) -> String) -> Answer {
 fn text(call: &Arguments<'_>) -> Result<String, Rc<Hole>> {
     match String::from_utf8(bytes(call)?) {
         Ok(text) if text.contains(is_symbol) => call.unknown("the file has private-use characters"),
-        Ok(text) => Ok(text),
+        Ok(text) => {
+            call.world().add_asset(name_of(&located(call, 0)?), text.trim_start_matches('\u{FEFF}'));
+            Ok(text)
+        }
         Err(_) => call.wrong("the file is not UTF-8"),
     }
 }

@@ -1,0 +1,153 @@
+//! What is added beside a resource: other resources, and the data sources that they need, with the provider, the region
+//! and the repetition of that resource.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::document::{Spot, indented};
+use super::values::quoted;
+use super::workspace::{Edited, Refusal, Workspace};
+
+/// Arguments that say where a resource is made.
+const PLACE: &[&str] = &["provider", "region"];
+
+impl Workspace<'_> {
+    /// Adds a resource beside another one, under a name that no other has, and says which.
+    pub(super) fn add_resource(
+        &mut self,
+        beside: &Spot,
+        kind: &str,
+        name: &str,
+        content: &str,
+    ) -> Result<String, Refusal> {
+        self.add(beside, kind, name, &[], content)
+    }
+
+    /// Adds a resource for another one, as often as that is made. The content is told how it names the other one.
+    pub(super) fn add_companion(
+        &mut self,
+        of: &Spot,
+        kind: &str,
+        name: &str,
+        content: impl FnOnce(&str) -> String,
+    ) -> Result<String, Refusal> {
+        let (of_kind, of_name) = of.labels();
+        let address = format!("{of_kind}.{of_name}");
+        for (repeats, key) in [("count", "count.index"), ("for_each", "each.key")] {
+            if let Some(value) = self.value(&of.top(), repeats) {
+                let source = self.source(&of.file, &value);
+                let content = content(&format!("{address}[{key}]"));
+                return self.add(of, kind, name, &[(repeats, source)], &content);
+            }
+        }
+        self.add(of, kind, name, &[], &content(&address))
+    }
+
+    fn add(
+        &mut self,
+        beside: &Spot,
+        kind: &str,
+        name: &str,
+        repetition: &[(&str, String)],
+        content: &str,
+    ) -> Result<String, Refusal> {
+        let mut head: Vec<String> = repetition.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        for (name, value) in self.place_of(beside) {
+            // What is global has no region.
+            if name == "provider" || !kind.starts_with("aws_iam_") {
+                head.push(format!("{name} = {value}"));
+            }
+        }
+        let head = if head.is_empty() { String::new() } else { format!("{}\n\n", head.join("\n")) };
+        let content = format!("{head}{content}");
+        // What another instance of the same block has led to.
+        if let Some(same) = self.resources(&beside.file, kind).iter().find(|spot| self.is_written(spot, &content)) {
+            return Ok(same.labels().1.to_owned());
+        }
+        let name = self.free_name(beside, kind, name);
+        let block = format!("resource \"{kind}\" \"{name}\" {{\n{}\n}}", indented(&content, "  "));
+        self.add_top(beside, &block)?;
+        Ok(name)
+    }
+
+    /// Returns `true` if a block has exactly this content.
+    fn is_written(&self, spot: &Spot, content: &str) -> bool {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let written = self.document(&spot.file).and_then(|document| Some(document.source(&document.span(spot)?)));
+        let written = written.and_then(|block| block.split_once('{')).and_then(|(_, rest)| rest.rsplit_once('}'));
+        written.is_some_and(|(body, _)| words(body) == words(content))
+    }
+
+    /// A name that no resource of the type has in the folder.
+    fn free_name(&self, beside: &Spot, kind: &str, name: &str) -> String {
+        let tops = self.resources(&beside.file, kind);
+        let mut taken: BTreeSet<String> = tops.iter().map(|top| top.labels().1.to_owned()).collect();
+        let folder = Path::new(&beside.file).parent();
+        let in_json = |file: &&crate::source::terraform::File| {
+            let name = Path::new(file.source().name());
+            name.parent() == folder && name.extension().is_some_and(|ending| ending == "json")
+        };
+        let names = std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(|number| format!("{name}_{number}")));
+        for file in self.places.files().iter().filter(in_json) {
+            let text = file.source().text();
+            taken.extend(names.clone().take(9).filter(|name| text.contains(&format!("\"{name}\""))));
+        }
+        names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default()
+    }
+
+    /// The arguments that say where a resource is made, as they are written.
+    pub(super) fn place_of(&self, spot: &Spot) -> Vec<(&'static str, String)> {
+        let top = spot.top();
+        let written = |name: &&'static str| Some((*name, self.source(&top.file, &self.value(&top, name)?)));
+        PLACE.iter().filter_map(written).collect()
+    }
+
+    /// The resources of a type that are made in the same place as another one.
+    pub(super) fn resources_beside(&self, beside: &Spot, kind: &str) -> Vec<Spot> {
+        let place = self.place_of(beside);
+        self.resources(&beside.file, kind).into_iter().filter(|spot| self.place_of(spot) == place).collect()
+    }
+
+    fn add_top(&mut self, beside: &Spot, block: &str) -> Edited {
+        let added = self.edit(&beside.file)?.add_after(beside, block);
+        added.ok_or_else(|| Refusal::new(format!("{} cannot be added to", beside.file)))
+    }
+
+    /// The name of a data source of this type, which is made where there is none.
+    fn data(&mut self, beside: &Spot, kind: &str) -> Result<String, Refusal> {
+        let mut place = self.place_of(beside);
+        // Accounts and partitions have no region.
+        place.retain(|(name, _)| *name == "provider" || kind == "aws_region");
+        let tops = self.tops(&beside.file);
+        let of_kind = |top: &&Spot| top.kind() == "data" && top.labels().0 == kind;
+        let repeated = |top: &Spot| ["count", "for_each"].iter().any(|name| self.value(top, name).is_some());
+        let own = |top: &&Spot| of_kind(top) && self.place_of(top) == place && !repeated(top);
+        if let Some(top) = tops.iter().find(own) {
+            return Ok(top.labels().1.to_owned());
+        }
+        let taken: BTreeSet<&str> = tops.iter().filter(of_kind).map(|top| top.labels().1).collect();
+        let mut names =
+            std::iter::once("current".to_owned()).chain((2..=u32::MAX).map(|number| format!("current_{number}")));
+        let name = names.find(|name| !taken.contains(name.as_str())).unwrap_or_default();
+        let lines: Vec<String> = place.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+        let content = if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) };
+        self.add_top(beside, &format!("data \"{kind}\" \"{name}\" {{{content}}}"))?;
+        Ok(name)
+    }
+
+    /// A text of the configuration as HCL writes it: account, region and partition become references.
+    pub(super) fn template(&mut self, beside: &Spot, text: &str) -> Result<String, Refusal> {
+        let mut template = quoted(text);
+        for (placeholder, kind, attribute) in [
+            ("$${account}", "aws_caller_identity", "account_id"),
+            ("$${region}", "aws_region", "name"),
+            ("$${partition}", "aws_partition", "partition"),
+        ] {
+            if template.contains(placeholder) {
+                let name = self.data(beside, kind)?;
+                template = template.replace(placeholder, &format!("${{data.{kind}.{name}.{attribute}}}"));
+            }
+        }
+        Ok(template)
+    }
+}

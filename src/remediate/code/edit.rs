@@ -1,0 +1,265 @@
+//! Edits of a file that leave everything else byte for byte, in the layout that is there.
+
+use std::ops::Range;
+
+use hcl_edit::Span as _;
+use hcl_edit::expr::{Expression, FuncCall, Object};
+use hcl_edit::structure::Structure;
+
+use super::document::{Document, Spot, indented, is_name, key_span};
+use super::layout;
+
+impl Document {
+    /// Replaces bytes, and lays out the lines around them if they were laid out.
+    pub(super) fn replace(&mut self, bytes: &Range<usize>, with: &str) {
+        let line = self.line(bytes.start) - 1;
+        let neighbours = [line.saturating_sub(1), line, line + 1];
+        let tidy = neighbours.iter().all(|line| layout::is_tidy(&self.text, *line));
+        let with = &hanging(with, &self.indent(bytes.start));
+        self.text.replace_range(bytes.clone(), with);
+        if tidy {
+            // A value of several lines parts the lines before it from those behind.
+            let last = line + with.matches('\n').count();
+            for line in line.saturating_sub(1)..=last + 1 {
+                self.text = layout::tidy(&self.text, line);
+            }
+        }
+    }
+
+    /// Replaces bytes by a text as it is.
+    pub(super) fn splice(&mut self, bytes: &Range<usize>, with: &str) {
+        self.text.replace_range(bytes.clone(), with);
+    }
+
+    /// The bytes between the braces of a block.
+    fn inside(&self, spot: &Spot) -> Option<Range<usize>> {
+        let (span, labelled) = self.with(spot, |block| {
+            let ident = block.ident.span().map(|span| span.end);
+            let label = block.labels.last().and_then(hcl_edit::Span::span).map(|span| span.end);
+            Some((block.span()?, label.or(ident)?))
+        })?;
+        let open = labelled + self.text.get(labelled..span.end)?.find('{')?;
+        let close = span.start + self.text.get(span.clone())?.rfind('}')?;
+        (open < close).then_some(open + 1..close)
+    }
+
+    /// The white space that the line of this byte begins with.
+    pub(super) fn indent(&self, byte: usize) -> String {
+        let start = self.text[..byte].rfind('\n').map_or(0, |newline| newline + 1);
+        self.text[start..].chars().take_while(|character| matches!(character, ' ' | '\t')).collect()
+    }
+
+    /// Gives a block that stands in one line lines of its own.
+    fn unfold(&mut self, spot: &Spot) -> Option<()> {
+        let inside = self.inside(spot)?;
+        if self.text[inside.clone()].contains('\n') {
+            return Some(());
+        }
+        let indent = self.indent(inside.start);
+        let content = self.text[inside.clone()].trim().to_owned();
+        let content = if content.is_empty() { String::new() } else { format!("{indent}  {content}\n") };
+        self.text.replace_range(inside, &format!("\n{content}{indent}"));
+        Some(())
+    }
+
+    /// Adds an attribute to a block, after those that it has.
+    pub(super) fn add_attribute(&mut self, spot: &Spot, name: &str, value: &str) -> Option<()> {
+        self.unfold(spot)?;
+        let inside = self.inside(spot)?;
+        let indent = self.indent(self.span(spot)?.start);
+        let (last, blocks) = self.with(spot, |block| {
+            let before_blocks = block.body.iter().take_while(|structure| structure.is_attribute());
+            let last = before_blocks.last().and_then(Structure::as_attribute).and_then(hcl_edit::Span::span);
+            Some((last, block.body.iter().any(Structure::is_block)))
+        })?;
+        let value = hanging(value, &format!("{indent}  "));
+        let line = format!("\n{indent}  {name} = {value}");
+        if let Some(last) = last {
+            let end = last.end + self.text[last.end..].find('\n')?;
+            let neighbour = self.line(last.end) - 1;
+            self.insert_line(end, &line, neighbour);
+        } else {
+            let end = inside.start + self.text[inside.start..].find('\n')?;
+            let blank = if blocks { "\n" } else { "" };
+            self.text.insert_str(end, &format!("{line}{blank}"));
+        }
+        Some(())
+    }
+
+    /// Inserts a text that begins with a new line, and lays it out as the line before it is.
+    fn insert_line(&mut self, at: usize, line: &str, neighbour: usize) {
+        let tidy = layout::is_tidy(&self.text, neighbour);
+        self.text.insert_str(at, line);
+        if tidy {
+            self.text = layout::tidy(&self.text, neighbour + 1);
+        }
+    }
+
+    /// Adds a nested block at the end of a block; its content is given line by line, not indented.
+    pub(super) fn add_block(&mut self, spot: &Spot, kind: &str, content: &str) -> Option<()> {
+        self.unfold(spot)?;
+        let inside = self.inside(spot)?;
+        let indent = self.indent(self.span(spot)?.start);
+        let start = self.text[..inside.end].rfind('\n')? + 1;
+        if !self.text[start..inside.end].trim().is_empty() {
+            return None;
+        }
+        let blank = if self.text[inside.start..inside.end].trim().is_empty() { "" } else { "\n" };
+        let block =
+            indented(&layout::tidy_all(&format!("{kind} {{\n{}\n}}", indented(content, "  "))), &format!("{indent}  "));
+        self.text.insert_str(start, &format!("{blank}{block}\n"));
+        Some(())
+    }
+
+    /// Adds a block of its own after an outermost one.
+    pub(super) fn add_after(&mut self, spot: &Spot, block: &str) -> Option<()> {
+        let end = self.span(&spot.top())?.end;
+        let end = self.text[end..].find('\n').map_or(self.text.len(), |newline| end + newline);
+        self.text.insert_str(end, &format!("\n\n{}", layout::tidy_all(block.trim_end())));
+        Some(())
+    }
+
+    /// Adds a member to an object, in the way in which it is written.
+    pub(super) fn add_member(&mut self, object: &Object, name: &str, value: &str) -> Option<()> {
+        let span = object.span()?;
+        let items: Vec<(Range<usize>, Range<usize>)> =
+            object.iter().map(|(key, value)| Some((key_span(key)?, value.expr().span()?))).collect::<Option<_>>()?;
+        let Some((first, last)) = items.first().zip(items.last()) else {
+            if self.text[span.clone()].trim_matches(['{', '}']).trim().is_empty() {
+                self.text.replace_range(span, &format!("{{ {name} = {value} }}"));
+                return Some(());
+            }
+            return None;
+        };
+        let quoted = self.text[first.0.clone()].starts_with('"');
+        let name = if quoted || !is_name(name) { format!("{name:?}") } else { name.to_owned() };
+        let colon = self.text[first.0.end..first.1.start].contains(':');
+        let sign = if colon { ":" } else { " =" };
+        let end = last.1.end;
+        let comma_after_last = self.text[end..span.end].trim_start().starts_with(',');
+        let commas = comma_after_last || items.len() > 1 && self.text[first.1.end..].trim_start().starts_with(',');
+        let line_start = self.text[..last.0.start].rfind('\n').map_or(0, |newline| newline + 1);
+        let own_lines = self.text[line_start..last.0.start].trim().is_empty();
+        if !own_lines {
+            self.text.insert_str(end, &format!(", {name}{sign} {value}"));
+            return Some(());
+        }
+        let mut end = end;
+        if commas && !comma_after_last {
+            self.text.insert(end, ',');
+            end += 1;
+        }
+        let line_end = end + self.text[end..].find('\n')?;
+        let indent = self.indent(last.0.start);
+        let value = hanging(value, &indent);
+        let comma = if comma_after_last { "," } else { "" };
+        let neighbour = self.line(last.1.end) - 1;
+        self.insert_line(line_end, &format!("\n{indent}{name}{sign} {value}{comma}"), neighbour);
+        Some(())
+    }
+
+    /// Adds an element to a list, in the way in which the others are written.
+    pub(super) fn add_element(&mut self, list: &Expression, element: &str) -> Option<()> {
+        let Expression::Array(array) = list else { return None };
+        let span = list.span()?;
+        match array.iter().last().and_then(hcl_edit::Span::span) {
+            Some(last) => self.append(&last, element),
+            None => {
+                self.text.replace_range(span, &format!("[{element}]"));
+                Some(())
+            }
+        }
+    }
+
+    /// Adds an argument to a call, in the way in which the others are written.
+    pub(super) fn add_argument(&mut self, call: &FuncCall, argument: &str) -> Option<()> {
+        let last = call.args.iter().last().and_then(hcl_edit::Span::span)?;
+        self.append(&last, argument)
+    }
+
+    /// Adds an item behind the last one of a list.
+    fn append(&mut self, last: &Range<usize>, item: &str) -> Option<()> {
+        let line_start = self.text[..last.start].rfind('\n').map_or(0, |newline| newline + 1);
+        let indent = self.indent(last.end);
+        let item = hanging(item, &indent);
+        let alone = self.text[line_start..last.start].trim().is_empty();
+        let line_end = self.text[last.end..].find('\n').map_or(self.text.len(), |newline| last.end + newline);
+        let rest = self.text[last.end..line_end].trim_start();
+        let comma = rest.starts_with(',');
+        let behind = rest.trim_start_matches(',').trim();
+        if !alone {
+            self.text.insert_str(last.end, &format!(", {item}"));
+        } else if behind.is_empty() || behind.starts_with('#') || behind.starts_with("//") {
+            let end = if comma { "," } else { "" };
+            self.text.insert_str(line_end, &format!("\n{indent}{item}{end}"));
+            if !comma {
+                self.text.insert(last.end, ',');
+            }
+        } else {
+            self.text.insert_str(last.end, &format!(",\n{indent}{item}"));
+        }
+        Some(())
+    }
+}
+
+/// A value that begins behind something: its other lines stand so far from the left.
+fn hanging(value: &str, indent: &str) -> String {
+    layout::tidy_all(value).replace('\n', &format!("\n{indent}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remediate::code::document::Found;
+
+    fn at(document: &Document, needle: &str) -> Found {
+        let start = document.text().find(needle).expect("it is there");
+        document.find("main.tf", &(start..start + needle.len())).expect("something stands there")
+    }
+
+    fn block(document: &Document, needle: &str) -> Spot {
+        match at(document, needle) {
+            Found::Block(spot) => spot,
+            Found::Attribute(..) => panic!("{needle} is an attribute"),
+        }
+    }
+
+    #[test]
+    fn an_attribute_comes_after_the_others_and_the_signs_are_aligned() {
+        let mut document = Document::new("resource \"a\" \"b\" {\n  x = 1 # one\n\n  c {}\n}\n");
+        let spot = block(&document, "resource");
+        document.add_attribute(&spot, "longer", "true").expect("an edit");
+        let nested = document.nested(&spot, "c");
+        document.add_attribute(&nested[0], "d", "2").expect("an edit");
+        let expected = "resource \"a\" \"b\" {\n  x      = 1 # one\n  longer = true\n\n  c {\n    d = 2\n  }\n}\n";
+        assert_eq!(document.text(), expected);
+    }
+
+    #[test]
+    fn lines_end_as_they_did() {
+        let mut document = Document::new("a \"b\" \"c\" {\r\n}\r\nd \"e\" \"f\" {\r\n}\r\n");
+        let spot = block(&document, "d \"e\"");
+        document.add_block(&spot, "g", "h = 1\nlonger = 2").expect("an edit");
+        let expected =
+            "a \"b\" \"c\" {\r\n}\r\nd \"e\" \"f\" {\r\n  g {\r\n    h      = 1\r\n    longer = 2\r\n  }\r\n}\r\n";
+        assert_eq!(document.text(), expected);
+    }
+
+    #[test]
+    fn members_are_written_as_the_others_are() {
+        for (before, after) in [
+            ("a = { b = 1 }\n", "a = { b = 1, new = x }\n"),
+            ("a = {}\n", "a = { new = x }\n"),
+            ("a = {\n  b = 1\n}\n", "a = {\n  b   = 1\n  new = x\n}\n"),
+            ("a = {\n  \"b\" : 1,\n}\n", "a = {\n  \"b\" : 1,\n  \"new\": x,\n}\n"),
+            ("a = {\n  b = 1,\n  c = 2\n}\n", "a = {\n  b = 1,\n  c = 2,\n  new = x\n}\n"),
+        ] {
+            let mut document = Document::new(before);
+            let body = document.body().expect("a body");
+            let value = &body.get_attribute("a").expect("an attribute").value;
+            let Expression::Object(object) = value else { panic!("an object") };
+            document.add_member(object, "new", "x").expect("an edit");
+            assert_eq!(document.text().replace("  c   = ", "  c = ").replace("  b   = 1,", "  b = 1,"), after);
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Values: where the code says what an attribute is, be it the attribute itself, a variable, a local value or the call of
+//! a module.
+
+use std::path::{Component, Path, PathBuf};
+
+use hcl_edit::Span as _;
+use hcl_edit::expr::{Expression, TraversalOperator};
+use serde_json::Value as Json;
+
+use super::document::{Found, Spot};
+use super::workspace::{Edited, New, Refusal, Workspace};
+
+/// A value as HCL writes it.
+pub(super) fn literal(json: &Json) -> String {
+    match json {
+        Json::String(text) => quoted(text),
+        Json::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// A text in quotes, in which nothing is a template.
+pub(super) fn quoted(text: &str) -> String {
+    Json::from(text).to_string().replace("${", "$${").replace("%{", "%%{")
+}
+
+/// The name that an expression is, where it is nothing but `var.name` or `local.name`.
+pub(super) fn source_of(expression: &Expression) -> Option<(&'static str, String)> {
+    let Expression::Traversal(traversal) = expression else { return None };
+    let Expression::Variable(root) = &traversal.expr else { return None };
+    let root = ["var", "local"].into_iter().find(|name| root.as_str() == *name)?;
+    match traversal.operators.as_slice() {
+        [only] => match only.value() {
+            TraversalOperator::GetAttr(name) => Some((root, name.as_str().to_owned())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The expression that is converted to another type, or the expression itself.
+pub(super) fn converted(expression: &Expression) -> &Expression {
+    match expression {
+        Expression::Parenthesis(inner) => converted(inner.inner()),
+        Expression::FuncCall(call) if matches!(call.name.name.as_str(), "tostring" | "tobool" | "tonumber") => {
+            call.args.get(0).map_or(expression, converted)
+        }
+        _ => expression,
+    }
+}
+
+/// A value with the attribute that it is written in.
+pub(super) type Source = (Spot, String, Expression);
+
+impl Workspace<'_> {
+    /// Sets an attribute of a block: where it is written, there; else as a new one.
+    pub(super) fn set(&mut self, spot: &Spot, name: &str, new: &New) -> Edited {
+        if let Some(value) = self.value(spot, name) {
+            return self.assign(spot, name, &value, new);
+        }
+        let added = self.edit(&spot.file)?.add_attribute(spot, name, new.text());
+        added.ok_or_else(|| self.refuse(spot, name, "the block is not written in a way that is understood"))
+    }
+
+    /// Sets an attribute of a nested block, which is made where there is none.
+    pub(super) fn set_nested(&mut self, spot: &Spot, blocks: &[&str], name: &str, new: &New) -> Edited {
+        let Some((block, rest)) = blocks.split_first() else { return self.set(spot, name, new) };
+        if self.value(spot, block).is_some() {
+            return Err(self.refuse(spot, block, format!("{block} is assigned a value, and is not a block")));
+        }
+        let nested = self.document(&spot.file).map(|document| document.nested(spot, block)).unwrap_or_default();
+        match nested.as_slice() {
+            [] => {
+                let mut content = format!("{name} = {}", new.text());
+                for block in rest.iter().rev() {
+                    content = format!("{block} {{\n{}\n}}", super::document::indented(&content, "  "));
+                }
+                let added = self.edit(&spot.file)?.add_block(spot, block, &content);
+                added.ok_or_else(|| self.refuse(spot, block, "the block is not written in a way that is understood"))
+            }
+            [one] => self.set_nested(&one.clone(), rest, name, new),
+            _ => Err(self.refuse(spot, block, format!("there are several blocks {block}"))),
+        }
+    }
+
+    /// Gives an expression another value where the value comes from. What it belongs to is an attribute of the block.
+    pub(super) fn assign(&mut self, spot: &Spot, name: &str, value: &Expression, new: &New) -> Edited {
+        match value {
+            Expression::Null(_)
+            | Expression::Bool(_)
+            | Expression::Number(_)
+            | Expression::String(_)
+            // A text, with names in it, that stands here and nowhere else.
+            | Expression::StringTemplate(_) => {
+                let span = value.span().ok_or_else(|| self.refuse(spot, name, "its place is not known"))?;
+                self.touch(spot, name);
+                self.edit(&spot.file)?.replace(&span, new.text());
+                Ok(())
+            }
+            _ => {
+                let inner = converted(value);
+                // A conversion takes a number for a text.
+                let new = if std::ptr::eq(inner, value) { new.clone() } else { new.as_number() };
+                match source_of(inner) {
+                    Some(("var", variable)) => {
+                        self.touch(spot, name);
+                        self.set_variable(spot, name, &variable, &new)
+                    }
+                    Some((_, local)) => {
+                        self.touch(spot, name);
+                        self.set_local(spot, name, &local, &new)
+                    }
+                    None => {
+                        let source = self.source(&spot.file, value);
+                        let source = source.lines().next().unwrap_or_default().to_owned();
+                        Err(self.refuse(spot, name, format!("{name} is computed: {source}")))
+                    }
+                }
+            }
+        }
+    }
+
+    fn declared(&self, spot: &Spot, variable: &str) -> Option<Spot> {
+        self.tops(&spot.file).into_iter().find(|top| top.kind() == "variable" && top.labels().0 == variable)
+    }
+
+    fn set_variable(&mut self, spot: &Spot, name: &str, variable: &str, new: &New) -> Edited {
+        let Some(declared) = self.declared(spot, variable) else {
+            return Err(self.refuse(spot, name, format!("var.{variable} is not declared")));
+        };
+        let Some(constant) = new.constant().map(str::to_owned) else {
+            return Err(self.refuse(
+                spot,
+                name,
+                format!("it comes from var.{variable}, and {} cannot be the default of a variable", new.text()),
+            ));
+        };
+        let declared_type = self.value(&declared, "type").map(|value| self.source(&declared.file, &value));
+        let constant = New::Literal(constant);
+        let constant = if declared_type.as_deref() == Some("number") { constant.as_number() } else { constant };
+        if let Some(place) = self.given_by_file(&spot.file, variable) {
+            let reason = format!("it comes from var.{variable}, which is given a value there");
+            return Err(Refusal::at(reason, Some(place)));
+        }
+        let calls = self.calls_of(&spot.file);
+        let given: Vec<Spot> = calls.into_iter().filter(|call| self.value(call, variable).is_some()).collect();
+        match given.as_slice() {
+            [] => {}
+            [call] => {
+                let call = call.clone();
+                self.shared(&spot.file, &format!("var.{variable}"));
+                return self.set(&call, variable, &constant);
+            }
+            [first, ..] => {
+                let reason =
+                    format!("it comes from var.{variable}, which {} calls of the module give a value", given.len());
+                return Err(self.refuse(first, variable, reason));
+            }
+        }
+        match self.value(&declared, "default") {
+            None => Err(self.refuse(
+                &declared,
+                "default",
+                format!("it comes from var.{variable}, which has no default: what is given for it decides"),
+            )),
+            Some(default) => {
+                self.shared(&spot.file, &format!("var.{variable}"));
+                self.assign(&declared, "default", &default, &constant)
+            }
+        }
+    }
+
+    fn local(&self, spot: &Spot, local: &str) -> Option<(Spot, Expression)> {
+        let declared = self.tops(&spot.file).into_iter().filter(|top| top.kind() == "locals");
+        declared.into_iter().find_map(|top| Some((top.clone(), self.value(&top, local)?)))
+    }
+
+    fn set_local(&mut self, spot: &Spot, name: &str, local: &str, new: &New) -> Edited {
+        match self.local(spot, local) {
+            None => Err(self.refuse(spot, name, format!("local.{local} is not declared"))),
+            Some((top, value)) => {
+                self.shared(&spot.file, &format!("local.{local}"));
+                self.assign(&top, local, &value, new)
+            }
+        }
+    }
+
+    /// What a variable or a local value is, with its place; none where it is not written.
+    pub(super) fn source_of_name(&mut self, spot: &Spot, root: &str, name: &str) -> Result<Option<Source>, Refusal> {
+        let source = if root == "local" {
+            self.local(spot, name).map(|(top, value)| (top, name.to_owned(), value))
+        } else {
+            if let Some(place) = self.given_by_file(&spot.file, name) {
+                let reason = format!("it comes from var.{name}, which is given a value there");
+                return Err(Refusal::at(reason, Some(place)));
+            }
+            let given: Vec<(Spot, Expression)> = self
+                .calls_of(&spot.file)
+                .into_iter()
+                .filter_map(|call| Some((call.clone(), self.value(&call, name)?)))
+                .collect();
+            match given.as_slice() {
+                [(call, value)] => Some((call.clone(), name.to_owned(), value.clone())),
+                [] => self.declared(spot, name).and_then(|declared| {
+                    let value = self.value(&declared, "default")?;
+                    Some((declared, "default".to_owned(), value))
+                }),
+                _ => None,
+            }
+        };
+        if source.is_some() {
+            self.shared(&spot.file, &format!("{root}.{name}"));
+        }
+        Ok(source)
+    }
+
+    /// The file and line that give a variable of the root module its value.
+    fn given_by_file(&self, file: &str, variable: &str) -> Option<(String, usize)> {
+        if !self.is_in_root(file) {
+            return None;
+        }
+        self.places.files().iter().filter(|file| file.source().name().ends_with(".tfvars")).find_map(|file| {
+            let text = file.source().text();
+            let is_it = |line: &str| {
+                let rest = line.trim_start().strip_prefix(variable).map(str::trim_start);
+                rest.is_some_and(|rest| rest.starts_with('='))
+            };
+            let line = text.lines().position(is_it)?;
+            Some((file.source().name().to_owned(), line + 1))
+        })
+    }
+
+    /// The calls of the module that a file belongs to.
+    fn calls_of(&self, file: &str) -> Vec<Spot> {
+        let folder = plain(Path::new(file).parent().unwrap_or(Path::new("")));
+        let mut calls = Vec::new();
+        for name in self.names() {
+            let Some(document) = self.document(&name) else { continue };
+            for top in document.tops(&name).into_iter().filter(|top| top.kind() == "module") {
+                let Some(Expression::String(source)) = document.value(&top, "source") else { continue };
+                let from = Path::new(&name).parent().unwrap_or(Path::new(""));
+                if source.value().starts_with('.') && plain(&from.join(source.value().as_str())) == folder {
+                    calls.push(top);
+                }
+            }
+        }
+        calls
+    }
+
+    /// A change of what several places use changes all of them.
+    fn shared(&mut self, file: &str, name: &str) {
+        let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+        let uses = |text: &str| {
+            text.match_indices(name)
+                .filter(|(at, _)| !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
+                .count()
+        };
+        let files = self.folder_of(file);
+        let count: usize =
+            files.iter().filter_map(|file| self.document(file)).map(|document| uses(&document.text())).sum();
+        if count > 1 {
+            self.hazard(format!("{name} is used in {count} places"));
+        }
+    }
+
+    /// Returns `true` if an attribute of a resource is written in the code, and not left open.
+    pub(super) fn is_block(&self, span: crate::source::terraform::Span) -> bool {
+        matches!(self.found(span), Some(Found::Block(_)))
+    }
+}
+
+/// The path without `.` and, where a name precedes it, `..`.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted_so_that_nothing_in_them_is_a_template() {
+        assert_eq!(quoted("a \"b\" ${c}"), "\"a \\\"b\\\" $${c}\"");
+        assert_eq!(literal(&serde_json::json!(["a", 1, true])), "[\"a\", 1, true]");
+    }
+
+    #[test]
+    fn paths_are_the_same_however_they_are_written() {
+        assert_eq!(plain(Path::new("a/./b/../c")), Path::new("a/c"));
+        assert_eq!(plain(Path::new("../m")), Path::new("../m"));
+    }
+}

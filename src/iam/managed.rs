@@ -1,11 +1,15 @@
-//! The contents of the AWS-managed policies that belong to Session Manager, for code: a live account
-//! tells them itself. As AWS publishes them,
-//! <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>; AWS may
-//! change them at any time.
+//! AWS-managed policies, for code: a live account tells them itself. Those that belong to Session Manager are as AWS
+//! publishes them, <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>. Of others, the
+//! 49 that code attaches most often to roles of instances are known in the partition `aws`: 196 KiB, which
+//! `managed/renew.py` renews. AWS may change policies at any time, so these have a date.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use super::document::PolicyDocument;
 use super::principal::Arn;
-use std::sync::LazyLock;
 
 /// The partitions in which these policies exist.
 const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
@@ -37,18 +41,58 @@ static MANAGED: LazyLock<Vec<Managed>> = LazyLock::new(|| {
     PARTITIONS.iter().flat_map(|partition| POLICIES.map(|(name, text)| read(partition, name, text))).flatten().collect()
 });
 
-/// The document of an AWS-managed policy, by its ARN; none where it is not one of those known here.
+/// Policies that do not belong to Session Manager, as they were on a day.
+#[derive(Default)]
+struct Common {
+    as_of: String,
+    policies: BTreeMap<String, PolicyDocument>,
+}
+
+#[derive(Deserialize)]
+struct WrittenCommon {
+    as_of: String,
+    policies: BTreeMap<String, serde_json::Value>,
+}
+
+static COMMON: LazyLock<Common> = LazyLock::new(|| {
+    // A test reads it: it is part of the program.
+    let Ok(written) = serde_json::from_str::<WrittenCommon>(include_str!("managed/common.json")) else {
+        return Common::default();
+    };
+    let policies = written.policies.into_iter();
+    let policies = policies.filter_map(|(name, document)| Some((name, PolicyDocument::from_value(document).ok()?)));
+    Common { as_of: written.as_of, policies: policies.collect() }
+});
+
+/// An AWS-managed policy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Known {
+    /// What it says.
+    pub document: &'static PolicyDocument,
+    /// The day on which it said so; none for those that belong to Session Manager.
+    pub as_of: Option<&'static str>,
+}
+
+/// Returns an AWS-managed policy by its ARN; none where it is not one of those known here.
 #[must_use]
-pub fn document(arn: &str) -> Option<&'static PolicyDocument> {
+pub fn find(arn: &str) -> Option<Known> {
     let parts = Arn::parse(arn)?;
     if (parts.service, parts.account) != ("iam", "aws") {
         return None;
     }
     let name = parts.resource.strip_prefix("policy/")?;
-    MANAGED
-        .iter()
-        .find(|managed| managed.name == name && managed.partition == parts.partition)
-        .map(|managed| &managed.document)
+    let own = MANAGED.iter().find(|managed| managed.name == name && managed.partition == parts.partition);
+    if let Some(own) = own {
+        return Some(Known { document: &own.document, as_of: None });
+    }
+    let common = (parts.partition == PARTITIONS[0]).then(|| COMMON.policies.get(name)).flatten()?;
+    Some(Known { document: common, as_of: Some(&COMMON.as_of) })
+}
+
+/// Returns the document of an AWS-managed policy, by its ARN; none where it is not one of those known here.
+#[must_use]
+pub fn document(arn: &str) -> Option<&'static PolicyDocument> {
+    find(arn).map(|known| known.document)
 }
 
 #[cfg(test)]
@@ -70,9 +114,21 @@ mod tests {
     }
 
     #[test]
+    fn common_policies_read_and_have_a_date() {
+        let written: WrittenCommon = serde_json::from_str(include_str!("managed/common.json")).expect("JSON");
+        assert_eq!(COMMON.policies.len(), written.policies.len());
+        for name in ["ReadOnlyAccess", "AdministratorAccess", "service-role/AmazonEC2ContainerServiceforEC2Role"] {
+            let known = find(&format!("arn:aws:iam::aws:policy/{name}")).expect(name);
+            assert_eq!(known.as_of, Some(&*written.as_of));
+        }
+        assert_eq!(find("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore").expect("it").as_of, None);
+    }
+
+    #[test]
     fn other_policies_are_not_known() {
         for arn in [
-            "arn:aws:iam::aws:policy/AdministratorAccess",
+            "arn:aws:iam::aws:policy/AmazonBraketFullAccess",
+            "arn:aws-cn:iam::aws:policy/AdministratorAccess",
             "arn:aws:iam::aws:policy/AmazonEC2RoleforSSM",
             "arn:aws:iam::111122223333:policy/AmazonSSMManagedInstanceCore",
             "AmazonSSMManagedInstanceCore",

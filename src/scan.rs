@@ -404,7 +404,9 @@ fn resource_ref(inventory: &Inventory, resource_type: ResourceType, key: &Key, p
         _ => None,
     };
     let name = match (place.node.view("tags"), place.node.view("name")) {
-        (Some(View::Map(tags)), _) if tags.contains_key("Name") => tags.get("Name").cloned(),
+        (Some(View::Map(tags)), _) if tags.contains_key("Name") => {
+            tags.get("Name").filter(|name| *name != crate::model::symbol::PERHAPS).cloned()
+        }
         (_, Some(View::Text(name))) => Some(name.to_owned()),
         _ => None,
     };

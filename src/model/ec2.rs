@@ -146,7 +146,7 @@ attributes! {
         private_dns_enabled: bool = DESCRIBE_VPC_ENDPOINTS,
         /// The ids of its security groups.
         security_group_ids: Vec<String> = DESCRIBE_VPC_ENDPOINTS,
-        /// The private IPv4 addresses of its interfaces.
+        /// The private IPv4 addresses of its interfaces; in code, the ranges that they will be in.
         private_ips: Vec<String> = DESCRIBE_NETWORK_INTERFACES,
     }
 }

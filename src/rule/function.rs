@@ -207,6 +207,9 @@ functions! {
     /// Whether the interface's security groups, taken together, let traffic out to every address of the range.
     fn allows_egress on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, cidr: Parameter::Text) -> Bool
         reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress;
+    /// Returns `true` if the interface's security groups let traffic out to any address or group at all.
+    fn allows_any_egress on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int) -> Bool
+        reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_any_egress;
     /// Whether they let traffic out to every one of the addresses, by range, by prefix list, or by a reference to one of the security groups that the addresses have.
     fn allows_egress_to on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, addresses: Parameter::Texts, security_group_ids: Parameter::Texts) -> Bool
         reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress_to;

@@ -19,7 +19,7 @@ use super::function::{Answer, Function, Receiver, Undecided};
 use super::path::{Followed, Place, json};
 use crate::iam::PolicyDocument;
 use crate::model::schema::View;
-use crate::model::{Gap, Key, ResourceType};
+use crate::model::{Gap, Key, ResourceType, symbol};
 
 /// The CEL type of a resource or a part of one.
 pub(crate) static NODE: Type = Type::new_unspecified_type("ssm_audit.Resource");
@@ -198,7 +198,16 @@ impl<'a> MapValue<'a> {
 
 impl Container for MapValue<'_> {
     fn contains(&self, value: &dyn Val) -> Result<bool, ExecutionError> {
-        key_text(value).map(|name| self.0.contains_key(name))
+        let name = key_text(value)?;
+        match self.0.get(name).map(String::as_str) {
+            Some(symbol::PERHAPS) => {
+                Err(ExecutionError::function_error("read", format!("{name} is there only if its value is not null")))
+            }
+            None if self.0.contains_key(symbol::PERHAPS) => {
+                Err(ExecutionError::function_error("read", format!("{name} may be added by what is not known")))
+            }
+            found => Ok(found.is_some()),
+        }
     }
 }
 

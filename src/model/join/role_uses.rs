@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Blame, region_of};
 use crate::model::Fact;
 use crate::model::ids::{Key, Region};
-use crate::model::inventory::{Inventory, ResourceType};
+use crate::model::inventory::{Inventory, ResourceType, Source};
 
 /// The uses of roles, by region.
 #[derive(Debug, Default)]
@@ -75,6 +75,7 @@ impl RoleUses {
         uses.root_volume_keys.blame = inventory.unlisted_anywhere(ResourceType::Instance);
         uses.add_systems_manager(inventory);
         uses.add_instances(inventory);
+        uses.add_unused_profiles(inventory);
         uses
     }
 
@@ -85,6 +86,32 @@ impl RoleUses {
         for (key, entry) in &inventory.managed_instances {
             let role = entry.attributes.iam_role.as_ref().map(|role| role.as_ref().map(|role| role.key.clone()));
             self.regions.entry(key.region.clone()).or_default().systems_manager.add(&role);
+        }
+    }
+
+    /// Of code, profiles that are not in scope are those that no instance of it has: instances of other code may have
+    /// them, in any region.
+    fn add_unused_profiles(&mut self, inventory: &Inventory) {
+        if inventory.source != Source::Terraform {
+            return;
+        }
+        let unused = inventory.instance_profiles.values().filter(|entry| !entry.in_scope);
+        let roles: Vec<Key> = unused
+            .filter_map(|entry| match &entry.attributes.role {
+                Fact::Known(Some(role)) => Some(role.key.clone()),
+                // It is listed as unknown, or comes from outside.
+                Fact::Known(None) | Fact::Unknown(_) => None,
+            })
+            .collect();
+        if roles.is_empty() {
+            return;
+        }
+        if self.regions.is_empty() {
+            let scopes = inventory.scopes.iter().map(|scope| scope.region.clone());
+            self.regions.extend(scopes.map(|region| (region, RegionUses::default())));
+        }
+        for uses in self.regions.values_mut() {
+            uses.instances.roles.extend(roles.iter().cloned());
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Blame, region_of};
 use crate::model::ec2::Volume;
 use crate::model::iam::InstanceProfile;
 use crate::model::ids::{Key, Region};
-use crate::model::inventory::{Inventory, ResourceType};
+use crate::model::inventory::{Inventory, ResourceType, Source};
 use crate::model::{Fact, Link};
 
 impl Inventory {
@@ -42,8 +42,10 @@ impl Inventory {
     pub(super) fn join_roles(&mut self, uses: &RoleUses) {
         let preferences: BTreeMap<&Key, Uses> = self
             .session_preferences
-            .keys()
-            .map(|key| (key, uses.regions.get(&key.region).map(RegionUses::all).unwrap_or_default()))
+            .iter()
+            // Of code that does not declare the document, it is not known whether there is one to write logs for.
+            .filter(|(_, entry)| self.source != Source::Terraform || entry.attributes.document_exists.gap().is_none())
+            .map(|(key, _)| (key, uses.regions.get(&key.region).map(RegionUses::all).unwrap_or_default()))
             .collect();
         for (key, entry) in &mut self.roles {
             let role = &mut entry.attributes;

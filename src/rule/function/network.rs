@@ -17,6 +17,12 @@ pub(super) fn allows_egress(receiver: &Receiver<'_>, arguments: &[Argument]) -> 
     peers.answer(peers.cover(wanted))
 }
 
+pub(super) fn allows_any_egress(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+    let arguments = Arguments(arguments);
+    let peers = Peers::of(receiver, arguments.text(0)?, arguments.int(1)?)?;
+    peers.answer(!peers.ranges.is_empty() || !peers.groups.is_empty())
+}
+
 pub(super) fn allows_egress_to(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let peers = Peers::of(receiver, arguments.text(0)?, arguments.int(1)?)?;
@@ -25,11 +31,24 @@ pub(super) fn allows_egress_to(receiver: &Receiver<'_>, arguments: &[Argument]) 
         return Ok(Answer::Bool(true));
     }
     let mut all = !arguments.texts(2)?.is_empty();
+    let mut in_part = None;
     for address in arguments.texts(2)? {
+        // Of code, the range that the address will be in.
+        if let Ok(range) = address.parse::<IpNet>() {
+            if peers.overlap(range) && !peers.cover(range) {
+                in_part = Some(Undecided(format!("which address of {range} it will be is known to AWS only")));
+            } else {
+                all &= peers.cover(range);
+            }
+            continue;
+        }
         let address: std::net::IpAddr = parse(address)?;
         all &= peers.cover(IpNet::from(address));
     }
-    peers.answer(all)
+    match in_part {
+        Some(undecided) if all => Err(undecided),
+        _ => peers.answer(all),
+    }
 }
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Undecided> {
@@ -127,6 +146,11 @@ impl Peers {
     /// Whether the ranges together hold every address of this one.
     fn cover(&self, wanted: IpNet) -> bool {
         IpNet::aggregate(&self.ranges).iter().any(|range| range.contains(&wanted))
+    }
+
+    /// Returns `true` if the ranges together hold some address of this one.
+    fn overlap(&self, wanted: IpNet) -> bool {
+        self.ranges.iter().any(|range| range.contains(&wanted) || wanted.contains(range))
     }
 
     fn answer(&self, yes: bool) -> Result<Answer, Undecided> {

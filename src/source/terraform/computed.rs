@@ -80,6 +80,13 @@ static NAMING: &[Naming] = &[
         arn: Arn::Regional("kms", "key/", "key_id"),
     },
     Naming {
+        kind: "aws_kms_replica_external_key",
+        name: "key_id",
+        prefix: "",
+        id_is_name: true,
+        arn: Arn::Regional("kms", "key/", "key_id"),
+    },
+    Naming {
         kind: "aws_kms_external_key",
         name: "key_id",
         prefix: "",

@@ -302,7 +302,8 @@ impl Symbols {
                 names.insert(symbol, name(hole));
             }
         }
-        for (symbol, name) in [(symbol::ACCOUNT, "account"), (symbol::REGION, "region")] {
+        let always = [(symbol::ACCOUNT, "account"), (symbol::REGION, "region"), (symbol::PERHAPS, "perhaps")];
+        for (symbol, name) in always {
             names.extend(symbol.chars().map(|character| (character, name.to_owned())));
         }
         names

@@ -70,6 +70,17 @@ impl Mapper {
                 value => vec![value],
             };
             for value in values {
+                if of_kinds.contains(&"aws_default_security_group")
+                    && let Some(vpc) = self.vpc_of_default_group(&value)
+                {
+                    // The default group of a VPC is not one of the other groups, and is mapped if the code declares it.
+                    let is_of_vpc =
+                        |group: &Rc<Instance>| group.attribute("vpc_id").equals(&vpc).is_ok_and(|same| same);
+                    if let Some(group) = self.everywhere("aws_default_security_group").into_iter().find(is_of_vpc) {
+                        all.by_address.entry(group.address.clone()).or_default().push(Rc::clone(&companion));
+                    }
+                    continue;
+                }
                 match self.target(&value, of_kinds, &companion) {
                     Target::Declared(target) => {
                         all.by_address.entry(target.address.clone()).or_default().push(Rc::clone(&companion));

@@ -115,16 +115,49 @@ impl Mapper {
             state: Fact::Known("available".to_owned()),
             private_dns_enabled: fact::or(fact::flag(&view.get("private_dns_enabled")), || false),
             security_group_ids: self.endpoint_groups(endpoint).into(),
-            // Addresses that are not known: whoever needs them cannot decide.
-            private_ips: match fact::text(&self.world, &endpoint.told_by_aws("private_ip_id")) {
-                Fact::Unknown(gap) => match &gap.symbol {
-                    Some(symbol) => Fact::Known(vec![symbol.to_string()]),
-                    None => Fact::Unknown(gap),
-                },
-                Fact::Known(_) => Fact::default(),
-            },
+            private_ips: self.endpoint_ranges(endpoint).map_or_else(|| self.endpoint_addresses(endpoint), Fact::Known),
         };
         self.put(key, endpoint, draft, Judged::Yes);
+    }
+
+    /// Returns addresses that are not known: what needs them cannot be decided.
+    fn endpoint_addresses(&self, endpoint: &Rc<Instance>) -> Fact<Vec<String>> {
+        match fact::text(&self.world, &endpoint.told_by_aws("private_ip_id")) {
+            Fact::Unknown(gap) => match &gap.symbol {
+                Some(symbol) => Fact::Known(vec![symbol.to_string()]),
+                None => Fact::Unknown(gap),
+            },
+            Fact::Known(_) => Fact::default(),
+        }
+    }
+
+    /// Returns the ranges that the addresses of an endpoint are in: those of its subnets, or of its VPC.
+    fn endpoint_ranges(&self, endpoint: &Rc<Instance>) -> Option<Vec<String>> {
+        let range = |of: &Rc<Instance>| match fact::text(&self.world, &of.attribute("cidr_block")) {
+            Fact::Known(range) => range,
+            Fact::Unknown(_) => None,
+        };
+        let subnets = match endpoint.view().get("subnet_ids") {
+            Value::List(items) | Value::Set(items) => items.to_vec(),
+            _ => Vec::new(),
+        };
+        let subnet_of = |value: &Value| match self.target(value, &["aws_subnet"], endpoint) {
+            Target::Declared(subnet) => range(&subnet),
+            _ => None,
+        };
+        let ranges: Option<Vec<String>> = subnets.iter().map(subnet_of).collect();
+        if let Some(ranges) = ranges.filter(|ranges| !ranges.is_empty()) {
+            return Some(ranges);
+        }
+        match self.target(&endpoint.view().get("vpc_id"), &["aws_vpc"], endpoint) {
+            Target::Declared(vpc) => {
+                let more = "aws_vpc_ipv4_cidr_block_association";
+                // Of several ranges, it is not known in which one an address will be.
+                let more = self.companions(more, "vpc_id", &vpc, &["aws_vpc"]).ok()?;
+                if more.is_empty() { Some(vec![range(&vpc)?]) } else { None }
+            }
+            _ => None,
+        }
     }
 
     /// The ids of the groups, with the characters of holes.

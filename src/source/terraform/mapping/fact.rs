@@ -8,7 +8,7 @@ use super::super::value::{Hole, Nature, Value};
 use super::super::view::View;
 use super::super::world::World;
 use crate::iam::{PolicyDocument, is_symbol};
-use crate::model::{Fact, Gap, GapKind};
+use crate::model::{Fact, Gap, GapKind, symbol};
 
 /// A text, or nothing where it is null.
 pub(super) fn text(world: &World, value: &Value) -> Fact<Option<String>> {
@@ -96,14 +96,23 @@ pub(super) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<Strin
                     None => return Fact::Unknown(Arc::clone(&hole.gap)),
                 }
             }
-            // It may be null: then there is no such key.
-            Ok(Value::Unknown(hole)) => return Fact::Unknown(Arc::clone(&hole.gap)),
+            // It may be null: then there is no such key. The other keys are what they are.
+            Ok(Value::Unknown(_)) => symbol::PERHAPS.to_owned(),
             Ok(_) => continue,
             Err(wanted) => return Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, wanted))),
         };
         texts.insert(name.to_string(), text);
     }
     Fact::Known(texts)
+}
+
+/// Puts texts by name over others. One that may be absent leaves what is there for sure.
+pub(super) fn overlay(texts: &mut BTreeMap<String, String>, over: BTreeMap<String, String>) {
+    for (name, text) in over {
+        if text != symbol::PERHAPS || !texts.contains_key(&name) {
+            texts.insert(name, text);
+        }
+    }
 }
 
 /// A policy document.

@@ -7,7 +7,7 @@ use super::super::instance::Instance;
 use super::super::value::Value;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
-use crate::iam::managed;
+use crate::iam::{is_symbol, managed};
 use crate::model::iam::{InlinePolicy, InstanceProfile, ManagedPolicy, Role};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
 
@@ -27,15 +27,45 @@ impl Mapper {
             return none;
         }
         Fact::Known(Some(match target {
-            Target::Declared(profile) => Link::to(self.put_profile(&profile)),
+            Target::Declared(profile) => Link::to(self.put_profile(&profile, Judged::Yes)),
             Target::Named(name) => self.put_named(Key::global(name), by),
             _ => return Fact::Known(None),
         }))
     }
 
-    fn put_profile(&mut self, profile: &Rc<Instance>) -> Key {
+    /// Puts in the instance profiles that no instance of the code has: instances of other code have them. Those are
+    /// not in scope, by which they are told apart.
+    pub(super) fn unused_profiles(&mut self) {
+        for profile in self.all("aws_iam_instance_profile") {
+            let key = Self::key_of(ResourceType::InstanceProfile, &profile);
+            if !self.inventory.instance_profiles.contains_key(&key) {
+                self.put_profile(&profile, Judged::No);
+            }
+        }
+    }
+
+    /// Puts in the instance profile that another service makes for its instances, with the role that it is given.
+    pub(super) fn profile_of_service(
+        &mut self,
+        role: &Value,
+        by: &Rc<Instance>,
+        judged: Judged,
+    ) -> Fact<Option<Link<InstanceProfile>>> {
+        let key = Key::global(format!("{}/instance_profile", by.address));
+        let arn = Fact::Unknown(Self::not_told("the ARN of a profile that a service makes is known to AWS only"));
+        let role = self.role_link(&role_name(role), by);
+        let entry = Entry {
+            exists: Fact::Known(true),
+            in_scope: judged == Judged::Yes,
+            attributes: InstanceProfile { arn, role },
+        };
+        self.inventory.instance_profiles.insert(key.clone(), entry);
+        Fact::Known(Some(Link::to(key)))
+    }
+
+    fn put_profile(&mut self, profile: &Rc<Instance>, judged: Judged) -> Key {
         let key = Self::key_of(ResourceType::InstanceProfile, profile);
-        if self.seen::<InstanceProfile>(&key, Judged::Yes) {
+        if self.seen::<InstanceProfile>(&key, judged) {
             return key;
         }
         let view = profile.view();
@@ -46,7 +76,7 @@ impl Mapper {
             (role, _) => role,
         };
         draft.resource = InstanceProfile { arn: self.told(profile, "arn"), role: self.role_link(&role, profile) };
-        self.put(key.clone(), profile, draft, Judged::Yes);
+        self.put(key.clone(), profile, draft, judged);
         key
     }
 
@@ -167,9 +197,14 @@ impl Mapper {
         Fact::Known(Some(match target {
             Target::Declared(policy) => Link::to(self.put_policy(&policy)),
             Target::Named(arn) if arn.contains(OF_AWS) => {
-                let key = Key::global(Arc::clone(&arn));
-                let policy = match managed::document(&arn) {
-                    Some(document) => Fact::Known(document.clone()),
+                let known = managed::find(&arn);
+                // The name in evidence tells how old the document is.
+                let key = match known.and_then(|known| known.as_of) {
+                    Some(day) => Key::global(format!("{arn} (as of {day})")),
+                    None => Key::global(Arc::clone(&arn)),
+                };
+                let policy = match known {
+                    Some(known) => Fact::Known(known.document.clone()),
                     None => Fact::Unknown(Self::not_told(format!("what AWS's policy {arn} says is not known here"))),
                 };
                 let attributes = ManagedPolicy { arn: Fact::Known(arn.to_string()), policy };
@@ -200,5 +235,15 @@ impl Mapper {
         };
         self.put(key.clone(), policy, draft, Judged::Yes);
         key
+    }
+}
+
+/// Returns the name of a role that may be given with its path; its ARN, or what is not known, stays.
+pub(super) fn role_name(role: &Value) -> Value {
+    match role {
+        Value::Text(text) if text.contains('/') && !text.starts_with("arn:") && !text.contains(is_symbol) => {
+            Value::text(text.rsplit('/').next().unwrap_or_default())
+        }
+        role => role.clone(),
     }
 }

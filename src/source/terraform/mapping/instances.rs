@@ -12,9 +12,28 @@ use super::super::view::View;
 use super::targets::Target;
 use super::{Draft, Judged, Launching, Mapper, fact};
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup};
-use crate::model::{Entry, Fact, Gap, Link, ResourceType};
+use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType, symbol};
 
 const TEMPLATES: &[&str] = &["aws_launch_template"];
+
+/// What launches instances with nothing but what its template says.
+const FLEETS: &[&str] = &["aws_autoscaling_group", "aws_ec2_fleet", "aws_spot_fleet_request"];
+
+/// Services that supply a profile and security groups to the instances that they launch from a template.
+/// <https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html>
+const SERVICES: &[&str] = &["aws_eks_node_group", "aws_batch_compute_environment"];
+
+/// What launches from templates, and the blocks that lead to the one that names a template.
+static LAUNCHERS: &[(&str, &[&str])] = &[
+    ("aws_instance", &["launch_template"]),
+    ("aws_spot_instance_request", &["launch_template"]),
+    ("aws_autoscaling_group", &["launch_template"]),
+    ("aws_autoscaling_group", &["mixed_instances_policy", "launch_template", "launch_template_specification"]),
+    ("aws_eks_node_group", &["launch_template"]),
+    ("aws_batch_compute_environment", &["compute_resources", "launch_template"]),
+    ("aws_ec2_fleet", &["launch_template_config", "launch_template_specification"]),
+    ("aws_spot_fleet_request", &["launch_template_config", "launch_template_specification"]),
+];
 
 /// The names that root devices have.
 const ROOT_DEVICES: &[&str] = &["/dev/xvda", "/dev/sda1"];
@@ -24,6 +43,19 @@ struct Layers {
     layers: Vec<View>,
     /// Why there may be one more below.
     below: Option<Arc<Gap>>,
+    /// What launches from a template, where that supplies settings that the template leaves out.
+    supplied: Supplied,
+}
+
+/// Settings that come from what launches from a template.
+#[derive(Default)]
+struct Supplied {
+    /// The profile and the groups, and why they are not known.
+    access: Option<Arc<Gap>>,
+    /// All other settings but metadata options and volumes, which hardly anything supplies.
+    others: Option<Arc<Gap>>,
+    /// The node group whose role the instances have.
+    node_group: Option<Rc<Resource>>,
 }
 
 /// A value and its place; none where nothing sets it.
@@ -41,6 +73,14 @@ impl Layers {
         match &self.below {
             Some(gap) => Err(Arc::clone(gap)),
             None => Ok(None),
+        }
+    }
+
+    /// Returns a setting; what supplies it where no layer does.
+    fn or_supplied(setting: Setting, supplied: Option<&Arc<Gap>>) -> Setting {
+        match (setting, supplied) {
+            (Ok(None | Some((Value::Null, _))), Some(gap)) => Err(Arc::clone(gap)),
+            (setting, _) => setting,
         }
     }
 
@@ -66,6 +106,11 @@ fn attribute_or_block(view: &View, attribute: &str, block: &str, name: &str) -> 
     Ok(Some((view.get(attribute), view.span_of(attribute))))
 }
 
+/// Returns the block at the end of a path of blocks.
+fn nested(view: &View, path: &[&str]) -> Option<View> {
+    path.iter().try_fold(view.clone(), |view, name| view.block(name).ok().flatten())
+}
+
 /// The value of a setting.
 fn value(setting: &Setting) -> Value {
     match setting {
@@ -88,10 +133,15 @@ impl Mapper {
                 self.put_instance(&resource, &layers);
             }
         }
-        for kind in ["aws_launch_template", "aws_launch_configuration"] {
-            for resource in self.all(kind) {
-                let layers = Layers { layers: vec![resource.view()], below: None };
-                self.put_instance(&resource, &layers);
+        for resource in self.all("aws_launch_configuration") {
+            let layers = Layers { layers: vec![resource.view()], below: None, supplied: Supplied::default() };
+            self.put_instance(&resource, &layers);
+        }
+        for template in self.all("aws_launch_template") {
+            // What only instances of the code are launched from is judged with each of them.
+            if let Some(supplied) = self.supplied_to(&template) {
+                let layers = Layers { layers: vec![template.view()], below: None, supplied };
+                self.put_instance(&template, &layers);
             }
         }
         for group in self.all("aws_autoscaling_group") {
@@ -111,15 +161,93 @@ impl Mapper {
             Ok(None) => Ok(None),
             Ok(Some(block)) => self.template_of(&block),
         };
+        let supplied = Supplied::default();
         match below {
-            Err(gap) => Layers { layers: vec![view], below: Some(gap) },
-            Ok(None) => Layers { layers: vec![view], below: None },
-            Ok(Some(template)) => Layers { layers: vec![view, template.view()], below: None },
+            Err(gap) => Layers { layers: vec![view], below: Some(gap), supplied },
+            Ok(None) => Layers { layers: vec![view], below: None, supplied },
+            Ok(Some(template)) => Layers { layers: vec![view, template.view()], below: None, supplied },
         }
     }
 
-    /// The launch template that a block names by id or name.
+    /// Returns the settings that come from what launches from a template; none where only instances of the code do.
+    fn supplied_to(&self, template: &Rc<Resource>) -> Option<Supplied> {
+        let launching = self.groups_by_launch();
+        let users = launching.get(&template.address).map(Vec::as_slice).unwrap_or_default();
+        let is = |user: &Rc<Resource>, kinds: &[&str]| kinds.contains(&&*user.kind);
+        if users.iter().any(|user| is(user, FLEETS)) {
+            return Some(Supplied::default());
+        }
+        if let Some(user) = users.iter().find(|user| is(user, SERVICES)) {
+            let gap = fact::left_open(&template.view(), &format!("{} supplies it to what it launches", user.address));
+            let node_group = users.iter().find(|user| is(user, &["aws_eks_node_group"])).cloned();
+            return Some(Supplied { access: Some(gap), others: None, node_group });
+        }
+        if !users.is_empty() {
+            return None;
+        }
+        let gap = "the launch template leaves it to what launches from it, which is not in this code: set it here, or \
+                   scan the code that launches";
+        let gap = fact::left_open(&template.view(), gap);
+        Some(Supplied { access: Some(Arc::clone(&gap)), others: Some(gap), node_group: None })
+    }
+
+    /// Returns the launch template that a block names, if the code shows the version that is launched.
     fn template_of(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
+        match self.named_template(block)? {
+            Some(template) => match self.hidden_version(block, &template) {
+                Some(gap) => Err(gap),
+                None => Ok(Some(template)),
+            },
+            None => Ok(None),
+        }
+    }
+
+    /// Returns why the version that a block launches is not the one that the code shows: that is the latest.
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-templates.html>
+    fn hidden_version(&self, block: &View, template: &Rc<Resource>) -> Option<Arc<Gap>> {
+        let refers_to =
+            |hole: &Hole, name: &str| hole.gap.expression.as_deref() == Some(&*format!("{}.{name}", template.address));
+        let version = block.get("version");
+        let hole = match &version {
+            Value::Unknown(hole) => Some(Rc::clone(hole)),
+            Value::Text(text) => self.world.symbols.hole_in(text),
+            _ => None,
+        };
+        let is_default = match (&version, &hole) {
+            (Value::Null, _) => true,
+            (_, Some(hole)) if refers_to(hole, "latest_version") => return None,
+            (_, Some(hole)) if refers_to(hole, "default_version") => true,
+            (_, Some(hole)) => return Some(Arc::clone(&hole.gap)),
+            (Value::Text(text), None) if **text == *"$Latest" => return None,
+            (Value::Text(text), None) => text.is_empty() || **text == *"$Default",
+            _ => false,
+        };
+        let latest = template.attribute("latest_version");
+        let is_latest = |version: &Value| {
+            let both = (fact::whole(&self.world, version), fact::whole(&self.world, &latest));
+            matches!(both, (Fact::Known(Some(version)), Fact::Known(Some(latest))) if version == latest)
+        };
+        if is_default {
+            let follows = fact::flag(&template.view().get("update_default_version")) == Fact::Known(Some(true));
+            return (!follows && !is_latest(&template.attribute("default_version"))).then(|| {
+                fact::left_open(
+                    block,
+                    "the default version of the launch template may not be the one in this code: set \
+                     update_default_version on the template, or version to $Latest",
+                )
+            });
+        }
+        (!is_latest(&version)).then(|| {
+            fact::left_open(
+                block,
+                "the version of the launch template that is launched may not be the one in this code: set version to \
+                 $Latest, or scan the account",
+            )
+        })
+    }
+
+    /// The launch template that a block names by id or name.
+    fn named_template(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
         for name in ["id", "name", "launch_template_id", "launch_template_name"] {
             match self.target(&block.get(name), TEMPLATES, &block.instance) {
                 Target::None => {}
@@ -181,6 +309,7 @@ impl Mapper {
         draft.at("monitoring", span(&monitoring));
         // Only launch configurations ask for it unless told otherwise.
         let unset = *resource.kind == *"aws_launch_configuration";
+        let monitoring = Layers::or_supplied(monitoring, layers.supplied.others.as_ref());
         let monitoring = fact::or(fact::flag(&value(&monitoring)), || unset);
         let profile = layers.first(|view| {
             let by_name = attribute_or_block(view, "iam_instance_profile", "iam_instance_profile", "name")?;
@@ -192,7 +321,14 @@ impl Mapper {
             }
         });
         draft.at("iam_instance_profile", span(&profile));
-        let profile = self.profile_link(&value(&profile), resource);
+        let profile = match (&profile, &layers.supplied) {
+            (Ok(None | Some((Value::Null, _))), Supplied { node_group: Some(group), .. }) => {
+                self.profile_of_service(&group.attribute("node_role_arn"), group, Judged::Yes)
+            }
+            // What supplies it is not known, and so may be any role; none of the code is thereby hidden.
+            (Ok(None | Some((Value::Null, _))), Supplied { access: Some(gap), .. }) => Fact::Unknown(Arc::clone(gap)),
+            _ => self.profile_link(&value(&profile), resource),
+        };
         let subnet = layers.first(|view| Ok(Some((view.get("subnet_id"), view.span_of("subnet_id")))));
         let vpc = self.vpc_of_subnet(&value(&subnet), resource);
         let (groups, vpc) = self.groups(resource, layers, vpc, &mut draft);
@@ -241,7 +377,13 @@ impl Mapper {
         let mut setting = |path: &'static str, name: &str| {
             let own = layers.nested("metadata_options", name);
             draft.at(path, span(&own));
-            match (value(&own), &defaults) {
+            let own = match value(&own) {
+                // A state has these for what is left out.
+                Value::Text(text) if text.is_empty() => Value::Null,
+                Value::Number(0.0) => Value::Null,
+                own => own,
+            };
+            match (own, &defaults) {
                 (Value::Null, Err(gap)) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
                 (Value::Null, Ok(Some(defaults))) => match &defaults.uncertain {
                     Some(gap) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
@@ -260,20 +402,12 @@ impl Mapper {
         let hops = setting("metadata_options.http_put_response_hop_limit", "http_put_response_hop_limit");
         let tags = setting("metadata_options.instance_metadata_tags", "instance_metadata_tags");
         let world = &self.world;
-        let text = |value: &Value, default: &str| fact::or(fact::text(world, value), || default.to_owned());
         MetadataOptions {
-            http_tokens: text(&tokens, "optional"),
-            http_endpoint: text(&endpoint, "enabled"),
-            http_put_response_hop_limit: match fact::whole(world, &hops) {
-                Fact::Known(Some(hops)) => Fact::Known(hops),
-                Fact::Unknown(gap) => Fact::Unknown(gap),
-                // An image that asks for IMDSv2 sets 2.
-                Fact::Known(None) => Fact::Unknown(fact::left_open(
-                    &resource.view(),
-                    "http_put_response_hop_limit is not set: the account's default or the image decides",
-                )),
-            },
-            instance_metadata_tags: text(&tags, "disabled"),
+            // AWS's own default accepts IMDSv1.
+            http_tokens: fact::or(fact::text(world, &tokens), || LEFT_OUT.to_owned()),
+            http_endpoint: told("http_endpoint", fact::text(world, &endpoint), resource),
+            http_put_response_hop_limit: told("http_put_response_hop_limit", fact::whole(world, &hops), resource),
+            instance_metadata_tags: told("instance_metadata_tags", fact::text(world, &tags), resource),
         }
     }
 
@@ -288,6 +422,9 @@ impl Mapper {
         let named = layers.first(|view| self.groups_of(view));
         draft.at("vpc_security_groups", span(&named));
         draft.at("network_interfaces", span(&named));
+        if let (Ok(None), Some(gap)) = (&named, &layers.supplied.access) {
+            return (self.supplied_groups(resource, gap), vpc);
+        }
         let kind = "aws_network_interface_sg_attachment";
         let more = match self.companions(kind, "network_interface_id", resource, &["aws_instance"]) {
             Ok(more) => more,
@@ -320,6 +457,18 @@ impl Mapper {
             links.extend(self.group_link(value, resource, index).filter(|link| !links.contains(link)));
         }
         (Ok(links), vpc)
+    }
+
+    /// Returns one group of which nothing is known but that it is supplied.
+    fn supplied_groups(
+        &mut self,
+        resource: &Rc<Resource>,
+        gap: &Arc<Gap>,
+    ) -> Result<Vec<Link<SecurityGroup>>, Arc<Gap>> {
+        let key = Key { region: resource.region(), id: format!("{}/security_groups", resource.address).into() };
+        let entry = Entry { in_scope: false, ..Entry::unread(gap) };
+        self.inventory.security_groups.insert(key.clone(), entry);
+        Ok(vec![Link::to(key)])
     }
 
     /// The groups that one layer names.
@@ -401,15 +550,23 @@ impl Mapper {
                 }
             };
             match own {
-                Fact::Known(own) => tags.extend(own),
+                Fact::Known(own) => fact::overlay(&mut tags, own),
                 Fact::Unknown(gap) => return Fact::Unknown(gap),
             }
         }
         if let Some(gap) = &layers.below {
             return Fact::Unknown(Arc::clone(gap));
         }
+        if let Some(gap) = &layers.supplied.others {
+            // Further tags may be supplied, and none is taken away.
+            if tags.is_empty() {
+                return Fact::Unknown(Arc::clone(gap));
+            }
+            tags.insert(symbol::PERHAPS.to_owned(), String::new());
+            return Fact::Known(tags);
+        }
         match self.group_tags(resource) {
-            Ok(more) => tags.extend(more),
+            Ok(more) => fact::overlay(&mut tags, more),
             Err(gap) => return Fact::Unknown(gap),
         }
         Fact::Known(tags)
@@ -430,25 +587,36 @@ impl Mapper {
             }
             draft.at("tags", block.span_of("tags").or(Some(block.span())));
             match fact::texts_by_name(&self.world, &block.get("tags")) {
-                Fact::Known(own) => tags.extend(own),
+                Fact::Known(own) => fact::overlay(&mut tags, own),
                 Fact::Unknown(gap) => return Fact::Unknown(gap),
             }
         }
         Fact::Known(tags)
     }
 
-    /// The autoscaling groups, by the address of what they launch from.
+    /// What launches instances, by the address of what it launches from.
     fn groups_by_launch(&self) -> Rc<Launching> {
         if let Some(known) = &*self.launching.borrow() {
             return Rc::clone(known);
         }
         let mut launching = Launching::new();
+        for (kind, path) in LAUNCHERS {
+            for user in self.everywhere(kind) {
+                // Where it is not known what is launched, that is said of the group itself.
+                let template = nested(&user.view(), path).and_then(|block| self.named_template(&block).ok().flatten());
+                if let Some(template) = template {
+                    let users = launching.entry(template.address.clone()).or_default();
+                    if !users.iter().any(|other| Rc::ptr_eq(other, &user)) {
+                        users.push(user);
+                    }
+                }
+            }
+        }
         for group in self.everywhere("aws_autoscaling_group") {
             let view = group.view();
-            let template = view.block("launch_template").ok().flatten().and_then(|block| self.template_of(&block).ok());
             let from = match self.target(&view.get("launch_configuration"), &["aws_launch_configuration"], &group) {
                 Target::Declared(configuration) => Some(configuration),
-                _ => template.flatten(),
+                _ => None,
             };
             if let Some(from) = from {
                 launching.entry(from.address.clone()).or_default().push(group);
@@ -465,7 +633,9 @@ impl Mapper {
             return Ok(BTreeMap::new());
         }
         let mut common: Option<BTreeMap<String, String>> = None;
-        for group in self.groups_by_launch().get(&resource.address).into_iter().flatten() {
+        let launching = self.groups_by_launch();
+        let users = launching.get(&resource.address).into_iter().flatten();
+        for group in users.filter(|user| *user.kind == *"aws_autoscaling_group") {
             let mut tags = BTreeMap::new();
             for tag in group.view().blocks("tag")? {
                 let text = |name: &str| fact::text(&self.world, &tag.get(name));
@@ -491,6 +661,23 @@ impl Mapper {
             });
         }
         Ok(common.unwrap_or_default())
+    }
+}
+
+/// What is said of `http_tokens` where the code leaves it out.
+const LEFT_OUT: &str =
+    "optional by AWS's default, from which that of the image or the account may differ (set it explicitly)";
+
+/// Returns a metadata option, which the defaults of the image and of the account decide where it is left out.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-options-order-of-precedence.html>
+fn told<T>(name: &str, option: Fact<Option<T>>, resource: &Rc<Resource>) -> Fact<T> {
+    match option {
+        Fact::Known(Some(value)) => Fact::Known(value),
+        Fact::Unknown(gap) => Fact::Unknown(gap),
+        Fact::Known(None) => Fact::Unknown(fact::left_open(
+            &resource.view(),
+            &format!("{name} is not set, so the default of the image or the account decides: set it explicitly"),
+        )),
     }
 }
 

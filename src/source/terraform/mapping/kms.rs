@@ -12,7 +12,11 @@ use crate::model::kms::KmsKey;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, ResourceType, symbol};
 
 /// The types that are keys.
-pub(super) const KEYS: &[&str] = &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key"];
+pub(super) const KEYS: &[&str] =
+    &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_replica_external_key"];
+
+/// The types that are replicas of a multi-Region key.
+const REPLICAS: &[&str] = &["aws_kms_replica_key", "aws_kms_replica_external_key"];
 
 /// The aliases of the keys that AWS keeps for its services begin so.
 const OF_AWS: &str = "alias/aws/";
@@ -20,7 +24,7 @@ const OF_AWS: &str = "alias/aws/";
 impl Mapper {
     /// The key that a value names, by id, ARN or alias.
     pub(super) fn key_link(&mut self, value: &Value, by: &Rc<Instance>, judged: Judged) -> Fact<Option<Link<KmsKey>>> {
-        let kinds = ["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_alias"];
+        let kinds = [KEYS, &["aws_kms_alias"]].concat();
         let mut target = self.target(value, &kinds, by);
         // Aliases of aliases there are none of.
         if let Target::Declared(alias) = &target
@@ -80,34 +84,66 @@ impl Mapper {
         let view = instance.view();
         let mut draft: Draft<KmsKey> = Draft::new();
         let rotation = fact::flag(&draft.get("enable_key_rotation", &view, "enable_key_rotation"));
-        let usage = fact::text(&self.world, &view.get("customer_master_key_spec"));
+        // Replicas share the material of their primary, and what follows from it.
+        // <https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html>
+        let primary = REPLICAS.contains(&&*instance.kind).then(|| self.primary(instance));
+        let of_primary = |text: &dyn Fn(&Rc<Instance>) -> Fact<String>| match &primary {
+            None => text(instance),
+            Some(Ok(primary)) => text(primary),
+            Some(Err(gap)) => Fact::Unknown(Arc::clone(gap)),
+        };
+        let key_spec = of_primary(&|key| {
+            fact::or(fact::text(&self.world, &key.view().get("customer_master_key_spec")), || {
+                "SYMMETRIC_DEFAULT".to_owned()
+            })
+        });
+        let key_usage = of_primary(&|key| {
+            fact::or(fact::text(&self.world, &key.view().get("key_usage")), || "ENCRYPT_DECRYPT".to_owned())
+        });
+        let origin = match &*instance.kind {
+            "aws_kms_replica_external_key" => Fact::Known("EXTERNAL".to_owned()),
+            _ => of_primary(&origin),
+        };
+        let rotation = match &primary {
+            None => rotation,
+            Some(Ok(primary)) => {
+                let view = primary.view();
+                draft.at("enable_key_rotation", view.span_of("enable_key_rotation").or(Some(view.span())));
+                fact::flag(&view.get("enable_key_rotation"))
+            }
+            Some(Err(gap)) => Fact::Unknown(Arc::clone(gap)),
+        };
         let window = fact::whole(&self.world, &draft.get("deletion_window_in_days", &view, "deletion_window_in_days"));
         draft.at("key_state", view.span_of("is_enabled").or_else(|| view.span_of("enabled")));
-        let origin = match &*instance.kind {
-            "aws_kms_external_key" => Fact::Known("EXTERNAL".to_owned()),
-            _ => origin(instance),
-        };
         draft.resource = KmsKey {
             arn: self.told(instance, "arn"),
             key_id: self.told(instance, "key_id"),
             region: fact::or(fact::text(&self.world, &instance.region_value()), String::new),
-            key_usage: fact::or(fact::text(&self.world, &view.get("key_usage")), || "ENCRYPT_DECRYPT".to_owned()),
+            key_usage,
             key_manager: Fact::Known("CUSTOMER".to_owned()),
-            key_spec: fact::or(usage, || "SYMMETRIC_DEFAULT".to_owned()),
+            key_spec,
             origin,
             key_state: key_state(instance),
-            enable_key_rotation: match &*instance.kind {
-                "aws_kms_replica_key" => {
-                    Fact::Unknown(fact::left_open(&view, "a replica rotates as its primary key does"))
-                }
-                _ => fact::or(rotation, || false),
-            },
+            enable_key_rotation: fact::or(rotation, || false),
             policy: self.key_policy(instance, &mut draft),
             log_groups: Fact::default(),
             deletion_window_in_days: window,
         };
         self.put(key.clone(), instance, draft, judged);
         key
+    }
+
+    /// Returns the primary key of a replica.
+    fn primary(&self, replica: &Rc<Instance>) -> Result<Rc<Instance>, Arc<Gap>> {
+        let view = replica.view();
+        match self.target(&view.get("primary_key_arn"), KEYS, replica) {
+            Target::Declared(primary) => Ok(primary),
+            Target::Unknown(gap) | Target::Outside(gap) => Err(gap),
+            Target::None | Target::Named(_) => Err(fact::left_open(
+                &view,
+                "a replica rotates as its primary key does, which is not declared in this code",
+            )),
+        }
     }
 
     /// The policy of the key, or of `aws_kms_key_policy`; without either, the one that KMS makes, which leaves
@@ -156,6 +192,9 @@ impl Mapper {
 /// Where the material of a key comes from.
 fn origin(instance: &Rc<Instance>) -> Fact<String> {
     let view = instance.view();
+    if *instance.kind == *"aws_kms_external_key" {
+        return Fact::Known("EXTERNAL".to_owned());
+    }
     match (view.get("custom_key_store_id"), view.get("xks_key_id")) {
         (Value::Null, Value::Null) => Fact::Known("AWS_KMS".to_owned()),
         (_, Value::Null) => Fact::Known("AWS_CLOUDHSM".to_owned()),
@@ -167,7 +206,9 @@ fn origin(instance: &Rc<Instance>) -> Fact<String> {
 fn key_state(instance: &Rc<Instance>) -> Fact<String> {
     let view = instance.view();
     let name = if *instance.kind == *"aws_kms_key" { "is_enabled" } else { "enabled" };
-    if *instance.kind == *"aws_kms_external_key" && matches!(view.get("key_material_base64"), Value::Null) {
+    if matches!(&*instance.kind, "aws_kms_external_key" | "aws_kms_replica_external_key")
+        && matches!(view.get("key_material_base64"), Value::Null)
+    {
         return Fact::Known("PendingImport".to_owned());
     }
     let enabled = fact::or(fact::flag(&view.get(name)), || true);

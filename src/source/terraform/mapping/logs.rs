@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::computed;
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::targets::Target;
@@ -18,7 +19,22 @@ impl Mapper {
         }
         Fact::Known(Some(match target {
             Target::Declared(group) => Link::to(self.put_log_group(&group)),
-            Target::Named(name) => self.put_named(Key { region: by.region(), id: name }, by),
+            Target::Named(name) => {
+                let word = Value::text;
+                let parts = [
+                    word(format!("arn:{}:logs:", by.partition())),
+                    by.region_value(),
+                    word(":".to_owned()),
+                    by.account_value(),
+                    word(format!(":log-group:{name}")),
+                ];
+                let arn = fact::text(&self.world, &computed::text(by, &parts));
+                let link = self.put_named(Key { region: by.region(), id: name }, by);
+                if let Some(entry) = self.inventory.log_groups.get_mut(&link.key) {
+                    entry.attributes.arn = fact::or(arn, String::new);
+                }
+                link
+            }
             _ => return Fact::Known(None),
         }))
     }

@@ -121,6 +121,8 @@ pub(super) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Pla
         mapper.within(&homes, index, &mut inventories, |mapper| {
             mapper.session_preferences();
             mapper.instances();
+            mapper.unused_profiles();
+            mapper.undeclared_preferences();
             mapper.vpc_endpoints();
         });
     }
@@ -299,7 +301,7 @@ impl Mapper {
         };
         match (default, own) {
             (Fact::Known(mut tags), Fact::Known(own)) => {
-                tags.extend(own);
+                fact::overlay(&mut tags, own);
                 Fact::Known(tags)
             }
             (Fact::Unknown(gap), _) | (_, Fact::Unknown(gap)) => Fact::Unknown(gap),

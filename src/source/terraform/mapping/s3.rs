@@ -35,7 +35,14 @@ impl Mapper {
         }
         Fact::Known(Some(match target {
             Target::Declared(bucket) => Link::to(self.put_bucket(&bucket, judged)),
-            Target::Named(name) => self.put_named(Key::global(name), by),
+            Target::Named(name) => {
+                let arn = format!("arn:{}:s3:::{name}", by.partition());
+                let link = self.put_named(Key::global(name), by);
+                if let Some(entry) = self.inventory.buckets.get_mut(&link.key) {
+                    entry.attributes.arn = Fact::Known(arn);
+                }
+                link
+            }
             _ => return Fact::Known(None),
         }))
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::instance::Instance;
-use super::super::value::Value;
+use super::super::value::{Nature, Value};
 use super::super::view::View;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
@@ -42,6 +42,9 @@ impl Direction {
 impl Mapper {
     /// The group that a value names, by id or name. One that is not known is one of which nothing is.
     pub(super) fn group_link(&mut self, value: &Value, by: &Rc<Instance>, index: usize) -> Option<Link<SecurityGroup>> {
+        if let Some(vpc) = self.vpc_of_default_group(value) {
+            return Some(self.default_group(by, &vpc));
+        }
         match self.target(value, GROUPS, by) {
             Target::None => None,
             Target::Declared(group) => Some(Link::to(self.put_group(&group, Judged::Yes))),
@@ -70,10 +73,48 @@ impl Mapper {
         let key = Key { region: by.region(), id: format!("{}/default_security_group", by.address).into() };
         let gap = Self::not_told("the default security group of the VPC is not declared in this code");
         let unread: Entry<SecurityGroup> = Entry::unread(&gap);
-        let attributes = SecurityGroup { name: Fact::Known("default".to_owned()), ..unread.attributes };
+        let mut attributes = SecurityGroup { name: Fact::Known("default".to_owned()), ..unread.attributes };
+        if let Target::Declared(vpc) = self.target(vpc, &["aws_vpc"], by)
+            && !self.changes_default_group(&vpc)
+        {
+            (attributes.ingress, attributes.egress) = default_rules(&vpc);
+        }
         let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes };
         self.inventory.security_groups.insert(key.clone(), entry);
         Link::to(key)
+    }
+
+    /// Returns the VPC whose default group a value is.
+    pub(super) fn vpc_of_default_group(&self, value: &Value) -> Option<Value> {
+        let hole = match value {
+            Value::Unknown(hole) => Rc::clone(hole),
+            Value::Text(text) => {
+                let mut characters = text.chars();
+                let hole = self.world.symbols.hole(characters.next()?)?;
+                characters.next().is_none().then_some(hole)?
+            }
+            _ => return None,
+        };
+        match &hole.nature {
+            Nature::Attribute(vpc, name)
+                if matches!(&*vpc.kind, "aws_vpc" | "aws_default_vpc") && **name == *"default_security_group_id" =>
+            {
+                Some(vpc.attribute("id"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if a rule of its own may be one of the default group of the VPC.
+    fn changes_default_group(&self, vpc: &Rc<Instance>) -> bool {
+        let kinds = ["aws_security_group_rule", Direction::In.kind(), Direction::Out.kind()];
+        let groups =
+            kinds.iter().flat_map(|kind| self.everywhere(kind)).map(|rule| rule.attribute("security_group_id"));
+        let of_default = |group: Value| match self.vpc_of_default_group(&group) {
+            Some(of) => of.equals(&vpc.attribute("id")).unwrap_or(true),
+            None => false,
+        };
+        self.unread.is_some() || self.given_away.contains_key(&vpc.address) || groups.into_iter().any(of_default)
     }
 
     pub(super) fn put_group(&mut self, group: &Rc<Instance>, judged: Judged) -> Key {
@@ -170,7 +211,11 @@ impl Mapper {
         match fact::flag(&view.get("self")) {
             Fact::Known(Some(true)) => {
                 // The group itself, by its id.
-                let id = fact::text(&world, &view.instance.attribute("id"));
+                let id = match view.get("security_group_id") {
+                    Value::Null => view.instance.attribute("id"),
+                    group => group,
+                };
+                let id = fact::text(&world, &id);
                 rules.push(SecurityGroupRule { referenced_security_group_id: id, ..blank.clone() });
             }
             Fact::Unknown(gap) => return Err(gap),
@@ -217,6 +262,25 @@ impl Mapper {
         }
         Ok(ranges)
     }
+}
+
+/// The rules that AWS gives to the default group of a VPC: in from the group itself, and out to everywhere.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html>
+fn default_rules(vpc: &Rc<Instance>) -> (Fact<Vec<SecurityGroupRule>>, Fact<Vec<SecurityGroupRule>>) {
+    let rule = || SecurityGroupRule {
+        ip_protocol: Fact::Known("-1".to_owned()),
+        from_port: Fact::Known(None),
+        to_port: Fact::Known(None),
+        cidr_ipv4: Fact::Known(None),
+        cidr_ipv6: Fact::Known(None),
+        prefix_list: Fact::Known(None),
+        referenced_security_group_id: Fact::Known(None),
+        description: Fact::Known(None),
+    };
+    let group = fact::text(&vpc.module.world, &vpc.told_by_aws("default_security_group_id"));
+    let from_itself = SecurityGroupRule { referenced_security_group_id: group, ..rule() };
+    let to_everywhere = SecurityGroupRule { cidr_ipv4: Fact::Known(Some("0.0.0.0/0".to_owned())), ..rule() };
+    (Fact::Known(vec![from_itself]), Fact::Known(vec![to_everywhere]))
 }
 
 /// What is named in a rule.

@@ -1,18 +1,21 @@
-//! Systems Manager: `aws_ssm_document` with the session preferences, and default host management by
-//! `aws_ssm_service_setting` and `aws_ssm_default_host_management…`.
+//! Systems Manager: `aws_ssm_document` with the session preferences, default host management by
+//! `aws_ssm_service_setting`, and the roles of hybrid nodes by `aws_ssm_activation`.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::super::file::Span;
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::super::view::View;
+use super::iam::role_name;
 use super::{Draft, Judged, Mapper, fact};
+use crate::diagnostic::Diagnostic;
 use crate::iam::is_symbol;
 use crate::model::iam::Role;
-use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
+use crate::model::ssm::{ManagedInstance, PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::model::{Entry, Fact, Gap, Key, Link, Region, ResourceType};
 use crate::source::session_document::Content;
 
@@ -39,20 +42,110 @@ static MEMBERS: &[(&str, &str)] = &[
 ];
 
 impl Mapper {
-    /// The preferences, where the code declares them: those that live elsewhere are not missed.
+    /// The preferences, where the code declares them.
     pub(super) fn session_preferences(&mut self) {
         for document in self.all("aws_ssm_document") {
             match fact::text(&self.world, &document.attribute("name")) {
                 Fact::Known(Some(name)) if name == PREFERENCES_DOCUMENT => self.put_preferences(&document),
-                Fact::Known(_) => {}
-                // Another document, unless it is one of sessions.
-                Fact::Unknown(gap) => match document.attribute("document_type") {
-                    Value::Text(kind) if *kind != *"Session" && !kind.contains(is_symbol) => {}
-                    _ => self.unlisted(ResourceType::SessionPreferences, document.region(), &gap),
-                },
+                Fact::Unknown(gap) if gap.symbol.as_deref().is_none_or(|name| may_be(name, PREFERENCES_DOCUMENT)) => {
+                    // Another document, unless it is one of sessions.
+                    match document.attribute("document_type") {
+                        Value::Text(kind) if *kind != *"Session" && !kind.contains(is_symbol) => {}
+                        _ => self.unlisted(ResourceType::SessionPreferences, document.region(), &gap),
+                    }
+                }
+                Fact::Known(_) | Fact::Unknown(_) => {}
             }
         }
         self.host_management();
+        self.hybrid_nodes();
+    }
+
+    /// Puts in the preferences of regions with nodes whose document the code does not declare, so that nobody takes
+    /// what is not there for right. They may live elsewhere.
+    pub(super) fn undeclared_preferences(&mut self) {
+        let others = self.other_session_documents();
+        let mut regions: Vec<(Option<Region>, Option<Span>)> = Vec::new();
+        let nodes = self.inventory.instances.keys().map(|key| (ResourceType::Instance, key));
+        let nodes =
+            nodes.chain(self.inventory.managed_instances.keys().map(|key| (ResourceType::ManagedInstance, key)));
+        for (resource_type, key) in nodes {
+            if !regions.iter().any(|(region, _)| *region == key.region) {
+                let place = self.places.of(resource_type, key);
+                regions.push((key.region.clone(), place.map(|place| place.block)));
+            }
+        }
+        for (region, span) in regions {
+            let declared = self.inventory.session_preferences.iter();
+            let mut declared = declared.filter(|(key, entry)| entry.in_scope && key.region == region);
+            let unlisted = self.inventory.unlisted.iter().any(|unlisted| {
+                unlisted.resource_type == ResourceType::SessionPreferences
+                    && (unlisted.region.is_none() || unlisted.region == region)
+            });
+            if declared.next().is_none() && !unlisted {
+                self.put_undeclared(region, span, &others);
+            }
+        }
+    }
+
+    fn put_undeclared(&mut self, region: Option<Region>, span: Option<Span>, others: &[String]) {
+        let mut message = format!(
+            "the code has nodes and does not declare the document {PREFERENCES_DOCUMENT}, by which sessions are logged: \
+             scan the account, or the code that declares it"
+        );
+        if !others.is_empty() {
+            message += &format!("; only sessions that name {} use its settings", others.join(" or "));
+        }
+        let gap = span.map_or_else(|| Self::not_told(message.clone()), |span| self.world.gap(span, message.clone()));
+        let key = Key { region, id: PREFERENCES_DOCUMENT.into() };
+        let earlier = self.inventory.session_preferences.remove(&key);
+        let unread: Entry<SessionPreferences> = Entry::unread(&gap);
+        let attributes = SessionPreferences {
+            default_host_management_role: earlier
+                .map_or(Fact::Known(None), |earlier| earlier.attributes.default_host_management_role),
+            ..unread.attributes
+        };
+        self.inventory.session_preferences.insert(key, Entry::existing(attributes));
+    }
+
+    /// Returns the Session documents of other names, each of which is warned of where none has the name.
+    fn other_session_documents(&self) -> Vec<String> {
+        let is_session = |document: &Rc<Instance>| match document.attribute("document_type") {
+            Value::Text(kind) => *kind == *"Session",
+            _ => false,
+        };
+        let declared = |region: Option<Region>| {
+            let mut preferences = self.inventory.session_preferences.iter();
+            preferences.any(|(key, entry)| entry.in_scope && key.region == region)
+        };
+        let all = self.all("aws_ssm_document").into_iter();
+        let others: Vec<Rc<Instance>> =
+            all.filter(|document| is_session(document) && !declared(document.region())).collect();
+        for document in &others {
+            let message = format!(
+                "{} is a Session document, and not {PREFERENCES_DOCUMENT}: only sessions that name it use its settings",
+                document.address
+            );
+            self.world.report(document.block.span, Diagnostic::warning(message));
+        }
+        others.iter().map(|document| document.address.clone()).collect()
+    }
+
+    /// Puts in a node for each hybrid activation, which is not judged but for its role.
+    fn hybrid_nodes(&mut self) {
+        for activation in self.all("aws_ssm_activation") {
+            let key = Self::key_of(ResourceType::ManagedInstance, &activation);
+            let role = self.role_link(&role_name(&activation.attribute("iam_role")), &activation);
+            let mut draft: Draft<ManagedInstance> = Draft::new();
+            draft.at("iam_role", activation.view().span_of("iam_role"));
+            draft.resource = ManagedInstance {
+                resource_type: Fact::Known("ManagedInstance".to_owned()),
+                instance: Fact::Known(None),
+                iam_role: role,
+                ..ManagedInstance::default()
+            };
+            self.put(key, &activation, draft, Judged::No);
+        }
     }
 
     fn put_preferences(&mut self, document: &Rc<Instance>) {
@@ -74,6 +167,12 @@ impl Mapper {
         preferences.default_version = Fact::Known(Some("$LATEST".to_owned()));
         preferences.latest_version = Fact::Known(Some("$LATEST".to_owned()));
         self.read_content(&view, preferences);
+        if let (Value::Text(kind), Fact::Known(problems)) = (view.get("document_type"), &mut preferences.problems)
+            && *kind != *"Session"
+            && !kind.contains(is_symbol)
+        {
+            problems.push(format!("document_type: expected Session, got {kind}"));
+        }
         let inputs = match &preferences.inputs {
             Fact::Known(inputs) => inputs.clone(),
             Fact::Unknown(gap) => SessionInputs {
@@ -162,12 +261,8 @@ impl Mapper {
                 continue;
             }
             let value = setting.attribute("setting_value");
-            let value = match &value {
-                // The role may be named with its path.
-                Value::Text(text) if text.contains('/') => Value::text(text.rsplit('/').next().unwrap_or_default()),
-                _ => value,
-            };
-            let role = self.role_link(&value, &setting);
+            // The role may be named with its path.
+            let role = self.role_link(&role_name(&value), &setting);
             self.set_host_management(setting.region(), role);
         }
     }
@@ -188,6 +283,18 @@ impl Mapper {
             entry.attributes.default_host_management_role = role;
         }
     }
+}
+
+/// Returns `true` if a text with holes in it may be this one. A hole may be empty.
+fn may_be(text: &str, wanted: &str) -> bool {
+    let parts: Vec<&str> = text.split(is_symbol).collect();
+    let [first, middle @ .., last] = parts.as_slice() else { return text == wanted };
+    let Some(mut rest) = wanted.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };
+    for part in middle {
+        let Some(found) = rest.find(part) else { return false };
+        rest = &rest[found + part.len()..];
+    }
+    true
 }
 
 /// A fact as the value that it was.
@@ -220,5 +327,26 @@ fn leave_open(inputs: &mut SessionInputs, path: &str, gap: Arc<Gap>) {
         "/inputs/idleSessionTimeout" => inputs.idle_session_timeout = Fact::Unknown(plain()),
         "/inputs/maxSessionDuration" => inputs.max_session_duration = Fact::Unknown(plain()),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_holes_may_be_another_where_all_that_is_known_of_it_fits() {
+        let wanted = "SSM-SessionManagerRunShell";
+        for text in ["\u{E010}", "SSM-\u{E010}", "\u{E010}RunShell", "SSM-\u{E010}Manager\u{E011}", wanted] {
+            assert!(may_be(text, wanted), "{text}");
+        }
+        for text in [
+            "\u{E010}-session-logging",
+            "acme-\u{E010}",
+            "SSM-\u{E010}x\u{E011}",
+            "\u{E010}SSM-SessionManagerRunShell2",
+        ] {
+            assert!(!may_be(text, wanted), "{text}");
+        }
     }
 }

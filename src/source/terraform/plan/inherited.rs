@@ -32,7 +32,7 @@ enum Part {
 
 const BUCKETS: &[&str] = &["aws_s3_bucket"];
 const ROLES: &[&str] = &["aws_iam_role"];
-const KEYS: &[&str] = &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key"];
+const KEYS: &[&str] = &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_replica_external_key"];
 const INSTANCES: &[&str] = &["aws_instance", "aws_spot_instance_request"];
 
 const fn of_bucket(attribute: &'static str, kind: &'static str) -> Manager {

@@ -14,6 +14,56 @@ const TWIN: &str = include_str!("../../fixtures/terraform/twin.tf");
 
 const REGION: &str = "us-east-1";
 
+/// The instance of the twin, launched from a template that says all that it says itself.
+const TEMPLATE: &str = r#"resource "aws_launch_template" "node" {
+  image_id               = "ami-0b301ce3ce347599c"
+  instance_type          = "t3.micro"
+  vpc_security_group_ids = [aws_security_group.node.id]
+
+  iam_instance_profile {
+    arn = aws_iam_instance_profile.node.arn
+  }
+
+  monitoring {
+    enabled = true
+  }
+
+  tag_specifications {
+    resource_type = "instance"
+    tags          = merge(local.tags, { Name = "cloud-security-ec2" })
+  }
+
+  block_device_mappings {
+    device_name = "/dev/xvda"
+    ebs {
+      encrypted  = true
+      kms_key_id = aws_kms_key.volumes.arn
+    }
+  }
+
+  metadata_options {
+    http_endpoint               = "enabled"
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 1
+    instance_metadata_tags      = "disabled"
+  }
+}
+
+resource "aws_instance" "node" {
+  launch_template {
+    id      = aws_launch_template.node.id
+    version = aws_launch_template.node.latest_version
+  }
+}
+"#;
+
+/// The twin with a launch template.
+fn with_template() -> String {
+    let start = TWIN.find("resource \"aws_instance\" \"node\"").unwrap();
+    let end = start + TWIN[start..].find("\n}\n").unwrap() + 3;
+    format!("{}{TEMPLATE}{}", &TWIN[..start], &TWIN[end..])
+}
+
 /// The ways in which accounts are broken, and what stands in the code instead of what.
 const TWINS: &[(&str, &str, &str)] = &[
     ("ec2-imdsv2-required", "\"required\"", "\"optional\""),
@@ -289,6 +339,11 @@ fn an_account_and_the_code_that_makes_it_are_judged_alike() {
                 code = code.replace(from, to);
             }
             let (live, code) = both(&emulator, account, &code, &rules);
+            let templated = with_template();
+            if BESIDES.iter().all(|(besides, ..)| besides != name) && templated.matches(from).count() == 1 {
+                let (_, templated) = both(&emulator, account, &templated.replace(from, to), &rules);
+                assert_eq!(templated, code, "{name}, launched from a template");
+            }
             let all: BTreeSet<_> = live.keys().chain(code.keys()).collect();
             let said =
                 |verdicts: &Verdicts, subject| verdicts.get(subject).map_or("nothing", String::as_str).to_owned();

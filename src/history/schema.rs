@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).expect("the file"), before);
 
         let other = folder.path().join("other.sqlite");
-        Connection::open(&other, Access::Write)
+        Connection::open(&other)
             .expect("a database")
             .execute_batch("CREATE TABLE t (x)")
             .expect("a table");

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use jiff::civil::Date;
+use serde_json::{Value as Json, json};
 use wildmatch::WildMatch;
 
 use crate::diagnostic::Diagnostic;
@@ -64,10 +65,16 @@ pub struct Waiver {
 }
 
 impl Waiver {
-    /// What it says, wherever it is written.
-    pub fn terms(&self) -> impl std::fmt::Debug {
-        let Self { rule, resource, account, reason, owner, expires, .. } = self;
-        (rule, resource, account, reason, owner, expires)
+    /// What it says, wherever it is written, as a history keeps it.
+    pub fn terms(&self) -> Json {
+        json!({
+            "rule": self.rule.to_string(),
+            "resource": self.resource.to_string(),
+            "account": self.account.to_string(),
+            "reason": self.reason,
+            "owner": self.owner,
+            "expires": self.expires.map(|day| day.to_string()),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use clap::Args;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::exit::FailOn;
@@ -103,15 +104,17 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
     let folder = arguments.state.folder()?;
     let _lock = SweepLock::take(&folder)?;
     let history = History::open(&folder)?;
-    let (selected, way) = (&arguments.selection, arguments.live.way());
-    let choice = format!("{:?} {way:?} {selected:?}", arguments.live.choice(globals)?);
+    let chosen = arguments.live.choice(globals)?;
+    let (profile, endpoint) = arguments.live.way();
+    let way = json!({"schema": 1, "choice": chosen.kept(), "profile": profile, "endpoint": endpoint});
     let terms = Terms {
         policy: selection.policy.as_str().to_owned(),
         rules_digest: scan::digest(&rules),
         rules: rules.iter().map(|selected| (selected.rule.oldest_id().to_owned(), selected.digest())).collect(),
         information: information(&rules, &remedies),
-        choice,
-        waivers: hexadecimal(&format!("{:?}", selection.waivers().iter().map(Waiver::terms).collect::<Vec<_>>())),
+        choice: way.to_string(),
+        accounts: chosen.kept_accounts().to_string(),
+        waivers: hexadecimal(&selection.waivers().iter().map(Waiver::terms).collect::<Json>().to_string()),
         include_pass: arguments.include_pass,
         provenance: provenance(&selection, globals),
     };
@@ -230,7 +233,12 @@ impl Reader for &mut Sweeping<'_> {
     fn begin(&mut self, fleet: &mut Fleet) -> Result<(), Error> {
         let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
         let left_out: Vec<String> = fleet.left_out.iter().map(ToString::to_string).collect();
-        self.choice = hexadecimal(&format!("{} {:?}", self.terms.choice, fleet.origin()));
+        let origin = fleet.origin();
+        let (account, region) = (origin.map(|(account, _)| account), origin.and_then(|(_, region)| region));
+        let origin = json!({"account": account, "region": region});
+        self.choice = hexadecimal(&format!("{} {origin}", self.terms.choice));
+        // `self` is another account with other credentials, and so is an organisation.
+        self.terms.accounts = format!("{} {}", self.terms.accounts, json!(account));
         // A part is taken up as the same part.
         self.terms.choice = self.shard.map_or_else(|| self.choice.clone(), |shard| format!("{} {shard}", self.choice));
         let last = match self.resume {

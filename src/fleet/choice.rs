@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::{Value as Json, json};
 
 use super::role::{ExternalId, RoleArn, RolePattern, SessionName};
 use crate::model::{AccountId, Region};
@@ -24,6 +25,43 @@ pub struct Choice {
     pub access: Access,
     /// Which of their regions.
     pub regions: Regions,
+}
+
+impl Choice {
+    /// The choice as a history keeps it. It has a form of its own, so that what was kept stays comparable when flags, or
+    /// the types behind them, change.
+    pub fn kept(&self) -> Json {
+        let regions = match &self.regions {
+            Regions::Configured => json!("configured"),
+            Regions::Enabled => json!("enabled"),
+            Regions::Named(regions) => json!(regions),
+        };
+        let Access { role, via, external_id, session_name } = &self.access;
+        json!({
+            "accounts": self.kept_accounts(),
+            "regions": regions,
+            "role": role.as_ref().map(ToString::to_string),
+            "via": via.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "external_id": external_id.as_ref().map(ToString::to_string),
+            "session_name": session_name.to_string(),
+        })
+    }
+
+    /// The same of the accounts alone.
+    pub fn kept_accounts(&self) -> Json {
+        let chosen = match &self.accounts {
+            Accounts::Own => json!([OWN]),
+            Accounts::Listed(listed) => {
+                listed.iter().map(|listed| listed.id().map_or(OWN, AccountId::as_str)).collect()
+            }
+            Accounts::Profiles(profiles) => json!({"profiles": profiles}),
+            Accounts::Organization(part) => {
+                let units: Vec<&str> = part.units.iter().map(UnitId::as_str).collect();
+                json!({"organization": {"units": units, "tags": part.tags}})
+            }
+        };
+        json!({"chosen": chosen, "excluded": self.excluded})
+    }
 }
 
 /// Which accounts.

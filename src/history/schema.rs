@@ -104,6 +104,8 @@ const MIGRATIONS: &[&str] = &[
     -- Which configuration, rules, flags and waivers a sweep used, as JSON. Sweeps of older versions do not say.
     ALTER TABLE sweeps ADD COLUMN provenance TEXT;
 ",
+    // Which accounts a sweep was asked for; of earlier ones it is not known.
+    "ALTER TABLE sweeps ADD COLUMN accounts TEXT;",
 ];
 
 /// Opens the file; for writing it is made or brought up to date where that is needed and can be done.

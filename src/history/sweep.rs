@@ -25,6 +25,9 @@ pub struct Terms {
     pub information: Vec<RuleInfo>,
     /// Which accounts and regions were asked for, and how they are reached.
     pub choice: String,
+    /// Which accounts were asked for, apart from everything else.
+    #[serde(default)]
+    pub accounts: String,
     /// A digest of the waivers.
     pub waivers: String,
     /// Whether what passes is listed.
@@ -114,6 +117,15 @@ pub struct Absent {
     pub open: u64,
 }
 
+/// Two sweeps, `one` and `this`, that looked at some account both.
+const SHARED_ACCOUNTS: &str = "EXISTS (SELECT 1 FROM looks ours JOIN looks theirs USING (subject)
+    WHERE ours.sweep = this.id AND theirs.sweep = one.id)";
+
+/// Two sweeps that were asked for the same accounts. Histories of earlier versions do not say for which they were.
+const SAME_ACCOUNTS: &str = "(one.accounts = this.accounts OR (one.accounts IS NULL OR this.accounts IS NULL)
+    AND EXISTS (SELECT 1 FROM looks ours JOIN looks theirs USING (subject)
+    WHERE ours.sweep = this.id AND theirs.sweep = one.id))";
+
 /// A sweep that has seen everything is finished, also before its report is written.
 const COLUMNS: &str =
     "id, started_at, finished_at, iif(state = 'running' AND finished_at IS NOT NULL, 'finished', state),
@@ -176,8 +188,8 @@ impl History {
         transaction.execute(
             "INSERT INTO sweeps
              (started_at, state, policy, rules_digest, tool_version, choice, include_pass, left_out, information, waivers,
-              provenance)
-             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?10, ?11)",
+              provenance, accounts)
+             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?9, ?10, ?11, nullif(?12, ''))",
             params![
                 started_at,
                 terms.policy,
@@ -190,6 +202,7 @@ impl History {
                 information,
                 terms.waivers,
                 json(&terms.provenance)?,
+                terms.accounts,
             ],
         )?;
         let sweep = transaction.last_insert_rowid();
@@ -312,11 +325,12 @@ impl History {
     /// Where they cannot be read.
     pub fn trend(&self, sweep: i64, most: u32) -> Result<Vec<(String, Totals)>, HistoryError> {
         let read = || {
-            let mut statement = self.connection.prepare(
-                "SELECT one.finished_at, one.totals FROM sweeps one JOIN sweeps this USING (policy, choice)
+            let mut statement = self.connection.prepare(&format!(
+                "SELECT one.finished_at, one.totals FROM sweeps one JOIN sweeps this USING (policy)
                  WHERE this.id = ?1 AND one.id <= this.id AND (one.state = 'finished' OR one.id = this.id)
+                 AND (one.id = this.id OR {SAME_ACCOUNTS})
                  AND one.finished_at IS NOT NULL ORDER BY one.id DESC LIMIT ?2",
-            )?;
+            ))?;
             let rows = statement
                 .query_map([sweep, i64::from(most)], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?)))?;
             let mut trend = Vec::new();
@@ -442,23 +456,29 @@ impl History {
         Ok(totals)
     }
 
-    /// The accounts that the sweep before, of the same choice, had looked at and this one has not.
+    /// The accounts that the sweep before had looked at and this one has not, whatever else was asked for: the last one
+    /// that was asked for the same accounts, and the last one that looked at some of them.
     ///
     /// # Errors
     /// Where they cannot be read.
     pub fn absent(&self, sweep: i64) -> Result<Vec<Absent>, HistoryError> {
         let read = || {
-            let mut statement = self.connection.prepare(
+            let mut statement = self.connection.prepare(&format!(
                 "SELECT subject, name, (SELECT count(*) FROM findings
                     WHERE look = looks.id AND standing IN ('new', 'open', 'stale'))
-                 FROM looks WHERE sweep = (
-                    SELECT max(one.id) FROM sweeps one JOIN sweeps this USING (policy, choice)
-                    WHERE this.id = ?1 AND one.id < this.id AND one.state = 'finished')
+                 FROM looks WHERE id IN (
+                    SELECT max(id) FROM looks WHERE sweep IN (
+                        SELECT max(one.id) FROM sweeps one, sweeps this
+                        WHERE this.id = ?1 AND one.id < this.id AND one.state = 'finished' AND {SAME_ACCOUNTS}
+                        UNION
+                        SELECT max(one.id) FROM sweeps one, sweeps this
+                        WHERE this.id = ?1 AND one.id < this.id AND one.state = 'finished' AND {SHARED_ACCOUNTS})
+                    GROUP BY subject)
                  AND account <> '' AND subject NOT IN (SELECT subject FROM looks WHERE sweep = ?1)
                  AND NOT EXISTS (
                     SELECT 1 FROM looks now WHERE now.sweep = ?1 AND now.account = '' AND now.name = looks.name)
                  ORDER BY subject",
-            )?;
+            ))?;
             let rows = statement
                 .query_map([sweep], |row| Ok(Absent { account: row.get(0)?, name: row.get(1)?, open: row.get(2)? }))?;
             rows.collect::<rusqlite::Result<_>>()

@@ -15,6 +15,7 @@ fn terms() -> Terms {
         information: example::rules(),
         provenance: crate::model::Provenance::default(),
         choice: "all".to_owned(),
+        accounts: "all".to_owned(),
         waivers: "none".to_owned(),
         include_pass: false,
     }
@@ -262,4 +263,72 @@ fn the_one_file_holds_every_sweep_that_has_ended_and_is_read_without_being_writt
     assert_eq!(states, ["finished"]);
     drop(copied);
     assert_eq!(std::fs::read(copy.path().join(FILE_NAME)).expect("the file"), before);
+}
+
+/// A sweep of two accounts with a rule left out, and one of fewer accounts after it.
+#[test]
+fn accounts_that_are_no_longer_looked_at_are_named_whatever_else_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut history = History::open(folder.path()).expect("a history");
+    let mut look = |terms: &Terms, accounts: &[&str]| {
+        let sweep = history.begin(terms, TIME, &[]).expect("begun").sweep;
+        for account in accounts {
+            let id = account.parse().expect("an account");
+            let look = Look {
+                sweep,
+                time: TIME,
+                account: Some(&id),
+                subject: account,
+                name: None,
+                rules: &terms.rules,
+                oldest: &BTreeMap::new(),
+                scopes: &[],
+                findings: &[],
+                passes: 1,
+                not_applicable: 0,
+            };
+            history.record(&look).expect("recorded");
+        }
+        history.finish(sweep, TIME).expect("finished");
+        let absent = history.absent(sweep).expect("read").into_iter().map(|absent| absent.account);
+        (absent.collect::<Vec<_>>(), history.trend(sweep, 10).expect("read").len())
+    };
+    let (one, two, three) = ("111111111111", "222222222222", "333333333333");
+    let both = Terms { accounts: "one and two".to_owned(), ..terms() };
+    assert_eq!(look(&both, &[one, two]), (vec![], 1));
+    // Other regions, roles or rules: the trend goes on.
+    let elsewhere = Terms { choice: "other regions".to_owned(), rules_digest: "sha256:1".to_owned(), ..both.clone() };
+    assert_eq!(look(&elsewhere, &[one, two]), (vec![], 2));
+    // An account is taken out of the choice, and everything else changes with it.
+    let fewer =
+        Terms { accounts: "one".to_owned(), choice: "fewer".to_owned(), policy: "hardened".to_owned(), ..terms() };
+    assert_eq!(look(&fewer, &[one]), (vec![two.to_owned()], 1));
+    assert_eq!(look(&fewer, &[one]), (vec![], 2));
+    // What is swept besides, and has nothing to do with it, is not missed.
+    let others = Terms { accounts: "three".to_owned(), ..terms() };
+    assert_eq!(look(&others, &[three]), (vec![], 1));
+    // An account that left while others were swept is named all the same.
+    assert_eq!(look(&both, &[two]), (vec![one.to_owned()], 3));
+}
+
+/// A history of before this version of the tables is brought up to date, and goes on.
+#[test]
+fn a_history_without_the_choice_of_accounts_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = {
+        let mut history = History::open(folder.path()).expect("a history");
+        sweep(&mut history, without_retention)
+    };
+    let file = std::fs::read_dir(folder.path()).expect("files").filter_map(|entry| Some(entry.ok()?.path()));
+    let file = file.filter(|path| path.extension().is_some_and(|end| end == "sqlite" || end == "db")).next();
+    let connection = rusqlite::Connection::open(file.expect("the file")).expect("a database");
+    connection
+        .execute_batch("ALTER TABLE sweeps DROP COLUMN accounts; PRAGMA user_version = 2;")
+        .expect("as it was before");
+    drop(connection);
+    let mut history = History::open(folder.path()).expect("a history");
+    let second = sweep(&mut history, without_retention);
+    assert_eq!(history.trend(second, 10).expect("read").len(), 2);
+    assert_eq!(history.absent(second).expect("read").len(), 0);
+    assert_eq!(history.sweep(first).expect("a sweep").state, "finished");
 }

@@ -10,8 +10,8 @@ use crate::model::finding::Tool;
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
 use crate::model::{
-    Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Provenance, Region, Report, ResourceRef, ResourceType,
-    Scope, Severity, Source, Summary, Verdict,
+    AccountId, Fact, Finding, Gap, GapKind, Inventory, Key, Partition, Provenance, Region, Report, ResourceRef,
+    ResourceType, Scope, Severity, Source, Summary, Verdict,
 };
 use crate::rule::eval::{Case, Outcome, location};
 use crate::rule::params::{BoundParams, ParamValue};
@@ -398,6 +398,20 @@ fn listed(gaps: &[Gap]) -> String {
     gaps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+/// All resources that are there, or may be.
+pub(crate) fn resources(inventory: &Inventory) -> Vec<ResourceRef> {
+    let of_type = |resource_type: &ResourceType| {
+        let there = |(_, entry): &(&Key, EntryRef<'_>)| !matches!(entry.exists, Fact::Known(false));
+        let entries = inventory.entries(*resource_type).into_iter().filter(there);
+        let described = |(key, entry): (&Key, EntryRef<'_>)| {
+            let place = Place { inventory, node: entry.attributes, identity: Some((*resource_type, key)) };
+            resource_ref(inventory, *resource_type, key, place)
+        };
+        entries.map(described).collect::<Vec<_>>()
+    };
+    ResourceType::ALL.iter().flat_map(of_type).collect()
+}
+
 fn resource_ref(inventory: &Inventory, resource_type: ResourceType, key: &Key, place: Place<'_>) -> ResourceRef {
     let arn = match place.node.view("arn") {
         Some(View::Text(arn)) => Some(arn.to_owned()),
@@ -458,14 +472,24 @@ fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
 /// that is denied today must not make it another finding. For the same reason the region counts only where
 /// the resource is known by it.
 fn fingerprint(rule: &Rule, resource: &ResourceRef) -> String {
-    let region = resource.region.as_ref().filter(|_| resource.resource_type.is_regional());
-    let parts = [
-        rule.oldest_id(),
-        resource.resource_type.as_str(),
-        resource.account.as_ref().map_or("", |account| account.as_str()),
-        region.map_or("", Region::as_str),
-        &resource.id,
-    ];
+    let account = resource.account.as_ref().map_or("", |account| account.as_str());
+    digest_of(rule, resource.resource_type, account, resource.region.as_ref(), &resource.id)
+}
+
+/// The fingerprint of a rule's finding on a resource of an account.
+pub(crate) fn fingerprint_of(
+    rule: &Rule,
+    resource_type: ResourceType,
+    account: &AccountId,
+    region: Option<&Region>,
+    id: &str,
+) -> String {
+    digest_of(rule, resource_type, account.as_str(), region, id)
+}
+
+fn digest_of(rule: &Rule, resource_type: ResourceType, account: &str, region: Option<&Region>, id: &str) -> String {
+    let region = region.filter(|_| resource_type.is_regional());
+    let parts = [rule.oldest_id(), resource_type.as_str(), account, region.map_or("", Region::as_str), id];
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(part);

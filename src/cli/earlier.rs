@@ -7,6 +7,7 @@ use super::Error;
 use super::code::refuse_what_cannot_be_read;
 use crate::model::{AccountId, Finding, Region, Report, Source, Verdict};
 use crate::saved::Form;
+use crate::scan::{self, Selected};
 use crate::source::snapshot;
 
 const FORM: &Form = &Form {
@@ -90,17 +91,38 @@ impl Earlier {
         self.failing().any(|earlier| earlier.fingerprint == finding.fingerprint)
     }
 
-    /// What failed in it on this account, and does not now: each with what became of it.
-    pub(super) fn settled(&self, account: &AccountId, now: &Report) -> Vec<String> {
+    /// What failed in it on this account, and does not now: each with what became of it. Of rules that are not selected,
+    /// regions that are not read and what could not be listed, nothing is known.
+    pub(super) fn settled(
+        &self,
+        account: &AccountId,
+        rules: &[Selected<'_>],
+        regions: &[Region],
+        now: &Report,
+    ) -> Vec<String> {
+        let selected: BTreeSet<&str> = rules
+            .iter()
+            .flat_map(|selected| std::iter::once(&selected.rule.id).chain(&selected.rule.aliases))
+            .map(String::as_str)
+            .collect();
+        let unlisted = |finding: &Finding| {
+            now.findings.iter().any(|other| other.rule == finding.rule && other.resource.id == scan::ANY)
+        };
+        let looked_at = |finding: &&Finding| {
+            selected.contains(finding.rule.as_str())
+                && (!finding.resource.resource_type.is_regional()
+                    || finding.resource.region.as_ref().is_none_or(|region| regions.contains(region)))
+        };
         let now: BTreeMap<&str, &Finding> =
             now.findings.iter().map(|finding| (finding.fingerprint.as_str(), finding)).collect();
         let of_account = self.failing().filter(|finding| finding.resource.account.as_ref() == Some(account));
-        let settled = of_account.filter_map(|finding| {
+        let settled = of_account.filter(looked_at).filter_map(|finding| {
             let became = match now.get(finding.fingerprint.as_str()).map(|finding| finding.verdict) {
                 Some(Verdict::Fail | Verdict::Unknown) => return None,
                 Some(Verdict::Pass) => "holds by now",
                 Some(Verdict::Waived) => "is waived by now",
-                None => "is not there any more",
+                None if unlisted(finding) => return None,
+                None => "no longer exists",
             };
             Some(format!("{} on {} {became}", finding.rule, finding.resource.id))
         });

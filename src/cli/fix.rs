@@ -15,12 +15,16 @@ use super::code::CodeArgs;
 use super::confirm::{can_ask, confirm};
 use super::earlier::Earlier;
 use super::live::{self, LiveArgs, Reached};
+use super::named::Names;
 use super::selection::{self, Selection, SelectionArgs};
 use super::state::StateArgs;
 use super::{Error, Exit, Globals, output};
+use crate::model::finding::Tool;
 use crate::model::{Finding, Severity, Verdict};
 use crate::remediate::account_lock::AccountLocks;
 use crate::remediate::cap::Cap;
+use crate::remediate::consistency::Wrong;
+use crate::remediate::draft::Contradiction;
 use crate::remediate::journal::{Journal, RunState};
 use crate::remediate::limits::{Allow, Limits};
 use crate::remediate::place::Reach;
@@ -146,12 +150,9 @@ impl FixArgs {
     /// Applies a plan that was saved.
     fn saved(&self, path: &Path, limits: &Limits, globals: &Globals) -> Result<Exit, Error> {
         let plan: Plan = Plan::FORM.read(path)?;
-        plan.check().map_err(|(member, problem)| SavedError::Content {
-            path: path.to_owned(),
-            form: Plan::FORM,
-            member,
-            problem,
-        })?;
+        let wrong =
+            |(member, problem): Wrong| SavedError::Content { path: path.to_owned(), form: Plan::FORM, member, problem };
+        plan.check().map_err(wrong)?;
         let usage = |message: String, help: &str| Error::Usage { message, help: help.to_owned() };
         if plan.purpose != Purpose::Fix {
             return Err(usage(
@@ -159,6 +160,29 @@ impl FixArgs {
                 "`ssm-audit undo RUN` takes a run back",
             ));
         }
+        let library: Library = selection::library(&self.selection.folders, globals)?;
+        let rules = check::rules(&plan, &library)?;
+        let made_by = Tool::this(scan::digest(&rules));
+        if plan.tool != made_by {
+            let (other, this) = (&plan.tool, &made_by);
+            return Err(usage(
+                if other.version == this.version && other.name == this.name {
+                    format!("{} was made with other rules than these", path.display())
+                } else {
+                    format!(
+                        "{} was made by {} {}, and this is {} {}",
+                        path.display(),
+                        other.name,
+                        other.version,
+                        this.name,
+                        this.version
+                    )
+                },
+                "a plan is applied by the version and with the rules that made it: make it again with `ssm-audit fix --out FILE`",
+            ));
+        }
+        let remedies = remedy::embedded(&library).map_err(Error::Diagnostics)?;
+        plan.consistent(&library, &remedies).map_err(wrong)?;
         if let Some(stray) = limits.named.iter().find(|id| plan.steps.iter().all(|step| step.resource.id != **id)) {
             return Err(usage(
                 format!("the plan does not change {stray}"),
@@ -176,8 +200,6 @@ impl FixArgs {
                 "a plan is applied as a whole: allow that, or make one without it",
             ));
         }
-        let library: Library = selection::library(&self.selection.folders, globals)?;
-        let rules = check::rules(&plan, &library)?;
         live::run(async {
             let reaches = if self.form.is_some() {
                 Reaches::new()
@@ -211,6 +233,7 @@ impl FixArgs {
         carry_out::warn_of_unreached(&unreached, globals);
         let mut plan = Plan::empty(new_id(), Timestamp::now().to_string(), scan::digest(rules));
         let mut reaches = Reaches::new();
+        let mut names = Names::default();
         for Reached { connection, regions } in reached {
             let account = connection.account().clone();
             if let Some(earlier) = earlier {
@@ -223,9 +246,10 @@ impl FixArgs {
             if shutdown.is_requested() {
                 return Ok(None);
             }
+            names.add(&inventory);
             let report = selection.report(vec![scan::judge(&inventory, rules)], rules, &[], started_at, globals);
             if let (Some(earlier), false) = (earlier, globals.quiet) {
-                earlier.settled(&account, &report).iter().for_each(|settled| say(settled));
+                earlier.settled(&account, rules, &regions, &report).iter().for_each(|settled| say(settled));
             }
             let had = |finding: &&Finding| earlier.is_none_or(|earlier| earlier.had(finding));
             let request = Request {
@@ -238,13 +262,20 @@ impl FixArgs {
                 rules,
                 limits,
             };
-            let part = planner::plan(&request, plan.steps.len() + 1).await;
+            let part = planner::plan(&request, plan.steps.len() + 1).await?;
             plan.add(account.clone(), Extent { regions, resources: inventory.judged() }, part);
             reaches.insert(account, reach);
         }
+        names.check(&self.resources, &plan)?;
         let aimed_at: BTreeSet<&str> = plan.findings.iter().map(|aim| aim.rule.as_str()).collect();
         let aimed_at = rules.iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str()));
         plan.rules = aimed_at.map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect();
+        plan.tool = Tool::this(scan::digest(&check::rules(&plan, selection.library())?));
+        let plan = plan.sealed();
+        // What would be refused later is an error now. Plans that are not saved are held to it in tests.
+        if self.out.is_some() || cfg!(debug_assertions) {
+            plan.consistent(selection.library(), &remedies).map_err(Contradiction::of)?;
+        }
         let whole = if unreached.is_empty() { Exit::Success } else { Exit::Unknown };
         Ok(Some((plan, reaches, whole)))
     }
@@ -278,9 +309,12 @@ impl FixArgs {
         let asks = can_ask() && self.out.is_none() && excess.is_empty();
         let applies = !plan.steps.is_empty() && (self.yes || asks);
         match (self.format, applies) {
-            (Format::Table, _) => {
-                output::to_stdout(Encoding::Text, |out| show::plan(plan, Some(cap), look(globals), out))?
-            }
+            (Format::Table, _) => output::to_stdout(Encoding::Text, |out| {
+                if self.plan.is_some() {
+                    show::origin(plan, look(globals), out)?;
+                }
+                show::plan(plan, Some(cap), look(globals), out)
+            })?,
             (Format::Json, false) => output::to_stdout(Encoding::Json, |out| {
                 serde_json::to_writer_pretty(&mut *out, plan)?;
                 writeln!(out)

@@ -11,6 +11,7 @@ use super::member_role::{Task, template};
 use super::place::{Place, parse_place};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
+use crate::diagnostic::Diagnostic;
 use crate::fleet::{caller_policy, log_archive};
 use crate::model::{Partition, Region};
 use crate::remediate::{permissions, remedy};
@@ -62,7 +63,11 @@ pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, 
         Purpose::Scan => scan(&selection, arguments, globals)?,
         Purpose::Fix => {
             let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
-            permissions::policy(&selection.rules()?, selection.library(), &remedies)
+            let settings = &globals.config()?.fix;
+            let permissions = permissions::policy(&selection.rules()?, selection.library(), &remedies, settings);
+            let wide = permissions.wide.iter().map(|wide| Diagnostic::warning(wide.as_str()));
+            globals.warn(&wide.collect::<Vec<_>>());
+            permissions.policy
         }
         Purpose::Sweep => sweep(arguments, globals)?,
     };

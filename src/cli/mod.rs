@@ -18,6 +18,7 @@ mod invocation;
 mod live;
 mod member_role;
 mod merge;
+mod named;
 mod narrow;
 mod notify;
 mod origin;
@@ -47,6 +48,7 @@ use crate::fleet::{FleetError, StoreError};
 use crate::history::HistoryError;
 use crate::history::part::PartError;
 use crate::notify::NotSent;
+use crate::remediate::draft::Contradiction;
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
@@ -179,6 +181,9 @@ pub enum Error {
     /// A report that cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// A plan that contradicts itself.
+    #[error(transparent)]
+    Plan(#[from] Contradiction),
     /// The journal of fixes cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),

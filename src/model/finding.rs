@@ -247,6 +247,13 @@ pub struct Tool {
     pub rules_digest: String,
 }
 
+impl Tool {
+    /// This version of it, with rules of this digest.
+    pub(crate) fn this(rules_digest: String) -> Self {
+        Self { name: "ssm-audit".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), rules_digest }
+    }
+}
+
 /// All findings of a scan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {

@@ -51,12 +51,14 @@ impl Apply<'_> {
             records.iter().filter(|(_, record)| record.status == Status::Intended).map(|(number, _)| *number).collect();
         let mut running = FuturesUnordered::new();
         let mut begun = BTreeSet::new();
+        let mut under_way = BTreeSet::new();
         loop {
-            for step in self.ready(&records, &begun) {
+            for step in self.ready(&records, &begun, &under_way) {
                 if running.len() >= self.concurrency.get() || self.shutdown.is_requested() {
                     break;
                 }
                 begun.insert(step.number);
+                under_way.insert(step.number);
                 self.observer.began(step.number);
                 let unit = self.to_rehearse(step, &records);
                 running.push(self.perform(step, unit, left(&records), resumed.contains(&step.number)));
@@ -64,7 +66,9 @@ impl Apply<'_> {
             let Some(finished) = running.next().await else { break };
             let came_of_it: Vec<(usize, Record)> = finished?;
             for (number, record) in came_of_it {
-                let failed = !record.status.holds();
+                under_way.remove(&number);
+                // What is left for later keeps waiting what needs it.
+                let failed = !record.status.holds() && record.status != Status::Pending;
                 self.note(&mut records, number, record)?;
                 if failed {
                     self.stop_what_needs(number, &mut records)?;
@@ -78,11 +82,16 @@ impl Apply<'_> {
     /// The steps that can begin: not begun, all that they need is there, and nothing else is under way on what they
     /// change. So what a step leaves is never mixed with what another does, and an instance is not asked for something
     /// while it stops.
-    fn ready(&self, records: &BTreeMap<usize, Record>, begun: &BTreeSet<usize>) -> Vec<&Step> {
+    fn ready(
+        &self,
+        records: &BTreeMap<usize, Record>,
+        begun: &BTreeSet<usize>,
+        under_way: &BTreeSet<usize>,
+    ) -> Vec<&Step> {
         let status = |number: &usize| records.get(number).map_or(Status::Pending, |record| record.status);
         let open = |step: &Step| matches!(status(&step.number), Status::Pending | Status::Intended);
-        let under_way = self.plan.steps.iter().filter(|step| begun.contains(&step.number) && open(step));
-        let mut busy: BTreeSet<&Subject> = under_way.map(|step| &step.resource).collect();
+        let busy = self.plan.steps.iter().filter(|step| under_way.contains(&step.number) && open(step));
+        let mut busy: BTreeSet<&Subject> = busy.map(|step| &step.resource).collect();
         let steps = self.plan.steps.iter().filter(|step| !begun.contains(&step.number) && open(step));
         steps
             .filter(|step| step.needs.iter().all(|needed| status(needed).holds()))
@@ -152,9 +161,9 @@ impl Apply<'_> {
         let dangling = |problem: reference::Dangling| problem.to_string();
         Ok(Transition {
             place: self.reach(step)?.place(step.resource.region.as_ref()),
-            aspect: reference::resolve(&step.aspect, left).map_err(dangling)?,
-            before: reference::resolve(&step.before, left).map_err(dangling)?,
-            after: reference::resolve(&step.after, left).map_err(dangling)?,
+            aspect: step.aspect.clone(),
+            before: step.before_in(left).map_err(dangling)?,
+            after: step.after_in(left).map_err(dangling)?,
             operation: reference::resolve(&step.call, left).map_err(dangling)?,
             resumed,
             builds_on_new: !step.needs.is_empty(),
@@ -194,10 +203,10 @@ impl Apply<'_> {
                 let (Undo::By(operation) | Undo::Deletes(operation)) = &step.undo else { continue };
                 let back = back(step, operation, record, &left(records));
                 let outcome = match (back, self.reach(step)) {
-                    (Ok((aspect, before, operation)), Ok(reach)) => {
+                    (Ok((before, operation)), Ok(reach)) => {
                         let transition = Transition {
                             place: reach.place(step.resource.region.as_ref()),
-                            aspect,
+                            aspect: step.aspect.clone(),
                             before: record.left.clone(),
                             after: before,
                             operation,
@@ -214,7 +223,7 @@ impl Apply<'_> {
                     Outcome::Done(left) | Outcome::Found(left) => {
                         self.note(records, step.number, Record { status: Status::TakenBack, left, problem: None })?;
                     }
-                    Outcome::Refused(problem) | Outcome::Failed(problem) => {
+                    Outcome::Refused(problem) | Outcome::Failed(problem) | Outcome::Left(problem) => {
                         let problem = Some(format!("it could not be taken back: {problem}"));
                         let left = record.left.clone();
                         self.note(records, step.number, Record { status: Status::Done, left, problem })?;
@@ -227,20 +236,16 @@ impl Apply<'_> {
     }
 }
 
-/// What takes a step back: what it changed, what there was before, and the call.
+/// What takes a step back: what there was before, and the call.
 pub(crate) fn back(
     step: &Step,
     operation: &super::operation::Operation,
     record: &Record,
     left: &BTreeMap<usize, Json>,
-) -> Result<(super::aspect::Aspect, Json, super::operation::Operation), reference::Dangling> {
+) -> Result<(Json, super::operation::Operation), reference::Dangling> {
     let mut left = left.clone();
     left.insert(step.number, record.left.clone());
-    Ok((
-        reference::resolve(&step.aspect, &left)?,
-        reference::resolve(&step.before, &left)?,
-        reference::resolve(operation, &left)?,
-    ))
+    Ok((step.before_in(&left)?, reference::resolve(operation, &left)?))
 }
 
 fn left(records: &BTreeMap<usize, Record>) -> BTreeMap<usize, Json> {
@@ -266,5 +271,6 @@ fn record_of(outcome: Outcome) -> Record {
             problem: Some(format!("it has changed since the plan: {problem}")),
         },
         Outcome::Failed(problem) => failed(problem),
+        Outcome::Left(problem) => Record { status: Status::Pending, left: Json::Null, problem: Some(problem) },
     }
 }

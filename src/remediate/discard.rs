@@ -10,8 +10,7 @@ use super::journal::{Run, Status};
 use super::limits::Limits;
 use super::operation::{DeleteSnapshot, DeleteVolume, DetachVolume, Operation};
 use super::place::{Place, Reach};
-use super::plan::{Disruption, LeftOut, Plan, Purpose, Step, Undo};
-use super::reference;
+use super::plan::{Disruption, LeftOut, Made, Plan, Purpose, Step, Undo};
 use crate::model::AccountId;
 
 /// What was replaced of an instance.
@@ -28,7 +27,8 @@ struct Replaced<'a> {
 impl<'a> Replaced<'a> {
     /// What this step replaced, if everything that belongs to it was done.
     fn by(step: &'a Step, run: &'a Run) -> Option<Self> {
-        let Operation::DetachVolume(DetachVolume { volume_id: old, .. }) = &step.call else { return None };
+        let Operation::DetachVolume(DetachVolume { volume_id, .. }) = &step.call else { return None };
+        let old = volume_id.plain()?;
         let unit = || run.plan.steps.iter().filter(|other| other.unit.is_some() && other.unit == step.unit);
         let done = |step: &Step| run.record(step.number).status == Status::Done;
         if !unit().all(done) {
@@ -36,11 +36,11 @@ impl<'a> Replaced<'a> {
         }
         let left = run.left();
         let ends = unit().filter(|step| matches!(step.call, Operation::AttachVolume(_) | Operation::StartInstances(_)));
-        let ends = ends.map(|step| Some((&step.aspect, reference::resolve(&step.after, &left).ok()?)));
+        let ends = ends.map(|step| Some((&step.aspect, step.after_in(&left).ok()?)));
         let snapshot = unit().find(|step| step.aspect.of == Kind::RootSnapshot);
         Some(Self {
             detached: step,
-            old: old.clone(),
+            old: old.to_owned(),
             ends: ends.collect::<Option<_>>()?,
             snapshot: snapshot
                 .and_then(|step| Some((&step.aspect, left.get(&step.number)?["SnapshotId"].as_str()?.to_owned()))),
@@ -64,10 +64,10 @@ impl<'a> Replaced<'a> {
         let volume = (
             Aspect::of(Kind::Volume, &self.old),
             json!({"VolumeId": self.old, "State": "available"}),
-            DeleteVolume { volume_id: self.old.clone() }.into(),
+            DeleteVolume { volume_id: self.old.as_str().into() }.into(),
         );
         let snapshot = self.snapshot.iter().map(|(aspect, id)| {
-            let call = DeleteSnapshot { snapshot_id: id.clone() };
+            let call = DeleteSnapshot { snapshot_id: id.as_str().into() };
             ((*aspect).clone(), json!({"SnapshotId": id}), call.into())
         });
         [volume].into_iter().chain(snapshot).collect()
@@ -104,6 +104,7 @@ pub(crate) async fn plan(
                 aspect,
                 before,
                 after: Json::Null,
+                made: Made::default(),
                 call,
                 undo: Undo::Not("what is deleted does not come back".to_owned()),
                 needs: Vec::new(),

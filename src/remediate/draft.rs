@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use super::aspect::Aspect;
 use super::limits::{Limits, Nature};
 use super::operation::Operation;
-use super::plan::{Aim, Disruption, LeftOut, Step, Subject, Undo};
-use super::reference;
+use super::plan::{Aim, Disruption, LeftOut, Made, Step, Subject, Undo};
+use super::reference::{self, Text, Texts};
 use super::remedy::Remedy;
 use super::settings::{Here, Settings};
 use crate::model::{AccountId, Gap, Inventory, Key, Region, ResourceType};
@@ -69,6 +69,7 @@ pub(crate) struct Change {
     pub(crate) aspect: Aspect,
     pub(crate) before: Json,
     pub(crate) after: Json,
+    pub(crate) made: Made,
     pub(crate) call: Operation,
     pub(crate) undo: Undo,
     pub(crate) aims: Aims,
@@ -98,6 +99,7 @@ impl Change {
             aspect,
             before,
             after,
+            made: Made::default(),
             call: call.into(),
             undo: Undo::Not("nothing takes it back".to_owned()),
             aims,
@@ -115,6 +117,18 @@ impl Change {
     /// Made in this region: that of a bucket is not part of its key.
     pub(crate) fn in_region(self, region: &Region) -> Self {
         Self { region: Some(region.clone()), ..self }
+    }
+
+    /// With this member before it, which an earlier step may make.
+    pub(crate) fn from_made(mut self, member: &str, text: Text) -> Self {
+        put(&mut self.before, &mut self.made.before, member, text);
+        self
+    }
+
+    /// With this member after it, which an earlier step may make.
+    pub(crate) fn to_made(mut self, member: &str, text: Text) -> Self {
+        put(&mut self.after, &mut self.made.after, member, text);
+        self
     }
 
     /// Taken back by this call.
@@ -158,6 +172,26 @@ impl Change {
     /// Makes something that was not there.
     pub(crate) fn creating(self) -> Self {
         Self { creates: true, ..self }
+    }
+}
+
+/// Puts a member into a state: among the members that steps make, where they make a part of it.
+fn put(state: &mut Json, made: &mut reference::Members, member: &str, text: Text) {
+    match text.plain() {
+        Some(plain) => state[member] = plain.into(),
+        None => drop(made.insert(member.to_owned(), text)),
+    }
+}
+
+/// A plan that contradicts itself: an error of this program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("internal error in the plan: {0}; nothing was changed, please report it")]
+pub struct Contradiction(String);
+
+impl Contradiction {
+    /// What is wrong with this member.
+    pub(crate) fn of((member, problem): (String, String)) -> Self {
+        Self(format!("{member}: {problem}"))
     }
 }
 
@@ -309,8 +343,8 @@ impl<'a> Draft<'a> {
     pub(crate) fn add(&mut self, change: Change) -> usize {
         let mut change = self.as_remedied(change);
         let this = self.changes.len();
-        let referred = reference::steps(&(&change.aspect, &change.before, &change.after, &change.call));
-        change.needs.extend(referred.into_iter().filter(|step| *step != this));
+        let referred = reference::all(&change.made).into_iter().chain(reference::all(&change.call));
+        change.needs.extend(referred.map(|reference| reference.step).filter(|step| *step != this));
         self.changes.push(change);
         this
     }
@@ -397,31 +431,29 @@ impl<'a> Draft<'a> {
     }
 
     /// The steps in an order in which they can be done, numbered from `first`, with what they are for and what is left out.
-    pub(crate) fn finish(self, first: usize) -> (Vec<Step>, Vec<Aim>, Vec<LeftOut>) {
-        let order = self.order();
-        let number = |index: usize| first + order.iter().position(|ordered| *ordered == index).unwrap_or_default();
+    ///
+    /// # Errors
+    /// Where a step that is done needs one that is not.
+    pub(crate) fn finish(self, first: usize) -> Result<(Vec<Step>, Vec<Aim>, Vec<LeftOut>), Contradiction> {
+        let order = self.order()?;
+        let numbers: BTreeMap<usize, usize> = order.iter().copied().zip(first..).collect();
         let mut steps = Vec::new();
-        for index in &order {
+        for (index, number) in order.iter().zip(first..) {
             let change = &self.changes[*index];
-            let renumbered = (
-                reference::renumber(&change.aspect, number),
-                reference::renumber(&change.before, number),
-                reference::renumber(&change.after, number),
-                reference::renumber(&change.call, number),
-                reference::renumber(&change.undo, number),
-            );
-            let (Some(aspect), Some(before), Some(after), Some(call), Some(undo)) = renumbered else { continue };
+            let needs: Option<Vec<usize>> = change.needs.iter().map(|needed| numbers.get(needed).copied()).collect();
+            let what = || Contradiction(format!("step {number} ({}) needs one that is not done", change.aspect));
             steps.push(Step {
-                number: number(*index),
+                number,
                 resource: self.subject(change),
-                aspect,
-                before,
-                after,
-                call,
-                undo,
-                needs: change.needs.iter().map(|needed| number(*needed)).collect(),
+                aspect: change.aspect.clone(),
+                before: change.before.clone(),
+                after: change.after.clone(),
+                made: renumbered(&change.made, &numbers).ok_or_else(what)?,
+                call: renumbered(&change.call, &numbers).ok_or_else(what)?,
+                undo: renumbered(&change.undo, &numbers).ok_or_else(what)?,
+                needs: needs.ok_or_else(what)?,
                 unit: change.unit.clone(),
-                rehearsal: change.rehearsal.clone(),
+                rehearsal: renumbered(&change.rehearsal, &numbers).ok_or_else(what)?,
                 disruption: change.disruption,
                 shared: change.shared,
                 by_name: change.by_name,
@@ -435,7 +467,7 @@ impl<'a> Draft<'a> {
             let serving: Vec<usize> = order
                 .iter()
                 .filter(|step| self.changes[**step].aims.contains(&index))
-                .map(|step| number(*step))
+                .filter_map(|step| numbers.get(step).copied())
                 .collect();
             match self.left_out.get(&index) {
                 None if !serving.is_empty() => aims.push(Aim {
@@ -455,11 +487,11 @@ impl<'a> Draft<'a> {
                 }),
             }
         }
-        (steps, aims, left_out)
+        Ok((steps, aims, left_out))
     }
 
     /// The places of the steps that stay, each after those that it needs; otherwise as they were drafted.
-    fn order(&self) -> Vec<usize> {
+    fn order(&self) -> Result<Vec<usize>, Contradiction> {
         let mut order: Vec<usize> = Vec::new();
         let mut left: Vec<usize> = (0..self.changes.len()).filter(|index| !self.is_gone(*index)).collect();
         loop {
@@ -468,7 +500,11 @@ impl<'a> Draft<'a> {
             });
             match next {
                 Some(next) => order.push(left.remove(next)),
-                None => return order,
+                None if left.is_empty() => return Ok(order),
+                None => {
+                    let stuck: Vec<String> = left.iter().map(|index| self.changes[*index].aspect.to_string()).collect();
+                    return Err(Contradiction(format!("steps that need each other: {}", stuck.join(", "))));
+                }
             }
         }
     }
@@ -480,5 +516,79 @@ impl<'a> Draft<'a> {
             account: self.account.clone(),
             region: change.region.clone(),
         }
+    }
+}
+
+/// A value with its references pointing to these numbers; none where a step has none.
+fn renumbered<T: Texts + Clone>(value: &T, numbers: &BTreeMap<usize, usize>) -> Option<T> {
+    reference::renumber(value, |step| numbers.get(&step).copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Partition, Source};
+    use crate::remediate::aspect::Kind;
+    use crate::remediate::operation::{CreateAlias, EnableKey};
+    use crate::remediate::reference::Reference;
+
+    fn change(alias: &str, target: Text) -> Change {
+        let thing = (ResourceType::KmsKey, Key::regional(&"eu-west-1".parse().expect("a region"), alias));
+        let call = CreateAlias { alias_name: alias.to_owned(), target_key_id: target };
+        Change::new(thing, Aims::from([0]), Aspect::of(Kind::KeyAlias, alias), Json::Null, Json::Null, call)
+    }
+
+    fn finished(change_it: impl Fn(&mut Draft<'_>)) -> Result<Vec<Step>, String> {
+        let account: AccountId = "111122223333".parse().expect("an account");
+        let inventory = Inventory::new(Source::Aws, Some(account.clone()), Partition::Aws, String::new());
+        let settings = Settings::default();
+        let mut draft = Draft::new("PLAN", &inventory, &account, &settings);
+        change_it(&mut draft);
+        draft.finish(1).map(|(steps, ..)| steps).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn texts_of_the_account_that_look_like_references_are_left_alone() {
+        for text in ["@{99.KeyId}", "@{0.KeyId}", "{\"text\":[{\"step\":0,\"member\":\"KeyId\"}]}"] {
+            let steps = finished(|draft| {
+                draft.add(change(text, text.into()));
+            });
+            let steps = steps.expect("a plan");
+            let call = CreateAlias { alias_name: text.to_owned(), target_key_id: text.into() };
+            assert_eq!((steps[0].call.clone(), steps[0].needs.len()), (call.into(), 0));
+        }
+    }
+
+    #[test]
+    fn references_follow_their_steps_to_their_numbers() {
+        let steps = finished(|draft| {
+            let first = draft.add(change("alias/a", "k".into()));
+            draft.add(change("alias/b", Reference::to(first, "KeyId").into()));
+        });
+        let steps = steps.expect("a plan");
+        assert_eq!(reference::all(&steps[1].call), [Reference::to(1, "KeyId")]);
+        assert_eq!(steps[1].needs, [1]);
+    }
+
+    #[test]
+    fn an_order_that_drops_steps_is_reported() {
+        let circle = |draft: &mut Draft<'_>| {
+            draft.add(change("alias/a", "k".into()).needing([1]));
+            draft.add(change("alias/b", "k".into()).needing([0]));
+        };
+        assert!(finished(circle).expect_err("a circle").contains("steps that need each other: alias of alias/a"));
+        let gone = |draft: &mut Draft<'_>| {
+            let first = draft.add(change("alias/a", "k".into()));
+            draft.add(change("alias/b", Reference::to(first, "KeyId").into()));
+            draft.changes[first].aims.clear();
+        };
+        assert!(finished(gone).expect_err("a step that is gone").contains("needs one that is not done"));
+        let unknown = |draft: &mut Draft<'_>| {
+            let undo = EnableKey { key_id: "k".to_owned() };
+            let mut change = change("alias/a", "k".into()).undone_by(undo);
+            change.made.after.insert("KeyId".to_owned(), Reference::to(77, "KeyId").into());
+            draft.changes.push(change);
+        };
+        assert!(finished(unknown).expect_err("a step that is not there").contains("internal error"));
     }
 }

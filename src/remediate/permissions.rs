@@ -9,26 +9,197 @@ use super::account_lock;
 use super::planner;
 use super::remedy::{Action, Remedies, Remedy};
 use super::setters::{self, Ability};
+use super::settings::Settings;
 use crate::model::ResourceType;
 use crate::rule::{Library, Remediation};
 use crate::scan::Selected;
 
-/// Actions that are allowed on a condition only: with them alone, a caller could give away more than it has.
+/// Narrower terms of actions than every resource without a condition.
+struct Terms {
+    sid: &'static str,
+    actions: &'static [&'static str],
+    /// The resources, as ARNs; `${role}` and the like are what the settings name.
+    resources: &'static [&'static str],
+    /// Operator, key and values.
+    condition: Option<(&'static str, &'static str, &'static [&'static str])>,
+    /// What the caller could do with it beyond fixes, where it cannot be narrowed further.
+    wide: Option<&'static str>,
+}
+
+const ANY_ROLE: &[&str] = &["arn:*:iam::*:role/*"];
+const ANY_KEY: &[&str] = &["arn:*:kms:*:*:key/*"];
+const NODES: &str = "narrow its Resource to the roles of your nodes";
+
+/// With some of these actions alone, a caller could give itself more than it has.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>,
-/// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-grant-is-for-aws-resource>
-const CONDITIONS: &[(&str, &str, &str, &str, &[&str])] = &[
-    (
-        "iam:PassRole",
-        "SsmAuditPassRole",
-        "StringEquals",
-        "iam:PassedToService",
-        &["ec2.amazonaws.com", "ec2.amazonaws.com.cn"],
-    ),
-    ("kms:CreateGrant", "SsmAuditGrantForVolumes", "Bool", "kms:GrantIsForAWSResource", &["true"]),
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
+const TERMS: &[Terms] = &[
+    Terms {
+        sid: "SsmAuditAttachPolicies",
+        actions: &["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
+        resources: ANY_ROLE,
+        condition: Some((
+            "ArnLike",
+            "iam:PolicyARN",
+            &["arn:*:iam::aws:policy/AmazonSSMManagedInstanceCore", "arn:*:iam::aws:policy/CloudWatchLogsFullAccess"],
+        )),
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditWideInlinePolicies",
+        actions: &["iam:DeleteRolePolicy", "iam:PutRolePolicy"],
+        resources: ANY_ROLE,
+        condition: None,
+        wide: Some("any policy can be put into any role, as IAM has no condition on what a policy says"),
+    },
+    Terms {
+        sid: "SsmAuditWideTrustPolicies",
+        actions: &["iam:UpdateAssumeRolePolicy"],
+        resources: ANY_ROLE,
+        condition: None,
+        wide: Some("any role can be opened to any principal, as IAM has no condition on whom a role trusts"),
+    },
+    Terms {
+        sid: "SsmAuditMakeRole",
+        actions: &["iam:CreateRole", "iam:DeleteRole", "iam:TagRole"],
+        resources: &["arn:*:iam::*:role/${role}"],
+        condition: None,
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditPassRole",
+        actions: &["iam:PassRole"],
+        resources: &["arn:*:iam::*:role/${role}"],
+        condition: Some(("StringEquals", "iam:PassedToService", &["ec2.amazonaws.com", "ec2.amazonaws.com.cn"])),
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditMakeProfile",
+        actions: &["iam:CreateInstanceProfile", "iam:DeleteInstanceProfile", "iam:TagInstanceProfile"],
+        resources: &["arn:*:iam::*:instance-profile/${instance_profile}"],
+        condition: None,
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditFillProfiles",
+        actions: &["iam:AddRoleToInstanceProfile", "iam:RemoveRoleFromInstanceProfile"],
+        resources: &["arn:*:iam::*:instance-profile/*"],
+        condition: None,
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditGrantForVolumes",
+        actions: &["kms:CreateGrant"],
+        resources: ANY_KEY,
+        condition: Some(("Bool", "kms:GrantIsForAWSResource", &["true"])),
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditWideKeyPolicies",
+        actions: &["kms:PutKeyPolicy"],
+        resources: ANY_KEY,
+        condition: Some(("Bool", "kms:BypassPolicyLockoutSafetyCheck", &["false"])),
+        wide: Some("the policy of any key can be replaced, as KMS has no condition on what a policy says"),
+    },
+    Terms {
+        sid: "SsmAuditAliases",
+        actions: &["kms:CreateAlias", "kms:DeleteAlias"],
+        resources: &["arn:*:kms:*:*:${key_alias}", "arn:*:kms:*:*:key/*"],
+        condition: None,
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditKeys",
+        actions: &[
+            "kms:CancelKeyDeletion",
+            "kms:DisableKey",
+            "kms:DisableKeyRotation",
+            "kms:EnableKey",
+            "kms:EnableKeyRotation",
+        ],
+        resources: ANY_KEY,
+        condition: None,
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditDeleteMadeKeys",
+        actions: &["kms:ScheduleKeyDeletion"],
+        resources: ANY_KEY,
+        condition: Some(("Null", "aws:ResourceTag/ssm-audit:plan", &["false"])),
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditDeleteMadeLogGroups",
+        actions: &["logs:DeleteLogGroup"],
+        resources: &["arn:*:logs:*:*:log-group:*"],
+        condition: Some(("Null", "aws:ResourceTag/ssm-audit:run", &["false"])),
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditLogGroups",
+        actions: &[
+            "logs:AssociateKmsKey",
+            "logs:CreateLogGroup",
+            "logs:DeleteRetentionPolicy",
+            "logs:DisassociateKmsKey",
+            "logs:PutRetentionPolicy",
+            "logs:TagResource",
+        ],
+        resources: &["arn:*:logs:*:*:log-group:*"],
+        condition: None,
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditMakeBucket",
+        actions: &["s3:CreateBucket", "s3:DeleteBucket"],
+        resources: &["arn:*:s3:::${bucket}"],
+        condition: None,
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditBuckets",
+        actions: &[
+            "s3:PutBucketLogging",
+            "s3:PutBucketObjectLockConfiguration",
+            "s3:PutBucketTagging",
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+        ],
+        resources: &["arn:*:s3:::*"],
+        condition: None,
+        wide: None,
+    },
+    Terms {
+        sid: "SsmAuditPreferences",
+        actions: &[
+            "ssm:AddTagsToResource",
+            "ssm:CreateDocument",
+            "ssm:DeleteDocument",
+            "ssm:UpdateDocument",
+            "ssm:UpdateDocumentDefaultVersion",
+        ],
+        resources: &["arn:*:ssm:*:*:document/SSM-SessionManagerRunShell"],
+        condition: None,
+        wide: None,
+    },
 ];
 
-/// The least policy for fixing what these rules find.
-pub(crate) fn policy(rules: &[Selected<'_>], library: &Library, remedies: &Remedies) -> Json {
+/// A policy, and what in it had to stay wide.
+#[derive(Debug)]
+pub(crate) struct Permissions {
+    pub(crate) policy: Json,
+    /// What the caller can do with it beyond fixes, each with the statement, and how to narrow it.
+    pub(crate) wide: Vec<String>,
+}
+
+/// The least policy for fixing what these rules find, with the names of what is made by these settings.
+pub(crate) fn policy(
+    rules: &[Selected<'_>],
+    library: &Library,
+    remedies: &Remedies,
+    settings: &Settings,
+) -> Permissions {
     let mut reads: BTreeSet<&str> =
         planner::needs(rules, library, remedies).calls().flat_map(|call| call.actions).copied().collect();
     // Which regions there are is asked for with `--regions all`.
@@ -38,22 +209,54 @@ pub(crate) fn policy(rules: &[Selected<'_>], library: &Library, remedies: &Remed
         reads.extend(ability.looks.iter().flat_map(|kind| kind.calls()).flat_map(|call| call.actions));
         changes.extend(ability.calls.iter().flat_map(|call| call.actions).copied());
     }
-    let statement = |sid: &str, actions: &BTreeSet<&str>| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*"});
-    let conditional: Vec<_> = CONDITIONS.iter().filter(|(action, ..)| changes.remove(action)).collect();
-    let mut statements = vec![statement("SsmAuditScan", &reads)];
+    let statement = |sid: &str, actions: &BTreeSet<&str>, resource: Json| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource});
+    let mut narrowed = Vec::new();
+    let mut wide = Vec::new();
+    for terms in TERMS {
+        let actions: BTreeSet<&str> = terms.actions.iter().copied().filter(|action| changes.remove(action)).collect();
+        if actions.is_empty() {
+            continue;
+        }
+        let resources: Vec<String> = terms.resources.iter().map(|resource| named(resource, settings)).collect();
+        let resources = if let [resource] = resources.as_slice() { json!(resource) } else { json!(resources) };
+        let mut statement = statement(terms.sid, &actions, resources);
+        if let Some((operator, key, values)) = terms.condition {
+            statement["Condition"] = json!({operator: {key: values}});
+        }
+        narrowed.push(statement);
+        if let Some(why) = terms.wide {
+            let actions = actions.into_iter().collect::<Vec<_>>().join(" and ");
+            let keys = actions.starts_with("kms:");
+            let how = if keys { "narrow its Resource to the keys of your sessions" } else { NODES };
+            wide.push(format!("{} allows {actions}: {why}; {how}", terms.sid));
+        }
+    }
+    let mut statements = vec![statement("SsmAuditScan", &reads, "*".into())];
     if !changes.is_empty() {
-        statements.push(statement("SsmAuditFix", &changes));
+        statements.push(statement("SsmAuditFix", &changes, "*".into()));
+    }
+    if !changes.is_empty() || !narrowed.is_empty() {
         let actions: BTreeSet<&str> = account_lock::CALLS.iter().flat_map(|call| call.actions).copied().collect();
-        let mut lock = statement("SsmAuditLock", &actions);
-        lock["Resource"] = json!(format!("arn:*:ssm:*:*:parameter{}", account_lock::NAME));
-        statements.push(lock);
+        let parameter = format!("arn:*:ssm:*:*:parameter{}", account_lock::NAME);
+        statements.push(statement("SsmAuditLock", &actions, parameter.into()));
     }
-    for (action, sid, operator, key, values) in conditional {
-        let mut statement = statement(sid, &BTreeSet::from([*action]));
-        statement["Condition"] = json!({*operator: {*key: values}});
-        statements.push(statement);
-    }
-    json!({"Version": "2012-10-17", "Statement": statements})
+    statements.extend(narrowed);
+    Permissions { policy: json!({"Version": "2012-10-17", "Statement": statements}), wide }
+}
+
+/// A resource with the names that the settings give what is made, in whichever account and region.
+fn named(resource: &str, settings: &Settings) -> String {
+    let alias = &settings.key_alias;
+    let alias = if alias.starts_with("alias/") { alias.clone() } else { format!("alias/{alias}") };
+    let names = [
+        ("${role}", &settings.role),
+        ("${instance_profile}", &settings.instance_profile),
+        ("${key_alias}", &alias),
+        ("${bucket}", &settings.bucket),
+    ];
+    let resource =
+        names.into_iter().fold(resource.to_owned(), |text, (placeholder, name)| text.replace(placeholder, name));
+    ["${account}", "${region}", "${partition}"].into_iter().fold(resource, |text, place| text.replace(place, "*"))
 }
 
 /// What setters may be asked to do to make right what these rules find, with what that asks of other resources.
@@ -62,7 +265,12 @@ fn abilities(rules: &[Selected<'_>], remedies: &Remedies) -> Vec<&'static Abilit
         Some(Remediation::Id(id)) => remedies.get(id),
         Some(Remediation::None { .. }) | None => None,
     });
-    let mut asked: Vec<(ResourceType, String)> = named.flat_map(asks).collect();
+    abilities_of(named)
+}
+
+/// What setters may be asked to do by these remediations.
+pub(super) fn abilities_of<'r>(remedies: impl IntoIterator<Item = &'r Remedy>) -> Vec<&'static Ability> {
+    let mut asked: Vec<(ResourceType, String)> = remedies.into_iter().flat_map(asks).collect();
     let mut seen: BTreeSet<(ResourceType, String)> = BTreeSet::new();
     let mut abilities = Vec::new();
     while let Some((resource_type, name)) = asked.pop() {
@@ -165,8 +373,8 @@ mod tests {
         let remedies = remedies(&library);
         let rules: Vec<Selected<'_>> =
             library.rules().map(|rule| Selected::new(rule, None, std::collections::BTreeMap::default())).collect();
-        let policy = policy(&rules, &library, &remedies);
-        let statements = policy["Statement"].as_array().expect("statements");
+        let permissions = policy(&rules, &library, &remedies, &Settings::default());
+        let statements = permissions.policy["Statement"].as_array().expect("statements");
         let actions = |statement: &Json| -> BTreeSet<String> {
             let actions = statement["Action"].as_array().expect("actions").iter();
             actions.map(|action| action.as_str().expect("text").to_owned()).collect()
@@ -175,12 +383,45 @@ mod tests {
         let wanted = Operation::CALLS.iter().flat_map(|call| call.actions);
         let missing: Vec<_> = wanted.filter(|action| !all.contains(**action)).collect();
         assert_eq!(missing, [&""; 0]);
-        for (action, _, operator, key, values) in CONDITIONS {
-            let having = statements.iter().filter(|statement| actions(statement).contains(*action));
-            for statement in having {
-                assert_eq!(statement["Condition"], json!({*operator: {*key: values}}), "{action}");
+        // What gives away permissions is bound to a resource and a condition, or said to be wide.
+        let powerful = [
+            ("iam:AttachRolePolicy", "iam:PolicyARN"),
+            ("iam:CreateRole", ""),
+            ("iam:PassRole", "iam:PassedToService"),
+            ("iam:PutRolePolicy", ""),
+            ("iam:UpdateAssumeRolePolicy", ""),
+            ("kms:CreateGrant", "kms:GrantIsForAWSResource"),
+            ("kms:PutKeyPolicy", "kms:BypassPolicyLockoutSafetyCheck"),
+            ("kms:ScheduleKeyDeletion", "aws:ResourceTag/ssm-audit:plan"),
+            ("logs:DeleteLogGroup", "aws:ResourceTag/ssm-audit:run"),
+            ("s3:DeleteBucket", ""),
+            ("ssm:DeleteDocument", ""),
+        ];
+        for (action, key) in powerful {
+            for statement in statements.iter().filter(|statement| actions(statement).contains(action)) {
+                assert_ne!(statement["Resource"], "*", "{action}");
+                assert!(key.is_empty() || statement["Condition"].to_string().contains(key), "{action}: {statement}");
             }
         }
+        let named = |sid: &str| statements.iter().find(|statement| statement["Sid"] == *sid).expect("a statement");
+        assert_eq!(named("SsmAuditPassRole")["Resource"], "arn:*:iam::*:role/ssm-ec2-role");
+        assert_eq!(named("SsmAuditMakeBucket")["Resource"], "arn:*:s3:::ssm-sessions-*-*");
+        let wide: Vec<&str> = permissions.wide.iter().filter_map(|text| text.split(' ').next()).collect();
+        assert_eq!(wide, ["SsmAuditWideInlinePolicies", "SsmAuditWideTrustPolicies", "SsmAuditWideKeyPolicies"]);
+        let sids = statements.iter().filter_map(|statement| statement["Sid"].as_str());
+        assert_eq!(sids.filter(|sid| sid.contains("Wide")).collect::<Vec<_>>(), wide);
+        // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+        let characters = permissions.policy.to_string().len();
+        assert!(characters <= 6144, "{characters} characters are more than a managed policy can have");
+    }
+
+    /// The policies that are attached are those that the condition lets.
+    #[test]
+    fn the_policies_that_are_attached_are_allowed() {
+        let (_, _, allowed) = TERMS[0].condition.expect("a condition");
+        let attached: Vec<String> =
+            setters::ATTACHED_POLICIES.iter().map(|name| format!("arn:*:iam::aws:policy/{name}")).collect();
+        assert_eq!(attached, allowed);
     }
 
     #[test]
@@ -188,7 +429,7 @@ mod tests {
         let library = library();
         let rule = library.rule("ec2-imdsv2-required").expect("a rule");
         let rules = [Selected::new(rule, None, std::collections::BTreeMap::default())];
-        let policy = policy(&rules, &library, &remedies(&library));
+        let policy = policy(&rules, &library, &remedies(&library), &Settings::default()).policy;
         let wanted = json!([
             {
                 "Sid": "SsmAuditScan", "Effect": "Allow", "Resource": "*",

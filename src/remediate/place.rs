@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::model::call::Call;
 use crate::model::{AccountId, Region};
-use crate::source::aws::{Connection, Failure};
+use crate::source::aws::{Connection, Failure, follow};
 
 /// An account that can be changed.
 #[derive(Debug)]
@@ -105,6 +105,22 @@ impl Place<'_> {
         Box::pin(request).await.map_err(|error| Failure::of(call, &error))
     }
 
+    /// Sends requests that read, page after page, until one has no token for another or `take` has had enough. A token
+    /// that comes again is a failure.
+    pub(super) async fn pages<P, E, F>(
+        &self,
+        call: &Call,
+        mut request: impl FnMut(Option<String>) -> F,
+        take: impl FnMut(P) -> Option<String>,
+    ) -> Result<(), Failure>
+    where
+        F: Future<Output = Result<P, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata,
+    {
+        let again = || Failure::unreadable(call, "the same page was given twice");
+        Box::pin(follow(|token| self.read(call, request(token)), take, again)).await
+    }
+
     /// Sends a request that reads, to which these codes are the answer that the thing does not exist.
     pub(super) async fn read_unless<T, E>(
         &self,
@@ -137,6 +153,11 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
+    /// A request that was not sent.
+    pub(super) fn not_sent(failure: Failure) -> Self {
+        Self { request_id: None, failure: Some(failure), answer: None, message: None }
+    }
+
     /// Why there is no answer, with what the service says about it.
     pub(super) fn problem(&self) -> String {
         let gap = self.failure.as_ref().map(|failure| failure.gap.to_string()).unwrap_or_default();

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::aspect::Aspect;
+use super::consistency::Seal;
 use super::limits::Nature;
 use super::operation::Operation;
 use super::planner::Part;
-use super::reference;
+use super::reference::{self, Dangling, Members, Text, Texts};
 use crate::model::finding::Tool;
 use crate::model::{AccountId, Region, ResourceType};
 use crate::saved::Form;
@@ -43,6 +44,9 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// What it does not do, and why.
     pub(crate) left_out: Vec<LeftOut>,
+    /// Digests of all that, by which a plan that was changed is told; none in the journal of an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seal: Option<Seal>,
 }
 
 /// What was looked at of an account.
@@ -118,6 +122,9 @@ pub(crate) struct Step {
     pub(crate) before: Json,
     /// What there is to be after.
     pub(crate) after: Json,
+    /// Members of both that earlier steps make.
+    #[serde(default, skip_serializing_if = "Made::is_empty")]
+    pub(crate) made: Made,
     /// The call.
     pub(crate) call: Operation,
     /// How it is taken back.
@@ -152,6 +159,31 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Members of the states before and after a step that earlier steps make.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Made {
+    /// Of the state before it.
+    #[serde(default, skip_serializing_if = "Members::is_empty")]
+    pub(crate) before: Members,
+    /// Of the state after it.
+    #[serde(default, skip_serializing_if = "Members::is_empty")]
+    pub(crate) after: Members,
+}
+
+impl Made {
+    fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.after.is_empty()
+    }
+}
+
+impl Texts for Made {
+    fn each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
+        self.before.each_text(visit);
+        self.after.each_text(visit);
+    }
+}
+
 /// How a step is taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -162,6 +194,15 @@ pub(crate) enum Undo {
     Deletes(Operation),
     /// Not at all, and why.
     Not(String),
+}
+
+impl Texts for Undo {
+    fn each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
+        match self {
+            Self::By(operation) | Self::Deletes(operation) => operation.each_text(visit),
+            Self::Not(_) => {}
+        }
+    }
 }
 
 /// What a step interrupts, or cannot be taken back from.
@@ -197,6 +238,16 @@ pub(crate) struct LeftOut {
 }
 
 impl Step {
+    /// What there must be before, where these steps have left this.
+    pub(crate) fn before_in(&self, left: &BTreeMap<usize, Json>) -> Result<Json, Dangling> {
+        reference::state(&self.before, &self.made.before, left)
+    }
+
+    /// What there is to be after, where these steps have left this.
+    pub(crate) fn after_in(&self, left: &BTreeMap<usize, Json>) -> Result<Json, Dangling> {
+        reference::state(&self.after, &self.made.after, left)
+    }
+
     /// What limits look at.
     pub(crate) fn nature(&self) -> Nature<'_> {
         Nature { id: &self.resource.id, disruption: self.disruption, shared: self.shared, by_name: self.by_name }
@@ -217,7 +268,7 @@ impl Plan {
         Self {
             kind: Self::KIND.to_owned(),
             schema_version: Self::SCHEMA_VERSION,
-            tool: Tool { name: "ssm-audit".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), rules_digest },
+            tool: Tool::this(rules_digest),
             id,
             created_at,
             purpose: Purpose::Fix,
@@ -226,7 +277,14 @@ impl Plan {
             findings: Vec::new(),
             steps: Vec::new(),
             left_out: Vec::new(),
+            seal: None,
         }
+    }
+
+    /// The same with its digests: nothing may be changed any more.
+    pub(crate) fn sealed(mut self) -> Self {
+        self.seal = Some(Seal::of(&self));
+        self
     }
 
     /// Adds what is done in one account.
@@ -282,13 +340,17 @@ impl Plan {
                     None => return wrong("needs", format!("there is no step {needed} before it")),
                 }
             }
+            for (state, members) in [(&step.before, &step.made.before), (&step.after, &step.made.after)] {
+                if !members.is_empty() && !state.is_object() && !state.is_null() {
+                    return wrong("made", "a state that is no object has no members".to_owned());
+                }
+            }
             let own = [step.number];
             for (member, steps, may) in [
-                ("aspect", reference::steps(&step.aspect), &[][..]),
-                ("before", reference::steps(&step.before), &[]),
-                ("after", reference::steps(&step.after), &[]),
-                ("call", reference::steps(&step.call), &[]),
-                ("undo", reference::steps(&step.undo), &own),
+                ("made", steps_of(&step.made), &[][..]),
+                ("call", steps_of(&step.call), &[]),
+                ("undo", steps_of(&step.undo), &own),
+                ("rehearsal", steps_of(&step.rehearsal), &[]),
             ] {
                 let strays = |step: &usize| own.contains(step) && !may.contains(step) || !ground.contains(step);
                 if let Some(stray) = steps.into_iter().find(strays) {
@@ -308,4 +370,9 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// The steps that a value refers to.
+fn steps_of<T: Texts + Clone>(value: &T) -> Vec<usize> {
+    reference::all(value).into_iter().map(|reference| reference.step).collect()
 }

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream;
 
 use super::aspect::{Aspect, Clue};
-use super::draft::{Draft, Goal};
+use super::draft::{Contradiction, Draft, Goal};
 use super::limits::Limits;
 use super::place::Reach;
 use super::plan::{Aim, LeftOut, Step, Subject};
@@ -63,7 +63,10 @@ pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedi
 }
 
 /// Plans for one account; steps are numbered from `first`.
-pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
+///
+/// # Errors
+/// Where the plan contradicts itself, which is an error of this program.
+pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Result<Part, Contradiction> {
     let account = request.reach.account();
     let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
     draft.limits = request.limits.clone();
@@ -110,9 +113,9 @@ pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Part {
     }
     draft.share_aims();
     request.limits.hold(&mut draft);
-    let (steps, aims, mut left_out) = draft.finish(first);
+    let (steps, aims, mut left_out) = draft.finish(first)?;
     left_out.extend(unplanned);
-    Part { steps, aims, left_out }
+    Ok(Part { steps, aims, left_out })
 }
 
 /// Takes a finding up: what its remediation asks for becomes wishes about its resource. Or why it does not.

@@ -4,7 +4,12 @@ use serde_json::{Value as Json, json};
 
 /// A policy of these statements.
 pub(crate) fn of(statements: &[Json]) -> String {
-    json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    as_json(statements).to_string()
+}
+
+/// The same, as JSON.
+pub(crate) fn as_json(statements: &[Json]) -> Json {
+    json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// The policy with statements added at its end; what was there stays as it is written. None where the text is not a

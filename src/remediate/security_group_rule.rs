@@ -66,6 +66,36 @@ pub(crate) fn rules(permissions: Vec<Answer>, way: Way) -> Option<Rules> {
     Some(rules)
 }
 
+/// The rules that a call is about, by what they are.
+pub(crate) fn rules_of(permissions: &[IpPermission], way: Way) -> Rules {
+    let mut rules = Rules::new();
+    for permission in permissions {
+        let mut add = |peer: Peer, description: Option<&String>| {
+            let rule = SecurityGroupRule {
+                ip_protocol: permission.ip_protocol.clone(),
+                from_port: permission.from_port,
+                to_port: permission.to_port,
+                peer,
+                description: description.cloned().unwrap_or_default(),
+            };
+            rules.insert(rule.words(way), rule);
+        };
+        for range in permission.ip_ranges.iter().flatten() {
+            add(Peer::CidrIp(range.cidr_ip.clone()), range.description.as_ref());
+        }
+        for range in permission.ipv6_ranges.iter().flatten() {
+            add(Peer::CidrIpv6(range.cidr_ipv6.clone()), range.description.as_ref());
+        }
+        for list in permission.prefix_list_ids.iter().flatten() {
+            add(Peer::PrefixListId(list.prefix_list_id.clone()), list.description.as_ref());
+        }
+        for pair in permission.user_id_group_pairs.iter().flatten() {
+            add(Peer::Group(pair.group_id.clone(), pair.user_id.clone()), pair.description.as_ref());
+        }
+    }
+    rules
+}
+
 impl SecurityGroupRule {
     /// TCP port 443 for this peer.
     pub(crate) fn https(peer: Peer, description: &str) -> Self {

@@ -8,7 +8,6 @@ use super::aspect::{Clue, satisfies};
 use super::journal::{CallRecord, Record, Run, Status};
 use super::place::Reach;
 use super::plan::Step;
-use super::reference;
 use super::transition::{LATE_EFFECT, look_until};
 use crate::model::AccountId;
 
@@ -28,15 +27,10 @@ pub(crate) async fn settle(run: &mut Run, calls: &[CallRecord], reaches: &BTreeM
         run.records.insert(step.number, Record { status: Status::Intended, ..record.clone() });
         let Some(reach) = reaches.get(&step.resource.account) else { continue };
         let left = run.left();
-        let resolved = (
-            reference::resolve(&step.aspect, &left),
-            reference::resolve(&step.before, &left),
-            reference::resolve(&step.after, &left),
-        );
-        let (Ok(aspect), Ok(before), Ok(after)) = resolved else { continue };
+        let (Ok(before), Ok(after)) = (step.before_in(&left), step.after_in(&left)) else { continue };
         let place = reach.place(step.resource.region.as_ref());
         let done = |state: &Json| satisfies(state, &after);
-        let Ok(state) = look_until(&aspect, &place, &Clue::None, done, LATE_EFFECT).await else { continue };
+        let Ok(state) = look_until(&step.aspect, &place, &Clue::None, done, LATE_EFFECT).await else { continue };
         let record = if done(&state) {
             Record { status: Status::Done, left: state, problem: None }
         } else if satisfies(&state, &before) {

@@ -24,6 +24,22 @@ const EFFECT: Duration = Duration::from_mins(2);
 /// How long something that was just made is given to be seen by the service that refuses it.
 const NOT_YET_VISIBLE: Duration = Duration::from_mins(1);
 
+/// How long a service is given to see a change of a key or a bucket that is not everywhere yet.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html>
+const SETTLING: Duration = Duration::from_mins(15);
+
+/// Codes by which services say so.
+const NOT_SETTLED: &[&str] = &[
+    "DisabledException",
+    "InvalidBucketState",
+    "KMS.DisabledException",
+    "KMS.KMSInvalidStateException",
+    "KMSInvalidStateException",
+];
+
+/// The code by which Systems Manager says that another version of a document is the same.
+const DUPLICATE: &[&str] = &["DuplicateDocumentContent"];
+
 /// Codes by which services say that they do not see what was just made, or that it is being changed.
 const NOT_YET: &[&str] = &[
     "ConcurrentModification",
@@ -71,6 +87,8 @@ pub(super) enum Outcome {
     Refused(String),
     /// It could not be done.
     Failed(String),
+    /// It cannot be done yet, and is left for later.
+    Left(String),
 }
 
 /// Where calls are written down.
@@ -113,18 +131,29 @@ impl Transition<'_> {
                 }
                 Ok(false) | Err(_) => {}
             }
-            attempts += 1;
-            let patient = begun.elapsed() < NOT_YET_VISIBLE;
-            let again = match kind(failure) {
-                Refusal::Final => false,
-                Refusal::NotYet => self.builds_on_new && patient,
-                Refusal::TooMany => patient,
-                Refusal::Unclear => attempts < ATTEMPTS,
-            };
-            if !again {
-                return Ok(Outcome::Failed(sent.problem()));
+            if failure.has_code(DUPLICATE) {
+                return Ok(self.equal(&sent).await);
             }
-            sleep(Duration::from_millis(500).saturating_mul(attempts.min(10))).await;
+            attempts += 1;
+            match next(kind(failure), attempts, begun.elapsed(), self.builds_on_new) {
+                Next::Again(pause) => sleep(pause).await,
+                Next::Fail => return Ok(Outcome::Failed(sent.problem())),
+                Next::Leave => {
+                    let problem = sent.problem();
+                    return Ok(Outcome::Left(format!("{problem}; it is left for `ssm-audit resume {}`", log.run)));
+                }
+            }
+        }
+    }
+
+    /// What there is already of what a call was refused for.
+    async fn equal(&self, sent: &Sent) -> Outcome {
+        match self.aspect.look_for_equal(&self.place, &self.after).await {
+            Ok(Some(equal)) => Outcome::Found(equal),
+            Ok(None) => Outcome::Failed(sent.problem()),
+            Err(failure) => {
+                Outcome::Failed(format!("{}; which version that is could not be read: {}", sent.problem(), failure.gap))
+            }
         }
     }
 
@@ -233,10 +262,41 @@ enum Refusal {
     Final,
     /// It may go when what was just made is seen.
     NotYet,
+    /// It may go when a change that was made is seen everywhere, which can take minutes.
+    NotSettled,
     /// There were too many calls.
     TooMany,
     /// It may have taken effect.
     Unclear,
+}
+
+/// What is done after a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The call is sent again after this pause.
+    Again(Duration),
+    /// It is left for later.
+    Leave,
+    /// It is given up.
+    Fail,
+}
+
+/// What is done after so many attempts in this time.
+fn next(refusal: Refusal, attempts: u32, elapsed: Duration, builds_on_new: bool) -> Next {
+    let patient = elapsed < NOT_YET_VISIBLE;
+    let again = match refusal {
+        Refusal::Final => false,
+        Refusal::NotYet => builds_on_new && patient,
+        Refusal::NotSettled if elapsed >= SETTLING => return Next::Leave,
+        // 1, 2, 4, 8, 16 and then each 30 seconds.
+        Refusal::NotSettled => {
+            let pause = Duration::from_secs(1).saturating_mul(1 << attempts.saturating_sub(1).min(5));
+            return Next::Again(pause.min(Duration::from_secs(30)).min(SETTLING.saturating_sub(elapsed)));
+        }
+        Refusal::TooMany => patient,
+        Refusal::Unclear => attempts < ATTEMPTS,
+    };
+    if again { Next::Again(Duration::from_millis(500).saturating_mul(attempts.min(10))) } else { Next::Fail }
 }
 
 fn kind(failure: &Failure) -> Refusal {
@@ -244,6 +304,8 @@ fn kind(failure: &Failure) -> Refusal {
         GapKind::Throttled => Refusal::TooMany,
         GapKind::Timeout => Refusal::Unclear,
         GapKind::Denied => Refusal::Final,
+        // Some services tell of the state of a key with a status of 500.
+        _ if failure.has_code(NOT_SETTLED) => Refusal::NotSettled,
         _ if failure.status.is_none_or(|status| status >= 500) => Refusal::Unclear,
         _ if failure.has_code(NOT_YET) => Refusal::NotYet,
         _ => Refusal::Final,
@@ -265,4 +327,42 @@ fn differs(expected: &Json, seen: &Json) -> String {
 
 fn shown(value: &Json) -> String {
     if value.is_null() { "nothing".to_owned() } else { value.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::call::DESCRIBE_KEY;
+
+    fn refused(code: &str, status: u16) -> Refusal {
+        let mut failure = Failure::unreadable(&DESCRIBE_KEY, "");
+        failure.gap = crate::model::Gap::of_call(GapKind::Failed, "kms:EnableKeyRotation").with_code(code);
+        failure.status = Some(status);
+        kind(&failure)
+    }
+
+    #[test]
+    fn what_is_not_settled_is_waited_for_and_then_left() {
+        for (code, status) in
+            [("InvalidBucketState", 409), ("DisabledException", 409), ("KMSInvalidStateException", 500)]
+        {
+            assert_eq!(refused(code, status), Refusal::NotSettled, "{code}");
+        }
+        let (mut elapsed, mut attempts) = (Duration::ZERO, 0);
+        while let Next::Again(pause) = next(Refusal::NotSettled, attempts + 1, elapsed, false) {
+            assert!(pause > Duration::ZERO && pause <= Duration::from_secs(30));
+            (elapsed, attempts) = (elapsed + pause, attempts + 1);
+        }
+        let end = Duration::from_mins(15);
+        assert_eq!((elapsed, next(Refusal::NotSettled, 1, end, true)), (end, Next::Leave));
+        assert!((20..40).contains(&attempts), "{attempts} calls");
+    }
+
+    #[test]
+    fn a_quota_is_no_throttling() {
+        for code in ["LimitExceededException", "LimitExceeded", "DocumentVersionLimitExceeded"] {
+            assert_eq!(refused(code, 400), Refusal::Final, "{code}");
+        }
+        assert_eq!(next(Refusal::Final, 1, Duration::ZERO, true), Next::Fail);
+    }
 }

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::apply::back;
 use super::journal::{Run, Status};
 use super::operation::Operation;
-use super::plan::{LeftOut, Plan, Purpose, Step, Undo};
-use super::reference;
+use super::plan::{LeftOut, Made, Plan, Purpose, Step, Undo};
 
 /// Whether what was replaced is deleted when a run is taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +54,11 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         }
         let leave =
             |reason: String| LeftOut { rule: rule(step), resource: step.resource.clone(), reason, failed: false };
-        let what = reference::resolve(&step.aspect, &left).unwrap_or_else(|_dangling| step.aspect.clone());
+        let what = &step.aspect;
         let operation = match (&step.undo, replaced) {
             (Undo::By(operation), _) | (Undo::Deletes(operation), Replaced::Deleted) => operation,
             (Undo::Deletes(operation), Replaced::Kept) => {
-                let id = back(step, operation, &record, &left).map(|(_, _, call)| ids(&call)).unwrap_or_default();
+                let id = back(step, operation, &record, &left).map(|(_, call)| ids(&call)).unwrap_or_default();
                 left_out.push(leave(format!("{what}{id} is kept: delete it with --delete-replaced")));
                 continue;
             }
@@ -68,10 +67,23 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
                 continue;
             }
         };
-        let (aspect, after, call) = match back(step, operation, &record, &left) {
+        let (after, call) = match back(step, operation, &record, &left) {
             Ok(back) => back,
             Err(problem) => {
                 let reason = format!("{what} could not be taken back, what became of its call is not known: {problem}");
+                left_out.push(LeftOut { failed: true, ..leave(reason) });
+                continue;
+            }
+        };
+        // What was left is what must be there; of a call that was cut off, it is what it was to lead to.
+        let before = match record.status {
+            Status::Done => Ok(record.left.clone()),
+            _ => step.after_in(&left),
+        };
+        let before = match before {
+            Ok(before) => before,
+            Err(problem) => {
+                let reason = format!("{what} could not be taken back, what its call led to is not known: {problem}");
                 left_out.push(LeftOut { failed: true, ..leave(reason) });
                 continue;
             }
@@ -80,18 +92,13 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         let rehearsal = step.rehearsal.as_ref().filter(|_| !deletes(step)).map(|_| call.clone());
         let number = steps.len() + 1;
         numbers.insert(step.number, number);
-        // What was left is what must be there; of a call that was cut off, it is what it was to lead to.
-        let before = if record.status == Status::Done {
-            record.left.clone()
-        } else {
-            reference::resolve(&step.after, &left).unwrap_or_default()
-        };
         steps.push(Step {
             number,
             resource: step.resource.clone(),
-            aspect,
+            aspect: step.aspect.clone(),
             before,
             after,
+            made: Made::default(),
             call,
             undo: Undo::Not("take the run back by fixing again".to_owned()),
             needs: before_it(step, &run.plan).iter().filter_map(|other| numbers.get(other).copied()).collect(),
@@ -116,5 +123,6 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         findings: Vec::new(),
         steps,
         left_out,
+        seal: None,
     }
 }

@@ -181,6 +181,17 @@ fn a_plan_that_is_none_is_refused_with_its_place() {
     });
     refused("by name", &|plan| plan["steps"][0]["by_name"] = json!(true));
     refused("irreversible", &|plan| plan["steps"][0]["disruption"] = json!("irreversible"));
+    refused("another value", &|plan| plan["steps"][0]["call"]["parameters"]["HttpTokens"] = json!("optional"));
+    refused("one more value", &|plan| plan["steps"][0]["call"]["parameters"]["HttpPutResponseHopLimit"] = json!(64));
+    refused("another undo", &|plan| plan["steps"][0]["undo"]["by"]["parameters"]["HttpEndpoint"] = json!("disabled"));
+    refused("another resource", &|plan| plan["steps"][0]["call"]["parameters"]["InstanceId"] = json!("i-0"));
+    refused("another region", &|plan| plan["steps"][0]["resource"]["region"] = json!("eu-central-1"));
+    refused("another remediation", &|plan| plan["findings"][0]["remediation"] = json!("ec2-encrypt-root-volume"));
+    refused("another version", &|plan| plan["tool"]["version"] = json!("0.0.1"));
+    refused("other rules", &|plan| plan["tool"]["rules_digest"] = json!("sha256:0"));
+    refused("another order", &|plan| plan["steps"].as_array_mut().unwrap().reverse());
+    refused("no warning", &|plan| plan["steps"][0]["warnings"] = json!([]));
+    refused("no digests", &|plan| drop(plan.as_object_mut().unwrap().remove("seal")));
     std::fs::write(&path, "{\"kind\": \"ssm-audit/plan\", ").unwrap();
     let torn = ground.run(&["fix", "--plan", path.to_str().unwrap(), "--yes"]);
     said.push(format!("torn: {}", torn.stderr.replace(ground.folder.path().to_str().unwrap(), "[FOLDER]")));

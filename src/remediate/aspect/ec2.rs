@@ -17,45 +17,67 @@ pub(super) const DESCRIBE_ASSOCIATIONS: Call = Call {
 const NO_INSTANCE: &[&str] = &["InvalidInstanceID.NotFound"];
 
 pub(super) async fn instance(place: &Place<'_>, id: &str) -> Result<Option<Instance>, Failure> {
-    let request = place.ec2().describe_instances().instance_ids(id);
-    let answer = place.read_unless(NO_INSTANCE, &DESCRIBE_INSTANCES, request.send()).await?;
-    let mut instances = answer.into_iter().flat_map(|answer| answer.reservations.unwrap_or_default());
-    Ok(instances.find_map(|reservation| reservation.instances.unwrap_or_default().into_iter().next()))
+    let mut found = None;
+    let request = |token| place.ec2().describe_instances().instance_ids(id).set_next_token(token).send();
+    let read = place.pages(&DESCRIBE_INSTANCES, request, |page| {
+        let instances =
+            page.reservations.into_iter().flatten().filter_map(|reservation| reservation.instances).flatten();
+        found = found.take().or_else(|| instances.into_iter().next());
+        page.next_token.filter(|_| found.is_none())
+    });
+    match read.await {
+        Ok(()) => Ok(found),
+        Err(failure) if failure.has_code(NO_INSTANCE) => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 pub(super) async fn metadata_options(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
-    let instance = instance(place, &aspect.id).await?;
-    Ok(match instance.and_then(|instance| instance.metadata_options) {
-        None => Json::Null,
-        Some(options) => json!({
+    let Some(instance) = instance(place, &aspect.id).await? else { return Ok(Json::Null) };
+    let lacks = || Failure::lacks(&DESCRIBE_INSTANCES, "MetadataOptions");
+    let stopped = matches!(state_of(&instance).as_str(), "stopping" | "stopped");
+    let options = instance.metadata_options.ok_or_else(lacks)?;
+    // What is asked of a stopped instance is pending until it starts, and nothing else comes of it before:
+    // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html>
+    let state = options.state.map(|value| value.as_str().to_owned());
+    let state = if stopped && state.as_deref() == Some("pending") { Some("applied".to_owned()) } else { state };
+    Ok(json!({
             "HttpTokens": options.http_tokens.map(|value| value.as_str().to_owned()),
             "HttpEndpoint": options.http_endpoint.map(|value| value.as_str().to_owned()),
             "HttpPutResponseHopLimit": options.http_put_response_hop_limit,
             "InstanceMetadataTags": options.instance_metadata_tags.map(|value| value.as_str().to_owned()),
-            "State": options.state.map(|value| value.as_str().to_owned()),
-        }),
-    })
+            "State": state,
+    }))
 }
 
 pub(super) async fn monitoring(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
-    let instance = instance(place, &aspect.id).await?;
-    Ok(match instance.and_then(|instance| instance.monitoring?.state) {
-        None => Json::Null,
+    let Some(instance) = instance(place, &aspect.id).await? else { return Ok(Json::Null) };
+    let state = instance.monitoring.and_then(|monitoring| monitoring.state);
+    let state = state.ok_or_else(|| Failure::lacks(&DESCRIBE_INSTANCES, "the state of monitoring"))?;
+    Ok(match state.as_str() {
         // It is on its way, and nothing more can be asked for.
-        Some(state) => match state.as_str() {
-            "pending" => "enabled".into(),
-            "disabling" => "disabled".into(),
-            state => state.into(),
-        },
+        "pending" => "enabled".into(),
+        "disabling" => "disabled".into(),
+        state => state.into(),
     })
 }
 
 pub(super) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let filter = Filter::builder().name("instance-id").values(&aspect.id).build();
-    let request = place.ec2().describe_iam_instance_profile_associations().filters(filter);
-    let answer = place.read(&DESCRIBE_ASSOCIATIONS, request.send()).await?;
-    let mut associations = answer.iam_instance_profile_associations.unwrap_or_default().into_iter();
-    let current = associations.find(|association| {
+    let request = |token| {
+        let request = place.ec2().describe_iam_instance_profile_associations().filters(filter.clone());
+        request.set_next_token(token).send()
+    };
+    let mut associations = Vec::new();
+    let read = place.pages(&DESCRIBE_ASSOCIATIONS, request, |page| {
+        associations.extend(page.iam_instance_profile_associations.unwrap_or_default());
+        page.next_token
+    });
+    read.await?;
+    if associations.iter().any(|association| association.state.is_none()) {
+        return Err(Failure::lacks(&DESCRIBE_ASSOCIATIONS, "the state of an association"));
+    }
+    let current = associations.into_iter().find(|association| {
         association.state.as_ref().is_some_and(|state| matches!(state.as_str(), "associating" | "associated"))
     });
     Ok(current.map_or(Json::Null, |association| {

@@ -18,7 +18,8 @@ fn decoded(call: &Call, text: &str) -> Result<Json, Box<Failure>> {
 
 async fn get(place: &Place<'_>, name: &str) -> Result<Option<aws_sdk_iam::types::Role>, Failure> {
     let request = place.iam().get_role().role_name(name);
-    Ok(place.read_unless(ABSENT, &GET_ROLE, request.send()).await?.and_then(|answer| answer.role))
+    let Some(answer) = place.read_unless(ABSENT, &GET_ROLE, request.send()).await? else { return Ok(None) };
+    answer.role.map(Some).ok_or_else(|| Failure::lacks(&GET_ROLE, "Role"))
 }
 
 pub(super) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
@@ -26,26 +27,28 @@ pub(super) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
 }
 
 pub(super) async fn trust(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
-    match get(place, &aspect.id).await?.and_then(|role| role.assume_role_policy_document) {
-        Some(text) => decoded(&GET_ROLE, &text).map_err(|failure| *failure),
-        None => Ok(Json::Null),
-    }
+    let Some(role) = get(place, &aspect.id).await? else { return Ok(Json::Null) };
+    let lacks = || Failure::lacks(&GET_ROLE, "AssumeRolePolicyDocument");
+    decoded(&GET_ROLE, &role.assume_role_policy_document.ok_or_else(lacks)?).map_err(|failure| *failure)
 }
 
 pub(super) async fn attachment(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
-    let mut marker = None;
-    loop {
-        let request = place.iam().list_attached_role_policies().role_name(&aspect.id).set_marker(marker);
-        let answer = place.read_unless(ABSENT, &LIST_ATTACHED_ROLE_POLICIES, request.send()).await?;
-        let Some(page) = answer else { return Ok(Json::Null) };
-        let mut policies = page.attached_policies.into_iter().flatten().filter_map(|policy| policy.policy_arn);
-        if let Some(arn) = policies.find(|arn| Some(arn) == aspect.part.as_ref()) {
-            return Ok(json!({"PolicyArn": arn}));
+    let request = |marker| place.iam().list_attached_role_policies().role_name(&aspect.id).set_marker(marker).send();
+    let (mut attached, mut nameless, mut cut) = (false, false, false);
+    let read = place.pages(&LIST_ATTACHED_ROLE_POLICIES, request, |page| {
+        for policy in page.attached_policies.unwrap_or_default() {
+            nameless |= policy.policy_arn.is_none();
+            attached |= policy.policy_arn.is_some() && policy.policy_arn == aspect.part;
         }
-        marker = page.marker.filter(|_| page.is_truncated);
-        if marker.is_none() {
-            return Ok(Json::Null);
-        }
+        cut = page.is_truncated && page.marker.is_none();
+        page.marker.filter(|_| page.is_truncated && !attached)
+    });
+    match read.await {
+        Ok(()) if attached => Ok(json!({"PolicyArn": aspect.part})),
+        Ok(()) if nameless => Err(Failure::lacks(&LIST_ATTACHED_ROLE_POLICIES, "the ARN of a policy")),
+        Ok(()) if cut => Err(Failure::lacks(&LIST_ATTACHED_ROLE_POLICIES, "Marker")),
+        Err(failure) if !failure.has_code(ABSENT) => Err(failure),
+        Ok(()) | Err(_) => Ok(Json::Null),
     }
 }
 
@@ -64,7 +67,8 @@ async fn instance_profile(
 ) -> Result<Option<aws_sdk_iam::types::InstanceProfile>, Failure> {
     let request = place.iam().get_instance_profile().instance_profile_name(name);
     let answer = place.read_unless(ABSENT, &GET_INSTANCE_PROFILE, request.send()).await?;
-    Ok(answer.and_then(|answer| answer.instance_profile))
+    let Some(answer) = answer else { return Ok(None) };
+    answer.instance_profile.map(Some).ok_or_else(|| Failure::lacks(&GET_INSTANCE_PROFILE, "InstanceProfile"))
 }
 
 pub(super) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {

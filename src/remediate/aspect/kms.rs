@@ -1,8 +1,10 @@
 //! KMS: keys, by id or alias, their state, rotation and policy.
 
+use aws_sdk_kms::types::MultiRegionKeyType;
 use serde_json::{Value as Json, json};
 
 use super::{Aspect, Clue};
+use crate::model::GapKind;
 use crate::model::call::{Call, DESCRIBE_KEY, GET_KEY_POLICY, GET_KEY_ROTATION_STATUS};
 use crate::remediate::place::Place;
 use crate::source::aws::Failure;
@@ -23,13 +25,14 @@ const ABSENT: &[&str] = &["NotFoundException"];
 async fn describe(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
     let request = place.kms().describe_key().key_id(id);
     let answer = place.read_unless(ABSENT, &DESCRIBE_KEY, request.send()).await?;
-    Ok(answer.and_then(|answer| answer.key_metadata).map_or(Json::Null, |key| {
-        json!({
-            "KeyId": key.key_id,
-            "Arn": key.arn,
-            "KeyState": key.key_state.map(|state| state.as_str().to_owned()),
-            "KeyManager": key.key_manager.map(|manager| manager.as_str().to_owned()),
-        })
+    let Some(answer) = answer else { return Ok(Json::Null) };
+    let key = answer.key_metadata.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "KeyMetadata"))?;
+    let state = key.key_state.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "KeyState"))?;
+    Ok(json!({
+        "KeyId": key.key_id,
+        "Arn": key.arn,
+        "KeyState": state.as_str(),
+        "KeyManager": key.key_manager.map(|manager| manager.as_str().to_owned()),
     }))
 }
 
@@ -54,28 +57,56 @@ async fn find(place: &Place<'_>, aspect: &Aspect, clue: &Clue) -> Result<Json, F
         }
         Clue::None => {}
     }
-    let mut marker = None;
-    loop {
-        let request = place.kms().list_keys().limit(1000).set_marker(marker);
-        let page = place.read(&LIST_KEYS, request.send()).await?;
-        for id in page.keys.into_iter().flatten().filter_map(|key| key.key_id) {
-            let request = place.kms().list_resource_tags().key_id(&id);
-            // AWS's own keys, and those of which the caller may not see the tags, are not ours.
-            let Ok(tags) = place.read(&LIST_RESOURCE_TAGS, request.send()).await else { continue };
-            let part = aspect.part.as_deref().unwrap_or_default();
-            if tags.tags.into_iter().flatten().any(|tag| tag.tag_key == MADE_BY && tag.tag_value == part) {
-                return describe(place, &id).await;
-            }
+    let mut ids = Vec::new();
+    let mut nameless = false;
+    let request = |marker| place.kms().list_keys().limit(1000).set_marker(marker).send();
+    let read = place.pages(&LIST_KEYS, request, |page| {
+        for key in page.keys.unwrap_or_default() {
+            nameless |= key.key_id.is_none();
+            ids.extend(key.key_id);
         }
-        marker = page.next_marker.filter(|_| page.truncated);
-        if marker.is_none() {
-            return Ok(Json::Null);
+        page.next_marker.filter(|_| page.truncated)
+    });
+    read.await?;
+    for id in ids {
+        if is_made(place, &id, aspect.part.as_deref().unwrap_or_default()).await? {
+            return describe(place, &id).await;
         }
+    }
+    if nameless { Err(Failure::lacks(&LIST_KEYS, "KeyId")) } else { Ok(Json::Null) }
+}
+
+/// Whether a key has the tag of what is made so.
+async fn is_made(place: &Place<'_>, id: &str, mark: &str) -> Result<bool, Failure> {
+    let mut made = false;
+    let request = |marker| place.kms().list_resource_tags().key_id(id).set_marker(marker).send();
+    let read = place.pages(&LIST_RESOURCE_TAGS, request, |page| {
+        made |= page.tags.into_iter().flatten().any(|tag| tag.tag_key == MADE_BY && tag.tag_value == mark);
+        page.next_marker.filter(|_| page.truncated && !made)
+    });
+    match read.await {
+        Ok(()) => Ok(made),
+        // AWS's own keys, and those of which the caller may not see the tags, are not ours.
+        Err(failure) if failure.gap.kind == GapKind::Denied || failure.has_code(ABSENT) => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 
 pub(super) async fn state(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     Ok(describe(place, &aspect.id).await?["KeyState"].clone())
+}
+
+pub(super) async fn primary(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+    let request = place.kms().describe_key().key_id(&aspect.id);
+    let answer = place.read_unless(ABSENT, &DESCRIBE_KEY, request.send()).await?;
+    let Some(answer) = answer else { return Ok(Json::Null) };
+    let key = answer.key_metadata.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "KeyMetadata"))?;
+    let replica = key
+        .multi_region_configuration
+        .filter(|configuration| configuration.multi_region_key_type == Some(MultiRegionKeyType::Replica));
+    let Some(configuration) = replica else { return Ok(json!({"Region": place.region})) };
+    let region = configuration.primary_key.and_then(|primary| primary.region);
+    Ok(json!({"Region": region.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "the region of PrimaryKey"))?}))
 }
 
 pub(super) async fn rotation(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {

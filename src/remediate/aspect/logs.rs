@@ -9,10 +9,19 @@ use crate::remediate::place::Place;
 use crate::source::aws::Failure;
 
 async fn find(place: &Place<'_>, name: &str) -> Result<Option<LogGroup>, Failure> {
-    // The groups come sorted by name: the one of exactly this name is the first that begins so.
-    let request = place.logs().describe_log_groups().log_group_name_prefix(name).limit(1);
-    let groups = place.read(&DESCRIBE_LOG_GROUPS, request.send()).await?.log_groups.unwrap_or_default();
-    Ok(groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(name)))
+    let request = |token| place.logs().describe_log_groups().log_group_name_prefix(name).set_next_token(token).send();
+    let (mut found, mut nameless) = (None, false);
+    let read = place.pages(&DESCRIBE_LOG_GROUPS, request, |page| {
+        let groups = page.log_groups.unwrap_or_default();
+        nameless |= groups.iter().any(|group| group.log_group_name.is_none());
+        found = found.take().or_else(|| groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(name)));
+        page.next_token.filter(|_| found.is_none())
+    });
+    read.await?;
+    match found {
+        None if nameless => Err(Failure::lacks(&DESCRIBE_LOG_GROUPS, "the name of a log group")),
+        found => Ok(found),
+    }
 }
 
 pub(super) async fn group(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {

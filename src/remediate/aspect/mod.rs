@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 pub(crate) use self::kms::MADE_BY as KEY_MADE_BY;
 pub(crate) use self::volume::made_for;
 use super::place::Place;
-use super::reference::in_words;
+use crate::model::ResourceType;
 use crate::model::call::{self, Call};
 use crate::source::aws::Failure;
 
@@ -64,6 +64,60 @@ impl Aspect {
 }
 
 impl Kind {
+    /// The type of resource that it is of.
+    pub(crate) fn resource_type(self) -> ResourceType {
+        match self {
+            Self::KeyMade
+            | Self::KeyAlias
+            | Self::KeyState
+            | Self::KeyRotation
+            | Self::KeyPrimary
+            | Self::KeyPolicy => ResourceType::KmsKey,
+            Self::LogGroup | Self::LogGroupRetention | Self::LogGroupKey => ResourceType::LogGroup,
+            Self::Bucket
+            | Self::BucketEncryption
+            | Self::BucketVersioning
+            | Self::BucketObjectLock
+            | Self::BucketTags
+            | Self::BucketLogging => ResourceType::Bucket,
+            Self::Role | Self::RoleTrust | Self::RoleAttachment | Self::RolePolicy => ResourceType::Role,
+            Self::Profile | Self::ProfileRole => ResourceType::InstanceProfile,
+            Self::PreferencesLatest | Self::PreferencesDefault => ResourceType::SessionPreferences,
+            Self::SecurityGroupEgress | Self::SecurityGroupIngress | Self::SecurityGroupUsers => {
+                ResourceType::SecurityGroup
+            }
+            Self::InstanceProfile
+            | Self::InstanceMetadataOptions
+            | Self::InstanceMonitoring
+            | Self::InstanceTags
+            | Self::InstanceState
+            | Self::InstanceDevice
+            | Self::InstanceRoot
+            | Self::RootSnapshot
+            | Self::RootVolumeMade
+            | Self::Volume
+            | Self::DefaultVolumeKey
+            | Self::VolumeKey => ResourceType::Instance,
+        }
+    }
+
+    /// The member of its state by which later calls name what is made.
+    pub(crate) fn id_member(self) -> Option<&'static str> {
+        match self {
+            Self::KeyMade => Some("KeyId"),
+            Self::RootSnapshot => Some("SnapshotId"),
+            Self::RootVolumeMade => Some("VolumeId"),
+            Self::InstanceProfile => Some("AssociationId"),
+            Self::PreferencesLatest => Some("Version"),
+            _ => None,
+        }
+    }
+
+    /// Whether it may be in a region that is not read: buckets and the primaries of keys are where they are.
+    pub(crate) fn may_be_elsewhere(self) -> bool {
+        self.resource_type() == ResourceType::Bucket || self == Self::KeyRotation
+    }
+
     /// Whether it decides if the resource is there and can be used; the rest can be made right apart from that.
     pub(crate) fn is_for_use(self) -> bool {
         !matches!(
@@ -90,9 +144,19 @@ impl Kind {
     }
 }
 
+impl Aspect {
+    /// What there is already of what a call was refused for, since it would be the same again.
+    pub(crate) async fn look_for_equal(&self, place: &Place<'_>, wanted: &Json) -> Result<Option<Json>, Failure> {
+        match self.of {
+            Kind::PreferencesLatest => Box::pin(ssm::equal_version(place, self, wanted)).await,
+            _ => Ok(None),
+        }
+    }
+}
+
 impl fmt::Display for Aspect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} of {}", self.title(), in_words(&self.id))
+        write!(formatter, "{} of {}", self.title(), self.id)
     }
 }
 
@@ -101,7 +165,7 @@ impl Aspect {
     fn title(&self) -> String {
         match &self.part {
             None => self.of.title().to_owned(),
-            Some(part) => format!("{} {}", self.of.title(), in_words(part)),
+            Some(part) => format!("{} {part}", self.of.title()),
         }
     }
 
@@ -111,7 +175,7 @@ impl Aspect {
         let named = self.part.as_ref().is_some_and(|part| part.ends_with(id));
         match (named, self.id == id) {
             (true, true) => self.of.title().to_owned(),
-            (true, false) => format!("{} of {}", self.of.title(), in_words(&self.id)),
+            (true, false) => format!("{} of {}", self.of.title(), self.id),
             (false, true) => self.title(),
             (false, false) => self.to_string(),
         }
@@ -170,6 +234,8 @@ aspects! {
     KeyState = "state", [call::DESCRIBE_KEY] => kms::state;
     /// Whether it rotates automatically.
     KeyRotation = "automatic rotation", [call::DESCRIBE_KEY, call::GET_KEY_ROTATION_STATUS] => kms::rotation;
+    /// The region of its primary, which is its own but for replicas.
+    KeyPrimary = "primary", [call::DESCRIBE_KEY] => kms::primary;
     /// Its policy.
     KeyPolicy = "key policy", [call::DESCRIBE_KEY, call::GET_KEY_POLICY] => kms::policy;
     /// Whether it is there.
@@ -203,7 +269,7 @@ aspects! {
     /// The role in it.
     ProfileRole = "role", [call::GET_INSTANCE_PROFILE] => iam::profile_role;
     /// The latest version of the document.
-    PreferencesLatest = "latest version", [call::GET_DOCUMENT] => ssm::latest;
+    PreferencesLatest = "latest version", [call::GET_DOCUMENT, ssm::LIST_DOCUMENT_VERSIONS] => ssm::latest;
     /// The version that sessions use.
     PreferencesDefault = "default version", [call::GET_DOCUMENT] => ssm::default;
     /// The instance profile that it has.
@@ -278,7 +344,8 @@ pub(crate) fn canonical(text: &str) -> String {
     serde_json::from_str::<Json>(text).map_or_else(|_error| text.to_owned(), |value| sorted(value).to_string())
 }
 
-fn sorted(value: Json) -> Json {
+/// JSON with the members of all objects sorted.
+pub(crate) fn sorted(value: Json) -> Json {
     match value {
         Json::Object(members) => {
             let members: std::collections::BTreeMap<String, Json> =

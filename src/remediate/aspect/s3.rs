@@ -1,5 +1,6 @@
 //! S3: buckets of the account, in their own regions.
 
+use aws_sdk_s3::types::EncryptionType;
 use serde_json::{Value as Json, json};
 
 use super::Aspect;
@@ -32,11 +33,18 @@ pub(super) async fn encryption(place: &Place<'_>, aspect: &Aspect) -> Result<Jso
     let rules = answer.and_then(|answer| answer.server_side_encryption_configuration).map(|all| all.rules);
     let rule = rules.and_then(|rules| rules.into_iter().next());
     let bucket_key = rule.as_ref().and_then(|rule| rule.bucket_key_enabled);
+    let blocked = rule.as_ref().and_then(|rule| rule.blocked_encryption_types.as_ref());
+    let blocked = blocked.map(|blocked| {
+        let mut types: Vec<&str> = blocked.encryption_type().iter().map(EncryptionType::as_str).collect();
+        types.sort_unstable();
+        json!(types)
+    });
     let by_default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
     Ok(json!({
         "SSEAlgorithm": by_default.as_ref().map(|rule| rule.sse_algorithm.as_str().to_owned()),
         "KMSMasterKeyID": by_default.and_then(|rule| rule.kms_master_key_id),
-        "BucketKeyEnabled": bucket_key.unwrap_or(false),
+        "BucketKeyEnabled": bucket_key,
+        "BlockedEncryptionTypes": blocked,
     }))
 }
 

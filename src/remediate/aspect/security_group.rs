@@ -32,17 +32,17 @@ async fn by_words(place: &Place<'_>, aspect: &Aspect, way: Way) -> Result<Json, 
 
 async fn groups(place: &Place<'_>, filter: &str, value: &str) -> Result<Vec<SecurityGroup>, Failure> {
     let filter = Filter::builder().name(filter).values(value).build();
+    let request = |token| {
+        let request = place.ec2().describe_security_groups().filters(filter.clone());
+        request.max_results(PAGE).set_next_token(token).send()
+    };
     let mut found = Vec::new();
-    let mut token = None;
-    loop {
-        let request = place.ec2().describe_security_groups().filters(filter.clone()).max_results(PAGE);
-        let page = place.read(&DESCRIBE_SECURITY_GROUPS, request.set_next_token(token).send()).await?;
+    let read = place.pages(&DESCRIBE_SECURITY_GROUPS, request, |page| {
         found.extend(page.security_groups.unwrap_or_default());
-        token = page.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
+        page.next_token
+    });
+    read.await?;
+    Ok(found)
 }
 
 /// Groups with rules that name this one, and interfaces in it that are not of instances.
@@ -50,23 +50,31 @@ pub(super) async fn users(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fa
     let mut referring = BTreeSet::new();
     for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
         let found = groups(place, filter, &aspect.id).await?;
-        referring.extend(found.into_iter().filter_map(|group| group.group_id).filter(|id| *id != aspect.id));
+        for group in found {
+            let id = group.group_id.ok_or_else(|| Failure::lacks(&DESCRIBE_SECURITY_GROUPS, "the id of a group"))?;
+            referring.extend(Some(id).filter(|id| *id != aspect.id));
+        }
     }
     let filter = Filter::builder().name("group-id").values(&aspect.id).build();
     let mut interfaces = BTreeSet::new();
-    let mut token = None;
-    loop {
-        let request = place.ec2().describe_network_interfaces().filters(filter.clone()).max_results(PAGE);
-        let page = place.read(&DESCRIBE_NETWORK_INTERFACES, request.set_next_token(token).send()).await?;
+    let request = |token| {
+        let request = place.ec2().describe_network_interfaces().filters(filter.clone());
+        request.max_results(PAGE).set_next_token(token).send()
+    };
+    let mut nameless = false;
+    let read = place.pages(&DESCRIBE_NETWORK_INTERFACES, request, |page| {
         for interface in page.network_interfaces.unwrap_or_default() {
             let attachment = interface.attachment.as_ref();
             if attachment.is_none_or(|attachment| attachment.instance_id.is_none()) {
+                nameless |= interface.network_interface_id.is_none();
                 interfaces.extend(interface.network_interface_id);
             }
         }
-        token = page.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(json!({"Groups": referring, "Interfaces": interfaces}));
-        }
+        page.next_token
+    });
+    read.await?;
+    if nameless {
+        return Err(Failure::lacks(&DESCRIBE_NETWORK_INTERFACES, "the id of an interface"));
     }
+    Ok(json!({"Groups": referring, "Interfaces": interfaces}))
 }

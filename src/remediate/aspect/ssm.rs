@@ -4,12 +4,39 @@ use aws_sdk_ssm::operation::get_document::GetDocumentOutput;
 use aws_sdk_ssm::types::DocumentFormat;
 use serde_json::{Value as Json, json};
 
-use super::{Aspect, canonical};
-use crate::model::call::GET_DOCUMENT;
+use super::{Aspect, canonical, satisfies};
+use crate::model::call::{Call, GET_DOCUMENT};
 use crate::remediate::place::Place;
 use crate::source::aws::Failure;
 
 const ABSENT: &[&str] = &["InvalidDocument"];
+
+pub(super) const LIST_DOCUMENT_VERSIONS: Call =
+    Call { service: "ssm", operation: "ListDocumentVersions", actions: &["ssm:ListDocumentVersions"] };
+
+/// A version of the document that says what is wanted; the latest where there are several.
+pub(super) async fn equal_version(place: &Place<'_>, aspect: &Aspect, wanted: &Json) -> Result<Option<Json>, Failure> {
+    let mut versions = Vec::new();
+    let request = |token| place.ssm().list_document_versions().name(&aspect.id).set_next_token(token).send();
+    let read = place.pages(&LIST_DOCUMENT_VERSIONS, request, |page| {
+        versions.extend(page.document_versions.unwrap_or_default());
+        page.next_token
+    });
+    read.await?;
+    let lacks = || Failure::lacks(&LIST_DOCUMENT_VERSIONS, "DocumentVersion");
+    let mut numbers = Vec::new();
+    for version in versions {
+        numbers.push(version.document_version.ok_or_else(lacks)?);
+    }
+    numbers.sort_by_key(|number| std::cmp::Reverse(number.parse::<u64>().unwrap_or_default()));
+    for number in numbers {
+        let there = state(get(place, aspect, &number).await?);
+        if satisfies(&there, wanted) {
+            return Ok(Some(there));
+        }
+    }
+    Ok(None)
+}
 
 async fn get(place: &Place<'_>, aspect: &Aspect, version: &str) -> Result<Option<GetDocumentOutput>, Failure> {
     let request = place.ssm().get_document().name(&aspect.id).document_version(version);

@@ -53,9 +53,14 @@ pub(super) async fn root(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-store-volumes.html>
 async fn has_instance_store(place: &Place<'_>, kind: Option<&InstanceType>) -> Result<Option<bool>, Failure> {
     let Some(kind) = kind else { return Ok(None) };
-    let request = place.ec2().describe_instance_types().instance_types(kind.clone());
-    let answer = place.read(&DESCRIBE_INSTANCE_TYPES, request.send()).await?;
-    let described = answer.instance_types.into_iter().flatten().next();
+    let request =
+        |token| place.ec2().describe_instance_types().instance_types(kind.clone()).set_next_token(token).send();
+    let mut described = None;
+    let read = place.pages(&DESCRIBE_INSTANCE_TYPES, request, |page| {
+        described = described.take().or_else(|| page.instance_types.into_iter().flatten().next());
+        page.next_token.filter(|_| described.is_none())
+    });
+    read.await?;
     Ok(described.and_then(|described| described.instance_storage_supported))
 }
 
@@ -99,17 +104,15 @@ fn described(volume: Volume) -> Json {
 }
 
 async fn volumes(place: &Place<'_>, filter: Filter) -> Result<Vec<Volume>, Failure> {
+    let request =
+        |token| place.ec2().describe_volumes().filters(filter.clone()).max_results(PAGE).set_next_token(token).send();
     let mut found = Vec::new();
-    let mut token = None;
-    loop {
-        let request = place.ec2().describe_volumes().filters(filter.clone()).max_results(PAGE).set_next_token(token);
-        let page = place.read(&DESCRIBE_VOLUMES, request.send()).await?;
+    let read = place.pages(&DESCRIBE_VOLUMES, request, |page| {
         found.extend(page.volumes.unwrap_or_default());
-        token = page.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
+        page.next_token
+    });
+    read.await?;
+    Ok(found)
 }
 
 /// The value of the tag that a snapshot and a volume are found by: the plan and the instance that they were made for.
@@ -136,27 +139,26 @@ pub(super) async fn made(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
 
 /// The snapshot that a plan made.
 pub(super) async fn snapshot(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
-    let mut token = None;
-    loop {
+    let request = |token| {
         let request = place.ec2().describe_snapshots().owner_ids("self").filters(made_by(aspect));
-        let request = request.max_results(PAGE).set_next_token(token);
-        let page = place.read(&DESCRIBE_SNAPSHOTS, request.send()).await?;
-        if let Some(snapshot) = page.snapshots.into_iter().flatten().next() {
-            let state = snapshot.state.map(|state| state.as_str().to_owned());
-            let failed = (state.as_deref() == Some("error"))
-                .then(|| snapshot.state_message.unwrap_or_else(|| "EC2 could not take the snapshot".to_owned()));
-            return Ok(json!({
-                "SnapshotId": snapshot.snapshot_id,
-                "VolumeId": snapshot.volume_id,
-                "State": state,
-                "Failed": failed,
-            }));
-        }
-        token = page.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(Json::Null);
-        }
-    }
+        request.max_results(PAGE).set_next_token(token).send()
+    };
+    let mut found = None;
+    let read = place.pages(&DESCRIBE_SNAPSHOTS, request, |page| {
+        found = found.take().or_else(|| page.snapshots.into_iter().flatten().next());
+        page.next_token.filter(|_| found.is_none())
+    });
+    read.await?;
+    let Some(snapshot) = found else { return Ok(Json::Null) };
+    let state = snapshot.state.map(|state| state.as_str().to_owned());
+    let failed = (state.as_deref() == Some("error"))
+        .then(|| snapshot.state_message.unwrap_or_else(|| "EC2 could not take the snapshot".to_owned()));
+    Ok(json!({
+        "SnapshotId": snapshot.snapshot_id,
+        "VolumeId": snapshot.volume_id,
+        "State": state,
+        "Failed": failed,
+    }))
 }
 
 /// The key of new volumes for which none is named.

@@ -12,7 +12,7 @@ use self::answer::{query, waiter};
 use self::quote::quote;
 use super::operation::Operation;
 use super::plan::{Plan, Step, Undo};
-use super::reference;
+use super::reference::{self, Part, Reference, Text};
 use crate::model::Region;
 use crate::terminal::{harmless, harmless_json, wrap};
 
@@ -34,7 +34,7 @@ const COLUMNS: usize = 100;
 pub(crate) fn script(plan: &Plan) -> Result<String, Untold> {
     let mut members: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for step in &plan.steps {
-        for (made, member) in reference::all(&step.call) {
+        for Reference { step: made, member } in reference::all(&step.call) {
             members.entry(made).or_default().insert(member);
         }
     }
@@ -75,8 +75,8 @@ impl Script {
 
     /// What takes a step back, as a comment in one line.
     fn taken_back_by(&mut self, call: &Operation, region: Option<&Region>) {
-        let command = command(call, region, &quote(&harmless_json(&call.parameters().to_string())));
-        self.line(&format!("# Taken back by: {}", harmless(&reference::in_words(&command))));
+        let command = command(call, region, &quote(&harmless_json(&call.written().in_words())));
+        self.line(&format!("# Taken back by: {}", harmless(&command)));
     }
 
     fn head(&mut self, plan: &Plan) {
@@ -132,7 +132,7 @@ impl Script {
         }
         let new = |needed: &usize| plan.step(*needed).is_some_and(|needed| needed.creates);
         let patiently = if step.needs.iter().any(new) { "patiently " } else { "" };
-        let input = with_variables(&quote(&harmless_json(&step.call.parameters().to_string())));
+        let input = with_variables(&step.call.written(), |text| harmless_json(text).into_owned());
         let command = format!("{patiently}{}", command(&step.call, region, &input));
         let queries = members
             .iter()
@@ -161,14 +161,12 @@ impl Script {
     /// Waits until it is so, where a call is answered before that.
     fn wait(&mut self, step: &Step, region: Option<&Region>) -> Result<(), Untold> {
         let Some(waiter) = waiter(&step.call) else { return Ok(()) };
-        let parameters = step.call.parameters();
         let subject = if let Some(member) = waiter.made {
             format!("\"${}\"", variable(step.number, member))
         } else {
-            let given = &parameters[waiter.given];
-            let text = given.as_str().or_else(|| given.get(0)?.as_str());
+            let text = step.call.text_of(waiter.given);
             let text = text.ok_or_else(|| Untold { step: step.number, member: waiter.given.to_owned() })?;
-            with_variables(&quote(text))
+            with_variables(&text, str::to_owned)
         };
         self.line(&format!(
             // With `=`, since a name may begin with a hyphen.
@@ -224,10 +222,13 @@ fn variable(step: usize, member: &str) -> String {
     format!("step_{step}_{member}")
 }
 
-/// A text in quotes with its references as variables.
-fn with_variables(quoted: &str) -> String {
-    reference::replace(quoted, |step, member| Some(format!("'\"${}\"'", variable(step, member))))
-        .unwrap_or_else(|| quoted.to_owned())
+/// A text as one word of the shell, with its references as variables.
+fn with_variables(text: &Text, written: impl Fn(&str) -> String) -> String {
+    let words = text.parts().iter().map(|part| match part {
+        Part::Plain(text) => quote(&written(text)),
+        Part::Made(Reference { step, member }) => format!("\"${}\"", variable(*step, member)),
+    });
+    if text.parts().is_empty() { quote("") } else { words.collect() }
 }
 
 #[cfg(test)]
@@ -248,8 +249,13 @@ mod tests {
 
     #[test]
     fn references_are_variables_outside_of_the_quotes() {
-        let quoted = quote("{\"Key\": \"@{3.KeyMetadata.Arn}\", \"Who\": \"it's\"}");
-        let shown = with_variables(&quoted);
-        assert_eq!(shown, "'{\"Key\": \"'\"$step_3_KeyMetadata_Arn\"'\", \"Who\": \"it'\\''s\"}'");
+        let arn = Reference::to(3, "KeyMetadata.Arn").into();
+        let text = Text::of_json(
+            &serde_json::json!({"Key": "", "Who": "it's", "Like": "@{3.Arn}"}),
+            &BTreeMap::from([("/Key".to_owned(), arn)]),
+        );
+        let shown = with_variables(&text, str::to_owned);
+        let expected = "'{\"Key\":\"'\"$step_3_KeyMetadata_Arn\"'\",\"Who\":\"it'\\''s\",\"Like\":\"@{3.Arn}\"}'";
+        assert_eq!(shown, expected);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::operation;
 use super::parameter::part;
+use crate::remediate::reference::Text;
 
 operation! {
     /// Changes how an instance's metadata service answers. What is not given stays.
@@ -52,7 +53,7 @@ operation! {
     #[serde(rename_all = "PascalCase")]
     DisassociateIamInstanceProfile = ec2.disassociate_iam_instance_profile,
         "ec2" "DisassociateIamInstanceProfile" ["ec2:DisassociateIamInstanceProfile"] {
-        association_id: String => set_association_id,
+        association_id: Text => set_association_id,
     }
 }
 

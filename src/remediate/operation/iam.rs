@@ -2,6 +2,7 @@
 
 use super::operation;
 use super::parameter::part;
+use crate::remediate::reference::Text;
 
 part! {
     /// A tag, as IAM has it.
@@ -61,7 +62,7 @@ operation! {
     PutRolePolicy = iam.put_role_policy, "iam" "PutRolePolicy" ["iam:PutRolePolicy"] {
         role_name: String => set_role_name,
         policy_name: String => set_policy_name,
-        policy_document: String => set_policy_document,
+        policy_document: Text => set_policy_document,
     }
 }
 

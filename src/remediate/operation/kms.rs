@@ -2,6 +2,7 @@
 
 use super::operation;
 use super::parameter::part;
+use crate::remediate::reference::Text;
 
 part! {
     /// A tag, as KMS has it.
@@ -22,7 +23,7 @@ operation! {
     /// Orders the end of a key, after this many days.
     #[serde(rename_all = "PascalCase")]
     ScheduleKeyDeletion = kms.schedule_key_deletion, "kms" "ScheduleKeyDeletion" ["kms:ScheduleKeyDeletion"] {
-        key_id: String => set_key_id,
+        key_id: Text => set_key_id,
         pending_window_in_days: i32 => set_pending_window_in_days,
     }
 }
@@ -40,7 +41,7 @@ operation! {
     #[serde(rename_all = "PascalCase")]
     CreateAlias = kms.create_alias, "kms" "CreateAlias" ["kms:CreateAlias"] {
         alias_name: String => set_alias_name,
-        target_key_id: String => set_target_key_id,
+        target_key_id: Text => set_target_key_id,
     }
 }
 
@@ -56,7 +57,7 @@ operation! {
     /// Switches automatic rotation on.
     #[serde(rename_all = "PascalCase")]
     EnableKeyRotation = kms.enable_key_rotation, "kms" "EnableKeyRotation" ["kms:EnableKeyRotation"] {
-        key_id: String => set_key_id,
+        key_id: Text => set_key_id,
     }
 }
 
@@ -64,7 +65,7 @@ operation! {
     /// Switches automatic rotation off.
     #[serde(rename_all = "PascalCase")]
     DisableKeyRotation = kms.disable_key_rotation, "kms" "DisableKeyRotation" ["kms:DisableKeyRotation"] {
-        key_id: String => set_key_id,
+        key_id: Text => set_key_id,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::operation;
+use crate::remediate::reference::Text;
 
 impl super::parameter::Parameter<std::collections::HashMap<String, String>> for BTreeMap<String, String> {
     fn give(self) -> Option<std::collections::HashMap<String, String>> {
@@ -15,7 +16,7 @@ operation! {
     #[serde(rename_all = "camelCase")]
     CreateLogGroup = logs.create_log_group, "logs" "CreateLogGroup" ["logs:CreateLogGroup", "logs:TagResource"] {
         log_group_name: String => set_log_group_name,
-        kms_key_id: Option<String> => set_kms_key_id,
+        kms_key_id: Option<Text> => set_kms_key_id,
         tags: BTreeMap<String, String> => set_tags,
     }
 }
@@ -50,7 +51,7 @@ operation! {
     #[serde(rename_all = "camelCase")]
     AssociateKmsKey = logs.associate_kms_key, "logs" "AssociateKmsKey" ["logs:AssociateKmsKey"] {
         log_group_name: String => set_log_group_name,
-        kms_key_id: String => set_kms_key_id,
+        kms_key_id: Text => set_kms_key_id,
     }
 }
 

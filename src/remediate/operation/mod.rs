@@ -14,6 +14,7 @@ mod ssm;
 mod volume;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
@@ -21,7 +22,9 @@ use serde_json::Value as Json;
 
 pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*, ssm::*, volume::*};
 use super::place::{Place, Sent};
+use super::reference::{self, Text, Texts, escaped};
 use crate::model::call::Call;
+use crate::source::aws::Failure;
 
 /// One operation: its parameters with the SDK's setter for each, and the IAM actions that it needs; `asked_by` the SDK's
 /// setter of `DryRun`, where the API has that.
@@ -37,6 +40,12 @@ macro_rules! operation {
         $(#[$meta])*
         pub(crate) struct $name {
             $($(#[$field_meta])* pub(crate) $field: $type,)*
+        }
+
+        impl $crate::remediate::reference::Texts for $name {
+            fn each_text(&mut self, visit: &mut dyn FnMut(&mut $crate::remediate::reference::Text)) {
+                $($crate::remediate::reference::Texts::each_text(&mut self.$field, visit);)*
+            }
         }
 
         impl $name {
@@ -95,6 +104,9 @@ macro_rules! operations {
 
             /// Sends it.
             pub(crate) async fn send(self, place: &Place<'_>) -> Sent {
+                if let Some(sent) = self.unresolved() {
+                    return sent;
+                }
                 match self {
                     $(Self::$name(operation) => Box::pin(operation.send(place, None)).await,)*
                 }
@@ -102,11 +114,22 @@ macro_rules! operations {
 
             /// Asks whether it would be allowed; none where the API does not say.
             pub(crate) async fn rehearse(self, place: &Place<'_>) -> Option<Sent> {
+                if let Some(sent) = self.unresolved() {
+                    return Some(sent);
+                }
                 match self {
                     $(Self::$name(operation) if $name::CAN_BE_REHEARSED => {
                         Some(Box::pin(operation.send(place, Some(true))).await)
                     })*
                     _ => None,
+                }
+            }
+        }
+
+        impl Texts for Operation {
+            fn each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
+                match self {
+                    $(Self::$name(operation) => operation.each_text(visit),)*
                 }
             }
         }
@@ -190,6 +213,35 @@ impl Operation {
         // Structures of texts, numbers and lists: there is nothing in them that JSON could not hold.
         without_nulls(self.parameters_as_they_are().unwrap_or_default())
     }
+
+    /// The parameters as a JSON text, of which parts may be made by earlier steps.
+    pub(crate) fn written(&self) -> Text {
+        let parameters = self.parameters();
+        let mut made = BTreeMap::new();
+        find_texts(&parameters, "", &mut made);
+        Text::of_json(&parameters, &made)
+    }
+
+    /// The parameters with references in words, for people.
+    pub(crate) fn written_in_words(&self) -> Json {
+        let mut call = self.clone();
+        call.each_text(&mut |text| *text = text.in_words().into());
+        call.parameters()
+    }
+
+    /// The text of a parameter, or of the first in a list.
+    pub(crate) fn text_of(&self, parameter: &str) -> Option<Text> {
+        let parameters = self.parameters();
+        let given = parameters.get(parameter)?;
+        serde_json::from_value(given.get(0).unwrap_or(given).clone()).ok()
+    }
+
+    /// A call must not be sent with a part left out that a step was to make.
+    fn unresolved(&self) -> Option<Sent> {
+        let reference = reference::all(self).into_iter().next()?;
+        let problem = format!("internal error: {} of step {} is not resolved", reference.member, reference.step);
+        Some(Sent::not_sent(Failure::unreadable(self.call(), &problem)))
+    }
 }
 
 impl JsonSchema for Operation {
@@ -219,6 +271,25 @@ impl Serialize for Operation {
         operation.serialize_field("operation", self.call().operation)?;
         operation.serialize_field("parameters", &self.parameters())?;
         operation.end()
+    }
+}
+
+/// The texts with parts in parameters, by their places. By type, nothing else is written as an object with a list: what
+/// comes from outside is a string.
+fn find_texts(value: &Json, place: &str, found: &mut BTreeMap<String, Text>) {
+    match value {
+        Json::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| find_texts(item, &format!("{place}/{index}"), found));
+        }
+        Json::Object(members) if members.get("text").is_some_and(Json::is_array) => {
+            if let Ok(text) = serde_json::from_value(value.clone()) {
+                found.insert(place.to_owned(), text);
+            }
+        }
+        Json::Object(members) => {
+            members.iter().for_each(|(name, value)| find_texts(value, &format!("{place}/{}", escaped(name)), found))
+        }
+        _ => {}
     }
 }
 

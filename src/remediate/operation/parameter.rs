@@ -1,5 +1,7 @@
 //! How a parameter's JSON type becomes the SDK's.
 
+use crate::remediate::reference::Text;
+
 /// A parameter, given to a setter of the SDK.
 pub(super) trait Parameter<S> {
     /// The SDK's value; none leaves the parameter out.
@@ -10,6 +12,13 @@ pub(super) trait Parameter<S> {
 impl<S: for<'a> From<&'a str>> Parameter<S> for String {
     fn give(self) -> Option<S> {
         Some(S::from(&self))
+    }
+}
+
+/// Texts of which nothing is left to be made: others are never sent.
+impl<S: for<'a> From<&'a str>> Parameter<S> for Text {
+    fn give(self) -> Option<S> {
+        self.plain().map(S::from)
     }
 }
 
@@ -47,6 +56,12 @@ macro_rules! part {
         #[serde(rename_all = "PascalCase", deny_unknown_fields)]
         pub(crate) struct $name {
             $($(#[$field_meta])* pub(crate) $field: $type,)*
+        }
+
+        impl $crate::remediate::reference::Texts for $name {
+            fn each_text(&mut self, visit: &mut dyn FnMut(&mut $crate::remediate::reference::Text)) {
+                $($crate::remediate::reference::Texts::each_text(&mut self.$field, visit);)*
+            }
         }
 
         impl $crate::remediate::operation::parameter::Parameter<$($sdk)::+> for $name {

@@ -1,6 +1,8 @@
 //! S3. Every call names the account that the bucket must belong to.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
+use serde_json::{Value as Json, json};
+
 use super::operation;
 use super::parameter::part;
 
@@ -32,11 +34,37 @@ part! {
 }
 
 part! {
+    /// Encryption that uploads must not ask for, such as SSE-C.
+    BlockedEncryptionTypes => aws_sdk_s3::types::BlockedEncryptionTypes {
+        encryption_type: Vec<String> => set_encryption_type,
+    }
+}
+
+part! {
     /// A rule of encryption.
     ServerSideEncryptionRule => aws_sdk_s3::types::ServerSideEncryptionRule {
         apply_server_side_encryption_by_default: ApplyServerSideEncryptionByDefault
             => set_apply_server_side_encryption_by_default,
         bucket_key_enabled: Option<bool> => set_bucket_key_enabled,
+        blocked_encryption_types: Option<BlockedEncryptionTypes> => set_blocked_encryption_types,
+    }
+}
+
+impl ServerSideEncryptionRule {
+    /// The state that it stands for; what is not given is not named.
+    pub(crate) fn state(&self) -> Json {
+        let by_default = &self.apply_server_side_encryption_by_default;
+        let mut state = json!({"SSEAlgorithm": by_default.sse_algorithm});
+        if let Some(key) = &by_default.kms_master_key_id {
+            state["KMSMasterKeyID"] = key.as_str().into();
+        }
+        if let Some(enabled) = self.bucket_key_enabled {
+            state["BucketKeyEnabled"] = enabled.into();
+        }
+        if let Some(blocked) = &self.blocked_encryption_types {
+            state["BlockedEncryptionTypes"] = blocked.encryption_type.as_slice().into();
+        }
+        state
     }
 }
 

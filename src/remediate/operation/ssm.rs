@@ -2,6 +2,7 @@
 
 use super::operation;
 use super::parameter::part;
+use crate::remediate::reference::Text;
 
 part! {
     /// A tag, as Systems Manager has it.
@@ -13,7 +14,7 @@ operation! {
     #[serde(rename_all = "PascalCase")]
     CreateDocument = ssm.create_document, "ssm" "CreateDocument" ["ssm:CreateDocument", "ssm:AddTagsToResource"] {
         name: String => set_name,
-        content: String => set_content,
+        content: Text => set_content,
         document_type: String => set_document_type,
         document_format: String => set_document_format,
         tags: Vec<SsmTag> => set_tags,
@@ -25,7 +26,7 @@ operation! {
     #[serde(rename_all = "PascalCase")]
     UpdateDocument = ssm.update_document, "ssm" "UpdateDocument" ["ssm:UpdateDocument"] {
         name: String => set_name,
-        content: String => set_content,
+        content: Text => set_content,
         document_version: String => set_document_version,
         document_format: String => set_document_format,
     }
@@ -37,7 +38,7 @@ operation! {
     UpdateDocumentDefaultVersion = ssm.update_document_default_version,
         "ssm" "UpdateDocumentDefaultVersion" ["ssm:UpdateDocumentDefaultVersion"] {
         name: String => set_name,
-        document_version: String => set_document_version,
+        document_version: Text => set_document_version,
     }
 }
 
@@ -46,6 +47,6 @@ operation! {
     #[serde(rename_all = "PascalCase")]
     DeleteDocument = ssm.delete_document, "ssm" "DeleteDocument" ["ssm:DeleteDocument"] {
         name: String => set_name,
-        document_version: Option<String> => set_document_version,
+        document_version: Option<Text> => set_document_version,
     }
 }

@@ -3,6 +3,7 @@
 use super::ec2::Ec2Tag;
 use super::operation;
 use super::parameter::part;
+use crate::remediate::reference::Text;
 
 part! {
     /// Tags for what is made.
@@ -26,7 +27,7 @@ operation! {
     /// Deletes a snapshot.
     #[serde(rename_all = "PascalCase")]
     DeleteSnapshot = ec2.delete_snapshot, "ec2" "DeleteSnapshot" ["ec2:DeleteSnapshot"] {
-        snapshot_id: String => set_snapshot_id,
+        snapshot_id: Text => set_snapshot_id,
     }
 }
 
@@ -45,7 +46,7 @@ operation! {
         "kms:ReEncryptTo"
     ] {
         availability_zone: String => set_availability_zone,
-        snapshot_id: Option<String> => set_snapshot_id,
+        snapshot_id: Option<Text> => set_snapshot_id,
         size: Option<i32> => set_size,
         volume_type: String => set_volume_type,
         iops: Option<i32> => set_iops,
@@ -61,7 +62,7 @@ operation! {
     /// Deletes a volume.
     #[serde(rename_all = "PascalCase")]
     DeleteVolume = ec2.delete_volume, "ec2" "DeleteVolume" ["ec2:DeleteVolume"] {
-        volume_id: String => set_volume_id,
+        volume_id: Text => set_volume_id,
     }
 }
 
@@ -71,7 +72,7 @@ operation! {
     AttachVolume = ec2.attach_volume, "ec2" "AttachVolume" ["ec2:AttachVolume"] {
         instance_id: String => set_instance_id,
         device: String => set_device,
-        volume_id: String => set_volume_id,
+        volume_id: Text => set_volume_id,
     } ; asked_by set_dry_run
 }
 
@@ -81,6 +82,6 @@ operation! {
     DetachVolume = ec2.detach_volume, "ec2" "DetachVolume" ["ec2:DetachVolume"] {
         instance_id: String => set_instance_id,
         device: String => set_device,
-        volume_id: String => set_volume_id,
+        volume_id: Text => set_volume_id,
     } ; asked_by set_dry_run
 }

@@ -9,10 +9,11 @@ use crate::model::{Fact, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
-    ApplyServerSideEncryptionByDefault, BucketLoggingStatus, CreateBucket, CreateBucketConfiguration, DeleteBucket,
-    DeleteBucketEncryption, DeleteBucketTagging, LoggingEnabled, ObjectLockConfiguration, Operation,
-    PutBucketEncryption, PutBucketLogging, PutBucketTagging, PutBucketVersioning, PutObjectLockConfiguration, S3Tag,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging, VersioningConfiguration,
+    ApplyServerSideEncryptionByDefault, BlockedEncryptionTypes, BucketLoggingStatus, CreateBucket,
+    CreateBucketConfiguration, DeleteBucket, DeleteBucketEncryption, DeleteBucketTagging, LoggingEnabled,
+    ObjectLockConfiguration, Operation, PutBucketEncryption, PutBucketLogging, PutBucketTagging, PutBucketVersioning,
+    PutObjectLockConfiguration, S3Tag, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging,
+    VersioningConfiguration,
 };
 use crate::remediate::plan::Undo;
 use crate::rule::params::ParamValue;
@@ -260,28 +261,36 @@ impl Bucket<'_, '_> {
             (None, None) => return,
         };
         let Some(before) = self.before(Kind::BucketEncryption, &aims) else { return };
-        let put = |algorithm: &str, key: Option<String>, bucket_key: Option<bool>| PutBucketEncryption {
-            bucket: self.name(),
-            server_side_encryption_configuration: ServerSideEncryptionConfiguration {
-                rules: vec![ServerSideEncryptionRule {
-                    apply_server_side_encryption_by_default: ApplyServerSideEncryptionByDefault {
-                        sse_algorithm: algorithm.to_owned(),
-                        kms_master_key_id: key,
-                    },
-                    bucket_key_enabled: bucket_key,
-                }],
+        // The call replaces the whole rule: what the rule had besides the algorithm stays.
+        let blocked = before["BlockedEncryptionTypes"].as_array().map(|types| BlockedEncryptionTypes {
+            encryption_type: types.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect(),
+        });
+        let bucket_key = before["BucketKeyEnabled"].as_bool();
+        let rule = |algorithm: &str, key: Option<String>, bucket_key: Option<bool>| ServerSideEncryptionRule {
+            apply_server_side_encryption_by_default: ApplyServerSideEncryptionByDefault {
+                sse_algorithm: algorithm.to_owned(),
+                kms_master_key_id: key,
             },
+            bucket_key_enabled: bucket_key,
+            blocked_encryption_types: blocked.clone(),
+        };
+        let put = |rule: ServerSideEncryptionRule| PutBucketEncryption {
+            bucket: self.name(),
+            server_side_encryption_configuration: ServerSideEncryptionConfiguration { rules: vec![rule] },
             expected_bucket_owner: self.owner(),
         };
-        let call = put(&algorithm, None, None);
+        // Bucket keys are for SSE-KMS alone among the encryptions with KMS:
+        // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>
+        let wanted = rule(&algorithm, None, bucket_key.filter(|_| algorithm != "aws:kms:dsse"));
         let back: Operation = match before["SSEAlgorithm"].as_str() {
             Some(current) => {
                 let key = before["KMSMasterKeyID"].as_str().map(str::to_owned);
-                put(current, key, before["BucketKeyEnabled"].as_bool()).into()
+                put(rule(current, key, bucket_key)).into()
             }
             None => DeleteBucketEncryption { bucket: self.name(), expected_bucket_owner: self.owner() }.into(),
         };
-        self.add(&aims, Kind::BucketEncryption, before, json!({"SSEAlgorithm": algorithm}), call, back);
+        let after = wanted.state();
+        self.add(&aims, Kind::BucketEncryption, before, after, put(wanted), back);
     }
 
     fn tag(&mut self, wanted: &Wanted) {

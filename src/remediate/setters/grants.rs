@@ -6,30 +6,50 @@ use serde_json::{Value as Json, json};
 
 use crate::iam::{BucketOwner, BucketPolicy, Decision, Denial, Layer, PolicyDocument, bucket_allows, key_allows};
 use crate::model::{Fact, Key, Region};
-use crate::remediate::aspect::Kind;
+use crate::remediate::aspect::{Kind, sorted};
 use crate::remediate::draft::Draft;
 use crate::remediate::policy;
+use crate::remediate::reference::Text;
 use crate::rule::function::RolePolicies;
 
 /// Actions on resources, by the statement's name.
 #[derive(Default)]
 pub(super) struct Grants {
-    pub(super) statements: BTreeMap<&'static str, (Vec<&'static str>, BTreeSet<String>)>,
+    pub(super) statements: BTreeMap<&'static str, (Vec<&'static str>, BTreeSet<Text>)>,
+}
+
+/// A policy, and the places in it of what earlier steps make.
+pub(super) struct Merged {
+    pub(super) policy: Json,
+    made: BTreeMap<String, Text>,
+}
+
+impl Merged {
+    /// As it is sent.
+    pub(super) fn written(&self) -> Text {
+        Text::of_json(&self.policy, &self.made)
+    }
+
+    /// In the one form in which documents are compared.
+    pub(super) fn canonical(&self) -> Text {
+        Text::of_json(&sorted(self.policy.clone()), &self.made)
+    }
 }
 
 impl Grants {
-    pub(super) fn add(&mut self, sid: &'static str, actions: &[&'static str], resource: String) {
+    pub(super) fn add(&mut self, sid: &'static str, actions: &[&'static str], resource: impl Into<Text>) {
         let (known, resources) = self.statements.entry(sid).or_default();
         known.extend(actions.iter().filter(|action| !known.contains(action)).collect::<Vec<_>>());
-        resources.insert(resource);
+        resources.insert(resource.into());
     }
 
     /// The statements that are wanted, with what earlier ones of the same names allow, and all others that are there.
-    pub(super) fn merged(&self, text: Option<&str>) -> Vec<Json> {
+    pub(super) fn merged(&self, text: Option<&str>) -> Merged {
         let text = text.unwrap_or("{}");
         let sids: Vec<&str> = self.statements.keys().copied().collect();
         let mut statements = policy::statements_but(text, &sids);
         let there = policy::statements_but(text, &[]);
+        let mut made = BTreeMap::new();
         for (sid, (actions, resources)) in &self.statements {
             let earlier = there.iter().find(|statement| statement["Sid"] == json!(sid));
             let texts = |value: &Json| -> BTreeSet<String> {
@@ -43,11 +63,15 @@ impl Grants {
             let mut resources = resources.clone();
             if let Some(earlier) = earlier {
                 actions.extend(texts(&earlier["Action"]));
-                resources.extend(texts(&earlier["Resource"]));
+                resources.extend(texts(&earlier["Resource"]).into_iter().map(Text::from));
             }
+            for (index, resource) in resources.iter().enumerate().filter(|(_, resource)| resource.plain().is_none()) {
+                made.insert(format!("/Statement/{}/Resource/{index}", statements.len()), resource.clone());
+            }
+            let resources: Vec<&str> = resources.iter().map(|resource| resource.plain().unwrap_or_default()).collect();
             statements.push(json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}));
         }
-        statements
+        Merged { policy: policy::as_json(&statements), made }
     }
 
     /// Takes out the statements that would surely not help the role, each with the reason.
@@ -60,11 +84,13 @@ impl Grants {
         let mut useless = BTreeMap::new();
         let Some(entry) = draft.inventory.roles.get(role) else { return useless };
         let there = RolePolicies::of_role(draft.inventory, &entry.attributes);
-        let granted = PolicyDocument::from_json(&policy::of(&self.merged(None))).ok();
+        let granted = PolicyDocument::from_json(&self.merged(None).policy.to_string()).ok();
         let mut policies = there.documents();
         policies.push(granted.as_ref());
         for (sid, (actions, resources)) in &self.statements {
-            let places = resources.iter().flat_map(|resource| places(resource, regions, draft));
+            // Of what is not made yet nothing is denied yet.
+            let known = resources.iter().filter_map(Text::plain);
+            let places = known.flat_map(|resource| places(resource, regions, draft));
             let asked: Vec<(&str, String)> =
                 places.flat_map(|place| actions.iter().map(move |action| (*action, place.clone()))).collect();
             let reason = asked.into_iter().find_map(|(action, on)| {
@@ -145,7 +171,7 @@ mod tests {
     #[test]
     fn statements_of_others_stay_and_ours_grow() {
         let mut grants = Grants::default();
-        grants.add("SessionKey", &["kms:Decrypt"], "arn:b".to_owned());
+        grants.add("SessionKey", &["kms:Decrypt"], "arn:b");
         let there = policy::of(&[
             json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
             json!({"Sid": "SessionKey", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": ["arn:a"]}),
@@ -154,6 +180,6 @@ mod tests {
             json!({"Sid": "Theirs", "Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
             json!({"Sid": "SessionKey", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["arn:a", "arn:b"]}),
         ];
-        assert_eq!(grants.merged(Some(&there)), expected);
+        assert_eq!(grants.merged(Some(&there)).policy["Statement"], Json::from(expected));
     }
 }

@@ -10,7 +10,7 @@ use crate::remediate::operation::{
     AddRoleToInstanceProfile, AssociateIamInstanceProfile, CreateInstanceProfile, DeleteInstanceProfile,
     DisassociateIamInstanceProfile, IamInstanceProfileSpecification, IamTag, RemoveRoleFromInstanceProfile,
 };
-use crate::remediate::reference;
+use crate::remediate::reference::Reference;
 
 /// Makes the instance profile, with the role in it.
 pub(super) struct Profiles;
@@ -171,8 +171,9 @@ impl Setter for OfInstances {
             instance_id: thing.1.id.as_ref().to_owned(),
             iam_instance_profile: IamInstanceProfileSpecification { name: name.clone() },
         };
-        let back =
-            DisassociateIamInstanceProfile { association_id: reference::to(draft.changes.len(), "AssociationId") };
+        let back = DisassociateIamInstanceProfile {
+            association_id: Reference::to(draft.changes.len(), "AssociationId").into(),
+        };
         let after = json!({"Name": name});
         draft.add(
             Change::new(thing.clone(), aims.clone(), aspect, Json::Null, after, call).undone_by(back).needing(needs),

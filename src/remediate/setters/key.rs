@@ -13,7 +13,8 @@ use crate::remediate::operation::{
     EnableKeyRotation, KmsTag, PutKeyPolicy, ScheduleKeyDeletion,
 };
 use crate::remediate::plan::Undo;
-use crate::remediate::{policy, reference};
+use crate::remediate::policy;
+use crate::remediate::reference::{Reference, Text};
 
 /// Sets attributes of keys, and makes the key for sessions.
 pub(super) struct Keys;
@@ -21,7 +22,11 @@ pub(super) struct Keys;
 const ALIAS: &str = "alias/";
 
 static ABILITIES: &[Ability] = &[
-    Ability::set("enable_key_rotation", &[EnableKeyRotation::CALL, DisableKeyRotation::CALL], &[Kind::KeyRotation]),
+    Ability::set(
+        "enable_key_rotation",
+        &[EnableKeyRotation::CALL, DisableKeyRotation::CALL],
+        &[Kind::KeyRotation, Kind::KeyPrimary],
+    ),
     Ability::task("enable", &[EnableKey::CALL, DisableKey::CALL, CancelKeyDeletion::CALL], &[Kind::KeyState]),
     Ability::task("grant-logs", &[PutKeyPolicy::CALL], &[Kind::KeyPolicy]),
     Ability::task("keep-account-admin", &[PutKeyPolicy::CALL], &[Kind::KeyPolicy]),
@@ -53,7 +58,7 @@ impl Setter for Keys {
         let kinds: &[Kind] = if key.id.starts_with(ALIAS) {
             &[Kind::KeyAlias, Kind::KeyPolicy]
         } else {
-            &[Kind::KeyState, Kind::KeyPolicy, Kind::KeyRotation]
+            &[Kind::KeyState, Kind::KeyPolicy, Kind::KeyRotation, Kind::KeyPrimary]
         };
         kinds.iter().map(|kind| (key.region.clone(), Aspect::of(*kind, key.id.as_ref()))).collect()
     }
@@ -91,16 +96,16 @@ impl Setter for Keys {
 }
 
 /// The ARN of a key, or a reference to that of the one that is made; none where there is neither.
-pub(super) fn arn(thing: &Thing, draft: &Draft<'_>) -> Option<String> {
+pub(super) fn arn(thing: &Thing, draft: &Draft<'_>) -> Option<Text> {
     let known = draft.identity(thing);
     if known.1.id.starts_with(ALIAS) {
         let made = draft.steps_on(|other| *other == known);
         let made = made.into_iter().find(|step| draft.changes[*step].aspect.of == Kind::KeyMade)?;
-        return Some(reference::to(made, "Arn"));
+        return Some(Reference::to(made, "Arn").into());
     }
     let alias = draft.sight(thing.1.region.as_ref(), &Aspect::of(Kind::KeyAlias, thing.1.id.as_ref())).ok();
     let seen = alias.and_then(|alias| alias["Arn"].as_str().map(str::to_owned));
-    seen.or_else(|| draft.inventory.keys.get(&known.1)?.attributes.arn.known().cloned())
+    seen.or_else(|| draft.inventory.keys.get(&known.1)?.attributes.arn.known().cloned()).map(Text::from)
 }
 
 fn owner(thing: &Thing, draft: &Draft<'_>) -> Option<String> {
@@ -108,12 +113,23 @@ fn owner(thing: &Thing, draft: &Draft<'_>) -> Option<String> {
     arn.split(':').nth(4).map(str::to_owned)
 }
 
-/// Rotation can be set of a key that is enabled only.
+/// Rotation can be set of a key that is enabled only, and of related multi-Region keys on their primary:
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/rotating-keys-enable.html>
 fn rotate(thing: &Thing, wanted: &Wanted, enabled: Option<usize>, draft: &mut Draft<'_>) {
     let Some((value, aims)) = wanted.set.get("enable_key_rotation") else { return };
     let key_id = thing.1.id.as_ref().to_owned();
     let aspect = Aspect::of(Kind::KeyRotation, &key_id);
     let Some(before) = seen(draft, thing.1.region.as_ref(), &aspect, aims) else { return };
+    let primary = Aspect::of(Kind::KeyPrimary, &key_id);
+    let Some(primary) = seen(draft, thing.1.region.as_ref(), &primary, aims) else { return };
+    let Some(region) = primary["Region"].as_str().and_then(|region| region.parse::<Region>().ok()) else {
+        return draft.leave_out(aims, "the region of its primary key is not known");
+    };
+    let same = |change: &Change| change.aspect == aspect && change.region.as_ref() == Some(&region);
+    if let Some(there) = draft.changes.iter().position(same) {
+        draft.changes[there].aims.extend(aims);
+        return;
+    }
     draft.add(
         Change::new(
             thing.clone(),
@@ -121,9 +137,10 @@ fn rotate(thing: &Thing, wanted: &Wanted, enabled: Option<usize>, draft: &mut Dr
             aspect,
             before,
             value.clone(),
-            EnableKeyRotation { key_id: key_id.clone() },
+            EnableKeyRotation { key_id: key_id.as_str().into() },
         )
-        .undone_by(DisableKeyRotation { key_id })
+        .undone_by(DisableKeyRotation { key_id: key_id.into() })
+        .in_region(&region)
         .needing(enabled),
     );
 }
@@ -176,13 +193,17 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         draft.leave_out(&aims, "the key policy cannot be understood");
         return;
     };
-    let arn = arn(thing, draft).unwrap_or_default();
+    let arn = arn(thing, draft);
+    let Some(arn) = arn.as_ref().and_then(Text::plain) else {
+        draft.leave_out(&aims, "the ARN of the key is not known");
+        return;
+    };
     let mut statements = Vec::new();
     if wanted.task("keep-account-admin").is_some() {
         statements.push(account_admin(draft));
     }
     let missing: Vec<String> =
-        groups.into_iter().filter(|group| !grants_logs(&policy, &arn, group, region.as_ref(), draft)).collect();
+        groups.into_iter().filter(|group| !grants_logs(&policy, arn, group, region.as_ref(), draft)).collect();
     if !missing.is_empty() {
         statements.extend(logs(&missing, region.as_ref(), draft, &text));
     }
@@ -197,7 +218,7 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     // What denies it stays, and is for the key's owner to take away.
     let then = PolicyDocument::from_json(&with).ok();
     let granted =
-        |group: &String| then.as_ref().is_some_and(|policy| grants_logs(policy, &arn, group, region.as_ref(), draft));
+        |group: &String| then.as_ref().is_some_and(|policy| grants_logs(policy, arn, group, region.as_ref(), draft));
     if !missing.iter().all(granted) {
         draft.leave_out(
             &aims,
@@ -322,7 +343,7 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
     // A key without its alias would not be found again, and another be made: they come together or not at all.
     let unit = Some(format!("{alias} in {}", region.as_ref().map_or("", Region::as_str)));
     let make = draft.changes.len();
-    let key_id = reference::to(make, "KeyId");
+    let key_id: Text = Reference::to(make, "KeyId").into();
     let call = CreateKey {
         description: "Session Manager: sessions and their log group".to_owned(),
         policy: policy::of(&statements),
@@ -341,16 +362,19 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
     change.unit.clone_from(&unit);
     draft.add(change);
     let call = CreateAlias { alias_name: alias.clone(), target_key_id: key_id.clone() };
-    let mut change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({"KeyId": key_id}), call)
+    let mut change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
+        .to_made("KeyId", key_id.clone())
         .needing([make])
         .creating();
-    change.undo = Undo::Deletes(DeleteAlias { alias_name: alias }.into());
+    change.undo = Undo::Deletes(DeleteAlias { alias_name: alias.clone() }.into());
     change.unit = unit;
-    draft.add(change);
-    let aspect = Aspect::of(Kind::KeyRotation, &key_id);
+    let named = draft.add(change);
+    // It is looked at under the name that it has by then.
+    let aspect = Aspect::of(Kind::KeyRotation, &alias);
     let call = EnableKeyRotation { key_id: key_id.clone() };
-    let mut change =
-        Change::new(thing.clone(), aims.clone(), aspect, false.into(), true.into(), call).needing([make]).creating();
+    let mut change = Change::new(thing.clone(), aims.clone(), aspect, false.into(), true.into(), call)
+        .needing([make, named])
+        .creating();
     change.undo = Undo::Deletes(DisableKeyRotation { key_id }.into());
     draft.add(change);
 }

@@ -218,9 +218,9 @@ fn encrypt(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     };
     let needs = draft.steps_of(&session_key);
     let call = AssociateKmsKey { log_group_name: name.clone(), kms_key_id: kms_key_id.clone() };
-    let after = json!({"KmsKeyId": kms_key_id});
     draft.add(
-        Change::new(thing.clone(), aims, aspect, before, after, call)
+        Change::new(thing.clone(), aims, aspect, before, json!({}), call)
+            .to_made("KmsKeyId", kms_key_id)
             .undone_by(DisassociateKmsKey { log_group_name: name })
             .needing(needs),
     );

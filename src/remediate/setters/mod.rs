@@ -17,12 +17,13 @@ mod root_volume;
 mod security_group;
 mod sessions;
 #[cfg(test)]
-mod trial;
+pub(super) mod trial;
 mod volume_key;
 
 use serde_json::Value as Json;
 
 pub(crate) use self::preferences::INPUTS;
+pub(crate) use self::role::{ATTACHED as ATTACHED_POLICIES, POLICY as INLINE_POLICY};
 use super::aspect::{Aspect, Kind};
 use super::draft::{Aims, Draft, Thing, Wanted};
 use crate::model::call::Call;

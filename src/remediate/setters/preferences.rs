@@ -1,17 +1,19 @@
 //! Session preferences: one new version of the document for everything that is wanted of it, and that version as the one
 //! that sessions use. What the document says and nobody speaks of stays.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::sessions::{Sessions, live};
 use super::{Ability, Setter, key, role};
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind, canonical, wanted_document};
+use crate::remediate::aspect::{Aspect, Kind, sorted};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
     CreateDocument, DeleteDocument, SsmTag, UpdateDocument, UpdateDocumentDefaultVersion,
 };
-use crate::remediate::reference;
+use crate::remediate::reference::{Reference, Text};
 
 /// Sets the inputs of session preferences, and makes the document.
 pub(super) struct Preferences;
@@ -152,7 +154,7 @@ impl Setter for Preferences {
                 return;
             }
         };
-        let content = content(default["Text"].as_str(), wanted, &region, draft).to_string();
+        let content = content(default["Text"].as_str(), wanted, &region, draft);
         let needs = needs(thing, wanted, &region, draft);
         if latest.is_null() {
             create(thing, &aims, &content, needs, draft);
@@ -225,6 +227,18 @@ fn refuse_keys_that_lock_out(thing: &Thing, wanted: &Wanted, region: &Region, dr
     let aims = wanted.tasks(&["encrypt-sessions"]);
     let sessions = Sessions::of(region, draft);
     let Some(session_key) = sessions.key.filter(|_| sessions.new_key) else { return };
+    // Who starts sessions is not read: that they may use the key is for a person to say.
+    let id = thing.1.id.as_ref();
+    let asks = draft.limits.asks_for_names && !aims.is_empty();
+    if !asks && !draft.limits.named.contains(id) {
+        let reason = format!(
+            "who starts sessions needs kms:GenerateDataKey with the key, or is locked out, and who that is was not \
+             read: it is done only by name: allow it with --resource {id}"
+        );
+        draft.leave_out(&aims, reason);
+        draft.keyless.insert(region.clone());
+        return;
+    }
     let problem = match roles(thing, draft) {
         None => Some("which roles the region's nodes use is not known".to_owned()),
         Some(roles) => roles.iter().find_map(|role| role::cannot_decrypt(role, &session_key, draft)),
@@ -235,8 +249,25 @@ fn refuse_keys_that_lock_out(thing: &Thing, wanted: &Wanted, region: &Region, dr
     }
 }
 
+/// The document as it is to be: what it says, and the places in it of what earlier steps make.
+struct Content {
+    document: Json,
+    made: BTreeMap<String, Text>,
+}
+
+impl Content {
+    fn written(&self) -> Text {
+        Text::of_json(&self.document, &self.made)
+    }
+
+    /// In the one form in which documents are compared.
+    fn canonical(&self) -> Text {
+        Text::of_json(&sorted(self.document.clone()), &self.made)
+    }
+}
+
 /// The document as it is to be.
-fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'_>) -> Json {
+fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'_>) -> Content {
     let mut document = match text.map(serde_json::from_str) {
         Some(Ok(Json::Object(document))) => document,
         _ => Map::new(),
@@ -276,8 +307,12 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
         inputs.insert("cloudWatchLogGroupName".to_owned(), group.into());
         inputs.entry("cloudWatchStreamingEnabled").or_insert(true.into());
     }
+    let mut made = BTreeMap::new();
     if let Some(arn) = sessions.key.filter(|_| sessions.new_key).and_then(|session_key| key::arn(&session_key, draft)) {
-        inputs.insert("kmsKeyId".to_owned(), arn.into());
+        inputs.insert("kmsKeyId".to_owned(), arn.plain().into());
+        if arn.plain().is_none() {
+            made.insert("/inputs/kmsKeyId".to_owned(), arn);
+        }
     }
     for (attribute, name) in INPUTS {
         let Some((value, aims)) = wanted.set.get(*attribute) else { continue };
@@ -288,7 +323,7 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
         }
     }
     document.insert("inputs".to_owned(), Json::Object(inputs));
-    Json::Object(document)
+    Content { document: Json::Object(document), made }
 }
 
 /// Gives inputs the types that they must have, where what they mean is plain; takes out the others.
@@ -342,17 +377,18 @@ fn needs(thing: &Thing, wanted: &Wanted, region: &Region, draft: &Draft<'_>) -> 
     steps
 }
 
-fn create(thing: &Thing, aims: &Aims, content: &str, needs: Vec<usize>, draft: &mut Draft<'_>) {
+fn create(thing: &Thing, aims: &Aims, content: &Content, needs: Vec<usize>, draft: &mut Draft<'_>) {
     let name = thing.1.id.as_ref().to_owned();
     let call = CreateDocument {
         name: name.clone(),
-        content: content.to_owned(),
+        content: content.written(),
         document_type: "Session".to_owned(),
         document_format: "JSON".to_owned(),
         tags: draft.tags().into_iter().map(|(key, value)| SsmTag { key, value }).collect(),
     };
     let aspect = Aspect::of(Kind::PreferencesLatest, &name);
-    let change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, wanted_document(content), call)
+    let change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
+        .to_made("Document", content.canonical())
         .undone_by(DeleteDocument { name, document_version: None })
         .needing(needs)
         .creating();
@@ -363,39 +399,43 @@ fn create(thing: &Thing, aims: &Aims, content: &str, needs: Vec<usize>, draft: &
 fn update(
     thing: &Thing,
     aims: &Aims,
-    content: &str,
+    content: &Content,
     (latest, default): (Json, Json),
     needs: Vec<usize>,
     draft: &mut Draft<'_>,
 ) {
     let name = thing.1.id.as_ref().to_owned();
-    let earlier = default["Version"].as_str().unwrap_or("1").to_owned();
-    let mut version = latest["Version"].as_str().unwrap_or("1").to_owned();
+    let versions = (default["Version"].as_str().map(str::to_owned), latest["Version"].as_str().map(Text::from));
+    let (Some(earlier), Some(mut version)) = versions else {
+        return draft.leave_out(aims, "the answer does not tell the versions of the document");
+    };
     let mut made = None;
-    if latest["Document"] != json!(canonical(content)) {
+    let document = content.canonical();
+    if document.plain().is_none() || latest["Document"].as_str() != document.plain() {
         let step = draft.changes.len();
-        version = reference::to(step, "Version");
+        version = Reference::to(step, "Version").into();
         let call = UpdateDocument {
             name: name.clone(),
-            content: content.to_owned(),
+            content: content.written(),
             document_version: "$LATEST".to_owned(),
             document_format: "JSON".to_owned(),
         };
         let aspect = Aspect::of(Kind::PreferencesLatest, &name);
-        let change = Change::new(thing.clone(), aims.clone(), aspect, latest, wanted_document(content), call)
+        let change = Change::new(thing.clone(), aims.clone(), aspect, latest, json!({}), call)
+            .to_made("Document", document)
             .undone_by(DeleteDocument { name: name.clone(), document_version: Some(version.clone()) })
             .needing(needs.iter().copied());
         made = Some(draft.add(change));
     } else if default["Version"] == latest["Version"] {
         return;
     }
-    let put = |document_version: String| UpdateDocumentDefaultVersion { name: name.clone(), document_version };
+    let put = |document_version: Text| UpdateDocumentDefaultVersion { name: name.clone(), document_version };
     let aspect = Aspect::of(Kind::PreferencesDefault, &name);
-    let change =
-        Change::new(thing.clone(), aims.clone(), aspect, default, json!({"Version": version}), put(version.clone()))
-            .undone_by(put(earlier))
-            .needing(made)
-            .needing(needs);
+    let change = Change::new(thing.clone(), aims.clone(), aspect, default, json!({}), put(version.clone()))
+        .to_made("Version", version)
+        .undone_by(put(earlier.into()))
+        .needing(made)
+        .needing(needs);
     draft.add(change);
 }
 

@@ -11,26 +11,30 @@ use super::{Ability, Setter, key, log_group, seen, volume_key};
 use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, key_allows};
 use crate::model::s3::Bucket;
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind, document, wanted_document};
+use crate::remediate::aspect::{Aspect, Kind, canonical, wanted_document};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
     AttachRolePolicy, CreateRole, DeleteRole, DeleteRolePolicy, DetachRolePolicy, IamTag, Operation, PutRolePolicy,
     UpdateAssumeRolePolicy,
 };
 use crate::remediate::policy;
+use crate::remediate::reference::Text;
 use crate::rule::function::RolePolicies;
 
 /// Changes roles, and makes the one for instances.
 pub(super) struct Roles;
 
 /// The policy that holds what sessions need.
-const POLICY: &str = "SsmAuditSessionManager";
+pub(crate) const POLICY: &str = "SsmAuditSessionManager";
 
 /// What AWS gives nodes.
 const CORE: &str = "AmazonSSMManagedInstanceCore";
 
 /// What the guide attaches, and what is more than sessions need.
 const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
+
+/// The managed policies that are attached or detached.
+pub(crate) const ATTACHED: &[&str] = &[CORE, LOGS_FULL_ACCESS];
 
 const GRANTS: &[&str] = &["write-cloudwatch", "write-s3", "use-session-key", "use-volume-key", "see-encryption"];
 
@@ -142,8 +146,62 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) -> Option<usize> {
 }
 
 fn trusting(services: &[String]) -> String {
-    let services = if let [service] = services { json!(service) } else { json!(services) };
-    policy::of(&[json!({"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"})])
+    policy::of(&[
+        json!({"Effect": "Allow", "Principal": {"Service": one_or_more(services)}, "Action": "sts:AssumeRole"}),
+    ])
+}
+
+/// The trust policy with nobody in it but these services. Statements that admit them stay, with their conditions, and so
+/// does what is denied.
+fn narrowed(text: &str, services: &[String]) -> Option<String> {
+    let mut policy: Json = serde_json::from_str(text).ok()?;
+    let there = match policy.get("Statement")? {
+        Json::Array(statements) => statements.clone(),
+        statement @ Json::Object(_) => vec![statement.clone()],
+        _ => return None,
+    };
+    let mut statements = Vec::new();
+    let mut missing: Vec<String> = services.to_vec();
+    for mut statement in there {
+        match statement["Effect"].as_str() {
+            Some("Deny") => statements.push(statement),
+            Some("Allow") => {
+                let admitted = texts(&statement["Principal"]["Service"]);
+                let kept: Vec<String> = admitted.iter().filter(|service| services.contains(service)).cloned().collect();
+                let actions = texts(&statement["Action"]);
+                let assumes = actions.iter().any(|action| action.eq_ignore_ascii_case("sts:AssumeRole"));
+                if kept.is_empty() || !assumes {
+                    continue;
+                }
+                missing.retain(|service| !kept.contains(service));
+                let alone = statement["Principal"].as_object().is_some_and(|principal| principal.len() == 1);
+                if kept.len() < admitted.len() || !alone {
+                    statement["Principal"] = json!({"Service": one_or_more(&kept)});
+                }
+                statements.push(statement);
+            }
+            _ => return None,
+        }
+    }
+    if !missing.is_empty() {
+        let principal = json!({"Service": one_or_more(&missing)});
+        statements.push(json!({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}));
+    }
+    policy["Statement"] = statements.into();
+    Some(policy.to_string())
+}
+
+fn one_or_more(texts: &[String]) -> Json {
+    if let [text] = texts { json!(text) } else { json!(texts) }
+}
+
+/// A text, or texts, of a policy.
+fn texts(value: &Json) -> Vec<String> {
+    match value {
+        Json::String(text) => vec![text.clone()],
+        Json::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Admits the services that use the role, and nobody else.
@@ -167,7 +225,9 @@ fn trust(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     let aspect = Aspect::of(Kind::RoleTrust, &name);
     let Some(before) = seen(draft, None, &aspect, aims) else { return };
     let text = before["Text"].as_str().unwrap_or_default().to_owned();
-    let with = trusting(&services);
+    let Some(with) = narrowed(&text, &services) else {
+        return draft.leave_out(aims, "the trust policy cannot be understood");
+    };
     let put = |policy_document: String| UpdateAssumeRolePolicy { role_name: name.clone(), policy_document };
     draft.add(
         Change::new(thing.clone(), aims.clone(), aspect, before, wanted_document(&with), put(with.clone()))
@@ -318,10 +378,9 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
         }
     };
     let text = before["Text"].as_str();
-    let with = policy::of(&grants.merged(text));
-    if grants.statements.is_empty()
-        || text.is_some_and(|text| document(text)["Document"] == document(&with)["Document"])
-    {
+    let with = grants.merged(text);
+    let same = |text| with.canonical().plain().is_some_and(|with| canonical(text) == with);
+    if grants.statements.is_empty() || text.is_some_and(same) {
         // It may do what it is to do when the preferences are what they are to be: that is what makes it right.
         let aims = wanted.tasks(&["write-cloudwatch", "write-s3", "use-session-key", "see-encryption"]);
         for region in regions.iter().filter(|_| !grants.statements.is_empty()) {
@@ -329,16 +388,17 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
         }
         return None;
     }
-    let put = |policy_document: String| PutRolePolicy {
+    let put = |policy_document: Text| PutRolePolicy {
         role_name: role_name.clone(),
         policy_name: POLICY.to_owned(),
         policy_document,
     };
     let back: Operation = match text {
-        Some(text) => put(text.to_owned()).into(),
+        Some(text) => put(text.into()).into(),
         None => DeleteRolePolicy { role_name: role_name.clone(), policy_name: POLICY.to_owned() }.into(),
     };
-    let change = Change::new(thing.clone(), aims, aspect, before.clone(), wanted_document(&with), put(with));
+    let change = Change::new(thing.clone(), aims, aspect, before.clone(), json!({}), put(with.written()))
+        .to_made("Document", with.canonical());
     Some(draft.add(change.undone_by(back).needing(made)))
 }
 
@@ -364,7 +424,11 @@ pub(super) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>)
         let sight = draft.sight(known.1.region.as_ref(), &Aspect::of(Kind::KeyPolicy, known.1.id.as_ref()));
         let seen = sight.ok().and_then(|state| PolicyDocument::from_json(state["Text"].as_str()?).ok());
         let read = || draft.inventory.keys.get(&known.1)?.attributes.policy.known().cloned();
-        (key::arn(session_key, draft)?, seen.or_else(read))
+        let arn = key::arn(session_key, draft);
+        let Some(arn) = arn.as_ref().and_then(Text::plain) else {
+            return Some(format!("the ARN of the key {} is not known", session_key.1.id));
+        };
+        (arn.to_owned(), seen.or_else(read))
     };
     let granted = policy::of(&[json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn})]);
     let granted = PolicyDocument::from_json(&granted).ok();
@@ -378,5 +442,52 @@ pub(super) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>)
         Decision::Allowed => None,
         Decision::Denied(_) => Some(format!("the role {} could not decrypt with the key", role.id)),
         Decision::Undecided(_) => Some(format!("whether the role {} could decrypt with the key is not known", role.id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn narrowed_to(services: &[&str], statements: &Json) -> Json {
+        let services: Vec<String> = services.iter().map(|service| (*service).to_owned()).collect();
+        let policy = json!({"Version": "2012-10-17", "Id": "mine", "Statement": statements});
+        let text = narrowed(&policy.to_string(), &services).expect("it is understood");
+        let policy: Json = serde_json::from_str(&text).expect("a policy");
+        assert_eq!(policy["Id"], "mine");
+        policy["Statement"].clone()
+    }
+
+    #[test]
+    fn statements_that_admit_the_service_stay_with_their_conditions() {
+        let condition = json!({
+            "StringEquals": {"aws:SourceAccount": "111122223333"},
+            "ArnEquals": {"aws:SourceArn": "arn:aws:ssm:us-east-1:111122223333:*"},
+        });
+        let allow = |principal: Json| json!({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": condition});
+        let good = allow(json!({"Service": "ssm.amazonaws.com"}));
+        let ssm = &["ssm.amazonaws.com"][..];
+        let lambda =
+            json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"});
+        assert_eq!(narrowed_to(ssm, &json!([good, lambda])), json!([good]));
+        // One principal too many in the same statement.
+        let mixed = allow(json!({"Service": ["ssm.amazonaws.com", "lambda.amazonaws.com"]}));
+        assert_eq!(narrowed_to(ssm, &json!([mixed])), json!([good]));
+        let people = allow(json!({"Service": "ssm.amazonaws.com", "AWS": "arn:aws:iam::999999999999:root"}));
+        assert_eq!(narrowed_to(ssm, &people), json!([good]));
+        // What denies narrows, and stays; what admits nobody that uses it goes.
+        let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": condition});
+        let everyone = json!({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"});
+        assert_eq!(narrowed_to(ssm, &json!([deny, everyone, good])), json!([deny, good]));
+    }
+
+    #[test]
+    fn a_service_that_is_missing_is_added() {
+        let allow =
+            |service: &str| json!({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"});
+        let (ec2, ssm) = (allow("ec2.amazonaws.com"), allow("ssm.amazonaws.com"));
+        assert_eq!(narrowed_to(&["ec2.amazonaws.com"], &json!([allow("lambda.amazonaws.com")])), json!([ec2]));
+        assert_eq!(narrowed_to(&["ec2.amazonaws.com", "ssm.amazonaws.com"], &json!([ec2])), json!([ec2, ssm]));
+        assert_eq!(narrowed("no policy", &["ec2.amazonaws.com".to_owned()]), None);
     }
 }

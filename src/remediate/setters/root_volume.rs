@@ -18,7 +18,7 @@ use crate::remediate::operation::{
     Operation, StartInstances, StopInstances, TagSpecification,
 };
 use crate::remediate::plan::Undo;
-use crate::remediate::reference;
+use crate::remediate::reference::{Reference, Text};
 
 /// Swaps root volumes.
 pub(super) struct RootVolume;
@@ -172,11 +172,11 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
             self.stop();
         }
         let snapshot = self.snapshot(&old);
-        let new = reference::to(self.volume(&snapshot), "VolumeId");
+        let new = Reference::to(self.volume(&snapshot), "VolumeId").into();
         // The old volume must outlive its instance, and when it is put back it must be as it was.
         let kept = self.root["DeleteOnTermination"] != true;
         if !kept {
-            self.delete_on_termination(&old, false);
+            self.delete_on_termination(&old.as_str().into(), false);
         }
         self.detach(&old);
         self.attach(&new, &old);
@@ -213,7 +213,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         self.add(change.rehearsed());
     }
 
-    fn snapshot(&mut self, old: &str) -> String {
+    fn snapshot(&mut self, old: &str) -> Text {
         let call = CreateSnapshot {
             volume_id: old.to_owned(),
             description: format!("{old}, the root volume of {}, before it is encrypted", self.id()),
@@ -224,13 +224,14 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating().rehearsed();
         let change =
             change.warning("the snapshot is kept, and charged for, until `ssm-audit resume RUN --delete-replaced`");
-        let made =
-            self.add_deletable(change, |made| DeleteSnapshot { snapshot_id: reference::to(made, "SnapshotId") }.into());
-        reference::to(made, "SnapshotId")
+        let made = self.add_deletable(change, |made| {
+            DeleteSnapshot { snapshot_id: Reference::to(made, "SnapshotId").into() }.into()
+        });
+        Reference::to(made, "SnapshotId").into()
     }
 
     /// The new volume, like the old one.
-    fn volume(&mut self, snapshot: &str) -> usize {
+    fn volume(&mut self, snapshot: &Text) -> usize {
         let old = &self.root["Volume"];
         let kind = text(&old["VolumeType"]);
         let number = |member: &str| old[member].as_i64().and_then(|number| i32::try_from(number).ok());
@@ -240,7 +241,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let size = number("Size");
         let call = CreateVolume {
             availability_zone: text(&old["AvailabilityZone"]),
-            snapshot_id: Some(snapshot.to_owned()),
+            snapshot_id: Some(snapshot.clone()),
             size,
             iops,
             throughput,
@@ -277,11 +278,11 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
             change = change
                 .warning(format!("tags that only AWS can set are not on the new volume: {}", reserved.join(", ")));
         }
-        self.add_deletable(change, |made| DeleteVolume { volume_id: reference::to(made, "VolumeId") }.into())
+        self.add_deletable(change, |made| DeleteVolume { volume_id: Reference::to(made, "VolumeId").into() }.into())
     }
 
     fn detach(&mut self, old: &str) {
-        let (device, volume_id) = (self.device(), old.to_owned());
+        let (device, volume_id): (_, Text) = (self.device(), old.into());
         let call = DetachVolume { instance_id: self.id(), device: device.clone(), volume_id: volume_id.clone() };
         let back = AttachVolume { instance_id: self.id(), device, volume_id };
         let before = json!({"VolumeId": old, "InstanceState": "stopped"});
@@ -291,21 +292,21 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         self.add(change.warning(kept));
     }
 
-    fn attach(&mut self, new: &str, old: &str) {
-        let (device, volume_id) = (self.device(), new.to_owned());
+    fn attach(&mut self, new: &Text, old: &str) {
+        let (device, volume_id) = (self.device(), new.clone());
         let call = AttachVolume { instance_id: self.id(), device: device.clone(), volume_id: volume_id.clone() };
         let back = DetachVolume { instance_id: self.id(), device, volume_id };
         let before = json!({"VolumeId": null, "InstanceState": "stopped"});
-        let after = json!({"VolumeId": new, "State": "attached"});
+        let after = json!({"State": "attached"});
         // The old volume stands for the new one, and it is what would have to go back.
-        let rehearsal = AttachVolume { volume_id: old.to_owned(), ..call.clone() };
-        let change = self.at_device(before, after, call).undone_by(back).rehearsed_by(rehearsal);
-        self.add(change);
+        let rehearsal = AttachVolume { volume_id: old.into(), ..call.clone() };
+        let change = self.at_device(before, after, call).to_made("VolumeId", new.clone());
+        self.add(change.undone_by(back).rehearsed_by(rehearsal));
     }
 
     /// Whether the volume that is attached is deleted with the instance.
-    fn delete_on_termination(&mut self, volume: &str, delete: bool) {
-        let state = |delete: bool| json!({"VolumeId": volume, "DeleteOnTermination": delete});
+    fn delete_on_termination(&mut self, volume: &Text, delete: bool) {
+        let state = |delete: bool| json!({"DeleteOnTermination": delete});
         let call = |delete_on_termination: bool| ModifyInstanceAttribute {
             instance_id: self.id(),
             block_device_mappings: vec![InstanceBlockDeviceMappingSpecification {
@@ -314,7 +315,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
             }],
         };
         let change = self.at_device(state(!delete), state(delete), call(delete)).undone_by(call(!delete)).rehearsed();
-        self.add(change);
+        self.add(change.from_made("VolumeId", volume.clone()).to_made("VolumeId", volume.clone()));
     }
 
     fn change(&self, kind: Kind, before: Json, after: Json, call: impl Into<Operation>) -> Change {

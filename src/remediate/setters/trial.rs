@@ -15,33 +15,39 @@ use crate::remediate::remedy::{self, Action, Remedies, Wish};
 use crate::remediate::settings::Settings;
 
 /// What a test makes up.
-pub(super) struct Trial {
-    pub(super) inventory: Inventory,
-    pub(super) settings: Settings,
-    pub(super) limits: Limits,
+pub(in crate::remediate) struct Trial {
+    pub(in crate::remediate) inventory: Inventory,
+    pub(in crate::remediate) settings: Settings,
+    pub(in crate::remediate) limits: Limits,
     findings: Vec<(String, Thing, Json)>,
     sights: Vec<(Aspect, Option<Json>)>,
 }
 
 /// What is planned.
 #[derive(Debug)]
-pub(super) struct Planned {
-    pub(super) steps: Vec<Step>,
-    pub(super) aims: Vec<Aim>,
-    pub(super) left_out: Vec<LeftOut>,
+pub(in crate::remediate) struct Planned {
+    pub(in crate::remediate) steps: Vec<Step>,
+    pub(in crate::remediate) aims: Vec<Aim>,
+    pub(in crate::remediate) left_out: Vec<LeftOut>,
 }
 
-pub(super) fn region() -> Region {
+pub(in crate::remediate) fn region() -> Region {
     "eu-west-1".parse().expect("a region")
 }
 
+/// Where an aspect is looked at: IAM has no regions.
+fn place(aspect: &Aspect) -> Option<Region> {
+    let of = aspect.of.resource_type();
+    (of.is_regional() || of == ResourceType::Bucket).then(region)
+}
+
 /// A resource of the region.
-pub(super) fn thing(resource_type: ResourceType, id: &str) -> Thing {
+pub(in crate::remediate) fn thing(resource_type: ResourceType, id: &str) -> Thing {
     (resource_type, Key::regional(&region(), id))
 }
 
 impl Trial {
-    pub(super) fn new() -> Self {
+    pub(in crate::remediate) fn new() -> Self {
         let account: AccountId = "111122223333".parse().expect("an account");
         Self {
             inventory: Inventory::new(Source::Aws, Some(account), Partition::Aws, String::new()),
@@ -53,37 +59,37 @@ impl Trial {
     }
 
     /// This remediation is called for, with the value of whatever parameter it takes.
-    pub(super) fn finding(mut self, remediation: &str, thing: Thing, param: Json) -> Self {
+    pub(in crate::remediate) fn finding(mut self, remediation: &str, thing: Thing, param: Json) -> Self {
         self.findings.push((remediation.to_owned(), thing, param));
         self
     }
 
     /// This is known from the scan.
-    pub(super) fn knows(mut self, (resource_type, key): Thing, attributes: Json) -> Self {
+    pub(in crate::remediate) fn knows(mut self, (resource_type, key): Thing, attributes: Json) -> Self {
         resource_type.insert(&mut self.inventory, key, Fact::Known(true), attributes).expect("attributes of the type");
         self
     }
 
     /// This is allowed, and these resources are named.
-    pub(super) fn allowing(mut self, allowed: &[Allow], named: &[&str]) -> Self {
+    pub(in crate::remediate) fn allowing(mut self, allowed: &[Allow], named: &[&str]) -> Self {
         self.limits.allowed.extend(allowed);
         self.limits.named.extend(named.iter().map(|id| (*id).to_owned()));
         self
     }
 
     /// This is seen.
-    pub(super) fn sees(mut self, aspect: Aspect, state: Json) -> Self {
+    pub(in crate::remediate) fn sees(mut self, aspect: Aspect, state: Json) -> Self {
         self.sights.push((aspect, Some(state)));
         self
     }
 
     /// The caller may not look at this.
-    pub(super) fn may_not_see(mut self, aspect: Aspect) -> Self {
+    pub(in crate::remediate) fn may_not_see(mut self, aspect: Aspect) -> Self {
         self.sights.push((aspect, None));
         self
     }
 
-    pub(super) fn plan(&self) -> Planned {
+    pub(in crate::remediate) fn plan(&self) -> Planned {
         static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| {
             let library = crate::rule::embedded().expect("the rules load");
             remedy::embedded(&library).expect("the remediations load")
@@ -119,7 +125,7 @@ impl Trial {
         draft.seen = self
             .sights
             .iter()
-            .map(|(aspect, state)| ((Some(region()), aspect.clone()), state.clone().ok_or_else(denied)))
+            .map(|(aspect, state)| ((place(aspect), aspect.clone()), state.clone().ok_or_else(denied)))
             .collect();
         for setter in SETTERS {
             for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
@@ -135,24 +141,24 @@ impl Trial {
         }
         draft.share_aims();
         self.limits.hold(&mut draft);
-        let (steps, aims, left_out) = draft.finish(1);
+        let (steps, aims, left_out) = draft.finish(1).expect("a plan that holds together");
         Planned { steps, aims, left_out }
     }
 }
 
 impl Planned {
     /// Each step's call with its parameters.
-    pub(super) fn calls(&self) -> Vec<(&'static str, Json)> {
+    pub(in crate::remediate) fn calls(&self) -> Vec<(&'static str, Json)> {
         self.steps.iter().map(|step| (step.call.call().operation, step.call.parameters())).collect()
     }
 
     /// The names of the calls.
-    pub(super) fn operations(&self) -> Vec<&'static str> {
+    pub(in crate::remediate) fn operations(&self) -> Vec<&'static str> {
         self.steps.iter().map(|step| step.call.call().operation).collect()
     }
 
     /// Why findings were left out.
-    pub(super) fn reasons(&self) -> Vec<&str> {
+    pub(in crate::remediate) fn reasons(&self) -> Vec<&str> {
         self.left_out.iter().map(|left| left.reason.as_str()).collect()
     }
 }

@@ -4,7 +4,6 @@ use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
 use super::{AFTER, BEFORE, DIM, Look, MARGIN};
-use crate::remediate::reference::in_words;
 use crate::terminal::{harmless, width, wrap};
 
 /// How many lines that stay are shown around those that change.
@@ -63,7 +62,7 @@ fn changed(before: &str, after: &str, look: Look) -> Vec<String> {
                 ChangeTag::Insert => ("+ ", AFTER),
                 ChangeTag::Equal => ("  ", DIM),
             };
-            let text = in_words(change.value().trim_end_matches('\n'));
+            let text = change.value().trim_end_matches('\n');
             let indent = text.len() - text.trim_start().len();
             let columns = look.width.saturating_sub(2 + indent);
             for (part, line) in wrap(&harmless(text.trim_start()), columns).iter().enumerate() {
@@ -79,8 +78,8 @@ fn changed(before: &str, after: &str, look: Look) -> Vec<String> {
 fn shown(value: &Json) -> String {
     match value {
         Json::Null => "nothing".to_owned(),
-        Json::String(text) => harmless(&in_words(text)).into_owned(),
-        value => harmless(&in_words(&value.to_string())).into_owned(),
+        Json::String(text) => harmless(text).into_owned(),
+        value => harmless(&value.to_string()).into_owned(),
     }
 }
 

@@ -8,10 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use serde_json::Value as Json;
 
 pub(crate) use self::run::{run, runs, verified};
 use super::cap::Cap;
 use super::plan::{Disruption, LeftOut, Plan, Purpose, Step, Undo};
+use super::reference::state_in_words;
+use crate::model::finding::Tool;
 use crate::model::{AccountId, Region};
 use crate::terminal::{Paint, harmless, wrap};
 
@@ -40,7 +43,9 @@ pub(crate) fn plan(plan: &Plan, cap: Option<Cap>, look: Look, out: &mut dyn Writ
         heading(&mut place, step, look, out)?;
         let page = &mut Page { look, out };
         page.title(step)?;
-        for line in difference::lines(&step.before, &step.after, look) {
+        let before = state_in_words(&step.before, &step.made.before);
+        let after = state_in_words(&step.after, &step.made.after);
+        for line in difference::lines(&before, &after, look) {
             writeln!(page.out, "{:MARGIN$}{line}", "")?;
         }
         about(plan, step, page)?;
@@ -55,6 +60,23 @@ pub(crate) fn plan(plan: &Plan, cap: Option<Cap>, look: Look, out: &mut dyn Writ
         }
     }
     Ok(())
+}
+
+/// Says of a saved plan which version made it, when, for what, and with which parameters of rules.
+pub(crate) fn origin(plan: &Plan, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let page = &mut Page { look, out };
+    let Tool { name, version, .. } = &plan.tool;
+    page.text(0, &format!("Plan {}, made at {} by {name} {version}.", plan.id, plan.created_at))?;
+    for (account, extent) in &plan.scopes {
+        let regions: Vec<&str> = extent.regions.iter().map(Region::as_str).collect();
+        let resources = count(extent.resources, "resource");
+        page.text(0, &format!("Account {account}, {}: {resources} looked at.", regions.join(", ")))?;
+    }
+    for (rule, params) in plan.rules.iter().filter(|(_, params)| !params.is_empty()) {
+        let params: Vec<String> = params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        page.text(0, &format!("Rule {rule} with {}.", params.join(", ")))?;
+    }
+    writeln!(page.out)
 }
 
 /// Names the account and the region where they are others than those of the step before.
@@ -88,6 +110,10 @@ fn about(plan: &Plan, step: &Step, page: &mut Page<'_>) -> io::Result<()> {
             page.fact("call", &call)?;
             page.warning("no undo", why)?;
         }
+    }
+    page.parameters(&step.call.beside())?;
+    if let Some(unit) = &step.unit {
+        page.fact("unit", &format!("{unit}: what is done of it is taken back if a step of it fails"))?;
     }
     if !step.needs.is_empty() {
         let needs: Vec<String> = step.needs.iter().map(ToString::to_string).collect();
@@ -135,6 +161,9 @@ fn left_out(left_out: &[LeftOut], look: Look, out: &mut dyn Write) -> io::Result
         let subject = if rule.is_empty() { "" } else { &format!("{rule}: ") };
         page.text(2, &format!("{subject}{}", resources.join(", ")))?;
         page.text(MARGIN, reason)?;
+    }
+    if plan.fails() {
+        page.text(2, "Not all of that may be left out: the run will count as failed.")?;
     }
     writeln!(page.out)
 }
@@ -203,6 +232,18 @@ impl Page<'_> {
 
     fn fact(&mut self, label: &str, text: &str) -> io::Result<()> {
         self.labelled(label, text, Style::new())
+    }
+
+    /// Parameters of a call that before and after do not show.
+    fn parameters(&mut self, parameters: &Json) -> io::Result<()> {
+        let set_in = MARGIN + LABEL;
+        let look = Look { width: self.look.width.saturating_sub(LABEL), ..self.look };
+        for (index, line) in difference::lines(&Json::Null, parameters, look).into_iter().enumerate() {
+            let label = if index == 0 { "with" } else { "" };
+            let label = self.look.paint.paint(DIM, &format!("{label:LABEL$}"));
+            writeln!(self.out, "{:1$}{label}{line}", "", set_in - LABEL)?;
+        }
+        Ok(())
     }
 
     fn warning(&mut self, label: &str, text: &str) -> io::Result<()> {

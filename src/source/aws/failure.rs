@@ -46,7 +46,6 @@ pub(super) const DENIED: &[&str] = &[
 pub(super) const THROTTLED: &[&str] = &[
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
-    "LimitExceededException",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -109,6 +108,11 @@ impl Failure {
     pub(crate) fn unreadable(call: &Call, problem: &str) -> Self {
         let gap = Gap::of_call(GapKind::Failed, call.to_string()).with_message(problem);
         Self { gap, status: None, bucket_region: None, heard: Heard::Answer }
+    }
+
+    /// An answer without a member that AWS always sends.
+    pub(crate) fn lacks(call: &Call, member: &str) -> Self {
+        Self::unreadable(call, &format!("the answer lacks {member}"))
     }
 
     /// The failure of a call that was dropped, or not made, because the user wants to stop.

@@ -1,6 +1,5 @@
 //! One operation asked of one region: sends its requests, and words what is wrong with the answers.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::task::JoinSet;
 
 use super::failure::Failure;
+use super::pages::follow;
 use super::reader::Reader;
 use super::shared::{Heard, Leave};
 use crate::model::call::Call;
@@ -213,59 +213,5 @@ async fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'stat
     match task.join_next().await.expect("there is one") {
         Ok(output) => output,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
-/// Follows tokens from page to page. A token that was given before, however long ago, would lead round for ever.
-async fn follow<P, F, E>(
-    mut request: impl FnMut(Option<String>) -> F,
-    mut take: impl FnMut(P) -> Option<String>,
-    again: impl FnOnce() -> E,
-) -> Result<(), E>
-where
-    F: Future<Output = Result<P, E>>,
-{
-    let mut seen = BTreeSet::new();
-    let mut token = None;
-    loop {
-        let Some(next) = take(request(token).await?).filter(|next| !next.is_empty()) else { return Ok(()) };
-        if !seen.insert(next.clone()) {
-            return Err(again());
-        }
-        token = Some(next);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures::FutureExt;
-
-    use super::*;
-
-    /// Reads pages that lead to these tokens in turn; gives the tokens that were asked for, and how it ended.
-    fn read(tokens: &[&str]) -> (Vec<Option<String>>, Result<(), &'static str>) {
-        let mut asked = Vec::new();
-        let mut pages = tokens.iter().map(|token| (*token).to_owned());
-        let request = |token| {
-            asked.push(token);
-            let page = pages.next();
-            async move { Ok(page) }
-        };
-        let end = follow(request, |page| page, || "again").now_or_never().expect("nothing to wait for");
-        (asked, end)
-    }
-
-    #[test]
-    fn pages_are_read_until_one_has_no_token() {
-        let (asked, end) = read(&["a", "b"]);
-        assert_eq!((asked.len(), end), (3, Ok(())));
-        assert_eq!(read(&[""]).1, Ok(()));
-    }
-
-    #[test]
-    fn tokens_that_lead_round_are_a_gap_and_not_for_ever() {
-        assert_eq!(read(&["a", "a"]).1, Err("again"));
-        let (asked, end) = read(&["a", "b", "a", "b"]);
-        assert_eq!((asked.len(), end), (3, Err("again")));
     }
 }

@@ -31,6 +31,7 @@ mod logs;
 mod once;
 mod organization;
 mod pace;
+mod pages;
 mod policy;
 mod reader;
 mod region;
@@ -48,6 +49,7 @@ pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
 pub use connection_error::ConnectionError;
 pub(crate) use failure::Failure;
 pub use foreign_bucket::BucketOwners;
+pub(crate) use pages::follow;
 pub use shared::Shared;
 pub use unread::unread;
 

@@ -13,6 +13,8 @@ pub(super) fn hindrance(root: &Json) -> Option<String> {
     let group = &tags["aws:autoscaling:groupName"];
     let said = |value: &Json| value.as_str().unwrap_or("unknown").to_owned();
     let runs = state == "running";
+    let owner = replaced_by(tags);
+    let (tag, of) = owner.unwrap_or_default();
     let hindrances = [
         (root["RootDeviceType"] != "ebs", "its root device is not an EBS volume".to_owned()),
         (
@@ -28,6 +30,13 @@ pub(super) fn hindrance(root: &Json) -> Option<String> {
             format!(
                 "its Auto Scaling group {} replaces it when it stops: encrypt the volumes of the group's launch template",
                 said(group)
+            ),
+        ),
+        (
+            owner.is_some(),
+            format!(
+                "it belongs to {of} (tag {tag}), which replaces it when it stops, or counts it as lost: encrypt the \
+                 volumes where {of} is configured"
             ),
         ),
         (!root["Operator"].is_null(), format!("{} manages it: nobody else changes its volumes", said(&root["Operator"]))),
@@ -52,6 +61,46 @@ pub(super) fn hindrance(root: &Json) -> Option<String> {
         ),
     ];
     hindrances.into_iter().find(|(stands, _)| *stands).map(|(_, reason)| reason)
+}
+
+/// How keys of tags begin by which services and controllers know the instances that they start, and whose they are. Each
+/// of them starts another instance in place of one that stops, or counts it as lost.
+const OWNERS: &[(&str, &str)] = &[
+    // <https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-tags.html>
+    ("aws:elasticmapreduce:", "an EMR cluster"),
+    // <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/manage-ec2-fleet.html>
+    ("aws:ec2:fleet-id", "an EC2 Fleet"),
+    ("aws:ec2spot:fleet-request-id", "a Spot Fleet"),
+    ("aws:autoscaling:", "an Auto Scaling group"),
+    // <https://karpenter.sh/docs/concepts/nodeclasses/#spectags>
+    ("karpenter.sh/", "Karpenter"),
+    ("karpenter.k8s.aws/", "Karpenter"),
+    // <https://docs.aws.amazon.com/eks/latest/userguide/eks-using-tags.html>
+    ("aws:eks:", "an EKS cluster"),
+    ("eks:", "an EKS cluster"),
+    ("kubernetes.io/cluster/", "a Kubernetes cluster"),
+    ("k8s.io/", "a Kubernetes cluster"),
+    ("sigs.k8s.io/cluster-api-provider-aws/", "a Kubernetes cluster"),
+    ("KubernetesCluster", "a Kubernetes cluster"),
+    ("aws:ecs:", "an ECS cluster"),
+    ("AmazonECSManaged", "an ECS cluster"),
+    ("aws:batch:", "AWS Batch"),
+    ("AWSBatchServiceTag", "AWS Batch"),
+    ("elasticbeanstalk:", "an Elastic Beanstalk environment"),
+    ("opsworks:", "an OpsWorks stack"),
+    ("parallelcluster:", "a ParallelCluster"),
+    ("aws-parallelcluster-", "a ParallelCluster"),
+    ("aws:gamelift:", "a GameLift fleet"),
+    ("aws:sagemaker:", "SageMaker"),
+    ("AWSElasticDisasterRecoveryManaged", "Elastic Disaster Recovery"),
+    ("AWSApplicationMigrationServiceManaged", "Application Migration Service"),
+    ("spotinst:", "Spot by Flexera"),
+];
+
+/// The tag that says whose the instance is, where another service replaces it.
+fn replaced_by(tags: &Json) -> Option<(&str, &'static str)> {
+    let keys = tags.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    keys.filter_map(|key| Some((key, OWNERS.iter().find(|(prefix, _)| key.starts_with(prefix))?.1))).next()
 }
 
 /// Why the key cannot encrypt a volume. One that EC2 has yet to make for itself can.

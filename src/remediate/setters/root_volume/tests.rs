@@ -54,7 +54,8 @@ fn undo(planned: &Planned, step: usize) -> &'static str {
 #[test]
 fn a_running_instance_is_stopped_swapped_and_started_as_one() {
     let planned = plan(&json!({}));
-    let device = |volume: &str| json!({"InstanceId": "i-1", "Device": "/dev/xvda", "VolumeId": volume});
+    let made = |step: usize, member: &str| json!({"text": [{"step": step, "member": member}]});
+    let device = |volume: &Json| json!({"InstanceId": "i-1", "Device": "/dev/xvda", "VolumeId": volume});
     let deleted = |delete: bool| {
         json!({"InstanceId": "i-1",
         "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": delete}}]})
@@ -73,14 +74,14 @@ fn a_running_instance_is_stopped_swapped_and_started_as_one() {
         ),
         (
             "CreateVolume",
-            json!({"AvailabilityZone": "eu-west-1a", "SnapshotId": "@{2.SnapshotId}", "Size": 8, "VolumeType": "gp3",
+            json!({"AvailabilityZone": "eu-west-1a", "SnapshotId": made(2, "SnapshotId"), "Size": 8, "VolumeType": "gp3",
                 "Iops": 6000, "Throughput": 500, "Encrypted": true, "KmsKeyId": KEY,
                 "TagSpecifications": tags("volume"), "ClientToken": "PLAN-i-1"}),
             "DeleteVolume",
         ),
         ("ModifyInstanceAttribute", deleted(false), "ModifyInstanceAttribute"),
-        ("DetachVolume", device("vol-old"), "AttachVolume"),
-        ("AttachVolume", device("@{3.VolumeId}"), "DetachVolume"),
+        ("DetachVolume", device(&json!("vol-old")), "AttachVolume"),
+        ("AttachVolume", device(&made(3, "VolumeId")), "DetachVolume"),
         ("ModifyInstanceAttribute", deleted(true), "ModifyInstanceAttribute"),
         ("StartInstances", json!({"InstanceIds": ["i-1"]}), "StopInstances"),
     ];
@@ -147,6 +148,19 @@ fn what_stands_in_the_way_is_said_and_nothing_is_begun() {
         (json!({"InstanceState": "stopping"}), "it is stopping"),
         (json!({"InstanceLifecycle": "spot"}), "it is a spot instance"),
         (json!({"Tags": {"aws:autoscaling:groupName": "web"}}), "its Auto Scaling group web"),
+        (json!({"Tags": {"aws:elasticmapreduce:job-flow-id": "j-1"}}), "it belongs to an EMR cluster"),
+        (json!({"Tags": {"aws:ec2:fleet-id": "fleet-1"}}), "it belongs to an EC2 Fleet"),
+        (json!({"Tags": {"aws:ec2spot:fleet-request-id": "sfr-1"}}), "it belongs to a Spot Fleet"),
+        (json!({"Tags": {"Name": "n", "karpenter.sh/nodepool": "default"}}), "it belongs to Karpenter"),
+        (json!({"Tags": {"karpenter.k8s.aws/ec2nodeclass": "default"}}), "it belongs to Karpenter"),
+        (json!({"Tags": {"eks:cluster-name": "c"}}), "it belongs to an EKS cluster"),
+        (json!({"Tags": {"aws:eks:cluster-name": "c"}}), "it belongs to an EKS cluster"),
+        (json!({"Tags": {"kubernetes.io/cluster/c": "owned"}}), "it belongs to a Kubernetes cluster"),
+        (json!({"Tags": {"AmazonECSManaged": ""}}), "it belongs to an ECS cluster"),
+        (json!({"Tags": {"AWSBatchServiceTag": "batch"}}), "it belongs to AWS Batch"),
+        (json!({"Tags": {"elasticbeanstalk:environment-name": "e"}}), "it belongs to an Elastic Beanstalk"),
+        (json!({"Tags": {"opsworks:stack": "s"}}), "it belongs to an OpsWorks stack"),
+        (json!({"Tags": {"parallelcluster:cluster-name": "p"}}), "it belongs to a ParallelCluster"),
         (json!({"Operator": "eks.amazonaws.com"}), "eks.amazonaws.com manages it"),
         (json!({"DisableApiStop": true}), "stop protection is not known to be off"),
         (json!({"DisableApiStop": null}), "stop protection is not known to be off"),

@@ -38,6 +38,8 @@ mod fault;
 mod fleet;
 #[path = "proxy_hold.rs"]
 mod hold;
+#[path = "proxy_pages.rs"]
+mod pages;
 #[path = "proxy_wire.rs"]
 mod wire;
 
@@ -340,6 +342,7 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
 
     let body = match kind {
         Some(Kind::ShortPages) => Bytes::from(call.body.replace("MaxResults=1000", "MaxResults=2")),
+        Some(Kind::EmptyFirstPage) => Bytes::from(pages::without_token(&call.body)),
         _ => body,
     };
     let answer = obtain(&state, kind, &asked, &call, place, head, body).await?;
@@ -397,6 +400,14 @@ async fn obtain(
     };
     if let Some(trouble) = trouble {
         return Ok(wire::error(asked, trouble));
+    }
+    let made_up = match kind {
+        Some(Kind::EmptyFirstPage) if !pages::has_token(&call.body) => pages::empty(asked),
+        Some(Kind::SameToken) => pages::empty(asked),
+        _ => None,
+    };
+    if let Some(answer) = made_up {
+        return Ok(answer);
     }
     match kind {
         Some(Kind::Hang) => std::future::pending().await,

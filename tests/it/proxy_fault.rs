@@ -36,6 +36,10 @@ pub(crate) enum Kind {
     Garbage,
     /// The server is asked for two results a page, whatever the client would have.
     ShortPages,
+    /// A page with nothing but a token, which leads to the server's own first page.
+    EmptyFirstPage,
+    /// A page with nothing but a token, which leads to the same page again.
+    SameToken,
     /// The right answer, later. Adds to any other fault.
     Late(Duration),
 }

@@ -36,7 +36,11 @@ impl Choice {
             Regions::Enabled => json!("enabled"),
             Regions::Named(regions) => json!(regions),
         };
-        let Access { role, via, external_id, session_name } = &self.access;
+        let Access { role, via, external_id, session_name, log_archive } = &self.access;
+        let log_archive = log_archive.as_ref().map(|archive| {
+            let external_id = archive.external_id.as_ref().map(ToString::to_string);
+            json!({"role": archive.role.to_string(), "external_id": external_id})
+        });
         json!({
             "accounts": self.kept_accounts(),
             "regions": regions,
@@ -44,6 +48,7 @@ impl Choice {
             "via": via.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "external_id": external_id.as_ref().map(ToString::to_string),
             "session_name": session_name.to_string(),
+            "log_archive": log_archive,
         })
     }
 

@@ -187,7 +187,7 @@ fn comments_in_code_can_be_denied_or_limited() {
     for (wrong, said) in [
         ("inline_waivers: allow", "expected `deny`, or a mapping with rules and require; found `allow`"),
         ("inline_waivers: {rules: [ec3-*]}", "there is no rule `ec3-*`"),
-        ("inline_waivers: {require: [owner]}", "unknown variant"),
+        ("inline_waivers: {require: [owner]}", "unknown value `owner`"),
         ("inline_waivers: {rules: [\" \"]}", "this is empty and matches nothing"),
         ("inline_waivers: true", "`deny`, or a mapping"),
     ] {

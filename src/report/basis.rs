@@ -16,7 +16,8 @@ const SAID: &[&str] = &["--account", "--region", "--regions", "--accounts", "--p
 pub(super) fn lines(provenance: &Provenance) -> Vec<String> {
     let none = || "configuration: none".to_owned();
     let mut lines = vec![provenance.configuration.as_ref().map_or_else(none, configuration)];
-    lines.extend(provenance.settings.iter().map(setting));
+    // Waivers have lines of their own.
+    lines.extend(provenance.settings.iter().filter(|setting| setting.key != "waivers").map(setting));
     lines.extend(provenance.rules.iter().map(rules));
     lines.extend(provenance.waivers.iter().map(waivers));
     lines

@@ -85,3 +85,71 @@ fn commands_stop_where_the_account_is_another() {
     assert!(errors.contains(&format!("the credentials are for account {other}")), "{errors}");
     assert!(!fix(&account, &["--as", "cli"]).stdout.is_empty());
 }
+
+/// Texts that a shell, a log or a terminal would obey, were they not quoted.
+const HOSTILE: &str =
+    "'; touch CANARY; ' \"$(touch CANARY)\" `touch CANARY` ${HOME} \\n ##[error]x ::error::y \u{202e}\u{2028}!*";
+
+/// What an account has chosen goes through the shell unchanged, and runs nothing.
+#[test]
+fn commands_run_nothing_that_names_of_the_account_say() {
+    let account = fresh_account();
+    Emulator::moto().seed_with(&["--account", &account, "--region", "us-east-1", "--break-everything"]);
+    let aws = |arguments: &[&str]| {
+        let output = Command::new(programs().join("aws"))
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(Emulator::moto().environment(&account, "us-east-1"))
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()
+    };
+    let document = |aws: &dyn Fn(&[&str]) -> Value| -> Value {
+        let got =
+            aws(&["ssm", "get-document", "--name", "SSM-SessionManagerRunShell", "--document-version", "$LATEST"]);
+        serde_json::from_str(got["Content"].as_str().unwrap()).unwrap()
+    };
+    let mut preferences = document(&aws);
+    let hostile = HOSTILE.replace("CANARY", "canary");
+    preferences["description"] = hostile.as_str().into();
+    preferences["inputs"]["shellProfile"] = serde_json::json!({"linux": hostile, "windows": ""});
+    let content = preferences.to_string();
+    aws(&[
+        "ssm",
+        "update-document",
+        "--name",
+        "SSM-SessionManagerRunShell",
+        "--document-version",
+        "$LATEST",
+        "--content",
+        &content,
+    ]);
+    let version = aws(&["ssm", "describe-document", "--name", "SSM-SessionManagerRunShell"]);
+    let latest = version["Document"]["LatestVersion"].as_str().unwrap().to_owned();
+    aws(&[
+        "ssm",
+        "update-document-default-version",
+        "--name",
+        "SSM-SessionManagerRunShell",
+        "--document-version",
+        &latest,
+    ]);
+    let instances = aws(&["ec2", "describe-instances"]);
+    let instance = instances["Reservations"][0]["Instances"][0]["InstanceId"].as_str().unwrap().to_owned();
+    let tags = serde_json::json!([{"Key": "Name", "Value": hostile}]).to_string();
+    aws(&["ec2", "create-tags", "--resources", &instance, "--tags", &tags]);
+
+    let printed = fix(&account, &["--as", "cli"]);
+    assert_eq!(printed.code, Some(0), "{}", printed.stderr);
+    assert!(printed.stdout.contains("touch canary"), "the account's text is in the script:\n{}", printed.stdout);
+    let orders = |line: &&str| line.trim_start().starts_with("::") || line.contains("##[") || line.contains('\u{202e}');
+    assert_eq!(printed.stdout.lines().find(orders), None);
+    let ran = shell(&account, &format!("cd \"$HOME\"\n{}\nls -A > listing; ! grep -q canary listing", printed.stdout));
+    assert!(ran.status.success(), "{}\n{}", String::from_utf8_lossy(&ran.stderr), printed.stdout);
+    let after = document(&aws);
+    assert_ne!(after, preferences, "the preferences were fixed");
+    assert_eq!(after["inputs"]["shellProfile"]["linux"], hostile.as_str());
+}

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod action;
 mod alike;
 mod audit;
 mod browser;
@@ -25,12 +26,16 @@ mod fixing;
 mod fleet;
 mod formats;
 mod ground;
+mod hosts;
+mod judge;
 mod log_archive;
 mod notify;
+mod orders;
 mod output;
 mod permissions;
 #[expect(dead_code, reason = "the benches use the rest")]
 mod proxy;
+mod report_formats;
 mod sarif;
 mod scan;
 mod simulator;

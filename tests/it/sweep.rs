@@ -360,6 +360,27 @@ fn histories_that_cannot_be_used_are_refused_and_left_as_they_are() {
     fleet.sweep(&[]);
 }
 
+/// Damage that is met only while the report is written.
+#[test]
+fn a_report_on_a_damaged_history_is_written_whole_or_not_at_all() {
+    let account = fresh_account();
+    Emulator::moto().seed(&account, &["us-east-1"], &["ec2-imdsv2-required", "logs-retention-set", "sg-no-ingress"]);
+    let fleet = Fleet::of(vec![account]);
+    fleet.sweep(&[]);
+    let file = fleet.state.path().join("history.sqlite");
+    let bodies = rusqlite::Connection::open(&file).unwrap();
+    let last = "UPDATE bodies SET text = '{' WHERE id = (SELECT max(body) FROM findings)";
+    assert_eq!(bodies.execute(last, []).unwrap(), 1);
+    drop(bodies);
+    let state = fleet.state.path().display().to_string();
+    for format in ["json", "sarif", "csv", "junit", "ocsf", "html", "markdown"] {
+        let shown = Audit::new(&["history", "--state", &state, "show", "--format", format]).run();
+        assert_eq!((shown.code, shown.stdout.as_str()), (Some(2), ""), "{format}");
+        assert!(shown.stderr.contains("failed to make the report: "), "{}", shown.stderr);
+        assert!(shown.stderr.contains("; nothing was written to standard output"), "{}", shown.stderr);
+    }
+}
+
 #[test]
 fn two_sweeps_on_one_history_are_refused() {
     let proxy = Proxy::start(Emulator::moto().url());

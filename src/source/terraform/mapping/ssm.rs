@@ -12,7 +12,7 @@ use super::super::value::Value;
 use super::super::view::View;
 use super::iam::role_name;
 use super::{Draft, Judged, Mapper, fact};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::iam::is_symbol;
 use crate::model::iam::Role;
 use crate::model::ssm::{ManagedInstance, PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
@@ -201,11 +201,14 @@ impl Mapper {
             Value::Unknown(hole) => return unknown(preferences, Arc::clone(&hole.gap)),
             _ => return unknown(preferences, fact::left_open(view, "the document has no content")),
         };
-        let format = view.get("document_format");
-        if matches!(&format, Value::Text(format) if **format != *"JSON") {
-            let message = "content in YAML is not read: JSON says the same";
-            return unknown(preferences, fact::left_open(view, message));
-        }
+        // JSON is YAML too, and Systems Manager keeps either as JSON.
+        let text = match view.get("document_format") {
+            Value::Null => text,
+            Value::Text(format) if *format == *"JSON" => text,
+            Value::Text(format) if *format == *"YAML" => as_json(&text).map_or(text, Arc::from),
+            Value::Unknown(hole) => return unknown(preferences, Arc::clone(&hole.gap)),
+            _ => return unknown(preferences, fact::left_open(view, "the format of the document is not JSON or YAML")),
+        };
         let mut holes: Vec<(String, Arc<Gap>)> = Vec::new();
         let text = match serde_json::from_str::<Json>(&text) {
             Ok(mut json) => {
@@ -285,6 +288,12 @@ impl Mapper {
     }
 }
 
+/// Returns a text in YAML as JSON; none where it is no YAML.
+fn as_json(text: &str) -> Option<String> {
+    let file = SourceFile::new("content", text);
+    crate::yaml::parse::<Json>(&file).ok().map(|json| json.to_string())
+}
+
 /// Returns `true` if a text with holes in it may be this one. A hole may be empty.
 fn may_be(text: &str, wanted: &str) -> bool {
     let parts: Vec<&str> = text.split(is_symbol).collect();
@@ -333,6 +342,16 @@ fn leave_open(inputs: &mut SessionInputs, path: &str, gap: Arc<Gap>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn content_in_yaml_is_the_same_in_json() {
+        let yaml = "schemaVersion: '1.0'\ninputs:\n  runAsEnabled: true\n  idleSessionTimeout: '60'\n  shellProfile:\n    linux: |\n      exec bash\n";
+        let json: Json = serde_json::from_str(&as_json(yaml).expect("YAML")).expect("JSON");
+        assert_eq!(json["inputs"]["runAsEnabled"], true);
+        assert_eq!(json["inputs"]["idleSessionTimeout"], "60");
+        assert_eq!(json["inputs"]["shellProfile"]["linux"], "exec bash\n");
+        assert_eq!(as_json("a: [1"), None);
+    }
 
     #[test]
     fn a_name_with_holes_may_be_another_where_all_that_is_known_of_it_fits() {

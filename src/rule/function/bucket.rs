@@ -168,14 +168,15 @@ impl<'a> Delivery<'a> {
         if entry.exists == Fact::Known(false) {
             return vec![Check::Denied(format!("the bucket's key {} does not exist", link.key.id))];
         }
-        if entry.attributes.key_manager.known().is_some_and(|manager| manager == "AWS") {
-            return Vec::new();
-        }
+        let managed_by_aws = match &entry.attributes.key_manager {
+            Fact::Known(manager) if manager == "AWS" => return Vec::new(),
+            Fact::Known(_) => None,
+            Fact::Unknown(gap) => Some(Undecided::from(gap.as_ref())),
+        };
         let check = |action: &&str| {
-            Check::of(
-                &format!("{action} with {}", link.key.id),
-                self.role.with_key(action, &link.key, Through::Service("s3")),
-            )
+            let decision = self.role.with_key(action, &link.key, Through::Service("s3"));
+            let check = Check::of(&format!("{action} with {}", link.key.id), decision);
+            managed_by_aws.clone().map_or(check.clone(), |why| check.if_it_counts(why))
         };
         ["kms:GenerateDataKey", "kms:Decrypt"].iter().map(check).collect()
     }

@@ -180,13 +180,18 @@ fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> De
     // By ARN, the key is found in whichever account it is.
     let ask = metadata.arn.clone().unwrap_or_else(|| metadata.key_id.clone());
     let rotation = rotation_of(reader, &reference.region, &ask, &metadata);
+    // A key for symmetric encryption has no other use, and the member may be left out of it.
+    let symmetric = metadata.key_spec == Some(KeySpec::SymmetricDefault);
+    let key_usage = metadata.key_usage.as_ref().map(|value| value.as_str().to_owned());
+    let key_usage = key_usage.filter(|usage| !usage.is_empty());
+    let key_usage = key_usage.or_else(|| symmetric.then(|| "ENCRYPT_DECRYPT".to_owned()));
     let description = KmsKey {
         arn: inquiry.required("Arn", metadata.arn),
         key_id: Fact::Known(metadata.key_id),
         region: Fact::Known(reference.region.to_string()),
         key_manager: inquiry.required("KeyManager", metadata.key_manager.map(|value| value.as_str().to_owned())),
         key_spec: inquiry.required("KeySpec", metadata.key_spec.map(|value| value.as_str().to_owned())),
-        key_usage: inquiry.required("KeyUsage", metadata.key_usage.map(|value| value.as_str().to_owned())),
+        key_usage: inquiry.required("KeyUsage", key_usage),
         origin: inquiry.required("Origin", metadata.origin.map(|value| value.as_str().to_owned())),
         key_state: inquiry.required("KeyState", metadata.key_state.map(|value| value.as_str().to_owned())),
         ..KmsKey::default()

@@ -192,7 +192,8 @@ fn json_and_plans_are_not_changed() {
 /// The example is the guide's module: what the guide leaves open, a fix closes.
 #[test]
 fn the_example_is_closed() {
-    let mut audit = Audit::new(&["fix", "example", "--yes"]).args(PLACE).file("ssm-audit.yaml", CONFIG);
+    let mut audit =
+        Audit::new(&["fix", "example", "--yes", "--unsafe-fixes"]).args(PLACE).file("ssm-audit.yaml", CONFIG);
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/session-manager");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

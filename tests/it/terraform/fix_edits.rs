@@ -45,12 +45,16 @@ resource "aws_instance" "node" {
   ami                    = "ami-0123456789abcdef0"
   vpc_security_group_ids = [aws_security_group.node.id]
 }
+
+resource "aws_vpc" "main" {
+  cidr_block = "10.0.0.0/16"
+}
 "#;
 
 /// A group with this in it, and an instance that has it.
 fn group(content: &str) -> String {
     format!(
-        "resource \"aws_security_group\" \"node\" {{\n  name   = \"node\"\n  vpc_id = \"vpc-1\"\n{content}}}\n{NODE}"
+        "resource \"aws_security_group\" \"node\" {{\n  name   = \"node\"\n  vpc_id = aws_vpc.main.id\n{content}}}\n{NODE}"
     )
 }
 
@@ -61,7 +65,7 @@ const ALL_OUT: &str = "\n  egress {\n    description = \"x\"\n    from_port   = 
 #[test]
 fn rules_of_a_group_are_taken_away_so_that_terraform_takes_them_away() {
     let (text, _) = fixed("sg-no-ingress", &group(SSH), &[], &["ingress = []"], &["from_port", "SSH for all"]);
-    assert!(text.starts_with("resource \"aws_security_group\" \"node\" {\n  name    = \"node\"\n  vpc_id  = \"vpc-1\"\n  ingress = []\n}\n"), "{text}");
+    assert!(text.starts_with("resource \"aws_security_group\" \"node\" {\n  name    = \"node\"\n  vpc_id  = aws_vpc.main.id\n  ingress = []\n}\n"), "{text}");
     let element = "\n  ingress = [{\n    description = \"x\", from_port = 22, to_port = 22, protocol = \"tcp\", cidr_blocks = [\"0.0.0.0/0\"]\n  }]\n";
     fixed("sg-no-ingress", &group(element), &[], &["ingress = []"], &["from_port"]);
     let default =
@@ -103,7 +107,7 @@ fn a_rule_is_added_in_the_form_that_the_group_has() {
 #[test]
 fn egress_is_restricted_in_the_form_that_the_group_has() {
     let rule = "sg-egress-https-only";
-    fixed(rule, &group(ALL_OUT), &[], &["egress {", "= 443"], &["\"-1\"", "aws_vpc"]);
+    fixed(rule, &group(ALL_OUT), &[], &["egress {", "= 443"], &["\"-1\"", "aws_vpc_security"]);
     let https = ALL_OUT.replace("= 0\n", "= 443\n").replace("\"-1\"", "\"tcp\"");
     let (text, _) = fixed(rule, &group(&format!("{ALL_OUT}{https}")), &[], &["= 443"], &["\"-1\""]);
     assert_eq!(text.matches("egress {").count(), 1, "{text}");
@@ -290,7 +294,7 @@ fn a_document_is_found_where_its_name_leads() {
     let (outcome, text) = fix("ssm-*", &number, &[]);
     assert!(text.contains("tostring(var.idle)") && text.contains("default = 20"), "{text}{}", outcome.stdout);
     let without = document("jsonencode({ schemaVersion = \"1.0\", sessionType = \"Standard_Stream\" })");
-    fixed("ssm-idle-timeout", &without, &[], &["idleSessionTimeout = \"20\""], &[]);
+    fixed("ssm-max-session-duration", &without, &[], &["maxSessionDuration = "], &[]);
 }
 
 #[test]

@@ -49,6 +49,9 @@ pub(super) struct ConfigFile {
     /// The account that keeps the session logs of others: its buckets' policies are read there.
     #[serde(default)]
     pub(super) log_archive: Option<LogArchiveFile>,
+    /// Facts about the network that accounts do not show.
+    #[serde(default)]
+    pub(super) network: NetworkFile,
     /// Failures and unknowns that are accepted.
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]
@@ -57,6 +60,18 @@ pub(super) struct ConfigFile {
     /// what they must say. All, if it is left out; none with --base.
     #[serde(default)]
     pub(super) inline_waivers: InlineWaiversFile,
+}
+
+/// Facts about the network that accounts do not show.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Network")]
+pub(super) struct NetworkFile {
+    /// The address ranges of endpoints for Systems Manager that are not in the VPC of the instances: those of a hub, of
+    /// a shared VPC, or reached through a Route 53 profile. Sets the parameter `endpoint_cidrs` of rules.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) endpoint_cidrs: Vec<Spanned<String>>,
 }
 
 /// Findings that are accepted.

@@ -9,9 +9,11 @@ mod inline;
 mod origin;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde_json::Value as Json;
 
 pub use self::inline::InlineWaivers;
@@ -24,10 +26,13 @@ use crate::fleet::Choice;
 use crate::model::Severity;
 use crate::model::provenance::{ConfigurationFile, Setting};
 use crate::remediate::settings::Settings;
-use crate::rule::params::ParamValue;
+use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
 use crate::waiver::{Glob, Waiver};
 use crate::yaml::{self, Spanned, nearest};
+
+/// The parameter of rules that `network.endpoint_cidrs` sets.
+const ENDPOINT_CIDRS: &str = "endpoint_cidrs";
 
 /// The name of the file.
 pub const FILE_NAME: &str = "ssm-audit.yaml";
@@ -53,6 +58,8 @@ pub struct Config {
     pub settings: Vec<Setting>,
     /// What it says of comments in code, with its places.
     inline_globs: Vec<Spanned<String>>,
+    /// The ranges of endpoints that accounts do not show.
+    endpoint_cidrs: Vec<String>,
     disable: Vec<Spanned<String>>,
     severity: BTreeMap<Spanned<String>, Severity>,
     params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
@@ -113,6 +120,7 @@ impl Config {
         let mut diagnostics = Vec::new();
         blank_globs(&file, source, &mut diagnostics);
         duplicates(&file.waivers, source, &mut diagnostics);
+        not_ranges(&file.network.endpoint_cidrs, source, &mut diagnostics);
         let mut fleet = file.fleet.map(|fleet| fleet.choice(source, &mut diagnostics));
         if let Some(archive) = file.log_archive {
             fleet.get_or_insert_default().access.log_archive = Some(archive.log_archive());
@@ -131,6 +139,7 @@ impl Config {
             file: None,
             settings: origin::settings(source, source.name())?,
             inline_globs: file.inline_waivers.globs().to_vec(),
+            endpoint_cidrs: file.network.endpoint_cidrs.into_iter().map(|range| range.value).collect(),
             disable: file.disable,
             severity: file.severity,
             params: file.params,
@@ -192,6 +201,14 @@ impl Config {
     pub fn params(&self, library: &Library) -> Result<BTreeMap<String, BTreeMap<String, ParamValue>>, Vec<Diagnostic>> {
         let mut params: BTreeMap<String, BTreeMap<String, ParamValue>> = BTreeMap::new();
         let mut diagnostics = Vec::new();
+        if !self.endpoint_cidrs.is_empty() {
+            let takes =
+                |rule: &&Rule| rule.params.get(ENDPOINT_CIDRS).is_some_and(|param| param.kind == ParamKind::List);
+            for rule in library.rules().filter(takes) {
+                let ranges = ParamValue::Texts(self.endpoint_cidrs.clone());
+                params.entry(rule.id.clone()).or_default().insert(ENDPOINT_CIDRS.to_owned(), ranges);
+            }
+        }
         for (id, configured) in &self.params {
             let Some(rule) = library.rule(id) else {
                 diagnostics.push(self.no_such_rule(id, &id.span, library));
@@ -261,6 +278,16 @@ fn unreadable(refusal: &Refusal) -> Diagnostic {
         Refusal::Missing => diagnostic.help("check --config and SSM_AUDIT_CONFIG"),
         Refusal::Outside => diagnostic.help("a symbolic link in a repository must not lead out of it"),
         _ => diagnostic,
+    }
+}
+
+/// What is no range would be met only when a rule is evaluated.
+fn not_ranges(ranges: &[Spanned<String>], source: &SourceFile, diagnostics: &mut Vec<Diagnostic>) {
+    for range in ranges {
+        if range.parse::<IpNet>().is_err() && range.parse::<IpAddr>().is_err() {
+            let error = Diagnostic::error(format!("`{}` is no range of addresses", range.value));
+            diagnostics.push(error.at(source, range.span.clone()).help("write it as in `10.0.0.0/24`"));
+        }
     }
 }
 

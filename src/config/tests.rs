@@ -52,6 +52,23 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn what_the_network_has_is_told_to_all_rules_that_ask() {
+    let of = |text: &str| parse(text).expect("a configuration").params(&library()).expect("parameters");
+    let ranges = |ranges: &[&str]| ParamValue::Texts(ranges.iter().map(|range| (*range).to_owned()).collect());
+    let params = of("network: {endpoint_cidrs: [10.1.0.0/24, 10.2.0.5]}");
+    assert_eq!(params["ec2-https-egress-allowed"]["endpoint_cidrs"], ranges(&["10.1.0.0/24", "10.2.0.5"]));
+    // What is said of one rule counts for that rule.
+    let params =
+        of("network: {endpoint_cidrs: [10.1.0.0/24]}\nparams: {ec2-https-egress-allowed: {endpoint_cidrs: []}}");
+    assert_eq!(params["ec2-https-egress-allowed"]["endpoint_cidrs"], ranges(&[]));
+    assert!(of("policy: guide").is_empty());
+    let complaint = complain("network: {endpoint_cidrs: [10.1.0.0/33, hub]}");
+    for wrong in ["`10.1.0.0/33` is no range of addresses", "`hub` is no range of addresses"] {
+        assert!(complaint.contains(wrong), "{complaint}");
+    }
+}
+
+#[test]
 fn an_empty_file_configures_nothing() {
     for text in ["", "# nothing\n", "waivers:\n  # - rule: x\ndisable:\n"] {
         let config = parse(text).expect("a configuration");

@@ -30,6 +30,8 @@ attributes! {
         iam_instance_profile: Option<Link<InstanceProfile>> = DESCRIBE_INSTANCES,
         /// The role that default host management names for the region: instances without a profile get it.
         default_host_management_role: Option<Link<Role>> = GET_SERVICE_SETTING,
+        /// The AWS service that manages the instance, as `eks.amazonaws.com`: only that service can change it.
+        operator: Option<String> = DESCRIBE_INSTANCES,
         /// The VPC that it is in.
         vpc_id: Option<String> = DESCRIBE_INSTANCES,
         /// The security groups of all its network interfaces.

@@ -38,14 +38,17 @@ attributes! {
         attached_policies: Vec<Link<ManagedPolicy>> = LIST_ATTACHED_ROLE_POLICIES,
         /// The policies that are embedded in it.
         inline_policies: Vec<InlinePolicy> = LIST_ROLE_POLICIES | GET_ROLE_POLICY,
-        /// Whether an instance profile in use gives it to EC2 instances.
-        used_by_instances: bool = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE,
-        /// Whether default host management or a hybrid node uses it, through Systems Manager.
-        used_by_systems_manager: bool = GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION,
+        /// Whether the agent on an EC2 instance uses it, through an instance profile.
+        used_by_instances: bool = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION | GET_ROLE | LIST_ATTACHED_ROLE_POLICIES | LIST_ROLE_POLICIES | GET_ROLE_POLICY | GET_POLICY | GET_POLICY_VERSION,
+        /// Whether default host management, or a node that it or a hybrid activation registered, uses it: through Systems
+        /// Manager.
+        used_by_systems_manager: bool = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION | GET_ROLE | LIST_ATTACHED_ROLE_POLICIES | LIST_ROLE_POLICIES | GET_ROLE_POLICY | GET_POLICY | GET_POLICY_VERSION,
+        /// Whether an agent that uses it may ask `ec2messages`: one older than 3.3.40.0, or of a version not reported.
+        uses_ec2messages: bool = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION | GET_ROLE | LIST_ATTACHED_ROLE_POLICIES | LIST_ROLE_POLICIES | GET_ROLE_POLICY | GET_POLICY | GET_POLICY_VERSION,
         /// The session preferences of the regions in which nodes use it.
-        session_preferences: Vec<Link<SessionPreferences>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION,
+        session_preferences: Vec<Link<SessionPreferences>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION | GET_ROLE | LIST_ATTACHED_ROLE_POLICIES | LIST_ROLE_POLICIES | GET_ROLE_POLICY | GET_POLICY | GET_POLICY_VERSION,
         /// The keys that encrypt the root volumes of the instances that use it.
-        root_volume_keys: Vec<Link<KmsKey>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_VOLUMES,
+        root_volume_keys: Vec<Link<KmsKey>> = DESCRIBE_VOLUMES | DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION | GET_ROLE | LIST_ATTACHED_ROLE_POLICIES | LIST_ROLE_POLICIES | GET_ROLE_POLICY | GET_POLICY | GET_POLICY_VERSION,
     }
 }
 

@@ -18,6 +18,7 @@ pub mod s3;
 pub mod schema;
 pub mod ssm;
 pub mod symbol;
+pub(crate) mod version;
 
 pub use fact::Fact;
 pub use finding::{Evidence, Finding, Report, ResourceRef, Severity, Summary, Verdict};

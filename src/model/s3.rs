@@ -25,6 +25,8 @@ attributes! {
         object_ownership: String = GET_BUCKET_OWNERSHIP_CONTROLS,
         /// Whether object lock is on.
         object_lock_enabled: bool = GET_OBJECT_LOCK_CONFIGURATION,
+        /// For how long object lock keeps new objects that do not say it themselves; absent: not at all.
+        default_retention: Option<DefaultRetention> = GET_OBJECT_LOCK_CONFIGURATION,
         /// The default encryption: `AES256`, `aws:kms` or `aws:kms:dsse`.
         sse_algorithm: Option<String> = GET_BUCKET_ENCRYPTION,
         /// The key that the default encryption names, by id, ARN or alias; absent: AWS's own.
@@ -35,5 +37,17 @@ attributes! {
         tags: BTreeMap<String, String> = GET_BUCKET_TAGGING,
         /// The bucket that its server access logs go to.
         logging_target_bucket: Option<String> = GET_BUCKET_LOGGING,
+    }
+}
+
+attributes! {
+    /// For how long object lock keeps new objects: for days, or for years.
+    pub struct DefaultRetention {
+        /// `GOVERNANCE`, which some may override, or `COMPLIANCE`, which nobody may.
+        mode: String,
+        /// The days, where they are days.
+        days: Option<i64>,
+        /// The years, where they are years.
+        years: Option<i64>,
     }
 }

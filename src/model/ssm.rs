@@ -21,6 +21,8 @@ attributes! {
         document_exists: bool = GET_DOCUMENT,
         /// Whether the region has EC2 instances or registered nodes.
         has_nodes: bool = DESCRIBE_INSTANCES | DESCRIBE_INSTANCE_INFORMATION,
+        /// The type of the document: `Session` is that of session preferences.
+        document_type: Option<String> = GET_DOCUMENT,
         /// The document's `schemaVersion`.
         schema_version: Option<String> = GET_DOCUMENT,
         /// The document's `sessionType`.
@@ -29,7 +31,8 @@ attributes! {
         default_version: Option<String> = GET_DOCUMENT,
         /// The newest version.
         latest_version: Option<String> = GET_DOCUMENT,
-        /// What is wrong with the document's form: inputs of a wrong type, and content that is not a JSON object.
+        /// What is wrong with the document's form: content that is not a JSON object, members and inputs that no such
+        /// document has, and inputs of a wrong type.
         problems: Vec<String> = GET_DOCUMENT,
         /// The document's `inputs`.
         inputs: SessionInputs = GET_DOCUMENT,
@@ -41,8 +44,9 @@ attributes! {
         kms_key: Option<Link<KmsKey>> = GET_DOCUMENT,
         /// The role that default host management names for the region's instances, where it is on.
         default_host_management_role: Option<Link<Role>> = GET_SERVICE_SETTING,
-        /// The roles that nodes in the region use: of instance profiles, of default host management, of hybrid nodes.
-        roles: Vec<Link<Role>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION,
+        /// The roles that agents on nodes in the region use: of instance profiles, of default host management, of hybrid
+        /// nodes.
+        roles: Vec<Link<Role>> = DESCRIBE_INSTANCES | GET_INSTANCE_PROFILE | GET_SERVICE_SETTING | DESCRIBE_INSTANCE_INFORMATION | GET_ROLE | LIST_ATTACHED_ROLE_POLICIES | LIST_ROLE_POLICIES | GET_ROLE_POLICY | GET_POLICY | GET_POLICY_VERSION,
     }
 }
 
@@ -84,7 +88,7 @@ attributes! {
         ping_status: String = DESCRIBE_INSTANCE_INFORMATION,
         /// The version of its agent.
         agent_version: Option<String> = DESCRIBE_INSTANCE_INFORMATION,
-        /// Whether that is the latest; Windows does not tell.
+        /// Whether the agent is the latest; AWS does not tell it of Windows.
         is_latest_version: bool = DESCRIBE_INSTANCE_INFORMATION,
         /// `Linux`, `Windows` or `MacOS`.
         platform_type: Option<String> = DESCRIBE_INSTANCE_INFORMATION,
@@ -92,7 +96,8 @@ attributes! {
         resource_type: String = DESCRIBE_INSTANCE_INFORMATION,
         /// The EC2 instance, where it is one that is still there.
         instance: Option<Link<Instance>> = DESCRIBE_INSTANCES,
-        /// The name of the role that a node that is not on EC2 was registered with.
+        /// The name of the role that the node uses, where AWS tells it: of nodes that are not on EC2, and of EC2 nodes
+        /// with the role of default host management. Other EC2 nodes use that of their instance profile.
         iam_role_name: Option<String> = DESCRIBE_INSTANCE_INFORMATION,
         /// That role, if it exists.
         iam_role: Option<Link<Role>> = DESCRIBE_INSTANCE_INFORMATION,

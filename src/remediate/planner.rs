@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream;
 
 use super::aspect::{Aspect, Clue};
-use super::draft::{Contradiction, Draft, Goal};
+use super::draft::{Contradiction, Draft, Goal, Thing};
 use super::limits::Limits;
 use super::place::Reach;
 use super::plan::{Aim, LeftOut, Step, Subject};
@@ -16,7 +16,7 @@ use super::remedy::{Action, Remedies, Wish};
 use super::setters;
 use super::settings::Settings;
 use crate::model::call::Needs;
-use crate::model::{AccountId, Finding, Inventory, Key, Region, Source, Verdict};
+use crate::model::{AccountId, Fact, Finding, Inventory, Key, Region, ResourceType, Source, Verdict};
 use crate::rule::params::ParamValue;
 use crate::rule::{Library, Remediation};
 use crate::scan::{self, Selected};
@@ -140,6 +140,9 @@ fn take<'a>(
         _ => Key::global(resource.id.as_str()),
     };
     let thing = (resource.resource_type, key);
+    if let Some(reason) = managed_elsewhere(draft.inventory, &thing) {
+        return Err(reason);
+    }
     let aim = draft.goals.len();
     draft.goals.push(Goal {
         rule: finding.rule.clone(),
@@ -168,6 +171,16 @@ fn take<'a>(
         }
     }
     Ok(())
+}
+
+/// Why this resource is not for the account's owner to change: another AWS service manages it.
+fn managed_elsewhere(inventory: &Inventory, (resource_type, key): &Thing) -> Option<String> {
+    let instance = inventory.instances.get(key).filter(|_| *resource_type == ResourceType::Instance)?;
+    match &instance.attributes.operator {
+        Fact::Known(None) => None,
+        Fact::Known(Some(operator)) => Some(format!("{operator} manages the instance, and only it can change it")),
+        Fact::Unknown(gap) => Some(format!("whether another AWS service manages the instance is not known: {gap}")),
+    }
 }
 
 fn subject(finding: &Finding, account: &AccountId) -> Subject {

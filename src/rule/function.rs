@@ -9,6 +9,7 @@ mod bucket;
 mod network;
 mod policy;
 mod time;
+mod version;
 
 use std::collections::BTreeMap;
 
@@ -213,6 +214,11 @@ functions! {
     /// Whether they let traffic out to every one of the addresses, by range, by prefix list, or by a reference to one of the security groups that the addresses have.
     fn allows_egress_to on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, addresses: Parameter::Texts, security_group_ids: Parameter::Texts) -> Bool
         reads ["security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress_to;
+    /// Whether they let traffic out to endpoints that the account does not show: those of a hub, of a shared VPC, of a Route 53 profile. The ranges say where such endpoints are; true where traffic may go to all of their addresses, false where it may go to none. In between it is undecided, and so it is without ranges where traffic may go to private addresses or to a security group.
+    fn allows_egress_to_hidden_endpoints on NetworkInterface(protocol: Parameter::Text, port: Parameter::Int, endpoint_cidrs: Parameter::Texts) -> Bool
+        reads ["private_ips", "security_groups[].egress", "security_groups[].egress[].prefix_list.cidrs"] = network::allows_egress_to_hidden_endpoints;
+    /// Whether a version of SSM Agent, such as `3.3.40.0`, is this one or a later one, compared number by number.
+    fn version_at_least(version: Parameter::Text, minimum: Parameter::Text) -> Bool reads [] = version::at_least;
     /// The region in an ARN.
     fn arn_region(arn: Parameter::Text) -> Text reads [] = arn::region;
     /// The account in an ARN.

@@ -2,7 +2,7 @@
 
 pub mod aws;
 mod progress;
-mod session_document;
+pub(crate) mod session_document;
 mod shutdown;
 pub mod snapshot;
 pub mod terraform;

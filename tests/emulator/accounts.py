@@ -27,6 +27,7 @@ import sys
 import urllib.request
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 
 import boto3
 from botocore.config import Config
@@ -354,6 +355,12 @@ class Region:
         linux = {"PlatformType": "Linux", "PlatformName": "Amazon Linux", "PlatformVersion": "2023"}
         return {**common, **linux, "IsLatestVersion": True}
 
+    def forget_node(self) -> None:
+        """The first instance has just been launched, and is not registered yet. Of one whose node is online it is known
+        that it reaches Systems Manager, whatever its security groups say."""
+        minute_ago = datetime.now(timezone.utc) - timedelta(minutes=1)
+        self.ground(remove=self.instances[:1], launched={self.instances[0]: minute_ago.isoformat()})
+
     def register_hybrid(self, node: str, role: str = HYBRID_ROLE, **changes) -> str:
         """An on-premises server, registered with a role of its own."""
         hybrid = {
@@ -397,6 +404,13 @@ class Region:
         self.iam.attach_role_policy(RoleName=name, PolicyArn=self.managed_policy(CORE))
         for policy_name, document in self.role_policies(regions).items():
             self.iam.put_role_policy(RoleName=name, PolicyName=policy_name, PolicyDocument=document)
+
+    def make_application_role(self, name: str) -> str:
+        """A role that says nothing of Systems Manager, and that others may assume, too."""
+        services = {"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}
+        self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(services))
+        self.put_role_policy("table", statement("dynamodb:GetItem", "*"), role=name)
+        return name
 
     def make_profile(self, name: str = PROFILE, role: str = ROLE) -> None:
         self.iam.create_instance_profile(InstanceProfileName=name)

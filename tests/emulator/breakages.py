@@ -139,16 +139,18 @@ def egress_breakage(name: str, *rules, also=()):
     @breaks(name, also)
     def change(region):
         region.set_egress(*rules)
-        return group(region.group) if name.startswith("sg-") else instance(region.instances[0])
+        if name.startswith("sg-"):
+            return group(region.group)
+        region.forget_node()
+        return instance(region.instances[0])
 
 
 def described(*ranges) -> list:
     return [{"CidrIp": cidr, "Description": DESCRIBED} for cidr in ranges]
 
 
-egress_breakage("ec2-https-egress-allowed", {**HTTPS, "IpRanges": described("10.0.0.0/8")})
-egress_breakage("ec2-https-egress-allowed.half-the-addresses", {**HTTPS, "IpRanges": described("0.0.0.0/1")})
-egress_breakage("ec2-https-egress-allowed.nearly-all", {**HTTPS, "IpRanges": described("0.0.0.0/1", "128.0.0.0/2")})
+egress_breakage("ec2-https-egress-allowed", {**HTTPS, "IpRanges": described("203.0.113.0/24")})
+egress_breakage("ec2-https-egress-allowed.half-the-public-addresses", {**HTTPS, "IpRanges": described("128.0.0.0/2")})
 egress_breakage("ec2-https-egress-allowed.none", also=["sg-egress-https-only"])
 egress_breakage(
     "ec2-https-egress-allowed.udp",
@@ -157,25 +159,37 @@ egress_breakage(
 )
 
 
+def make_endpoint(region, service: str) -> str:
+    """An endpoint that the service's name leads to, in a group of its own."""
+    group_of_endpoint = region.make_group(service)
+    region.ec2.create_vpc_endpoint(
+        VpcEndpointType="Interface",
+        VpcId=region.vpc,
+        ServiceName=f"com.amazonaws.{region.name}.{service}",
+        SubnetIds=[region.subnet],
+        SecurityGroupIds=[group_of_endpoint],
+        PrivateDnsEnabled=True,
+    )
+    return group_of_endpoint
+
+
 @breaks("ec2-https-egress-allowed.to-another-group")
 def egress_to_some_group(region):
     """Not the group of an endpoint."""
+    for service in ("ssm", "ssmmessages"):
+        make_endpoint(region, service)
     other = region.make_group("databases")
     region.set_egress({**HTTPS, "UserIdGroupPairs": [{"GroupId": other, "Description": DESCRIBED}]})
+    region.forget_node()
     return instance(region.instances[0])
 
 
 @breaks("ec2-https-egress-allowed.one-endpoint-of-two")
 def egress_to_half_the_endpoints(region):
-    group_of_endpoint = region.make_group("endpoint")
-    region.ec2.create_vpc_endpoint(
-        VpcEndpointType="Interface",
-        VpcId=region.vpc,
-        ServiceName=f"com.amazonaws.{region.name}.ssm",
-        SubnetIds=[region.subnet],
-        SecurityGroupIds=[group_of_endpoint],
-    )
-    region.set_egress({**HTTPS, "UserIdGroupPairs": [{"GroupId": group_of_endpoint, "Description": DESCRIBED}]})
+    within_reach = make_endpoint(region, "ssm")
+    make_endpoint(region, "ssmmessages")
+    region.set_egress({**HTTPS, "UserIdGroupPairs": [{"GroupId": within_reach, "Description": DESCRIBED}]})
+    region.forget_node()
     return instance(region.instances[0])
 
 
@@ -220,7 +234,7 @@ egress_breakage(
     OUT,
     {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0", "Description": DESCRIBED}]},
 )
-egress_breakage("sg-egress-https-only.no-egress", also=["ec2-https-egress-allowed"])
+egress_breakage("sg-egress-https-only.no-egress")
 
 
 def let_in(name: str, also=(), **rule):
@@ -591,6 +605,10 @@ def other_schema(region):
 
 
 inputs_breakage("ssm-preferences-valid.wrong-type", runAsDefaultUser=7)
+inputs_breakage("ssm-preferences-valid.flag-as-text", runAsEnabled="false")
+inputs_breakage("ssm-preferences-valid.minutes-as-number", idleSessionTimeout=15)
+inputs_breakage("ssm-preferences-valid.unknown-input", maxSesionDuration="60")
+inputs_breakage("ssm-preferences-valid.shell-profile", shellProfile="exec bash")
 
 
 @breaks("ssm-preferences-valid.default-is-not-latest")

@@ -8,7 +8,7 @@ there is one, there is nothing for sessions, so that all of it must be made. An 
 """
 
 from accounts import GROUP, HTTPS, statement
-from breakages import BREAKAGES, DESCRIBED, NOTHING_SET, group, instance, key, preferences
+from breakages import BREAKAGES, DESCRIBED, NOTHING_SET, group, key, preferences
 
 FIRST = (
     "ec2-imdsv2-required",
@@ -46,15 +46,14 @@ INPUTS = {
 
 
 def break_group(region) -> dict:
-    """HTTPS goes out to some addresses only, other things go out and come in, and nobody wrote down why."""
+    """HTTPS goes out to some addresses only, which is enough for the nodes that are online; other things go out and come
+    in, and nobody wrote down why."""
     http = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     inside = {**HTTPS, "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": DESCRIBED}]}
     region.set_egress(inside, http)
     ssh = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
     region.ec2.authorize_security_group_ingress(GroupId=region.group, IpPermissions=[ssh])
-    of_group = dict.fromkeys(("sg-egress-https-only", "sg-no-ingress", "sg-rules-described"), group(region.group))
-    instances = [found for id in region.instances for found in instance(id)]
-    return {**of_group, "ec2-https-egress-allowed": instances}
+    return dict.fromkeys(("sg-egress-https-only", "sg-no-ingress", "sg-rules-described"), group(region.group))
 
 
 def break_logs_key(region) -> dict:

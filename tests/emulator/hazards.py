@@ -71,6 +71,14 @@ def autoscaling_member(region):
     return made
 
 
+@hazard("managed-instance")
+def managed_instance(region):
+    """Only the service that manages it may change it, and the account hides it."""
+    made = launch(region, "managed-instance")
+    region.ground(operators={made["instance"]: "eks.amazonaws.com"})
+    return made
+
+
 @hazard("stop-protection")
 def stop_protection(region):
     return launch(region, "stop-protection", DisableApiStop=True)

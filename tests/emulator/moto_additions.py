@@ -15,11 +15,12 @@ What AWS gives no API for is set at `POST /_ground/nodes`, which seeding uses:
     {"account": "…", "region": "…", "launched": {"i-…": "2026-01-01T00:00:00Z"},
      "nodes": [{"InstanceId": "i-…", …as DescribeInstanceInformation answers}], "remove": ["mi-…"],
      "tags": {"i-…": {"aws:autoscaling:groupName": "…"}}, "bucket_tags": {"…": {"aws:…": "…"}},
-     "requesters": {"eni-…": "amazon-elb"}, "boots_only": {"i-…": ["vol-…"]}}
+     "requesters": {"eni-…": "amazon-elb"}, "boots_only": {"i-…": ["vol-…"]},
+     "operators": {"i-…": "eks.amazonaws.com"}}
 
 `tags` and `bucket_tags` are those that AWS reserves for itself, `requesters` the services that own
 interfaces, `boots_only` instances that go back to stopped when they are started with other volumes (an empty
-list: with any).
+list: with any), `operators` the services that manage instances, which are hidden.
 
 Everything is kept in moto's own backends, so that `POST /moto-api/reset` forgets it too.
 """
@@ -58,6 +59,7 @@ from werkzeug.serving import make_server  # noqa: E402
 from werkzeug.wrappers import Request, Response  # noqa: E402
 
 import corrections  # noqa: E402
+from corrections.managed_instances import give_to_operator  # noqa: E402
 from corrections.volumes import boots_only  # noqa: E402
 from lifeline import end_with_stdin  # noqa: E402
 
@@ -307,6 +309,8 @@ def set_ground(body: dict) -> None:
     for interface, service in body.get("requesters", {}).items():
         give_to_service(ec2_backends[account][region].get_network_interface(interface), service)
     boots_only(ec2_backends[account][region]).update(body.get("boots_only", {}))
+    for instance, operator in body.get("operators", {}).items():
+        give_to_operator(ec2_backends[account][region].get_instance(instance), operator)
 
 
 @dataclass

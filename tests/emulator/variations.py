@@ -41,9 +41,9 @@ def holds(name: str, **expected: str):
 # -- instances --------------------------------------------------------------------------------------
 
 
-@holds("windows-node", ssm_agent_current="unknown")
+@holds("windows-node")
 def windows_node(region):
-    """DescribeInstanceInformation does not tell whether a Windows agent is the latest."""
+    """DescribeInstanceInformation does not tell whether a Windows agent is the latest: nothing is said of it."""
     return region.launch("windows", ImageId=AMI_WINDOWS)
 
 
@@ -94,6 +94,40 @@ def host_management(region):
     return region.launch("no-profile", IamInstanceProfile=None)
 
 
+@holds("application-profile")
+def application_profile(region):
+    """The role of the profile is an application's: the agent has the role of default host management."""
+    host_management(region)
+    region.make_profile("orders", region.make_application_role("orders"))
+    instance = region.launch("orders", IamInstanceProfile={"Name": "orders"})
+    region.ground(nodes=[{**region.node(instance), "IamRole": HOST_ROLE}])
+    return instance
+
+
+@holds("application-profile-not-registered", ssm_instance_managed="fail")
+def application_profile_not_registered(region):
+    """Without a node, too: the role does not let the agent register."""
+    host_management(region)
+    region.make_profile("orders", region.make_application_role("orders"))
+    return region.launch("orders", register=False, IamInstanceProfile={"Name": "orders"})
+
+
+@holds("newer-agents")
+def newer_agents(region):
+    """Agents from 3.3.40.0 on do not ask ec2messages."""
+    if len(region.account.regions) == 1:
+        region.put_role_policy("no-ec2messages", {**statement("ec2messages:*", "*"), "Effect": "Deny"})
+    return ROLE
+
+
+@holds("managed-instance")
+def managed_instance(region):
+    """Another service manages it and hides it; what only that service can change is not asked of the customer."""
+    instance = region.launch("worker", register=False, Monitoring={"Enabled": False}, MetadataOptions={})
+    region.ground(operators={instance: "eks.amazonaws.com"})
+    return instance
+
+
 @holds("hybrid-node")
 def hybrid_node(region):
     region.make_role(HYBRID_ROLE, "ssm.amazonaws.com", region.account.regions)
@@ -125,10 +159,11 @@ def second_group(region):
 def egress_in_halves(region):
     halves = [{"CidrIp": cidr, "Description": "half of all"} for cidr in ("0.0.0.0/1", "128.0.0.0/1")]
     region.set_egress({**HTTPS, "IpRanges": halves})
+    region.forget_node()
     return region.group
 
 
-def make_endpoints(region) -> str:
+def make_endpoints(region, private_dns: bool = True) -> str:
     """Interface endpoints for ssm and ssmmessages, in a group of their own."""
     group = region.make_group("endpoints")
     for service in ("ssm", "ssmmessages"):
@@ -138,7 +173,7 @@ def make_endpoints(region) -> str:
             ServiceName=f"com.amazonaws.{region.name}.{service}",
             SubnetIds=[region.subnet],
             SecurityGroupIds=[group],
-            PrivateDnsEnabled=True,
+            PrivateDnsEnabled=private_dns,
         )
     return group
 
@@ -155,6 +190,7 @@ def endpoint_ranges(region) -> list:
 def egress_to_endpoint_group(region):
     group = make_endpoints(region)
     region.set_egress({**HTTPS, "UserIdGroupPairs": [{"GroupId": group, "Description": "to the endpoints"}]})
+    region.forget_node()
     return group
 
 
@@ -163,6 +199,7 @@ def egress_to_endpoint_addresses(region):
     make_endpoints(region)
     ranges = endpoint_ranges(region)
     region.set_egress({**HTTPS, "IpRanges": [{"CidrIp": cidr, "Description": "to the endpoints"} for cidr in ranges]})
+    region.forget_node()
     return ranges
 
 
@@ -174,7 +211,30 @@ def egress_to_prefix_list(region):
         PrefixListName="endpoints", AddressFamily="IPv4", MaxEntries=5, Entries=entries
     )["PrefixList"]["PrefixListId"]
     region.set_egress({**HTTPS, "PrefixListIds": [{"PrefixListId": prefixes, "Description": "to the endpoints"}]})
+    region.forget_node()
     return prefixes
+
+
+@holds("egress-to-a-hub")
+def egress_to_a_hub(region):
+    """The endpoints are in another VPC, and the node is online: it gets there."""
+    region.set_egress({**HTTPS, "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "to the hub"}]})
+    return region.group
+
+
+@holds("egress-to-a-hub-not-online", ec2_https_egress_allowed="unknown", ssm_node_online="fail")
+def egress_to_a_hub_not_online(region):
+    region.ground(nodes=[{"InstanceId": region.instances[0], "PingStatus": "ConnectionLost"}])
+    return egress_to_a_hub(region)
+
+
+@holds("endpoints-without-private-dns", ec2_https_egress_allowed="unknown", ssm_node_online="fail")
+def endpoints_without_private_dns(region):
+    """The services' names do not lead to these endpoints, as far as can be seen."""
+    group = make_endpoints(region, private_dns=False)
+    region.set_egress({**HTTPS, "UserIdGroupPairs": [{"GroupId": group, "Description": "to the endpoints"}]})
+    region.ground(nodes=[{"InstanceId": region.instances[0], "PingStatus": "ConnectionLost"}])
+    return group
 
 
 # -- roles and keys ---------------------------------------------------------------------------------

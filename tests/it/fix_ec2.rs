@@ -75,7 +75,11 @@ fn rules_are_described_where_they_stay() {
 #[test]
 fn instances_that_cannot_reach_systems_manager_are_let_out() {
     for name in ["ec2-https-egress-allowed", "ec2-https-egress-allowed.none", "ec2-https-egress-allowed.udp"] {
-        round_trip(&Fixing::on(&["--break", name]), &["ec2-https-egress-allowed"], &[]);
+        let fixing = Fixing::on(&["--break", name]);
+        let instance = fixing.seeded["broken"][name][0]["id"].as_str().unwrap().to_owned();
+        let planned = fixing.plan(&["ec2-https-egress-allowed"], &[]);
+        assert!(planned.said().contains("allow it with --resource"), "{}", planned.stdout);
+        round_trip(&fixing, &["ec2-https-egress-allowed"], &["--resource", &instance]);
     }
 }
 

@@ -57,6 +57,14 @@ fn a_session_key_is_not_set_where_a_role_could_not_decrypt_whatever_it_is_grante
 }
 
 #[test]
+fn an_instance_that_another_service_manages_is_left_to_it() {
+    let account = Account::one(Emulator::moto(), &["--hazard", "managed-instance"]);
+    let plan = plan(&account);
+    let reason = left_out(&plan, "ec2-root-volume-encrypted").unwrap_or_else(|| panic!("{plan:#}"));
+    assert_eq!(reason, "eks.amazonaws.com manages the instance, and only it can change it");
+}
+
+#[test]
 fn retention_is_never_shortened() {
     let account = Account::one(Emulator::moto(), &["--break", "logs-retention-set"]);
     let shorter = account.plan().args(&["--format", "json", "--param", "logs-retention-set.min_days=3"]).run().json();

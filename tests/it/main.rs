@@ -29,6 +29,7 @@ mod ground;
 mod hosts;
 mod judge;
 mod log_archive;
+mod members;
 mod notify;
 mod orders;
 mod output;

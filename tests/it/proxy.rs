@@ -29,6 +29,7 @@ use self::fault::Injected;
 pub(crate) use self::fault::{Fault, Kind};
 pub(crate) use self::hold::Held;
 use self::hold::{Decision, Holding};
+pub(crate) use self::members::{Change, Member};
 use self::wire::Trouble;
 
 // By path, so that a benchmark that takes this file in by path finds them too.
@@ -38,6 +39,8 @@ mod fault;
 mod fleet;
 #[path = "proxy_hold.rs"]
 mod hold;
+#[path = "proxy_members.rs"]
+mod members;
 #[path = "proxy_pages.rs"]
 mod pages;
 #[path = "proxy_wire.rs"]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::role_uses::is_hybrid;
 use super::{Blame, region_of};
 use crate::model::ec2::VpcEndpoint;
 use crate::model::ids::{Key, Region};
@@ -101,7 +102,7 @@ impl Inventory {
         for (key, entry) in &mut self.managed_instances {
             entry.attributes.instance = if self.instances.contains_key(key) {
                 Fact::Known(Some(Link::to(key.clone())))
-            } else if key.id.starts_with("mi-") {
+            } else if is_hybrid(key) {
                 // A node that is not on EC2, whether or not the instances were listed.
                 Fact::Known(None)
             } else {

@@ -11,6 +11,7 @@ use super::gap::Gap;
 use super::ids::{Key, Region};
 use super::inventory::{Inventory, ResourceType};
 
+mod agents;
 mod instances;
 mod keys;
 mod role_uses;
@@ -24,7 +25,7 @@ use role_uses::RoleUses;
 impl Inventory {
     /// Fills the derived attributes: `Instance.managed_instance`, `default_host_management_role` and
     /// `vpc_endpoints`; `ManagedInstance.instance`; `Role.used_by_instances`, `used_by_systems_manager`,
-    /// `session_preferences` and `root_volume_keys`; `SessionPreferences.has_nodes` and `roles`;
+    /// `uses_ec2messages`, `session_preferences` and `root_volume_keys`; `SessionPreferences.has_nodes` and `roles`;
     /// `KmsKey.log_groups`.
     pub fn join(&mut self) {
         self.join_instances();

@@ -6,18 +6,22 @@ use super::{Blame, region_of};
 use crate::model::Fact;
 use crate::model::ids::{Key, Region};
 use crate::model::inventory::{Inventory, ResourceType, Source};
+use crate::model::version::{Version, without_ec2messages};
 
 /// The uses of roles, by region.
 #[derive(Debug, Default)]
 pub(super) struct RoleUses {
     pub(super) regions: BTreeMap<Option<Region>, RegionUses>,
     pub(super) root_volume_keys: RootVolumeKeys,
+    pub(super) agents: Agents,
+    /// Roles of instance profiles whose instances have an agent that uses another role: they are the applications'.
+    pub(super) applications: BTreeSet<Key>,
 }
 
 /// The roles that are used in one region.
 #[derive(Debug, Default)]
 pub(super) struct RegionUses {
-    /// Through instance profiles.
+    /// By agents that get them through instance profiles.
     pub(super) instances: Uses,
     /// By hybrid nodes, and the role that default host management names: it counts though every instance may
     /// have a profile now, since the next one without gets it.
@@ -29,6 +33,35 @@ pub(super) struct RegionUses {
 pub(super) struct Uses {
     pub(super) roles: BTreeSet<Key>,
     pub(super) blame: Blame,
+}
+
+/// The agents that use each role.
+#[derive(Debug, Default)]
+pub(super) struct Agents {
+    /// Whether all of them take their messages from `ssmmessages`, by role.
+    newer: BTreeMap<Key, bool>,
+    /// What leaves unknown whether there are more.
+    blame: Blame,
+}
+
+impl Agents {
+    /// One more agent, with what is reported of its version.
+    fn add(&mut self, role: &Key, version: &Fact<Option<String>>) {
+        let newer = match version {
+            Fact::Unknown(gap) => return self.blame.add(gap),
+            Fact::Known(version) => version.as_deref().and_then(Version::parse),
+        };
+        let newer = newer.is_some_and(|version| version >= without_ec2messages());
+        *self.newer.entry(role.clone()).or_insert(true) &= newer;
+    }
+
+    /// Whether an agent with this role may ask `ec2messages`. One of which nothing is reported may.
+    pub(super) fn may_use_ec2messages(&self, role: &Key) -> Fact<bool> {
+        match self.newer.get(role) {
+            Some(false) => Fact::Known(true),
+            newer => self.blame.clone().or(|| newer.is_none()),
+        }
+    }
 }
 
 /// The keys of the root volumes of the instances that have a role.
@@ -73,6 +106,9 @@ impl RoleUses {
             uses.regions.insert(region, here);
         }
         uses.root_volume_keys.blame = inventory.unlisted_anywhere(ResourceType::Instance);
+        for listed in [ResourceType::Instance, ResourceType::ManagedInstance] {
+            uses.agents.blame.add_all(&inventory.unlisted_anywhere(listed));
+        }
         uses.add_systems_manager(inventory);
         uses.add_instances(inventory);
         uses.add_unused_profiles(inventory);
@@ -83,8 +119,16 @@ impl RoleUses {
         for (region, role) in inventory.host_management_roles().regions {
             self.regions.entry(region).or_default().systems_manager.add(&role);
         }
-        for (key, entry) in &inventory.managed_instances {
-            let role = entry.attributes.iam_role.as_ref().map(|role| role.as_ref().map(|role| role.key.clone()));
+        // Those on EC2 are looked at with their instances; one whose instance is gone uses no role any more.
+        let hybrid = inventory.managed_instances.iter().filter(|(key, _)| is_hybrid(key));
+        for (key, entry) in hybrid {
+            let node = &entry.attributes;
+            let role = node.iam_role.as_ref().map(|role| role.as_ref().map(|role| role.key.clone()));
+            match &role {
+                Fact::Known(Some(role)) => self.agents.add(role, &node.agent_version),
+                Fact::Known(None) => {}
+                Fact::Unknown(gap) => self.agents.blame.add(gap),
+            }
             self.regions.entry(key.region.clone()).or_default().systems_manager.add(&role);
         }
     }
@@ -118,26 +162,42 @@ impl RoleUses {
     fn add_instances(&mut self, inventory: &Inventory) {
         let host_management = inventory.host_management_roles();
         for (key, entry) in &inventory.instances {
-            let role = inventory.profile_role(&entry.attributes.iam_instance_profile);
-            self.regions.entry(key.region.clone()).or_default().instances.add(&role);
-            // Without a profile, an instance has the role of default host management.
-            let role = match role {
-                Fact::Known(None) => host_management.of(region_of(key)),
-                role => role,
-            };
-            match role {
-                Fact::Known(None) => {}
-                Fact::Unknown(gap) => self.root_volume_keys.blame.add(&gap),
-                Fact::Known(Some(role)) => {
-                    let (keys, blame) = self.root_volume_keys.by_role.entry(role).or_default();
-                    match inventory.root_volume_key(&entry.attributes.root_volume) {
-                        Fact::Known(key) => keys.extend(key),
-                        Fact::Unknown(gap) => blame.add(&gap),
-                    }
+            let instance = &entry.attributes;
+            let uses = self.regions.entry(key.region.clone()).or_default();
+            let agent = match inventory.agent_role(key, instance, &host_management) {
+                Fact::Known(agent) => agent,
+                Fact::Unknown(gap) => {
+                    uses.instances.blame.add(&gap);
+                    self.root_volume_keys.blame.add(&gap);
+                    self.agents.blame.add(&gap);
+                    continue;
                 }
+            };
+            if let Fact::Known(Some(role)) = inventory.profile_role(&instance.iam_instance_profile)
+                && agent.as_ref().is_none_or(|agent| agent.role != role)
+            {
+                self.applications.insert(role);
+            }
+            let Some(agent) = agent else { continue };
+            let handed_out_by = if agent.by_systems_manager { &mut uses.systems_manager } else { &mut uses.instances };
+            handed_out_by.roles.insert(agent.role.clone());
+            let version = match inventory.managed_instances.get(key) {
+                Some(node) => node.attributes.agent_version.clone(),
+                None => inventory.unlisted_in(ResourceType::ManagedInstance, region_of(key)).or(|| None),
+            };
+            self.agents.add(&agent.role, &version);
+            let (keys, blame) = self.root_volume_keys.by_role.entry(agent.role).or_default();
+            match inventory.root_volume_key(&instance.root_volume) {
+                Fact::Known(key) => keys.extend(key),
+                Fact::Unknown(gap) => blame.add(&gap),
             }
         }
     }
+}
+
+/// Whether a node is not on EC2: of EC2, the id is that of the instance.
+pub(super) fn is_hybrid(node: &Key) -> bool {
+    !node.id.starts_with("i-")
 }
 
 impl Uses {

@@ -51,6 +51,12 @@ impl Inventory {
             let role = &mut entry.attributes;
             role.used_by_instances = any(uses.regions.values().map(|uses| uses.instances.contains(key)));
             role.used_by_systems_manager = any(uses.regions.values().map(|uses| uses.systems_manager.contains(key)));
+            role.uses_ec2messages = uses.agents.may_use_ec2messages(key);
+            // The agents of its instances use another role: what an application may do is not for these rules.
+            let used = [&role.used_by_instances, &role.used_by_systems_manager];
+            if uses.applications.contains(key) && used == [&Fact::Known(false), &Fact::Known(false)] {
+                entry.in_scope = false;
+            }
             let mut blame = Blame::default();
             let mut links = Vec::new();
             for (preferences, uses) in &preferences {

@@ -8,13 +8,22 @@ use crate::model::{Inventory, ResourceType};
 const DERIVED: &[(&str, &[&str])] = &[
     ("instances", &["managed_instance", "default_host_management_role", "vpc_endpoints"]),
     ("managed_instances", &["instance"]),
-    ("roles", &["used_by_instances", "used_by_systems_manager", "session_preferences", "root_volume_keys"]),
+    (
+        "roles",
+        &[
+            "used_by_instances",
+            "used_by_systems_manager",
+            "uses_ec2messages",
+            "session_preferences",
+            "root_volume_keys",
+        ],
+    ),
     ("session_preferences", &["has_nodes", "roles"]),
     ("keys", &["log_groups"]),
 ];
 
-/// Two regions: instances with and without a profile in the one, a hybrid node and default host
-/// management in the other.
+/// Two regions: instances with and without a profile in the one; a hybrid node and default host management in the other,
+/// where the agent on an instance with a profile uses the role of the latter.
 fn account() -> Value {
     let there = |attributes: Value| json!({"exists": true, "in_scope": true, "attributes": attributes});
     json!({
@@ -26,6 +35,8 @@ fn account() -> Value {
             "us-east-1/i-2": there(json!({"iam_instance_profile": null, "vpc_id": null, "root_volume": null})),
             "eu-west-1/i-3": there(json!({"iam_instance_profile": null, "vpc_id": "vpc-3",
                 "root_volume": "eu-west-1/vol-3"})),
+            "eu-west-1/i-4": there(json!({"iam_instance_profile": "aws-global/p-app", "vpc_id": "vpc-3",
+                "root_volume": null})),
         },
         "volumes": {
             "us-east-1/vol-1": there(json!({"kms_key": "us-east-1/k-volume"})),
@@ -35,8 +46,12 @@ fn account() -> Value {
             "us-east-1/vpce-1": there(json!({"vpc_id": "vpc-1"})),
             "us-east-1/vpce-2": there(json!({"vpc_id": "vpc-2"})),
         },
-        "instance_profiles": {"aws-global/p": there(json!({"role": "aws-global/r-profile"}))},
+        "instance_profiles": {
+            "aws-global/p": there(json!({"role": "aws-global/r-profile"})),
+            "aws-global/p-app": there(json!({"role": "aws-global/r-app"})),
+        },
         "roles": {
+            "aws-global/r-app": there(json!({})),
             "aws-global/r-profile": there(json!({})),
             "aws-global/r-host": there(json!({})),
             "aws-global/r-hybrid": there(json!({})),
@@ -52,9 +67,10 @@ fn account() -> Value {
             "ap-south-1/d": there(json!({"default_host_management_role": null})),
         },
         "managed_instances": {
-            "us-east-1/i-1": there(json!({"iam_role": null})),
-            "us-east-1/i-gone": there(json!({"iam_role": null})),
-            "eu-west-1/mi-1": there(json!({"iam_role": "aws-global/r-hybrid"})),
+            "us-east-1/i-1": there(json!({"iam_role": null, "agent_version": "3.3.40.0"})),
+            "us-east-1/i-gone": there(json!({"iam_role": "aws-global/r-app", "agent_version": "2.3.0.0"})),
+            "eu-west-1/i-4": there(json!({"iam_role": "aws-global/r-host", "agent_version": "3.3.40.0"})),
+            "eu-west-1/mi-1": there(json!({"iam_role": "aws-global/r-hybrid", "agent_version": "3.3.9.0"})),
         },
     })
 }
@@ -95,8 +111,15 @@ fn everything_is_derived_when_everything_was_read() {
         ("managed_instances us-east-1/i-1 instance", json!("us-east-1/i-1")),
         ("managed_instances us-east-1/i-gone instance", json!(null)),
         ("managed_instances eu-west-1/mi-1 instance", json!(null)),
+        ("roles aws-global/r-app used_by_instances", json!(false)),
+        ("roles aws-global/r-app used_by_systems_manager", json!(false)),
+        ("roles aws-global/r-app session_preferences", json!([])),
         ("roles aws-global/r-profile used_by_instances", json!(true)),
         ("roles aws-global/r-profile used_by_systems_manager", json!(false)),
+        ("roles aws-global/r-profile uses_ec2messages", json!(false)),
+        // Nothing is reported of the agent on one of its instances.
+        ("roles aws-global/r-host uses_ec2messages", json!(true)),
+        ("roles aws-global/r-hybrid uses_ec2messages", json!(true)),
         ("roles aws-global/r-profile session_preferences", json!(["us-east-1/d"])),
         ("roles aws-global/r-profile root_volume_keys", json!(["us-east-1/k-volume"])),
         ("roles aws-global/r-host used_by_systems_manager", json!(true)),
@@ -165,6 +188,66 @@ fn a_list_that_was_not_read_leaves_unknown_what_it_would_have_shown() {
     ] {
         assert_eq!(get(&inventory, path), &wanted, "{path}");
     }
+}
+
+/// The role of an application is not a node's where the agent uses another.
+#[test]
+fn the_agent_uses_the_role_that_aws_names_or_that_of_the_profile() {
+    let in_scope = |account: &Value| joined(account)["roles"]["aws-global/r-app"]["in_scope"].clone();
+    let mut account = account();
+    assert_eq!(in_scope(&account), json!(false));
+    // AWS names no role: it is the profile's.
+    account["managed_instances"]["eu-west-1/i-4"]["attributes"]["iam_role"] = json!(null);
+    let inventory = joined(&account);
+    assert_eq!(inventory["roles"]["aws-global/r-app"]["in_scope"], json!(true));
+    assert_eq!(get(&inventory, "roles aws-global/r-app used_by_instances"), &json!(true));
+    assert_eq!(get(&inventory, "roles aws-global/r-app session_preferences"), &json!(["eu-west-1/d"]));
+    // AWS names the profile's role.
+    account["managed_instances"]["eu-west-1/i-4"]["attributes"]["iam_role"] = json!("aws-global/r-app");
+    let inventory = joined(&account);
+    assert_eq!(get(&inventory, "roles aws-global/r-app used_by_instances"), &json!(true));
+    assert_eq!(get(&inventory, "roles aws-global/r-app used_by_systems_manager"), &json!(false));
+    // Which role it is cannot be read: the application's may be a node's.
+    account["managed_instances"]["eu-west-1/i-4"]["attributes"]["iam_role"] = json!({"$unknown": gap()});
+    let inventory = joined(&account);
+    assert_eq!(inventory["roles"]["aws-global/r-app"]["in_scope"], json!(true));
+    assert_eq!(get(&inventory, "roles aws-global/r-app used_by_instances"), &json!({"$unknown": gap()}));
+}
+
+/// An agent that is not registered uses the profile's role only if that lets it register.
+#[test]
+fn an_instance_that_is_no_node_gets_the_role_that_can_register_it() {
+    let mut account = account();
+    account["managed_instances"].as_object_mut().expect("nodes").remove("eu-west-1/i-4");
+    let policy = |action: &str| {
+        json!([{"name": "own", "policy": {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": action, "Resource": "*"}]}}])
+    };
+    let arn = json!("arn:aws:iam::123456789012:role/r-app");
+    let mut role_with = |policies: Value| {
+        account["roles"]["aws-global/r-app"]["attributes"] =
+            json!({"arn": arn, "attached_policies": [], "inline_policies": policies, "permissions_boundary": null});
+        let inventory = joined(&account);
+        (
+            inventory["roles"]["aws-global/r-app"]["in_scope"] == json!(true),
+            get(&inventory, "roles aws-global/r-app used_by_instances").clone(),
+        )
+    };
+    assert_eq!(role_with(policy("ssm:*")), (true, json!(true)));
+    assert_eq!(role_with(policy("dynamodb:*")), (false, json!(false)));
+    let (in_scope, used) = role_with(json!({"$unknown": gap()}));
+    assert!(in_scope && used.get("$unknown").is_some(), "{used}");
+}
+
+/// Another service decides what runs on the instances that it manages.
+#[test]
+fn the_role_of_a_managed_instance_is_no_nodes() {
+    let mut account = account();
+    account["managed_instances"].as_object_mut().expect("nodes").remove("us-east-1/i-1");
+    account["instances"]["us-east-1/i-1"]["attributes"]["operator"] = json!("eks.amazonaws.com");
+    let inventory = joined(&account);
+    assert_eq!(inventory["roles"]["aws-global/r-profile"]["in_scope"], json!(false));
+    assert_eq!(get(&inventory, "session_preferences us-east-1/d roles"), &json!([]));
 }
 
 #[test]

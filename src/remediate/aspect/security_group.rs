@@ -58,8 +58,9 @@ pub(super) async fn users(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fa
     let filter = Filter::builder().name("group-id").values(&aspect.id).build();
     let mut interfaces = BTreeSet::new();
     let request = |token| {
-        let request = place.ec2().describe_network_interfaces().filters(filter.clone());
-        request.max_results(PAGE).set_next_token(token).send()
+        // The interfaces of services that an account hides are users of the group, too.
+        let request = place.ec2().describe_network_interfaces().include_managed_resources(true);
+        request.filters(filter.clone()).max_results(PAGE).set_next_token(token).send()
     };
     let mut nameless = false;
     let read = place.pages(&DESCRIBE_NETWORK_INTERFACES, request, |page| {

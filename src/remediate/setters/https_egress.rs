@@ -31,7 +31,7 @@ impl Setter for HttpsEgress {
     }
 
     fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
-        if wanted.task(TASK).is_none() {
+        if wanted.task(TASK).is_none() || !is_named(thing, draft) {
             return Vec::new();
         }
         let groups = candidates(thing, draft).map(|(_, groups)| groups).unwrap_or_default();
@@ -42,6 +42,13 @@ impl Setter for HttpsEgress {
     /// Asks, which is early enough: the groups' own steps are drafted after this.
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         let Some(aims) = wanted.task(TASK) else { return };
+        // The step is one on a group: whether its instance is named is asked here.
+        let id = thing.1.id.as_ref();
+        if !is_named(thing, draft) {
+            let reason =
+                format!("it opens a port to every address, which is done only by name: allow it with --resource {id}");
+            return draft.leave_out(aims, reason);
+        }
         let (task, groups) = match candidates(thing, draft) {
             Ok(found) => found,
             Err(reason) => return draft.leave_out(aims, reason),
@@ -51,6 +58,10 @@ impl Setter for HttpsEgress {
             None => draft.leave_out(aims, "its network interface has no security group"),
         }
     }
+}
+
+fn is_named((_, key): &Thing, draft: &Draft<'_>) -> bool {
+    draft.limits.named.contains(key.id.as_ref())
 }
 
 /// What is to be let out, and the groups that can: those of an interface with IPv4, or of one without where there is no

@@ -14,6 +14,8 @@ use crate::remediate::operation::{
     CreateDocument, DeleteDocument, SsmTag, UpdateDocument, UpdateDocumentDefaultVersion,
 };
 use crate::remediate::reference::{Reference, Text};
+use crate::source::session_document::{INPUTS as KNOWN, SHELL_PROFILE};
+use crate::yaml::nearest;
 
 /// Sets the inputs of session preferences, and makes the document.
 pub(super) struct Preferences;
@@ -146,6 +148,12 @@ impl Setter for Preferences {
         if aims.is_empty() || only_encryption {
             return;
         }
+        if let Some(kind) = other_type(thing, draft) {
+            let reason =
+                format!("the document is of type {kind}, which it keeps: delete it, and make one of type Session");
+            draft.leave_out(&aims, reason);
+            return;
+        }
         let sight = |draft: &Draft<'_>, kind| draft.sight(Some(&region), &Aspect::of(kind, thing.1.id.as_ref()));
         let (latest, default) = match (sight(draft, Kind::PreferencesLatest), sight(draft, Kind::PreferencesDefault)) {
             (Ok(latest), Ok(default)) => (latest, default),
@@ -162,6 +170,12 @@ impl Setter for Preferences {
             update(thing, &aims, &content, (latest, default), needs, draft);
         }
     }
+}
+
+/// The type of a document that is none of sessions.
+fn other_type(thing: &Thing, draft: &Draft<'_>) -> Option<String> {
+    let preferences = &draft.inventory.session_preferences.get(&thing.1)?.attributes;
+    preferences.document_type.known().cloned().flatten().filter(|kind| kind != "Session")
 }
 
 /// What the two flags for encryption ask of the bucket, the group and the roles.
@@ -326,8 +340,27 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
     Content { document: Json::Object(document), made }
 }
 
-/// Gives inputs the types that they must have, where what they mean is plain; takes out the others.
+/// Gives inputs the names and the types that they must have, where what they mean is plain; takes out those of another
+/// type. An input of another name, which says nothing to sessions today, stays.
 fn repair(inputs: &mut Map<String, Json>) {
+    let unknown: Vec<String> = inputs.keys().filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect();
+    for name in unknown {
+        if let Some(near) = nearest(&name, KNOWN.iter().copied()).filter(|near| !inputs.contains_key(*near))
+            && let Some(value) = inputs.remove(&name)
+        {
+            inputs.insert(near.to_owned(), value);
+        }
+    }
+    match inputs.get_mut("shellProfile") {
+        None | Some(Json::Null) => {}
+        Some(Json::Object(commands)) => {
+            commands.retain(|name, command| SHELL_PROFILE.contains(&name.as_str()) && command.is_string());
+        }
+        // For which platform it is meant is not said.
+        Some(_) => {
+            inputs.remove("shellProfile");
+        }
+    }
     for name in TEXTS {
         match inputs.get(*name) {
             Some(Json::Number(number)) => {
@@ -447,14 +480,15 @@ mod tests {
     fn inputs_get_the_types_that_they_must_have_and_others_stay() {
         let Json::Object(mut inputs) = json!({
             "idleSessionTimeout": 20, "s3EncryptionEnabled": "True", "runAsEnabled": "perhaps", "s3BucketName": ["x"],
-            "shellProfile": {"linux": "bash"}, "kmsKeyId": "", "cloudWatchStreamingEnabled": false,
+            "shellProfile": {"linux": "bash", "macos": "zsh"}, "kmsKeyId": "", "cloudWatchStreamingEnabled": false,
+            "maxSesionDuration": 60, "s3bucketname": "y", "colour": "red",
         }) else {
             unreachable!("it is an object");
         };
         repair(&mut inputs);
         let expected = json!({
             "idleSessionTimeout": "20", "s3EncryptionEnabled": true, "shellProfile": {"linux": "bash"}, "kmsKeyId": "",
-            "cloudWatchStreamingEnabled": false,
+            "cloudWatchStreamingEnabled": false, "maxSessionDuration": "60", "s3bucketname": "y", "colour": "red",
         });
         assert_eq!(Json::Object(inputs), expected);
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{instance_profile, root_volume};
-use crate::model::{Fact, Key, ResourceType};
+use crate::model::{Key, ResourceType};
 use crate::remediate::draft::{Aims, Draft, Thing};
 use crate::rule::params::ParamValue;
 
@@ -37,16 +37,14 @@ fn present_key(instance: &Key, draft: &Draft<'_>) -> Option<String> {
     key.attributes.arn.known().filter(|_| customers).cloned()
 }
 
-/// The role of an instance: without a profile, that of default host management.
+/// The role that the agent on an instance uses.
 fn role_of(instance: &Key, draft: &Draft<'_>) -> Option<Thing> {
     let wanted = draft.wanted.get(&(ResourceType::Instance, instance.clone()));
     if wanted.is_some_and(|wanted| wanted.task("instance-profile").is_some()) {
         return Some(instance_profile::role(draft));
     }
-    let profile = &draft.inventory.instances.get(instance)?.attributes.iam_instance_profile;
-    let role = match draft.inventory.profile_role(profile) {
-        Fact::Known(None) => draft.inventory.host_management_roles().of(instance.region.as_ref()),
-        role => role,
-    };
-    role.known().cloned().flatten().map(|role| (ResourceType::Role, role))
+    let inventory = draft.inventory;
+    let attributes = &inventory.instances.get(instance)?.attributes;
+    let agent = inventory.agent_role(instance, attributes, &inventory.host_management_roles());
+    agent.known().cloned().flatten().map(|agent| (ResourceType::Role, agent.role))
 }

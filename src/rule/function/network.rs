@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::super::path::{Followed, Place};
@@ -50,6 +52,47 @@ pub(super) fn allows_egress_to(receiver: &Receiver<'_>, arguments: &[Argument]) 
         _ => peers.answer(all),
     }
 }
+
+pub(super) fn allows_egress_to_hidden_endpoints(
+    receiver: &Receiver<'_>,
+    arguments: &[Argument],
+) -> Result<Answer, Undecided> {
+    let arguments = Arguments(arguments);
+    let peers = Peers::of(receiver, arguments.text(0)?, arguments.int(1)?)?;
+    let wanted = arguments.texts(2)?.iter().map(|text| range(text)).collect::<Result<Vec<_>, _>>()?;
+    if wanted.is_empty() {
+        return match peers.private(receiver)? {
+            Some(peer) => Err(Undecided(format!(
+                "traffic may go to {peer}, where endpoints may be that the account does not show; name the ranges of \
+                 such endpoints under `network.endpoint_cidrs` in the configuration"
+            ))),
+            None => peers.answer(false),
+        };
+    }
+    if wanted.iter().all(|wanted| peers.cover(*wanted)) {
+        return Ok(Answer::Bool(true));
+    }
+    let touches = |range: &IpNet| wanted.iter().any(|wanted| overlap(range, wanted));
+    if peers.ranges.iter().any(touches) || !peers.groups.is_empty() {
+        return Err(Undecided(
+            "traffic may go to some addresses of `network.endpoint_cidrs`, and not to all".to_owned(),
+        ));
+    }
+    peers.answer(false)
+}
+
+/// A range, or the range that is one address.
+fn range(text: &str) -> Result<IpNet, Undecided> {
+    text.parse::<IpAddr>().map_or_else(|_| parse(text), |address| Ok(IpNet::from(address)))
+}
+
+fn overlap(one: &IpNet, other: &IpNet) -> bool {
+    one.contains(other) || other.contains(one)
+}
+
+/// The IPv4 ranges that networks use within: <https://www.rfc-editor.org/rfc/rfc1918>,
+/// <https://www.rfc-editor.org/rfc/rfc6598>.
+const PRIVATE: &[&str] = &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Undecided> {
     text.parse().map_err(|error| {
@@ -141,6 +184,24 @@ impl Peers {
             Some(View::Unknown(gap)) => Err(Undecided::from(gap.as_ref())),
             _ => Ok(()),
         }
+    }
+
+    /// One to whom traffic may go and who may be in a private network: a security group, or a range with private
+    /// addresses. Any IPv6 range may be one, where the interface has no IPv4 address.
+    fn private(&self, receiver: &Receiver<'_>) -> Result<Option<String>, Undecided> {
+        let Receiver::Place(place) = receiver else { return Ok(None) };
+        let has_ipv4 = match place.node.view("private_ips") {
+            Some(View::Texts(addresses)) => Some(!addresses.is_empty()),
+            _ => None,
+        };
+        let private = PRIVATE.iter().map(|text| parse(text)).collect::<Result<Vec<IpNet>, _>>()?;
+        let may_be = |range: &&IpNet| match range {
+            IpNet::V4(_) => has_ipv4 != Some(false) && private.iter().any(|private| overlap(range, private)),
+            IpNet::V6(_) => has_ipv4 != Some(true),
+        };
+        let ranges = self.ranges.iter().filter(may_be).map(ToString::to_string);
+        let groups = self.groups.iter().map(|group| format!("the security group {group}"));
+        Ok(ranges.chain(groups).next())
     }
 
     /// Whether the ranges together hold every address of this one.

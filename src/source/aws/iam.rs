@@ -8,6 +8,7 @@ use futures::future::join_all;
 use futures::join;
 
 use super::arn::last_segment;
+use super::inquiry::filled;
 use super::reader::Reader;
 use super::whole_answer::Requires;
 use crate::iam::PolicyDocument;
@@ -56,11 +57,17 @@ async fn profile(reader: &Reader<'_>, key: &Key) {
         Ok(None) => reader.put(key.clone(), Entry::<InstanceProfile>::missing()),
         Ok(Some(profile)) => {
             // A profile has one role at most.
-            let role = profile.roles.into_iter().next().map(|role| role_key(&role.role_name));
-            let attributes =
-                InstanceProfile { arn: Fact::Known(profile.arn), role: Fact::Known(role.clone().map(Link::to)) };
+            let role = match profile.roles.into_iter().next() {
+                None => Fact::Known(None),
+                Some(role) => inquiry.named("RoleName", Some(role.role_name)).map(|name| Some(role_key(&name))),
+            };
+            if let Fact::Unknown(gap) = &role {
+                inquiry.unlisted(gap);
+            }
+            let arn = inquiry.named("Arn", Some(profile.arn));
+            let attributes = InstanceProfile { arn, role: role.as_ref().map(|role| role.clone().map(Link::to)) };
             reader.put(key.clone(), Entry::existing(attributes));
-            if let Some(key) = role {
+            if let Fact::Known(Some(key)) = role {
                 role_once(reader, key).await;
             }
         }
@@ -117,24 +124,24 @@ async fn own(reader: &Reader<'_>, key: &Key) -> Entry<Role> {
             return Entry { exists: Fact::Unknown(gap), in_scope: true, attributes };
         }
     };
-    let assume_role_policy = match role.assume_role_policy_document {
+    let assume_role_policy = match filled(role.assume_role_policy_document) {
         Some(text) => inquiry.policy_url_encoded(&text),
         None => Fact::Unknown(inquiry.lacks("AssumeRolePolicyDocument")),
     };
     let permissions_boundary = match role.permissions_boundary {
         None => Fact::Known(None),
         Some(boundary) => inquiry
-            .required("PermissionsBoundaryArn", boundary.permissions_boundary_arn)
+            .named("PermissionsBoundaryArn", boundary.permissions_boundary_arn)
             .map(|arn| Some(Link::to(Key::global(arn)))),
     };
     if let Fact::Unknown(gap) = &permissions_boundary {
         inquiry.unlisted(gap);
     }
-    let tags = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let tags = role.tags.unwrap_or_default().into_iter().map(|tag| Some((filled(Some(tag.key))?, tag.value)));
     Entry::existing(Role {
-        arn: Fact::Known(role.arn),
-        role_id: Fact::Known(role.role_id),
-        principal_tags: Fact::Known(tags),
+        arn: inquiry.named("Arn", Some(role.arn)),
+        role_id: inquiry.named("RoleId", Some(role.role_id)),
+        principal_tags: inquiry.required("Tags.Key", tags.collect()),
         assume_role_policy,
         permissions_boundary,
         ..Role::default()
@@ -155,7 +162,8 @@ async fn attached(reader: &Reader<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy
     };
     let read = inquiry
         .pages(request, |page| {
-            let arns = page.attached_policies.map(|policies| policies.into_iter().map(|policy| policy.policy_arn));
+            let arns =
+                page.attached_policies.map(|policies| policies.into_iter().map(|policy| filled(policy.policy_arn)));
             match arns.and_then(Iterator::collect::<Option<Vec<_>>>) {
                 Some(arns) => policies.extend(arns.into_iter().map(|arn| Link::to(Key::global(arn)))),
                 None => lacking = Some(inquiry.lacks("AttachedPolicies")),
@@ -197,7 +205,13 @@ async fn inline(reader: &Reader<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
     };
     let read = inquiry
         .pages(request, |page| {
-            names.extend(page.policy_names);
+            for name in page.policy_names {
+                if name.is_empty() {
+                    lacking = Some(inquiry.lacks("PolicyNames"));
+                } else {
+                    names.insert(name);
+                }
+            }
             next(page.marker, page.is_truncated, || lacking = Some(inquiry.lacks("Marker")))
         })
         .await;
@@ -213,7 +227,10 @@ async fn inline_policy(reader: &Reader<'_>, role: &Key, name: String) -> InlineP
         let inquiry = reader.inquire(&GET_ROLE_POLICY, None);
         let request = reader.connection.iam().get_role_policy().role_name(role.id.as_ref()).policy_name(&name);
         policy = match inquiry.send(request.send()).await {
-            Ok(answer) => inquiry.policy_url_encoded(&answer.policy_document),
+            Ok(answer) => match filled(Some(answer.policy_document)) {
+                Some(text) => inquiry.policy_url_encoded(&text),
+                None => Fact::Unknown(inquiry.lacks("PolicyDocument")),
+            },
             Err(gap) => Fact::Unknown(gap),
         };
     }
@@ -235,7 +252,7 @@ async fn managed_policy(reader: &Reader<'_>, key: Key) {
             None => Entry::unread(&inquiry.lacks("Policy")),
             Some(policy) => Entry::existing(ManagedPolicy {
                 arn: Fact::Known(key.id.as_ref().to_owned()),
-                policy: match policy.default_version_id {
+                policy: match filled(policy.default_version_id) {
                     Some(version) => policy_version(reader, &key, version).await,
                     None => Fact::Unknown(inquiry.lacks("DefaultVersionId")),
                 },

@@ -188,6 +188,18 @@ impl Inquiry<'_> {
         value.map_or_else(|| Fact::Unknown(self.lacks(member)), Fact::Known)
     }
 
+    /// The text of a member that AWS always sends. An empty one is missing: it names nothing.
+    pub(super) fn named(&self, member: &str, text: Option<String>) -> Fact<String> {
+        self.required(member, filled(text))
+    }
+
+    /// The text of a member that AWS always sends, one of these values. A value that AWS has added since is not
+    /// understood: rules that compare with the others would take it for one of them, or for none.
+    pub(super) fn one_of(&self, member: &str, text: Option<impl AsRef<str>>, values: &[&str]) -> Fact<String> {
+        let text = filled(text.map(|text| text.as_ref().to_owned()));
+        self.meaning(member, text, |text| values.contains(&text).then(|| text.to_owned()))
+    }
+
     /// What a text means that AWS always sends.
     pub(super) fn meaning<T>(
         &self,
@@ -204,6 +216,11 @@ impl Inquiry<'_> {
     pub(super) fn unlisted(&self, gap: &Arc<Gap>) {
         self.reader.unlisted(self.call, self.region, gap);
     }
+}
+
+/// A text that says something. The SDK fills in an empty one where AWS left out a member that it always sends.
+pub(super) fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// Runs in a task of its own, which ends where the future is dropped.

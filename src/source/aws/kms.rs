@@ -1,11 +1,14 @@
 //! KMS: the keys that something refers to, by id, ARN or alias. Each is read once.
 //! <https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html>
 
-use aws_sdk_kms::types::{KeyMetadata, KeySpec, MultiRegionKeyType, OriginType};
+use aws_sdk_kms::types::{
+    KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType, MultiRegionKeyType, OriginType,
+};
 use futures::join;
 
 use super::arn::Arn;
 use super::connection::Connection;
+use super::inquiry::filled;
 use super::reader::Reader;
 use super::whole_answer::Requires;
 use crate::model::call::{Call, DESCRIBE_KEY, GET_KEY_POLICY, GET_KEY_ROTATION_STATUS};
@@ -142,7 +145,13 @@ async fn describe(reader: &Reader<'_>, connection: &Connection, reference: Refer
     let inquiry = reader.inquire(&DESCRIBE_KEY, Some(&reference.region));
     let request = connection.kms(&reference.region).describe_key().key_id(&reference.ask);
     let metadata = match inquiry.send_unless(ABSENT, request.send()).await {
-        Ok(Some(answer)) => answer.key_metadata.ok_or_else(|| inquiry.lacks("KeyMetadata")),
+        Ok(Some(answer)) => {
+            let metadata = answer.key_metadata.ok_or_else(|| inquiry.lacks("KeyMetadata"));
+            // Without its id, what is said of it would be said of another key, which nothing refers to.
+            metadata.and_then(
+                |metadata| if metadata.key_id.is_empty() { Err(inquiry.lacks("KeyId")) } else { Ok(metadata) },
+            )
+        }
         Ok(None) => {
             let described = Described { ask: None, ..known(&reference, Rotation::Nothing) };
             change(reader, &described.key, |entry| *entry = Entry { in_scope: entry.in_scope, ..Entry::missing() });
@@ -178,7 +187,8 @@ fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> De
     let inquiry = reader.inquire(&DESCRIBE_KEY, Some(&reference.region));
     let key = Key::regional(&reference.region, metadata.key_id.as_str());
     // By ARN, the key is found in whichever account it is.
-    let ask = metadata.arn.clone().unwrap_or_else(|| metadata.key_id.clone());
+    let arn = filled(metadata.arn.clone());
+    let ask = arn.clone().unwrap_or_else(|| metadata.key_id.clone());
     let rotation = rotation_of(reader, &reference.region, &ask, &metadata);
     // A key for symmetric encryption has no other use, and the member may be left out of it.
     let symmetric = metadata.key_spec == Some(KeySpec::SymmetricDefault);
@@ -186,14 +196,14 @@ fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> De
     let key_usage = key_usage.filter(|usage| !usage.is_empty());
     let key_usage = key_usage.or_else(|| symmetric.then(|| "ENCRYPT_DECRYPT".to_owned()));
     let description = KmsKey {
-        arn: inquiry.required("Arn", metadata.arn),
+        arn: inquiry.required("Arn", arn),
         key_id: Fact::Known(metadata.key_id),
         region: Fact::Known(reference.region.to_string()),
-        key_manager: inquiry.required("KeyManager", metadata.key_manager.map(|value| value.as_str().to_owned())),
-        key_spec: inquiry.required("KeySpec", metadata.key_spec.map(|value| value.as_str().to_owned())),
-        key_usage: inquiry.required("KeyUsage", key_usage),
-        origin: inquiry.required("Origin", metadata.origin.map(|value| value.as_str().to_owned())),
-        key_state: inquiry.required("KeyState", metadata.key_state.map(|value| value.as_str().to_owned())),
+        key_manager: inquiry.one_of("KeyManager", metadata.key_manager, KeyManagerType::values()),
+        key_spec: inquiry.one_of("KeySpec", metadata.key_spec, KeySpec::values()),
+        key_usage: inquiry.one_of("KeyUsage", key_usage, KeyUsageType::values()),
+        origin: inquiry.one_of("Origin", metadata.origin, OriginType::values()),
+        key_state: inquiry.one_of("KeyState", metadata.key_state, KeyState::values()),
         ..KmsKey::default()
     };
     change(reader, &key, |entry| {
@@ -208,23 +218,38 @@ fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> De
 /// Only symmetric keys with material from KMS rotate by themselves, and a replica as its primary does.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
 fn rotation_of(reader: &Reader<'_>, region: &Region, ask: &str, metadata: &KeyMetadata) -> Rotation {
-    match (&metadata.key_spec, &metadata.origin) {
-        (Some(KeySpec::SymmetricDefault) | None, Some(OriginType::AwsKms) | None) => {}
-        _ => return Rotation::Never,
-    }
-    let replica = metadata
-        .multi_region_configuration
+    // A kind of key that is not known is asked about, as is one that is not told.
+    let rotates = metadata
+        .key_spec
         .as_ref()
-        .filter(|configuration| configuration.multi_region_key_type == Some(MultiRegionKeyType::Replica));
-    let Some(configuration) = replica else {
-        return Rotation::Ask { region: region.clone(), ask: ask.to_owned() };
+        .is_none_or(|spec| is_new(spec.as_str(), KeySpec::values()) || *spec == KeySpec::SymmetricDefault)
+        && metadata
+            .origin
+            .as_ref()
+            .is_none_or(|origin| is_new(origin.as_str(), OriginType::values()) || *origin == OriginType::AwsKms);
+    if !rotates {
+        return Rotation::Never;
+    }
+    let configuration = match &metadata.multi_region_configuration {
+        None => return Rotation::Ask { region: region.clone(), ask: ask.to_owned() },
+        Some(configuration) => configuration,
     };
+    match &configuration.multi_region_key_type {
+        Some(MultiRegionKeyType::Primary) => return Rotation::Ask { region: region.clone(), ask: ask.to_owned() },
+        Some(MultiRegionKeyType::Replica) => {}
+        _ => return Rotation::Unknown(reader.inquire(&DESCRIBE_KEY, Some(region)).lacks("MultiRegionKeyType")),
+    }
     let primary = configuration.primary_key.as_ref();
     let region_of = primary.and_then(|primary| primary.region.as_deref()).and_then(|name| name.parse().ok());
-    match (region_of, primary.and_then(|primary| primary.arn.clone())) {
+    match (region_of, primary.and_then(|primary| filled(primary.arn.clone()))) {
         (Some(region), Some(ask)) => Rotation::Ask { region, ask },
         _ => Rotation::Unknown(reader.inquire(&DESCRIBE_KEY, Some(region)).lacks("PrimaryKey")),
     }
+}
+
+/// Whether AWS has added this value of an enumeration since.
+fn is_new(value: &str, values: &[&str]) -> bool {
+    !values.contains(&value)
 }
 
 async fn policy(reader: &Reader<'_>, connection: &Connection, key: &Key, ask: String) {

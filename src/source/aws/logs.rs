@@ -1,7 +1,9 @@
 //! `CloudWatch` Logs: the log group that the session preferences name.
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html>
 
-use super::inquiry::Inquiry;
+use aws_sdk_cloudwatchlogs::types::{LogGroup as LogGroupAnswer, LogGroupClass};
+
+use super::inquiry::{Inquiry, filled};
 use super::kms::{self, Use};
 use super::reader::Reader;
 use crate::model::call::DESCRIBE_LOG_GROUPS;
@@ -30,7 +32,11 @@ pub(super) async fn read(reader: &Reader<'_>, region: &Region, name: &str) {
         .pages(request, |page| {
             match page.log_groups {
                 Some(groups) => {
-                    found = groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(name));
+                    // A group without a name may be the one.
+                    if groups.iter().any(|group| name_of(group).is_none()) {
+                        lacking = Some(inquiry.lacks("logGroupName"));
+                    }
+                    found = groups.into_iter().find(|group| name_of(group) == Some(name));
                 }
                 None => lacking = Some(inquiry.lacks("logGroups")),
             }
@@ -48,10 +54,14 @@ pub(super) async fn read(reader: &Reader<'_>, region: &Region, name: &str) {
     }
 }
 
-async fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, group: aws_sdk_cloudwatchlogs::types::LogGroup) {
+fn name_of(group: &LogGroupAnswer) -> Option<&str> {
+    group.log_group_name.as_deref().filter(|name| !name.is_empty())
+}
+
+async fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, group: LogGroupAnswer) {
     let reader = inquiry.reader;
-    let arn = group.arn.map(|arn| arn.strip_suffix(":*").map(str::to_owned).unwrap_or(arn));
-    let kms_key = match group.kms_key_id {
+    let arn = filled(group.arn).map(|arn| arn.strip_suffix(":*").map(str::to_owned).unwrap_or(arn));
+    let kms_key = match filled(group.kms_key_id) {
         Some(reference) => Some(Link::to(kms::read(reader, region, &reference, Use::Sessions).await)),
         None => None,
     };
@@ -61,8 +71,7 @@ async fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, group: aws_sdk_cl
         retention_in_days: Fact::Known(group.retention_in_days.map(i64::from)),
         retention_policy_name: Fact::Known(group.retention_policy_name),
         kms_key: Fact::Known(kms_key),
-        log_group_class: inquiry
-            .required("logGroupClass", group.log_group_class.map(|class| class.as_str().to_owned())),
+        log_group_class: inquiry.one_of("logGroupClass", group.log_group_class, LogGroupClass::values()),
     };
     reader.put(key, Entry::existing(attributes));
 }

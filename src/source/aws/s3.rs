@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use aws_sdk_s3::operation::get_bucket_encryption::GetBucketEncryptionOutput;
 use aws_sdk_s3::operation::get_bucket_policy::GetBucketPolicyOutput;
-use aws_sdk_s3::types::{ObjectLockEnabled, ServerSideEncryptionByDefault};
+use aws_sdk_s3::types::{
+    ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule, ServerSideEncryption, ServerSideEncryptionByDefault,
+};
 use futures::join;
 
 use super::connection::Connection;
 use super::failure::Failure;
 use super::foreign_bucket;
-use super::inquiry::Inquiry;
+use super::inquiry::{Inquiry, filled};
 use super::kms::{self, Use};
 use super::reader::Reader;
 use super::whole_answer::Requires;
@@ -22,7 +24,7 @@ use crate::model::call::{
     GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET, LIST_BUCKETS,
 };
 use crate::model::kms::KmsKey;
-use crate::model::s3::Bucket;
+use crate::model::s3::{Bucket, DefaultRetention};
 use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region};
 
@@ -61,7 +63,7 @@ async fn read(reader: &Reader<'_>, asking: &Region, key: Key) {
         Fact::Known(false) | Fact::Unknown(_) => {
             let (lock, encryption, tags, logging, policy) =
                 join!(ask.object_lock(), ask.encryption(), ask.tags(), ask.logging(), ask.policy());
-            bucket.object_lock_enabled = lock;
+            (bucket.object_lock_enabled, bucket.default_retention) = lock;
             (bucket.sse_algorithm, bucket.kms_master_key_id, bucket.kms_key) = encryption;
             bucket.tags = tags;
             bucket.logging_target_bucket = logging;
@@ -227,6 +229,22 @@ pub(super) fn policy_in(inquiry: Inquiry<'_>, answer: Option<GetBucketPolicyOutp
     }
 }
 
+/// The default retention. Where the configuration has no rule, objects are kept that say it themselves, and no others.
+fn default_retention(inquiry: Inquiry<'_>, rule: Option<ObjectLockRule>) -> Fact<Option<DefaultRetention>> {
+    let Some(rule) = rule else { return Fact::Known(None) };
+    inquiry.required("DefaultRetention", rule.default_retention).map(|retention| {
+        let span = |value: Option<i32>| match (retention.days, retention.years) {
+            (None, None) => Fact::Unknown(inquiry.lacks("Days or Years")),
+            _ => Fact::Known(value.map(i64::from)),
+        };
+        Some(DefaultRetention {
+            days: span(retention.days),
+            years: span(retention.years),
+            mode: inquiry.one_of("Mode", retention.mode, ObjectLockRetentionMode::values()),
+        })
+    })
+}
+
 /// What is asked about one bucket.
 pub(super) struct Place<'r> {
     pub(super) reader: &'r Reader<'r>,
@@ -254,18 +272,27 @@ impl Place<'_> {
         self.reader.unlisted(&GET_BUCKET_ENCRYPTION, Some(self.region.unwrap_or(self.named_in)), gap);
     }
 
-    async fn object_lock(&self) -> Fact<bool> {
+    /// Whether object lock is on, and for how long it keeps objects.
+    async fn object_lock(&self) -> (Fact<bool>, Fact<Option<DefaultRetention>>) {
         let inquiry = self.reader.inquire(&GET_OBJECT_LOCK_CONFIGURATION, self.region);
         if !self.reader.wants(inquiry.call) {
-            return Fact::default();
+            return (Fact::default(), Fact::default());
         }
         let request = self.client.get_object_lock_configuration().bucket(self.name).send();
-        match inquiry.send_unless(&["ObjectLockConfigurationNotFoundError"], request).await {
-            Ok(None) => Fact::Known(false),
-            Ok(Some(answer)) => inquiry
-                .required("ObjectLockConfiguration", answer.object_lock_configuration)
-                .map(|configuration| configuration.object_lock_enabled == Some(ObjectLockEnabled::Enabled)),
+        let configuration = match inquiry.send_unless(&["ObjectLockConfigurationNotFoundError"], request).await {
+            Ok(None) => return (Fact::Known(false), Fact::Known(None)),
+            Ok(Some(answer)) => inquiry.required("ObjectLockConfiguration", answer.object_lock_configuration),
             Err(gap) => Fact::Unknown(gap),
+        };
+        match configuration {
+            Fact::Unknown(gap) => (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap)),
+            Fact::Known(configuration) => (
+                // Its one value: a bucket cannot have it switched off.
+                inquiry
+                    .one_of("ObjectLockEnabled", configuration.object_lock_enabled, ObjectLockEnabled::values())
+                    .map(|_| true),
+                default_retention(inquiry, configuration.rule),
+            ),
         }
     }
 
@@ -296,8 +323,10 @@ impl Place<'_> {
             Some(reference) => Some(Link::to(kms::read_by(self.reader, connection, region, reference, used).await)),
             None => None,
         };
-        let algorithm = default.sse_algorithm.as_str().to_owned();
-        (Fact::Known(Some(algorithm)), Fact::Known(named), Fact::Known(key))
+        let inquiry = self.reader.inquire(&GET_BUCKET_ENCRYPTION, self.region);
+        let algorithm =
+            inquiry.one_of("SSEAlgorithm", Some(default.sse_algorithm), ServerSideEncryption::values()).map(Some);
+        (algorithm, Fact::Known(named), Fact::Known(key))
     }
 
     /// The key, if there is one, is in the bucket's region; where that is unknown too, in that which named it.
@@ -337,7 +366,8 @@ impl Place<'_> {
         match inquiry.send_unless(&["NoSuchTagSet", "NoSuchTagSetError"], request).await {
             Ok(answer) => {
                 let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();
-                Fact::Known(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+                let tags = tags.into_iter().map(|tag| Some((filled(Some(tag.key))?, tag.value)));
+                inquiry.required("TagSet.Key", tags.collect())
             }
             Err(gap) => Fact::Unknown(gap),
         }
@@ -350,7 +380,10 @@ impl Place<'_> {
         }
         let request = self.client.get_bucket_logging().bucket(self.name).send();
         match inquiry.send(request).await {
-            Ok(answer) => Fact::Known(answer.logging_enabled.map(|logging| logging.target_bucket)),
+            Ok(answer) => match answer.logging_enabled {
+                None => Fact::Known(None),
+                Some(logging) => inquiry.named("TargetBucket", Some(logging.target_bucket)).map(Some),
+            },
             Err(gap) => Fact::Unknown(gap),
         }
     }

@@ -185,6 +185,11 @@ impl<'a> Node<'a> {
         Some(self.child(list)?.children().filter(|child| child.is("item")))
     }
 
+    /// That text, unless it is empty.
+    pub(super) fn filled(self, name: &str) -> Option<String> {
+        self.text(name).filter(|text| !text.is_empty())
+    }
+
     /// The text of the first element of this name right inside of it, unless that holds elements.
     pub(super) fn text(self, name: &str) -> Option<String> {
         let element = self.child(name)?.element();
@@ -217,7 +222,7 @@ mod tests {
         let root = document.root();
         assert_eq!(root.name(), "R");
         assert_eq!(root.text("name").as_deref(), Some(" a <b> & C "));
-        assert_eq!(root.text("none").as_deref(), Some(""));
+        assert_eq!((root.text("none").as_deref(), root.filled("none")), (Some(""), None));
         assert_eq!(root.text("blank").as_deref(), Some(" "));
         assert_eq!((root.text("deeper"), root.text("set")), (None, None));
         assert_eq!(

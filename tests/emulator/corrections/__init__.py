@@ -6,9 +6,9 @@ a call leaves alone must stay, or a fix and its undo would be proven against a s
 What is in here is our reading of AWS's documentation and no independent evidence.
 """
 
-from corrections import buckets, documents, groups, keys, log_groups, profiles, volumes
+from corrections import buckets, documents, groups, keys, log_groups, managed_instances, profiles, volumes
 
 
 def apply() -> None:
-    for part in (buckets, documents, groups, keys, log_groups, profiles, volumes):
+    for part in (buckets, documents, groups, keys, log_groups, profiles, volumes, managed_instances):
         part.apply()

@@ -25,7 +25,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     breakage("ec2-detailed-monitoring", "monitoring             = true", "monitoring = false"),
     breakage("ec2-detailed-monitoring", "  monitoring             = true\n", ""),
     with(breakage("ec2-https-egress-allowed", "from_port         = 443", "from_port = 444"), &["sg-egress-https-only"]),
-    breakage("ec2-https-egress-allowed", "cidr_ipv4         = \"0.0.0.0/0\"", "cidr_ipv4 = \"10.0.0.0/8\""),
+    breakage("ec2-https-egress-allowed", "cidr_ipv4         = \"0.0.0.0/0\"", "cidr_ipv4 = \"203.0.113.0/24\""),
     breakage("ec2-imds-endpoint-enabled", "http_endpoint               = \"enabled\"", "http_endpoint = \"disabled\""),
     breakage("ec2-imds-hop-limit", "http_put_response_hop_limit = 1", "http_put_response_hop_limit = 2"),
     breakage(

@@ -12,6 +12,7 @@ fn trial(interfaces: &Json, groups: &[(&str, &str, Option<&[&str]>)]) -> Trial {
         instance,
         Json::Null,
     );
+    let trial = trial.allowing(&[], &["i-1"]);
     groups.iter().fold(trial, |trial, (id, name, users)| {
         let trial = trial
             .knows(thing(ResourceType::SecurityGroup, id), json!({"name": name}))
@@ -58,6 +59,20 @@ fn the_only_group_is_shared_and_so_must_be_allowed() {
     let interfaces = json!([interface(&["10.0.0.1"], &["sg-2"])]);
     let planned = trial(&interfaces, &[("sg-2", "shared", Some(&["sg-9"]))]).plan();
     assert_eq!(planned.reasons(), ["others use sg-2 too: allow it with --allow shared"]);
+}
+
+#[test]
+fn a_port_is_opened_only_of_an_instance_that_is_named() {
+    let instance = thing(ResourceType::Instance, "i-1");
+    let planned = Trial::new()
+        .knows(instance.clone(), json!({"network_interfaces": [interface(&["10.0.0.1"], &["sg-1"])]}))
+        .finding("ec2-allow-https-egress", instance, Json::Null)
+        .plan();
+    assert_eq!(planned.operations(), Vec::<&str>::new());
+    assert_eq!(
+        planned.reasons(),
+        ["it opens a port to every address, which is done only by name: allow it with --resource i-1"]
+    );
 }
 
 #[test]

@@ -4,6 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aws_sdk_ec2::types::{
+    DeviceType, HttpTokensState, InstanceMetadataEndpointState, InstanceMetadataTagsState, InstanceStateName,
+    MonitoringState,
+};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
@@ -12,7 +16,7 @@ use super::super::document::{NEXT_TOKEN, document};
 use super::super::inquiry::Inquiry;
 use super::super::reader::Reader;
 use super::super::xml::{Document, Node};
-use super::{PAGE, filter, shared, tags};
+use super::{PAGE, filter, shared, tags, with_hidden};
 use crate::model::call::DESCRIBE_INSTANCES;
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup, Volume};
 use crate::model::iam::InstanceProfile;
@@ -36,9 +40,13 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) -> Foun
     let inquiry = reader.inquire(&DESCRIBE_INSTANCES, Some(region));
     let client = reader.connection.ec2(region);
     let states = filter("instance-state-name", ["pending", "running", "stopping", "stopped"]);
-    let request = |token| {
-        let request = client.describe_instances().filters(states.clone()).max_results(PAGE).set_next_token(token);
-        inquiry.send(document(|taken| request.customize().interceptor(taken).send()))
+    let (client, states) = (&client, &states);
+    let request = |token: Option<String>| {
+        with_hidden(inquiry, move |hidden| {
+            let request = client.describe_instances().set_include_managed_resources(hidden);
+            let request = request.filters(states.clone()).max_results(PAGE).set_next_token(token.clone());
+            document(|taken| request.customize().interceptor(taken).send())
+        })
     };
     let read = inquiry
         .pages(request, |page: Document| {
@@ -62,7 +70,7 @@ fn take<'a>(inquiry: Inquiry<'_>, region: &Region, reservations: impl Iterator<I
             continue;
         };
         for answer in instances {
-            let Some(id) = answer.text("instanceId") else {
+            let Some(id) = answer.filled("instanceId") else {
                 inquiry.unlisted(&inquiry.lacks("InstanceId"));
                 continue;
             };
@@ -84,31 +92,40 @@ impl Reading<'_, '_> {
     fn instance(&mut self, key: &Key, answer: Node<'_>) -> Instance {
         let inquiry = self.inquiry;
         let connection = inquiry.reader.connection;
-        let vpc_id = answer.text("vpcId");
+        let vpc_id = answer.filled("vpcId");
         if let Some(vpc) = &vpc_id {
             self.found.vpcs.insert(vpc.clone());
         }
         let network_interfaces = self.network_interfaces(answer);
         Instance {
             arn: Fact::Known(connection.arn("ec2", self.region, &format!("instance/{}", key.id))),
-            instance_state: inquiry
-                .required("State", answer.child("instanceState").and_then(|state| state.text("name"))),
+            instance_state: inquiry.one_of(
+                "State",
+                answer.child("instanceState").and_then(|state| state.text("name")),
+                InstanceStateName::values(),
+            ),
             launch_time: inquiry.meaning("LaunchTime", answer.text("launchTime"), timestamp),
             metadata_options: inquiry
                 .required("MetadataOptions", answer.child("metadataOptions"))
                 .map(|options| metadata_options(inquiry, options)),
-            root_device_type: inquiry.required("RootDeviceType", answer.text("rootDeviceType")),
+            root_device_type: inquiry.one_of("RootDeviceType", answer.text("rootDeviceType"), DeviceType::values()),
             root_volume: self.root_volume(answer),
             monitoring: inquiry
-                .required("Monitoring", answer.child("monitoring").and_then(|monitoring| monitoring.text("state")))
+                .one_of(
+                    "Monitoring",
+                    answer.child("monitoring").and_then(|monitoring| monitoring.text("state")),
+                    MonitoringState::values(),
+                )
                 .map(|state| matches!(state.as_str(), "enabled" | "pending")),
+            operator: operator(inquiry, answer),
             iam_instance_profile: self.instance_profile(answer),
             vpc_security_groups: self.security_groups(&network_interfaces, answer),
             network_interfaces,
-            vpc_id: Fact::Known(vpc_id),
-            tags: Fact::Known(tags(
+            vpc_id: inquiry.required("VpcId", vpc_id).map(Some),
+            tags: tags(
+                inquiry,
                 answer.items("tagSet").into_iter().flatten().map(|tag| (tag.text("key"), tag.text("value"))),
-            )),
+            ),
             ..Instance::default()
         }
     }
@@ -122,12 +139,12 @@ impl Reading<'_, '_> {
         let Some(mut mappings) = answer.items("blockDeviceMapping") else {
             return Fact::Unknown(self.inquiry.lacks("BlockDeviceMappings"));
         };
-        let Some(root) = answer.text("rootDeviceName") else {
+        let Some(root) = answer.filled("rootDeviceName") else {
             return Fact::Unknown(self.inquiry.lacks("RootDeviceName"));
         };
         let volume = mappings
             .find(|mapping| mapping.text("deviceName").as_ref() == Some(&root))
-            .and_then(|mapping| mapping.child("ebs")?.text("volumeId"));
+            .and_then(|mapping| mapping.child("ebs")?.filled("volumeId"));
         match volume {
             Some(volume) => {
                 let key = shared(&mut self.found.volumes, self.region, volume);
@@ -146,7 +163,8 @@ impl Reading<'_, '_> {
             return Fact::Known(None);
         };
         let arn = profile.text("arn");
-        let Some(arn) = arn.as_deref().and_then(Arn::parse) else {
+        let arn = arn.as_deref().and_then(Arn::parse);
+        let Some(arn) = arn.filter(|arn| !last_segment(arn.resource).is_empty()) else {
             // Which profile it is remains unknown, and so may its role.
             let gap = self.inquiry.lacks("IamInstanceProfile.Arn");
             self.inquiry.unlisted(&gap);
@@ -178,7 +196,7 @@ impl Reading<'_, '_> {
         }
         NetworkInterface {
             network_interface_id: inquiry
-                .required("NetworkInterfaces.NetworkInterfaceId", answer.text("networkInterfaceId")),
+                .named("NetworkInterfaces.NetworkInterfaceId", answer.text("networkInterfaceId")),
             private_ips,
             ipv6_addresses,
             security_groups: groups.map(|groups| self.links(groups)),
@@ -245,21 +263,39 @@ fn addresses(answer: Node<'_>) -> Result<(Vec<String>, Vec<String>), &'static st
 
 fn metadata_options(inquiry: Inquiry<'_>, answer: Node<'_>) -> MetadataOptions {
     MetadataOptions {
-        http_tokens: inquiry.required("MetadataOptions.HttpTokens", answer.text("httpTokens")),
-        http_endpoint: inquiry.required("MetadataOptions.HttpEndpoint", answer.text("httpEndpoint")),
+        http_tokens: inquiry.one_of("MetadataOptions.HttpTokens", answer.text("httpTokens"), HttpTokensState::values()),
+        http_endpoint: inquiry.one_of(
+            "MetadataOptions.HttpEndpoint",
+            answer.text("httpEndpoint"),
+            InstanceMetadataEndpointState::values(),
+        ),
         http_put_response_hop_limit: inquiry.meaning(
             "MetadataOptions.HttpPutResponseHopLimit",
             answer.text("httpPutResponseHopLimit"),
             |limit| limit.parse().ok(),
         ),
-        instance_metadata_tags: inquiry
-            .required("MetadataOptions.InstanceMetadataTags", answer.text("instanceMetadataTags")),
+        instance_metadata_tags: inquiry.one_of(
+            "MetadataOptions.InstanceMetadataTags",
+            answer.text("instanceMetadataTags"),
+            InstanceMetadataTagsState::values(),
+        ),
+    }
+}
+
+/// The service that manages the instance, if one does.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html>
+fn operator(inquiry: Inquiry<'_>, answer: Node<'_>) -> Fact<Option<String>> {
+    let Some(operator) = answer.child("operator") else { return Fact::Known(None) };
+    match inquiry.meaning("Operator.Managed", operator.text("managed"), |managed| managed.parse().ok()) {
+        Fact::Known(true) => inquiry.named("Operator.Principal", operator.text("principal")).map(Some),
+        Fact::Known(false) => Fact::Known(None),
+        Fact::Unknown(gap) => Fact::Unknown(gap),
     }
 }
 
 /// This text of each of them; nothing if one lacks it.
 fn texts<'a>(nodes: impl Iterator<Item = Node<'a>>, name: &str) -> Option<Vec<String>> {
-    nodes.map(|node| node.text(name)).collect()
+    nodes.map(|node| node.filled(name)).collect()
 }
 
 /// A time, written as everywhere in reports.

@@ -1,10 +1,15 @@
 //! EC2: the instances, and their volumes, security groups, prefix lists and endpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aws_sdk_ec2::types::Filter;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::model::{Key, Region};
+use super::inquiry::{Inquiry, filled};
+use crate::model::{Fact, Gap, Key, Region};
 
 pub(super) mod instances;
 pub(super) mod prefix_lists;
@@ -24,9 +29,31 @@ fn filter(name: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Fi
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
-/// AWS leaves the member out where there are no tags.
-fn tags(tags: impl IntoIterator<Item = (Option<String>, Option<String>)>) -> BTreeMap<String, String> {
-    tags.into_iter().filter_map(|(key, value)| Some((key?, value.unwrap_or_default()))).collect()
+/// The code by which EC2 says that it does not know a parameter.
+const UNKNOWN_PARAMETER: &[&str] = &["UnknownParameter"];
+
+/// Sends a request for all resources, those too that an account hides since other services manage them. Where EC2 does
+/// not know of that, which it does not in every partition at once, nothing is hidden.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
+async fn with_hidden<T, E, F>(inquiry: Inquiry<'_>, request: impl Fn(Option<bool>) -> F) -> Result<T, Arc<Gap>>
+where
+    T: Send + 'static,
+    E: ProvideErrorMetadata + Send + 'static,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
+{
+    match inquiry.attempt(request(Some(true))).await {
+        Err(failure) if failure.has_code(UNKNOWN_PARAMETER) => inquiry.send(request(None)).await,
+        answer => answer.map_err(|failure| inquiry.failed(failure)),
+    }
+}
+
+/// The tags of a resource. AWS leaves the member out where there are none; a tag without a key may be any.
+fn tags(
+    inquiry: Inquiry<'_>,
+    tags: impl IntoIterator<Item = (Option<String>, Option<String>)>,
+) -> Fact<BTreeMap<String, String>> {
+    let tags = tags.into_iter().map(|(key, value)| Some((filled(key)?, value.unwrap_or_default())));
+    inquiry.required("Tags.Key", tags.collect())
 }
 
 /// The key of a regional resource, sharing its id with those found before.

@@ -1,6 +1,7 @@
 //! `GetManagedPrefixListEntries`, of the lists that egress rules name.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetManagedPrefixListEntries.html>
 
+use super::super::inquiry::filled;
 use super::super::reader::Reader;
 use crate::model::call::GET_MANAGED_PREFIX_LIST_ENTRIES;
 use crate::model::ec2::PrefixList;
@@ -29,7 +30,10 @@ pub(super) async fn read(reader: &Reader<'_>, region: &Region, key: Key) {
     };
     let read = inquiry
         .pages(request, |page| {
-            match page.entries.map(|entries| entries.into_iter().map(|entry| entry.cidr).collect::<Option<Vec<_>>>()) {
+            match page
+                .entries
+                .map(|entries| entries.into_iter().map(|entry| filled(entry.cidr)).collect::<Option<Vec<_>>>())
+            {
                 Some(Some(found)) => cidrs.extend(found),
                 _ => lacking = Some(inquiry.lacks("Entries")),
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::IpPermission;
 
-use super::super::inquiry::Inquiry;
+use super::super::inquiry::{Inquiry, filled};
 use super::shared;
 use crate::model::ec2::{PrefixList, SecurityGroupRule};
 use crate::model::{Fact, Key, Link, Region};
@@ -26,11 +26,11 @@ pub(super) fn rules(
             ..template.clone()
         };
         for range in permission.ip_ranges.unwrap_or_default() {
-            let cidr_ipv4 = inquiry.required("CidrIp", range.cidr_ip).map(Some);
+            let cidr_ipv4 = inquiry.named("CidrIp", range.cidr_ip).map(Some);
             rules.push(SecurityGroupRule { cidr_ipv4, ..rule(range.description) });
         }
         for range in permission.ipv6_ranges.unwrap_or_default() {
-            let cidr_ipv6 = inquiry.required("CidrIpv6", range.cidr_ipv6).map(Some);
+            let cidr_ipv6 = inquiry.named("CidrIpv6", range.cidr_ipv6).map(Some);
             rules.push(SecurityGroupRule { cidr_ipv6, ..rule(range.description) });
         }
         for list in permission.prefix_list_ids.unwrap_or_default() {
@@ -38,7 +38,7 @@ pub(super) fn rules(
             rules.push(SecurityGroupRule { prefix_list, ..rule(list.description) });
         }
         for pair in permission.user_id_group_pairs.unwrap_or_default() {
-            let referenced_security_group_id = inquiry.required("GroupId", pair.group_id).map(Some);
+            let referenced_security_group_id = inquiry.named("GroupId", pair.group_id).map(Some);
             rules.push(SecurityGroupRule { referenced_security_group_id, ..rule(pair.description) });
         }
         if rules.len() == before {
@@ -59,7 +59,7 @@ fn template(inquiry: Inquiry<'_>, permission: &IpPermission) -> SecurityGroupRul
     SecurityGroupRule {
         from_port: port("FromPort", permission.from_port),
         to_port: port("ToPort", permission.to_port),
-        ip_protocol: inquiry.required("IpProtocol", permission.ip_protocol.clone()),
+        ip_protocol: inquiry.named("IpProtocol", permission.ip_protocol.clone()),
         cidr_ipv4: Fact::Known(None),
         cidr_ipv6: Fact::Known(None),
         prefix_list: Fact::Known(None),
@@ -74,7 +74,7 @@ fn prefix_list(
     id: Option<String>,
     lists: Option<&mut BTreeSet<Key>>,
 ) -> Fact<Option<Link<PrefixList>>> {
-    let Some(id) = id else {
+    let Some(id) = filled(id) else {
         let gap = inquiry.lacks("PrefixListId");
         inquiry.unlisted(&gap);
         return Fact::Unknown(gap);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 
-use super::super::inquiry::Inquiry;
+use super::super::inquiry::{Inquiry, filled};
 use super::super::reader::Reader;
 use super::security_group_rules::rules;
 use super::{PAGE, filter, portions, prefix_lists, tags};
@@ -64,7 +64,7 @@ fn take(
 ) {
     let connection = inquiry.reader.connection;
     // A shared VPC's groups are another account's.
-    let arn = match &answer.owner_id {
+    let arn = match &filled(answer.owner_id) {
         Some(owner) => Fact::Known(connection.arn_of(owner, "ec2", region, &format!("security-group/{id}"))),
         None => Fact::Unknown(inquiry.lacks("OwnerId")),
     };
@@ -75,11 +75,11 @@ fn take(
     let ingress = inquiry.required("IpPermissions", answer.ip_permissions);
     let group = SecurityGroup {
         arn,
-        name: inquiry.required("GroupName", answer.group_name),
+        name: inquiry.named("GroupName", answer.group_name),
         vpc_id: Fact::Known(answer.vpc_id),
         egress: egress.map(|permissions| rules(inquiry, region, permissions, Some(lists))),
         ingress: ingress.map(|permissions| rules(inquiry, region, permissions, None)),
-        tags: Fact::Known(tags(answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)))),
+        tags: tags(inquiry, answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value))),
     };
     inquiry.reader.put(Key::regional(region, id), Entry::existing(group));
 }

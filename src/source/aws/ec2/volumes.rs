@@ -10,7 +10,7 @@ use super::super::inquiry::Inquiry;
 use super::super::kms::{self, Use};
 use super::super::reader::Reader;
 use super::super::xml::{Document, Node};
-use super::{PAGE, filter, portions};
+use super::{PAGE, filter, portions, with_hidden};
 use crate::model::call::DESCRIBE_VOLUMES;
 use crate::model::ec2::Volume;
 use crate::model::{Entry, Fact, Key, Link, Region};
@@ -56,9 +56,13 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> Refe
     let mut missing: BTreeSet<String> = ids.iter().cloned().collect();
     // By filter and not by id: one id that is gone would fail them all.
     let wanted = filter("volume-id", ids);
-    let request = |token| {
-        let request = client.describe_volumes().filters(wanted.clone()).max_results(PAGE).set_next_token(token);
-        inquiry.send(document(|taken| request.customize().interceptor(taken).send()))
+    let (client, wanted) = (&client, &wanted);
+    let request = |token: Option<String>| {
+        with_hidden(inquiry, move |hidden| {
+            let request = client.describe_volumes().set_include_managed_resources(hidden).filters(wanted.clone());
+            let request = request.max_results(PAGE).set_next_token(token.clone());
+            document(|taken| request.customize().interceptor(taken).send())
+        })
     };
     let read = inquiry
         .pages(request, |page: Document| {
@@ -79,7 +83,7 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> Refe
 
 fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, answer: Node<'_>, references: &mut References) {
     let encrypted = inquiry.meaning("Encrypted", answer.text("encrypted"), |encrypted| encrypted.parse().ok());
-    let kms_key = match (&encrypted, answer.text("kmsKeyId")) {
+    let kms_key = match (&encrypted, answer.filled("kmsKeyId")) {
         (Fact::Unknown(gap), _) => Fact::Unknown(gap.clone()),
         (Fact::Known(false), _) => Fact::Known(None),
         (Fact::Known(true), None) => Fact::Unknown(inquiry.lacks("KmsKeyId")),

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_ec2::types::State;
 use futures::future::join_all;
 
-use super::super::inquiry::Inquiry;
+use super::super::inquiry::{Inquiry, filled};
 use super::super::reader::Reader;
-use super::{FILTER_VALUES, PAGE, filter};
+use super::{FILTER_VALUES, PAGE, filter, with_hidden};
 use crate::model::call::{DESCRIBE_NETWORK_INTERFACES, DESCRIBE_VPC_ENDPOINTS};
 use crate::model::ec2::VpcEndpoint;
 use crate::model::schema::Node;
@@ -63,7 +64,7 @@ async fn portion(reader: &Reader<'_>, region: &Region, vpcs: &[&String]) -> Inte
 }
 
 fn take(inquiry: Inquiry<'_>, region: &Region, answer: aws_sdk_ec2::types::VpcEndpoint, interfaces: &mut Interfaces) {
-    let (Some(id), Some(service)) = (answer.vpc_endpoint_id, answer.service_name) else {
+    let (Some(id), Some(service)) = (filled(answer.vpc_endpoint_id), filled(answer.service_name)) else {
         inquiry.unlisted(&inquiry.lacks("VpcEndpointId or ServiceName"));
         return;
     };
@@ -71,12 +72,16 @@ fn take(inquiry: Inquiry<'_>, region: &Region, answer: aws_sdk_ec2::types::VpcEn
     if !SERVICES.contains(&service) {
         return;
     }
-    let groups = answer.groups.map(|groups| groups.into_iter().map(|group| group.group_id).collect::<Option<_>>());
+    let groups =
+        answer.groups.map(|groups| groups.into_iter().map(|group| filled(group.group_id)).collect::<Option<_>>());
+    // The documentation writes the states in lower case, the service once wrote them in camel case.
+    let state = answer.state.map(|state| state.as_str().to_ascii_lowercase());
+    let states: Vec<String> = State::values().iter().map(|state| state.to_ascii_lowercase()).collect();
+    let states: Vec<&str> = states.iter().map(String::as_str).collect();
     let mut endpoint = VpcEndpoint {
-        vpc_id: inquiry.required("VpcId", answer.vpc_id),
+        vpc_id: inquiry.named("VpcId", answer.vpc_id),
         service: Fact::Known(service.to_owned()),
-        // The documentation writes the states in lower case, the service once wrote them in camel case.
-        state: inquiry.required("State", answer.state.map(|state| state.as_str().to_ascii_lowercase())),
+        state: inquiry.one_of("State", state, &states),
         private_dns_enabled: inquiry.required("PrivateDnsEnabled", answer.private_dns_enabled),
         security_group_ids: inquiry.required("Groups", groups.flatten()),
         private_ips: Fact::default(),
@@ -126,16 +131,19 @@ async fn network_interfaces(
     let client = inquiry.reader.connection.ec2(region);
     let mut known = BTreeMap::new();
     let wanted = filter("network-interface-id", ids.iter().copied());
-    let request = |token| {
-        let request = client.describe_network_interfaces().filters(wanted.clone()).max_results(PAGE);
-        inquiry.send(request.set_next_token(token).send())
+    let (client, wanted) = (&client, &wanted);
+    let request = |token: Option<String>| {
+        with_hidden(inquiry, move |hidden| {
+            let request = client.describe_network_interfaces().set_include_managed_resources(hidden);
+            request.filters(wanted.clone()).max_results(PAGE).set_next_token(token.clone()).send()
+        })
     };
     let read = inquiry
         .pages(request, |page| {
             for interface in page.network_interfaces.unwrap_or_default() {
-                let addresses = interface
-                    .private_ip_addresses
-                    .map(|addresses| addresses.into_iter().filter_map(|address| address.private_ip_address).collect());
+                let addresses = interface.private_ip_addresses.and_then(|addresses| {
+                    addresses.into_iter().map(|address| filled(address.private_ip_address)).collect()
+                });
                 if let Some(id) = interface.network_interface_id {
                     known.insert(id, inquiry.required("PrivateIpAddresses", addresses));
                 }

@@ -3,21 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ssm::types::{InstanceInformation, ResourceType};
+use aws_sdk_ssm::types::{InstanceInformation, PingStatus, PlatformType, ResourceType};
 use futures::future::join_all;
 
 use super::super::iam;
-use super::super::inquiry::Inquiry;
+use super::super::inquiry::{Inquiry, filled};
 use super::super::reader::Reader;
 use crate::model::call::DESCRIBE_INSTANCE_INFORMATION;
 use crate::model::iam::Role;
 use crate::model::ssm::ManagedInstance;
-use crate::model::{Entry, Fact, Key, Link, Region};
+use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region};
 
 /// The most nodes that a page can have.
 const PAGE: i32 = 50;
 
-/// Reads the nodes of a region, and the roles of those that are not on EC2.
+/// Reads the nodes of a region, and the roles that they say they use.
 pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
     if !reader.wants(&DESCRIBE_INSTANCE_INFORMATION) {
         return;
@@ -45,7 +45,7 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
 }
 
 fn take(inquiry: Inquiry<'_>, region: &Region, node: InstanceInformation, roles: &mut BTreeSet<Key>) {
-    let Some(id) = node.instance_id else {
+    let Some(id) = filled(node.instance_id) else {
         inquiry.unlisted(&inquiry.lacks("InstanceId"));
         return;
     };
@@ -56,14 +56,18 @@ fn take(inquiry: Inquiry<'_>, region: &Region, node: InstanceInformation, roles:
     let iam_role: Fact<Option<Link<Role>>> =
         iam_role_name.as_ref().map(|name| name.as_ref().map(|name| Link::to(iam::role_key(name))));
     roles.extend(iam_role.known().cloned().flatten().map(|link| link.key));
+    let is_windows = node.platform_type == Some(PlatformType::Windows);
     let arn = inquiry.reader.connection.arn("ssm", region, &format!("managed-instance/{id}"));
     let attributes = ManagedInstance {
         arn: Fact::Known(arn),
-        ping_status: inquiry.required("PingStatus", node.ping_status.map(|status| status.as_str().to_owned())),
-        agent_version: Fact::Known(node.agent_version),
-        is_latest_version: is_latest_version(inquiry, node.platform_type.as_ref(), node.is_latest_version),
-        platform_type: Fact::Known(node.platform_type.map(|platform| platform.as_str().to_owned())),
-        resource_type: inquiry.required("ResourceType", node.resource_type.map(|kind| kind.as_str().to_owned())),
+        ping_status: inquiry.one_of("PingStatus", node.ping_status, PingStatus::values()),
+        agent_version: Fact::Known(filled(node.agent_version)),
+        is_latest_version: is_latest_version(inquiry, is_windows, node.is_latest_version),
+        platform_type: match node.platform_type {
+            None => Fact::Known(None),
+            platform => inquiry.one_of("PlatformType", platform, PlatformType::values()).map(Some),
+        },
+        resource_type: inquiry.one_of("ResourceType", node.resource_type, ResourceType::values()),
         iam_role_name,
         iam_role,
         ..ManagedInstance::default()
@@ -71,27 +75,21 @@ fn take(inquiry: Inquiry<'_>, region: &Region, node: InstanceInformation, roles:
     inquiry.reader.put(Key::regional(region, id), Entry::existing(attributes));
 }
 
-/// An EC2 node has the role of its profile, or that of default host management; AWS may name either here.
+/// AWS names the role of a node that is not on EC2, and of an EC2 node where it is that of default host management. The
+/// role of any other EC2 node is that of its instance profile.
 fn role_name(inquiry: Inquiry<'_>, kind: Option<&ResourceType>, name: Option<String>) -> Fact<Option<String>> {
+    let name = filled(name).filter(|name| !iam::role_key(name).id.is_empty());
     match kind {
-        Some(ResourceType::Ec2Instance) => Fact::Known(None),
+        Some(ResourceType::Ec2Instance) => Fact::Known(name),
         _ => inquiry.required("IamRole", name).map(Some),
     }
 }
 
 /// AWS does not tell of Windows. That is no failure of the call, so the coverage stays as it is.
-fn is_latest_version(
-    inquiry: Inquiry<'_>,
-    platform: Option<&aws_sdk_ssm::types::PlatformType>,
-    latest: Option<bool>,
-) -> Fact<bool> {
-    use crate::model::{Gap, GapKind};
-    match (platform, latest) {
-        (Some(aws_sdk_ssm::types::PlatformType::Windows), _) => Fact::Unknown(
-            Gap::of_call(GapKind::Unresolved, inquiry.call.to_string())
-                .with_message("AWS does not tell whether an agent on Windows is the latest")
-                .into(),
-        ),
-        (_, latest) => inquiry.required("IsLatestVersion", latest),
+fn is_latest_version(inquiry: Inquiry<'_>, is_windows: bool, latest: Option<bool>) -> Fact<bool> {
+    if is_windows {
+        let gap = Gap::of_call(GapKind::Unresolved, inquiry.call.to_string());
+        return Fact::Unknown(gap.with_message("AWS does not tell whether an agent on Windows is the latest").into());
     }
+    inquiry.required("IsLatestVersion", latest)
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aws_sdk_ssm::operation::get_document::GetDocumentOutput;
-use aws_sdk_ssm::types::DocumentFormat;
+use aws_sdk_ssm::types::{DocumentFormat, DocumentType};
 use futures::future::OptionFuture;
 use futures::join;
 
@@ -42,6 +42,13 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
     }
     let inquiry = reader.inquire(&GET_DOCUMENT, Some(region));
     let (default, latest) = join!(version(inquiry, region, "$DEFAULT"), version(inquiry, region, "$LATEST"));
+    let (default, latest) = agreed(inquiry, default, latest);
+    let newer = match &latest {
+        Ok(Some(answer)) if default.as_ref().is_ok_and(|default| is_another(default.as_ref(), answer)) => {
+            answer.content.as_deref().map(|text| Content::parse(text, gap_of).inputs())
+        }
+        _ => None,
+    };
     let mut preferences = match default {
         Ok(Some(answer)) => of_document(inquiry, answer),
         Ok(None) => without_document(),
@@ -52,24 +59,79 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
             preferences
         }
     };
+    if let (Fact::Known(inputs), Some(newer)) = (&mut preferences.inputs, newer) {
+        keep_common(inputs, newer);
+    }
     preferences.arn = Fact::Known(reader.connection.arn("ssm", region, &format!("document/{PREFERENCES_DOCUMENT}")));
     preferences.latest_version = match latest {
-        Ok(Some(answer)) => inquiry.required("DocumentVersion", answer.document_version).map(Some),
+        Ok(Some(answer)) => inquiry.named("DocumentVersion", answer.document_version).map(Some),
         Ok(None) => Fact::Known(None),
         Err(gap) => Fact::Unknown(gap),
     };
     follow(inquiry, region, preferences).await;
 }
 
-async fn version(inquiry: Inquiry<'_>, region: &Region, version: &str) -> Result<Option<GetDocumentOutput>, Arc<Gap>> {
+async fn version(inquiry: Inquiry<'_>, region: &Region, version: &str) -> Version {
     let request = inquiry.reader.connection.ssm(region).get_document();
     let request = request.name(PREFERENCES_DOCUMENT).document_version(version).document_format(DocumentFormat::Json);
     inquiry.send_unless(ABSENT, request.send()).await
 }
 
+type Version = Result<Option<GetDocumentOutput>, Arc<Gap>>;
+
+/// A document has both versions or does not exist. Where one of them is answered and the other is said not to exist, the
+/// document was made or deleted meanwhile, or the other is refused: it is not known.
+fn agreed(inquiry: Inquiry<'_>, default: Version, latest: Version) -> (Version, Version) {
+    let odd = |version: &str| Err(inquiry.problem(&format!("the document exists, and its version {version} does not")));
+    match (default, latest) {
+        (Ok(None), Ok(Some(latest))) => (odd("$DEFAULT"), Ok(Some(latest))),
+        (Ok(Some(default)), Ok(None)) => (Ok(Some(default)), odd("$LATEST")),
+        (default, latest) => (default, latest),
+    }
+}
+
+/// Whether the latest version is another one than the default.
+fn is_another(default: Option<&GetDocumentOutput>, latest: &GetDocumentOutput) -> bool {
+    default.is_none_or(|default| default.document_version != latest.document_version)
+}
+
+/// Keeps what both versions say of each input. Sessions are documented to use the default version, and people look at
+/// the latest: where the two differ, it is not known what holds until one of them is both.
+fn keep_common(inputs: &mut SessionInputs, newer: SessionInputs) {
+    fn common<T: PartialEq>(input: &mut Fact<Option<T>>, newer: &Fact<Option<T>>, name: &str) {
+        if let (Fact::Known(value), Fact::Known(other)) = (&*input, newer)
+            && value != other
+        {
+            let message = format!("inputs.{name}: the default version of the document and its latest differ");
+            let gap = Gap::of_call(GapKind::Unresolved, GET_DOCUMENT.to_string()).with_message(message);
+            *input = Fact::Unknown(gap.into());
+        }
+    }
+    common(&mut inputs.s3_bucket_name, &newer.s3_bucket_name, "s3BucketName");
+    common(&mut inputs.s3_key_prefix, &newer.s3_key_prefix, "s3KeyPrefix");
+    common(&mut inputs.s3_encryption_enabled, &newer.s3_encryption_enabled, "s3EncryptionEnabled");
+    common(&mut inputs.cloud_watch_log_group_name, &newer.cloud_watch_log_group_name, "cloudWatchLogGroupName");
+    common(
+        &mut inputs.cloud_watch_encryption_enabled,
+        &newer.cloud_watch_encryption_enabled,
+        "cloudWatchEncryptionEnabled",
+    );
+    common(
+        &mut inputs.cloud_watch_streaming_enabled,
+        &newer.cloud_watch_streaming_enabled,
+        "cloudWatchStreamingEnabled",
+    );
+    common(&mut inputs.kms_key_id, &newer.kms_key_id, "kmsKeyId");
+    common(&mut inputs.run_as_enabled, &newer.run_as_enabled, "runAsEnabled");
+    common(&mut inputs.run_as_default_user, &newer.run_as_default_user, "runAsDefaultUser");
+    common(&mut inputs.idle_session_timeout, &newer.idle_session_timeout, "idleSessionTimeout");
+    common(&mut inputs.max_session_duration, &newer.max_session_duration, "maxSessionDuration");
+}
+
 fn without_document() -> SessionPreferences {
     SessionPreferences {
         document_exists: Fact::Known(false),
+        document_type: Fact::Known(None),
         schema_version: Fact::Known(None),
         session_type: Fact::Known(None),
         default_version: Fact::Known(None),
@@ -82,7 +144,8 @@ fn without_document() -> SessionPreferences {
 fn of_document(inquiry: Inquiry<'_>, answer: GetDocumentOutput) -> SessionPreferences {
     let mut preferences = SessionPreferences {
         document_exists: Fact::Known(true),
-        default_version: inquiry.required("DocumentVersion", answer.document_version).map(Some),
+        document_type: inquiry.one_of("DocumentType", answer.document_type, DocumentType::values()).map(Some),
+        default_version: inquiry.named("DocumentVersion", answer.document_version).map(Some),
         ..SessionPreferences::default()
     };
     match answer.content {

@@ -352,6 +352,7 @@ impl Mapper {
             monitoring,
             iam_instance_profile: profile,
             default_host_management_role: Fact::Known(None),
+            operator: Fact::Known(None),
             vpc_id: self.declared_vpc(&vpc, resource),
             network_interfaces: groups
                 .as_ref()

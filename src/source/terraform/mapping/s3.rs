@@ -10,7 +10,7 @@ use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::iam::PolicyDocument;
 use crate::model::kms::KmsKey;
-use crate::model::s3::Bucket;
+use crate::model::s3::{Bucket, DefaultRetention};
 use crate::model::{Fact, Gap, Key, Link, ResourceType};
 
 const BUCKETS: &[&str] = &["aws_s3_bucket"];
@@ -56,6 +56,7 @@ impl Mapper {
         let mut draft: Draft<Bucket> = Draft::new();
         draft.at("tags", view.span_of("tags"));
         let object_lock_enabled = self.object_lock(bucket, &mut draft);
+        let default_retention = self.default_retention(bucket, &mut draft);
         let (sse_algorithm, kms_master_key_id, kms_key) = self.encryption(bucket, &mut draft);
         let logging_target_bucket = self.logging(bucket, &mut draft);
         let policy = self.bucket_policy(bucket, &mut draft);
@@ -70,6 +71,7 @@ impl Mapper {
             policy,
             object_ownership,
             object_lock_enabled,
+            default_retention,
             sse_algorithm,
             kms_master_key_id,
             kms_key,
@@ -130,6 +132,28 @@ impl Mapper {
                 draft.at("object_lock_enabled", Some(view.span()));
                 let enabled = fact::text(&self.world, &view.get("object_lock_enabled"));
                 enabled.map(|enabled| enabled.is_none_or(|enabled| enabled == "Enabled"))
+            }
+        }
+    }
+
+    /// For how long object lock keeps new objects: what one rule of the configuration says.
+    fn default_retention(&self, bucket: &Rc<Instance>, draft: &mut Draft<Bucket>) -> Fact<Option<DefaultRetention>> {
+        let retention = self
+            .configured(bucket, "aws_s3_bucket_object_lock_configuration", "object_lock_configuration")
+            .and_then(|view| view.map_or(Ok(None), |view| view.block("rule")))
+            .and_then(|rule| rule.map_or(Ok(None), |rule| rule.block("default_retention")));
+        match retention {
+            Err(gap) => Fact::Unknown(gap),
+            Ok(None) => Fact::Known(None),
+            Ok(Some(view)) => {
+                draft.at("default_retention", Some(view.span()));
+                let mode = match fact::text(&self.world, &view.get("mode")) {
+                    Fact::Known(Some(mode)) => Fact::Known(mode),
+                    Fact::Known(None) => Fact::Unknown(fact::left_open(&view, "the retention has no mode")),
+                    Fact::Unknown(gap) => Fact::Unknown(gap),
+                };
+                let span = |name| fact::whole(&self.world, &view.get(name));
+                Fact::Known(Some(DefaultRetention { mode, days: span("days"), years: span("years") }))
             }
         }
     }

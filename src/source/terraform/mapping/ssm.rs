@@ -37,6 +37,7 @@ static MEMBERS: &[(&str, &str)] = &[
     ("inputs.cloud_watch_streaming_enabled", "cloudWatchStreamingEnabled"),
     ("inputs.kms_key_id", "kmsKeyId"),
     ("inputs.run_as_enabled", "runAsEnabled"),
+    ("inputs.run_as_default_user", "runAsDefaultUser"),
     ("inputs.idle_session_timeout", "idleSessionTimeout"),
     ("inputs.max_session_duration", "maxSessionDuration"),
 ];
@@ -153,6 +154,7 @@ impl Mapper {
         let key = Self::key_of(ResourceType::SessionPreferences, document);
         let mut draft: Draft<SessionPreferences> = Draft::new();
         draft.at("document_exists", view.span_of("name"));
+        let document_type = fact::text(&self.world, &draft.get("document_type", &view, "document_type"));
         let content = view.span_of("content");
         for path in ["problems", "inputs"] {
             draft.at(path, content);
@@ -163,6 +165,7 @@ impl Mapper {
         let preferences = &mut draft.resource;
         preferences.arn = self.told(document, "arn");
         preferences.document_exists = Fact::Known(true);
+        preferences.document_type = document_type;
         // Terraform makes the newest version the default one.
         preferences.default_version = Fact::Known(Some("$LATEST".to_owned()));
         preferences.latest_version = Fact::Known(Some("$LATEST".to_owned()));

@@ -141,6 +141,7 @@ impl Mapper {
             draft.at("iam_role", activation.view().span_of("iam_role"));
             draft.resource = ManagedInstance {
                 resource_type: Fact::Known("ManagedInstance".to_owned()),
+                agent_version: Fact::Known(None),
                 instance: Fact::Known(None),
                 iam_role: role,
                 ..ManagedInstance::default()

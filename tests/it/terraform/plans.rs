@@ -40,7 +40,13 @@ fn a_first_plan_beside_its_source_says_what_the_source_says() {
         .file("infra/main.tf", SOURCE)
         .run();
     let code = Audit::new(&["scan", "infra", "--format", "json"]).args(ACCOUNT).file("infra/main.tf", SOURCE).run();
-    assert_eq!(verdicts(&plan), verdicts(&code));
+    // The provider sends `enabled` where a block of metadata options leaves the endpoint out, and a plan shows that.
+    let alike = |outcome: &Outcome| {
+        let mut verdicts = verdicts(outcome);
+        verdicts.retain(|(rule, _), _| rule != "ec2-imds-endpoint-enabled");
+        verdicts
+    };
+    assert_eq!(alike(&plan), alike(&code));
     let place = |outcome: &Outcome| at(&findings(outcome), "ssm-idle-timeout")["location"].clone();
     assert_eq!(place(&plan), place(&code));
     assert_eq!(of(&verdicts(&plan), "ssm-idle-timeout", "aws_ssm_document.preferences"), "fail");

@@ -350,6 +350,11 @@ fn an_account_and_the_code_that_makes_it_are_judged_alike() {
             let different = all.iter().filter(|subject| said(&live, subject) != said(&code, subject));
             let wrong = different.filter(|subject| {
                 let pair = (subject.0.as_str(), said(&live, subject), said(&code, subject));
+                // Code that declares a profile gives it to instances of other code; in an account, nothing has it.
+                let is_of_unused_role = pair.0.starts_with("iam-role-") && (&*pair.1, &*pair.2) == ("nothing", "pass");
+                if *name == "ec2-instance-profile-attached" && is_of_unused_role {
+                    return false;
+                }
                 !DIFFERENCES.iter().any(|(rule, live, code, _)| (*rule, (*live).to_owned(), (*code).to_owned()) == pair)
             });
             let wrong = wrong.map(|subject| {

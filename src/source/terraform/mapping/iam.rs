@@ -20,9 +20,7 @@ impl Mapper {
     /// The instance profile that a value names.
     pub(super) fn profile_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<InstanceProfile>>> {
         let target = self.target(value, &["aws_iam_instance_profile"], by);
-        if let Target::Unknown(gap) = &target {
-            self.unlisted(ResourceType::Role, None, gap);
-        }
+        // Whichever it is, the roles of all profiles that the code declares are judged.
         if let Some(none) = self.no_link(&target, by, Judged::Yes) {
             return none;
         }

@@ -645,7 +645,8 @@ impl Mapper {
                     (Fact::Known(Some(key)), Fact::Known(Some(true))) => {
                         let value = match text("value") {
                             Fact::Known(value) => value.unwrap_or_default(),
-                            Fact::Unknown(gap) => gap.symbol.as_deref().map(str::to_owned).ok_or(gap)?,
+                            // The other keys are what they are.
+                            Fact::Unknown(gap) => gap.symbol.as_deref().unwrap_or(symbol::PERHAPS).to_owned(),
                         };
                         tags.insert(key, value);
                     }

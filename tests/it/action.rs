@@ -275,6 +275,11 @@ fn the_configuration_can_come_from_the_checkout_or_not_at_all() {
     assert_eq!(output.status.code(), Some(2), "all rules are disabled: {said}");
     let (output, _) = scan(&runner, "infra", &[("SCAN_CONFIG", "none")]);
     assert_eq!(output.status.code(), Some(1));
+    let flags = [("SCAN_CONFIG", "none"), ("SCAN_ARGS", "--param\nnonsense\n"), ("SCAN_SARIF", "out put.sarif")];
+    let (output, said) = scan(&runner, "in fra", &flags);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("::error title=ssm-audit::there is no result for in fra%3A exit code 2\n"), "{said}");
+    assert_eq!(runner.read("output"), "sarif=out put.sarif\nexit-code=2\n");
     let (output, said) = scan(&runner, "infra", &[("SCAN_CONFIG", "any\n::x::")]);
     assert_eq!(output.status.code(), Some(2));
     assert!(said.starts_with("::error title=ssm-audit::the input config is \"any%0A%3A%3Ax%3A%3A\""), "{said}");

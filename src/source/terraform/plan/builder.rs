@@ -1,7 +1,7 @@
 //! The modules of a plan as folders of blocks, with the places of the source where that is there.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::inherited::Before;
 use super::planned::{Planned, expression, has_true, literal};
 use super::source::{self, Found};
-use super::{NOTHING, list, members, providers};
+use super::{NOTHING, forgotten, list, members, providers};
 use crate::diagnostic::Diagnostic;
 use crate::source::terraform::file::{FileId, Span};
 use crate::source::terraform::folder::{Folder, Mode};
@@ -24,6 +24,8 @@ pub(super) struct Builder<'j> {
     /// What is not known after planning, by the address of the resource.
     unknown: BTreeMap<String, &'j Json>,
     before: Before<'j>,
+    /// The addresses of what Terraform no longer manages.
+    forgotten: BTreeSet<&'j str>,
     providers: Vec<Arc<Block>>,
 }
 
@@ -54,7 +56,8 @@ impl<'j> Builder<'j> {
             .filter_map(|change| Some((change["address"].as_str()?.to_owned(), &change["change"]["after_unknown"])));
         let (unknown, before) = (unknown.collect(), Before::of(plan));
         let providers = providers::blocks(plan, Span::new(file, &(0..0)));
-        Self { folders, file, unknown, before, providers }
+        let forgotten = forgotten(plan);
+        Self { folders, file, unknown, before, forgotten, providers }
     }
 
     pub(super) fn into_folders(self) -> Folders {
@@ -180,6 +183,9 @@ impl<'j> Builder<'j> {
     fn resource(&self, resource: &'j Json, configuration: &'j Json, source: Option<Found<'_>>) -> Option<Arc<Block>> {
         let text = |name: &str| resource[name].as_str();
         let (address, kind, name) = (text("address")?, text("type")?, text("name")?);
+        if self.forgotten.contains(address) {
+            return None;
+        }
         let (mode, word) =
             if text("mode") == Some("data") { (Mode::Data, "data") } else { (Mode::Managed, "resource") };
         let declared = source.and_then(|found| {

@@ -5,7 +5,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{list, resources};
+use super::{forgotten, list, resources};
 use crate::source::terraform::mapping::normal_protocol;
 
 /// Resources that manage a part of another one.
@@ -118,7 +118,12 @@ impl<'j> Before<'j> {
         let state = state.iter().filter_map(|pointer| plan.pointer(pointer)).flat_map(resources);
         let state = state.map(|resource| (resource, &resource["values"]));
         let changed = list(plan, "resource_changes").map(|change| (change, &change["change"]["before"]));
-        let all = state.chain(changed).filter(|(resource, values)| resource["mode"] == "managed" && values.is_object());
+        // What Terraform no longer manages stays, and is told by nothing but these attributes.
+        let forgotten = forgotten(plan);
+        let is_managed = |resource: &Json| {
+            resource["mode"] == "managed" && !resource["address"].as_str().is_some_and(|at| forgotten.contains(at))
+        };
+        let all = state.chain(changed).filter(|(resource, values)| values.is_object() && is_managed(resource));
         Self(all.filter_map(|(resource, values)| Some((resource["type"].as_str()?, values))).collect())
     }
 
@@ -318,6 +323,17 @@ mod tests {
         rule["protocol"] = json!("-1");
         let group = json!({"id": "sg-1", "egress": [rule]});
         assert_eq!(Before::of(&plan).left("aws_security_group", "egress", &group), Some(json!([])));
+    }
+
+    #[test]
+    fn what_terraform_no_longer_manages_stays_as_it_is() {
+        let attachment = json!({"role": "node", "policy_arn": "arn:core"});
+        let plan = json!({"resource_changes": [{"mode": "managed", "type": "aws_iam_role_policy_attachment",
+            "address": "aws_iam_role_policy_attachment.core",
+            "change": {"actions": ["forget"], "before": attachment, "after": null}}]});
+        let role = json!({"name": "node", "managed_policy_arns": ["arn:core"]});
+        let left = Before::of(&plan).left("aws_iam_role", "managed_policy_arns", &role);
+        assert_eq!(left, Some(json!(["arn:core"])));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod planned;
 mod providers;
 mod source;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
@@ -94,6 +95,14 @@ fn incomplete(plan: &Json) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Returns the addresses of resources that a plan takes out of Terraform and leaves as they are, as `removed` blocks do:
+/// a plan still names them, without values.
+fn forgotten(plan: &Json) -> BTreeSet<&str> {
+    let changes = list(plan, "resource_changes");
+    let forgotten = changes.filter(|change| change["change"]["actions"] == serde_json::json!(["forget"]));
+    forgotten.filter_map(|change| change["address"].as_str()).collect()
 }
 
 /// Returns the elements of a member that is a list.

@@ -439,6 +439,11 @@ mod tests {
                 "Sid": "SsmAuditFix", "Effect": "Allow", "Resource": "*",
                 "Action": ["ec2:ModifyInstanceMetadataOptions"],
             },
+            {
+                "Sid": "SsmAuditLock", "Effect": "Allow",
+                "Resource": "arn:*:ssm:*:*:parameter/session-manager-audit/lock",
+                "Action": ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"],
+            },
         ]);
         assert_eq!(policy["Statement"], wanted);
     }

@@ -46,3 +46,8 @@ pub use plan::PlanError;
 pub use read::{Code, CodeError, Options, folder_of_file, is_code, read};
 pub use state::{State, StateError};
 pub use variables::VariableError;
+
+/// The body of a file in native syntax, to edit it. Its spans are those of the text; none where it is no such syntax.
+pub(crate) fn body_of(text: &str) -> Option<hcl_edit::structure::Body> {
+    parse::body_of(text).ok()
+}

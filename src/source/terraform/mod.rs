@@ -34,6 +34,7 @@ mod value;
 mod variables;
 mod view;
 mod world;
+mod yaml;
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use super::super::file::Span;
 use super::super::instance::Instance;
-use super::super::value::Value;
+use super::super::value::{Value, number_json};
 use super::super::view::View;
+use super::super::yaml::{Mistake, decode};
 use super::iam::role_name;
 use super::{Draft, Judged, Mapper, fact};
 use crate::diagnostic::Diagnostic;
@@ -201,19 +202,25 @@ impl Mapper {
             Value::Unknown(hole) => return unknown(preferences, Arc::clone(&hole.gap)),
             _ => return unknown(preferences, fact::left_open(view, "the document has no content")),
         };
-        let format = view.get("document_format");
-        if matches!(&format, Value::Text(format) if **format != *"JSON") {
-            let message = "content in YAML is not read: JSON says the same";
-            return unknown(preferences, fact::left_open(view, message));
-        }
+        let document = match view.get("document_format") {
+            Value::Null => serde_json::from_str::<Json>(&text).ok(),
+            Value::Text(format) if *format == *"JSON" => serde_json::from_str(&text).ok(),
+            Value::Text(format) if *format == *"YAML" => match self.from_yaml(&text) {
+                Ok(document) => Some(document),
+                Err(_) if text.contains(is_symbol) => return unknown(preferences, fact::gap_in(&self.world, &text)),
+                Err(why) => return unknown(preferences, fact::left_open(view, &format!("the content: {why}"))),
+            },
+            Value::Unknown(hole) => return unknown(preferences, Arc::clone(&hole.gap)),
+            _ => return unknown(preferences, fact::left_open(view, "document_format is neither JSON nor YAML")),
+        };
         let mut holes: Vec<(String, Arc<Gap>)> = Vec::new();
-        let text = match serde_json::from_str::<Json>(&text) {
-            Ok(mut json) => {
+        let text = match document {
+            Some(mut json) => {
                 self.take_holes(&mut json, "", &mut holes);
                 json.to_string()
             }
-            Err(_) if text.contains(is_symbol) => return unknown(preferences, fact::gap_in(&self.world, &text)),
-            Err(_) => text.to_string(),
+            None if text.contains(is_symbol) => return unknown(preferences, fact::gap_in(&self.world, &text)),
+            None => text.to_string(),
         };
         let (world, span) = (Rc::clone(&self.world), view.span_of("content").unwrap_or(view.span()));
         let mut content = Content::parse(&text, move |problem| world.gap(span, problem.to_string()));
@@ -231,6 +238,26 @@ impl Mapper {
             }
         }
         preferences.inputs = inputs;
+    }
+
+    /// The document that a text in YAML is: Systems Manager gives it out as JSON.
+    fn from_yaml(&self, text: &str) -> Result<Json, String> {
+        fn json(value: &Value) -> Json {
+            match value {
+                Value::Bool(value) => Json::Bool(*value),
+                Value::Number(value) => number_json(*value),
+                Value::Text(text) => Json::from(text.as_ref()),
+                Value::List(items) | Value::Set(items) => items.iter().map(json).collect(),
+                Value::Map(members) => members.iter().map(|(name, value)| (name.to_string(), json(value))).collect(),
+                // YAML gives no others.
+                Value::Null | Value::Instance(_) | Value::Module(_) | Value::Unknown(_) => Json::Null,
+            }
+        }
+        match decode(text, &|amount| self.world.afford(amount)) {
+            Ok(value) => Ok(json(&value)),
+            Err(Mistake::Wrong(why)) => Err(why),
+            Err(Mistake::Unknown(why)) => Err(why.to_owned()),
+        }
     }
 
     /// Takes texts with holes out of a document, each with its path: what they will be is not for its form to say.

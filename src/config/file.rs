@@ -14,6 +14,7 @@ use super::inline::InlineWaiversFile;
 use crate::model::Severity;
 use crate::remediate::settings::Settings;
 use crate::rule::Policy;
+use crate::source::terraform::Engine;
 use crate::yaml::Spanned;
 
 /// The configuration of ssm-audit. A flag of the same name wins over it.
@@ -49,6 +50,9 @@ pub(super) struct ConfigFile {
     /// The account that keeps the session logs of others: its buckets' policies are read there.
     #[serde(default)]
     pub(super) log_archive: Option<LogArchiveFile>,
+    /// The engine that runs Terraform code. Without it, `.tofu` files are read both ways.
+    #[serde(default)]
+    pub(super) engine: Option<Engine>,
     /// Failures and unknowns that are accepted.
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]

@@ -26,6 +26,7 @@ use crate::model::provenance::{ConfigurationFile, Setting};
 use crate::remediate::settings::Settings;
 use crate::rule::params::ParamValue;
 use crate::rule::{self, Library, Policy, Rule};
+use crate::source::terraform::Engine;
 use crate::waiver::{Glob, Waiver};
 use crate::yaml::{self, Spanned, nearest};
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub settings: Vec<Setting>,
     /// What it says of comments in code, with its places.
     inline_globs: Vec<Spanned<String>>,
+    /// The engine that runs Terraform code.
+    pub engine: Option<Engine>,
     disable: Vec<Spanned<String>>,
     severity: BTreeMap<Spanned<String>, Severity>,
     params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
@@ -131,6 +134,7 @@ impl Config {
             file: None,
             settings: origin::settings(source, source.name())?,
             inline_globs: file.inline_waivers.globs().to_vec(),
+            engine: file.engine,
             disable: file.disable,
             severity: file.severity,
             params: file.params,

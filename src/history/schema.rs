@@ -181,10 +181,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).expect("the file"), before);
 
         let other = folder.path().join("other.sqlite");
-        Connection::open(&other)
-            .expect("a database")
-            .execute_batch("CREATE TABLE t (x)")
-            .expect("a table");
+        Connection::open(&other).expect("a database").execute_batch("CREATE TABLE t (x)").expect("a table");
         assert!(matches!(open(&other, Access::Write), Err(HistoryError::Damaged { .. })));
     }
 

@@ -10,6 +10,7 @@
 
 mod computed;
 mod data;
+mod engine;
 mod evaluate;
 mod expansion;
 pub mod file;
@@ -39,12 +40,13 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use engine::Engine;
 pub use file::{File, Span};
 pub use folders::FolderError;
 pub use ignore::waivers;
 pub use places::{About, Place, Places};
 pub use plan::PlanError;
-pub use read::{Code, CodeError, Options, folder_of_file, is_code, read};
+pub use read::{Code, CodeError, Options, folder_of_file, is_code, read, read_each};
 pub use state::{State, StateError};
 pub use variables::VariableError;
 

@@ -26,8 +26,8 @@ enum Context<'t> {
     Body { assigned: bool },
     /// The braces of an object.
     Object(Object),
-    /// Brackets in which newlines mean nothing, up to this character.
-    Flow(u8),
+    /// Brackets in which newlines mean nothing.
+    Flow,
     /// A text in quotes.
     Quoted,
     /// A heredoc up to this marker.
@@ -50,7 +50,7 @@ struct Object {
 pub(super) fn preprocess(text: &str, start: Start) -> String {
     let context = match start {
         Start::Body => Context::Body { assigned: false },
-        Start::Expression => Context::Flow(b')'),
+        Start::Expression => Context::Flow,
         Start::Template => Context::Template,
     };
     let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, stack: vec![context], blanks: Vec::new() };
@@ -110,7 +110,7 @@ impl<'t> Reader<'t> {
             }
             [b'$', b'$', b'{', ..] | [b'%', b'%', b'{', ..] => self.at += 3,
             [b'$' | b'%', b'{', ..] => {
-                self.stack.push(Context::Flow(b'}'));
+                self.stack.push(Context::Flow);
                 self.at += 2;
             }
             _ => self.at += 1,
@@ -120,7 +120,7 @@ impl<'t> Reader<'t> {
     /// One step in code.
     fn code(&mut self) {
         let start = self.at;
-        let is_flow = matches!(self.stack.last(), Some(Context::Flow(_)));
+        let is_flow = matches!(self.stack.last(), Some(Context::Flow));
         match self.rest() {
             [b'\n', ..] => {
                 if is_flow {
@@ -156,12 +156,12 @@ impl<'t> Reader<'t> {
         self.begin_item(start);
         match self.rest() {
             [b'"', ..] => self.push(Context::Quoted),
-            [b'(', ..] => self.push(Context::Flow(b')')),
-            [b'[', ..] => self.push(Context::Flow(b']')),
+            [b'(', ..] => self.push(Context::Flow),
+            [b'[', ..] => self.push(Context::Flow),
             [b'{', ..] => {
                 let context = match self.stack.last() {
                     Some(Context::Body { assigned: false }) => Context::Body { assigned: false },
-                    _ if self.begins_for() => Context::Flow(b'}'),
+                    _ if self.begins_for() => Context::Flow,
                     _ => Context::Object(Object::default()),
                 };
                 self.push(context);

@@ -1,6 +1,6 @@
 //! `scan`: hold the rules against a live account, or a snapshot of one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -84,7 +84,10 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
             if let Some(places) = places {
                 places.locate(of_one.findings_mut(), &inventories, &about(&rules));
                 let (waivers, problems) = terraform::waivers(&places);
-                let (accepted, refused) = selection.accept_inline(waivers);
+                let (mut accepted, refused) = selection.accept_inline(waivers);
+                // What both engines read is accepted once.
+                let known: BTreeSet<String> = of_code.iter().map(|waiver| format!("{waiver:?}")).collect();
+                accepted.retain(|waiver| engines != Engines::Second || !known.contains(&format!("{waiver:?}")));
                 globals.warn(&problems);
                 globals.warn(&refused);
                 provenance::add_inline(&mut provenance, &accepted, &refused);

@@ -224,6 +224,61 @@ pub fn judge_all(inventories: &[Inventory], rules: &[Selected<'_>]) -> Judged {
     all
 }
 
+/// Of what two engines make of the same code, the worse: `names` are those of the engines.
+#[must_use]
+pub fn worse(one: Judged, other: Judged, names: [&str; 2]) -> Judged {
+    fn rank(verdict: Verdict) -> u8 {
+        match verdict {
+            Verdict::Fail => 3,
+            Verdict::Unknown => 2,
+            Verdict::Waived => 1,
+            Verdict::Pass => 0,
+        }
+    }
+    let mut theirs: BTreeMap<String, Finding> = BTreeMap::new();
+    for finding in other.outcomes.findings {
+        theirs.insert(finding.fingerprint.clone(), finding);
+    }
+    let as_read_by = |mut finding: Finding, name: &str| {
+        if finding.verdict != Verdict::Pass {
+            finding.message = format!("{} (as {name} reads the code)", finding.message);
+        }
+        finding
+    };
+    let mut findings = Vec::new();
+    for finding in one.outcomes.findings {
+        findings.push(match theirs.remove(&finding.fingerprint) {
+            None => as_read_by(finding, names[0]),
+            Some(other) if other.verdict == finding.verdict => finding,
+            Some(other) if rank(other.verdict) > rank(finding.verdict) => as_read_by(other, names[1]),
+            Some(_) => as_read_by(finding, names[0]),
+        });
+    }
+    findings.extend(theirs.into_values().map(|finding| as_read_by(finding, names[1])));
+    let mut scopes = one.scopes;
+    for scope in other.scopes {
+        let same = |known: &&mut Scope| (&known.account, &known.region) == (&scope.account, &scope.region);
+        match scopes.iter_mut().find(same) {
+            Some(known) => {
+                known.complete &= scope.complete;
+                for gap in scope.gaps {
+                    if !known.gaps.contains(&gap) {
+                        known.gaps.push(gap);
+                    }
+                }
+            }
+            None => scopes.push(scope),
+        }
+    }
+    sort(&mut findings);
+    let outcomes = Outcomes {
+        findings,
+        passes: one.outcomes.passes.min(other.outcomes.passes),
+        not_applicable: one.outcomes.not_applicable.max(other.outcomes.not_applicable),
+    };
+    Judged { scopes, outcomes }
+}
+
 /// The report on what was judged.
 pub fn report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, started_at: jiff::Timestamp) -> Report {
     let mut scopes = Vec::new();

@@ -11,12 +11,12 @@ use super::selection::Selection;
 use super::{Error, Globals};
 use crate::diagnostic::{Diagnostic, Level};
 use crate::model::finding::Edit;
-use crate::model::{AccountId, Finding, Inventory, Region};
+use crate::model::{AccountId, Finding, Region};
 use crate::remediate::code::{self, Look, Request, Texts};
 use crate::remediate::remedy::Remedies;
 use crate::rule::Rule;
 use crate::scan::{self, Selected};
-use crate::source::terraform::{self, About, CodeError, Options, Places};
+use crate::source::terraform::{self, About, Code, CodeError, Engine, Options};
 
 /// Flags for reading code.
 #[derive(Debug, Clone, Args)]
@@ -37,40 +37,64 @@ pub(super) struct CodeArgs {
     /// Accept no waiver that is a comment in the code (`# ssm-audit:ignore`)
     #[arg(long, env = "SSM_AUDIT_IGNORE_INLINE_WAIVERS")]
     pub(super) ignore_inline_waivers: bool,
+    /// The workspace of the code [default: what TF_WORKSPACE names]
+    #[arg(long, value_name = "NAME", requires = "code")]
+    workspace: Option<String>,
+    /// The engine that runs the code [default: both, and the worse verdict counts]
+    #[arg(long, value_enum, requires = "code", env = "SSM_AUDIT_ENGINE")]
+    engine: Option<Engine>,
 }
 
 /// The variables of the environment that Terraform takes values from begin with this.
 const ENVIRONMENT: &str = "TF_VAR_";
 
+/// The variable of the environment that Terraform takes the workspace from.
+const WORKSPACE: &str = "TF_WORKSPACE";
+
 impl CodeArgs {
-    /// Reads a folder of code.
+    /// Reads a folder of code, as each engine has it that may run it.
     pub(super) fn read(
         &self,
         root: &Path,
         region: Option<&Region>,
         started_at: Timestamp,
         globals: &Globals,
-    ) -> Result<(Vec<Inventory>, Places), Error> {
-        let code = terraform::read(root, &self.options(region, started_at)).map_err(Box::new)?;
-        globals.warn(&as_warnings(code.problems));
-        Ok((code.inventories, code.places))
+    ) -> Result<Vec<Code>, Error> {
+        let options = self.options(region, started_at, globals)?;
+        let mut all = terraform::read_each(root, &options).map_err(Box::new)?;
+        let mut problems: Vec<Diagnostic> = Vec::new();
+        for problem in all.iter_mut().flat_map(|code| std::mem::take(&mut code.problems)) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        globals.warn(&as_warnings(problems));
+        Ok(all)
     }
 
     /// What is known beside the code.
-    pub(super) fn options(&self, region: Option<&Region>, started_at: Timestamp) -> Options {
+    pub(super) fn options(
+        &self,
+        region: Option<&Region>,
+        started_at: Timestamp,
+        globals: &Globals,
+    ) -> Result<Options, Error> {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.to_str()?.strip_prefix(ENVIRONMENT)?.to_owned(), value.into_string().ok()?))
         });
-        Options {
+        let workspace = std::env::var(WORKSPACE).ok().filter(|name| !name.is_empty());
+        Ok(Options {
             account: self.account.clone(),
             region: region.cloned(),
             variables: self.variables.clone(),
             variable_files: self.variable_files.clone(),
             environment: environment.collect(),
+            workspace: self.workspace.clone().or(workspace),
+            engine: self.engine.or(globals.config()?.engine),
             collected_at: started_at.to_string(),
             root: self.root.clone(),
             edited: Texts::new(),
-        }
+        })
     }
 }
 
@@ -112,7 +136,10 @@ impl Subject<'_> {
     /// What holds in the code with these texts in place of those on disk, and what is wrong with it.
     pub(super) fn look(&self, texts: &Texts) -> Result<(Look, Vec<Diagnostic>), CodeError> {
         let options = Options { edited: texts.clone(), ..self.options.clone() };
-        let code = terraform::read(self.root, &options)?;
+        let mut all = terraform::read_each(self.root, &options)?;
+        let (Some(code), true) = (all.pop(), all.is_empty()) else {
+            return Err(CodeError::Engine(self.root.to_owned()));
+        };
         let mut judged = scan::judge_all(&code.inventories, self.rules);
         code.places.locate(judged.findings_mut(), &code.inventories, &about(self.rules));
         let (waivers, mut problems) = terraform::waivers(&code.places);

@@ -46,6 +46,7 @@ const SHOWN: &[&str] = &[
     "--base",
     "--baseline",
     "--changed-since",
+    "--engine",
     "--exclude-account",
     "--exclude-rule",
     "--fail-on",
@@ -58,6 +59,7 @@ const SHOWN: &[&str] = &[
     "--terraform",
     "--terraform-state",
     "--var-file",
+    "--workspace",
 ];
 
 /// What decides a result, as far as it is known before anything is read.

@@ -1,6 +1,6 @@
 //! `scan`: hold the rules against a live account, or a snapshot of one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -22,7 +22,7 @@ use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
 use crate::scan::{self, Judged, Selected};
 use crate::source::snapshot;
-use crate::source::terraform::{self, Options, Places};
+use crate::source::terraform::{self, Code, Options, Places};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -79,19 +79,23 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         (read.accounts, read.interrupted)
     } else {
         let mut judged = Vec::new();
-        for Read { input, inventories, places } in read_inputs(arguments, started_at, globals)? {
+        for Read { input, inventories, places, engines } in read_inputs(arguments, started_at, globals)? {
             let mut of_one = scan::judge_all(&inventories, &rules);
             if let Some(places) = places {
                 places.locate(of_one.findings_mut(), &inventories, &about(&rules));
                 let (waivers, problems) = terraform::waivers(&places);
-                let (accepted, refused) = selection.accept_inline(waivers);
+                let (mut accepted, refused) = selection.accept_inline(waivers);
+                // What both engines read is accepted once.
+                let known: BTreeSet<String> = of_code.iter().map(|waiver| format!("{waiver:?}")).collect();
+                accepted.retain(|waiver| engines != Engines::Second || !known.contains(&format!("{waiver:?}")));
                 globals.warn(&problems);
                 globals.warn(&refused);
                 provenance::add_inline(&mut provenance, &accepted, &refused);
                 of_code.extend(accepted);
                 narrow.to_changes(input, &mut of_one, &places)?;
-                if edits_wanted && input.is_dir() {
-                    let options = arguments.code.options(arguments.live.region(), started_at);
+                // How code is fixed that two engines read differently is not for a report to say.
+                if edits_wanted && input.is_dir() && engines == Engines::One {
+                    let options = arguments.code.options(arguments.live.region(), started_at, globals)?;
                     let subject = Subject { root: input, options, selection: &selection, rules: &rules, started_at };
                     let mut edits = subject.edits(&remedies, globals)?;
                     for finding in of_one.findings_mut() {
@@ -99,14 +103,20 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                     }
                 }
             }
+            if engines == Engines::Second
+                && let Some(first) = judged.pop()
+            {
+                of_one = scan::worse(first, of_one, ["Terraform", "OpenTofu"]);
+            }
             judged.push(of_one);
         }
         (judged, false)
     };
     if let Some(state) = &state {
+        let options = arguments.code.options(arguments.live.region(), started_at, globals)?;
         let subject = |root, account| Subject {
             root,
-            options: Options { account, ..arguments.code.options(arguments.live.region(), started_at) },
+            options: Options { account, ..options.clone() },
             selection: &selection,
             rules: &rules,
             started_at,
@@ -128,6 +138,15 @@ struct Read<'a> {
     /// One, or of code one for each account.
     inventories: Vec<Inventory>,
     places: Option<Places>,
+    engines: Engines,
+}
+
+/// As how many engines have it the code is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engines {
+    One,
+    First,
+    Second,
 }
 
 fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Globals) -> Result<Vec<Read<'a>>, Error> {
@@ -135,8 +154,12 @@ fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Glo
     let mut read = Vec::new();
     for input in &arguments.inputs {
         if terraform::is_code(input) {
-            let (inventories, places) = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
-            read.push(Read { input, inventories, places: Some(places) });
+            let all = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
+            let engines: &[Engines] = if all.len() == 1 { &[Engines::One] } else { &[Engines::First, Engines::Second] };
+            for (code, engines) in all.into_iter().zip(engines) {
+                let Code { inventories, places, .. } = code;
+                read.push(Read { input, inventories, places: Some(places), engines: *engines });
+            }
             continue;
         }
         refuse_what_cannot_be_read(input, "scan")?;
@@ -154,7 +177,8 @@ fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Glo
                     help: "scan one snapshot of an account at a time".to_owned(),
                 });
             }
-            read.push(Read { input, inventories: vec![inventory], places: None });
+            let inventories = vec![inventory];
+            read.push(Read { input, inventories, places: None, engines: Engines::One });
         }
     }
     if read.iter().flat_map(|read| &read.inventories).all(|inventory| inventory.scopes.is_empty()) {

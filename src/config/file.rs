@@ -14,6 +14,7 @@ use super::inline::InlineWaiversFile;
 use crate::model::Severity;
 use crate::remediate::settings::Settings;
 use crate::rule::Policy;
+use crate::source::terraform::Engine;
 use crate::yaml::Spanned;
 
 /// The configuration of ssm-audit. A flag of the same name wins over it.
@@ -52,6 +53,9 @@ pub(super) struct ConfigFile {
     /// Facts about the network that accounts do not show.
     #[serde(default)]
     pub(super) network: NetworkFile,
+    /// The engine that runs Terraform code. Without it, `.tofu` files are read both ways.
+    #[serde(default)]
+    pub(super) engine: Option<Engine>,
     /// Failures and unknowns that are accepted.
     #[serde(default)]
     #[schemars(with = "Vec<WaiverFile>")]

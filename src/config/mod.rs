@@ -28,6 +28,7 @@ use crate::model::provenance::{ConfigurationFile, Setting};
 use crate::remediate::settings::Settings;
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
+use crate::source::terraform::Engine;
 use crate::waiver::{Glob, Waiver};
 use crate::yaml::{self, Spanned, nearest};
 
@@ -60,6 +61,8 @@ pub struct Config {
     inline_globs: Vec<Spanned<String>>,
     /// The ranges of endpoints that accounts do not show.
     endpoint_cidrs: Vec<String>,
+    /// The engine that runs Terraform code.
+    pub engine: Option<Engine>,
     disable: Vec<Spanned<String>>,
     severity: BTreeMap<Spanned<String>, Severity>,
     params: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<Json>>>,
@@ -140,6 +143,7 @@ impl Config {
             settings: origin::settings(source, source.name())?,
             inline_globs: file.inline_waivers.globs().to_vec(),
             endpoint_cidrs: file.network.endpoint_cidrs.into_iter().map(|range| range.value).collect(),
+            engine: file.engine,
             disable: file.disable,
             severity: file.severity,
             params: file.params,

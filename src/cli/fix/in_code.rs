@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
         .ignoring_inline_waivers(arguments.code.ignore_inline_waivers);
     let rules = selection.rules()?;
     let started_at = Timestamp::now();
-    let options = arguments.code.options(arguments.live.region(), started_at);
+    let options = arguments.code.options(arguments.live.region(), started_at, globals)?;
     let subject = Subject { root, options, selection: &selection, rules: &rules, started_at };
     let (first, problems) = subject.look(&Texts::new()).map_err(Box::new)?;
     globals.warn(&problems);

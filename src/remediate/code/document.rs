@@ -2,7 +2,6 @@
 //! nothing of what blocks mean.
 
 use std::ops::Range;
-use std::str::FromStr;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, Object, ObjectKey};
@@ -114,7 +113,7 @@ impl Document {
     }
 
     pub(super) fn body(&self) -> Option<Body> {
-        Body::from_str(&self.text).ok()
+        crate::source::terraform::body_of(&self.text)
     }
 
     /// What stands at a byte of the text as it was read.

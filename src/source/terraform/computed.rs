@@ -118,7 +118,7 @@ static NAMING: &[Naming] = &[
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
 pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
-    if name == "region" {
+    if name == "region" && instance.kind.starts_with("aws_") {
         return Some(instance.region_value());
     }
     let Some(naming) = NAMING.iter().find(|naming| *naming.kind == *instance.kind) else {

@@ -9,18 +9,19 @@ use crate::iam::{PolicyDocument, managed};
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
 pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
-    let partition = instance.partition();
+    // Asked for where it is needed: a provider may take its region from a data source of another provider.
+    let partition = || instance.partition();
     match (&*instance.kind, name) {
         ("aws_caller_identity", "account_id" | "id") => Some(instance.account_value()),
         ("aws_region", "name" | "id" | "region") => Some(instance.region_value()),
-        ("aws_partition", "partition" | "id") => Some(Value::text(partition.as_str())),
-        ("aws_partition", "dns_suffix") => Some(Value::text(partition.dns_suffix())),
+        ("aws_partition", "partition" | "id") => Some(Value::text(partition().as_str())),
+        ("aws_partition", "dns_suffix") => Some(Value::text(partition().dns_suffix())),
         ("aws_iam_policy_document", "json" | "minified_json") => Some(policy_document::json(instance)),
         // The name of one of AWS's own policies is enough.
         ("aws_iam_policy", "arn" | "id") => match instance.attribute("name") {
             Value::Text(name) => [String::new(), "service-role/".to_owned()]
                 .iter()
-                .map(|path| format!("arn:{partition}:iam::aws:policy/{path}{name}"))
+                .map(|path| format!("arn:{}:iam::aws:policy/{path}{name}", partition()))
                 .find(|arn| managed::document(arn).is_some())
                 .map(Value::text),
             _ => None,

@@ -1,12 +1,14 @@
 //! Expressions. Nothing here fails: what has no value is a hole with its place.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::expansion::Binding;
 use super::file::Span;
 use super::folder::Mode;
+use super::folders::on_disk;
 use super::functions;
 use super::module::Module;
 use super::syntax::{ELEMENT, Expression, For, Node, Operator, Part};
@@ -235,6 +237,11 @@ fn key_text(value: &Value, span: Span, world: &World) -> Result<Arc<str>, Rc<Hol
     }
 }
 
+/// The path from the root of the file system.
+fn absolute(path: &Path) -> String {
+    std::fs::canonicalize(on_disk(path)).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
+}
+
 /// What a name after a dot means where the names before it are no value by themselves.
 fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) -> Option<Value> {
     let module = scope.module;
@@ -249,11 +256,13 @@ fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) ->
             "path" => match &**name {
                 "module" => Value::text(module.path_on_disk().to_string_lossy().as_ref()),
                 "root" => Value::text("."),
-                "cwd" => world.unknown(span, "where Terraform runs is not known"),
+                // Terraform runs in the folder of the root module, unless it is told otherwise.
+                "cwd" => Value::text(absolute(&module.top().folder.path)),
                 _ => world.wrong(span, format!("path.{name} is not a value")),
             },
-            "terraform" => match &**name {
-                "workspace" => world.unknown(span, "the workspace is not known"),
+            "terraform" | "tofu" => match (&**name, &world.workspace) {
+                ("workspace", Some(workspace)) => workspace.clone(),
+                ("workspace", None) => world.unknown(span, "the workspace is not known: name it with --workspace"),
                 _ => world.unknown(span, format!("terraform.{name} is not known")),
             },
             "count" => match scope.binding.and_then(|binding| binding.count.clone()) {

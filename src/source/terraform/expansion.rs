@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::evaluate::{Scope, evaluate};
-use super::syntax::Block;
-use super::types::as_number;
+use super::syntax::{Attribute, Block};
+use super::types::{as_bool, as_number};
 use super::value::{Hole, Nature, Value};
 use crate::iam::is_symbol;
 use crate::model::Gap;
@@ -61,6 +61,20 @@ pub(super) fn expand<T>(
     scope: &Scope<'_>,
     make: impl Fn(&str, Binding, Option<Arc<Gap>>) -> Rc<T>,
 ) -> Expansion<T> {
+    if let Some(enabled) = enabled(block) {
+        let value = evaluate(&enabled.value, scope);
+        return match as_bool(value.clone()) {
+            Ok(Value::Bool(true)) => Expansion::One(make("", Binding::default(), None)),
+            Ok(Value::Bool(false)) => Expansion::Many(Vec::new()),
+            _ => {
+                let gap = match value.hole() {
+                    Some(hole) => Arc::clone(&hole.gap),
+                    None => scope.module.world.gap(enabled.span, "enabled is not true or false"),
+                };
+                Expansion::Uncertain(make("", Binding::default(), Some(gap)))
+            }
+        };
+    }
     if let Some(count) = block.body.attribute("count") {
         let value = evaluate(&count.value, scope);
         let world = &scope.module.world;
@@ -126,6 +140,11 @@ pub(super) fn binding_of(label: &str, block: &Block, scope: &Scope<'_>) -> Optio
     };
     let value = value.unwrap_or_else(|| scope.module.world.unknown(span, "a plan does not tell each.value"));
     Some(Binding { count: None, each: Some((Value::Text(key), value)) })
+}
+
+/// `enabled` in `lifecycle`, by which OpenTofu leaves out a block that has no `count` and no `for_each`.
+fn enabled(block: &Block) -> Option<&Attribute> {
+    block.body.blocks_of("lifecycle").find_map(|lifecycle| lifecycle.body.attribute("enabled"))
 }
 
 /// The keys and values to repeat for, where all keys are known.

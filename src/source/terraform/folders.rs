@@ -1,7 +1,7 @@
 //! The folders of a root module and of the local modules that it calls, read and parsed. Files are read side by side;
 //! what is wrong with one leaves the others as they are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::engine::{CodeFiles, Engine, stem};
 use super::file::{File, FileId, Span};
 use super::folder::Folder;
-use super::parse::{self, Form};
+use super::parse;
 use super::syntax::{Block, Body, Name, Node};
 use crate::boundary::Boundary;
 use crate::diagnostic::Diagnostic;
@@ -27,8 +28,8 @@ pub enum FolderError {
         /// Why.
         source: std::io::Error,
     },
-    /// There is no `.tf` in it.
-    #[error("{} has no Terraform files (.tf, .tf.json){}", shown_or_dot(path), hint(below))]
+    /// There is no code in it.
+    #[error("{} has no Terraform files (.tf, .tf.json, of OpenTofu .tofu){}", shown_or_dot(path), hint(below))]
     Empty {
         /// The folder.
         path: PathBuf,
@@ -52,9 +53,12 @@ impl FolderError {
     }
 }
 
+/// Whether there is code of any engine in the folder.
 fn holds_code(path: &Path) -> bool {
     let entries = fs::read_dir(on_disk(path)).into_iter().flatten().filter_map(Result::ok);
-    entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| form_of(&name).is_some())
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let files = CodeFiles::among(names, Engine::Tofu);
+    !files.names.is_empty()
 }
 
 /// How many folders are looked into for a hint.
@@ -96,18 +100,26 @@ pub(super) struct Folders {
     problems: Vec<(Span, Diagnostic)>,
     /// Texts in place of those on disk.
     edited: BTreeMap<String, String>,
+    /// The engine whose files are read.
+    engine: Engine,
+    /// Whether another engine reads other files.
+    pub(super) has_tofu: bool,
+    /// Whether only OpenTofu can read it: a module has no files of Terraform.
+    pub(super) needs_tofu: bool,
 }
 
 impl Folders {
-    /// Reads the folder, and those of the modules that it calls.
+    /// Reads the folder, those of the modules that it calls, and these.
     pub(super) fn read(
         root: &Path,
         edited: &BTreeMap<String, String>,
         boundary: Boundary,
+        engine: Engine,
+        more: &BTreeSet<PathBuf>,
     ) -> Result<Self, FolderError> {
         let fetched = fetched(root, &boundary);
-        let mut all = Self { fetched, edited: edited.clone(), ..Self::none(boundary) };
-        let mut open: Vec<PathBuf> = all.fetched.values().cloned().collect();
+        let mut all = Self { fetched, edited: edited.clone(), engine, ..Self::none(boundary) };
+        let mut open: Vec<PathBuf> = all.fetched.values().chain(more).cloned().collect();
         open.sort();
         open.push(shown(root));
         let mut first = true;
@@ -148,6 +160,9 @@ impl Folders {
             fetched: HashMap::new(),
             problems: Vec::new(),
             edited: BTreeMap::new(),
+            engine: Engine::default(),
+            has_tofu: false,
+            needs_tofu: false,
         }
     }
 
@@ -169,6 +184,11 @@ impl Folders {
     /// The text in place of the one that this file has on disk.
     pub(super) fn edited(&self, name: &str) -> Option<String> {
         self.edited.get(name).cloned()
+    }
+
+    /// Whether a call of a module has a source that must be evaluated, as OpenTofu does.
+    pub(super) fn has_computed_sources(&self) -> bool {
+        self.by_path.values().any(|folder| folder.calls.iter().any(|(_, block)| source_of(block).is_none()))
     }
 
     pub(super) fn files(&self) -> &[File] {
@@ -196,13 +216,16 @@ impl Folders {
     }
 
     fn folder(&mut self, path: &Path) -> Result<Folder, FolderError> {
-        let names = code_files(path, &self.boundary)
-            .map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
-        if names.is_empty() {
+        let files = code_files(path, self.engine, &self.boundary);
+        let files = files.map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
+        self.has_tofu |= files.has_tofu;
+        if files.names.is_empty() {
+            self.needs_tofu |= files.has_tofu;
             return Err(FolderError::empty(path));
         }
         let first = self.files.len();
-        let read: Vec<(File, Result<Body, Box<Diagnostic>>)> = names
+        let read: Vec<(File, Result<Body, Box<Diagnostic>>)> = files
+            .names
             .into_par_iter()
             .enumerate()
             .map(|(index, (name, form))| {
@@ -249,26 +272,14 @@ impl Folders {
     }
 }
 
-/// The names of the files of code in a folder, sorted as Terraform reads them.
-fn code_files(path: &Path, boundary: &Boundary) -> io::Result<Vec<(PathBuf, Form)>> {
+/// The files of code in a folder.
+fn code_files(path: &Path, engine: Engine, boundary: &Boundary) -> io::Result<CodeFiles> {
     let names = boundary.names(on_disk(path))?.into_iter().filter_map(|name| name.into_string().ok());
-    Ok(names.filter_map(|name| form_of(&name).map(|form| (PathBuf::from(&name), form))).collect())
-}
-
-/// How a file of code of this name is written; none for other files.
-fn form_of(name: &str) -> Option<Form> {
-    if name.starts_with(['.', '#']) || name.ends_with('~') {
-        None
-    } else if name.ends_with(".tf.json") {
-        Some(Form::Json)
-    } else {
-        Path::new(name).extension().is_some_and(|ending| ending == "tf").then_some(Form::Native)
-    }
+    Ok(CodeFiles::among(names.collect(), engine))
 }
 
 fn is_override(name: &str) -> bool {
-    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let stem = name.trim_end_matches(".json").trim_end_matches(".tf");
+    let stem = stem(name);
     stem == "override" || stem.ends_with("_override")
 }
 

@@ -10,6 +10,7 @@
 
 mod computed;
 mod data;
+mod engine;
 mod evaluate;
 mod expansion;
 pub mod file;
@@ -34,15 +35,22 @@ mod value;
 mod variables;
 mod view;
 mod world;
+mod yaml;
 
 #[cfg(test)]
 mod tests;
 
+pub use engine::Engine;
 pub use file::{File, Span};
 pub use folders::FolderError;
 pub use ignore::waivers;
 pub use places::{About, Place, Places};
 pub use plan::PlanError;
-pub use read::{Code, CodeError, Options, folder_of_file, is_code, read};
+pub use read::{Code, CodeError, Options, folder_of_file, is_code, read, read_each};
 pub use state::{State, StateError};
 pub use variables::VariableError;
+
+/// The body of a file in native syntax, to edit it. Its spans are those of the text; none where it is no such syntax.
+pub(crate) fn body_of(text: &str) -> Option<hcl_edit::structure::Body> {
+    parse::body_of(text).ok()
+}

@@ -2,7 +2,7 @@
 //! first asked for.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -343,8 +343,8 @@ impl Module {
 
     /// Where a module that is called here is from the root.
     fn path_of(self: &Rc<Self>, block: &Block, folder: &Folder) -> PathBuf {
-        if let Some(source) = source_of(block).filter(|source| is_local(source)) {
-            return shown(&self.path.join(source));
+        if let Some(source) = self.source(block).filter(|source| is_local(source)) {
+            return shown(&self.path.join(&*source));
         }
         let root = &self.top().folder.path;
         folder.path.strip_prefix(root).map_or_else(|_| folder.path.clone(), Path::to_owned)
@@ -355,22 +355,52 @@ impl Module {
         if self.address.is_empty() { String::new() } else { format!("{}.", self.address) }
     }
 
+    /// The source of a call. OpenTofu evaluates variables and locals in it.
+    fn source(self: &Rc<Self>, block: &Block) -> Option<Arc<str>> {
+        match source_of(block) {
+            Some(source) => Some(source.into()),
+            None => match self.evaluate(&block.body.attribute("source")?.value) {
+                Value::Text(source) if !source.contains(crate::iam::is_symbol) => Some(source),
+                _ => None,
+            },
+        }
+    }
+
+    /// The folders that sources of modules lead to, here and below, and that were not read.
+    pub(super) fn missing_folders(self: &Rc<Self>) -> BTreeSet<PathBuf> {
+        fn visit(module: &Rc<Module>) {
+            for index in 0..module.folder.calls.len() {
+                if let Some(expansion) = module.modules(index) {
+                    expansion.all().iter().for_each(visit);
+                }
+            }
+        }
+        visit(self);
+        self.world.missing.borrow().clone()
+    }
+
     fn folder_of(self: &Rc<Self>, name: &str, block: &Block) -> Option<Arc<Folder>> {
         let world = &self.world;
         let problem = |message: String, help: &str| {
             let problem = Diagnostic::warning(message);
             world.report(block.span, if help.is_empty() { problem } else { problem.help(help) });
         };
-        let Some(source) = source_of(block) else {
-            problem(format!("the source of module {name} is not a plain text"), "");
+        let Some(source) = self.source(block) else {
+            problem(format!("the source of module {name} is not known"), "");
             return None;
         };
+        let source = &*source;
         if self.depth >= DEPTH {
             problem(format!("module {name} is nested more than {DEPTH} deep: it may call itself"), "");
             return None;
         }
         let folder = if is_local(source) {
-            world.folders.at(&self.folder.path.join(source))
+            let path = self.folder.path.join(source);
+            let folder = world.folders.at(&path);
+            if folder.is_none() {
+                world.missing.borrow_mut().insert(shown(&path));
+            }
+            folder
         } else {
             world.folders.fetched(&self.static_address(name))
         };

@@ -1,9 +1,10 @@
 //! A folder of Terraform code, read from beginning to end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::engine::Engine;
 use super::folders::{FolderError, Folders, on_disk, shown};
 use super::mapping;
 use super::module::Module;
@@ -32,6 +33,10 @@ pub struct Options {
     pub variable_files: Vec<PathBuf>,
     /// Variables of the environment that begin with `TF_VAR_`, without that.
     pub environment: Vec<(String, String)>,
+    /// The workspace, if it is known.
+    pub workspace: Option<String>,
+    /// The engine that runs it, if it is known.
+    pub engine: Option<Engine>,
     /// When it is read, RFC 3339.
     pub collected_at: String,
     /// The folder outside of which code reads nothing, in place of the repository.
@@ -49,6 +54,12 @@ pub struct Code {
     pub places: Places,
     /// What is wrong with the code, by place.
     pub problems: Vec<Diagnostic>,
+    /// The engine as which it was read.
+    pub engine: Engine,
+    /// Whether OpenTofu reads other files than Terraform.
+    pub has_tofu: bool,
+    /// Whether only OpenTofu can run it.
+    needs_tofu: bool,
 }
 
 /// Whether the path is a folder, and so code, or a plan.
@@ -76,6 +87,9 @@ pub enum CodeError {
     /// The values of variables.
     #[error(transparent)]
     Variable(#[from] VariableError),
+    /// Terraform and OpenTofu read other files.
+    #[error("{} has files of OpenTofu beside those of Terraform; name the engine with --engine", .0.display())]
+    Engine(PathBuf),
     /// No thread to evaluate in.
     #[error("failed to start: {0}")]
     Start(std::io::Error),
@@ -98,28 +112,69 @@ pub(super) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<
     })
 }
 
+/// How often folders are read again, since the source of a module in one of them leads to another.
+const ROUNDS: usize = 8;
+
 /// The root module, with everything that it calls, before anything of it is evaluated.
 pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
+    let mut more = BTreeSet::new();
+    let mut module = open_with(root, options, &more)?;
+    for _ in 0..ROUNDS {
+        let computed = module.world.folders.has_computed_sources();
+        let found = if computed { module.missing_folders() } else { BTreeSet::new() };
+        if found.is_subset(&more) {
+            break;
+        }
+        more.extend(found);
+        module = open_with(root, options, &more)?;
+    }
+    Ok(module)
+}
+
+fn open_with(root: &Path, options: &Options, more: &BTreeSet<PathBuf>) -> Result<Rc<Module>, CodeError> {
     let mut root = shown(root);
     let (mut account, mut region) = (options.account.clone(), options.region.clone());
     let folder = if root.is_file() { root.parent().unwrap_or(Path::new("")) } else { &root };
     let boundary = Boundary::of(folder, options.root.as_deref())
         .map_err(|source| FolderError::Unreadable { path: root.clone(), source })?;
+    let engine = options.engine.unwrap_or_default();
     let mut folders = if root.is_file() {
-        let plan = plan::read(&root, boundary)?;
+        let plan = plan::read(&root, boundary, engine)?;
         account = account.or(plan.account);
         region = region.or(plan.region);
         root = plan.root;
         plan.folders
     } else {
-        Folders::read(&root, &options.edited, boundary)?
+        Folders::read(&root, &options.edited, boundary, engine, more)?
     };
     let sources =
         Sources { environment: &options.environment, values: &options.variables, files: &options.variable_files };
     let given = variables::given(&root, &sources, &mut folders)?;
     let Some(folder) = folders.at(&root) else { return Err(FolderError::empty(&root).into()) };
-    let world = Rc::new(World::new(account, region, folders));
-    Ok(Module::root(world, folder, given))
+    let world = World::new(account, region, options.workspace.as_deref(), folders);
+    Ok(Module::root(Rc::new(world), folder, given))
+}
+
+/// Reads the code as each engine has it that may run it: the one that is stated, or both where they read other files.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_each(root: &Path, options: &Options) -> Result<Vec<Code>, CodeError> {
+    let of = |engine| read(root, &Options { engine: Some(engine), ..options.clone() });
+    // A plan was made by one of them.
+    if options.engine.is_some() || !root.is_dir() {
+        return Ok(vec![read(root, options)?]);
+    }
+    match of(Engine::Terraform) {
+        Ok(code) if !code.has_tofu => Ok(vec![code]),
+        // A module that has no files of Terraform is none that Terraform can run.
+        Ok(code) if code.needs_tofu => Ok(vec![of(Engine::Tofu)?]),
+        Ok(code) => Ok(vec![code, of(Engine::Tofu)?]),
+        Err(error @ CodeError::Folder(FolderError::Empty { .. })) => {
+            of(Engine::Tofu).map(|code| vec![code]).or(Err(error))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
@@ -137,7 +192,8 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     places.set_files(world.folders.files().to_vec());
     places.set_assets(world.assets());
     places.set_symbols(world.symbols.names());
-    Ok(Code { inventories, places, problems })
+    let Folders { has_tofu, needs_tofu, .. } = world.folders;
+    Ok(Code { engine: options.engine.unwrap_or_default(), has_tofu, needs_tofu, inventories, places, problems })
 }
 
 /// What the root module is known by: its path in the repository, or else its name.

@@ -1,7 +1,7 @@
 //! What all evaluation shares: what is known from outside, the holes, how much work is left, and what went wrong.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,6 +27,10 @@ pub(super) type Template = Rc<Result<Expression, &'static str>>;
 pub(super) struct World {
     pub(super) account: Option<AccountId>,
     pub(super) region: Option<Region>,
+    /// The name of the workspace.
+    pub(super) workspace: Option<Value>,
+    /// Folders that sources of modules lead to and that were not read.
+    pub(super) missing: RefCell<BTreeSet<PathBuf>>,
     pub(super) folders: Folders,
     pub(super) symbols: Symbols,
     work: Cell<u64>,
@@ -47,7 +51,12 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(account: Option<AccountId>, region: Option<Region>, folders: Folders) -> Self {
+    pub(super) fn new(
+        account: Option<AccountId>,
+        region: Option<Region>,
+        workspace: Option<&str>,
+        folders: Folders,
+    ) -> Self {
         let place = |what: &str, flag: &str, symbol: &str| {
             let gap = Gap::because(GapKind::Unresolved, format!("{what} is not known: name it with {flag}"));
             let hole = Hole::new(Arc::new(gap), Nature::Place);
@@ -65,6 +74,8 @@ impl World {
         Self {
             account,
             region,
+            workspace: workspace.map(Value::text),
+            missing: RefCell::default(),
             folders,
             symbols: Symbols::default(),
             work: Cell::new(0),

@@ -4,10 +4,12 @@
 mod apply;
 mod breakages;
 mod bucket_policies;
+mod engines;
 mod fix;
 mod fix_edits;
 mod mapped;
 mod plans;
+mod regions;
 mod review;
 mod twin;
 

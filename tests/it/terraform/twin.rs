@@ -10,7 +10,7 @@ use super::ALL;
 use crate::audit::{Audit, Outcome};
 use crate::emulator::{Emulator, fresh_account};
 
-const TWIN: &str = include_str!("../../fixtures/terraform/twin.tf");
+pub(super) const TWIN: &str = include_str!("../../fixtures/terraform/twin.tf");
 
 const REGION: &str = "us-east-1";
 
@@ -65,7 +65,7 @@ fn with_template() -> String {
 }
 
 /// The ways in which accounts are broken, and what stands in the code instead of what.
-const TWINS: &[(&str, &str, &str)] = &[
+pub(super) const TWINS: &[(&str, &str, &str)] = &[
     ("ec2-imdsv2-required", "\"required\"", "\"optional\""),
     ("ec2-imds-endpoint-enabled", "http_endpoint               = \"enabled\"", "http_endpoint = \"disabled\""),
     ("ec2-imds-hop-limit", "http_put_response_hop_limit = 1", "http_put_response_hop_limit = 2"),
@@ -245,7 +245,7 @@ fn verdicts(outcome: &Outcome, rules: &BTreeSet<String>, logical: impl Fn(&Value
 }
 
 /// The rules that can be judged in accounts and in code.
-fn rules_of_both() -> BTreeSet<String> {
+pub(super) fn rules_of_both() -> BTreeSet<String> {
     let listed = Audit::new(&["rules", "list", "--policy", "hardened", "--format", "json"]).run().json();
     let both = |rule: &&Value| rule["sources"].as_array().unwrap().len() == 2;
     let rules = listed["rules"].as_array().unwrap().iter();

@@ -21,17 +21,111 @@ pub(super) const TABLE: Table = &[
         let text = call.text(0)?;
         call.made(text.len().saturating_mul(2), || Value::text(encode(text.as_bytes())))
     }),
+    ("csvdecode", csv_decode),
     ("jsondecode", json_decode),
     ("jsonencode", |call| {
         let json = to_json(call, call.any(0)?, 0)?;
         let text = escaped(&json.to_string());
         call.made(text.len(), || Value::text(text))
     }),
+    ("textdecodebase64", |call| {
+        let text = call.text(0)?;
+        let Some(bytes) = decode(&text) else { return call.wrong("it is not base64") };
+        match from_encoding(&bytes, &call.text(1)?) {
+            Some(Some(text)) if text.contains(is_symbol) => call.unknown("the text has private-use characters"),
+            Some(Some(text)) => call.made(text.len(), || Value::text(text)),
+            Some(None) => call.wrong("the text is not of that encoding"),
+            None => call.unknown("this encoding is not known here"),
+        }
+    }),
+    ("textencodebase64", |call| {
+        let text = call.text(0)?;
+        match in_encoding(&text, &call.text(1)?) {
+            Some(Some(bytes)) => call.made(bytes.len().saturating_mul(2), || Value::text(encode(&bytes))),
+            Some(None) => call.wrong("the encoding has not all characters of the text"),
+            None => call.unknown("this encoding is not known here"),
+        }
+    }),
+    // OpenTofu's.
+    ("urldecode", |call| match from_percent(&call.text(0)?) {
+        Some(text) if text.contains(is_symbol) => call.unknown("the text has private-use characters"),
+        Some(text) => call.made(text.len(), || Value::text(text)),
+        None => call.wrong("it is not URL-encoded text"),
+    }),
     ("urlencode", |call| {
         let text = call.text(0)?;
         Ok(Value::text(percent(&text)))
     }),
 ];
+
+/// An object for each line but the first, which names their members.
+fn csv_decode(call: &Arguments<'_>) -> Answer {
+    let text = call.text(0)?;
+    if !call.world().afford(text.len().saturating_mul(4)) {
+        return call.unknown("there is too much of it");
+    }
+    let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
+    let Ok(names) = reader.headers().cloned() else { return call.wrong("it is not CSV") };
+    if names.is_empty() {
+        return call.wrong("there is no line of names");
+    }
+    let distinct: std::collections::BTreeSet<&str> = names.iter().collect();
+    if distinct.len() < names.len() {
+        return call.wrong("a name stands twice");
+    }
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let Ok(record) = record else { return call.wrong("it is not CSV, or its lines are not equally long") };
+        if !call.world().afford(names.len()) {
+            return call.unknown("there is too much of it");
+        }
+        let members = names.iter().zip(&record).map(|(name, field)| (name.into(), Value::text(field)));
+        rows.push(Value::map(members.collect()));
+    }
+    Ok(Value::list(rows))
+}
+
+/// The bytes of a text in an encoding of this IANA name, if the encoding is known; none where it has not all characters.
+fn in_encoding(text: &str, name: &str) -> Option<Option<Vec<u8>>> {
+    Some(match &*name.to_ascii_uppercase() {
+        "UTF-8" => Some(text.as_bytes().to_vec()),
+        "UTF-16LE" => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        "UTF-16BE" => Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        "ISO-8859-1" => text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect(),
+        _ => return None,
+    })
+}
+
+/// The text that the bytes are in an encoding, if that is known; none where they are not of it.
+fn from_encoding(bytes: &[u8], name: &str) -> Option<Option<String>> {
+    let units = |unit: fn([u8; 2]) -> u16| -> Option<String> {
+        let (pairs, []) = bytes.as_chunks::<2>() else { return None };
+        String::from_utf16(&pairs.iter().map(|pair| unit(*pair)).collect::<Vec<_>>()).ok()
+    };
+    Some(match &*name.to_ascii_uppercase() {
+        "UTF-8" => String::from_utf8(bytes.to_vec()).ok(),
+        "UTF-16LE" => units(u16::from_le_bytes),
+        "UTF-16BE" => units(u16::from_be_bytes),
+        "ISO-8859-1" => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
+        _ => return None,
+    })
+}
+
+fn from_percent(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
 
 /// The value as JSON, in which a hole is a text of its character.
 fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc<Hole>> {
@@ -108,7 +202,7 @@ fn json_decode(call: &Arguments<'_>) -> Answer {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-fn encode(bytes: &[u8]) -> String {
+pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));

@@ -164,7 +164,7 @@ fn template_file(call: &Arguments<'_>) -> Answer {
 }
 
 /// The most names that a template may be given.
-const MOST_NAMES: usize = 200;
+pub(super) const MOST_NAMES: usize = 200;
 
 /// Returns `true` for an identifier of the language.
 fn is_name(text: &str) -> bool {
@@ -173,7 +173,7 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|character| begins(character) || character.is_numeric() || character == '-')
 }
 
-fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression) -> Value {
+pub(super) fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression) -> Value {
     match names.split_first() {
         None => evaluate(template, scope),
         Some(((name, value), rest)) => {

@@ -7,9 +7,14 @@ mod encoding;
 mod file;
 mod format;
 mod glob;
+mod hash;
 mod network;
 mod number;
+mod pattern;
+mod template;
 mod text;
+mod time;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -38,9 +43,14 @@ static TABLES: &[Table] = &[
     encoding::TABLE,
     file::TABLE,
     format::TABLE,
+    hash::TABLE,
     network::TABLE,
     number::TABLE,
+    pattern::TABLE,
+    template::TABLE,
     text::TABLE,
+    time::TABLE,
+    yaml::TABLE,
 ];
 
 /// The value of a call.

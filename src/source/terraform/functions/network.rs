@@ -9,6 +9,15 @@ use super::{Answer, Arguments, Table};
 use crate::source::terraform::value::{Hole, Value};
 
 pub(super) const TABLE: Table = &[
+    // OpenTofu's.
+    ("cidrcontains", |call| {
+        let (all, text) = (range(call, 0)?, call.text(1)?);
+        match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
+            (Ok(address), _) => Ok(Value::Bool(all.contains(&address))),
+            (_, Ok(part)) => Ok(Value::Bool(all.contains(&part.trunc()))),
+            _ => call.wrong(format!("{text:?} is no address and no range")),
+        }
+    }),
     ("cidrhost", host),
     ("cidrnetmask", |call| match range(call, 0)? {
         IpNet::V4(range) => Ok(Value::text(range.netmask().to_string())),

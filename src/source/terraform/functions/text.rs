@@ -84,7 +84,7 @@ fn split(call: &Arguments<'_>) -> Answer {
 fn replace(call: &Arguments<'_>) -> Answer {
     let (text, wanted, with) = (call.text(0)?, call.text(1)?, call.text(2)?);
     if wanted.len() > 1 && wanted.starts_with('/') && wanted.ends_with('/') {
-        return call.unknown("regular expressions are not evaluated");
+        return super::pattern::replace(call, &text, &wanted[1..wanted.len() - 1], &with);
     }
     let size = text.len().saturating_add(text.matches(&*wanted).count().saturating_mul(with.len()));
     call.made(size, || Value::text(text.replace(&*wanted, &with)))

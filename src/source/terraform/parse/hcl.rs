@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{BinaryOperator, Expression as Hcl, ObjectKey, Traversal, TraversalOperator, UnaryOperator};
+use hcl_edit::parser::Error;
 use hcl_edit::structure::{Block as HclBlock, Body as HclBody, Structure};
 use hcl_edit::template::{Directive, Element, Strip, Template};
 
+use super::preprocessor::{Start, preprocess};
 use crate::diagnostic::Diagnostic;
 use crate::iam::is_symbol;
 use crate::source::terraform::file::{File, FileId, Span};
@@ -17,19 +19,19 @@ use crate::source::terraform::syntax::{
 };
 
 pub(super) fn body(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
-    let body = HclBody::from_str(file.source().text()).map_err(|error| mistake(file, &error))?;
+    let body: HclBody = parsed(file.source().text(), Start::Body).map_err(|error| mistake(file, &error))?;
     let mut reader = Reader::new(id, 0..file.source().text().len());
     Ok(reader.body(&body))
 }
 
 pub(super) fn expression(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
-    let expression = Hcl::from_str(file.source().text()).map_err(|error| mistake(file, &error))?;
+    let expression: Hcl = parsed(file.source().text(), Start::Expression).map_err(|error| mistake(file, &error))?;
     let mut reader = Reader::new(id, 0..file.source().text().len());
     Ok(reader.expression(&expression))
 }
 
 pub(super) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
-    let template = Template::from_str(file.source().text()).map_err(|error| mistake(file, &error))?;
+    let template: Template = parsed(file.source().text(), Start::Template).map_err(|error| mistake(file, &error))?;
     let around = 0..file.source().text().len();
     let mut reader = Reader::new(id, around.clone());
     Ok(Expression { node: reader.template(&template), span: Span::new(id, &around) })
@@ -37,7 +39,7 @@ pub(super) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagno
 
 /// A text that is a template, such as one in JSON: what is in it has the place of the text.
 pub(super) fn embedded(text: &str, span: Span) -> Expression {
-    let node = match Template::from_str(text) {
+    let node = match parsed::<Template>(text, Start::Template) {
         Ok(template) => {
             let mut reader = Reader { fixed: Some(span), ..Reader::new(span.file, span.bytes()) };
             reader.template(&template)
@@ -47,7 +49,20 @@ pub(super) fn embedded(text: &str, span: Span) -> Expression {
     Expression { node, span }
 }
 
-fn mistake(file: &File, error: &hcl_edit::parser::Error) -> Box<Diagnostic> {
+/// The text as hcl-edit has it; as the preprocessor leaves it, where it is refused otherwise.
+fn parsed<T: FromStr<Err = Error>>(text: &str, start: Start) -> Result<T, Error> {
+    T::from_str(text).or_else(|error| T::from_str(&preprocess(text, start)).map_err(|_the_same| error))
+}
+
+/// The body of a file as hcl-edit has it. Its spans are those of the text.
+///
+/// # Errors
+/// Where it is no native syntax.
+pub(in crate::source::terraform) fn body_of(text: &str) -> Result<HclBody, Error> {
+    parsed(text, Start::Body)
+}
+
+fn mistake(file: &File, error: &Error) -> Box<Diagnostic> {
     let text = file.source().text();
     // At the end of the text the parser names the last byte, which may be one of several of a character.
     let start = text.floor_char_boundary(error.location().offset());

@@ -2,6 +2,9 @@
 
 mod hcl;
 mod json;
+mod preprocessor;
+
+pub(super) use hcl::body_of;
 
 use super::file::{File, FileId};
 use super::syntax::{Body, Expression};

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
+use super::engine::Engine;
 use super::folders::Folders;
 use crate::boundary::{Boundary, read_named};
 use crate::model::{AccountId, Region};
@@ -54,7 +55,7 @@ pub(super) fn is_plan(path: &Path) -> bool {
 }
 
 /// Reads a plan, or a state.
-pub(super) fn read(path: &Path, boundary: Boundary) -> Result<Plan, PlanError> {
+pub(super) fn read(path: &Path, boundary: Boundary, engine: Engine) -> Result<Plan, PlanError> {
     let wrong = |why: String| PlanError { path: path.to_owned(), why };
     let text = read_named(path).map_err(|refusal| wrong(refusal.to_string()))?;
     let json: Json = serde_json::from_str(&text).map_err(|error| wrong(format!("not JSON: {error}")))?;
@@ -66,7 +67,7 @@ pub(super) fn read(path: &Path, boundary: Boundary) -> Result<Plan, PlanError> {
     };
     let part = |pointer: &str| json.pointer(pointer).unwrap_or(&NOTHING);
     let configuration = part("/configuration/root_module");
-    let Source { mut folders, folder, agrees } = source::find(path, configuration, &boundary);
+    let Source { mut folders, folder, agrees } = source::find(path, configuration, &boundary, engine);
     let (_, file) = folders.add(path, String::new());
     let mut builder = Builder::new(folders, file, &json);
     let root = PathBuf::from(ROOT);

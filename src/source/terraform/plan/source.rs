@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::list;
 use crate::boundary::Boundary;
+use crate::source::terraform::engine::Engine;
 use crate::source::terraform::folder::{Folder, Mode};
 use crate::source::terraform::folders::{Folders, folders_in, is_local, source_of};
 use crate::source::terraform::syntax::Node;
@@ -33,9 +34,9 @@ pub(super) struct Found<'f> {
 }
 
 /// Finds the source of a plan.
-pub(super) fn find(plan: &Path, configuration: &Json, boundary: &Boundary) -> Source {
+pub(super) fn find(plan: &Path, configuration: &Json, boundary: &Boundary, engine: Engine) -> Source {
     let beside = plan.parent().unwrap_or(Path::new(""));
-    let here = read(beside, configuration, boundary);
+    let here = read(beside, configuration, boundary, engine);
     if here.folder.is_some() {
         return here;
     }
@@ -43,7 +44,8 @@ pub(super) fn find(plan: &Path, configuration: &Json, boundary: &Boundary) -> So
     if configuration.is_null() {
         return Source::none(boundary);
     }
-    let below = folders_in(beside).into_iter().take(MOST_FOLDERS).map(|path| read(&path, configuration, boundary));
+    let below =
+        folders_in(beside).into_iter().take(MOST_FOLDERS).map(|path| read(&path, configuration, boundary, engine));
     let mut agreeing = below.filter(|source| source.agrees);
     match (agreeing.next(), agreeing.next()) {
         (Some(one), None) => one,
@@ -57,8 +59,9 @@ impl Source {
     }
 }
 
-fn read(path: &Path, configuration: &Json, boundary: &Boundary) -> Source {
-    let Ok(folders) = Folders::read(path, &BTreeMap::new(), boundary.clone()) else { return Source::none(boundary) };
+fn read(path: &Path, configuration: &Json, boundary: &Boundary, engine: Engine) -> Source {
+    let folders = Folders::read(path, &BTreeMap::new(), boundary.clone(), engine, &BTreeSet::new());
+    let Ok(folders) = folders else { return Source::none(boundary) };
     let folder = folders.at(path);
     let agrees = folder.as_ref().is_some_and(|folder| agrees(configuration, folder));
     Source { folders, folder, agrees }

@@ -1,6 +1,8 @@
 //! Modules, variables and what is wrong with them.
 
-use super::{Options, code, outputs};
+use super::super::engine::Engine;
+use super::super::read::{Code, read_each};
+use super::{Options, code, folder, outputs};
 
 fn value_of(name: &str, files: &[(&str, &str)], options: &Options) -> String {
     let found = outputs(files, options);
@@ -149,4 +151,68 @@ fn what_depends_on_itself_is_said_and_ends() {
     assert!(found.iter().any(|problem| problem.contains("depends on itself")), "{found:?}");
     let recursive = [("main.tf", "module \"me\" { source = \"./\" }\n")];
     assert!(problems(&recursive).iter().any(|problem| problem.contains("nested more than")));
+}
+
+#[test]
+fn the_workspace_is_the_one_that_is_named() {
+    let files = [("main.tf", "output \"o\" { value = \"${terraform.workspace}-x\" }\n")];
+    let options = Options { workspace: Some("prod".to_owned()), ..Options::default() };
+    assert_eq!(value_of("o", &files, &options), "\"prod-x\"");
+}
+
+/// The tokens of the instances, as the engines that may run the code have them.
+fn tokens(files: &[(&str, &str)], engine: Option<Engine>) -> Vec<(Engine, Vec<String>)> {
+    let folder = folder(files);
+    let options = Options { engine, ..Options::default() };
+    let of = |code: &Code| {
+        let instances = code.inventories.iter().flat_map(|inventory| inventory.instances.values());
+        let options = instances.map(|entry| entry.attributes.metadata_options.known().cloned().expect("options"));
+        options.map(|options| options.http_tokens.known().cloned().unwrap_or_else(|| "unknown".to_owned())).collect()
+    };
+    let all = read_each(folder.path(), &options).expect("code");
+    all.iter().map(|code| (code.engine, of(code))).collect()
+}
+
+const REQUIRED: &str = "resource \"aws_instance\" \"a\" {\n  metadata_options { http_tokens = \"required\" }\n}\n";
+const OPTIONAL: &str = "resource \"aws_instance\" \"a\" {\n  metadata_options { http_tokens = \"optional\" }\n}\n";
+
+#[test]
+fn a_file_of_opentofu_takes_the_place_of_that_of_terraform() {
+    let (required, optional) = (vec!["required".to_owned()], vec!["optional".to_owned()]);
+    let both = [("main.tf", REQUIRED), ("main.tofu", OPTIONAL)];
+    assert_eq!(tokens(&both, None), [(Engine::Terraform, required.clone()), (Engine::Tofu, optional.clone())]);
+    assert_eq!(tokens(&both, Some(Engine::Terraform)), [(Engine::Terraform, required.clone())]);
+    assert_eq!(tokens(&both, Some(Engine::Tofu)), [(Engine::Tofu, optional.clone())]);
+    assert_eq!(tokens(&both[..1], None), [(Engine::Terraform, required)]);
+    // What Terraform cannot run is OpenTofu's.
+    assert_eq!(tokens(&both[1..], None), [(Engine::Tofu, optional.clone())]);
+    let json = (
+        "main.tofu.json",
+        "{\"resource\": {\"aws_instance\": {\"a\": {\"metadata_options\": {\"http_tokens\": \"optional\"}}}}}",
+    );
+    assert_eq!(tokens(&[json], None), [(Engine::Tofu, optional.clone())]);
+    let module = ("main.tf", "module \"m\" { source = \"./m\" }\n");
+    assert_eq!(tokens(&[module, ("m/x.tofu", OPTIONAL)], None), [(Engine::Tofu, optional.clone())]);
+    let changed = ("main_override.tofu", OPTIONAL);
+    assert_eq!(tokens(&[both[0], changed], Some(Engine::Tofu)), [(Engine::Tofu, optional)]);
+}
+
+#[test]
+fn sources_of_modules_are_evaluated_as_opentofu_does() {
+    let files = [
+        (
+            "main.tofu",
+            "variable \"env\" { default = \"prod\" }\nlocals { folder = \"./modules/${var.env}\" }\nmodule \"m\" { source = local.folder }\n",
+        ),
+        ("modules/prod/main.tf", "module \"n\" { source = \"../${\"node\"}\" }\n"),
+        ("modules/node/main.tf", REQUIRED),
+        ("modules/node/more.tofu", "resource \"aws_instance\" \"b\" {\n  lifecycle { enabled = false }\n}\n"),
+    ];
+    assert_eq!(tokens(&files, None), [(Engine::Tofu, vec!["required".to_owned()])]);
+}
+
+#[test]
+fn what_hcl_edit_refuses_and_terraform_accepts_is_read() {
+    let text = "locals {\n  a = { for k, v in { x = 1 } : k => v == 1\n    ? \"required\" # why\n    : \"optional\"\n  }\n  b = (!\n    false\n    && true)\n  c = { k = 1, k = local.a[\"x\"] }\n}\noutput \"o\" { value = [local.c.k, local.b] }\n";
+    assert_eq!(value_of("o", &[("main.tf", text)], &Options::default()), "[\"required\", true]");
 }

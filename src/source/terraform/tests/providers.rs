@@ -203,3 +203,11 @@ fn what_the_user_says_counts_where_the_default_provider_leaves_it_open() {
         Options { account: "123456789012".parse().ok(), region: "eu-west-1".parse().ok(), ..Options::default() };
     assert_eq!(scopes(&read(folder.path(), &options).expect("code")), ["123456789012 eu-west-1"]);
 }
+
+#[test]
+fn a_region_from_a_data_source_of_another_provider_does_not_depend_on_itself() {
+    let text = "data \"terraform_remote_state\" \"main\" { backend = \"local\" }\nlocals { region = data.terraform_remote_state.main.outputs.region }\nprovider \"aws\" { region = local.region }\nresource \"aws_instance\" \"a\" {}\n";
+    let code = code(&[("main.tf", text)]);
+    assert_eq!(code.problems, []);
+    assert_eq!(scopes(&code), ["? ?"]);
+}

@@ -150,7 +150,7 @@ def described(*ranges) -> list:
 
 
 egress_breakage("ec2-https-egress-allowed", {**HTTPS, "IpRanges": described("203.0.113.0/24")})
-egress_breakage("ec2-https-egress-allowed.half-the-public-addresses", {**HTTPS, "IpRanges": described("128.0.0.0/2")})
+egress_breakage("ec2-https-egress-allowed.many-public-addresses", {**HTTPS, "IpRanges": described("64.0.0.0/3")})
 egress_breakage("ec2-https-egress-allowed.none", also=["sg-egress-https-only"])
 egress_breakage(
     "ec2-https-egress-allowed.udp",

@@ -463,6 +463,16 @@ def admitting_log_archive(region):
     return archive.bucket
 
 
+@holds("default-retention")
+def default_retention(region):
+    """Object lock with a retention, which keeps what is in the bucket."""
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 90}}
+    region.s3.put_object_lock_configuration(
+        Bucket=region.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    return region.bucket
+
+
 @holds("flags-satisfied")
 def flags_satisfied(region):
     region.change_preferences(inputs={"s3EncryptionEnabled": True, "cloudWatchEncryptionEnabled": True})

@@ -80,7 +80,9 @@ fn an_answer_without_a_member_never_becomes_a_pass() {
         "ssm-idle-timeout",
     ];
     let account = fresh_account();
-    Emulator::moto().seed(&account, &["us-east-1"], &broken);
+    let place = ["--account", &account, "--region", "us-east-1", "--vary", "default-retention"];
+    let broken: Vec<&str> = broken.iter().flat_map(|name| ["--break", name]).collect();
+    Emulator::moto().seed_with(&[&place[..], &broken].concat());
     let recorder = Proxy::record(Emulator::moto().url());
     let mut calm =
         Audit::on(Emulator::moto(), &account, "us-east-1", &["scan", "--policy", "hardened", "--format", "json"])

@@ -144,7 +144,8 @@ fn grant(statement: Statement, task: &Task<'_>, work: &mut Workspace<'_>) -> Edi
     };
     if let Some(statements) = statements_of(&value) {
         let statements = statements.clone();
-        let added = work.edit(&spot.file)?.add_element(&statements, &here.object(statement));
+        let object = with_free_sid(&here.object(statement), statement.sid(), &work.source(&spot.file, &value));
+        let added = work.edit(&spot.file)?.add_element(&statements, &object);
         return added.ok_or_else(|| work.refuse(&spot, &name, "the policy is not written in a way that is understood"));
     }
     let source = work.source(&spot.file, &value);
@@ -157,11 +158,20 @@ fn grant(statement: Statement, task: &Task<'_>, work: &mut Workspace<'_>) -> Edi
         });
     match document {
         Some(document) => {
-            let added = work.edit(&document.file)?.add_block(&document, "statement", &here.block(statement));
+            let written = work.document(&document.file).and_then(|file| Some(file.source(&file.span(&document)?)));
+            let block = with_free_sid(&here.block(statement), statement.sid(), written.unwrap_or_default());
+            let added = work.edit(&document.file)?.add_block(&document, "statement", &block);
             added.ok_or_else(|| work.refuse(&document, "statement", "the document is not understood"))
         }
         None => Err(work.refuse(&spot, &name, "the policy is not written in a way that is understood")),
     }
+}
+
+/// A statement under a Sid that no other statement of the policy has: Sids are unique.
+fn with_free_sid(statement: &str, sid: &str, policy: &str) -> String {
+    let mut names = std::iter::once(sid.to_owned()).chain((2..=u32::MAX).map(|number| format!("{sid}{number}")));
+    let free = names.find(|name| !policy.contains(&format!("{name:?}"))).unwrap_or_else(|| sid.to_owned());
+    statement.replacen(&format!("{sid:?}"), &format!("{free:?}"), 1)
 }
 
 /// The list of statements in `jsonencode({ Statement = [ … ] })`.
@@ -212,4 +222,17 @@ pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<Made, Re
 /// A text that can stand where no expression may.
 fn plain(text: &str) -> Option<String> {
     (!text.contains("${")).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_has_a_sid_that_no_other_has() {
+        let statement = "sid = \"Account\"\nactions = [\"kms:*\"]";
+        assert_eq!(with_free_sid(statement, "Account", "sid = \"Other\""), statement);
+        let policy = "sid = \"Account\"\nsid = \"Account2\"";
+        assert!(with_free_sid(statement, "Account", policy).starts_with("sid = \"Account3\"\n"));
+    }
 }

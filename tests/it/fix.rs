@@ -430,7 +430,7 @@ fn a_run_that_was_killed_while_it_verified_is_verified_by_resume() {
     let ground = Ground::new(BROKEN);
     ground.proxy.inject(Fault::on("ec2:DescribeInstances", Kind::HoldBefore).nth(reads));
     let (mut child, _folder) = ground.spawn(&arguments);
-    let held = ground.proxy.held(Duration::from_secs(60)).expect("the last look");
+    let held = ground.proxy.held(Duration::from_mins(1)).expect("the last look");
     child.kill().unwrap();
     child.wait().unwrap();
     drop(held);

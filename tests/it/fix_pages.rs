@@ -49,14 +49,14 @@ fn an_empty_first_page_is_no_absence() {
         let more: Vec<&str> = ALLOWED.iter().copied().chain(names.iter().map(String::as_str)).collect();
         let fixed = fixing.fix(&[rule], &more);
         let mut problems = Vec::new();
-        if fixed.code != Some(0) {
-            problems.push(format!("fix: {:?} {}", fixed.code, told(&fixed)));
-        } else {
+        if fixed.code == Some(0) {
             let undone = fixing.run(&["undo", &fixed.run_id(), "--yes"]);
             if undone.code != Some(0) {
                 problems.push(format!("undo: {:?} {}", undone.code, told(&undone)));
             }
             problems.extend(fixing.changed_but_for_copies(&before).iter().map(|change| format!("{change:?}")));
+        } else {
+            problems.push(format!("fix: {:?} {}", fixed.code, told(&fixed)));
         }
         if proxy.calls().iter().filter(|call| call.action == *action).count() < 2 {
             problems.push("it was not read".to_owned());

@@ -150,7 +150,7 @@ fn check(
         match now.map(String::as_str) {
             None if !is_excused => wrong.push(format!("{what}: {subject:?} went away")),
             Some("pass") if was != "pass" && !is_excused => {
-                wrong.push(format!("{what}: {subject:?} was {was} and passes"))
+                wrong.push(format!("{what}: {subject:?} was {was} and passes"));
             }
             Some("fail") if was == "pass" && change == Change::New => {
                 wrong.push(format!("{what}: {subject:?} fails for a value that is not known"));

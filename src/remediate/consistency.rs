@@ -363,6 +363,9 @@ fn named(step: &Step) -> Result<(), (&'static str, String)> {
         Operation::PutRolePolicy(call) if call.policy_name != INLINE_POLICY => {
             Err(("call", format!("puts the policy {}, which no remediation does", call.policy_name)))
         }
+        Operation::PutKeyPolicy(call) if call.policy_name != "default" => {
+            Err(("call", format!("puts the key policy {}, which no remediation does", call.policy_name)))
+        }
         Operation::PutRetentionPolicy(_) if forever && step.disruption < Disruption::Irreversible => {
             Err(("disruption", "deletes old events, and does not say that this cannot be taken back".to_owned()))
         }

@@ -24,6 +24,8 @@ mod fixing;
 mod fleet;
 mod formats;
 mod ground;
+#[cfg(unix)]
+mod hostile;
 mod notify;
 mod output;
 mod permissions;

@@ -241,6 +241,9 @@ fn attempt<'a>(
     if !work.changes() {
         return Err(Refusal::new("nothing in this code can be changed for it").into());
     }
+    if work.writes_stand_ins() {
+        return Err(Refusal::new("it would have to write a value that is sensitive or not known").into());
+    }
     let hazards: Vec<String> = work.hazards().map(str::to_owned).collect();
     if !hazards.is_empty() && !request.with_unsafe {
         let reason = format!("unsafe: {}", hazards.join("; "));

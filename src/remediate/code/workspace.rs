@@ -10,6 +10,8 @@ use hcl_edit::expr::{Expression, TraversalOperator};
 use serde_json::Value as Json;
 
 use super::document::{Document, Found, Spot};
+use crate::iam::is_symbol;
+use crate::model::gap::SENSITIVE;
 use crate::model::{Finding, Inventory, Key, Partition, ResourceType, Source};
 use crate::remediate::settings::Settings;
 use crate::source::terraform::{Place, Places};
@@ -143,6 +145,15 @@ impl<'a> Workspace<'a> {
     /// Takes the fix at hand.
     pub(super) fn commit(&mut self) {
         self.changed.append(&mut self.draft);
+    }
+
+    /// Returns `true` if the fix at hand would write what stands for a value that is not known or not shown.
+    pub(super) fn writes_stand_ins(&self) -> bool {
+        let stands_in = |text: &str| text.contains(is_symbol) || text.contains(SENSITIVE);
+        self.draft.iter().any(|(name, draft)| {
+            let before = self.before(name).map(Document::text).unwrap_or_default();
+            stands_in(&draft.text()) && !stands_in(&before)
+        })
     }
 
     /// What all fixes since the beginning changed, with the texts before and after; it is as if they were not made.
@@ -302,6 +313,14 @@ impl<'a> Workspace<'a> {
                 format!("it comes from var.{variable}, and {} cannot be the default of a variable", new.text()),
             ));
         };
+        // Of a sensitive variable the default stays unseen, and so no difference of it is made.
+        if self.value(&declared, "sensitive").is_some_and(|value| value.as_bool() != Some(false)) {
+            return Err(self.refuse(
+                &declared,
+                "sensitive",
+                format!("it comes from var.{variable}, which is sensitive"),
+            ));
+        }
         match self.value(&declared, "default") {
             None => Err(self.refuse(
                 &declared,

@@ -153,6 +153,9 @@ impl Mapper {
         let before = rules.len();
         for (name, peer) in words.peers {
             for value in values(&view.get(name))? {
+                if !world.afford(RULE) {
+                    return Err(fact::left_open(view, "it takes too much to evaluate all rules of the group"));
+                }
                 let fact = fact::text(&world, &value);
                 if matches!(&fact, Fact::Known(None)) {
                     continue;
@@ -218,6 +221,9 @@ impl Mapper {
         Ok(ranges)
     }
 }
+
+/// What a rule costs, in elements of collections.
+const RULE: usize = 16;
 
 /// What is named in a rule.
 #[derive(Clone, Copy)]

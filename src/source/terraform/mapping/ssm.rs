@@ -102,6 +102,9 @@ impl Mapper {
             Value::Unknown(hole) => return unknown(preferences, Arc::clone(&hole.gap)),
             _ => return unknown(preferences, fact::left_open(view, "the document has no content")),
         };
+        if !self.world.afford_text(text.len().saturating_mul(16)) {
+            return unknown(preferences, fact::left_open(view, "it takes too much to read the document"));
+        }
         let format = view.get("document_format");
         if matches!(&format, Value::Text(format) if **format != *"JSON") {
             let message = "content in YAML is not read: JSON says the same";

@@ -46,6 +46,14 @@ impl SourceFile {
         (line, before[start..].chars().count() + 1)
     }
 
+    /// Returns `true` if the lines of a span are such as people write.
+    fn can_show(&self, span: &Range<usize>) -> bool {
+        let span = self.fit(span);
+        let start = self.text()[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = self.text()[span.start..].find('\n').map_or(self.text().len(), |newline| span.start + newline);
+        end - start <= LONGEST_LINE
+    }
+
     /// The span within the text, on character boundaries and without white space at its end.
     fn fit(&self, span: &Range<usize>) -> Range<usize> {
         let start = self.text().floor_char_boundary(span.start);
@@ -150,7 +158,8 @@ impl Diagnostic {
         };
         let mut group = Group::with_title(heading.primary_title(harmless(&self.message)));
         match &self.place {
-            Some((file, Some(span))) => group = group.element(self.snippet(file, span)),
+            Some((file, Some(span))) if file.can_show(span) => group = group.element(self.snippet(file, span)),
+            Some((_, Some(_))) => group = group.element(Origin::path(self.position().unwrap_or_default())),
             Some((file, None)) => group = group.element(Origin::path(file.name())),
             None => {}
         }
@@ -198,18 +207,39 @@ pub fn write_all(diagnostics: &[Diagnostic], paint: Paint, out: &mut dyn io::Wri
             .as_ref()
             .map(|(file, span)| (file.name().to_owned(), span.as_ref().map(|span| (span.start, span.end))))
     });
-    for (index, diagnostic) in sorted.into_iter().enumerate() {
+    let more = sorted.len().saturating_sub(MOST_SHOWN);
+    for (index, diagnostic) in sorted.into_iter().take(MOST_SHOWN).enumerate() {
         if index > 0 {
             writeln!(out)?;
         }
         writeln!(out, "{}", diagnostic.render(paint))?;
     }
+    if more > 0 {
+        writeln!(out, "\n... and {more} more problems")?;
+    }
     Ok(())
 }
+
+/// How many problems are shown: to draw each one takes as long as its file is large.
+const MOST_SHOWN: usize = 100;
+
+/// The longest line that is shown. People write no such lines.
+const LONGEST_LINE: usize = 2_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_and_many_problems_are_cut_off() {
+        let long = SourceFile::new("a.tf", format!("{} x", "y".repeat(100_000)));
+        let problems: Vec<Diagnostic> =
+            (0..1_000).map(|index| Diagnostic::error(format!("no {index}")).at(&long, 100_001..100_002)).collect();
+        let mut out = Vec::new();
+        write_all(&problems, Paint::Plain, &mut out).expect("written");
+        let text = String::from_utf8(out).expect("a text");
+        assert!(text.len() < 20_000 && text.ends_with("... and 900 more problems\n"), "{}", text.len());
+    }
 
     fn file() -> SourceFile {
         SourceFile::new("rules/ec2/x.yaml", "id: é\nassert: a && b\n")

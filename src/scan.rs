@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::call::Needs;
 use crate::model::finding::Tool;
+use crate::model::gap::SENSITIVE;
 use crate::model::inventory::EntryRef;
 use crate::model::schema::View;
 use crate::model::{
@@ -376,22 +377,44 @@ fn judge_resource(
             Outcome::Fail => Verdict::Fail,
             Outcome::Unknown => Verdict::Unknown,
         };
-        let gaps = error.map(|error| case.gaps(&error)).unwrap_or_default();
+        let mut gaps = error.map(|error| case.gaps(&error)).unwrap_or_default();
+        let shown = inventory.shown.as_deref().map(|shown| shown_place(shown, resource_type, key));
+        let case = match &shown {
+            // Verdicts are those of what is read, and everything else is of what may be shown.
+            None => Some(case),
+            Some(place) => place.map(|place| Case::new(selected.rule, place, key, params)),
+        };
+        if shown.is_some() {
+            gaps = case.as_ref().map_or_else(|| vec![Gap::sensitive()], |case| case.shown_gaps(gaps));
+        }
+        if verdict != Verdict::Unknown {
+            gaps.clear();
+        }
         let message = match verdict {
             Verdict::Unknown => format!("not known: {}", listed(&gaps)),
-            Verdict::Fail => case.message().unwrap_or_else(|| selected.rule.title.clone()),
+            Verdict::Fail => {
+                let message = case.as_ref().and_then(Case::message);
+                message.unwrap_or_else(|| selected.rule.title.clone())
+            }
             Verdict::Pass | Verdict::Waived => selected.rule.title.clone(),
         };
-        let evidence = case.evidence(&outcome);
+        let evidence = case.as_ref().map(|case| case.evidence(&outcome)).unwrap_or_default();
+        let shown = shown.map_or(Some(place), |shown| shown);
         outcomes.findings.push(Finding {
             verdict,
             message,
             evidence,
             gaps,
-            ..blank(selected, resource_ref(inventory, resource_type, key, place))
+            ..blank(selected, resource_ref(inventory, resource_type, key, place, shown))
         });
     }
     outcomes
+}
+
+/// The resource as it may be shown, if it is there so.
+fn shown_place<'a>(shown: &'a Inventory, resource_type: ResourceType, key: &'a Key) -> Option<Place<'a>> {
+    let entry = shown.entry(resource_type, key)?;
+    Some(Place { inventory: shown, node: entry.attributes, identity: Some((resource_type, key)) })
 }
 
 /// One unknown for each rule on resources that could not be listed, so that nothing vanishes.
@@ -460,23 +483,31 @@ pub(crate) fn resources(inventory: &Inventory) -> Vec<ResourceRef> {
         let entries = inventory.entries(*resource_type).into_iter().filter(there);
         let described = |(key, entry): (&Key, EntryRef<'_>)| {
             let place = Place { inventory, node: entry.attributes, identity: Some((*resource_type, key)) };
-            resource_ref(inventory, *resource_type, key, place)
+            resource_ref(inventory, *resource_type, key, place, Some(place))
         };
         entries.map(described).collect::<Vec<_>>()
     };
     ResourceType::ALL.iter().flat_map(of_type).collect()
 }
 
-fn resource_ref(inventory: &Inventory, resource_type: ResourceType, key: &Key, place: Place<'_>) -> ResourceRef {
-    let arn = match place.node.view("arn") {
+fn resource_ref(
+    inventory: &Inventory,
+    resource_type: ResourceType,
+    key: &Key,
+    place: Place<'_>,
+    shown: Option<Place<'_>>,
+) -> ResourceRef {
+    let view = |name| shown.and_then(|shown| shown.node.view(name));
+    let arn = match view("arn") {
         Some(View::Text(arn)) => Some(arn.to_owned()),
         _ => None,
     };
-    let name = match (place.node.view("tags"), place.node.view("name")) {
+    let name = match (view("tags"), view("name")) {
         (Some(View::Map(tags)), _) if tags.contains_key("Name") => {
             tags.get("Name").filter(|name| *name != crate::model::symbol::PERHAPS).cloned()
         }
         (_, Some(View::Text(name))) => Some(name.to_owned()),
+        (_, Some(View::Unknown(gap))) if gap.is_sensitive => Some(SENSITIVE.to_owned()),
         _ => None,
     };
     ResourceRef {

@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-pub(crate) use named::{check_named, read_named};
+pub(crate) use named::{check_named, read_named, read_named_json};
 pub(crate) use open::is_regular;
 pub(crate) use refusal::Refusal;
 pub(crate) use replace::write_file;
@@ -143,7 +143,15 @@ impl Boundary {
     /// # Errors
     /// Where it cannot be read, or is not UTF-8.
     pub(crate) fn text(&self, path: &Path) -> Result<String, Refusal> {
-        text(self.read(path, LARGEST)?)
+        self.text_of_at_most(path, LARGEST)
+    }
+
+    /// Reads a text of at most so many bytes, without its byte order mark.
+    ///
+    /// # Errors
+    /// Where it cannot be read, is larger, or is not UTF-8.
+    pub(crate) fn text_of_at_most(&self, path: &Path, most: u64) -> Result<String, Refusal> {
+        text(self.read(path, most)?)
     }
 
     /// Returns `true` if the path names a file that may be read.

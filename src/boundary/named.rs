@@ -5,20 +5,46 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::{LARGEST, Refusal, in_git, is_regular, on_disk, read, text};
+use super::{Refusal, in_git, is_regular, on_disk, read, text};
 use crate::repository::Repository;
 
 /// Reads a text that the user names.
 ///
 /// # Errors
 /// Where it cannot be read, or a symbolic link in a repository leads out of it.
-pub(crate) fn read_named(path: &Path) -> Result<String, Refusal> {
+pub(crate) fn read_named(path: &Path, most: u64) -> Result<String, Refusal> {
     let real = check_named(path)?;
     let about = fs::metadata(&real).map_err(Refusal::of)?;
     let file = File::open(&real).map_err(Refusal::of)?;
     // A pipe is what `<(command)` is.
     let is_pipe = !about.is_file() && !about.is_dir();
-    if is_pipe || is_regular(&file) { text(read(file, LARGEST)?) } else { Err(Refusal::NotAFile) }
+    if is_pipe || is_regular(&file) { text(read(file, most)?) } else { Err(Refusal::NotAFile) }
+}
+
+/// Reads a text in JSON that the user names, if what it comes to has room: a tree takes many times that of its text.
+///
+/// # Errors
+/// Where it cannot be read, is too large, or a symbolic link in a repository leads out of it.
+pub(crate) fn read_named_json(path: &Path) -> Result<String, Refusal> {
+    const LARGEST: u64 = 64 << 20;
+    const MOST_NODES: usize = 1_200_000;
+    let text = read_named(path, LARGEST)?;
+    if nodes(&text) > MOST_NODES { Err(Refusal::Nodes(MOST_NODES)) } else { Ok(text) }
+}
+
+/// At least how many values there are in JSON.
+fn nodes(json: &str) -> usize {
+    let (mut nodes, mut quoted, mut escaped) = (0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => nodes += 1,
+            _ => {}
+        }
+    }
+    nodes
 }
 
 /// The real path of a file or folder that the user names, to be read or written.
@@ -53,4 +79,15 @@ fn lexical(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Ok(lexical)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_in_json_are_counted_and_what_is_quoted_is_not() {
+        assert_eq!(nodes("[1, {\"a\": [2, 3]}, \"[[,\\\"{,\"]"), 6);
+        assert_eq!(nodes(""), 0);
+    }
 }

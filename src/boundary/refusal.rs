@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     Loop,
     /// It has more than so many bytes.
     Large(u64),
+    /// It has more than so many values.
+    Nodes(usize),
     /// It is not UTF-8 from this byte on.
     NotText(usize),
     /// The system refuses.
@@ -45,6 +47,7 @@ impl fmt::Display for Refusal {
             Self::Link => formatter.write_str("it is a symbolic link"),
             Self::Loop => formatter.write_str("its symbolic links lead in a circle"),
             Self::Large(most) => write!(formatter, "it is larger than {} MiB", most >> 20),
+            Self::Nodes(most) => write!(formatter, "it has more than {most} values"),
             Self::NotText(byte) => write!(formatter, "it is not UTF-8 at byte {byte}"),
             Self::Failed(error) => write!(formatter, "failed to read it: {error}"),
         }

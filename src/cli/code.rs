@@ -11,7 +11,7 @@ use super::selection::Selection;
 use super::{Error, Globals};
 use crate::diagnostic::{Diagnostic, Level};
 use crate::model::finding::Edit;
-use crate::model::{AccountId, Finding, Region};
+use crate::model::{AccountId, Finding, Inventory, Region};
 use crate::remediate::code::{self, Look, Request, Texts};
 use crate::remediate::remedy::Remedies;
 use crate::rule::Rule;
@@ -31,7 +31,7 @@ pub(super) struct CodeArgs {
     /// A file of values for variables; can be repeated
     #[arg(long = "var-file", value_name = "FILE", requires = "code")]
     variable_files: Vec<PathBuf>,
-    /// The folder outside of which code reads nothing [default: its Git repository; without one, its own folder]
+    /// Let code read only this folder [default: its Git repository, or the scanned folder]
     #[arg(long = "root", value_name = "DIR", requires = "code", env = "SSM_AUDIT_ROOT")]
     root: Option<PathBuf>,
     /// Accept no waiver that is a comment in the code (`# ssm-audit:ignore`)
@@ -147,7 +147,10 @@ impl Subject<'_> {
         problems.extend(refused);
         let (report, more) = self.selection.waived_report(vec![judged], self.rules, &waivers, self.started_at);
         let problems = as_warnings(code.problems).into_iter().chain(problems).chain(more).collect();
-        Ok((Look { inventories: code.inventories, places: code.places, findings: report.findings }, problems))
+        // A fix is made from what may be shown: what is sensitive is written nowhere.
+        let shown = |mut inventory: Inventory| inventory.shown.take().map_or(inventory, |shown| *shown);
+        let inventories = code.inventories.into_iter().map(shown).collect();
+        Ok((Look { inventories, places: code.places, findings: report.findings }, problems))
     }
 
     /// The edits that fix what fails in the code and can be fixed safely, by fingerprint.

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::Value as Json;
 
 use super::{Error, Globals};
-use crate::boundary::read_named;
+use crate::boundary::read_named_json;
 use crate::model::finding::Location;
 use crate::model::{Finding, Report, Verdict};
 use crate::repository::{Repository, Revision};
@@ -125,7 +125,7 @@ fn baseline(path: &Path) -> Result<BTreeMap<String, Verdict>, Error> {
         message: format!("{} is no baseline: {why}", path.display()),
         help: "write one with `ssm-audit scan -o baseline.json`, or -o baseline.sarif".to_owned(),
     };
-    let text = read_named(path).map_err(|refusal| wrong(refusal.to_string()))?;
+    let text = read_named_json(path).map_err(|refusal| wrong(refusal.to_string()))?;
     let json: Json = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let list = |value: &Json, name: &str| value[name].as_array().cloned().unwrap_or_default();
     let pairs: Vec<(Option<String>, Json)> = if json["kind"] == Report::KIND {

@@ -90,9 +90,9 @@ impl Config {
             // Whoever put it there is perhaps not the user: it must not lead elsewhere, nor name what is elsewhere.
             Boundary::of(found.path.parent().unwrap_or(Path::new(".")), None)
                 .map_err(Refusal::Failed)
-                .and_then(|boundary| boundary.text(&found.path))
+                .and_then(|boundary| boundary.text_of_at_most(&found.path, yaml::LARGEST))
         } else {
-            read_named(&found.path)
+            read_named(&found.path, yaml::LARGEST)
         };
         let source = match text {
             Ok(text) => SourceFile::new(found.name.clone(), text),

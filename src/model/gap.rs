@@ -30,11 +30,17 @@ pub struct Gap {
     /// The line of it, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
+    /// Whether the value is known and must not be shown.
+    #[serde(skip)]
+    pub is_sensitive: bool,
     /// For code, what is known of the text that is not: private-use characters in it are texts that only AWS will
     /// know. It means something within one inventory only.
     #[serde(skip)]
     pub symbol: Option<Arc<str>>,
 }
+
+/// What is shown in place of a sensitive value, as Terraform has it.
+pub const SENSITIVE: &str = "(sensitive value)";
 
 /// What kind of failure left a fact unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +95,22 @@ impl Gap {
     }
 
     fn of_kind(kind: GapKind) -> Self {
-        Self { kind, call: None, expression: None, code: None, message: None, file: None, line: None, symbol: None }
+        Self {
+            kind,
+            call: None,
+            expression: None,
+            code: None,
+            message: None,
+            file: None,
+            line: None,
+            is_sensitive: false,
+            symbol: None,
+        }
+    }
+
+    /// The gap of a value that is known and must not be shown.
+    pub fn sensitive() -> Self {
+        Self { is_sensitive: true, ..Self::because(GapKind::Unresolved, SENSITIVE) }
     }
 
     /// The gap of a fact that nobody asked for.

@@ -154,6 +154,9 @@ macro_rules! tables {
             pub scopes: Vec<Scope>,
             /// What could not be listed.
             pub unlisted: Vec<Unlisted>,
+            /// The same without what is sensitive, where something is: what is shown of a finding comes from here.
+            #[serde(skip)]
+            pub shown: Option<Box<Inventory>>,
             $(
                 $(#[doc = $doc])+
                 #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -172,6 +175,7 @@ macro_rules! tables {
                     asked: BTreeSet::new(),
                     scopes: Vec::new(),
                     unlisted: Vec::new(),
+                    shown: None,
                     $($table: Table::new(),)+
                 }
             }

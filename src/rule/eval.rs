@@ -13,6 +13,7 @@ use super::Rule;
 use super::params::{BoundParams, Where};
 use super::path::Place;
 use super::value::{NodeValue, to_json};
+use crate::model::gap::SENSITIVE;
 use crate::model::{AccountId, Evidence, Gap, GapKind, Key, Region, Source, symbol};
 
 /// What holding a rule against a resource gave.
@@ -101,6 +102,21 @@ impl<'a> Case<'a> {
         gaps.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
+    /// What is not known, without what says something of values that are not shown; `self` is the resource as it is
+    /// shown.
+    pub(crate) fn shown_gaps(&self, gaps: Vec<Gap>) -> Vec<Gap> {
+        let shown: BTreeSet<Arc<Gap>> =
+            self.rule.expressions.reads.iter().flat_map(|path| path.gaps(self.place)).collect();
+        if !shown.iter().any(|gap| gap.is_sensitive) {
+            return gaps;
+        }
+        let mut kept: Vec<Gap> = gaps.into_iter().filter(|gap| shown.contains(gap)).collect();
+        if kept.is_empty() {
+            kept.push(Gap::sensitive());
+        }
+        kept
+    }
+
     /// The message of the rule; none where it has none of its own.
     pub(crate) fn message(&self) -> Option<String> {
         self.rule.expressions.message.as_ref().map(|message| message.fill(self.place, self.params))
@@ -108,12 +124,19 @@ impl<'a> Case<'a> {
 
     /// The offending elements, where the rule says which they are and it fails; else each attribute that it reads.
     pub(crate) fn evidence(&self, outcome: &Outcome) -> Vec<Evidence> {
+        let reads_sensitive = || {
+            let mut gaps = self.rule.expressions.reads.iter().flat_map(|path| path.gaps(self.place));
+            gaps.any(|gap| gap.is_sensitive)
+        };
         if let (Some((expression, path)), Outcome::Fail) = (&self.rule.expressions.evidence, outcome) {
             let items = expression.value(self, |value| to_json(value.as_ref()));
             if let Ok(serde_json::Value::Array(items)) = items
                 && !items.is_empty()
             {
                 return items.into_iter().map(|value| Evidence { path: path.clone(), value }).collect();
+            }
+            if reads_sensitive() {
+                return vec![Evidence { path: path.clone(), value: SENSITIVE.into() }];
             }
         }
         let paths = self.rule.expressions.reads.iter().filter(|path| {

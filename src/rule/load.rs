@@ -125,7 +125,8 @@ pub(crate) fn from_folder_within(folder: &FilePath, within: &FilePath) -> Result
             if is_folder && depth < DEEPEST {
                 folders.push((path, depth + 1));
             } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-                let text = boundary.text(&path).map_err(|refusal| unreadable(&path, &refusal))?;
+                let text =
+                    boundary.text_of_at_most(&path, yaml::LARGEST).map_err(|refusal| unreadable(&path, &refusal))?;
                 files.push(SourceFile::new(path.display().to_string(), text));
             }
         }

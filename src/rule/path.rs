@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::model::call::Needs;
 use crate::model::fact::UNKNOWN;
+use crate::model::gap::SENSITIVE;
 use crate::model::schema::{Kind, Node, Structure, View};
 use crate::model::{Fact, Gap, GapKind, Inventory, Key, ResourceType};
 
@@ -241,6 +242,9 @@ fn visit<'a>(steps: &[Step], place: Place<'a>, found: &mut dyn FnMut(Found<'a, '
 }
 
 fn unknown_json(gap: &Gap) -> Json {
+    if gap.is_sensitive {
+        return gap.symbol.as_deref().unwrap_or(SENSITIVE).into();
+    }
     serde_json::json!({ UNKNOWN: gap })
 }
 

@@ -154,6 +154,9 @@ pub fn parse<T: DeserializeOwned>(file: &SourceFile) -> Result<T, Vec<Diagnostic
     }
 }
 
+/// The largest file of YAML. People write a hundredth of it, and a tree takes many times the room of its text.
+pub const LARGEST: u64 = 1 << 20;
+
 /// After so many errors a file is not read on.
 const MOST: usize = 50;
 
@@ -176,6 +179,11 @@ fn tree(file: &SourceFile) -> Result<Node, Box<Diagnostic>> {
 
 /// The key of `expected` that is closest to what was written, if one is close.
 pub fn nearest<'a>(found: &str, expected: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody mistypes a word of that length, and to compare long ones takes long.
+    const LONGEST: usize = 200;
+    if found.len() > LONGEST {
+        return None;
+    }
     expected
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&found.to_lowercase(), &name.to_lowercase()), name))

@@ -30,6 +30,8 @@ mod hosts;
 mod judge;
 mod log_archive;
 mod members;
+#[cfg(unix)]
+mod hostile;
 mod notify;
 mod orders;
 mod output;

@@ -268,6 +268,9 @@ fn attempt<'a>(request: &Request<'a>, finding: &Finding, work: &mut Workspace<'_
         return Err(kept(Refusal::new("nothing in this code can be changed for it")));
     }
     work.check_impact().map_err(kept)?;
+    if work.writes_stand_ins() {
+        return Err(kept(Refusal::new("it would have to write a value that is sensitive or not known")));
+    }
     let hazards: Vec<String> = work.hazards().map(str::to_owned).collect();
     let notes = work.notes().map(str::to_owned).collect();
     if !hazards.is_empty() && !request.with_unsafe {

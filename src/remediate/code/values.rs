@@ -128,6 +128,11 @@ impl Workspace<'_> {
         let Some(declared) = self.declared(spot, variable) else {
             return Err(self.refuse(spot, name, format!("var.{variable} is not declared")));
         };
+        // The default of a sensitive variable stays unseen, and so no difference of it is made.
+        if self.value(&declared, "sensitive").is_some_and(|value| value.as_bool() != Some(false)) {
+            let reason = format!("it comes from var.{variable}, which is sensitive");
+            return Err(self.refuse(&declared, "sensitive", reason));
+        }
         let Some(constant) = new.constant().map(str::to_owned) else {
             return Err(self.refuse(
                 spot,

@@ -11,6 +11,8 @@ use serde_json::Value as Json;
 
 use super::document::{Document, Found, Spot};
 use super::values::literal;
+use crate::iam::is_symbol;
+use crate::model::gap::SENSITIVE;
 use crate::model::{Finding, Inventory, Key, Partition, ResourceType, Source};
 use crate::remediate::settings::Settings;
 use crate::source::terraform::{Place, Places};
@@ -193,6 +195,15 @@ impl<'a> Workspace<'a> {
     /// Takes the fix at hand.
     pub(super) fn commit(&mut self) {
         self.changed.append(&mut self.draft);
+    }
+
+    /// Returns `true` if the fix at hand would write what stands for a value that is not known or not shown.
+    pub(super) fn writes_stand_ins(&self) -> bool {
+        let stands_in = |text: &str| text.contains(is_symbol) || text.contains(SENSITIVE);
+        self.draft.iter().any(|(name, draft)| {
+            let before = self.before(name).map(Document::text).unwrap_or_default();
+            stands_in(&draft.text()) && !stands_in(&before)
+        })
     }
 
     /// What all fixes since the beginning changed, with the texts before and after; it is as if they were not made.

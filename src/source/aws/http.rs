@@ -13,6 +13,8 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
 
 /// The HTTP client of one connection. `certificates` (PEM), if given, are trusted in place of the
 /// system's, as the AWS CLI does with `AWS_CA_BUNDLE`.
@@ -45,6 +47,21 @@ fn builder(settings: Option<&HttpConnectorSettings>, components: Option<&Runtime
     builder
 }
 
+/// The bytes that an answer may have, and an object of S3, which is written to a file as it comes. The largest answers
+/// of AWS are pages of a few megabytes.
+const LARGEST_ANSWER: usize = 64 << 20;
+const LARGEST_DOWNLOAD: usize = 4 << 30;
+
+/// Returns `true` for a request for an object of S3.
+fn is_download(uri: &str) -> bool {
+    uri.split_once('?').is_some_and(|(_, query)| query.split('&').any(|parameter| parameter == "x-id=GetObject"))
+}
+
+/// The body, which fails where it is longer.
+fn limited(body: SdkBody, most: usize) -> SdkBody {
+    SdkBody::from_body_1_x(Limited::new(body, most))
+}
+
 #[derive(Debug)]
 struct ByScheme {
     plain: SharedHttpClient,
@@ -70,10 +87,35 @@ struct ConnectorByScheme {
 
 impl HttpConnector for ConnectorByScheme {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if request.uri().starts_with("http://") {
-            return self.plain.call(request);
-        }
-        let (settings, components) = self.of.as_ref();
-        self.secure.http_connector(settings, components).call(request)
+        let most = if is_download(request.uri()) { LARGEST_DOWNLOAD } else { LARGEST_ANSWER };
+        let answer = if request.uri().starts_with("http://") {
+            self.plain.call(request)
+        } else {
+            let (settings, components) = self.of.as_ref();
+            self.secure.http_connector(settings, components).call(request)
+        };
+        HttpConnectorFuture::new(async move { Ok(answer.await?.map(|body| limited(body, most))) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_cut_off() {
+        let body = |size: usize| limited(SdkBody::from(vec![b'x'; size]), 1_000);
+        assert_eq!(body(1_000).collect().await.expect("an answer").to_bytes().len(), 1_000);
+        assert!(body(1_001).collect().await.is_err());
+    }
+
+    #[test]
+    fn objects_of_s3_are_downloads() {
+        assert!(is_download("https://b.s3.amazonaws.com/k?x-id=GetObject"));
+        assert!(
+            !is_download("https://b.s3.amazonaws.com/x-id=GetObject")
+                && !is_download("https://b/?x-id=GetObjectTagging")
+        );
     }
 }

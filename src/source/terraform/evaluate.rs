@@ -13,7 +13,7 @@ use super::functions;
 use super::module::Module;
 use super::syntax::{ELEMENT, Expression, For, Node, Operator, Part};
 use super::types::{as_bool, as_number, as_text};
-use super::value::{Hole, Nature, Value};
+use super::value::{Hole, Nature, Value, too_much};
 use super::world::World;
 use crate::iam::is_symbol;
 
@@ -63,7 +63,7 @@ impl<'a> Scope<'a> {
 pub(super) fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Value {
     scope
         .world()
-        .deeper(|| value(expression, scope))
+        .deeper(|| scope.world().marking(|| value(expression, scope)))
         .unwrap_or_else(|| scope.world().unknown(expression.span, "it takes too much to evaluate it"))
 }
 
@@ -94,19 +94,19 @@ fn value(expression: &Expression, scope: &Scope<'_>) -> Value {
             None => world.wrong(span, format!("{name} is not a value")),
         },
         Node::Member(of, name) => {
-            reference(of, name, span, scope).unwrap_or_else(|| member(&evaluate(of, scope), name, span, world))
+            reference(of, name, span, scope).unwrap_or_else(|| member(&opened(of, scope), name, span, world))
         }
         Node::Index(both) => {
-            let (of, key) = (evaluate(&both.0, scope), evaluate(&both.1, scope));
+            let (of, key) = (opened(&both.0, scope), opened(&both.1, scope));
             index(&of, &key, span, world)
         }
-        Node::Splat(both) => splat(&evaluate(&both.0, scope), &both.1, span, scope),
+        Node::Splat(both) => splat(&opened(&both.0, scope), &both.1, span, scope),
         Node::Conditional(all) => conditional(all, scope),
-        Node::Not(inner) => match as_bool(evaluate(inner, scope)) {
+        Node::Not(inner) => match as_bool(opened(inner, scope)) {
             Ok(Value::Bool(value)) => Value::Bool(!value),
             other => unknown_operand(other, span, world),
         },
-        Node::Negate(inner) => match number(&evaluate(inner, scope), world) {
+        Node::Negate(inner) => match number(&opened(inner, scope), world) {
             Ok(value) => Value::Number(-value),
             Err(other) => unknown_operand(other, span, world),
         },
@@ -114,6 +114,11 @@ fn value(expression: &Expression, scope: &Scope<'_>) -> Value {
         Node::Call(call) => functions::call(call, span, scope),
         Node::For(all) => for_each(all, span, scope),
     }
+}
+
+/// The value of an expression, to be looked into.
+fn opened(expression: &Expression, scope: &Scope<'_>) -> Value {
+    scope.world().open(evaluate(expression, scope))
 }
 
 /// What an operand that is no value of the wanted type leaves.
@@ -155,14 +160,18 @@ pub(super) fn number(value: &Value, world: &World) -> Result<f64, Result<Value, 
 /// Appends a value to a text, as interpolation does.
 pub(super) fn append_value(value: &Value, text: &mut String, span: Span, world: &World) -> Result<(), Rc<Hole>> {
     let before = text.len();
-    match as_text(value.clone()) {
+    match as_text(world.open(value.clone())) {
         Ok(Value::Text(part)) => text.push_str(&part),
         Ok(Value::Unknown(hole)) if matches!(hole.nature, Nature::Wrong) => return Err(hole),
         Ok(Value::Unknown(hole)) => text.push(world.symbol(&hole)?),
         Ok(_) => return Err(hole_of(world.wrong(span, "a null in a text"))),
         Err(wanted) => return Err(hole_of(world.wrong(span, wanted))),
     }
-    if world.afford(text.len() - before) { Ok(()) } else { Err(hole_of(world.unknown(span, "the text is too long"))) }
+    if world.afford_text(text.len() - before) {
+        Ok(())
+    } else {
+        Err(hole_of(world.unknown(span, "the text is too long")))
+    }
 }
 
 fn hole_of(value: Value) -> Rc<Hole> {
@@ -178,14 +187,14 @@ fn append(parts: &[Part], scope: &Scope<'_>, text: &mut String) -> Result<(), Rc
         match part {
             Part::Literal(literal) => {
                 text.push_str(literal);
-                if !world.afford(literal.len()) {
+                if !world.afford_text(literal.len()) {
                     return Err(hole_of(world.unknown(scope_span(parts), "the text is too long")));
                 }
             }
             Part::Value(value) => append_value(&evaluate(value, scope), text, value.span, world)?,
             Part::If(inner) => {
                 let (condition, then, otherwise) = &**inner;
-                match as_bool(evaluate(condition, scope)) {
+                match as_bool(opened(condition, scope)) {
                     Ok(Value::Bool(true)) => append(then, scope, text)?,
                     Ok(Value::Bool(false)) => append(otherwise, scope, text)?,
                     other => return Err(hole_of(unknown_operand(other, condition.span, world))),
@@ -193,7 +202,7 @@ fn append(parts: &[Part], scope: &Scope<'_>, text: &mut String) -> Result<(), Rc
             }
             Part::For(inner) => {
                 let (key, name, collection, body) = &**inner;
-                for (current, value) in pairs(&evaluate(collection, scope), collection.span, world)? {
+                for (current, value) in pairs(&opened(collection, scope), collection.span, world)? {
                     let outer = key.as_ref().map(|key| Frame { name: key, value: current, outer: scope.frame });
                     let frame = Frame { name, value, outer: outer.as_ref().or(scope.frame) };
                     append(body, &Scope { frame: Some(&frame), ..*scope }, text)?;
@@ -218,7 +227,7 @@ fn scope_span(parts: &[Part]) -> Span {
 fn object(members: &[(Expression, Expression)], scope: &Scope<'_>) -> Value {
     let mut object = BTreeMap::new();
     for (key, value) in members {
-        match key_text(&evaluate(key, scope), key.span, scope.world()) {
+        match key_text(&opened(key, scope), key.span, scope.world()) {
             Ok(key) => object.insert(key, evaluate(value, scope)),
             Err(hole) => return blurred(&hole),
         };
@@ -290,9 +299,10 @@ pub(super) fn member(of: &Value, name: &str, span: Span, world: &World) -> Value
     match of {
         Value::Map(members) => match members.get(name) {
             Some(value) => value.clone(),
-            None => world.wrong(span, format!("there is no attribute {name}")),
+            // The name may be computed, and sensitive.
+            None => world.wrong(span, "there is no attribute or element of that name"),
         },
-        Value::Instance(instance) => instance.attribute(name),
+        Value::Instance(instance) => instance.marked_attribute(name),
         Value::Module(module) => module.output(name, span),
         Value::Unknown(hole) => part_of(hole),
         Value::Null => world.wrong(span, format!("null has no attribute {name}")),
@@ -346,6 +356,7 @@ fn splat(of: &Value, each: &Expression, span: Span, scope: &Scope<'_>) -> Value 
         evaluate(each, &Scope { frame: Some(&frame), ..*scope })
     };
     match of {
+        Value::List(items) | Value::Set(items) if !world.afford(items.len()) => Value::Unknown(too_much()),
         Value::List(items) | Value::Set(items) => Value::list(items.iter().map(apply).collect()),
         Value::Null => Value::list(Vec::new()),
         Value::Unknown(hole) => blurred(hole),
@@ -364,13 +375,13 @@ fn splat(of: &Value, each: &Expression, span: Span, scope: &Scope<'_>) -> Value 
 
 fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
     let [condition, then, otherwise] = all;
-    match as_bool(evaluate(condition, scope)) {
+    match as_bool(opened(condition, scope)) {
         Ok(Value::Bool(true)) => evaluate(then, scope),
         Ok(Value::Bool(false)) => evaluate(otherwise, scope),
         other => {
             // Where both ways lead to one value, the condition does not matter.
             let (then, otherwise) = (evaluate(then, scope), evaluate(otherwise, scope));
-            if then.equals(&otherwise).is_ok_and(|equal| equal) {
+            if then.equals_within(&otherwise, &scope.world().budget).is_ok_and(|equal| equal) {
                 return then;
             }
             unknown_operand(other, condition.span, scope.world())
@@ -382,19 +393,19 @@ fn binary(operator: Operator, left: &Expression, right: &Expression, span: Span,
     let world = scope.world();
     if matches!(operator, Operator::And | Operator::Or) {
         let decides = operator == Operator::Or;
-        let left = as_bool(evaluate(left, scope));
+        let left = as_bool(opened(left, scope));
         if matches!(left, Ok(Value::Bool(value)) if value == decides) {
             return Value::Bool(decides);
         }
-        return match (left, as_bool(evaluate(right, scope))) {
+        return match (left, as_bool(opened(right, scope))) {
             (Ok(Value::Bool(_)), Ok(Value::Bool(right))) => Value::Bool(right),
             (Ok(Value::Unknown(_)), Ok(Value::Bool(right))) if right == decides => Value::Bool(decides),
             (Ok(Value::Bool(_)), other) | (other, _) => unknown_operand(other, span, world),
         };
     }
-    let (left, right) = (evaluate(left, scope), evaluate(right, scope));
+    let (left, right) = (world.open_all(evaluate(left, scope)), world.open_all(evaluate(right, scope)));
     if matches!(operator, Operator::Equal | Operator::NotEqual) {
-        return match left.equals(&right) {
+        return match left.equals_within(&right, &world.budget) {
             Ok(equal) => Value::Bool(equal == (operator == Operator::Equal)),
             Err(hole) => blurred(&hole),
         };
@@ -436,7 +447,7 @@ pub(super) fn pairs(of: &Value, span: Span, world: &World) -> Result<Vec<(Value,
 
 fn for_each(all: &For, span: Span, scope: &Scope<'_>) -> Value {
     let world = scope.world();
-    let collection = evaluate(&all.collection, scope);
+    let collection = opened(&all.collection, scope);
     let pairs = match pairs(&collection, all.collection.span, world) {
         Ok(pairs) => pairs,
         Err(hole) => return blurred(&hole),
@@ -449,7 +460,7 @@ fn for_each(all: &For, span: Span, scope: &Scope<'_>) -> Value {
         let frame = Frame { name: &all.value, value, outer: outer.as_ref().or(scope.frame) };
         let scope = &Scope { frame: Some(&frame), ..*scope };
         if let Some(condition) = &all.condition {
-            match as_bool(evaluate(condition, scope)) {
+            match as_bool(opened(condition, scope)) {
                 Ok(Value::Bool(true)) => {}
                 Ok(Value::Bool(false)) => continue,
                 other => return unknown_operand(other, condition.span, world),
@@ -458,7 +469,7 @@ fn for_each(all: &For, span: Span, scope: &Scope<'_>) -> Value {
         let result = |scope| evaluate(&all.result, scope);
         match &all.result_key {
             None => list.push(result(scope)),
-            Some(key) => match key_text(&evaluate(key, scope), key.span, world) {
+            Some(key) => match key_text(&opened(key, scope), key.span, world) {
                 Err(hole) => return blurred(&hole),
                 Ok(key) if all.grouping => groups.entry(key).or_default().push(result(scope)),
                 Ok(key) => {

@@ -55,10 +55,18 @@ pub(super) struct Binding {
     pub(super) each: Option<(Value, Value)>,
 }
 
-/// The instances of a block; `make` is given what the address ends with.
+/// What one instance costs of the budget.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cost {
+    pub(super) steps: usize,
+    pub(super) bytes: usize,
+}
+
+/// The instances of a block; `make` is given what the address ends with. One of them is paid for already.
 pub(super) fn expand<T>(
     block: &Block,
     scope: &Scope<'_>,
+    cost: Cost,
     make: impl Fn(&str, Binding, Option<Arc<Gap>>) -> Rc<T>,
 ) -> Expansion<T> {
     if let Some(enabled) = enabled(block) {
@@ -75,11 +83,19 @@ pub(super) fn expand<T>(
             }
         };
     }
+    let budget = &scope.world().budget;
+    let afford =
+        |count: usize| budget.spend_on_whole(cost.steps.saturating_mul(count), cost.bytes.saturating_mul(count));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is compared first")]
+    let afford_all = |number: f64| afford(number as usize);
     if let Some(count) = block.body.attribute("count") {
-        let value = evaluate(&count.value, scope);
+        // How many there are does not show how that was computed.
         let world = &scope.module.world;
+        let value = world.open(evaluate(&count.value, scope));
         return match as_number(value.clone()) {
-            Ok(Value::Number(number)) if (0.0..=INSTANCES).contains(&number) && number.fract() == 0.0 => {
+            Ok(Value::Number(number))
+                if (0.0..=INSTANCES).contains(&number) && number.fract() == 0.0 && afford_all(number) =>
+            {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in range")]
                 let number = number as u32;
                 let one = |index: u32| {
@@ -91,7 +107,7 @@ pub(super) fn expand<T>(
             _ => {
                 let gap = match value.hole() {
                     Some(hole) => Arc::clone(&hole.gap),
-                    None => world.gap(count.span, "count is not a whole number that is not too large"),
+                    None => world.gap(count.span, "count is not a whole number, or makes too many"),
                 };
                 let index = Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
                 Expansion::Uncertain(make("[*]", Binding { count: Some(index), each: None }, Some(gap)))
@@ -102,7 +118,7 @@ pub(super) fn expand<T>(
         return Expansion::One(make("", Binding::default(), None));
     };
     let value = evaluate(&each.value, scope);
-    if let Some(keys) = keys(&value) {
+    if let Some(keys) = keys(&value).filter(|keys| afford(keys.len())) {
         let one = |(key, value): (Arc<str>, Value)| {
             let suffix = format!("[{}]", serde_json::Value::from(&*key));
             let each = Some((Value::Text(Arc::clone(&key)), value));
@@ -112,6 +128,8 @@ pub(super) fn expand<T>(
     }
     let gap = match value.hole() {
         Some(hole) => Arc::clone(&hole.gap),
+        None if value.is_sensitive() => scope.module.world.gap(each.span, "for_each is sensitive"),
+        None if keys(&value).is_some() => scope.module.world.gap(each.span, "for_each makes too many"),
         None => scope.module.world.gap(each.span, "for_each is not a map or a set of strings that are known"),
     };
     let unknown = || Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));

@@ -66,15 +66,27 @@ impl File {
         &self.0.source
     }
 
-    /// The line and the column of a byte, both from 1, the column in code points.
-    pub(super) fn line_column(&self, byte: usize) -> (usize, usize) {
+    /// The bytes at which the lines begin.
+    fn lines(&self) -> &[usize] {
         let text = self.0.source.text();
-        let lines = self.0.lines.get_or_init(|| {
-            std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect()
-        });
+        let begin = || std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
+        self.0.lines.get_or_init(begin)
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, byte: usize) -> usize {
+        self.lines().partition_point(|start| *start <= byte).max(1)
+    }
+
+    /// The line and the column of a byte, both from 1, the column in code points. On a line that nobody wrote, such as
+    /// one of a megabyte, columns are counted in bytes.
+    pub(super) fn line_column(&self, byte: usize) -> (usize, usize) {
+        const LONGEST: usize = 10_000;
+        let text = self.0.source.text();
         let byte = text.floor_char_boundary(byte);
-        let line = lines.partition_point(|start| *start <= byte).max(1);
-        (line, text[lines[line - 1]..byte].chars().count() + 1)
+        let line = self.line(byte);
+        let before = &text[self.lines()[line - 1]..byte];
+        (line, if before.len() > LONGEST { before.len() } else { before.chars().count() } + 1)
     }
 
     /// The place of these bytes.

@@ -49,6 +49,11 @@ impl<T> Index<T> {
         self.items.len()
     }
 
+    /// The item at this place.
+    pub(super) fn nth(&self, index: usize) -> Option<(&Name, &T)> {
+        self.items.get(index).map(|(name, item)| (name, item))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &T)> {
         self.items.iter().map(|(name, item)| (name, item))
     }

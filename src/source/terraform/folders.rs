@@ -1,7 +1,7 @@
 //! The folders of a root module and of the local modules that it calls, read and parsed. Files are read side by side;
 //! what is wrong with one leaves the others as they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::engine::{CodeFiles, Engine, stem};
 use super::file::{File, FileId, Span};
 use super::folder::Folder;
-use super::parse;
+use super::parse::{self, Form};
 use super::syntax::{Block, Body, Name, Node};
 use crate::boundary::Boundary;
 use crate::diagnostic::Diagnostic;
@@ -106,7 +106,12 @@ pub(super) struct Folders {
     pub(super) has_tofu: bool,
     /// Whether only OpenTofu can read it: a module has no files of Terraform.
     pub(super) needs_tofu: bool,
+    /// How many bytes of code may still be read.
+    left: u64,
 }
+
+/// The bytes of code that are read in all. A tree takes many times the room of its text.
+const MOST_CODE: u64 = 8 << 20;
 
 impl Folders {
     /// Reads the folder, those of the modules that it calls, and these.
@@ -163,6 +168,7 @@ impl Folders {
             engine: Engine::default(),
             has_tofu: false,
             needs_tofu: false,
+            left: MOST_CODE,
         }
     }
 
@@ -215,6 +221,21 @@ impl Folders {
         self.problems.push((span, problem));
     }
 
+    /// The text of a file of code, as long as there is room for it.
+    fn code_text(&mut self, name: &Path) -> Result<String, String> {
+        let text = match self.edited.get(&*name.to_string_lossy()) {
+            Some(edited) => edited.clone(),
+            None => self.boundary.text(name).map_err(|refusal| refusal.to_string())?,
+        };
+        match self.left.checked_sub(text.len() as u64) {
+            Some(left) => {
+                self.left = left;
+                Ok(text)
+            }
+            None => Err(format!("it is not read: there are more than {} MiB of code", MOST_CODE >> 20)),
+        }
+    }
+
     fn folder(&mut self, path: &Path) -> Result<Folder, FolderError> {
         let files = code_files(path, self.engine, &self.boundary);
         let files = files.map_err(|source| FolderError::Unreadable { path: path.to_owned(), source })?;
@@ -224,23 +245,30 @@ impl Folders {
             return Err(FolderError::empty(path));
         }
         let first = self.files.len();
-        let read: Vec<(File, Result<Body, Box<Diagnostic>>)> = files
+        let texts: Vec<(PathBuf, Form, Result<String, String>)> = files
             .names
+            .into_iter()
+            .map(|(name, form)| {
+                let name = path.join(name);
+                let text = self.code_text(&name);
+                (name, form, text)
+            })
+            .collect();
+        let read: Vec<(File, Result<Body, Box<Diagnostic>>)> = texts
             .into_par_iter()
             .enumerate()
-            .map(|(index, (name, form))| {
-                let name = path.join(name);
+            .map(|(index, (name, form, text))| {
                 let id = FileId(u32::try_from(first + index).unwrap_or(u32::MAX));
-                let text = self.edited.get(&*name.to_string_lossy()).cloned();
-                match text.map_or_else(|| self.boundary.text(&name), Ok) {
+                let name = name.to_string_lossy().into_owned();
+                match text {
                     Ok(text) => {
-                        let file = File::new(name.to_string_lossy().into_owned(), text);
+                        let file = File::new(name, text);
                         let body = parse::code(&file, id, form);
                         (file, body)
                     }
                     Err(problem) => {
-                        let file = File::new(name.to_string_lossy().into_owned(), String::new());
-                        let problem = Diagnostic::error(problem.to_string()).of(file.source());
+                        let file = File::new(name, String::new());
+                        let problem = Diagnostic::error(problem).of(file.source());
                         (file, Err(Box::new(problem)))
                     }
                 }
@@ -262,8 +290,8 @@ impl Folders {
             }
             self.files.push(file);
         }
-        for change in overrides {
-            merge(&mut blocks, &change);
+        if !merge(&mut blocks, &overrides) {
+            folder.unread.push(("there are too many overrides to apply all of them".to_owned(), None));
         }
         for block in blocks {
             folder.declare(block, &mut self.problems);
@@ -283,23 +311,42 @@ fn is_override(name: &str) -> bool {
     stem == "override" || stem.ends_with("_override")
 }
 
-/// What a block of an override file changes: attributes one by one, nested blocks of a kind all together.
+/// What the blocks of override files change: attributes one by one, nested blocks of a kind all together.
 /// <https://developer.hashicorp.com/terraform/language/files/override>
-fn merge(blocks: &mut [Arc<Block>], change: &Arc<Block>) {
+///
+/// Returns `false` where that takes too much, and some are left out.
+fn merge(blocks: &mut [Arc<Block>], changes: &[Arc<Block>]) -> bool {
+    // How many attributes may be copied.
+    let mut left = 5_000_000_usize;
     // `locals` blocks have no labels: the change goes to the first, and counts for all.
-    let same = |block: &&mut Arc<Block>| block.kind == change.kind && block.labels == change.labels;
-    let Some(block) = blocks.iter_mut().find(same) else { return };
-    let keep = |name: &Name| change.body.attribute(name).is_none();
-    let kept = block.body.attributes.iter().filter(|attribute| keep(&attribute.name));
+    let mut by_name: HashMap<(Name, Vec<Name>), usize> = HashMap::new();
+    for (index, block) in blocks.iter().enumerate() {
+        by_name.entry((Arc::clone(&block.kind), block.labels.clone())).or_insert(index);
+    }
+    for change in changes {
+        if let Some(index) = by_name.get(&(Arc::clone(&change.kind), change.labels.clone())) {
+            let size = |block: &Block| block.body.attributes.len() + block.body.blocks.len();
+            let Some(after) = left.checked_sub(size(&blocks[*index]) + size(change)) else { return false };
+            left = after;
+            blocks[*index] = merged(&blocks[*index], change);
+        }
+    }
+    true
+}
+
+fn merged(block: &Block, change: &Block) -> Arc<Block> {
+    let names: HashSet<&Name> = change.body.attributes.iter().map(|attribute| &attribute.name).collect();
+    let kinds: HashSet<&Name> = change.body.blocks.iter().map(|inner| &inner.kind).collect();
+    let kept = block.body.attributes.iter().filter(|attribute| !names.contains(&attribute.name));
     let attributes = kept.chain(&change.body.attributes).cloned().collect();
-    let replaced = |block: &Block| change.body.blocks.iter().any(|other| other.kind == block.kind);
-    let inner = block.body.blocks.iter().filter(|inner| !replaced(inner)).chain(&change.body.blocks).cloned();
-    *block = Arc::new(Block {
+    let inner =
+        block.body.blocks.iter().filter(|inner| !kinds.contains(&inner.kind)).chain(&change.body.blocks).cloned();
+    Arc::new(Block {
         kind: Arc::clone(&block.kind),
         labels: block.labels.clone(),
         body: Body { attributes, blocks: inner.collect() },
         span: block.span,
-    });
+    })
 }
 
 /// The `source` of a call of a module, which is always a plain text.

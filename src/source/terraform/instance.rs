@@ -14,7 +14,7 @@ use super::syntax::{Block, Name};
 use super::value::{Hole, Nature, Value};
 use super::view::View;
 use super::world::Memo;
-use super::{computed, data};
+use super::{computed, data, sensitive};
 use crate::diagnostic::Diagnostic;
 use crate::model::Gap;
 
@@ -79,8 +79,13 @@ impl Instance {
         View::of(self)
     }
 
-    /// The value of an attribute, whoever sets it.
+    /// The value of an attribute, whoever sets it, as it leaves evaluation.
     pub(super) fn attribute(self: &Rc<Self>, name: &str) -> Value {
+        self.module.world.leaving(self.marked_attribute(name))
+    }
+
+    /// The value of an attribute, sensitive where it is.
+    pub(super) fn marked_attribute(self: &Rc<Self>, name: &str) -> Value {
         let memo = {
             let mut attributes = self.attributes.borrow_mut();
             if let Some((_, memo)) = attributes.iter().find(|(known, _)| **known == *name) {
@@ -92,7 +97,10 @@ impl Instance {
             }
         };
         memo.get(
-            || self.attribute_value(name),
+            || {
+                let value = self.module.world.marking(|| self.attribute_value(name));
+                if sensitive::is_sensitive(&self.kind, name) { value.into_sensitive() } else { value }
+            },
             || {
                 let span = self.block.span;
                 let what = format!("{}.{name}", self.address);

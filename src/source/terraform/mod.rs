@@ -8,6 +8,7 @@
 //! Evaluation is lazy, remembers what it did, is bounded in depth and in work, and never fails: what has no value is
 //! unknown, with its place and its reason.
 
+mod budget;
 mod computed;
 mod data;
 mod engine;
@@ -28,6 +29,7 @@ mod policy_document;
 mod provider;
 mod read;
 mod related;
+mod sensitive;
 mod state;
 mod syntax;
 mod types;

@@ -10,14 +10,15 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::evaluate::{Scope, evaluate};
-use super::expansion::{Binding, Expansion, binding_of, expand, keyed_label};
+use super::expansion::{Binding, Cost, Expansion, binding_of, expand, keyed_label};
 use super::file::Span;
 use super::folder::{Folder, Mode};
 use super::folders::{is_local, shown, source_of};
 use super::instance::Instance;
+use super::mapping;
 use super::provider::Provider;
 use super::syntax::{Block, Expression, Name};
-use super::types::Type;
+use super::types::{Type, as_bool};
 use super::value::{Hole, Nature, Value};
 use super::world::{Memo, World};
 use crate::boundary::Refusal;
@@ -26,6 +27,13 @@ use crate::model::{Gap, GapKind};
 
 /// How deep modules may call modules.
 const DEPTH: usize = 24;
+
+/// What a resource costs, and one that rules judge: findings are made of it.
+const INSTANCE: Cost = Cost { steps: 20, bytes: 1_024 };
+const JUDGED: Cost = Cost { steps: 500, bytes: 12_288 };
+
+/// How much is usually written in a resource.
+const USUAL: usize = 50;
 
 /// A module, as it is called once.
 pub(super) struct Module {
@@ -139,8 +147,22 @@ impl Module {
             self.world.report(span, Diagnostic::warning(format!("the variable {name} is not declared")));
             return Value::Unknown(Hole::new(gap, Nature::Open));
         };
-        self.variables[index]
-            .get(|| self.variable_value(name, block), || self.cycle(block.span, &format!("var.{name}")))
+        let value = || {
+            let value = self.world.marking(|| self.variable_value(name, block));
+            if self.is_sensitive(block) { value.into_sensitive() } else { value }
+        };
+        self.variables[index].get(value, || self.cycle(block.span, &format!("var.{name}")))
+    }
+
+    /// Whether a variable or an output is declared as one that must not be shown. What is not known to be shown is not.
+    fn is_sensitive(self: &Rc<Self>, block: &Block) -> bool {
+        ["sensitive", "ephemeral"].iter().any(|name| {
+            let declared = block.body.attribute(name);
+            declared.is_some_and(|attribute| {
+                let value = self.world.open(self.evaluate(&attribute.value));
+                !matches!(as_bool(value), Ok(Value::Bool(false) | Value::Null))
+            })
+        })
     }
 
     fn variable_value(self: &Rc<Self>, name: &str, block: &Arc<Block>) -> Value {
@@ -169,7 +191,7 @@ impl Module {
             }
         };
         let Some(constraint) = constraint else { return value };
-        match constraint.convert(value, &|default| self.evaluate(default)) {
+        match constraint.convert(value, &|default| self.evaluate(default), &self.world.budget) {
             Ok(value) => value,
             Err(wanted) => {
                 self.world.report(block.span, Diagnostic::warning(format!("of the variable {name}, {wanted}")));
@@ -192,8 +214,9 @@ impl Module {
                 let (file, id) = self.world.add_file(&PathBuf::from("a value of a variable"), text.clone());
                 match super::parse::expression(&file, id) {
                     Ok(expression) => self.evaluate(&expression),
-                    Err(problem) => {
-                        let gap = Gap::because(GapKind::Unresolved, problem.message.clone());
+                    // What is wrong with it may be said with a part of it, and it may be a secret.
+                    Err(_) => {
+                        let gap = Gap::because(GapKind::Unresolved, "the value that is given is no expression");
                         Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
                     }
                 }
@@ -217,6 +240,7 @@ impl Module {
         };
         self.outputs[index].get(
             || match block.body.attribute("value") {
+                Some(attribute) if self.is_sensitive(block) => self.evaluate(&attribute.value).into_sensitive(),
                 Some(attribute) => self.evaluate(&attribute.value),
                 None => self.world.unknown(block.span, "the output has no value"),
             },
@@ -249,7 +273,12 @@ impl Module {
             Some(Expansion::Keyed(instances)) => {
                 Value::map(instances.into_iter().map(|(key, instance)| (key, Value::Instance(instance))).collect())
             }
-            None => self.cycle(self.folder.resources[index].block.span, &format!("{kind}.{name}")),
+            None => {
+                let span = self.folder.resources[index].block.span;
+                let message = format!("{kind}.{name} depends on itself, or takes too much to evaluate");
+                self.world.report(span, Diagnostic::error(message.clone()));
+                self.world.unknown(span, message)
+            }
         }
     }
 
@@ -262,11 +291,18 @@ impl Module {
                     let uncertain = uncertain.or_else(|| self.uncertain.clone());
                     Instance::new(self, resource, suffix, binding, uncertain)
                 };
+                let cost = if mapping::is_judged(&resource.kind) { JUDGED } else { INSTANCE };
+                // Each attribute is looked for among all that are written: more than people write costs more.
+                let written = resource.block.body.attributes.len() + resource.block.body.blocks.len();
+                let cost = Cost { steps: cost.steps + written.saturating_sub(USUAL).saturating_mul(64), ..cost };
+                if !self.world.budget.spend_on_whole(cost.steps, cost.bytes) {
+                    return None;
+                }
                 let scope = Scope::of(self);
                 if let Some(binding) = binding_of(&resource.name, &resource.block, &scope) {
                     return Some(Expansion::One(make("", binding, None)));
                 }
-                Some(expand(&resource.block, &scope, make))
+                Some(expand(&resource.block, &scope, cost, make))
             },
             || None,
         )
@@ -301,10 +337,15 @@ impl Module {
 
     /// The modules that the call at this place of the list makes; none where its folder could not be read.
     pub(super) fn modules(self: &Rc<Self>, index: usize) -> Option<Expansion<Module>> {
-        let (name, block) = self.folder.calls.iter().nth(index)?;
+        let (name, block) = self.folder.calls.nth(index)?;
         self.children[index].get(
             || {
                 let folder = self.folder_of(name, block)?;
+                let declared = folder.variables.len() + folder.locals.len() + folder.outputs.len();
+                // Each variable is looked for among the arguments.
+                let looked = folder.variables.len().saturating_mul(block.body.attributes.len()) / 32;
+                let cost =
+                    Cost { steps: 10 + declared + looked, bytes: 1_024 + 64 * (declared + folder.resources.len()) };
                 let make = |suffix: &str, binding: Binding, uncertain: Option<Arc<Gap>>| {
                     let call = Call { by: Rc::clone(self), block: Arc::clone(block), binding };
                     let uncertain = uncertain.or_else(|| self.uncertain.clone());
@@ -313,11 +354,16 @@ impl Module {
                     let (world, folder) = (Rc::clone(&self.world), Arc::clone(&folder));
                     Self::new(world, folder, address, path, Some(call), HashMap::new(), uncertain, self.depth + 1)
                 };
+                if !self.world.budget.spend_on_whole(cost.steps, cost.bytes) {
+                    let problem = Diagnostic::warning(format!("module {name}: it takes too much to evaluate it"));
+                    self.world.report(block.span, problem);
+                    return None;
+                }
                 let scope = Scope::of(self);
                 if let Some(binding) = binding_of(name, block, &scope) {
                     return Some(Expansion::One(make("", binding, None)));
                 }
-                Some(expand(block, &scope, make))
+                Some(expand(block, &scope, cost, make))
             },
             || None,
         )

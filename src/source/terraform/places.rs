@@ -13,6 +13,7 @@ use super::related;
 use crate::boundary::{Boundary, Refusal};
 use crate::iam::is_symbol;
 use crate::model::finding::Location;
+use crate::model::gap::SENSITIVE;
 use crate::model::{Finding, Inventory, Key, ResourceRef, ResourceType};
 use crate::scan::ANY;
 
@@ -249,6 +250,7 @@ impl Places {
         let mut spelled = String::new();
         for character in text.chars() {
             match self.symbols.get(&character) {
+                Some(expression) if expression == SENSITIVE => spelled.push_str(SENSITIVE),
                 Some(expression) => {
                     spelled.push_str("${");
                     spelled.push_str(expression);

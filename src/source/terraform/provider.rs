@@ -55,7 +55,7 @@ impl Provider {
         let view = Instance::new(module, &configuration, "", binding, None).view();
         let tags = match view.block("default_tags") {
             Ok(None) => None,
-            Ok(Some(tags)) => Some(tags.get("tags")),
+            Ok(Some(tags)) => Some(tags.marked("tags")),
             Err(gap) => Some(Value::Unknown(Hole::new(gap, Nature::Open))),
         };
         Self { region: region(&view), account: account(&view), default_tags: tags }

@@ -180,7 +180,12 @@ pub fn read_each(root: &Path, options: &Options) -> Result<Vec<Code>, CodeError>
 fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     let module = open(root, options)?;
     let world = Rc::clone(&module.world);
-    let (inventories, mut places) = mapping::map(&module, &options.collected_at);
+    let (mut inventories, mut places) = mapping::map(&module, &options.collected_at);
+    if world.has_let_go() {
+        world.hide();
+        let (hidden, _) = mapping::map(&module, &options.collected_at);
+        show(&mut inventories, hidden);
+    }
     let mut problems: Vec<Diagnostic> = world.folders.problems().iter().map(|(_, problem)| problem.clone()).collect();
     problems.extend(world.problems());
     places.set_root(name_of(root));
@@ -194,6 +199,22 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     places.set_symbols(world.symbols.names());
     let Folders { has_tofu, needs_tofu, .. } = world.folders;
     Ok(Code { engine: options.engine.unwrap_or_default(), has_tofu, needs_tofu, inventories, places, problems })
+}
+
+/// Has each inventory shown as the one of the same place in which nothing sensitive stands. Where there is none of that
+/// place, nothing of it is shown.
+fn show(inventories: &mut [Inventory], hidden: Vec<Inventory>) {
+    let same = inventories.len() == hidden.len();
+    let mut hidden = hidden.into_iter();
+    for inventory in inventories {
+        let place = |inventory: &Inventory| (inventory.account.clone(), inventory.partition);
+        let shown = hidden.next().filter(|shown| same && place(shown) == place(inventory));
+        let nothing = || {
+            let account = inventory.account.clone();
+            Inventory::new(inventory.source, account, inventory.partition, inventory.collected_at.clone())
+        };
+        inventory.shown = Some(Box::new(shown.unwrap_or_else(nothing)));
+    }
 }
 
 /// What the root module is known by: its path in the repository, or else its name.

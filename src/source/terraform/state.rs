@@ -3,13 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use crate::boundary::check_named;
 use crate::model::{ResourceRef, ResourceType};
+
+/// The largest state that is read. Only names are kept of it.
+const LARGEST: u64 = 256 << 20;
 
 /// A state that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -89,8 +93,11 @@ impl State {
     /// # Errors
     /// Where it is not a state of version 4.
     pub fn read(path: &Path) -> Result<Self, StateError> {
-        let file = File::open(path).map_err(|source| StateError::Unreadable { path: path.to_owned(), source })?;
-        let written: Written = serde_json::from_reader(BufReader::new(file))
+        let unreadable = |source| StateError::Unreadable { path: path.to_owned(), source };
+        let real = check_named(path).map_err(|refusal| unreadable(refusal.into()))?;
+        let file = File::open(real).map_err(unreadable)?;
+        // What is cut off is no JSON.
+        let written: Written = serde_json::from_reader(BufReader::new(file.take(LARGEST)))
             .map_err(|source| StateError::Malformed { path: path.to_owned(), source })?;
         if written.version != 4 {
             return Err(StateError::Version { path: path.to_owned(), version: written.version });

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::syntax::{Expression, Name, Node};
-use super::value::{Value, number_text};
+use super::value::{Value, number_text, too_much};
 
 /// A type constraint.
 #[derive(Debug)]
@@ -66,14 +67,30 @@ impl<'e> Type<'e> {
     }
 
     /// The value in this type; an error where it cannot be.
-    pub(super) fn convert(&self, value: Value, default: &dyn Fn(&Expression) -> Value) -> Result<Value, String> {
+    pub(super) fn convert(
+        &self,
+        value: Value,
+        default: &dyn Fn(&Expression) -> Value,
+        budget: &Budget,
+    ) -> Result<Value, String> {
         let value = match value {
             Value::Null | Value::Unknown(_) => return Ok(value),
+            Value::Sensitive(value) => {
+                return Ok(self.convert(value.as_ref().clone(), default, budget)?.into_sensitive());
+            }
             value => value,
         };
+        let length = match &value {
+            Value::List(items) | Value::Set(items) => items.len(),
+            Value::Map(members) => members.len(),
+            _ => 0,
+        };
+        if !budget.elements(length) {
+            return Ok(Value::Unknown(too_much()));
+        }
         let items = |value: &Value| value.elements().map(<[Value]>::to_vec);
         let each = |inner: &Self, items: Vec<Value>| -> Result<Vec<Value>, String> {
-            items.into_iter().map(|item| inner.convert(item, default)).collect()
+            items.into_iter().map(|item| inner.convert(item, default, budget)).collect()
         };
         match self {
             Self::Any => Ok(value),
@@ -85,13 +102,13 @@ impl<'e> Type<'e> {
                 None => Err(expected("a list", &value)),
             },
             Self::Set(inner) => match items(&value) {
-                Some(items) => Value::set(each(inner, items)?).or_else(|hole| Ok(Value::Unknown(hole))),
+                Some(items) => Value::set(each(inner, items)?, budget).or_else(|hole| Ok(Value::Unknown(hole))),
                 None => Err(expected("a set", &value)),
             },
             Self::Map(inner) => match &value {
                 Value::Map(members) => {
                     let convert = |(name, value): (&Arc<str>, &Value)| {
-                        Ok((Arc::clone(name), inner.convert(value.clone(), default)?))
+                        Ok((Arc::clone(name), inner.convert(value.clone(), default, budget)?))
                     };
                     Ok(Value::map(members.iter().map(convert).collect::<Result<BTreeMap<_, _>, String>>()?))
                 }
@@ -101,7 +118,9 @@ impl<'e> Type<'e> {
             Self::Tuple(types) => match items(&value) {
                 Some(items) if items.len() == types.len() => {
                     let items = items.into_iter().zip(types);
-                    Ok(Value::list(items.map(|(item, of)| of.convert(item, default)).collect::<Result<_, _>>()?))
+                    Ok(Value::list(
+                        items.map(|(item, of)| of.convert(item, default, budget)).collect::<Result<_, _>>()?,
+                    ))
                 }
                 _ => Err(expected("a tuple", &value)),
             },
@@ -109,7 +128,10 @@ impl<'e> Type<'e> {
                 Value::Map(given) => {
                     let mut converted = BTreeMap::new();
                     for member in members {
-                        converted.insert(Arc::clone(&member.name), member.convert(given.get(&member.name), default)?);
+                        converted.insert(
+                            Arc::clone(&member.name),
+                            member.convert(given.get(&member.name), default, budget)?,
+                        );
                     }
                     Ok(Value::map(converted))
                 }
@@ -133,14 +155,19 @@ impl<'e> Member<'e> {
         Some(Self { name, of: Type::of(of), optional: false, default: None })
     }
 
-    fn convert(&self, given: Option<&Value>, default: &dyn Fn(&Expression) -> Value) -> Result<Value, String> {
+    fn convert(
+        &self,
+        given: Option<&Value>,
+        default: &dyn Fn(&Expression) -> Value,
+        budget: &Budget,
+    ) -> Result<Value, String> {
         let value = match (given, self.default) {
             (None | Some(Value::Null), Some(expression)) if self.optional => default(expression),
             (None, _) if self.optional => Value::Null,
             (None, _) => return Err(format!("the attribute {} is wanted", self.name)),
             (Some(value), _) => value.clone(),
         };
-        self.of.convert(value, default)
+        self.of.convert(value, default, budget)
     }
 }
 
@@ -164,7 +191,8 @@ pub(super) fn as_number(value: Value) -> Result<Value, String> {
         Value::Number(_) | Value::Null | Value::Unknown(_) => Ok(value),
         Value::Text(text) => match text.parse::<f64>() {
             Ok(number) if number.is_finite() && !text.is_empty() => Ok(Value::Number(number)),
-            _ => Err(format!("a number is wanted, not {text:?}")),
+            // The text may be sensitive.
+            _ => Err("a number is wanted, and the text is none".to_owned()),
         },
         other => Err(expected("a number", other)),
     }

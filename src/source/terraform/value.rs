@@ -4,11 +4,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::budget::Budget;
 use super::instance::Instance;
 use super::module::Module;
 use crate::iam::is_symbol;
@@ -22,16 +24,86 @@ pub(super) enum Value {
     Number(f64),
     /// A text; private-use characters in it are symbols of holes.
     Text(Arc<str>),
-    List(Rc<[Value]>),
+    List(Elements),
     /// Sorted, each once.
-    Set(Rc<[Value]>),
+    Set(Elements),
     /// A map or an object.
-    Map(Rc<BTreeMap<Arc<str>, Value>>),
+    Map(Members),
+    /// A value that must not be shown: neither null nor unknown, nor itself of this kind.
+    Sensitive(Rc<Value>),
     /// A resource or a data source: its attributes are looked up when they are read.
     Instance(Rc<Instance>),
     /// A child module: its outputs are evaluated when they are read.
     Module(Rc<Module>),
     Unknown(Rc<Hole>),
+}
+
+/// The elements of a list or a set.
+#[derive(Clone)]
+pub(super) struct Elements {
+    items: Rc<[Value]>,
+    nature: Nested,
+}
+
+/// The members of a map or an object.
+#[derive(Clone)]
+pub(super) struct Members {
+    members: Rc<BTreeMap<Arc<str>, Value>>,
+    nature: Nested,
+}
+
+/// What a collection holds, told once so that nobody needs to look at all of it.
+#[derive(Clone, Copy)]
+struct Nested {
+    /// How deep collections lie in each other.
+    depth: u16,
+    /// Whether something in it is sensitive.
+    is_sensitive: bool,
+}
+
+/// How deep collections may lie in each other. Evaluation goes down as far.
+const DEEPEST: u16 = 200;
+
+impl Nested {
+    fn of<'v>(values: impl Iterator<Item = &'v Value>) -> Self {
+        let mut all = Self { depth: 0, is_sensitive: false };
+        for value in values {
+            let one = match value {
+                Value::List(items) | Value::Set(items) => items.nature,
+                Value::Map(members) => members.nature,
+                Value::Sensitive(_) => Self { depth: 0, is_sensitive: true },
+                _ => continue,
+            };
+            all.depth = all.depth.max(one.depth);
+            all.is_sensitive |= one.is_sensitive;
+        }
+        Self { depth: all.depth + 1, ..all }
+    }
+
+    /// The collection, if it is not too deep.
+    fn bounded(self, value: impl FnOnce(Self) -> Value) -> Value {
+        if self.depth <= DEEPEST {
+            return value(self);
+        }
+        let gap = Gap::because(GapKind::Unresolved, "the value is nested too deep");
+        Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
+    }
+}
+
+impl Deref for Elements {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        &self.items
+    }
+}
+
+impl Deref for Members {
+    type Target = BTreeMap<Arc<str>, Value>;
+
+    fn deref(&self) -> &BTreeMap<Arc<str>, Value> {
+        &self.members
+    }
 }
 
 /// A value that is not known. Clones of the `Rc` are one and the same value, whatever it will be.
@@ -53,6 +125,8 @@ pub(super) enum Nature {
     Outside,
     /// A text that is not empty, such as an ARN that AWS will give: the attribute of the resource.
     Attribute(Rc<Instance>, Arc<str>),
+    /// The value is sensitive, and known where nothing of it is shown; whether it is a text that is not empty.
+    Sensitive(bool),
     /// A text that is not empty, of the account or region that is deployed to.
     Place,
     /// The expression is wrong: it has no value, which `try` may catch.
@@ -71,7 +145,13 @@ impl Hole {
 
     /// Whether it surely is a text that is not empty.
     pub(super) fn is_text(&self) -> bool {
-        matches!(self.nature, Nature::Attribute(..) | Nature::Place)
+        matches!(self.nature, Nature::Attribute(..) | Nature::Place | Nature::Sensitive(true))
+    }
+
+    /// What stands for a sensitive value where values are shown.
+    fn sensitive(value: &Value) -> Rc<Self> {
+        let is_text = matches!(value, Value::Text(text) if !text.is_empty());
+        Self::new(Arc::new(Gap::sensitive()), Nature::Sensitive(is_text))
     }
 }
 
@@ -92,6 +172,7 @@ impl fmt::Debug for Value {
             Self::Map(members) => formatter.debug_map().entries(members.iter()).finish(),
             Self::Instance(instance) => write!(formatter, "{}", instance.address),
             Self::Module(module) => write!(formatter, "{}", module.address),
+            Self::Sensitive(_) => formatter.write_str("(sensitive value)"),
             Self::Unknown(hole) => write!(formatter, "{hole:?}"),
         }
     }
@@ -104,15 +185,20 @@ impl Value {
     }
 
     pub(super) fn list(items: Vec<Self>) -> Self {
-        Self::List(items.into())
+        let nature = Nested::of(items.iter());
+        nature.bounded(|nature| Self::List(Elements { items: items.into(), nature }))
     }
 
     pub(super) fn map(members: BTreeMap<Arc<str>, Self>) -> Self {
-        Self::Map(Rc::new(members))
+        let nature = Nested::of(members.values());
+        nature.bounded(|nature| Self::Map(Members { members: Rc::new(members), nature }))
     }
 
     /// A set of these, if it is known how they compare.
-    pub(super) fn set(items: Vec<Self>) -> Result<Self, Rc<Hole>> {
+    pub(super) fn set(items: Vec<Self>, budget: &Budget) -> Result<Self, Rc<Hole>> {
+        if !budget.elements(items.len()) {
+            return Err(too_much());
+        }
         let mut distinct: Vec<Self> = Vec::with_capacity(items.len());
         // Texts and numbers, as sets have them, are sorted; for others the order is that in which they stand.
         let mut sorted = items;
@@ -132,7 +218,7 @@ impl Value {
             } else {
                 let mut known = false;
                 for other in &distinct {
-                    known |= item.equals(other)?;
+                    known |= item.equals_within(other, budget)?;
                 }
                 if known {
                     continue;
@@ -140,7 +226,8 @@ impl Value {
             }
             distinct.push(item);
         }
-        Ok(Self::Set(distinct.into()))
+        let nature = Nested::of(distinct.iter());
+        Ok(nature.bounded(|nature| Self::Set(Elements { items: distinct.into(), nature })))
     }
 
     /// What it is, in Terraform's words.
@@ -153,6 +240,7 @@ impl Value {
             Self::List(_) => "list",
             Self::Set(_) => "set",
             Self::Map(_) | Self::Instance(_) | Self::Module(_) => "object",
+            Self::Sensitive(value) => value.kind(),
             Self::Unknown(_) => "unknown",
         }
     }
@@ -167,17 +255,83 @@ impl Value {
 
     /// The hole that keeps the value, or a part of it, from being known.
     pub(super) fn hole(&self) -> Option<&Rc<Hole>> {
+        fn find<'v>(value: &'v Value, budget: &Budget) -> Option<&'v Rc<Hole>> {
+            // Where it takes too long to find one, there may be none.
+            if !budget.spend(1, 0) {
+                return None;
+            }
+            match value {
+                Value::Unknown(hole) => Some(hole),
+                Value::Sensitive(value) => find(value, budget),
+                Value::List(items) | Value::Set(items) => items.iter().find_map(|item| find(item, budget)),
+                Value::Map(members) => members.values().find_map(|member| find(member, budget)),
+                _ => None,
+            }
+        }
+        find(self, &Budget::small())
+    }
+
+    /// The value as one that must not be shown. What is not known shows nothing.
+    #[must_use]
+    pub(super) fn into_sensitive(self) -> Self {
         match self {
-            Self::Unknown(hole) => Some(hole),
-            Self::List(items) | Self::Set(items) => items.iter().find_map(Self::hole),
-            Self::Map(members) => members.values().find_map(Self::hole),
-            _ => None,
+            Self::Null | Self::Unknown(_) | Self::Sensitive(_) => self,
+            value => Self::Sensitive(Rc::new(value)),
         }
     }
 
-    /// Whether the two are equal. A hole equals itself; against anything else it is undecided.
+    /// Whether something of it is sensitive.
+    pub(super) fn is_sensitive(&self) -> bool {
+        match self {
+            Self::Sensitive(_) => true,
+            Self::List(items) | Self::Set(items) => items.nature.is_sensitive,
+            Self::Map(members) => members.nature.is_sensitive,
+            _ => false,
+        }
+    }
+
+    /// The value with something else in place of each sensitive part.
+    fn replaced(&self, replace: &dyn Fn(&Self) -> Self, budget: &Budget) -> Self {
+        if !self.is_sensitive() {
+            return self.clone();
+        }
+        let each =
+            |items: &Elements| -> Vec<Self> { items.iter().map(|item| item.replaced(replace, budget)).collect() };
+        match self {
+            Self::Sensitive(value) => replace(value),
+            Self::List(items) | Self::Set(items) if !budget.elements(items.len()) => Self::Unknown(too_much()),
+            Self::Map(members) if !budget.elements(members.len()) => Self::Unknown(too_much()),
+            Self::List(items) => Self::list(each(items)),
+            Self::Set(items) => Self::set(each(items), budget).unwrap_or_else(Self::Unknown),
+            Self::Map(members) => Self::map(
+                members.iter().map(|(name, value)| (Arc::clone(name), value.replaced(replace, budget))).collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+
+    /// The value with nothing in it marked as sensitive.
+    pub(super) fn unmarked(&self, budget: &Budget) -> Self {
+        self.replaced(&|value| value.unmarked(budget), budget)
+    }
+
+    /// The value as it may be shown: a hole in place of each sensitive part.
+    pub(super) fn hidden(&self, budget: &Budget) -> Self {
+        self.replaced(&|value| Self::Unknown(Hole::sensitive(value)), budget)
+    }
+
+    /// Whether two small values are equal. A hole equals itself; against anything else it is undecided.
     pub(super) fn equals(&self, other: &Self) -> Result<bool, Rc<Hole>> {
+        self.equals_within(other, &Budget::small())
+    }
+
+    /// Whether the two are equal, if that is decided within the budget.
+    pub(super) fn equals_within(&self, other: &Self, budget: &Budget) -> Result<bool, Rc<Hole>> {
+        if !budget.spend(1, 0) {
+            return Err(too_much());
+        }
         match (self, other) {
+            (Self::Sensitive(value), other) | (other, Self::Sensitive(value)) => value.equals_within(other, budget),
             (Self::Unknown(one), Self::Unknown(other)) if Rc::ptr_eq(one, other) => Ok(true),
             (Self::Unknown(hole), Self::Null) | (Self::Null, Self::Unknown(hole)) if hole.is_text() => Ok(false),
             (Self::Unknown(hole), Self::Text(text)) | (Self::Text(text), Self::Unknown(hole))
@@ -186,7 +340,12 @@ impl Value {
                 Ok(false)
             }
             (Self::Unknown(hole), _) | (_, Self::Unknown(hole)) => Err(Rc::clone(hole)),
-            (Self::Text(one), Self::Text(other)) => texts_equal(one, other),
+            (Self::Text(one), Self::Text(other)) => {
+                if !budget.spend(one.len().min(other.len()) / 32, 0) {
+                    return Err(too_much());
+                }
+                texts_equal(one, other)
+            }
             (Self::Null, Self::Null) => Ok(true),
             (Self::Bool(one), Self::Bool(other)) => Ok(one == other),
             #[expect(clippy::float_cmp, reason = "Terraform compares numbers exactly")]
@@ -195,13 +354,13 @@ impl Value {
                 if one.len() != other.len() {
                     return Ok(false);
                 }
-                all_equal(one.iter().zip(other.iter()))
+                all_equal(one.iter().zip(other.iter()), budget)
             }
             (Self::Map(one), Self::Map(other)) => {
                 if !one.keys().eq(other.keys()) {
                     return Ok(false);
                 }
-                all_equal(one.values().zip(other.values()))
+                all_equal(one.values().zip(other.values()), budget)
             }
             (Self::Instance(one), Self::Instance(other)) => Ok(Rc::ptr_eq(one, other)),
             (Self::Module(one), Self::Module(other)) => Ok(Rc::ptr_eq(one, other)),
@@ -210,13 +369,18 @@ impl Value {
     }
 }
 
+/// The hole of what takes too much.
+pub(super) fn too_much() -> Rc<Hole> {
+    Hole::new(Arc::new(Gap::because(GapKind::Unresolved, "it takes too much to evaluate it")), Nature::Open)
+}
+
 /// Whether two texts are equal, with what they have of holes.
 fn texts_equal(one: &str, other: &str) -> Result<bool, Rc<Hole>> {
     let empty_or_not = one.is_empty() || other.is_empty();
     if one == other || (!one.contains(is_symbol) && !other.contains(is_symbol)) {
         return Ok(one == other);
     }
-    if empty_or_not && format!("{one}{other}").contains(|character| !is_symbol(character)) {
+    if empty_or_not && one.chars().chain(other.chars()).any(|character| !is_symbol(character)) {
         return Ok(false);
     }
     let gap = Gap::because(GapKind::Unresolved, "a text in the comparison is not known in full");
@@ -224,10 +388,14 @@ fn texts_equal(one: &str, other: &str) -> Result<bool, Rc<Hole>> {
 }
 
 /// Whether all pairs are equal: one that is not decides, whatever is unknown.
-fn all_equal<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>) -> Result<bool, Rc<Hole>> {
+fn all_equal<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>, budget: &Budget) -> Result<bool, Rc<Hole>> {
+    // Before, so that nothing is left to do where there is no more of it.
+    if !budget.spend(pairs.size_hint().0, 0) {
+        return Err(too_much());
+    }
     let mut undecided = None;
     for (one, other) in pairs {
-        match one.equals(other) {
+        match one.equals_within(other, budget) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(hole) => undecided = Some(hole),

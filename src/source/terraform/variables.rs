@@ -10,7 +10,7 @@ use super::file::Span;
 use super::folders::Folders;
 use super::module::Given;
 use super::parse::{self, Form};
-use crate::boundary::{Refusal, read_named};
+use crate::boundary::{LARGEST, Refusal, read_named};
 use crate::diagnostic::Diagnostic;
 
 /// Values on the command line that cannot be used.
@@ -57,7 +57,7 @@ pub(super) fn given(
         }
     }
     for path in sources.files {
-        add_file(path, read_named(path), folders, &mut given)
+        add_file(path, read_named(path, LARGEST), folders, &mut given)
             .map_err(|(problem, _)| VariableError::File { path: path.clone(), why: problem.message.clone() })?;
     }
     for text in sources.values {
@@ -94,7 +94,13 @@ fn add_file(
     if let Some(why) = failure {
         return Err((Box::new(Diagnostic::error(why).of(file.source())), start));
     }
-    let body = parse::values(&file, id, form).map_err(|problem| (problem, start))?;
+    // Values may be secrets: the line of a mistake is named, and not shown.
+    let hidden = |problem: Box<Diagnostic>| {
+        let at = problem.place.as_ref().and_then(|(_, bytes)| bytes.as_ref()).map(|bytes| file.line(bytes.start));
+        let line = at.map(|line| format!("line {line}: ")).unwrap_or_default();
+        Box::new(Diagnostic::error(format!("{line}{}", problem.message)).of(file.source()))
+    };
+    let body = parse::values(&file, id, form).map_err(|problem| (hidden(problem), start))?;
     for attribute in body.attributes {
         given.insert(attribute.name.to_string(), Given::Expression(Arc::clone(&attribute.value)));
     }

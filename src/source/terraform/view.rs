@@ -64,8 +64,13 @@ impl View {
         bind(&self.bound, &self.instance.scope(), expression)
     }
 
-    /// The value that is written for an attribute; null where none is.
+    /// The value that is written for an attribute, as it leaves evaluation; null where none is.
     pub(super) fn get(&self, name: &str) -> Value {
+        self.instance.module.world.leaving(self.marked(name))
+    }
+
+    /// The value that is written for an attribute, sensitive where it is; null where none is.
+    pub(super) fn marked(&self, name: &str) -> Value {
         match &self.content {
             Content::Value(Value::Map(members)) => members.get(name).cloned().unwrap_or(Value::Null),
             Content::Value(_) => Value::Null,
@@ -161,7 +166,7 @@ impl View {
             Some(Node::Root(name)) => Arc::clone(name),
             _ => kind.into(),
         };
-        let value = self.evaluate(&each.value);
+        let value = world.leaving(self.evaluate(&each.value));
         let pairs: Vec<(Value, Value)> = match (&value, keys(&value)) {
             (Value::Unknown(hole), _) => return Err(Arc::clone(&hole.gap)),
             (Value::List(items), _) => {
@@ -190,7 +195,7 @@ impl View {
             Content::Value(value) => value.clone(),
             Content::Block(block) => {
                 let names = block.body.attributes.iter().map(|attribute| Arc::clone(&attribute.name));
-                Value::map(names.map(|name| (Arc::clone(&name), self.get(&name))).collect())
+                Value::map(names.map(|name| (Arc::clone(&name), self.marked(&name))).collect())
             }
         }
     }

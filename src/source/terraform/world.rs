@@ -6,16 +6,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::file::{File, FileId, Span};
 use super::folders::Folders;
 use super::syntax::Expression;
 use super::value::{Hole, Nature, Symbols, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};
-
-/// How much may be made before evaluation gives up: elements of lists and maps, and bytes of texts. Code that
-/// people write needs a thousandth.
-const WORK: u64 = 200_000_000;
 
 /// How deep evaluation may go. The stack that it has (see `read`) is enough for that.
 const DEPTH: u32 = 1_000;
@@ -33,10 +30,15 @@ pub(super) struct World {
     pub(super) missing: RefCell<BTreeSet<PathBuf>>,
     pub(super) folders: Folders,
     pub(super) symbols: Symbols,
-    work: Cell<u64>,
+    pub(super) budget: Budget,
     depth: Cell<u32>,
     /// Whether an instance was chosen of a resource of which it is not known how many there are.
     uncertain: Cell<bool>,
+    /// Whether something sensitive was looked into.
+    looked: Cell<bool>,
+    /// Whether something sensitive has left evaluation, and whether it is hidden where it does.
+    left: Cell<bool>,
+    hides: Cell<bool>,
     problems: RefCell<BTreeMap<(Span, String), Diagnostic>>,
     account_value: Value,
     region_value: Value,
@@ -78,9 +80,12 @@ impl World {
             missing: RefCell::default(),
             folders,
             symbols: Symbols::default(),
-            work: Cell::new(0),
+            budget: Budget::of_scan(),
             depth: Cell::new(0),
             uncertain: Cell::new(false),
+            looked: Cell::new(false),
+            left: Cell::new(false),
+            hides: Cell::new(false),
             problems: RefCell::default(),
             account_value,
             region_value,
@@ -178,8 +183,7 @@ impl World {
     pub(super) fn gap(&self, span: Span, message: impl Into<String>) -> Arc<Gap> {
         let gap = Gap::because(GapKind::Unresolved, message);
         let Some(file) = self.file(span.file) else { return Arc::new(gap) };
-        let (line, _) = file.line_column(span.bytes().start);
-        Arc::new(gap.at(file.source().name(), line))
+        Arc::new(gap.at(file.source().name(), file.line(span.bytes().start)))
     }
 
     /// A gap at this place about the expression that stands there.
@@ -211,21 +215,70 @@ impl World {
         self.problems.borrow().values().cloned().collect()
     }
 
-    /// Whether there is still room for so many elements or bytes.
-    pub(super) fn afford(&self, amount: usize) -> bool {
-        let spent = self.work.get().saturating_add(amount as u64);
-        self.work.set(spent);
-        spent <= WORK
+    /// Whether there is still room for so many elements.
+    pub(super) fn afford(&self, elements: usize) -> bool {
+        self.budget.elements(elements)
+    }
+
+    /// Whether there is still room for a text of so many bytes.
+    pub(super) fn afford_text(&self, length: usize) -> bool {
+        self.budget.text(length)
+    }
+
+    /// The value, to be looked into. What follows from it is as sensitive as it is; its parts may be so, too.
+    pub(super) fn open(&self, value: Value) -> Value {
+        match value {
+            Value::Sensitive(value) => {
+                self.looked.set(true);
+                value.as_ref().clone()
+            }
+            value => value,
+        }
+    }
+
+    /// The value with all its parts, to be looked into.
+    pub(super) fn open_all(&self, value: Value) -> Value {
+        if !value.is_sensitive() {
+            return value;
+        }
+        self.looked.set(true);
+        value.unmarked(&self.budget)
+    }
+
+    /// Evaluates; what comes of it is sensitive where something sensitive was looked into meanwhile.
+    pub(super) fn marking(&self, evaluate: impl FnOnce() -> Value) -> Value {
+        let before = self.looked.replace(false);
+        let value = evaluate();
+        if self.looked.replace(before) { value.into_sensitive() } else { value }
+    }
+
+    /// The value as it leaves evaluation: as it is, or with holes in place of what is sensitive.
+    pub(super) fn leaving(&self, value: Value) -> Value {
+        if !value.is_sensitive() {
+            return value;
+        }
+        self.left.set(true);
+        if self.hides.get() { value.hidden(&self.budget) } else { self.open_all(value) }
+    }
+
+    /// Whether something sensitive has left evaluation.
+    pub(super) fn has_let_go(&self) -> bool {
+        self.left.get()
+    }
+
+    /// From here on nothing sensitive leaves evaluation.
+    pub(super) fn hide(&self) {
+        self.hides.set(true);
     }
 
     /// Evaluates one level further down; none where that is too deep.
     pub(super) fn deeper<T>(&self, evaluate: impl FnOnce() -> T) -> Option<T> {
         let depth = self.depth.get();
-        if depth >= DEPTH || !self.afford(1) {
+        if depth >= DEPTH || !self.budget.spend(1, 0) {
             return None;
         }
         self.depth.set(depth + 1);
-        let value = evaluate();
+        let value = if depth == 0 { self.budget.share(evaluate) } else { evaluate() };
         self.depth.set(depth);
         Some(value)
     }

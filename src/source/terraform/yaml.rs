@@ -327,6 +327,8 @@ impl Writer<'_> {
                 self.text.extend(['"', symbol, '"']);
             }
             Value::Instance(_) | Value::Module(_) => return Err(Err("which attributes there are is not known")),
+            // Functions are given values without marks.
+            Value::Sensitive(_) => return Err(Err("a part of it is sensitive")),
         }
         Ok(())
     }

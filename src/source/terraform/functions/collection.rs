@@ -5,7 +5,26 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Answer, Arguments, Table};
-use crate::source::terraform::value::{Hole, Value};
+use crate::source::terraform::budget::Budget;
+use crate::source::terraform::value::{Hole, Value, too_much};
+
+/// The functions that move elements and do not look into them: each stays as sensitive as it is.
+pub(super) const STRUCTURAL: &[&str] = &[
+    "chunklist",
+    "concat",
+    "element",
+    "keys",
+    "length",
+    "list",
+    "lookup",
+    "merge",
+    "one",
+    "reverse",
+    "slice",
+    "tolist",
+    "tomap",
+    "values",
+];
 
 pub(super) const TABLE: Table = &[
     ("alltrue", |call| all(call, true)),
@@ -119,10 +138,14 @@ fn concat(call: &Arguments<'_>) -> Answer {
 }
 
 /// Whether one of the items equals the wanted one: one that does decides.
-fn holds(items: &[Value], wanted: &Value) -> Result<bool, Rc<Hole>> {
+fn holds(items: &[Value], wanted: &Value, budget: &Budget) -> Result<bool, Rc<Hole>> {
+    // Before, so that nothing is left to do where there is no more of it.
+    if !budget.spend(items.len(), 0) {
+        return Err(too_much());
+    }
     let mut undecided = None;
     for item in items {
-        match item.equals(wanted) {
+        match item.equals_within(wanted, budget) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
             Err(hole) => undecided = Some(hole),
@@ -132,16 +155,13 @@ fn holds(items: &[Value], wanted: &Value) -> Result<bool, Rc<Hole>> {
 }
 
 fn contains(call: &Arguments<'_>) -> Answer {
-    holds(call.elements(0)?, call.any(1)?).map(Value::Bool)
+    holds(call.elements(0)?, call.any(1)?, &call.world().budget).map(Value::Bool)
 }
 
 fn distinct(call: &Arguments<'_>) -> Answer {
     let mut kept: Vec<Value> = Vec::new();
     for item in call.elements(0)? {
-        if !call.world().afford(kept.len()) {
-            return call.unknown("there is too much of it");
-        }
-        if !holds(&kept, item)? {
+        if !holds(&kept, item, &call.world().budget)? {
             kept.push(item.clone());
         }
     }
@@ -182,7 +202,7 @@ fn flatten(call: &Arguments<'_>) -> Answer {
 fn position(call: &Arguments<'_>) -> Answer {
     let wanted = call.any(1)?;
     for (index, item) in (0_u32..).zip(call.elements(0)?) {
-        if item.equals(wanted)? {
+        if item.equals_within(wanted, &call.world().budget)? {
             return Ok(Value::Number(index.into()));
         }
     }
@@ -205,7 +225,7 @@ fn lookup(call: &Arguments<'_>) -> Answer {
     match members.get(&*name) {
         Some(value) => Ok(value.clone()),
         None if call.len() > 2 => call.any(2).cloned(),
-        None => call.wrong(format!("there is no {name}")),
+        None => call.wrong("there is no member of that name"),
     }
 }
 
@@ -222,7 +242,7 @@ fn match_keys(call: &Arguments<'_>) -> Answer {
     let (values, keys, wanted) = (call.elements(0)?, call.elements(1)?, call.elements(2)?);
     let mut kept = Vec::new();
     for (value, key) in values.iter().zip(keys) {
-        if holds(wanted, key)? {
+        if holds(wanted, key, &call.world().budget)? {
             kept.push(value.clone());
         }
     }
@@ -281,13 +301,10 @@ fn combine(call: &Arguments<'_>, intersect: bool) -> Answer {
     let mut kept = call.elements(0)?.to_vec();
     for index in 1..call.len() {
         let other = call.elements(index)?;
-        if !call.world().afford(kept.len().saturating_mul(other.len())) {
-            return call.unknown("there is too much of it");
-        }
         if intersect {
             let mut both = Vec::new();
             for item in kept {
-                if holds(other, &item)? {
+                if holds(other, &item, &call.world().budget)? {
                     both.push(item);
                 }
             }
@@ -296,18 +313,18 @@ fn combine(call: &Arguments<'_>, intersect: bool) -> Answer {
             kept.extend_from_slice(other);
         }
     }
-    Value::set(kept)
+    Value::set(kept, &call.world().budget)
 }
 
 fn subtract(call: &Arguments<'_>) -> Answer {
     let (from, other) = (call.elements(0)?, call.elements(1)?);
     let mut kept = Vec::new();
     for item in from {
-        if !holds(other, item)? {
+        if !holds(other, item, &call.world().budget)? {
             kept.push(item.clone());
         }
     }
-    Value::set(kept)
+    Value::set(kept, &call.world().budget)
 }
 
 fn product(call: &Arguments<'_>) -> Answer {

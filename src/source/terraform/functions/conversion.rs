@@ -4,10 +4,16 @@ use super::{Answer, Arguments, Table};
 use crate::source::terraform::types::{as_bool, as_text};
 use crate::source::terraform::value::Value;
 
+/// The functions that are about sensitivity itself: they are given values as they are marked.
+pub(super) const MARKS: &[&str] = &["issensitive", "nonsensitive", "sensitive"];
+
 pub(super) const TABLE: Table = &[
-    ("issensitive", |call| call.unknown("it is not known what is sensitive")),
-    ("nonsensitive", same),
-    ("sensitive", same),
+    ("issensitive", |call| Ok(Value::Bool(matches!(call.any(0)?, Value::Sensitive(_))))),
+    ("nonsensitive", |call| match call.any(0)? {
+        Value::Sensitive(value) => Ok(value.as_ref().clone()),
+        value => Ok(value.clone()),
+    }),
+    ("sensitive", |call| Ok(call.any(0)?.clone().into_sensitive())),
     ("ephemeralasnull", |_| Ok(Value::Null)),
     ("tobool", |call| converted(call, as_bool)),
     ("tolist", |call| match call.any(0)? {
@@ -24,14 +30,10 @@ pub(super) const TABLE: Table = &[
     }),
     ("toset", |call| match call.any(0)? {
         Value::Null => Ok(Value::Null),
-        _ => Value::set(call.elements(0)?.to_vec()),
+        _ => Value::set(call.elements(0)?.to_vec(), &call.world().budget),
     }),
     ("tostring", |call| converted(call, as_text)),
 ];
-
-fn same(call: &Arguments<'_>) -> Answer {
-    call.any(0).cloned()
-}
 
 fn converted(call: &Arguments<'_>, convert: fn(Value) -> Result<Value, String>) -> Answer {
     match call.any(0)? {

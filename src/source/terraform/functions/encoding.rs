@@ -19,14 +19,14 @@ pub(super) const TABLE: Table = &[
     }),
     ("base64encode", |call| {
         let text = call.text(0)?;
-        call.made(text.len().saturating_mul(2), || Value::text(encode(text.as_bytes())))
+        call.made_text(text.len().saturating_mul(2), || encode(text.as_bytes()))
     }),
     ("csvdecode", csv_decode),
     ("jsondecode", json_decode),
     ("jsonencode", |call| {
         let json = to_json(call, call.any(0)?, 0)?;
         let text = escaped(&json.to_string());
-        call.made(text.len(), || Value::text(text))
+        call.made_text(text.len(), || text)
     }),
     ("textdecodebase64", |call| {
         let text = call.text(0)?;
@@ -138,7 +138,7 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
         Value::Bool(value) => (*value).into(),
         Value::Number(value) => number_json(*value),
         Value::Text(text) => {
-            if !call.world().afford(text.len()) {
+            if !call.world().afford_text(text.len()) {
                 return call.unknown("there is too much of it");
             }
             text.as_ref().into()
@@ -152,6 +152,7 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
             };
             Json::Object(members.iter().map(member).collect::<Result<_, Rc<Hole>>>()?)
         }
+        Value::Sensitive(value) => to_json(call, value, depth)?,
         Value::Unknown(hole) => {
             if matches!(hole.nature, crate::source::terraform::value::Nature::Wrong) {
                 return Err(Rc::clone(hole));
@@ -191,7 +192,8 @@ fn json_decode(call: &Arguments<'_>) -> Answer {
         })
     }
     let text = call.text(0)?;
-    if !call.world().afford(text.len()) {
+    // A tree takes many times the room of its text.
+    if !call.world().afford_text(text.len().saturating_mul(16)) {
         return call.unknown("there is too much of it");
     }
     match serde_json::from_str::<Json>(&text) {

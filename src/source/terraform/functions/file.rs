@@ -112,12 +112,12 @@ fn bytes(call: &Arguments<'_>) -> Result<Vec<u8>, Rc<Hole>> {
     }
     let bytes = call.world().folders.boundary.read(&path, LARGEST);
     let bytes = bytes.or_else(|refusal| refused(call, refusal))?;
-    if call.world().afford(bytes.len()) { Ok(bytes) } else { call.unknown("there is too much of it") }
+    if call.world().afford_text(bytes.len()) { Ok(bytes) } else { call.unknown("there is too much of it") }
 }
 
 fn encoded(call: &Arguments<'_>, encode: fn(&[u8]) -> String) -> Answer {
     let text = encode(&bytes(call)?);
-    call.made(text.len(), || Value::text(text))
+    call.made_text(text.len(), || text)
 }
 
 fn text(call: &Arguments<'_>) -> Result<String, Rc<Hole>> {
@@ -138,8 +138,8 @@ fn template_file(call: &Arguments<'_>) -> Answer {
         return call.wrong("a template cannot call templatefile");
     }
     let (path, variables) = (call.text(0)?, call.members(1)?);
-    if let Some(name) = variables.keys().find(|name| !is_name(name)) {
-        return call.wrong(format!("{name:?} is not a name that a template can have"));
+    if !variables.keys().all(|name| is_name(name)) {
+        return call.wrong("a name is none that a template can have");
     }
     if variables.len() > MOST_NAMES {
         return call.unknown("there are too many names");
@@ -220,7 +220,7 @@ fn file_set(call: &Arguments<'_>) -> Answer {
             }
         }
     }
-    Value::set(found)
+    Value::set(found, &call.world().budget)
 }
 
 /// How much a file that is listed costs, and how deep folders are looked into.

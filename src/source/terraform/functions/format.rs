@@ -36,13 +36,16 @@ fn format(call: &Arguments<'_>, values: &[Value]) -> Answer {
         match rest.next() {
             Some('%') => text.push('%'),
             Some('[') | None => return call.unknown("this form is not evaluated"),
+            Some(_) if !call.world().afford_text(verb.width.max(verb.precision.unwrap_or(0))) => {
+                return call.unknown("there is too much of it");
+            }
             Some(letter) => match values.next() {
                 Some(value) => text.push_str(&verb.write(call, letter, value)?),
                 None => return call.wrong("there are too few values"),
             },
         }
     }
-    call.made(text.len(), || Value::text(text))
+    call.made_text(text.len(), || text)
 }
 
 fn number(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize> {

@@ -63,7 +63,7 @@ pub(super) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
     let world = scope.world();
     let mut values: Vec<Value> = call.arguments.iter().map(|argument| evaluate(argument, scope)).collect();
     if call.expands {
-        match values.pop() {
+        match values.pop().map(|last| world.open(last)) {
             Some(Value::List(items) | Value::Set(items)) => values.extend(items.iter().cloned()),
             Some(Value::Unknown(hole)) => return blurred(&hole),
             _ => return world.wrong(span, "only a list can be taken apart into arguments"),
@@ -73,8 +73,29 @@ pub(super) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
     let Some((_, function)) = found else {
         return world.unknown(span, format!("the value of {}() is not known", call.name));
     };
+    // What is read and copied is paid for before: few functions do more than to go once over all that they are given.
+    let affords = values.iter().all(|value| match value {
+        Value::List(items) | Value::Set(items) => world.afford(items.len()),
+        Value::Map(members) => world.afford(members.len()),
+        Value::Text(text) => world.afford_text(text.len()),
+        _ => true,
+    });
+    if !affords {
+        return world.unknown(span, format!("{}: there is too much of it", call.name));
+    }
+    let is_marked = values.iter().any(Value::is_sensitive);
+    if is_marked && !conversion::MARKS.contains(&&*call.name) {
+        let is_structural = collection::STRUCTURAL.contains(&&*call.name);
+        let open = |value| if is_structural { world.open(value) } else { world.open_all(value) };
+        values = values.into_iter().map(open).collect();
+    }
     match function(&Arguments { values: &values, name: &call.name, span, scope }) {
         Ok(value) => value,
+        // What is wrong may be said with what it is about.
+        Err(hole) if is_marked && matches!(hole.nature, Nature::Wrong) => {
+            world.wrong(span, format!("{}: an argument cannot be used", call.name))
+        }
+        Err(_) if is_marked => world.unknown(span, format!("{}: it is not known for a sensitive argument", call.name)),
         Err(hole) => blurred(&hole),
     }
 }
@@ -200,7 +221,7 @@ impl<'a> Arguments<'a> {
     }
 
     fn flag(&self, value: &Value) -> Result<bool, Rc<Hole>> {
-        match as_bool(value.clone()) {
+        match as_bool(self.world().open(value.clone())) {
             Ok(Value::Bool(flag)) => Ok(flag),
             Ok(Value::Unknown(hole)) => Err(hole),
             Ok(_) => self.wrong("an argument is null"),
@@ -235,8 +256,16 @@ impl<'a> Arguments<'a> {
         if self.world().afford(size) { Ok(value()) } else { self.unknown("there is too much of it") }
     }
 
+    /// The text, if there is still room for one of so many bytes.
+    fn made_text(&self, size: usize, text: impl FnOnce() -> String) -> Answer {
+        if self.world().afford_text(size) { Ok(Value::text(text())) } else { self.unknown("there is too much of it") }
+    }
+
     fn texts(&self, values: Vec<String>) -> Answer {
-        let size = values.iter().map(String::len).sum::<usize>() + values.len();
-        self.made(size, || Value::list(values.into_iter().map(Value::text).collect()))
+        let size = values.iter().map(String::len).sum::<usize>();
+        if !self.world().afford_text(size) {
+            return self.unknown("there is too much of it");
+        }
+        self.made(values.len(), || Value::list(values.into_iter().map(Value::text).collect()))
     }
 }

@@ -42,12 +42,15 @@ fn join(call: &Arguments<'_>) -> Answer {
     for index in 1..call.len() {
         for item in call.elements(index)? {
             if !std::mem::take(&mut first) {
+                if !call.world().afford_text(separator.len()) {
+                    return call.unknown("there is too much of it");
+                }
                 text.push_str(&separator);
             }
             text.push_str(&call.text_of(item)?);
         }
     }
-    call.made(text.len(), || Value::text(text))
+    call.made_text(text.len(), || text)
 }
 
 /// What is trimmed off a text with holes could go on in them, unless there is something before.
@@ -75,6 +78,10 @@ fn starts_with(call: &Arguments<'_>) -> Answer {
 
 fn split(call: &Arguments<'_>) -> Answer {
     let (separator, text) = (call.text(0)?, call.text(1)?);
+    let parts = if separator.is_empty() { text.len() } else { text.matches(&*separator).count() + 1 };
+    if !call.world().afford(parts) {
+        return call.unknown("there is too much of it");
+    }
     if separator.is_empty() {
         return call.texts(text.chars().map(String::from).collect());
     }
@@ -87,7 +94,7 @@ fn replace(call: &Arguments<'_>) -> Answer {
         return super::pattern::replace(call, &text, &wanted[1..wanted.len() - 1], &with);
     }
     let size = text.len().saturating_add(text.matches(&*wanted).count().saturating_mul(with.len()));
-    call.made(size, || Value::text(text.replace(&*wanted, &with)))
+    call.made_text(size, || text.replace(&*wanted, &with))
 }
 
 fn indent(call: &Arguments<'_>) -> Answer {
@@ -96,7 +103,7 @@ fn indent(call: &Arguments<'_>) -> Answer {
     let Ok(spaces) = usize::try_from(spaces.min(WIDEST)) else { return call.wrong("fewer than no spaces") };
     let blank = " ".repeat(spaces);
     let size = text.len() + text.matches('\n').count().saturating_mul(spaces);
-    call.made(size, || Value::text(text.replace('\n', &format!("\n{blank}"))))
+    call.made_text(size, || text.replace('\n', &format!("\n{blank}")))
 }
 
 fn substr(call: &Arguments<'_>) -> Answer {

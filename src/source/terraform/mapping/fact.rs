@@ -90,7 +90,9 @@ pub(super) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<Strin
         let text = match as_text(value.clone()) {
             Ok(Value::Text(text)) => text.to_string(),
             // The key is there, whatever its value will be.
-            Ok(Value::Unknown(hole)) if let Nature::Attribute(..) | Nature::Place = hole.nature => {
+            Ok(Value::Unknown(hole))
+                if let Nature::Attribute(..) | Nature::Place | Nature::Sensitive(_) = hole.nature =>
+            {
                 match world.symbols.of(&hole) {
                     Some(symbol) => symbol.to_string(),
                     None => return Fact::Unknown(Arc::clone(&hole.gap)),
@@ -127,6 +129,10 @@ pub(super) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<P
             return Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, message)));
         }
     };
+    // A parsed document takes many times the room of its text.
+    if !world.afford_text(text.len().saturating_mul(16)) {
+        return Fact::Unknown(world.gap(view.span(), "it takes too much to read the policy document"));
+    }
     match PolicyDocument::from_json(text) {
         Ok(document) => Fact::Known(Some(document)),
         Err(_) if text.contains(is_symbol) => Fact::Unknown(match world.symbols.hole_in(text) {
@@ -149,5 +155,5 @@ pub(super) fn left_open(view: &View, message: &str) -> Arc<Gap> {
 
 /// Whether a hole cannot be an attribute of what is declared in the code.
 pub(super) fn is_outside(hole: &Hole) -> bool {
-    matches!(hole.nature, Nature::Outside | Nature::Place)
+    matches!(hole.nature, Nature::Outside | Nature::Place | Nature::Sensitive(_))
 }

@@ -62,6 +62,23 @@ const WITH_COMPANIONS: &[&str] = &[
     "aws_vpc_endpoint",
 ];
 
+/// Whether rules evaluate resources of this Terraform type, so that findings are made of them.
+pub(super) fn is_judged(kind: &str) -> bool {
+    JUDGED.contains(&kind)
+}
+
+/// The types that rules evaluate.
+const JUDGED: &[&str] = &[
+    "aws_autoscaling_group",
+    "aws_instance",
+    "aws_launch_configuration",
+    "aws_launch_template",
+    "aws_spot_fleet_request",
+    "aws_spot_instance_request",
+    "aws_ssm_document",
+    "aws_vpc_endpoint",
+];
+
 /// Whether rules judge a resource, or it is there only because another one refers to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Judged {
@@ -156,7 +173,8 @@ impl Mapper {
                 expansion.all().iter().for_each(|instance| home::add(&mut self.homes, instance));
                 self.by_kind.entry(Arc::clone(&resource.kind)).or_default().extend(expansion.all());
             } else {
-                let gap = self.world.gap(resource.block.span, "how many there are depends on itself");
+                let message = "how many there are depends on itself, or is too many to be evaluated";
+                let gap = self.world.gap(resource.block.span, message);
                 hidden.push(gap);
             }
         }
@@ -176,7 +194,8 @@ impl Mapper {
         for Closed { by, block, gap } in closed {
             let own = ["source", "version", "providers", "depends_on", "count", "for_each"];
             let arguments = block.body.attributes.iter().filter(|attribute| !own.contains(&&*attribute.name));
-            let values: Vec<Value> = arguments.map(|attribute| evaluate(&attribute.value, &Scope::of(&by))).collect();
+            let values: Vec<Value> =
+                arguments.map(|attribute| self.world.leaving(evaluate(&attribute.value, &Scope::of(&by)))).collect();
             let call = Instance::of_call(&by, &block);
             let mut given = Vec::new();
             for value in &values {
@@ -190,6 +209,9 @@ impl Mapper {
 
     /// The resources that a value refers to, itself or in its parts.
     fn instances_in(&self, value: &Value, by: &Rc<Instance>, found: &mut Vec<Rc<Instance>>) {
+        if !self.world.afford(1) {
+            return;
+        }
         match value {
             Value::List(items) | Value::Set(items) => items.iter().for_each(|item| self.instances_in(item, by, found)),
             Value::Map(members) => members.values().for_each(|member| self.instances_in(member, by, found)),
@@ -296,7 +318,7 @@ impl Mapper {
     fn tags(&self, view: &View) -> Fact<std::collections::BTreeMap<String, String>> {
         let own = fact::texts_by_name(&self.world, &view.get("tags"));
         let default = match &view.instance.provider().default_tags {
-            Some(value) => fact::texts_by_name(&self.world, value),
+            Some(value) => fact::texts_by_name(&self.world, &self.world.leaving(value.clone())),
             None => return own,
         };
         match (default, own) {

@@ -194,6 +194,9 @@ impl Mapper {
         let before = rules.len();
         for (name, peer) in words.peers {
             for value in values(&view.get(name))? {
+                if !world.afford(RULE) {
+                    return Err(fact::left_open(view, "it takes too much to evaluate all rules of the group"));
+                }
                 let fact = fact::text(&world, &value);
                 if matches!(&fact, Fact::Known(None)) {
                     continue;
@@ -282,6 +285,8 @@ fn default_rules(vpc: &Rc<Instance>) -> (Fact<Vec<SecurityGroupRule>>, Fact<Vec<
     let to_everywhere = SecurityGroupRule { cidr_ipv4: Fact::Known(Some("0.0.0.0/0".to_owned())), ..rule() };
     (Fact::Known(vec![from_itself]), Fact::Known(vec![to_everywhere]))
 }
+/// What a rule costs, in elements of collections.
+const RULE: usize = 16;
 
 /// What is named in a rule.
 #[derive(Clone, Copy)]

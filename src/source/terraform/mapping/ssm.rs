@@ -206,6 +206,9 @@ impl Mapper {
             Value::Unknown(hole) => return unknown(preferences, Arc::clone(&hole.gap)),
             _ => return unknown(preferences, fact::left_open(view, "the document has no content")),
         };
+        if !self.world.afford_text(text.len().saturating_mul(16)) {
+            return unknown(preferences, fact::left_open(view, "it takes too much to read the document"));
+        }
         let document = match view.get("document_format") {
             Value::Null => serde_json::from_str::<Json>(&text).ok(),
             Value::Text(format) if *format == *"JSON" => serde_json::from_str(&text).ok(),
@@ -254,7 +257,7 @@ impl Mapper {
                 Value::List(items) | Value::Set(items) => items.iter().map(json).collect(),
                 Value::Map(members) => members.iter().map(|(name, value)| (name.to_string(), json(value))).collect(),
                 // YAML gives no others.
-                Value::Null | Value::Instance(_) | Value::Module(_) | Value::Unknown(_) => Json::Null,
+                Value::Null | Value::Instance(_) | Value::Module(_) | Value::Unknown(_) | Value::Sensitive(_) => Json::Null,
             }
         }
         match decode(text, &|amount| self.world.afford(amount)) {

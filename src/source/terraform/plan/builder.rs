@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::inherited::Before;
-use super::planned::{Planned, expression, has_true, literal};
+use super::planned::{Planned, either, expression, has_true, literal, marked};
 use super::source::{self, Found};
 use super::{NOTHING, forgotten, list, members, providers};
 use crate::diagnostic::Diagnostic;
@@ -23,6 +23,8 @@ pub(super) struct Builder<'j> {
     file: FileId,
     /// What is not known after planning, by the address of the resource.
     unknown: BTreeMap<String, &'j Json>,
+    /// What is sensitive before or after, by the address of the resource.
+    sensitive: BTreeMap<String, Json>,
     before: Before<'j>,
     /// The addresses of what Terraform no longer manages.
     forgotten: BTreeSet<&'j str>,
@@ -54,10 +56,16 @@ impl<'j> Builder<'j> {
         let changes = list(plan, "resource_changes");
         let unknown = changes
             .filter_map(|change| Some((change["address"].as_str()?.to_owned(), &change["change"]["after_unknown"])));
+        let sensitive = list(plan, "resource_changes").filter_map(|change| {
+            let of_change = &change["change"];
+            let sensitive = either(&of_change["before_sensitive"], &of_change["after_sensitive"]);
+            Some((change["address"].as_str()?.to_owned(), sensitive))
+        });
+        let sensitive = sensitive.collect();
         let (unknown, before) = (unknown.collect(), Before::of(plan));
         let providers = providers::blocks(plan, Span::new(file, &(0..0)));
         let forgotten = forgotten(plan);
-        Self { folders, file, unknown, before, forgotten, providers }
+        Self { folders, file, unknown, sensitive, before, forgotten, providers }
     }
 
     pub(super) fn into_folders(self) -> Folders {
@@ -118,7 +126,8 @@ impl<'j> Builder<'j> {
     fn output(&self, name: &str, output: &Json) -> Arc<Block> {
         let value = expression(&output["expression"], self.start());
         let attribute = Attribute { name: "value".into(), span: value.span, value: Arc::new(value) };
-        block("output", vec![name.into()], vec![attribute], self.start())
+        let attributes = [attribute].into_iter().chain(self.sensitivity(output)).collect();
+        block("output", vec![name.into()], attributes, self.start())
     }
 
     /// Returns the call of a child module, which is declared.
@@ -157,7 +166,8 @@ impl<'j> Builder<'j> {
             let of_source = told.and_then(|folder| folder.variables.find(name)).map(|(_, block)| Arc::clone(block));
             inner.blocks.push(of_source.unwrap_or_else(|| {
                 let default = variable.get("default").map(|default| self.literal("default", literal(default)));
-                block("variable", vec![name.as_str().into()], default.into_iter().collect(), self.start())
+                let attributes = default.into_iter().chain(self.sensitivity(variable)).collect();
+                block("variable", vec![name.as_str().into()], attributes, self.start())
             }));
         }
         self.declare(&inner_path, inner, told.map(|folder| &**folder), None);
@@ -165,14 +175,21 @@ impl<'j> Builder<'j> {
     }
 
     /// Returns the variables of the root module with the values that they were given.
-    pub(super) fn variables(&self, given: &Json) -> Vec<Arc<Block>> {
+    pub(super) fn variables(&self, given: &Json, configuration: &Json) -> Vec<Arc<Block>> {
         let variables = given.as_object().into_iter().flatten();
         variables
             .map(|(name, variable)| {
                 let default = self.literal("default", literal(&variable["value"]));
-                block("variable", vec![name.as_str().into()], vec![default], self.start())
+                let declared = &configuration["variables"][name.as_str()];
+                let attributes = [default].into_iter().chain(self.sensitivity(declared)).collect();
+                block("variable", vec![name.as_str().into()], attributes, self.start())
             })
             .collect()
+    }
+
+    /// Returns the attribute that says of a variable or an output that it must not be shown.
+    fn sensitivity(&self, declared: &Json) -> Option<Attribute> {
+        (declared["sensitive"] == Json::Bool(true)).then(|| self.literal("sensitive", Node::Bool(true)))
     }
 
     fn literal(&self, name: &str, node: Node) -> Attribute {
@@ -221,6 +238,10 @@ impl<'j> Builder<'j> {
         let values = &resource["values"];
         let expressions = written.map_or(&NOTHING, |written| &written["expressions"]);
         let unknown = self.unknown.get(address).copied().unwrap_or(&NOTHING);
+        let of_change = self.sensitive.get(address).unwrap_or(&NOTHING);
+        let sensitive = either(&resource["sensitive_values"], of_change);
+        // All of the resource, or what is told of each attribute.
+        let sensitive_of = |name: &str| if sensitive == Json::Bool(true) { &sensitive } else { &sensitive[name] };
         let mut names: Vec<&String> = values.as_object().into_iter().flat_map(Map::keys).collect();
         let others = unknown.as_object().into_iter().flat_map(Map::keys);
         names.extend(others.filter(|name| values.get(name).is_none()));
@@ -230,7 +251,7 @@ impl<'j> Builder<'j> {
                 kind,
                 value: &values[name],
                 unknown: &unknown[name],
-                sensitive: &resource["sensitive_values"][name],
+                sensitive: sensitive_of(name),
                 written: Cow::Borrowed(&expressions[name]),
                 shown: true,
             };
@@ -242,7 +263,9 @@ impl<'j> Builder<'j> {
             } else if expressions[name].is_null() && !values[name].is_null() {
                 let span = declared.attribute(name);
                 match self.before.left(kind, name, values) {
-                    Some(left) if left != values[name] => body.attributes.push(known(name, &left, span)),
+                    Some(left) if left != values[name] => {
+                        body.attributes.push(known(name, &left, planned.sensitive, span));
+                    }
                     Some(_) => body.attributes.push(attribute(name, &planned, span)),
                     None => {}
                 }
@@ -250,7 +273,8 @@ impl<'j> Builder<'j> {
             }
             body.attributes.push(attribute(name, &planned, declared.attribute(name)));
         }
-        all_tags(values, unknown, &mut body);
+        let tags = either(sensitive_of("tags"), sensitive_of("tags_all"));
+        all_tags(values, unknown, &tags, &mut body);
         for name in ["count", "for_each"] {
             body.attributes.extend(declared.source().and_then(|body| body.attribute(name)).cloned());
         }
@@ -274,12 +298,12 @@ impl<'j> Builder<'j> {
 }
 
 /// Puts the tags with those of the provider in place of those of the resource, where all are known.
-fn all_tags(values: &Json, unknown: &Json, body: &mut Body) {
+fn all_tags(values: &Json, unknown: &Json, sensitive: &Json, body: &mut Body) {
     if let Some(all) = values["tags_all"].as_object().filter(|_| !has_true(&unknown["tags_all"])) {
         let span = body.attributes.iter().find(|attribute| *attribute.name == *"tags").map(|attribute| attribute.span);
         if let Some(span) = span {
             body.attributes.retain(|attribute| *attribute.name != *"tags");
-            body.attributes.push(known("tags", &Json::Object(all.clone()), span));
+            body.attributes.push(known("tags", &Json::Object(all.clone()), sensitive, span));
         }
     }
 }
@@ -289,8 +313,8 @@ fn attribute(name: &str, planned: &Planned<'_>, span: Span) -> Attribute {
     Attribute { name: name.into(), value: Arc::new(Expression { node, span }), span }
 }
 
-fn known(name: &str, value: &Json, span: Span) -> Attribute {
-    Attribute { name: name.into(), value: Arc::new(Expression { node: literal(value), span }), span }
+fn known(name: &str, value: &Json, sensitive: &Json, span: Span) -> Attribute {
+    Attribute { name: name.into(), value: Arc::new(Expression { node: marked(value, sensitive, span), span }), span }
 }
 
 /// Returns a block that holds attributes alone.

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use super::engine::Engine;
 use super::folders::Folders;
-use crate::boundary::{Boundary, read_named};
+use crate::boundary::{Boundary, read_named_json};
 use crate::model::{AccountId, Region};
 use builder::Builder;
 use source::Source;
@@ -57,7 +57,7 @@ pub(super) fn is_plan(path: &Path) -> bool {
 /// Reads a plan, or a state.
 pub(super) fn read(path: &Path, boundary: Boundary, engine: Engine) -> Result<Plan, PlanError> {
     let wrong = |why: String| PlanError { path: path.to_owned(), why };
-    let text = read_named(path).map_err(|refusal| wrong(refusal.to_string()))?;
+    let text = read_named_json(path).map_err(|refusal| wrong(refusal.to_string()))?;
     let json: Json = serde_json::from_str(&text).map_err(|error| wrong(format!("not JSON: {error}")))?;
     let Some(resulting) = ["/planned_values/root_module", "/values/root_module"].iter().find_map(|at| json.pointer(at))
     else {
@@ -73,7 +73,7 @@ pub(super) fn read(path: &Path, boundary: Boundary, engine: Engine) -> Result<Pl
     let root = PathBuf::from(ROOT);
     let found = folder.as_ref().map(|folder| source::Found { folder, agrees });
     let mut body = builder.module(&root, resulting, part("/prior_state/values/root_module"), configuration, found);
-    body.blocks.extend(builder.variables(part("/variables")));
+    body.blocks.extend(builder.variables(part("/variables"), configuration));
     builder.declare(&root, body, folder.as_deref(), incomplete(&json));
     Ok(Plan {
         folders: builder.into_folders(),

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::NOTHING;
 use crate::iam::is_symbol;
 use crate::source::terraform::file::{FileId, Span};
-use crate::source::terraform::syntax::{Expression, Name, Node};
+use crate::source::terraform::syntax::{Call, Expression, Name, Node};
 
 /// The attributes that name other resources: of these alone a reference can stand for the value.
 const REFERENCES: &[&str] = &[
@@ -145,8 +145,8 @@ impl<'j> Planned<'j> {
 
     /// Returns the value, or what stands for it.
     pub(super) fn node(&self, name: &str, span: Span) -> Node {
-        if *self.sensitive == Json::Bool(true) {
-            return Node::Unusable("the value is sensitive");
+        if *self.sensitive == Json::Bool(true) && *self.unknown != Json::Bool(true) {
+            return marked(self.value, self.sensitive, span);
         }
         if *self.unknown == Json::Bool(true) {
             return match reference(&self.written, span).filter(|_| REFERENCES.contains(&name)) {
@@ -213,6 +213,42 @@ pub(super) fn has_true(json: &Json) -> bool {
         Json::Array(items) => items.iter().any(has_true),
         Json::Object(members) => members.values().any(has_true),
         _ => false,
+    }
+}
+
+/// Returns a value, each part of which stays as sensitive as it is.
+pub(super) fn marked(value: &Json, sensitive: &Json, span: Span) -> Node {
+    let inner = |value, sensitive| Expression { node: marked(value, sensitive, span), span };
+    match (value, sensitive) {
+        (value, Json::Bool(true)) => {
+            let arguments = vec![Expression { node: literal(value), span }];
+            Node::Call(Box::new(Call { name: "sensitive".into(), arguments, expands: false }))
+        }
+        (Json::Array(items), Json::Array(_)) => {
+            Node::List((0..items.len()).map(|index| inner(&value[index], &sensitive[index])).collect())
+        }
+        (Json::Object(members), Json::Object(_)) => {
+            let key = |name: &String| Expression { node: Node::Text(name.as_str().into()), span };
+            let member = |(name, value)| (key(name), inner(value, &sensitive[name.as_str()]));
+            Node::Object(members.iter().map(member).collect())
+        }
+        (value, _) => literal(value),
+    }
+}
+
+/// Returns what is sensitive by either of two descriptions, each of the form of the value or `true` for all of it.
+pub(super) fn either(one: &Json, other: &Json) -> Json {
+    match (one, other) {
+        (Json::Bool(true), _) | (_, Json::Bool(true)) => Json::Bool(true),
+        (Json::Object(members), Json::Object(others)) => {
+            let names = members.keys().chain(others.keys());
+            names.map(|name| (name.clone(), either(&one[name.as_str()], &other[name.as_str()]))).collect()
+        }
+        (Json::Array(items), Json::Array(others)) => {
+            (0..items.len().max(others.len())).map(|index| either(&one[index], &other[index])).collect()
+        }
+        (Json::Object(_) | Json::Array(_), _) => one.clone(),
+        (_, other) => other.clone(),
     }
 }
 

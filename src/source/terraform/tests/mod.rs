@@ -1,9 +1,12 @@
 //! The evaluator against what Terraform gives, and the reader against hostile input.
 
+mod bounded;
 mod expressions;
+mod files;
 mod hostile;
 mod modules;
 mod providers;
+mod sensitive;
 
 use std::path::Path;
 

@@ -200,7 +200,8 @@ impl Plan {
                 };
             }
             Operation::DeleteDocument(call) if call.document_version.as_ref().is_some_and(own) => {
-                return self.changes_what_is_shown(&step.call, step).map_err(wrong);
+                let same = call.name == step.aspect.id;
+                return if same { Ok(()) } else { Err(wrong("has an undo that deletes another document".to_owned())) };
             }
             Operation::ScheduleKeyDeletion(call) if call.pending_window_in_days != 30 => {
                 return Err(wrong("has an undo that does not leave 30 days".to_owned()));
@@ -362,6 +363,9 @@ fn named(step: &Step) -> Result<(), (&'static str, String)> {
         }
         Operation::PutRolePolicy(call) if call.policy_name != INLINE_POLICY => {
             Err(("call", format!("puts the policy {}, which no remediation does", call.policy_name)))
+        }
+        Operation::PutKeyPolicy(call) if call.policy_name != "default" => {
+            Err(("call", format!("puts the key policy {}, which no remediation does", call.policy_name)))
         }
         Operation::PutRetentionPolicy(_) if forever && step.disruption < Disruption::Irreversible => {
             Err(("disruption", "deletes old events, and does not say that this cannot be taken back".to_owned()))

@@ -13,7 +13,7 @@ use super::super::view::View;
 use super::super::yaml::{Mistake, decode};
 use super::iam::role_name;
 use super::{Draft, Judged, Mapper, fact};
-use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::diagnostic::Diagnostic;
 use crate::iam::is_symbol;
 use crate::model::iam::Role;
 use crate::model::ssm::{ManagedInstance, PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};

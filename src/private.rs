@@ -60,12 +60,18 @@ pub(crate) fn close_database(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns `true` if a mode lets others than the owner do anything.
+#[cfg(unix)]
+fn is_open(mode: u32) -> bool {
+    mode & 0o077 != 0
+}
+
 #[cfg(unix)]
 fn close_path(path: &Path, about: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let mode = about.permissions().mode();
     // What belongs to somebody else is closed by that user.
-    if mode & 0o077 == 0 || about.uid() != rustix::process::geteuid().as_raw() {
+    if !is_open(mode) || about.uid() != rustix::process::geteuid().as_raw() {
         return Ok(());
     }
     match fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) {
@@ -84,7 +90,7 @@ fn close_path(_: &Path, _: &fs::Metadata) -> io::Result<()> {
 fn close(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = file.metadata()?.permissions().mode();
-    if mode & 0o077 == 0 { Ok(()) } else { file.set_permissions(fs::Permissions::from_mode(mode & 0o700)) }
+    if is_open(mode) { file.set_permissions(fs::Permissions::from_mode(mode & 0o700)) } else { Ok(()) }
 }
 
 #[cfg(not(unix))]
@@ -99,13 +105,14 @@ fn close_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let about = fs::metadata(folder)?;
     let mode = about.permissions().mode();
+    #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "locks are named in lower case")]
     let is_ours = |name: &str| STATE.iter().any(|ours| name.starts_with(ours)) || name.ends_with(".lock");
     let holds_state = || {
         let mut names = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
         names.all(|entry| is_ours(&entry.file_name().to_string_lossy()))
     };
     let is_owner = about.uid() == rustix::process::geteuid().as_raw();
-    if mode & 0o077 != 0 && is_owner && holds_state() {
+    if is_open(mode) && is_owner && holds_state() {
         fs::set_permissions(folder, fs::Permissions::from_mode(mode & 0o700))?;
     }
     Ok(())

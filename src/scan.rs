@@ -249,10 +249,9 @@ pub fn worse(one: Judged, other: Judged, names: [&str; 2]) -> Judged {
     let mut findings = Vec::new();
     for finding in one.outcomes.findings {
         findings.push(match theirs.remove(&finding.fingerprint) {
-            None => as_read_by(finding, names[0]),
             Some(other) if other.verdict == finding.verdict => finding,
             Some(other) if rank(other.verdict) > rank(finding.verdict) => as_read_by(other, names[1]),
-            Some(_) => as_read_by(finding, names[0]),
+            Some(_) | None => as_read_by(finding, names[0]),
         });
     }
     findings.extend(theirs.into_values().map(|finding| as_read_by(finding, names[1])));

@@ -279,7 +279,7 @@ impl Globals {
     }
 
     /// A path of something that decides the result: one that is relative lies in the base, where there is one.
-    fn from_base(&self, path: &Path) -> PathBuf {
+    fn in_base(&self, path: &Path) -> PathBuf {
         config::under(self.base.as_deref(), path)
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Narrow {
 impl NarrowArgs {
     /// Reads the baseline.
     pub(super) fn read(&self, globals: &Globals) -> Result<Narrow, Error> {
-        let path = self.baseline.as_deref().map(|path| globals.from_base(path));
+        let path = self.baseline.as_deref().map(|path| globals.in_base(path));
         let known = path.as_deref().map(baseline).transpose()?.unwrap_or_default();
         Ok(Narrow { revision: self.changed_since.clone(), known })
     }

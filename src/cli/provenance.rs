@@ -162,7 +162,7 @@ mod tests {
             let name = argument.get_long().unwrap_or(argument.get_id().as_str());
             assert!(
                 from_base.contains(&name) || scanned_or_written.contains(&name),
-                "{name}: is it what judges? Then it is resolved with `globals.from_base`, and listed here"
+                "{name}: is it what judges? Then it is resolved with `globals.in_base`, and listed here"
             );
         }
     }

@@ -71,7 +71,7 @@ fn library_and_folders(folders: &RulesFolders, globals: &Globals) -> Result<(Lib
     for (folder, files) in config.rules.iter().zip(config.rule_files().map_err(Error::Diagnostics)?) {
         add(folder, file, files)?;
     }
-    for folder in folders.folders.iter().map(|folder| globals.from_base(folder)) {
+    for folder in folders.folders.iter().map(|folder| globals.in_base(folder)) {
         let files = rule::from_folder(&folder).map_err(Error::Diagnostics)?;
         add(&folder, globals.origin_of("--rules"), files)?;
     }

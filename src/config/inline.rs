@@ -54,12 +54,11 @@ impl InlineWaivers {
 
     fn objection(&self, waiver: &Waiver) -> Option<String> {
         match self {
-            Self::Unsaid => None,
             Self::Denied(why) => Some(why.clone()),
             Self::Limited { until: true, .. } if waiver.expires.is_none() => {
                 Some("inline_waivers asks for `until=YYYY-MM-DD`".to_owned())
             }
-            Self::Limited { .. } => None,
+            Self::Unsaid | Self::Limited { .. } => None,
         }
     }
 }

@@ -319,8 +319,8 @@ fn a_history_without_the_choice_of_accounts_goes_on() {
         let mut history = History::open(folder.path()).expect("a history");
         sweep(&mut history, without_retention)
     };
-    let file = std::fs::read_dir(folder.path()).expect("files").filter_map(|entry| Some(entry.ok()?.path()));
-    let file = file.filter(|path| path.extension().is_some_and(|end| end == "sqlite" || end == "db")).next();
+    let mut files = std::fs::read_dir(folder.path()).expect("files").filter_map(|entry| Some(entry.ok()?.path()));
+    let file = files.find(|path| path.extension().is_some_and(|end| end == "sqlite" || end == "db"));
     let connection = rusqlite::Connection::open(file.expect("the file")).expect("a database");
     connection
         .execute_batch("ALTER TABLE sweeps DROP COLUMN accounts; PRAGMA user_version = 2;")

@@ -203,16 +203,13 @@ fn places(plan: &Plan) -> BTreeSet<(&AccountId, Option<&Region>)> {
     let mut places = BTreeSet::new();
     for step in &plan.steps {
         let account = &step.resource.account;
-        match &step.resource.region {
-            Some(region) => {
-                places.insert((account, Some(region)));
-            }
-            None => {
-                let regions = plan.scopes.get(account).map(|extent| extent.regions.as_slice()).unwrap_or_default();
-                places.extend(regions.iter().map(|region| (account, Some(region))));
-                if regions.is_empty() {
-                    places.insert((account, None));
-                }
+        if let Some(region) = &step.resource.region {
+            places.insert((account, Some(region)));
+        } else {
+            let regions = plan.scopes.get(account).map(|extent| extent.regions.as_slice()).unwrap_or_default();
+            places.extend(regions.iter().map(|region| (account, Some(region))));
+            if regions.is_empty() {
+                places.insert((account, None));
             }
         }
     }

@@ -207,19 +207,25 @@ impl Texts for Text {
 
 impl<T: Texts> Texts for Option<T> {
     fn each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
-        self.iter_mut().for_each(|value| value.each_text(visit));
+        if let Some(value) = self {
+            value.each_text(visit);
+        }
     }
 }
 
 impl<T: Texts> Texts for Vec<T> {
     fn each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
-        self.iter_mut().for_each(|value| value.each_text(visit));
+        for value in self {
+            value.each_text(visit);
+        }
     }
 }
 
 impl<T: Texts> Texts for BTreeMap<String, T> {
     fn each_text(&mut self, visit: &mut dyn FnMut(&mut Text)) {
-        self.values_mut().for_each(|value| value.each_text(visit));
+        for value in self.values_mut() {
+            value.each_text(visit);
+        }
     }
 }
 
@@ -257,14 +263,15 @@ pub(crate) fn resolve<T: Texts + Clone>(value: &T, left: &BTreeMap<usize, Json>)
         let mut resolved = Text(Vec::new());
         for part in std::mem::take(&mut text.0) {
             resolved.push(match part {
-                Part::Made(reference) => match found(&reference, left) {
-                    Some(text) => Part::Plain(text),
-                    None => {
+                Part::Made(reference) => {
+                    if let Some(text) = found(&reference, left) {
+                        Part::Plain(text)
+                    } else {
                         problem.get_or_insert(Dangling { step: reference.step, member: reference.member.clone() });
                         Part::Made(reference)
                     }
-                },
-                plain => plain,
+                }
+                plain @ Part::Plain(_) => plain,
             });
         }
         *text = resolved;

@@ -99,7 +99,7 @@ fn row(finding: &Finding, info: Option<&RuleInfo>) -> [String; COLUMNS.len()] {
 
 /// An account or region that was not read in full: a row without a resource.
 fn row_of_scope(scope: &Scope) -> [String; COLUMNS.len()] {
-    named([
+    named(&[
         ("account", scope.account.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("region", scope.region.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("rule", coverage::RULE.to_owned()),
@@ -113,11 +113,11 @@ fn row_of_scope(scope: &Scope) -> [String; COLUMNS.len()] {
 
 /// What decided the result beside the facts: the last row, without a resource and a verdict.
 fn row_of_provenance(report: &Report) -> [String; COLUMNS.len()] {
-    named([("rule", basis::NAME.to_owned()), ("message", basis::lines(&report.provenance).join("; "))])
+    named(&[("rule", basis::NAME.to_owned()), ("message", basis::lines(&report.provenance).join("; "))])
 }
 
 /// A row with these columns.
-fn named<const N: usize>(cells: [(&str, String); N]) -> [String; COLUMNS.len()] {
+fn named<const N: usize>(cells: &[(&str, String); N]) -> [String; COLUMNS.len()] {
     COLUMNS
         .map(|column| cells.iter().find(|(name, _)| *name == column).map(|(_, cell)| cell.clone()).unwrap_or_default())
 }

@@ -76,7 +76,10 @@ fn heading(report: &Report) -> String {
 fn provenance(report: &Report) -> String {
     let lines = basis::lines(&report.provenance);
     let (listed, more) = lines.split_at(lines.len().min(LISTED));
-    let mut text: String = listed.iter().map(|line| format!("- {}\n", code(line))).collect();
+    let mut text = String::new();
+    for line in listed {
+        add(&mut text, format_args!("- {}\n", code(line)));
+    }
     if !more.is_empty() {
         add(&mut text, format_args!("- and {} more\n", more.len()));
     }

@@ -167,7 +167,7 @@ mod tests {
         let mut out = Vec::new();
         let made = to_standard(&mut out, |out| {
             // More than a buffer holds.
-            out.write_all(&[b'x'; 100_000])?;
+            out.write_all("x".repeat(100_000).as_bytes())?;
             Err(io::Error::other("the history is damaged"))
         });
         let message = made.expect_err("an error").to_string();

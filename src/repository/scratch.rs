@@ -61,7 +61,7 @@ impl Scratch {
             let found = self.git(arguments.into_iter().chain(["--get".as_ref(), key.as_ref()])).output()?;
             let value = String::from_utf8_lossy(&found.stdout).trim().to_ascii_lowercase();
             if known.contains(&value.as_str()) {
-                extensions.push_str(&format!("\t{name} = {value}\n"));
+                extensions.extend(["\t", name, " = ", value.as_str(), "\n"]);
             }
         }
         if extensions.is_empty() { Ok(()) } else { write("1", &format!("[extensions]\n{extensions}")) }

@@ -97,16 +97,14 @@ impl Content {
                 },
                 _ => None,
             };
-            value = match next {
-                Some(inner) => inner,
-                None => {
-                    let Some((root, label)) = super::values::source_of(&value) else { break };
-                    let Some(source) = work.source_of_name(&spot, root, &label)? else { break };
-                    work.touch(&spot, &name);
-                    (spot, name, value) = source;
-                    value
-                }
-            };
+            if let Some(inner) = next {
+                value = inner;
+            } else {
+                let Some((root, label)) = super::values::source_of(&value) else { break };
+                let Some(source) = work.source_of_name(&spot, root, &label)? else { break };
+                work.touch(&spot, &name);
+                (spot, name, value) = source;
+            }
         }
         let reason = match &value {
             Expression::String(_) | Expression::StringTemplate(_) => {
@@ -125,7 +123,7 @@ impl Content {
                 Ok(member(&object, name).cloned().map(Written::Expression))
             }
             Holder::Text(text) => {
-                let source = self.text(text, work);
+                let source = Self::text(text, work);
                 let found =
                     Embedded::new(&source, text.names.is_template()).and_then(|document| document.value(way, name));
                 match found {
@@ -176,7 +174,7 @@ impl Content {
         work.refuse(&self.spot, &self.name, "the document is not written in a way that is understood")
     }
 
-    fn text(&self, text: &Text, work: &Workspace<'_>) -> String {
+    fn text(text: &Text, work: &Workspace<'_>) -> String {
         work.document(&text.file).map(|document| document.source(&text.bytes).to_owned()).unwrap_or_default()
     }
 
@@ -198,7 +196,7 @@ impl Content {
                         Expression::Variable(label) => label.as_str().to_owned(),
                         _ => return Err(self.refuse(text, "the value is computed in the template", work)),
                     };
-                    let source = self.text(text, work);
+                    let source = Self::text(text, work);
                     let value = given.as_ref().and_then(|given| member(given, &label));
                     let value =
                         value.ok_or_else(|| self.refuse(text, "the names of the template are computed", work))?;
@@ -211,7 +209,7 @@ impl Content {
             }
         }
         let value = self.value_in_text(text, name, new, scalar.quote, work)?;
-        self.splice(text, Splice { bytes: scalar.bytes.clone(), text: value }, work)
+        self.splice(text, &Splice { bytes: scalar.bytes.clone(), text: value }, work)
     }
 
     fn set_interpolated(&self, expression: &Expression, new: &New, work: &mut Workspace<'_>) -> Edited {
@@ -225,7 +223,7 @@ impl Content {
 
     fn add_to_text(&self, text: &Text, way: &[&str], name: &str, new: &New, work: &mut Workspace<'_>) -> Edited {
         let value = self.value_in_text(text, name, new, None, work)?;
-        let source = self.text(text, work);
+        let source = Self::text(text, work);
         let document = Embedded::new(&source, text.names.is_template()).map_err(|why| self.refuse(text, why, work))?;
         let splice = match (document.addition(way, name, &value), way) {
             (Err(reason), [only]) if reason.contains("has no inputs") => {
@@ -234,7 +232,7 @@ impl Content {
             (done, _) => done,
         };
         let splice = splice.map_err(|reason| self.refuse(text, reason, work))?;
-        self.splice(text, splice, work)
+        self.splice(text, &splice, work)
     }
 
     /// A value as the text has values.
@@ -291,7 +289,7 @@ impl Content {
         Ok(label)
     }
 
-    fn splice(&self, text: &Text, splice: Splice, work: &mut Workspace<'_>) -> Edited {
+    fn splice(&self, text: &Text, splice: &Splice, work: &mut Workspace<'_>) -> Edited {
         work.touch(&self.spot, &self.name);
         let bytes = text.bytes.start + splice.bytes.start..text.bytes.start + splice.bytes.end;
         work.edit(&text.file)?.splice(&bytes, &splice.text);
@@ -320,7 +318,7 @@ impl Content {
                     _ => return Ok(()),
                 };
                 // In YAML, a number without quotes is one too.
-                self.splice(text, Splice { bytes: scalar.bytes, text: value }, work)
+                self.splice(text, &Splice { bytes: scalar.bytes, text: value }, work)
             }
             _ => Ok(()),
         }
@@ -355,7 +353,7 @@ pub(super) fn written(spot: &Spot, way: &[&str], name: &str, work: &mut Workspac
             Holder::Object(_) => content.spot.file == spot.file,
             // A text without interpolations means the same everywhere.
             Holder::Text(text) => {
-                matches!(text.names, Names::Module) || interpolations(&content.text(text, work))?.is_empty()
+                matches!(text.names, Names::Module) || interpolations(&Content::text(text, work))?.is_empty()
             }
         };
         content.value(way, name, work).ok()?.filter(|_| in_module)

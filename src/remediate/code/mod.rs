@@ -309,7 +309,7 @@ fn left_over(finding: &Finding, kept: Option<Kept>, request: &Request<'_>) -> Le
     let finding = finding.clone();
     if let Some(Kept { refusal, is_unsafe, .. }) = kept {
         let Refusal { reason, place, is_ignored } = refusal;
-        return Left { reason, place, is_unsafe, is_ignored, finding };
+        return Left { finding, reason, place, is_unsafe, is_ignored };
     }
     let reason = remedy_of(&finding, request).err();
     let reason = reason.unwrap_or_else(|| "another fix leads to it: fix again".to_owned());

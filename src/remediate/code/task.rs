@@ -24,6 +24,7 @@ pub(super) struct Task<'a> {
 
 impl Task<'_> {
     /// What stands where the code says the attribute; the inner none where that is not Terraform's own syntax.
+    #[expect(clippy::option_option, reason = "not written, and written in another syntax, are different answers")]
     pub(super) fn written(&self, path: &str, work: &Workspace<'_>) -> Option<Option<Found>> {
         let (_, span) = self.place.attributes.iter().find(|(known, _)| *known == path)?;
         Some(work.found(*span))

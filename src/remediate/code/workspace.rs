@@ -342,7 +342,8 @@ impl<'a> Workspace<'a> {
         let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
         for other in self.places.files() {
             let (name, text) = (other.source().name(), other.source().text());
-            if !name.ends_with(".json") || Path::new(name).parent() != folder {
+            let path = Path::new(name);
+            if path.extension().is_none_or(|extension| extension != "json") || path.parent() != folder {
                 continue;
             }
             let found = text.match_indices(address).find(|(at, _)| !text[at + address.len()..].starts_with(is_part));

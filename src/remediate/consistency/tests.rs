@@ -190,7 +190,7 @@ fn leaves(value: &Json, place: &str, found: &mut Vec<String>) {
             items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{place}/{index}"), found));
         }
         Json::Object(members) if !members.is_empty() => members.iter().for_each(|(name, value)| {
-            leaves(value, &format!("{place}/{}", super::super::reference::escaped(name)), found)
+            leaves(value, &format!("{place}/{}", super::super::reference::escaped(name)), found);
         }),
         _ => found.push(place.to_owned()),
     }
@@ -211,7 +211,7 @@ fn others(value: &Json) -> Vec<Json> {
 /// Members of a state before a step that the step does not change. They must be so in the account, or nothing is done:
 /// that is not for the plan to decide.
 fn is_compared_with_the_account(place: &str) -> bool {
-    place.splitn(5, '/').nth(3).is_some_and(|member| member == "before")
+    place.split('/').nth(3).is_some_and(|member| member == "before")
 }
 
 #[test]

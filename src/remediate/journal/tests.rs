@@ -87,7 +87,7 @@ fn rows_that_were_lost_or_changed_are_refused_with_their_run() {
             let error = error.unwrap_or_else(|| panic!("{change}: it is taken for sound"));
             assert!(matches!(error, JournalError::Altered { .. }), "{change}: {error}");
             let said = error.to_string();
-            assert!(said.contains("b") && said.contains("ssm-audit:plan"), "{change}: {said}");
+            assert!(said.contains('b') && said.contains("ssm-audit:plan"), "{change}: {said}");
         }
         assert_eq!(fs::read(&path).expect("the file"), before, "{change}: it was written to");
     }

@@ -287,7 +287,7 @@ fn find_texts(value: &Json, place: &str, found: &mut BTreeMap<String, Text>) {
             }
         }
         Json::Object(members) => {
-            members.iter().for_each(|(name, value)| find_texts(value, &format!("{place}/{}", escaped(name)), found))
+            members.iter().for_each(|(name, value)| find_texts(value, &format!("{place}/{}", escaped(name)), found));
         }
         _ => {}
     }

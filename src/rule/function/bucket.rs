@@ -132,9 +132,9 @@ impl<'a> Delivery<'a> {
             Err(undecided) => return vec![Check::Undecided(undecided.clone())],
         };
         let context = self.upload();
-        let mut checks = vec![self.check("s3:PutObject", &objects, context.clone())];
+        let mut checks = vec![self.check("s3:PutObject", &objects, &context)];
         if self.bucket.foreign != Fact::Known(false) {
-            let mut others = self.acl_check(&objects, context).into_iter().collect::<Vec<_>>();
+            let mut others = self.acl_check(&objects, &context).into_iter().collect::<Vec<_>>();
             others.extend(self.key_checks());
             checks.extend(others.into_iter().map(|check| match &self.bucket.foreign {
                 Fact::Unknown(gap) => check.if_it_counts(gap.as_ref().into()),
@@ -146,7 +146,7 @@ impl<'a> Delivery<'a> {
 
     /// The agent sends an ACL with each object. Where ACLs are off, that is accepted and changes nothing.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
-    fn acl_check(&self, objects: &str, context: Context) -> Option<Check> {
+    fn acl_check(&self, objects: &str, context: &Context) -> Option<Check> {
         let check = self.check("s3:PutObjectAcl", objects, context);
         match &self.bucket.object_ownership {
             Fact::Known(ownership) if ownership == "BucketOwnerEnforced" => None,
@@ -183,11 +183,11 @@ impl<'a> Delivery<'a> {
 
     /// Whether the agent sees how the bucket encrypts.
     fn sees_encryption(&self) -> Check {
-        self.check("s3:GetEncryptionConfiguration", &self.arn, self.request())
+        self.check("s3:GetEncryptionConfiguration", &self.arn, &self.request())
     }
 
-    fn check(&self, action: &str, on: &str, context: Context) -> Check {
-        Check::of(&format!("{action} on {on}"), self.decide(action, on, &context))
+    fn check(&self, action: &str, on: &str, context: &Context) -> Check {
+        Check::of(&format!("{action} on {on}"), self.decide(action, on, context))
     }
 
     /// The decision, where it is the same for all accounts that the bucket may belong to.

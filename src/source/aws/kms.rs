@@ -230,9 +230,8 @@ fn rotation_of(reader: &Reader<'_>, region: &Region, ask: &str, metadata: &KeyMe
     if !rotates {
         return Rotation::Never;
     }
-    let configuration = match &metadata.multi_region_configuration {
-        None => return Rotation::Ask { region: region.clone(), ask: ask.to_owned() },
-        Some(configuration) => configuration,
+    let Some(configuration) = &metadata.multi_region_configuration else {
+        return Rotation::Ask { region: region.clone(), ask: ask.to_owned() };
     };
     match &configuration.multi_region_key_type {
         Some(MultiRegionKeyType::Primary) => return Rotation::Ask { region: region.clone(), ask: ask.to_owned() },

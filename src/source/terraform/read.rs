@@ -139,7 +139,7 @@ fn open_with(root: &Path, options: &Options, more: &BTreeSet<PathBuf>) -> Result
         .map_err(|source| FolderError::Unreadable { path: root.clone(), source })?;
     let engine = options.engine.unwrap_or_default();
     let mut folders = if root.is_file() {
-        let plan = plan::read(&root, boundary, engine)?;
+        let plan = plan::read(&root, &boundary, engine)?;
         account = account.or(plan.account);
         region = region.or(plan.region);
         root = plan.root;

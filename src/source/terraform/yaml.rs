@@ -267,11 +267,11 @@ impl Writer<'_> {
     }
 
     fn map(&mut self, members: &BTreeMap<Arc<str>, Value>, indent: usize) -> Written {
+        const LONGEST: usize = 128;
         for (index, (name, value)) in members.iter().enumerate() {
             if index > 0 || self.text.ends_with('\n') {
                 self.line(indent);
             }
-            const LONGEST: usize = 128;
             if name.len() > LONGEST || name.contains('\n') {
                 return Err(Err("a key in it is too long"));
             }
@@ -426,11 +426,12 @@ fn escaped(character: char, text: &mut String) {
         }
         other => {
             let code = u32::from(other);
-            text.push_str(&match code {
+            let long = match code {
                 0..=0xFF => format!("\\x{code:02X}"),
-                0..=0xFFFF => format!("\\u{code:04X}"),
+                0x100..=0xFFFF => format!("\\u{code:04X}"),
                 _ => format!("\\U{code:08X}"),
-            });
+            };
+            text.push_str(&long);
             return;
         }
     };

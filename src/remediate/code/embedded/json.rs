@@ -137,7 +137,7 @@ impl Reader<'_> {
             let start = self.at;
             self.text()?;
             let key = start..self.at;
-            let name = serde_json::from_str(&self.text[key.clone()]).map_err(|_| NOT_JSON)?;
+            let name = serde_json::from_str(&self.text[key.clone()]).map_err(|_error| NOT_JSON)?;
             self.expect(b':')?;
             members.push(Member { name, key, value: self.value()? });
             if !self.take(b',') {

@@ -99,8 +99,8 @@ const OWNERS: &[(&str, &str)] = &[
 
 /// The tag that says whose the instance is, where another service replaces it.
 fn replaced_by(tags: &Json) -> Option<(&str, &'static str)> {
-    let keys = tags.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
-    keys.filter_map(|key| Some((key, OWNERS.iter().find(|(prefix, _)| key.starts_with(prefix))?.1))).next()
+    let mut keys = tags.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    keys.find_map(|key| Some((key, OWNERS.iter().find(|(prefix, _)| key.starts_with(prefix))?.1)))
 }
 
 /// Why the key cannot encrypt a volume. One that EC2 has yet to make for itself can.

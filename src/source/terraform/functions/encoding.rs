@@ -32,18 +32,18 @@ pub(super) const TABLE: Table = &[
         let text = call.text(0)?;
         let Some(bytes) = decode(&text) else { return call.wrong("it is not base64") };
         match from_encoding(&bytes, &call.text(1)?) {
-            Some(Some(text)) if text.contains(is_symbol) => call.unknown("the text has private-use characters"),
-            Some(Some(text)) => call.made(text.len(), || Value::text(text)),
-            Some(None) => call.wrong("the text is not of that encoding"),
-            None => call.unknown("this encoding is not known here"),
+            Ok(Some(text)) if text.contains(is_symbol) => call.unknown("the text has private-use characters"),
+            Ok(Some(text)) => call.made(text.len(), || Value::text(text)),
+            Ok(None) => call.wrong("the text is not of that encoding"),
+            Err(UnknownEncoding) => call.unknown("this encoding is not known here"),
         }
     }),
     ("textencodebase64", |call| {
         let text = call.text(0)?;
         match in_encoding(&text, &call.text(1)?) {
-            Some(Some(bytes)) => call.made(bytes.len().saturating_mul(2), || Value::text(encode(&bytes))),
-            Some(None) => call.wrong("the encoding has not all characters of the text"),
-            None => call.unknown("this encoding is not known here"),
+            Ok(Some(bytes)) => call.made(bytes.len().saturating_mul(2), || Value::text(encode(&bytes))),
+            Ok(None) => call.wrong("the encoding has not all characters of the text"),
+            Err(UnknownEncoding) => call.unknown("this encoding is not known here"),
         }
     }),
     // OpenTofu's.
@@ -85,29 +85,32 @@ fn csv_decode(call: &Arguments<'_>) -> Answer {
     Ok(Value::list(rows))
 }
 
+/// The encoding of this name is not known here.
+struct UnknownEncoding;
+
 /// The bytes of a text in an encoding of this IANA name, if the encoding is known; none where it has not all characters.
-fn in_encoding(text: &str, name: &str) -> Option<Option<Vec<u8>>> {
-    Some(match &*name.to_ascii_uppercase() {
+fn in_encoding(text: &str, name: &str) -> Result<Option<Vec<u8>>, UnknownEncoding> {
+    Ok(match &*name.to_ascii_uppercase() {
         "UTF-8" => Some(text.as_bytes().to_vec()),
         "UTF-16LE" => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
         "UTF-16BE" => Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
         "ISO-8859-1" => text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect(),
-        _ => return None,
+        _ => return Err(UnknownEncoding),
     })
 }
 
 /// The text that the bytes are in an encoding, if that is known; none where they are not of it.
-fn from_encoding(bytes: &[u8], name: &str) -> Option<Option<String>> {
+fn from_encoding(bytes: &[u8], name: &str) -> Result<Option<String>, UnknownEncoding> {
     let units = |unit: fn([u8; 2]) -> u16| -> Option<String> {
         let (pairs, []) = bytes.as_chunks::<2>() else { return None };
         String::from_utf16(&pairs.iter().map(|pair| unit(*pair)).collect::<Vec<_>>()).ok()
     };
-    Some(match &*name.to_ascii_uppercase() {
+    Ok(match &*name.to_ascii_uppercase() {
         "UTF-8" => String::from_utf8(bytes.to_vec()).ok(),
         "UTF-16LE" => units(u16::from_le_bytes),
         "UTF-16BE" => units(u16::from_be_bytes),
         "ISO-8859-1" => Some(bytes.iter().map(|byte| char::from(*byte)).collect()),
-        _ => return None,
+        _ => return Err(UnknownEncoding),
     })
 }
 

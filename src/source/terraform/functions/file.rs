@@ -144,15 +144,14 @@ fn template_file(call: &Arguments<'_>) -> Answer {
     if variables.len() > MOST_NAMES {
         return call.unknown("there are too many names");
     }
-    let template = match world.template(&located(call, 0)?) {
-        Some(template) => template,
-        None => {
-            let text = text(call)?;
-            let (file, id) = world.add_file(Path::new(&path), text);
-            // What is wrong in it is not shown: it may be no template at all.
-            let parsed = parse::template(&file, id).map_err(|_| "it is not a template");
-            world.add_template(located(call, 0)?, parsed)
-        }
+    let template = if let Some(template) = world.template(&located(call, 0)?) {
+        template
+    } else {
+        let text = text(call)?;
+        let (file, id) = world.add_file(Path::new(&path), text);
+        // What is wrong in it is not shown: it may be no template at all.
+        let parsed = parse::template(&file, id).map_err(|_error| "it is not a template");
+        world.add_template(located(call, 0)?, parsed)
     };
     match template.as_ref() {
         Ok(template) => {

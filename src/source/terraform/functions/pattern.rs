@@ -152,8 +152,8 @@ fn escape(rest: &mut Peekable<Chars<'_>>, in_class: bool, translation: &mut Stri
     };
     match character {
         'd' | 'w' | 's' if in_class => translation.push_str(ascii),
-        'd' | 'w' | 's' => translation.push_str(&format!("[{ascii}]")),
-        'D' | 'W' | 'S' => translation.push_str(&format!("[^{ascii}]")),
+        'd' | 'w' | 's' => translation.extend(["[", ascii, "]"]),
+        'D' | 'W' | 'S' => translation.extend(["[^", ascii, "]"]),
         'b' if !in_class => translation.push_str("(?-u:\\b)"),
         'B' if !in_class => translation.push_str("(?-u:\\B)"),
         'A' | 'z' if !in_class => translation.extend(['\\', character]),

@@ -96,7 +96,7 @@ impl Mapper {
              scan the account, or the code that declares it"
         );
         if !others.is_empty() {
-            message += &format!("; only sessions that name {} use its settings", others.join(" or "));
+            message = format!("{message}; only sessions that name {} use its settings", others.join(" or "));
         }
         let gap = span.map_or_else(|| Self::not_told(message.clone()), |span| self.world.gap(span, message.clone()));
         let key = Key { region, id: PREFERENCES_DOCUMENT.into() };
@@ -212,7 +212,7 @@ impl Mapper {
         let document = match view.get("document_format") {
             Value::Null => serde_json::from_str::<Json>(&text).ok(),
             Value::Text(format) if *format == *"JSON" => serde_json::from_str(&text).ok(),
-            Value::Text(format) if *format == *"YAML" => match self.from_yaml(&text) {
+            Value::Text(format) if *format == *"YAML" => match self.json_of_yaml(&text) {
                 Ok(document) => Some(document),
                 Err(_) if text.contains(is_symbol) => return unknown(preferences, fact::gap_in(&self.world, &text)),
                 Err(why) => return unknown(preferences, fact::left_open(view, &format!("the content: {why}"))),
@@ -248,7 +248,7 @@ impl Mapper {
     }
 
     /// The document that a text in YAML is: Systems Manager gives it out as JSON.
-    fn from_yaml(&self, text: &str) -> Result<Json, String> {
+    fn json_of_yaml(&self, text: &str) -> Result<Json, String> {
         fn json(value: &Value) -> Json {
             match value {
                 Value::Bool(value) => Json::Bool(*value),

@@ -127,14 +127,12 @@ impl Mapper {
         if found.len() > 1 {
             // Two of one name cannot both be there: the one that surely is.
             let certain: Vec<_> = found.iter().filter(|instance| instance.uncertain.is_none()).cloned().collect();
-            match certain.as_slice() {
-                [_] => found = certain,
-                _ => {
-                    let addresses: Vec<&str> = found.iter().map(|instance| instance.address.as_str()).collect();
-                    let message = format!("{} have the same name", addresses.join(" and "));
-                    return Target::Unknown(self.world.gap(by.block.span, message));
-                }
+            if certain.len() != 1 {
+                let addresses: Vec<&str> = found.iter().map(|instance| instance.address.as_str()).collect();
+                let message = format!("{} have the same name", addresses.join(" and "));
+                return Target::Unknown(self.world.gap(by.block.span, message));
             }
+            found = certain;
         }
         match (found.pop(), undecided) {
             (Some(instance), _) => return Target::Declared(instance),

@@ -156,8 +156,7 @@ impl<'t> Reader<'t> {
         self.begin_item(start);
         match self.rest() {
             [b'"', ..] => self.push(Context::Quoted),
-            [b'(', ..] => self.push(Context::Flow),
-            [b'[', ..] => self.push(Context::Flow),
+            [b'(' | b'[', ..] => self.push(Context::Flow),
             [b'{', ..] => {
                 let context = match self.stack.last() {
                     Some(Context::Body { assigned: false }) => Context::Body { assigned: false },
@@ -168,7 +167,7 @@ impl<'t> Reader<'t> {
             }
             [b')' | b']' | b'}', ..] => self.close(start),
             [b'<', b'<', ..] => self.heredoc(),
-            [b'=', b'=', ..] | [b'!' | b'<' | b'>', b'=', ..] | [b':', b':', ..] => self.at += 2,
+            [b'=' | b'!' | b'<' | b'>', b'=', ..] | [b':', b':', ..] => self.at += 2,
             [b'=' | b':', ..] => {
                 match self.stack.last_mut() {
                     Some(Context::Body { assigned }) => *assigned = true,

@@ -257,7 +257,7 @@ impl<'j> Builder<'j> {
             };
             let is_sensitive = *planned.sensitive == Json::Bool(true);
             if !is_sensitive && (planned.is_open(name) || planned.is_left_to_aws(name)) {
-                if self.take_from_source(name, declared, &mut body) || planned.is_left_to_aws(name) {
+                if take_from_source(name, declared, &mut body) || planned.is_left_to_aws(name) {
                     continue;
                 }
             } else if expressions[name].is_null() && !values[name].is_null() {
@@ -280,21 +280,21 @@ impl<'j> Builder<'j> {
         }
         body
     }
+}
 
-    /// Takes an attribute, or all blocks of its name, from the source; returns `false` where that has none.
-    fn take_from_source(&self, name: &str, declared: &Declared<'_>, body: &mut Body) -> bool {
-        let Some(source) = declared.source() else { return false };
-        if let Some(attribute) = source.attribute(name) {
-            body.attributes.push(attribute.clone());
-            return true;
-        }
-        let is_dynamic =
-            |block: &Block| *block.kind == *"dynamic" && block.labels.first().is_some_and(|label| **label == *name);
-        let before = body.blocks.len();
-        let blocks = source.blocks.iter().filter(|block| *block.kind == *name || is_dynamic(block));
-        body.blocks.extend(blocks.cloned());
-        body.blocks.len() > before
+/// Takes an attribute, or all blocks of its name, from the source; returns `false` where that has none.
+fn take_from_source(name: &str, declared: &Declared<'_>, body: &mut Body) -> bool {
+    let Some(source) = declared.source() else { return false };
+    if let Some(attribute) = source.attribute(name) {
+        body.attributes.push(attribute.clone());
+        return true;
     }
+    let is_dynamic =
+        |block: &Block| *block.kind == *"dynamic" && block.labels.first().is_some_and(|label| **label == *name);
+    let before = body.blocks.len();
+    let blocks = source.blocks.iter().filter(|block| *block.kind == *name || is_dynamic(block));
+    body.blocks.extend(blocks.cloned());
+    body.blocks.len() > before
 }
 
 /// Puts the tags with those of the provider in place of those of the resource, where all are known.

@@ -55,7 +55,7 @@ pub(super) fn is_plan(path: &Path) -> bool {
 }
 
 /// Reads a plan, or a state.
-pub(super) fn read(path: &Path, boundary: Boundary, engine: Engine) -> Result<Plan, PlanError> {
+pub(super) fn read(path: &Path, boundary: &Boundary, engine: Engine) -> Result<Plan, PlanError> {
     let wrong = |why: String| PlanError { path: path.to_owned(), why };
     let text = read_named_json(path).map_err(|refusal| wrong(refusal.to_string()))?;
     let json: Json = serde_json::from_str(&text).map_err(|error| wrong(format!("not JSON: {error}")))?;
@@ -67,7 +67,7 @@ pub(super) fn read(path: &Path, boundary: Boundary, engine: Engine) -> Result<Pl
     };
     let part = |pointer: &str| json.pointer(pointer).unwrap_or(&NOTHING);
     let configuration = part("/configuration/root_module");
-    let Source { mut folders, folder, agrees } = source::find(path, configuration, &boundary, engine);
+    let Source { mut folders, folder, agrees } = source::find(path, configuration, boundary, engine);
     let (_, file) = folders.add(path, String::new());
     let mut builder = Builder::new(folders, file, &json);
     let root = PathBuf::from(ROOT);

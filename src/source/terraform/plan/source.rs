@@ -108,8 +108,7 @@ fn constants_agree(configured: &Json, folder: &Folder) -> bool {
         match (declared, written.get("constant_value")) {
             (Some(Node::Text(text)), Some(constant)) => constant.as_str().is_none_or(|constant| **text == *constant),
             (Some(Node::Bool(flag)), Some(constant)) => constant.as_bool().is_none_or(|constant| *flag == constant),
-            (Some(Node::Text(_) | Node::Bool(_)), None) => false,
-            (None, Some(_)) => false,
+            (Some(Node::Text(_) | Node::Bool(_)), None) | (None, Some(_)) => false,
             _ => true,
         }
     })

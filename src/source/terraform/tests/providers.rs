@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::read::Code;
 use super::{Options, code, folder, read};
-use crate::model::{Fact, Inventory};
+use crate::model::{AccountId, Fact, Inventory, Region};
 
 /// The inventory of an account.
 fn of<'c>(code: &'c Code, account: &str) -> &'c Inventory {
@@ -18,8 +18,8 @@ fn scopes(code: &Code) -> Vec<String> {
     let text = |part: Option<&str>| part.unwrap_or("?").to_owned();
     scopes
         .map(|scope| {
-            let (account, region) = (scope.account.as_ref().map(|id| id.as_str()), scope.region.as_ref());
-            format!("{} {}", text(account), text(region.map(|region| region.as_str())))
+            let (account, region) = (scope.account.as_ref().map(AccountId::as_str), scope.region.as_ref());
+            format!("{} {}", text(account), text(region.map(Region::as_str)))
         })
         .collect()
 }

@@ -99,11 +99,12 @@ impl Boundary {
         if self.is_fixed || self.resolve(module).is_ok() {
             return;
         }
-        let Ok(real) = fs::canonicalize(self.from_alias(module)) else { return };
+        let Ok(real) = fs::canonicalize(self.without_alias(module)) else { return };
         let holds_code = || {
             let names = fs::read_dir(&real).into_iter().flatten().filter_map(Result::ok);
-            let is_code =
-                |name: &OsStr| name.to_str().is_some_and(|name| name.ends_with(".tf") || name.ends_with(".tf.json"));
+            // Terraform takes these endings as they are written.
+            let ends = |name: &[u8]| [&b".tf"[..], b".tf.json"].iter().any(|ending| name.ends_with(ending));
+            let is_code = |name: &OsStr| ends(name.as_encoded_bytes());
             names
                 .filter(|entry| is_code(&entry.file_name()))
                 .any(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
@@ -209,7 +210,7 @@ impl Boundary {
     }
 
     /// The path with the scanned folder, or one above it, as it really is.
-    fn from_alias(&self, path: &Path) -> PathBuf {
+    fn without_alias(&self, path: &Path) -> PathBuf {
         let found = self.aliases.iter().find_map(|(alias, real)| Some(real.join(path.strip_prefix(alias).ok()?)));
         found.unwrap_or_else(|| path.to_owned())
     }
@@ -217,7 +218,7 @@ impl Boundary {
     /// Resolves a path step by step. Outside of the boundary nothing is looked at.
     fn find(&self, path: &Path) -> Result<Inside, Refusal> {
         let mut current = PathBuf::new();
-        let mut left: Vec<OsString> = steps(&self.from_alias(path));
+        let mut left: Vec<OsString> = steps(&self.without_alias(path));
         let mut links = 0;
         while let Some(step) = left.pop() {
             if step == ".." {

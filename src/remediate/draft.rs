@@ -120,13 +120,13 @@ impl Change {
     }
 
     /// With this member before it, which an earlier step may make.
-    pub(crate) fn from_made(mut self, member: &str, text: Text) -> Self {
+    pub(crate) fn with_made_before(mut self, member: &str, text: Text) -> Self {
         put(&mut self.before, &mut self.made.before, member, text);
         self
     }
 
     /// With this member after it, which an earlier step may make.
-    pub(crate) fn to_made(mut self, member: &str, text: Text) -> Self {
+    pub(crate) fn with_made_after(mut self, member: &str, text: Text) -> Self {
         put(&mut self.after, &mut self.made.after, member, text);
         self
     }
@@ -182,6 +182,9 @@ fn put(state: &mut Json, made: &mut reference::Members, member: &str, text: Text
         None => drop(made.insert(member.to_owned(), text)),
     }
 }
+
+/// Steps in their order, what they are for, and what is left out.
+pub(crate) type Finished = (Vec<Step>, Vec<Aim>, Vec<LeftOut>);
 
 /// A plan that contradicts itself: an error of this program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -434,7 +437,7 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// Where a step that is done needs one that is not.
-    pub(crate) fn finish(self, first: usize) -> Result<(Vec<Step>, Vec<Aim>, Vec<LeftOut>), Contradiction> {
+    pub(crate) fn finish(self, first: usize) -> Result<Finished, Contradiction> {
         let order = self.order()?;
         let numbers: BTreeMap<usize, usize> = order.iter().copied().zip(first..).collect();
         let mut steps = Vec::new();

@@ -55,7 +55,7 @@ impl Revision {
         };
         let commit = resolve(name).map_err(RevisionError)?;
         // A repository without a commit has none.
-        let head = resolve("HEAD").map_err(|_: String| ()).ok();
+        let head = resolve("HEAD").map_err(|_absent: String| ()).ok();
         Ok(Self { commit, head, top: repository.top().to_owned(), scratch })
     }
 

@@ -26,12 +26,12 @@ mod fixing;
 mod fleet;
 mod formats;
 mod ground;
+#[cfg(unix)]
+mod hostile;
 mod hosts;
 mod judge;
 mod log_archive;
 mod members;
-#[cfg(unix)]
-mod hostile;
 mod notify;
 mod orders;
 mod output;

@@ -162,23 +162,23 @@ impl Document {
     pub(super) fn add_element(&mut self, list: &Expression, element: &str) -> Option<()> {
         let Expression::Array(array) = list else { return None };
         let span = list.span()?;
-        match array.iter().last().and_then(hcl_edit::Span::span) {
-            Some(last) => self.append(&last, element),
-            None => {
-                self.text.replace_range(span, &format!("[{element}]"));
-                Some(())
-            }
+        if let Some(last) = array.iter().last().and_then(hcl_edit::Span::span) {
+            self.append(&last, element);
+        } else {
+            self.text.replace_range(span, &format!("[{element}]"));
         }
+        Some(())
     }
 
     /// Adds an argument to a call, in the way in which the others are written.
     pub(super) fn add_argument(&mut self, call: &FuncCall, argument: &str) -> Option<()> {
         let last = call.args.iter().last().and_then(hcl_edit::Span::span)?;
-        self.append(&last, argument)
+        self.append(&last, argument);
+        Some(())
     }
 
     /// Adds an item behind the last one of a list.
-    fn append(&mut self, last: &Range<usize>, item: &str) -> Option<()> {
+    fn append(&mut self, last: &Range<usize>, item: &str) {
         let line_start = self.text[..last.start].rfind('\n').map_or(0, |newline| newline + 1);
         let indent = self.indent(last.end);
         let item = hanging(item, &indent);
@@ -198,7 +198,6 @@ impl Document {
         } else {
             self.text.insert_str(last.end, &format!(",\n{indent}{item}"));
         }
-        Some(())
     }
 }
 

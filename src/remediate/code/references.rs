@@ -37,7 +37,7 @@ impl Visit for Finder<'_> {
 
     fn visit_traversal(&mut self, node: &Traversal) {
         let is_kind = matches!(&node.expr, Expression::Variable(root) if root.as_str() == self.kind);
-        let name = node.operators.first().map(|operator| operator.value());
+        let name = node.operators.first().map(hcl_edit::Decorated::value);
         if is_kind && matches!(name, Some(TraversalOperator::GetAttr(name)) if name.as_str() == self.name) {
             self.found.push(node.span().map_or(self.attribute, |span| span.start));
         }

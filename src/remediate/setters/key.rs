@@ -363,7 +363,7 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
     draft.add(change);
     let call = CreateAlias { alias_name: alias.clone(), target_key_id: key_id.clone() };
     let mut change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
-        .to_made("KeyId", key_id.clone())
+        .with_made_after("KeyId", key_id.clone())
         .needing([make])
         .creating();
     change.undo = Undo::Deletes(DeleteAlias { alias_name: alias.clone() }.into());

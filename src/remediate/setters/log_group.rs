@@ -220,7 +220,7 @@ fn encrypt(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     let call = AssociateKmsKey { log_group_name: name.clone(), kms_key_id: kms_key_id.clone() };
     draft.add(
         Change::new(thing.clone(), aims, aspect, before, json!({}), call)
-            .to_made("KmsKeyId", kms_key_id)
+            .with_made_after("KmsKeyId", kms_key_id)
             .undone_by(DisassociateKmsKey { log_group_name: name })
             .needing(needs),
     );

@@ -421,7 +421,7 @@ fn create(thing: &Thing, aims: &Aims, content: &Content, needs: Vec<usize>, draf
     };
     let aspect = Aspect::of(Kind::PreferencesLatest, &name);
     let change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
-        .to_made("Document", content.canonical())
+        .with_made_after("Document", content.canonical())
         .undone_by(DeleteDocument { name, document_version: None })
         .needing(needs)
         .creating();
@@ -455,7 +455,7 @@ fn update(
         };
         let aspect = Aspect::of(Kind::PreferencesLatest, &name);
         let change = Change::new(thing.clone(), aims.clone(), aspect, latest, json!({}), call)
-            .to_made("Document", document)
+            .with_made_after("Document", document)
             .undone_by(DeleteDocument { name: name.clone(), document_version: Some(version.clone()) })
             .needing(needs.iter().copied());
         made = Some(draft.add(change));
@@ -465,7 +465,7 @@ fn update(
     let put = |document_version: Text| UpdateDocumentDefaultVersion { name: name.clone(), document_version };
     let aspect = Aspect::of(Kind::PreferencesDefault, &name);
     let change = Change::new(thing.clone(), aims.clone(), aspect, default, json!({}), put(version.clone()))
-        .to_made("Version", version)
+        .with_made_after("Version", version)
         .undone_by(put(earlier.into()))
         .needing(made)
         .needing(needs);

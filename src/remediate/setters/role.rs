@@ -398,7 +398,7 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
         None => DeleteRolePolicy { role_name: role_name.clone(), policy_name: POLICY.to_owned() }.into(),
     };
     let change = Change::new(thing.clone(), aims, aspect, before.clone(), json!({}), put(with.written()))
-        .to_made("Document", with.canonical());
+        .with_made_after("Document", with.canonical());
     Some(draft.add(change.undone_by(back).needing(made)))
 }
 

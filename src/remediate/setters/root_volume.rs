@@ -300,7 +300,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let after = json!({"State": "attached"});
         // The old volume stands for the new one, and it is what would have to go back.
         let rehearsal = AttachVolume { volume_id: old.into(), ..call.clone() };
-        let change = self.at_device(before, after, call).to_made("VolumeId", new.clone());
+        let change = self.at_device(before, after, call).with_made_after("VolumeId", new.clone());
         self.add(change.undone_by(back).rehearsed_by(rehearsal));
     }
 
@@ -315,7 +315,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
             }],
         };
         let change = self.at_device(state(!delete), state(delete), call(delete)).undone_by(call(!delete)).rehearsed();
-        self.add(change.from_made("VolumeId", volume.clone()).to_made("VolumeId", volume.clone()));
+        self.add(change.with_made_before("VolumeId", volume.clone()).with_made_after("VolumeId", volume.clone()));
     }
 
     fn change(&self, kind: Kind, before: Json, after: Json, call: impl Into<Operation>) -> Change {

@@ -303,7 +303,8 @@ impl<'a> RolePolicies<'a> {
         if unlisted || inventory.source != SourceKind::Aws || self.role.used_by_systems_manager != Fact::Known(false) {
             return None;
         }
-        let (own, _) = inventory.roles.iter().find(|(_, entry)| std::ptr::eq(&entry.attributes, self.role))?;
+        let (own, _) =
+            inventory.roles.iter().find(|(_, entry)| std::ptr::eq(&raw const entry.attributes, self.role))?;
         let mut instances = Vec::new();
         for (key, entry) in &inventory.instances {
             match inventory.profile_role(&entry.attributes.iam_instance_profile) {

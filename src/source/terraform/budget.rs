@@ -49,17 +49,14 @@ impl Budget {
             cell.get().checked_sub(amount as u64).filter(|left| amount == 0 || *left >= reserve)
         };
         let reserve = self.reserve.get();
-        match (after(&self.steps, steps, reserve.0), after(&self.bytes, bytes, reserve.1)) {
-            (Some(steps), Some(bytes)) => {
-                self.steps.set(steps);
-                self.bytes.set(bytes);
-                true
-            }
-            _ => {
-                self.steps.set(self.steps.get().saturating_sub(1));
-                false
-            }
-        }
+        let left = (after(&self.steps, steps, reserve.0), after(&self.bytes, bytes, reserve.1));
+        let (Some(steps), Some(bytes)) = left else {
+            self.steps.set(self.steps.get().saturating_sub(1));
+            return false;
+        };
+        self.steps.set(steps);
+        self.bytes.set(bytes);
+        true
     }
 
     /// Does something that may take a share of what is left.

@@ -56,8 +56,11 @@ pub(super) struct Module {
     resources: Vec<Memo<Option<Expansion<Instance>>>>,
     children: Vec<Memo<Option<Expansion<Module>>>>,
     /// Configurations of the provider, by name and by key where there are several of a name.
-    pub(super) providers: RefCell<HashMap<(String, Option<Arc<str>>), Rc<Provider>>>,
+    pub(super) providers: RefCell<HashMap<ProviderName, Rc<Provider>>>,
 }
+
+/// The name of a configuration, and its key where there are several of the name.
+type ProviderName = (String, Option<Arc<str>>);
 
 /// A call of a module.
 pub(super) struct Call {
@@ -212,13 +215,12 @@ impl Module {
             }
             Given::Text(text) => {
                 let (file, id) = self.world.add_file(&PathBuf::from("a value of a variable"), text.clone());
-                match super::parse::expression(&file, id) {
-                    Ok(expression) => self.evaluate(&expression),
+                if let Ok(expression) = super::parse::expression(&file, id) {
+                    self.evaluate(&expression)
+                } else {
                     // What is wrong with it may be said with a part of it, and it may be a secret.
-                    Err(_) => {
-                        let gap = Gap::because(GapKind::Unresolved, "the value that is given is no expression");
-                        Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
-                    }
+                    let gap = Gap::because(GapKind::Unresolved, "the value that is given is no expression");
+                    Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
                 }
             }
         }

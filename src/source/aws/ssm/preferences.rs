@@ -60,7 +60,7 @@ pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region) {
         }
     };
     if let (Fact::Known(inputs), Some(newer)) = (&mut preferences.inputs, newer) {
-        keep_common(inputs, newer);
+        keep_common(inputs, &newer);
     }
     preferences.arn = Fact::Known(reader.connection.arn("ssm", region, &format!("document/{PREFERENCES_DOCUMENT}")));
     preferences.latest_version = match latest {
@@ -97,7 +97,7 @@ fn is_another(default: Option<&GetDocumentOutput>, latest: &GetDocumentOutput) -
 
 /// Keeps what both versions say of each input. Sessions are documented to use the default version, and people look at
 /// the latest: where the two differ, it is not known what holds until one of them is both.
-fn keep_common(inputs: &mut SessionInputs, newer: SessionInputs) {
+fn keep_common(inputs: &mut SessionInputs, newer: &SessionInputs) {
     fn common<T: PartialEq>(input: &mut Fact<Option<T>>, newer: &Fact<Option<T>>, name: &str) {
         if let (Fact::Known(value), Fact::Known(other)) = (&*input, newer)
             && value != other

@@ -129,15 +129,12 @@ fn one(pattern: &[char], character: char) -> Option<usize> {
             let mut found = false;
             let mut rest = set;
             while let Some(first) = rest.first() {
-                match rest {
-                    [from, '-', to, ..] => {
-                        found |= (*from..=*to).contains(&character);
-                        rest = &rest[3..];
-                    }
-                    _ => {
-                        found |= *first == character;
-                        rest = &rest[1..];
-                    }
+                if let [from, '-', to, ..] = rest {
+                    found |= (*from..=*to).contains(&character);
+                    rest = &rest[3..];
+                } else {
+                    found |= *first == character;
+                    rest = &rest[1..];
                 }
             }
             (found != negated).then_some(end + 1)

@@ -424,7 +424,7 @@ impl Mapper {
         draft.at("vpc_security_groups", span(&named));
         draft.at("network_interfaces", span(&named));
         if let (Ok(None), Some(gap)) = (&named, &layers.supplied.access) {
-            return (self.supplied_groups(resource, gap), vpc);
+            return (Ok(self.supplied_groups(resource, gap)), vpc);
         }
         let kind = "aws_network_interface_sg_attachment";
         let more = match self.companions(kind, "network_interface_id", resource, &["aws_instance"]) {
@@ -461,15 +461,11 @@ impl Mapper {
     }
 
     /// Returns one group of which nothing is known but that it is supplied.
-    fn supplied_groups(
-        &mut self,
-        resource: &Rc<Resource>,
-        gap: &Arc<Gap>,
-    ) -> Result<Vec<Link<SecurityGroup>>, Arc<Gap>> {
+    fn supplied_groups(&mut self, resource: &Rc<Resource>, gap: &Arc<Gap>) -> Vec<Link<SecurityGroup>> {
         let key = Key { region: resource.region(), id: format!("{}/security_groups", resource.address).into() };
         let entry = Entry { in_scope: false, ..Entry::unread(gap) };
         self.inventory.security_groups.insert(key.clone(), entry);
-        Ok(vec![Link::to(key)])
+        vec![Link::to(key)]
     }
 
     /// The groups that one layer names.

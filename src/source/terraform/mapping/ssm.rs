@@ -257,7 +257,9 @@ impl Mapper {
                 Value::List(items) | Value::Set(items) => items.iter().map(json).collect(),
                 Value::Map(members) => members.iter().map(|(name, value)| (name.to_string(), json(value))).collect(),
                 // YAML gives no others.
-                Value::Null | Value::Instance(_) | Value::Module(_) | Value::Unknown(_) | Value::Sensitive(_) => Json::Null,
+                Value::Null | Value::Instance(_) | Value::Module(_) | Value::Unknown(_) | Value::Sensitive(_) => {
+                    Json::Null
+                }
             }
         }
         match decode(text, &|amount| self.world.afford(amount)) {

@@ -264,11 +264,11 @@ fn retain(list: &mut Json, keep: impl FnMut(&Json) -> bool) {
 mod tests {
     use super::*;
 
-    fn managed(kind: &str, values: Json) -> Json {
+    fn managed(kind: &str, values: &Json) -> Json {
         json!({"mode": "managed", "type": kind, "values": values})
     }
 
-    fn state(resources: Vec<Json>) -> Json {
+    fn state(resources: &[Json]) -> Json {
         json!({"prior_state": {"values": {"root_module": {"child_modules": [{"resources": resources}]}}}})
     }
 
@@ -286,8 +286,8 @@ mod tests {
             inline(53, "security_groups", json!(["sg-2"])),
             inline(8080, "self", json!(true)),
         ]});
-        let rule = |values: Json| managed("aws_security_group_rule", values);
-        let state = state(vec![
+        let rule = |values: Json| managed("aws_security_group_rule", &values);
+        let state = state(&[
             rule(
                 json!({"security_group_id": "sg-1", "type": "egress", "protocol": "6", "from_port": 443, "to_port": 443,
                 "cidr_blocks": ["0.0.0.0/0"]}),
@@ -299,12 +299,12 @@ mod tests {
                 "to_port": 443, "cidr_blocks": ["10.0.0.0/8"]})),
             managed(
                 "aws_vpc_security_group_egress_rule",
-                json!({"security_group_id": "sg-1", "ip_protocol": "tcp",
+                &json!({"security_group_id": "sg-1", "ip_protocol": "tcp",
                 "from_port": 54, "to_port": 54, "referenced_security_group_id": "sg-2"}),
             ),
             managed(
                 "aws_vpc_security_group_egress_rule",
-                json!({"security_group_id": "sg-1", "ip_protocol": "tcp",
+                &json!({"security_group_id": "sg-1", "ip_protocol": "tcp",
                 "from_port": 8080, "to_port": 8080, "referenced_security_group_id": "sg-1"}),
             ),
         ]);
@@ -338,12 +338,12 @@ mod tests {
 
     #[test]
     fn policies_and_configurations_that_others_manage_leave() {
-        let state = state(vec![
-            managed("aws_iam_role_policy_attachment", json!({"role": "node", "policy_arn": "arn:core"})),
-            managed("aws_iam_policy_attachment", json!({"roles": ["node"], "policy_arn": "arn:more"})),
-            managed("aws_iam_role_policy", json!({"role": "node", "name": "logs"})),
-            managed("aws_s3_bucket_logging", json!({"bucket": "b"})),
-            managed("aws_kms_key_policy", json!({"key_id": "k"})),
+        let state = state(&[
+            managed("aws_iam_role_policy_attachment", &json!({"role": "node", "policy_arn": "arn:core"})),
+            managed("aws_iam_policy_attachment", &json!({"roles": ["node"], "policy_arn": "arn:more"})),
+            managed("aws_iam_role_policy", &json!({"role": "node", "name": "logs"})),
+            managed("aws_s3_bucket_logging", &json!({"bucket": "b"})),
+            managed("aws_kms_key_policy", &json!({"key_id": "k"})),
         ]);
         let before = Before::of(&state);
         let role = json!({"name": "node", "managed_policy_arns": ["arn:core", "arn:more", "arn:by-hand"],

@@ -1,5 +1,7 @@
 //! Work is bounded: what takes too much is not known, with its place, and the rest is.
 
+use std::fmt::Write as _;
+
 use super::{Options, code, folder, open, read, with_room};
 
 /// Code with a bit of everything.
@@ -90,12 +92,13 @@ fn templates_are_read_once_and_paid_for_each_time() {
 fn deep_values_are_refused_and_none_overflows() {
     let mut locals = "  a0 = [1]\n".to_owned();
     for index in 1..20_000 {
-        locals.push_str(&format!("  a{index} = [local.a{}]\n", index - 1));
+        writeln!(locals, "  a{index} = [local.a{}]", index - 1).expect("written");
     }
     let mut text = format!("locals {{\n{locals}}}\n");
     // Each goes on from what the one before has evaluated.
     for index in (500..20_000).step_by(500) {
-        text.push_str(&format!("resource \"aws_instance\" \"i{index}\" {{ monitoring = local.a{index} == [1] }}\n"));
+        writeln!(text, "resource \"aws_instance\" \"i{index}\" {{ monitoring = local.a{index} == [1] }}")
+            .expect("written");
     }
     text.push_str("resource \"aws_instance\" \"last\" { monitoring = jsonencode(local.a19999) == \"\" }\n");
     assert!(!code(&[("main.tf", &text)]).inventories[0].instances.is_empty());

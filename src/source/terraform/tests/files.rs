@@ -1,5 +1,7 @@
 //! Functions that read files, and what they must not read.
 
+use std::fmt::Write as _;
+
 use super::{Options, folder, outputs, read, write};
 
 #[test]
@@ -92,7 +94,7 @@ fn nothing_outside_of_the_repository_is_read_by_any_of_them() {
     let mut count = 0;
     for function in functions {
         for path in paths {
-            main.push_str(&format!("output \"o{count}\" {{ value = {function}(\"{path}\") }}\n"));
+            writeln!(main, "output \"o{count}\" {{ value = {function}(\"{path}\") }}").expect("written");
             count += 1;
         }
     }
@@ -107,14 +109,12 @@ fn nothing_outside_of_the_repository_is_read_by_any_of_them() {
         "module.n.o",
         "var.leak",
     ] {
-        main.push_str(&format!("output \"o{count}\" {{ value = {call} }}\n"));
+        writeln!(main, "output \"o{count}\" {{ value = {call} }}").expect("written");
         count += 1;
     }
     main.push_str("variable \"leak\" {}\nmodule \"m\" { source = \"./away/m\" }\n");
-    main.push_str(&format!(
-        "module \"n\" {{ source = \"../{}/m\" }}\n",
-        outside.path().file_name().expect("a name").display()
-    ));
+    writeln!(main, "module \"n\" {{ source = \"../{}/m\" }}", outside.path().file_name().expect("a name").display())
+        .expect("written");
     let code = folder(&[("main.tf", &main), (".git/config", "CANARY")]);
     for (link, target) in [("link", secret.as_str()), ("away", &outside.path().display().to_string())] {
         std::os::unix::fs::symlink(target, code.path().join(link)).expect("a link");

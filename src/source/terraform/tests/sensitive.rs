@@ -1,5 +1,7 @@
 //! Sensitive values: what follows from them is sensitive, and the rest is not.
 
+use std::fmt::Write as _;
+
 use super::{Options, folder, outputs, read};
 
 /// The outputs of these expressions, in which `var.s` is sensitive.
@@ -10,7 +12,7 @@ fn values(expressions: &[&str]) -> Vec<String> {
                     locals {\n  l = [var.s, \"plain\"]\n  m = { s = var.s, p = \"plain\" }\n  os = [var.o]\n}\n"
         .to_owned();
     for (index, expression) in expressions.iter().enumerate() {
-        text.push_str(&format!("output \"v{index:03}\" {{ value = {expression} }}\n"));
+        writeln!(text, "output \"v{index:03}\" {{ value = {expression} }}").expect("written");
     }
     let child = "variable \"s\" {}\noutput \"marked\" {\n  sensitive = true\n  value = \"x\"\n}\noutput \"given\" { value = \"<${var.s}>\" }\n";
     text.push_str("module \"m\" {\n  source = \"./m\"\n  s = var.s\n}\n");

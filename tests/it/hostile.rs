@@ -194,6 +194,7 @@ fn another_folder_is_read_when_the_user_names_it() {
 
 #[test]
 fn a_fix_writes_through_no_link_and_the_rest_is_fixed() {
+    use std::os::unix::fs::PermissionsExt as _;
     let resource = |name: &str| format!("resource \"aws_instance\" \"{name}\" {{\n  monitoring = false\n}}\n");
     let mut audit = Audit::new(&["fix", "code", "--rule", "ec2-detailed-monitoring", "--yes"])
         .file("code/.git/HEAD", "ref: refs/heads/main\n")
@@ -202,7 +203,6 @@ fn a_fix_writes_through_no_link_and_the_rest_is_fixed() {
         .args(PLACE);
     let code = audit.folder().join("code");
     symlink("shared/inner.tf", code.join("linked.tf")).unwrap();
-    use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(code.join("main.tf"), fs::Permissions::from_mode(0o640)).unwrap();
     let outcome = audit.run();
     assert_eq!(outcome.code, Some(1), "{}{}", outcome.stdout, outcome.stderr);

@@ -167,7 +167,9 @@ fn with_fault(fault: Fault) -> (BTreeMap<Subject, String>, BTreeMap<Subject, Str
     Emulator::moto().seed(&account, &["us-east-1"], &[]);
     let scan = |fault: Option<Fault>| {
         let proxy = Proxy::start(Emulator::moto().url());
-        fault.into_iter().for_each(|fault| proxy.inject(fault));
+        if let Some(fault) = fault {
+            proxy.inject(fault);
+        }
         let arguments = ["scan", "--format", "json"];
         let mut audit = Audit::on(Emulator::moto(), &account, "us-east-1", &arguments);
         audit = audit.env("AWS_ENDPOINT_URL", &proxy.url());

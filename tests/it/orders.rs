@@ -1,5 +1,7 @@
 //! Texts from outside that would be orders to a terminal or to the log of a CI service, in everything that is printed.
 
+use std::fmt::Write as _;
+
 use crate::audit::{Audit, Outcome};
 use crate::report_formats;
 
@@ -43,14 +45,18 @@ fn code() -> String {
     for (index, order) in ORDERS.iter().enumerate() {
         for (number, pad) in (50..100).step_by(12).enumerate() {
             let name = format!("{} {order}", "x".repeat(pad)).replace('"', "\\\"");
-            code.push_str(&format!(
+            write!(
+                code,
                 "resource \"aws_instance\" \"a{index}_{number}\" {{\n  vpc_security_group_ids = [aws_security_group.g{index}.id]\n  tags = {{ Name = \"{name}\" }}\n}}\n"
-            ));
+            )
+            .unwrap();
         }
-        code.push_str(&format!(
+        write!(
+            code,
             "resource \"aws_security_group\" \"g{index}\" {{\n  description = \"{order}\"\n  ingress {{\n    from_port = 22\n    \
              to_port = 22\n    protocol = \"tcp\"\n    cidr_blocks = [\"{order}\"]\n    ipv6_cidr_blocks = [\"::/0\"]\n  }}\n}}\n"
-        ));
+        )
+        .unwrap();
     }
     code
 }

@@ -30,10 +30,9 @@ fn actions(arguments: &[&str]) -> BTreeSet<String> {
 /// Authorization Reference and not taken from the tool, whose own table is what is tested here.
 fn action_of(call: &str) -> Option<&str> {
     match call {
-        // <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
-        "sts:GetCallerIdentity" => None,
-        // Into the account that the configuration names.
-        "sts:AssumeRole" => None,
+        // <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>, and the way into the
+        // account that the configuration names.
+        "sts:GetCallerIdentity" | "sts:AssumeRole" => None,
         "s3:ListBuckets" => Some("s3:ListAllMyBuckets"),
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
         "s3:HeadBucket" => Some("s3:ListBucket"),

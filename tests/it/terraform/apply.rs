@@ -302,8 +302,11 @@ fn a_plan_shows_each_fix_and_nothing_the_second_time() {
 /// Rules that code cannot break.
 const UNPROVED: &[&str] = super::breakages::UNBREAKABLE;
 
-/// Code in other forms: its name, its files, and rules that must be fixed in it.
-const FORMS: &[(&str, &[(&str, &str)], &[&str])] = &[
+/// Code in a form: its name, its files, and rules that must be fixed in it.
+type Form = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
+/// Code in other forms.
+const FORMS: &[Form] = &[
     (
         "rules in blocks and arguments",
         &[("main.tf", include_str!("../../fixtures/terraform/forms/rules.tf"))],

@@ -84,6 +84,7 @@ fn a_read_that_fails_never_becomes_a_pass() {
     let of_first = |action: &str| !OF_ENDPOINTS.contains(&action) && !OF_ARCHIVE.contains(&action);
     let of_second = |action: &str| OF_ENDPOINTS.contains(&action);
     let of_third = |action: &str| OF_ARCHIVE.contains(&action) || ALSO_OF_ARCHIVE.contains(&action);
+    #[expect(clippy::type_complexity, reason = "one line, read once")]
     let chosen: [(_, &dyn Fn(&str) -> bool); 3] = [(&first, &of_first), (&second, &of_second), (&third, &of_third)];
     let accounts = chosen.map(|(account, chosen)| {
         let calm = Proxy::start(Emulator::moto().url());

@@ -53,17 +53,21 @@ pub(super) async fn carry_out(
     let told = Told { plan, quiet: globals.quiet };
     let apply = Apply { plan, journal, reaches, concurrency, shutdown: &shutdown, observer: &told };
     let stop = async {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            shutdown.request();
-            say("Nothing more is begun; what is under way ends first. Ctrl-C again leaves at once.");
-        }
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        live::told_to_end().await;
+        shutdown.request();
+        say("Nothing more is begun; what is under way ends first. Ctrl-C again leaves at once.");
+        live::told_to_end().await;
+    };
+    // What is under way ends also where another run has the lock: it is written down, and changes nothing more.
+    let keep_locked = async {
+        let lost = locks.keep().await;
+        shutdown.request();
+        say(&format!("{lost}; nothing more is begun, and what is under way ends first"));
+        std::future::pending::<()>().await;
     };
     let records = tokio::select! {
         records = apply.run(records) => records?,
-        () = locks.renew() => return Err(Error::CutOff(plan.id.clone())),
+        () = keep_locked => return Err(Error::CutOff(plan.id.clone())),
         // What is under way is written down as begun: whoever goes on looks at what came of it.
         () = stop => return Err(Error::CutOff(plan.id.clone())),
     };
@@ -134,6 +138,9 @@ fn not_locked(error: &LockError) -> Error {
             holder.run,
             holder.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         ),
+        LockError::Contended { .. } | LockError::Expired { .. } => {
+            "try again when no other run is under way".to_owned()
+        }
         LockError::Foreign { .. } => "delete it if nothing else uses it, or run with --no-account-lock".to_owned(),
         LockError::Call { .. } => {
             "`ssm-audit iam-policy --for fix` prints the permissions; --no-account-lock changes the \

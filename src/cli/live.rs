@@ -113,7 +113,7 @@ pub(super) async fn open(arguments: &LiveArgs, globals: &Globals) -> Result<Flee
     let settings = arguments.settings(&choice)?;
     let fleet = tokio::select! {
         fleet = Fleet::open(&choice, &settings) => fleet?,
-        _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted),
+        () = told_to_end() => return Err(Error::Interrupted),
     };
     warn_of_left_out(&fleet, globals);
     Ok(fleet)
@@ -183,7 +183,7 @@ pub(super) async fn stop(shutdown: &Shutdown) {
 }
 
 /// Waits for Ctrl-C, or what supervisors send.
-async fn told_to_end() {
+pub(super) async fn told_to_end() {
     #[cfg(unix)]
     if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {

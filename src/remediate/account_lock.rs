@@ -3,6 +3,9 @@
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 //!
 //! A lock ends with its run. That of a run that was killed expires; `resume` and `undo` of the same run take it over.
+//!
+//! Machines compare its end with clocks of their own. AWS refuses calls of a clock that is more than five minutes wrong,
+//! and a lock is renewed eleven minutes before it ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,6 +13,7 @@ use std::time::Duration;
 use aws_sdk_ssm::types::ParameterType;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::place::{Place, Reach};
 use super::plan::{Plan, Purpose};
@@ -23,7 +27,9 @@ pub(crate) const NAME: &str = "/session-manager-audit/lock";
 /// How long a lock is valid unless it is renewed.
 const VALID: SignedDuration = SignedDuration::from_mins(15);
 /// How often it is renewed.
-const RENEWED: Duration = Duration::from_mins(4);
+const RENEWED: SignedDuration = SignedDuration::from_mins(4);
+/// How often it is looked whether that is due. A machine that slept finds out so long after it wakes.
+const LOOKED: Duration = Duration::from_secs(20);
 
 const PUT: Call = Call { service: "ssm", operation: "PutParameter", actions: &["ssm:PutParameter"] };
 const GET: Call = Call { service: "ssm", operation: "GetParameter", actions: &["ssm:GetParameter"] };
@@ -59,6 +65,22 @@ pub(crate) enum LockError {
     /// The parameter holds something else.
     #[error("the parameter {NAME} of account {account} in {region} is no lock of this version of ssm-audit")]
     Foreign {
+        /// The account.
+        account: AccountId,
+        /// The region.
+        region: Region,
+    },
+    /// Another run took it at the same moment.
+    #[error("another run is locking account {account} in {region} at this moment")]
+    Contended {
+        /// The account.
+        account: AccountId,
+        /// The region.
+        region: Region,
+    },
+    /// It could not be renewed in time, for example since the machine slept.
+    #[error("the lock of account {account} in {region} expired: other runs may change it")]
+    Expired {
         /// The account.
         account: AccountId,
         /// The region.
@@ -130,11 +152,11 @@ impl<'a> AccountLocks<'a> {
         // The holder may let go of it between two calls.
         for _ in 0..3 {
             match self.put(place, false).await {
-                Ok(()) => return Ok(()),
+                Ok(_) => return Ok(()),
                 Err(failure) if failure.has_code(&["ParameterAlreadyExists"]) => {}
                 Err(failure) => return Err(failed(failure)),
             }
-            let Some(value) = value(place).await.map_err(failed)? else { continue };
+            let Some((value, version)) = value(place).await.map_err(failed)? else { continue };
             let Ok(holder) = serde_json::from_str::<Holder>(&value) else {
                 return Err(LockError::Foreign { account, region });
             };
@@ -142,7 +164,10 @@ impl<'a> AccountLocks<'a> {
             if !ours && holder.expires_at > Timestamp::now() {
                 return Err(LockError::Held { account, region, holder });
             }
-            self.put(place, true).await.map_err(failed)?;
+            // Of two that take over an expired lock, one writes the version after the one that both saw.
+            if self.put(place, true).await.map_err(failed)? != version + 1 {
+                return Err(LockError::Contended { account, region });
+            }
             if !ours {
                 self.expired.push(holder);
             }
@@ -151,14 +176,45 @@ impl<'a> AccountLocks<'a> {
         Err(LockError::Foreign { account, region })
     }
 
-    /// Renews the locks for as long as the run lasts. It never ends.
-    pub(crate) async fn renew(&self) {
+    /// Renews the locks for as long as the run lasts. It ends only where one of them is lost.
+    pub(crate) async fn keep(&self) -> LockError {
+        // One clock stands still while the machine sleeps, and the other may be set back.
+        let now = || (Instant::now(), Timestamp::now());
+        let mut renewed: Vec<(Instant, Timestamp)> = self.places.iter().map(|_| now()).collect();
         loop {
-            tokio::time::sleep(RENEWED).await;
-            for place in &self.places {
-                // One that cannot be renewed now is tried again before it expires.
-                let _ = self.put(place, true).await;
+            tokio::time::sleep(LOOKED).await;
+            for (place, renewed) in self.places.iter().zip(&mut renewed) {
+                let awake = SignedDuration::try_from(renewed.0.elapsed()).unwrap_or(SignedDuration::MAX);
+                let age = renewed.1.duration_until(Timestamp::now()).max(awake);
+                // One that cannot be renewed now is tried again until it expires.
+                if age >= RENEWED {
+                    match self.renew(place).await {
+                        Ok(true) => *renewed = now(),
+                        Err(lost @ LockError::Held { .. }) => return lost,
+                        Ok(false) | Err(_) if age >= VALID => {
+                            let (account, region) = (place.reach.account().clone(), place.region.clone());
+                            return LockError::Expired { account, region };
+                        }
+                        Ok(false) | Err(_) => {}
+                    }
+                }
             }
+        }
+    }
+
+    /// Renews a lock, unless another run holds it; whether that could be done.
+    async fn renew(&self, place: &Place<'_>) -> Result<bool, LockError> {
+        let held = match value(place).await {
+            Ok(held) => held.and_then(|(value, _)| serde_json::from_str::<Holder>(&value).ok()),
+            Err(_) => return Ok(false),
+        };
+        match held {
+            Some(holder) if holder.run != self.run => {
+                let (account, region) = (place.reach.account().clone(), place.region.clone());
+                Err(LockError::Held { account, region, holder })
+            }
+            Some(_) => Ok(self.put(place, true).await.is_ok()),
+            None => Ok(self.put(place, false).await.is_ok()),
         }
     }
 
@@ -166,7 +222,7 @@ impl<'a> AccountLocks<'a> {
     pub(crate) async fn release(self) {
         for place in &self.places {
             let held = value(place).await.ok().flatten();
-            let holder: Option<Holder> = held.and_then(|value| serde_json::from_str(&value).ok());
+            let holder: Option<Holder> = held.and_then(|(value, _)| serde_json::from_str(&value).ok());
             if holder.is_some_and(|holder| holder.run == self.run) {
                 let request = place.changing().ssm().delete_parameter().name(NAME).send();
                 let _ = place.read(&DELETE, request).await;
@@ -174,7 +230,8 @@ impl<'a> AccountLocks<'a> {
         }
     }
 
-    async fn put(&self, place: &Place<'_>, overwrite: bool) -> Result<(), Failure> {
+    /// Writes the lock; the version of the parameter that this is.
+    async fn put(&self, place: &Place<'_>, overwrite: bool) -> Result<i64, Failure> {
         let expires_at = Timestamp::now().saturating_add(VALID).unwrap_or(Timestamp::MAX);
         let holder = Holder { run: self.run.clone(), host: self.host.clone(), expires_at };
         let request = place
@@ -186,15 +243,17 @@ impl<'a> AccountLocks<'a> {
             .description("Held while ssm-audit changes this region; it may be deleted when no run is under way")
             .value(serde_json::to_string(&holder).unwrap_or_default())
             .overwrite(overwrite);
-        place.read(&PUT, request.send()).await.map(drop)
+        place.read(&PUT, request.send()).await.map(|answer| answer.version)
     }
 }
 
-/// The value of the lock; none where there is no lock.
-async fn value(place: &Place<'_>) -> Result<Option<String>, Failure> {
+/// The value of the lock and the version of it; none where there is no lock.
+async fn value(place: &Place<'_>) -> Result<Option<(String, i64)>, Failure> {
     let request = place.ssm().get_parameter().name(NAME).send();
     let answer = place.read_unless(&["ParameterNotFound"], &GET, request).await?;
-    Ok(answer.map(|answer| answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default()))
+    // A parameter without a value is no lock of this program.
+    let parameter = answer.map(|answer| answer.parameter);
+    Ok(parameter.map(|held| held.map_or_else(Default::default, |held| (held.value.unwrap_or_default(), held.version))))
 }
 
 /// The accounts and regions that the plan changes, in one order for all runs, so that two of them do not wait for each

@@ -81,7 +81,7 @@ impl Plan {
     /// Whether the number, the resource and the region are what the rest of the plan lets them be.
     fn placed(&self, index: usize, step: &Step) -> Result<(), (&'static str, String)> {
         if step.number != index + 1 {
-            return Err(("number", format!("is not in its place: it is the {}. of the plan", index + 1)));
+            return Err(("number", format!("is not in its place: it stands at {}", index + 1)));
         }
         let resource = &step.resource;
         if resource.id != step.aspect.id {

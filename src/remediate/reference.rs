@@ -135,6 +135,12 @@ impl Text {
         words.collect()
     }
 
+    /// The text, with this after it.
+    pub(crate) fn followed_by(mut self, more: &str) -> Self {
+        self.push(Part::Plain(more.to_owned()));
+        self
+    }
+
     fn push(&mut self, part: Part) {
         match (self.0.last_mut(), part) {
             (Some(Part::Plain(last)), Part::Plain(text)) => last.push_str(&text),

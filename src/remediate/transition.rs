@@ -39,6 +39,8 @@ const NOT_SETTLED: &[&str] = &[
 
 /// The code by which Systems Manager says that another version of a document is the same.
 const DUPLICATE: &[&str] = &["DuplicateDocumentContent"];
+/// How often such a document is sent in another layout, so that the latest version says what the default is to say.
+const LAYOUTS: usize = 3;
 
 /// Codes by which services say that they do not see what was just made, or that it is being changed.
 const NOT_YET: &[&str] = &[
@@ -117,8 +119,10 @@ impl Transition<'_> {
         }
         let begun = Instant::now();
         let mut attempts = 0;
+        let mut duplicates = 0;
+        let mut operation = self.operation.clone();
         loop {
-            let sent = self.send(log).await?;
+            let sent = self.send(&operation, log).await?;
             clue = sent.answer.clone().map_or(Clue::None, Clue::Answered);
             let Some(failure) = &sent.failure else { return Ok(self.wait(&first, &clue).await) };
             match self.took_effect(failure, &clue).await {
@@ -132,6 +136,13 @@ impl Transition<'_> {
                 Ok(false) | Err(_) => {}
             }
             if failure.has_code(DUPLICATE) {
+                duplicates += 1;
+                if duplicates <= LAYOUTS
+                    && let Some(other) = self.operation.in_another_layout(duplicates)
+                {
+                    operation = other;
+                    continue;
+                }
                 return Ok(self.equal(&sent).await);
             }
             attempts += 1;
@@ -157,21 +168,21 @@ impl Transition<'_> {
         }
     }
 
-    async fn send(&self, log: Log<'_>) -> Result<Sent, JournalError> {
+    async fn send(&self, operation: &Operation, log: Log<'_>) -> Result<Sent, JournalError> {
         let now = || jiff::Timestamp::now().to_string();
         let call = CallRecord {
             step: log.step,
             account: self.place.reach.account().to_string(),
             region: Some(self.place.region.to_string()),
-            call: self.operation.call().to_string(),
-            parameters: self.operation.parameters(),
+            call: operation.call().to_string(),
+            parameters: operation.parameters(),
             sent_at: now(),
             answered_at: None,
             outcome: None,
             request_id: None,
         };
         let sequence = log.journal.intend(log.run, &call)?;
-        let sent = self.operation.clone().send(&self.place).await;
+        let sent = operation.clone().send(&self.place).await;
         let outcome = match &sent.failure {
             None => CallRecord::ANSWERED.to_owned(),
             Some(failure) if kind(failure) == Refusal::Unclear => CallRecord::unclear(&sent.problem()),

@@ -278,3 +278,10 @@ def node_that_may_not_decrypt(region):
     instance = region.launch(role, IamInstanceProfile={"Name": role})
     region.change_preferences(inputs={"kmsKeyId": ""})
     return {"rule": "ssm-session-key-set", "resource": DOCUMENT, "instance": instance, "role": role}
+
+
+@hazard("preferences-that-were-right")
+def preferences_that_were_right(region):
+    """What is to be written is word for word what an earlier version says: Systems Manager refuses it."""
+    region.change_preferences(inputs={"idleSessionTimeout": "60"})
+    return {"rule": "ssm-idle-timeout", "resource": DOCUMENT}

@@ -524,3 +524,90 @@ fn an_account_that_cannot_be_locked_is_not_changed() {
     assert_eq!(ground.json(&["runs", "list"])["runs"], json!([]));
     assert_eq!(ground.run(&[&fix[..], &["--no-account-lock"]].concat()).code, Some(0));
 }
+
+/// Runs a command that can write no file longer than this, as on a full disk.
+fn on_a_full_disk(command: &Command, blocks: usize) -> std::process::Output {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
+    limited.arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        limited.current_dir(folder);
+    }
+    limited.env_clear();
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.output().unwrap()
+}
+
+/// Blocks of 512 bytes. With none not even a journal can be made; with more, the disk is full while the plan, an intent,
+/// what came of a step or the end of the run is written.
+#[cfg(unix)]
+#[test]
+fn on_a_full_disk_a_run_is_not_begun_or_can_be_gone_on_with() {
+    let fix = ["fix", "--rule", RULES, "--yes"];
+    let calm = Ground::new(BROKEN);
+    assert_eq!(calm.run(&fix).code, Some(0));
+    let whole = std::fs::metadata(calm.state().join("journal.db")).unwrap().len().div_ceil(512);
+    let mut codes = std::collections::BTreeSet::new();
+    // The journal is made of pages of 8 blocks; the last of them are written while the run is under way.
+    for blocks in (0..=whole).rev().step_by(8).take(10).chain([0]) {
+        let ground = Ground::new(BROKEN);
+        let ended = on_a_full_disk(ground.audit(&fix).command(), usize::try_from(blocks).unwrap());
+        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+        let code = ended.status.code().unwrap_or_else(|| panic!("{blocks} blocks: it was killed: {told}"));
+        codes.insert(code);
+        let changed = ground.proxy.mutating_calls().len();
+        assert!(code != 2 || changed == 0, "{blocks} blocks: code 2 after {changed} changes: {told}");
+        assert!(code == 0 || told.contains("error"), "{blocks} blocks: {told}");
+        let runs = ground.run(&["runs", "list", "--format", "json"]);
+        if changed > 0 {
+            assert_eq!(runs.code, Some(0), "{blocks} blocks: {}", runs.stderr);
+            let run = ground.only_run();
+            if code != 0 {
+                let resumed = ground.run(&["resume", &run]);
+                assert_eq!(resumed.code, Some(0), "{blocks} blocks: {}\n{told}", resumed.stderr);
+            }
+            assert_eq!(ground.fails(), [""; 0], "{blocks} blocks");
+            assert_eq!(ground.run(&["undo", &run, "--yes"]).code, Some(0), "{blocks} blocks");
+        }
+        assert_eq!(ground.fails().len(), BROKEN.len(), "{blocks} blocks");
+    }
+    assert!(codes.contains(&0) && codes.len() > 1, "{codes:?}");
+}
+
+/// What supervisors and CI services send is heeded like Ctrl-C.
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_told_to_terminate_ends_what_is_under_way() {
+    let ground = Ground::new(BROKEN);
+    ground.proxy.inject(Fault::on_mutating(Kind::HoldBefore).nth(1));
+    let (child, _home) = ground.spawn(&["fix", "--rule", RULES, "--yes", "--steps", "1"]);
+    let held = ground.proxy.held(PATIENCE).expect("a call to hold");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    std::thread::sleep(Duration::from_millis(300));
+    held.go_on();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = ground.only_run();
+    assert_eq!(ground.run(&["undo", &run, "--yes"]).code, Some(0));
+    assert_eq!(ground.fails().len(), BROKEN.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn runs_are_shown_from_a_folder_that_may_not_be_written() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let ground = Ground::new(BROKEN);
+    assert_eq!(ground.run(&["fix", "--rule", RULES, "--yes"]).code, Some(0));
+    let id = ground.only_run();
+    let mode = |mode| std::fs::set_permissions(ground.state(), std::fs::Permissions::from_mode(mode)).unwrap();
+    std::fs::set_permissions(ground.state().join("journal.db"), std::fs::Permissions::from_mode(0o400)).unwrap();
+    mode(0o500);
+    let before = std::fs::read_dir(ground.state()).unwrap().count();
+    let listed = ground.run(&["runs", "list"]);
+    let shown = ground.run(&["runs", "show", &id]);
+    let after = std::fs::read_dir(ground.state()).unwrap().count();
+    mode(0o700);
+    assert_eq!((listed.code, shown.code), (Some(0), Some(0)), "{}{}", listed.stderr, shown.stderr);
+    assert!(shown.stdout.contains(&id), "{}", shown.stdout);
+    assert_eq!(before, after);
+}

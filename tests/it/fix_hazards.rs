@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::account::{Account, Run};
+use crate::account::{Account, JournalCall, Run};
 use crate::cells::told;
 use crate::emulator::Emulator;
 
@@ -162,4 +162,20 @@ fn whom_a_role_trusts_is_changed_only_by_name() {
     assert!(reason.contains("--resource ssm-ec2-role"), "{reason}");
     let outcome = account.fix_named(&["ssm-ec2-role"]).run();
     assert_eq!(outcome.code, Some(0), "{}", told(&outcome));
+}
+
+#[test]
+fn preferences_that_an_earlier_version_has_become_the_default_and_the_latest() {
+    let account = Account::one(Emulator::moto(), &["--hazard", "preferences-that-were-right"]);
+    let document = || account.dump()["regions"]["us-east-1"]["documents"]["SSM-SessionManagerRunShell"].clone();
+    let before = document();
+    let run = fixed(&account);
+    let refused =
+        |call: &&JournalCall| call.outcome.as_deref().is_some_and(|of| of.contains("DuplicateDocumentContent"));
+    assert_eq!(run.calls.iter().filter(refused).count(), 1, "{:#?}", run.calls);
+    let after = document();
+    assert_eq!(after["default"], after["latest"], "{after:#}");
+    assert_ne!(after["default"], before["default"]);
+    undone(&account, &run);
+    assert_eq!(document(), before);
 }

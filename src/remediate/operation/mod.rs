@@ -236,6 +236,13 @@ impl Operation {
         serde_json::from_value(given.get(0).unwrap_or(given).clone()).ok()
     }
 
+    /// The same content in another layout: so many blank lines follow it. None where the call has no content.
+    pub(crate) fn in_another_layout(&self, blank_lines: usize) -> Option<Self> {
+        let Self::UpdateDocument(update) = self else { return None };
+        let content = update.content.clone().followed_by(&"\n".repeat(blank_lines));
+        Some(UpdateDocument { content, ..update.clone() }.into())
+    }
+
     /// A call must not be sent with a part left out that a step was to make.
     fn unresolved(&self) -> Option<Sent> {
         let reference = reference::all(self).into_iter().next()?;

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Read by each script of action.yml, first of all. The checkout is data: this leaves PATH without entries that are relative
 # or lie in the checkout, changes to an empty folder, where no toolchain file and no Cargo configuration is found, and
 # defines `clean`, which runs a program with an environment of its own. It runs with the bash 3.2 of macOS, too.

@@ -273,16 +273,46 @@ fn the_configuration_can_come_from_the_checkout_or_not_at_all() {
     let runner = Runner::new();
     let (output, said) = scan(&runner, "infra", &[("SCAN_CONFIG", "checkout")]);
     assert_eq!(output.status.code(), Some(2), "all rules are disabled: {said}");
-    let (output, _) = scan(&runner, "infra", &[("SCAN_CONFIG", "none")]);
+    let (output, _) = scan(&runner, "infra", &[("SCAN_CONFIG", "none"), ("SCAN_SARIF", "out put.sarif")]);
     assert_eq!(output.status.code(), Some(1));
+    assert_eq!(runner.read("output"), "sarif=out put.sarif\nexit-code=1\n");
     let flags = [("SCAN_CONFIG", "none"), ("SCAN_ARGS", "--param\nnonsense\n"), ("SCAN_SARIF", "out put.sarif")];
     let (output, said) = scan(&runner, "in fra", &flags);
     assert_eq!(output.status.code(), Some(2));
     assert!(said.contains("::error title=ssm-audit::there is no result for in fra%3A exit code 2\n"), "{said}");
-    assert_eq!(runner.read("output"), "sarif=out put.sarif\nexit-code=2\n");
+    // A report that the checkout brought along is not the report of this run.
+    assert_eq!(runner.read("output"), "sarif=\nexit-code=2\n");
     let (output, said) = scan(&runner, "infra", &[("SCAN_CONFIG", "any\n::x::")]);
     assert_eq!(output.status.code(), Some(2));
     assert!(said.starts_with("::error title=ssm-audit::the input config is \"any%0A%3A%3Ax%3A%3A\""), "{said}");
+}
+
+#[test]
+fn a_folder_whose_name_is_a_flag_is_a_folder() {
+    let runner = Runner::new();
+    let base = runner.path("temp").display().to_string();
+    for folder in ["--fail-on=never", "--exclude-rule=*", "-q"] {
+        let (output, said) = scan(&runner, folder, &[("BASE", &base)]);
+        assert_eq!(output.status.code(), Some(1), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains(" fail ("), "{said}");
+    }
+}
+
+/// A comment on a pull request, or a run that follows its run, may have checked the pull request out.
+#[test]
+fn an_event_without_a_base_branch_does_not_use_the_configuration_of_the_checkout() {
+    let runner = Runner::new();
+    for event in ["issue_comment", "workflow_run", ""] {
+        let (output, said) = scan(&runner, "infra", &[("GITHUB_EVENT_NAME", event)]);
+        assert_eq!(output.status.code(), Some(2), "{event}: {said}");
+        assert!(said.contains(" names no base branch%3A "), "{event}: {said}");
+    }
+    for event in ["push", "schedule", "workflow_dispatch"] {
+        let (_, said) = scan(&runner, "infra", &[("GITHUB_EVENT_NAME", event)]);
+        assert!(said.contains("::stop-commands::"), "{event}: {said}");
+    }
+    let (output, said) = scan(&runner, "infra", &[("GITHUB_EVENT_NAME", "issue_comment"), ("SCAN_CONFIG", "none")]);
+    assert_eq!(output.status.code(), Some(1), "{said}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The crash matrix: whenever a run is killed, going on with it ends where an undisturbed one does, and taking it back
-//! where it began; nothing is made twice, and the journal tells the truth. Generated over all calls of the largest plan.
+//! where it began; nothing is made twice, and the journal tells the truth. Generated over all calls of the largest plan,
+//! of which `make test` takes a sample.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::audit::Audit;
 use crate::cells::{Calm, LARGEST, expect, report, threads, told};
 use crate::emulator::Emulator;
 use crate::proxy::{Kind, Proxy};
+use crate::sample::{sample, seed};
 
 /// When the program dies: at which of its calls, from 1, and whether the server has seen that one by then.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +58,7 @@ fn die(account: &Account<'_>, proxy: &Proxy, death: Death) -> Vec<String> {
 fn a_run_that_was_killed_at_any_call_is_gone_on_with() {
     let emulator = Emulator::moto_alone();
     let calm = Calm::of(&emulator);
-    let shares = shares(calm.calls.len());
+    let shares = sample(shares(calm.calls.len()));
     let accounts = Account::copies(&emulator, shares.len(), &LARGEST);
     let before = Account::dumps(&accounts);
     let go_on = |(account, share): (&Account<'_>, &Vec<usize>)| {
@@ -96,7 +98,7 @@ fn a_run_that_was_killed_at_any_call_is_gone_on_with() {
 fn a_run_that_was_killed_at_any_call_is_taken_back() {
     let emulator = Emulator::moto_alone();
     let calm = Calm::of(&emulator);
-    let shares = shares(calm.calls.len());
+    let shares = sample(shares(calm.calls.len()));
     let accounts = Account::copies(&emulator, shares.len(), &LARGEST);
     let before = Account::dumps(&accounts);
     let take_back = |(account, share): (&Account<'_>, &Vec<usize>)| {
@@ -184,8 +186,7 @@ fn an_undo_that_is_killed_at_every_call_comes_to_its_end() {
 /// Several steps at once, and death at any moment. The seed is printed where it fails, and can be given.
 #[test]
 fn a_run_of_several_steps_at_once_may_die_at_any_moment() {
-    let seed = std::env::var("SSM_AUDIT_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| jiff::Timestamp::now().as_microsecond().unsigned_abs());
+    let seed = seed();
     let emulator = Emulator::moto_alone();
     let calm = Calm::of(&emulator);
     let accounts = Account::copies(&emulator, 6, &LARGEST);

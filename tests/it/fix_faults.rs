@@ -12,6 +12,7 @@ use crate::alike::anonymous;
 use crate::cells::{Calm, LARGEST, expect, report, threads, told};
 use crate::emulator::{Emulator, differences};
 use crate::proxy::{Fault, Kind, Proxy};
+use crate::sample::sample;
 
 /// Calls of a plan that are alike: what they do, where, and to which resources.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,9 +89,10 @@ fn deny(run: &Run, steps: &BTreeSet<i64>, account: &Account<'_>, proxy: &Proxy) 
 fn a_call_that_is_denied_stops_what_needs_it_and_nothing_else() {
     let emulator = Emulator::moto_alone();
     let calm = Calm::of(&emulator);
-    let sample = Account::one(&emulator, &LARGEST);
-    let groups = unrelated(&planned_of(&sample), &sample);
+    let planned = Account::one(&emulator, &LARGEST);
+    let groups = unrelated(&planned_of(&planned), &planned);
     assert!(groups.len() < 20, "{groups:#?}");
+    let groups = sample(groups);
     let accounts = Account::copies(&emulator, groups.len(), &LARGEST);
     let before = Account::dumps(&accounts);
     let denied = |(account, group): (&Account<'_>, &BTreeSet<Target>)| {
@@ -259,6 +261,7 @@ fn what_cannot_be_read_is_not_changed_blindly() {
     let left_out = calm.plan["left_out"].as_array().unwrap().len();
     let actions: Vec<String> = proxy.actions().into_iter().filter(|action| action != "sts:GetCallerIdentity").collect();
     assert!(actions.len() > 20, "{actions:?}");
+    let actions = sample(actions);
     let cell = |action: &String| {
         let proxy = Proxy::start(emulator.url());
         proxy.inject(Fault::on(action, Kind::Denied));

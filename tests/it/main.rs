@@ -39,6 +39,7 @@ mod permissions;
 #[expect(dead_code, reason = "the benches use the rest")]
 mod proxy;
 mod report_formats;
+mod sample;
 mod sarif;
 mod scan;
 mod simulator;

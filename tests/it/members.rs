@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::audit::{Audit, Subject, verdicts};
 use crate::emulator::{Emulator, fresh_account};
 use crate::proxy::{Call, Change, Fault, Kind, Member, Proxy, Recording};
+use crate::sample::sample;
 
 /// The members that hold a value of an enumeration and that rules look at, by the ends of their paths.
 const ENUMERATIONS: &[&str] = &[
@@ -114,6 +115,7 @@ fn an_answer_without_a_member_never_becomes_a_pass() {
         .collect();
     assert!(met.is_empty(), "no answer has these members: {met:?}");
     assert!(cells.len() > 150, "only {} members were met", cells.len());
+    let cells = sample(cells);
 
     let threads = rayon::ThreadPoolBuilder::new().num_threads(6).build().unwrap();
     let wrong: Vec<String> = threads.install(|| {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::audit::Audit;
 use crate::emulator::{Emulator, fresh_account, iam};
 use crate::proxy::Proxy;
+use crate::sample::sample;
 
 /// The printed policy.
 fn policy(arguments: &[&str]) -> Value {
@@ -148,7 +149,7 @@ fn the_policy_is_enough_and_every_action_of_it_is_needed() {
 
     let iam = iam(server, ACCOUNT);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for action in &needed {
+    for action in sample(needed.iter().collect()) {
         let rest: BTreeSet<&String> = needed.iter().filter(|other| *other != action).collect();
         let statement = json!({"Effect": "Allow", "Action": rest, "Resource": "*"});
         let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();

@@ -30,6 +30,14 @@ fn no_credentials() {
 }
 
 #[test]
+fn a_session_of_aws_login_is_not_read_and_the_way_around_is_named() {
+    let config = "[profile own]\nregion = us-east-1\nlogin_session = arn:aws:iam::123456789012:user/own\n";
+    let outcome = Audit::new(&["scan", "--profile", "own"]).file(".aws/config", config).run();
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("aws configure export-credentials"), "{}", outcome.stderr);
+}
+
+#[test]
 fn no_such_profile() {
     let config = "[profile production]\nregion = us-east-1\n";
     let audit = Audit::new(&["scan", "--profile", "prodcution"]).file(".aws/config", config);

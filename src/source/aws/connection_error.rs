@@ -28,13 +28,19 @@ pub enum ConnectionError {
     },
     /// No credentials were found.
     #[error(
-        "found no AWS credentials: set --profile or AWS_PROFILE, log in with `aws login` or `aws sso login`, or set \
+        "found no AWS credentials: set --profile or AWS_PROFILE, log in with `aws sso login`, or set \
          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )]
     NoCredentials,
     /// The session of IAM Identity Center has ended, or was never begun.
-    #[error("the AWS login of the profile is missing or has expired: run `aws sso login` (or `aws login`) again")]
+    #[error("the AWS login of the profile is missing or has expired: run `aws sso login` again")]
     LoginNeeded,
+    /// The profile has a session of `aws login`.
+    #[error(
+        "cannot use the profile: it has a session of `aws login`, which only the AWS CLI reads; run \
+         `eval \"$(aws configure export-credentials --profile NAME --format env)\"` and leave out --profile"
+    )]
+    LoginSession,
     /// The provider of the credentials failed.
     #[error("failed to get AWS credentials: {0}")]
     CredentialsFailed(String),
@@ -176,7 +182,9 @@ impl ConnectionError {
             source = cause.source();
         }
         let everything = DisplayErrorContext(error).to_string().to_ascii_lowercase();
-        if everything.contains("sso") || everything.contains("login") {
+        if everything.contains("credentials-login") {
+            Self::LoginSession
+        } else if everything.contains("sso") || everything.contains("login") {
             Self::LoginNeeded
         } else if everything.contains("no providers in chain provided credentials") {
             Self::NoCredentials

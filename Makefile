@@ -1,11 +1,11 @@
-# The commands that matter. `make demo` and `make test` need a Rust toolchain and Python 3.10 or newer.
+# `make demo` and `make test` need a Rust toolchain and Python 3.10 or newer.
 
 CARGO ?= cargo
 PYTHON ?= python3
 
 .PHONY: demo test test-all lint bench supply-chain
 
-## Build, start an emulated AWS on loopback with three accounts, scan them.
+## Build, start an emulated AWS on loopback with three accounts, scan and fix them.
 demo:
 	@echo 'Building; the first time, the AWS SDK takes some minutes.'
 	$(CARGO) build --locked
@@ -20,18 +20,18 @@ test:
 test-all:
 	SSM_AUDIT_TESTS=all $(CARGO) test --locked
 
-## What continuous integration holds the code to besides the tests.
+## Formatter, clippy and documentation.
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --quiet -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --quiet
 
-## Evaluations a second, and a scan against recorded answers. See benches/README.md.
+## Evaluations per second, and a scan of recorded answers. See benches/README.md.
 bench:
 	$(CARGO) bench --locked --bench evaluate --bench scan
 
-## Advisories, licences, bans and sources of the dependencies, and the yanked ones. Needs cargo-deny and cargo-audit, and the
-## network for the database of advisories. See CONTRIBUTING.md.
+## Advisories, licenses, bans and sources of the dependencies. Needs cargo-deny, cargo-audit, and the network. See
+## CONTRIBUTING.md.
 supply-chain:
 	$(CARGO) deny --locked check
 	$(CARGO) audit --deny warnings

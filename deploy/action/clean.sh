@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Read by each script of action.yml, first of all. The checkout is data: this leaves PATH without entries that are relative
-# or lie in the checkout, changes to an empty folder, where no toolchain file and no Cargo configuration is found, and
-# defines `clean`, which runs a program with an environment of its own. It runs with the bash 3.2 of macOS, too.
+# Sourced first by each script of action.yml. The checkout is data: this removes PATH entries that are relative or lie in the
+# checkout, changes to an empty folder without toolchain files and Cargo configuration, and defines `clean`, which runs a
+# program with a minimal environment. It runs with bash 3.2 (macOS), too.
 set -euo pipefail
 checkout=$(cd "${GITHUB_WORKSPACE:-$PWD}" && pwd -P)
 
-# Succeeds where a folder exists and does not lie in the checkout.
+# Succeeds if a folder exists and does not lie in the checkout.
 outside() {
   local real
   [[ $1 == /* ]] && real=$(cd "$1" 2> /dev/null && pwd -P) && [[ $real/ != "$checkout"/* ]]

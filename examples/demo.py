@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The main job, seen working, without an AWS account: three emulated accounts, scanned, fixed, and put back.
+"""Demonstration without an AWS account: scan three emulated accounts, fix two of them, undo one fix.
 
 Installs an AWS-compatible server (moto) into a folder under ~/.cache, starts it on a free loopback port, builds
 the accounts with boto3, runs the freshly built binary on them, and stops the server again.
@@ -18,11 +18,11 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 EMULATOR = HERE.parent / "tests" / "emulator"
 ACCOUNTS = {
-    "111111111111": "set up as documented",
-    "222222222222": "set up as documented once, and changed since",
-    "333333333333": "as accounts are before anybody looks",
+    "111111111111": "compliant with the documented setup",
+    "222222222222": "compliant once, and changed since",
+    "333333333333": "without a Session Manager setup",
 }
-# What only the owner of an account knows.
+# Values that only the owner of an account knows.
 SETTINGS = """\
 fix:
   tags: {AppID: session-manager, DataType: Sensitive}
@@ -34,7 +34,7 @@ def say(text: str) -> None:
 
 
 class Demo:
-    """An account, and the binary run on it."""
+    """Runs the binary on an account."""
 
     def __init__(self, program: pathlib.Path, folder: str, url: str, account: dict):
         self.program = program
@@ -46,7 +46,7 @@ class Demo:
     def run(self, *arguments: str) -> str:
         print("$ ssm-audit " + " ".join(arguments), flush=True)
         began = time.monotonic()
-        # Line by line, so that it is seen as it comes, and kept.
+        # Line by line, to print output as it appears and to return it.
         command = [self.program, *arguments]
         running = subprocess.Popen(
             command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -95,18 +95,18 @@ def show(accounts: list) -> None:
         say(f"{account.id}: {ACCOUNTS[account.id]}")
         account.run("scan")
     _, changed, untouched = accounts
-    say(f"What would put {changed.id} right? Nothing is changed yet.")
+    say(f"The plan for {changed.id}. Nothing is changed yet.")
     changed.run("fix")
-    say("Done, and looked at again. What is changed only by name, or only when allowed, is left out until then.")
+    say("Apply the plan and verify it. Changes that need --resource or --allow are left out.")
     fixed = changed.run("fix", "--yes")
     changed.run("scan")
-    say(f"{untouched.id} gets what is missing: a key, a log group, a bucket, a role, the session preferences.")
+    say(f"Create what {untouched.id} lacks: a key, a log group, a bucket, a role, the session preferences.")
     untouched.run("fix", "--yes", "--allow", "replace")
     untouched.run("scan")
-    say(f"And {changed.id} is put back as it was.")
+    say(f"Undo the fix of {changed.id}.")
     run = re.search(r"ssm-audit undo (\S+?)`", fixed)
     if run is None:
-        sys.exit("the fix did not say how it is taken back")
+        sys.exit("the fix did not name the command that undoes it")
     changed.run("undo", run.group(1), "--yes")
     changed.run("scan")
 

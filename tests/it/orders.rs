@@ -16,8 +16,12 @@ const ORDERS: &[&str] = &[
     "a\u{2028}::warning::separator",
     "a\u{85}::warning::next line",
     "\u{a0}::warning::blank",
-    "a\u{202e}b\u{2066}c\u{200b}d\u{e000}e\u{f0000}f\u{fe0f}g\u{e0041}h",
+    "a\u{202e}b\u{2066}c\u{200b}d\u{fe0f}e\u{e0041}f",
+    PRIVATE,
 ];
+
+/// Characters of private use. In code they stand for texts that are not known, so that such a text is unknown.
+const PRIVATE: &str = "a\u{e000}b\u{f0000}c\u{100000}d";
 
 /// The line that would be obeyed, or that hides something.
 fn obeyed(text: &str) -> Option<&str> {
@@ -74,7 +78,7 @@ fn names_in_code_give_no_orders_in_any_format() {
             obeys_nothing(&scanned, format);
             if *format == "json" {
                 let text = scanned.json().to_string();
-                for order in ORDERS {
+                for order in ORDERS.iter().filter(|order| **order != PRIVATE) {
                     assert!(text.contains(&order.replace('"', "\\\"")), "JSON means the same: {order}");
                 }
             }

@@ -105,7 +105,18 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "sse_algorithm     = \"aws:kms\"\n      kms_master_key_id = aws_kms_key.sessions.arn",
         "sse_algorithm = \"AES256\"",
     ),
-    breakage("s3-object-lock-enabled", "  object_lock_enabled = true\n", ""),
+    with(
+        breakage(
+            "s3-object-lock-enabled",
+            "  object_lock_enabled = true\n  tags                = local.tags\n}\n\nresource \
+             \"aws_s3_bucket_object_lock_configuration\" \"sessions\" {\n  bucket = \
+             aws_s3_bucket.sessions.bucket\n  rule {\n    default_retention {\n      mode = \"GOVERNANCE\"\n      \
+             days = 90\n    }\n  }\n}\n",
+            "  tags = local.tags\n}\n",
+        ),
+        &["s3-object-lock-retention"],
+    ),
+    breakage("s3-object-lock-retention", "days = 90", "days = 7"),
     breakage(
         "s3-required-tags",
         "object_lock_enabled = true\n  tags                = local.tags",

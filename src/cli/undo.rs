@@ -63,11 +63,19 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
             return Ok(Exit::Failed);
         }
         let now = Timestamp::now().to_string();
-        if plan.steps.is_empty() {
-            journal.begin_undo(&run, &plan, &now)?;
-            return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
-        }
         let begin = || Ok(journal.begin_undo(&run, &plan, &now)?);
+        if plan.steps.is_empty() {
+            let exit = if plan.fails() { Exit::Failed } else { Exit::Success };
+            return carry_out::locked(
+                &plan,
+                &reaches,
+                &arguments.lock,
+                globals,
+                begin,
+                async |_: &AccountLocks<'_>| Ok(exit),
+            )
+            .await;
+        }
         let apply = async |locks: &AccountLocks<'_>| {
             let steps = arguments.steps;
             let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, steps, locks, globals).await?;

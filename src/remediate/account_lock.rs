@@ -103,6 +103,10 @@ pub(crate) struct AccountLocks<'a> {
     places: Vec<Place<'a>>,
     run: String,
     host: String,
+    /// The run that is undone.
+    undone: Option<String>,
+    /// The regions that the undone run may have locked, and that its undo does not change.
+    left: Vec<Place<'a>>,
     /// The expired locks of other runs that were taken over.
     pub(crate) expired: Vec<Holder>,
 }
@@ -110,7 +114,14 @@ pub(crate) struct AccountLocks<'a> {
 impl<'a> AccountLocks<'a> {
     /// No locks.
     pub(crate) fn none() -> Self {
-        Self { places: Vec::new(), run: String::new(), host: String::new(), expired: Vec::new() }
+        Self {
+            places: Vec::new(),
+            run: String::new(),
+            host: String::new(),
+            undone: None,
+            left: Vec::new(),
+            expired: Vec::new(),
+        }
     }
 
     /// Takes the lock of each account and region that the plan changes: all of them, or none.
@@ -128,7 +139,8 @@ impl<'a> AccountLocks<'a> {
             Purpose::Undo(run) => Some(run),
             Purpose::Fix | Purpose::Discard(_) => None,
         };
-        for (account, region) in places(plan) {
+        let places = places(plan);
+        for &(account, region) in &places {
             let Some(reach) = reaches.get(account) else { continue };
             let place = reach.place(region);
             match locks.take_one(&place, undone).await {
@@ -137,6 +149,13 @@ impl<'a> AccountLocks<'a> {
                     locks.release().await;
                     return Err(error);
                 }
+            }
+        }
+        // A run that was killed holds the locks of all regions of its plan, also of those that it did not come to.
+        if let Some(undone) = undone {
+            locks.undone = Some(undone.clone());
+            for &(account, region) in extent(plan).difference(&places) {
+                locks.left.extend(reaches.get(account).map(|reach| reach.place(region)));
             }
         }
         Ok(locks)
@@ -218,12 +237,13 @@ impl<'a> AccountLocks<'a> {
         }
     }
 
-    /// Lets go of the locks. One that cannot be deleted expires.
+    /// Lets go of the locks, and of those that the undone run has left. One that cannot be deleted expires.
     pub(crate) async fn release(self) {
-        for place in &self.places {
+        let ours = |run: &String| *run == self.run || self.undone.as_ref() == Some(run);
+        for place in self.places.iter().chain(&self.left) {
             let held = value(place).await.ok().flatten();
             let holder: Option<Holder> = held.and_then(|(value, _)| serde_json::from_str(&value).ok());
-            if holder.is_some_and(|holder| holder.run == self.run) {
+            if holder.is_some_and(|holder| ours(&holder.run)) {
                 let request = place.changing().ssm().delete_parameter().name(NAME).send();
                 let _ = place.read(&DELETE, request).await;
             }
@@ -254,6 +274,18 @@ async fn value(place: &Place<'_>) -> Result<Option<(String, i64)>, Failure> {
     // A parameter without a value is no lock of this program.
     let parameter = answer.map(|answer| answer.parameter);
     Ok(parameter.map(|held| held.map_or_else(Default::default, |held| (held.value.unwrap_or_default(), held.version))))
+}
+
+/// The accounts and regions that the plan was made for.
+fn extent(plan: &Plan) -> BTreeSet<(&AccountId, Option<&Region>)> {
+    let mut places = BTreeSet::new();
+    for (account, extent) in &plan.scopes {
+        places.extend(extent.regions.iter().map(|region| (account, Some(region))));
+        if extent.regions.is_empty() {
+            places.insert((account, None));
+        }
+    }
+    places
 }
 
 /// The accounts and regions that the plan changes, in one order for all runs, so that two of them do not wait for each

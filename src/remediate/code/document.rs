@@ -1,7 +1,10 @@
 //! A file that is edited: places in it that are found again when other places have changed. It knows the syntax, and
 //! nothing of what blocks mean.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, Object, ObjectKey};
@@ -13,6 +16,8 @@ pub(super) struct Document {
     pub(super) text: String,
     /// Whether lines end as Windows has it; then `text` does not say so.
     crlf: bool,
+    /// The text that was parsed last, and its body: places are looked up many times between two edits.
+    parsed: RefCell<Option<(String, Rc<Body>)>>,
 }
 
 /// A block, by the way that leads to it from the top of its file.
@@ -77,11 +82,12 @@ impl Spot {
 /// A step to each block of a body.
 pub(super) fn steps(body: &Body) -> Vec<(Step, &Block)> {
     let mut steps: Vec<(Step, &Block)> = Vec::new();
+    let mut counts: BTreeMap<(&str, Vec<String>), usize> = BTreeMap::new();
     for block in body.blocks() {
         let labels: Vec<String> = block.labels.iter().map(|label| label.as_str().to_owned()).collect();
-        let same = |step: &Step| step.kind == block.ident.as_str() && step.labels == labels;
-        let index = steps.iter().filter(|(step, _)| same(step)).count();
-        steps.push((Step { kind: block.ident.as_str().to_owned(), labels, index }, block));
+        let count = counts.entry((block.ident.as_str(), labels.clone())).or_default();
+        steps.push((Step { kind: block.ident.as_str().to_owned(), labels, index: *count }, block));
+        *count += 1;
     }
     steps
 }
@@ -89,7 +95,7 @@ pub(super) fn steps(body: &Body) -> Vec<(Step, &Block)> {
 impl Document {
     pub(super) fn new(text: &str) -> Self {
         let crlf = text.contains("\r\n") && !text.replace("\r\n", "").contains('\n');
-        Self { text: if crlf { text.replace("\r\n", "\n") } else { text.to_owned() }, crlf }
+        Self { text: if crlf { text.replace("\r\n", "\n") } else { text.to_owned() }, crlf, parsed: RefCell::default() }
     }
 
     /// The length of the edited text.
@@ -112,8 +118,16 @@ impl Document {
         self.text[..byte.min(self.text.len())].matches('\n').count() + 1
     }
 
-    pub(super) fn body(&self) -> Option<Body> {
-        crate::source::terraform::body_of(&self.text)
+    pub(super) fn body(&self) -> Option<Rc<Body>> {
+        let mut parsed = self.parsed.borrow_mut();
+        if let Some((text, body)) = parsed.as_ref()
+            && *text == self.text
+        {
+            return Some(Rc::clone(body));
+        }
+        let body = Rc::new(crate::source::terraform::body_of(&self.text)?);
+        *parsed = Some((self.text.clone(), Rc::clone(&body)));
+        Some(body)
     }
 
     /// What stands at a byte of the text as it was read.
@@ -124,7 +138,7 @@ impl Document {
         let bytes = before(bytes.start)..before(bytes.end);
         let body = self.body()?;
         let mut spot = Spot { file: file.to_owned(), steps: Vec::new() };
-        let mut body = &body;
+        let mut body = &*body;
         loop {
             let holds = |span: Option<Range<usize>>| span.is_some_and(|span| span.contains(&bytes.start));
             if let Some(attribute) = body.attributes().find(|attribute| holds(attribute.span())) {
@@ -146,9 +160,19 @@ impl Document {
         steps(&body).into_iter().map(spot).collect()
     }
 
+    /// All outermost blocks, with their texts.
+    pub(super) fn sources(&self, file: &str) -> Vec<(Spot, &str)> {
+        let Some(body) = self.body() else { return Vec::new() };
+        let source = |(step, block): (Step, &Block)| {
+            let text = block.span().map(|span| self.source(&span)).unwrap_or_default();
+            (Spot { file: file.to_owned(), steps: vec![step] }, text)
+        };
+        steps(&body).into_iter().map(source).collect()
+    }
+
     pub(super) fn with<T>(&self, spot: &Spot, read: impl FnOnce(&Block) -> Option<T>) -> Option<T> {
         let body = self.body()?;
-        let mut inner = &body;
+        let mut inner = &*body;
         let mut found = None;
         for wanted in &spot.steps {
             let (_, block) = steps(inner).into_iter().find(|(step, _)| step == wanted)?;

@@ -124,8 +124,10 @@ impl Workspace<'_> {
         let mut all: BTreeMap<Spot, BTreeMap<Path, String>> = BTreeMap::new();
         for (name, after) in self.drafts() {
             let Some(before) = self.before(name) else { continue };
-            for top in after.tops(name).into_iter().filter(|top| top.kind() == "resource") {
-                if before.span(&top).is_some() {
+            let was: BTreeSet<(Spot, &str)> = before.sources(name).into_iter().collect();
+            for (top, source) in after.sources(name) {
+                // What is as it was, is not looked into.
+                if top.kind() == "resource" && !was.contains(&(top.clone(), source)) && before.span(&top).is_some() {
                     let changes = changed(before, after, &top);
                     if !changes.is_empty() {
                         all.entry(top).or_default().extend(changes);

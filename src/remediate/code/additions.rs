@@ -82,17 +82,48 @@ impl Workspace<'_> {
     fn free_name(&self, beside: &Spot, kind: &str, name: &str) -> String {
         let tops = self.resources(&beside.file, kind);
         let mut taken: BTreeSet<String> = tops.iter().map(|top| top.labels().1.to_owned()).collect();
+        let names = std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(|number| format!("{name}_{number}")));
+        taken.extend(self.taken_in_json(beside, names.clone()));
+        let mut names = names;
+        names.find(|name| !taken.contains(name)).unwrap_or_default()
+    }
+
+    /// A refusal to make what is there once in an account, where the code would make it twice.
+    pub(super) fn refuse_twice(&self, beside: &Spot, kind: &str, name: &str) -> Edited {
+        let uses = self.places.uses(Path::new(&beside.file));
+        if uses > 1 {
+            let reason =
+                format!("the module is used {uses} times, and an account takes only one {kind} of the name {name}");
+            return Err(Refusal::at(reason, Some((beside.file.clone(), 1))));
+        }
+        let own = self.folder_of(&beside.file);
+        for file in self.names().into_iter().filter(|file| !own.contains(file)) {
+            let is_it = |top: &&Spot| {
+                let value = self.value(top, "name").map(|value| self.source(&file, &value));
+                top.kind() == "resource" && top.labels().0 == kind && value.as_deref() == Some(name)
+            };
+            let tops = self.document(&file).map(|document| document.tops(&file)).unwrap_or_default();
+            if tops.iter().any(|top| is_it(&top)) {
+                let reason = format!("{file} makes a {kind} of the name {name} already, and an account takes only one");
+                return Err(Refusal::new(reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of the names that files in JSON have, in the same folder.
+    fn taken_in_json(&self, beside: &Spot, names: impl Iterator<Item = String> + Clone) -> Vec<String> {
         let folder = Path::new(&beside.file).parent();
         let in_json = |file: &&crate::source::terraform::File| {
             let name = Path::new(file.source().name());
             name.parent() == folder && name.extension().is_some_and(|ending| ending == "json")
         };
-        let names = std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(|number| format!("{name}_{number}")));
+        let mut taken = Vec::new();
         for file in self.places.files().iter().filter(in_json) {
             let text = file.source().text();
             taken.extend(names.clone().take(9).filter(|name| text.contains(&format!("\"{name}\""))));
         }
-        names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default()
+        taken
     }
 
     /// The arguments that say where a resource is made, as they are written.
@@ -125,10 +156,11 @@ impl Workspace<'_> {
         if let Some(top) = tops.iter().find(own) {
             return Ok(top.labels().1.to_owned());
         }
-        let taken: BTreeSet<&str> = tops.iter().filter(of_kind).map(|top| top.labels().1).collect();
+        let mut taken: BTreeSet<String> = tops.iter().filter(of_kind).map(|top| top.labels().1.to_owned()).collect();
         let mut names =
             std::iter::once("current".to_owned()).chain((2..=u32::MAX).map(|number| format!("current_{number}")));
-        let name = names.find(|name| !taken.contains(name.as_str())).unwrap_or_default();
+        taken.extend(self.taken_in_json(beside, names.clone()));
+        let name = names.find(|name| !taken.contains(name)).unwrap_or_default();
         let lines: Vec<String> = place.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
         let content = if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) };
         self.add_top(beside, &format!("data \"{kind}\" \"{name}\" {{{content}}}"))?;

@@ -4,6 +4,7 @@
 use hcl_edit::expr::Expression;
 use serde_json::Value as Json;
 
+use super::about::About;
 use super::document::{Found, Spot};
 use super::task::{Task, undone};
 use super::values::literal;
@@ -93,7 +94,7 @@ fn enable_versioning(bucket: &Spot, work: &mut Workspace<'_>) -> Result<Option<S
     const KIND: &str = "aws_s3_bucket_versioning";
     let enabled = New::of(&Json::from("Enabled"));
     for spot in work.resources(&bucket.file, KIND) {
-        if names(&spot, bucket, work) {
+        if work.about(&spot, "bucket", bucket, "bucket") == About::This {
             work.set_nested(&spot, &["versioning_configuration"], "status", &enabled)?;
             return Ok(Some(format!("{KIND}.{}", spot.labels().1)));
         }
@@ -103,17 +104,11 @@ fn enable_versioning(bucket: &Spot, work: &mut Workspace<'_>) -> Result<Option<S
         work.set_nested(bucket, &["versioning"], "enabled", &New::of(&Json::Bool(true)))?;
         return Ok(None);
     }
+    work.refuse_unclear(KIND, "bucket", bucket, "bucket")?;
     let content =
         |bucket: &str| format!("bucket = {bucket}.id\n\nversioning_configuration {{\n  status = \"Enabled\"\n}}");
     let name = work.add_companion(bucket, KIND, bucket.labels().1, content)?;
     Ok(Some(format!("{KIND}.{name}")))
-}
-
-/// Returns `true` if a resource is about the bucket.
-fn names(spot: &Spot, bucket: &Spot, work: &Workspace<'_>) -> bool {
-    let (kind, name) = bucket.labels();
-    let source = work.value(spot, "bucket").map(|value| work.source(&spot.file, &value)).unwrap_or_default();
-    source.strip_prefix(&format!("{kind}.{name}")).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
 /// The bucket for session logs: the one of the configured name, which is made where there is none. How it is named.

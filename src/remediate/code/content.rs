@@ -63,6 +63,7 @@ pub(super) enum Written {
 impl Content {
     /// The content of the document.
     pub(super) fn of(spot: &Spot, work: &mut Workspace<'_>) -> Result<Self, Refusal> {
+        let spot = &work.overriding(spot, "content").unwrap_or_else(|| spot.clone());
         let value = work.value(spot, "content");
         let value = value.ok_or_else(|| work.refuse(spot, "content", "the document has no content"))?;
         Self::follow(spot.clone(), "content".to_owned(), value, work)
@@ -227,7 +228,7 @@ impl Content {
         let document = Embedded::new(&source, text.names.is_template()).map_err(|why| self.refuse(text, why, work))?;
         let splice = match (document.addition(way, name, &value), way) {
             (Err(reason), [only]) if reason.contains("has no inputs") => {
-                document.addition(&[], only, &format!("{{\"{name}\": {value}}}"))
+                document.addition_of_object(only, name, &value)
             }
             (done, _) => done,
         };

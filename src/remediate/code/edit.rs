@@ -26,6 +26,19 @@ impl Document {
         }
     }
 
+    /// Puts a text before these bytes, and one behind them.
+    pub(super) fn wrap(&mut self, bytes: &Range<usize>, before: &str, behind: &str) {
+        let lines = [self.line(bytes.start) - 1, self.line(bytes.end) - 1];
+        let tidy = lines.iter().all(|line| layout::is_tidy(&self.text, *line));
+        self.text.insert_str(bytes.end, behind);
+        self.text.insert_str(bytes.start, before);
+        if tidy {
+            for line in lines {
+                self.text = layout::tidy(&self.text, line);
+            }
+        }
+    }
+
     /// Replaces bytes by a text as it is.
     pub(super) fn splice(&mut self, bytes: &Range<usize>, with: &str) {
         self.text.replace_range(bytes.clone(), with);
@@ -76,7 +89,7 @@ impl Document {
         let line = format!("\n{indent}  {name} = {value}");
         if let Some(last) = last {
             let end = last.end + self.text[last.end..].find('\n')?;
-            let neighbour = self.line(last.end) - 1;
+            let neighbour = self.line(last.start) - 1;
             self.insert_line(end, &line, neighbour);
         } else {
             let end = inside.start + self.text[inside.start..].find('\n')?;
@@ -89,9 +102,13 @@ impl Document {
     /// Inserts a text that begins with a new line, and lays it out as the line before it is.
     fn insert_line(&mut self, at: usize, line: &str, neighbour: usize) {
         let tidy = layout::is_tidy(&self.text, neighbour);
+        let added = self.line(at);
         self.text.insert_str(at, line);
         if tidy {
-            self.text = layout::tidy(&self.text, neighbour + 1);
+            // The line behind it may have stood below the one before it.
+            for line in added..=added + line.matches('\n').count() {
+                self.text = layout::tidy(&self.text, line);
+            }
         }
     }
 
@@ -104,7 +121,8 @@ impl Document {
         if !self.text[start..inside.end].trim().is_empty() {
             return None;
         }
-        let blank = if self.text[inside.start..inside.end].trim().is_empty() { "" } else { "\n" };
+        let is_first = self.text[inside.start..inside.end].trim().is_empty();
+        let blank = if is_first || self.text[..start].ends_with("\n\n") { "" } else { "\n" };
         let block =
             indented(&layout::tidy_all(&format!("{kind} {{\n{}\n}}", indented(content, "  "))), &format!("{indent}  "));
         self.text.insert_str(start, &format!("{blank}{block}\n"));
@@ -125,11 +143,8 @@ impl Document {
         let items: Vec<(Range<usize>, Range<usize>)> =
             object.iter().map(|(key, value)| Some((key_span(key)?, value.expr().span()?))).collect::<Option<_>>()?;
         let Some((first, last)) = items.first().zip(items.last()) else {
-            if self.text[span.clone()].trim_matches(['{', '}']).trim().is_empty() {
-                self.text.replace_range(span, &format!("{{ {name} = {value} }}"));
-                return Some(());
-            }
-            return None;
+            let name = if is_name(name) { name.to_owned() } else { format!("{name:?}") };
+            return self.fill(&span, &format!("{name} = {value}"), " ");
         };
         let quoted = self.text[first.0.clone()].starts_with('"');
         let name = if quoted || !is_name(name) { format!("{name:?}") } else { name.to_owned() };
@@ -140,12 +155,17 @@ impl Document {
         let commas = comma_after_last || items.len() > 1 && self.text[first.1.end..].trim_start().starts_with(',');
         let line_start = self.text[..last.0.start].rfind('\n').map_or(0, |newline| newline + 1);
         let own_lines = self.text[line_start..last.0.start].trim().is_empty();
-        if !own_lines {
-            self.text.insert_str(end, &format!(", {name}{sign} {value}"));
+        let is_heredoc = self.text[last.1.clone()].starts_with("<<");
+        let closes = !self.text[end..span.end].contains('\n');
+        if !is_heredoc && (!own_lines || closes) {
+            let at = if comma_after_last { end + self.text[end..].find(',')? + 1 } else { end };
+            let comma = if comma_after_last { "" } else { "," };
+            self.text.insert_str(at, &format!("{comma} {name}{sign} {value}"));
             return Some(());
         }
         let mut end = end;
-        if commas && !comma_after_last {
+        // The line of a heredoc that ends it has nothing else on it.
+        if commas && !comma_after_last && !is_heredoc {
             self.text.insert(end, ',');
             end += 1;
         }
@@ -162,11 +182,28 @@ impl Document {
     pub(super) fn add_element(&mut self, list: &Expression, element: &str) -> Option<()> {
         let Expression::Array(array) = list else { return None };
         let span = list.span()?;
-        if let Some(last) = array.iter().last().and_then(hcl_edit::Span::span) {
-            self.append(&last, element);
-        } else {
-            self.text.replace_range(span, &format!("[{element}]"));
+        match array.iter().last().and_then(hcl_edit::Span::span) {
+            Some(last) => self.append(&last, element),
+            None => return self.fill(&span, element, ""),
         }
+        Some(())
+    }
+
+    /// Puts an item into brackets or braces that have none; comments within them stay.
+    fn fill(&mut self, span: &Range<usize>, item: &str, blank: &str) -> Option<()> {
+        let inside = span.start + 1..span.end.checked_sub(1)?;
+        let within = self.text.get(inside.clone())?;
+        if within.trim().is_empty() && !within.contains('\n') {
+            self.text.replace_range(inside, &format!("{blank}{item}{blank}"));
+            return Some(());
+        }
+        let line = within.rfind('\n').map(|newline| inside.start + newline + 1)?;
+        if !self.text[line..inside.end].trim().is_empty() {
+            return None;
+        }
+        let indent = format!("{}  ", self.indent(inside.end));
+        let item = hanging(item, &indent);
+        self.text.insert_str(line, &format!("{indent}{item}\n"));
         Some(())
     }
 
@@ -252,13 +289,19 @@ mod tests {
             ("a = {\n  b = 1\n}\n", "a = {\n  b   = 1\n  new = x\n}\n"),
             ("a = {\n  \"b\" : 1,\n}\n", "a = {\n  \"b\" : 1,\n  \"new\": x,\n}\n"),
             ("a = {\n  b = 1,\n  c = 2\n}\n", "a = {\n  b = 1,\n  c = 2,\n  new = x\n}\n"),
+            ("a = { b = 1,\n  c = 2 }\n", "a = { b = 1,\n  c = 2, new = x }\n"),
+            ("a = { b = 1,\n  c = 2, }\n", "a = { b = 1,\n  c = 2, new = x }\n"),
+            ("a = {\n  # none\n}\n", "a = {\n  # none\n  new = x\n}\n"),
+            ("a = {\n}\n", "a = {\n  new = x\n}\n"),
+            ("a = {\n  b = <<EOT\nx\nEOT\n}\n", "a = {\n  b = <<EOT\nx\nEOT\n  new = x\n}\n"),
         ] {
             let mut document = Document::new(before);
             let body = document.body().expect("a body");
             let value = &body.get_attribute("a").expect("an attribute").value;
             let Expression::Object(object) = value else { panic!("an object") };
             document.add_member(object, "new", "x").expect("an edit");
-            assert_eq!(document.text().replace("  c   = ", "  c = ").replace("  b   = 1,", "  b = 1,"), after);
+            let plain = |text: &str| text.replace("  c   = ", "  c = ").replace("  b   = ", "  b = ");
+            assert_eq!(plain(&document.text()), plain(after));
         }
     }
 }

@@ -65,6 +65,7 @@ fn attach_profile(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
 }
 
 fn make_profile(beside: &Spot, name: &str, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+    work.refuse_twice(beside, "aws_iam_instance_profile", name)?;
     let role = role::ensure(beside, work)?;
     let content = format!("name = {name}\nrole = aws_iam_role.{role}.name");
     work.add_resource(beside, "aws_iam_instance_profile", "ssm", &content)

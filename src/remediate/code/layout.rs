@@ -81,6 +81,83 @@ fn run(lines: &[String], index: usize, has: impl Fn(&str) -> bool) -> Range<usiz
     index - before..index + after
 }
 
+/// The delimiter of a heredoc that begins in this line, and whether it may be indented.
+fn heredoc(line: &str) -> Option<(&str, bool)> {
+    let code = line.trim_end();
+    let at = code.rfind("<<")?;
+    // A heredoc that stands in a text or a comment is none.
+    if spans_of_code(code).iter().all(|span| !span.contains(&at)) {
+        return None;
+    }
+    let rest = &code[at + 2..];
+    let (delimiter, is_indented) = rest.strip_prefix('-').map_or((rest, false), |rest| (rest, true));
+    let is_name = delimiter.starts_with(|first: char| first.is_alphabetic() || first == '_')
+        && delimiter.chars().all(|one| one.is_alphanumeric() || matches!(one, '_' | '-'));
+    is_name.then_some((delimiter, is_indented))
+}
+
+/// The bytes of a line that are neither text nor comment.
+fn spans_of_code(line: &str) -> Vec<Range<usize>> {
+    let end = cells(line).comment.unwrap_or(line.len());
+    let (mut spans, mut start, mut in_text, mut escaped) = (Vec::new(), 0, false, false);
+    for (at, byte) in line[..end].bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' if in_text => (in_text, start) = (false, at + 1),
+            b'"' => {
+                spans.push(start..at);
+                in_text = true;
+            }
+            _ => {}
+        }
+    }
+    if !in_text && !is_comment(line) {
+        spans.push(start..end);
+    }
+    spans
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with(['#']) || line.trim_start().starts_with("//")
+}
+
+/// The lines, but those of heredocs in one piece with the line that they begin in: the lines around them follow each
+/// other.
+fn logical(text: &str) -> Vec<(String, String)> {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let mut inside: Option<(String, bool)> = None;
+    for line in text.split('\n') {
+        if let (Some((delimiter, is_indented)), Some((_, body))) = (&inside, lines.last_mut()) {
+            body.push('\n');
+            body.push_str(line);
+            let end = if *is_indented { line.trim() } else { line.trim_end() };
+            if end == delimiter.as_str() {
+                inside = None;
+            }
+            continue;
+        }
+        inside = heredoc(line).map(|(delimiter, is_indented)| (delimiter.to_owned(), is_indented));
+        lines.push((line.to_owned(), String::new()));
+    }
+    lines
+}
+
+/// The number of a line among those that are not within heredocs; none for a line within one.
+fn logical_index(lines: &[(String, String)], line: usize) -> Option<usize> {
+    let mut first = 0;
+    for (index, (_, body)) in lines.iter().enumerate() {
+        if first == line {
+            return Some(index);
+        }
+        first += 1 + body.matches('\n').count();
+        if first > line {
+            return None;
+        }
+    }
+    None
+}
+
 fn has_assign(line: &str) -> bool {
     cells(line).assign.is_some()
 }
@@ -107,16 +184,20 @@ fn align(lines: &mut [String], part: impl Fn(&str) -> Option<usize>) {
 
 /// Whether the lines around this one are laid out so.
 pub(super) fn is_tidy(text: &str, line: usize) -> bool {
-    let mut tidied: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    let before = tidied.clone();
-    tidy_lines(&mut tidied, line);
-    before == tidied
+    tidy(text, line) == text
 }
 
 /// Lays out the lines around this one.
 pub(super) fn tidy(text: &str, line: usize) -> String {
-    let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    tidy_lines(&mut lines, line);
+    let lines = logical(text);
+    let Some(index) = logical_index(&lines, line) else { return text.to_owned() };
+    let (mut heads, bodies): (Vec<String>, Vec<String>) = lines.into_iter().unzip();
+    tidy_lines(&mut heads, index);
+    joined(heads, &bodies)
+}
+
+fn joined(heads: Vec<String>, bodies: &[String]) -> String {
+    let lines: Vec<String> = heads.into_iter().zip(bodies).map(|(head, body)| head + body).collect();
     lines.join("\n")
 }
 
@@ -134,11 +215,11 @@ fn tidy_lines(lines: &mut [String], line: usize) {
 
 /// Lays out all lines of a text that is new.
 pub(super) fn tidy_all(text: &str) -> String {
-    let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    for index in 0..lines.len() {
-        tidy_lines(&mut lines, index);
+    let (mut heads, bodies): (Vec<String>, Vec<String>) = logical(text).into_iter().unzip();
+    for index in 0..heads.len() {
+        tidy_lines(&mut heads, index);
     }
-    lines.join("\n")
+    joined(heads, &bodies)
 }
 
 #[cfg(test)]
@@ -159,6 +240,16 @@ mod tests {
         assert_eq!(tidy_all("a = 1 # x\nbbb = 22 // y"), "a   = 1  # x\nbbb = 22 // y");
         assert!(is_tidy("a   = 1\nbbb = 2", 0));
         assert!(!is_tidy("a = 1\nbbb = 2", 1));
+    }
+
+    #[test]
+    fn lines_around_a_heredoc_follow_each_other() {
+        let text = "a = <<-EOT\n  x = 1\n    y = 2\n  EOT\nlonger = \"<<EOT\" # <<EOT\nbb = 1\n";
+        let tidied = "a      = <<-EOT\n  x = 1\n    y = 2\n  EOT\nlonger = \"<<EOT\" # <<EOT\nbb     = 1\n";
+        assert_eq!(tidy_all(text), tidied);
+        assert_eq!(tidy(text, 4), tidied);
+        assert!(is_tidy(text, 1), "a line of the heredoc stays as it is");
+        assert!(!is_tidy(text, 0));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! does to what Terraform has made; `content` and `embedded` change documents within the code; the other files know one
 //! type of resource each. What is not understood is refused, with its place.
 
+mod about;
 mod additions;
 mod attribute;
 mod bucket;
@@ -40,7 +41,7 @@ use super::settings::Settings;
 use crate::model::finding::Edit;
 use crate::model::{Finding, Inventory, Verdict};
 use crate::rule::{Library, Remediation};
-use crate::source::terraform::{CodeError, Places};
+use crate::source::terraform::{CodeError, Places, Span};
 use workspace::{Refusal, Workspace};
 
 /// Texts of files by their names: those that differ from what is on disk.
@@ -121,9 +122,12 @@ pub(crate) struct Left {
 struct Tried<'a> {
     finding: Finding,
     effect: Effect<'a>,
+    /// Whether the edit is that of another finding, of the same rule and the same block.
+    is_shared: bool,
 }
 
 /// What is done for a finding, and what there is to know of that.
+#[derive(Clone)]
 struct Effect<'a> {
     remedy: &'a Remedy,
     hazards: Vec<String>,
@@ -136,11 +140,20 @@ struct Kept {
     is_unsafe: bool,
     /// The verdict that it had then: with another one, it is tried again.
     verdict: Verdict,
+    /// How many fixes were made then: after more of them, it is looked at again.
+    after: usize,
+    /// Whether a change was tried, in vain.
+    is_tried: bool,
 }
 
 impl Kept {
     fn new(refusal: Refusal, finding: &Finding) -> Self {
-        Self { refusal, is_unsafe: false, verdict: finding.verdict }
+        Self { refusal, is_unsafe: false, verdict: finding.verdict, after: usize::MAX, is_tried: false }
+    }
+
+    /// Whether the finding is left alone, after so many fixes.
+    fn stands(&self, finding: &Finding, fixes: usize) -> bool {
+        self.verdict == finding.verdict && self.after >= fixes
     }
 }
 
@@ -170,12 +183,17 @@ pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeErr
         let mut then = texts.clone();
         then.extend(changes);
         let after = (request.look)(&then)?;
-        let broken = still_open(&tried, &after);
+        let (settled, broken) = outcome(tried, &after);
         if broken.is_empty() {
-            fixed.extend(tried.into_iter().map(Fixed::from));
+            fixed.extend(settled.into_iter().map(Fixed::from));
             (texts, latest) = (then, Some(after));
         } else {
-            kept.extend(broken);
+            for (fingerprint, why) in broken {
+                // What was in vain twice is so for good.
+                let again = kept.get(&fingerprint).is_some_and(|kept| kept.is_tried);
+                let after = if again { usize::MAX } else { fixed.len() };
+                kept.insert(fingerprint, Kept { after, is_tried: true, ..why });
+            }
         }
     }
     let look = latest.as_ref().unwrap_or(first);
@@ -222,7 +240,7 @@ fn name_of(file: &crate::source::terraform::File) -> String {
 
 impl From<Tried<'_>> for Fixed {
     fn from(tried: Tried<'_>) -> Self {
-        let Tried { finding, effect: Effect { remedy, hazards, notes } } = tried;
+        let Tried { finding, effect: Effect { remedy, hazards, notes }, .. } = tried;
         // A warning that is a hazard is said once.
         let warning = remedy.warn_in_code().filter(|warning| !hazards.iter().any(|hazard| hazard == warning));
         let warn: Vec<&str> = warning.into_iter().chain(notes.iter().map(String::as_str)).collect();
@@ -239,35 +257,49 @@ fn round<'a>(
     kept: &mut BTreeMap<String, Kept>,
 ) -> (Texts, Vec<Tried<'a>>) {
     let mut work = Workspace::new(request.root, &look.inventories, &look.places, request.settings);
-    let mut tried = Vec::new();
+    let mut tried: Vec<Tried<'_>> = Vec::new();
+    // The edits of this round, by the rule and the block that they are for.
+    let mut edits: BTreeMap<(&str, Span), Effect<'_>> = BTreeMap::new();
     for finding in &look.findings {
         let open = matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) && (request.concerns)(finding);
-        let refused = kept.get(&finding.fingerprint).is_some_and(|kept| kept.verdict == finding.verdict);
+        let refused = kept.get(&finding.fingerprint).is_some_and(|kept| kept.stands(finding, done.len()));
         if !open || refused || done.contains(finding.fingerprint.as_str()) {
             continue;
         }
+        let block = task::place_of(finding, &work).map(|place| (finding.rule.as_str(), place.block));
+        if let Some(effect) = block.and_then(|block| edits.get(&block)) {
+            tried.push(Tried { finding: finding.clone(), effect: effect.clone(), is_shared: true });
+            continue;
+        }
         match attempt(request, finding, &mut work) {
-            Ok(effect) => tried.push(Tried { finding: finding.clone(), effect }),
+            Ok((effect, is_shared)) => {
+                edits.extend(block.map(|block| (block, effect.clone())));
+                tried.push(Tried { finding: finding.clone(), effect, is_shared });
+            }
             Err(why) => {
-                kept.insert(finding.fingerprint.clone(), why);
+                kept.insert(finding.fingerprint.clone(), Kept { after: done.len(), ..why });
             }
         }
     }
     (work.texts(), tried)
 }
 
-/// The fix of one finding, in the workspace.
-fn attempt<'a>(request: &Request<'a>, finding: &Finding, work: &mut Workspace<'_>) -> Result<Effect<'a>, Kept> {
+/// The fix of one finding, in the workspace, and whether it is one that other findings have led to already.
+fn attempt<'a>(request: &Request<'a>, finding: &Finding, work: &mut Workspace<'_>) -> Result<(Effect<'a>, bool), Kept> {
     let kept = |refusal: Refusal| Kept::new(refusal, finding);
     let remedy = remedy_of(finding, request).map_err(|reason| kept(Refusal::new(reason)))?;
     let nothing = BTreeMap::new();
     let params = request.params.get(&finding.rule).unwrap_or(&nothing);
     work.begin(finding);
     task::carry_out(finding, remedy, params, work).map_err(kept)?;
-    if !work.changes() {
+    let is_shared = !work.changes();
+    if is_shared && work.texts().is_empty() {
         return Err(kept(Refusal::new("nothing in this code can be changed for it")));
     }
     work.check_impact().map_err(kept)?;
+    if let Some(name) = work.garbled() {
+        return Err(kept(Refusal::new(format!("{name} is not written in a way that is understood"))));
+    }
     if work.writes_stand_ins() {
         return Err(kept(Refusal::new("it would have to write a value that is sensitive or not known")));
     }
@@ -278,7 +310,7 @@ fn attempt<'a>(request: &Request<'a>, finding: &Finding, work: &mut Workspace<'_
         return Err(Kept { is_unsafe: true, ..kept(Refusal::new(reason)) });
     }
     work.commit();
-    Ok(Effect { remedy, hazards, notes })
+    Ok((Effect { remedy, hazards, notes }, is_shared))
 }
 
 fn remedy_of<'a>(finding: &Finding, request: &Request<'a>) -> Result<&'a Remedy, String> {
@@ -290,19 +322,25 @@ fn remedy_of<'a>(finding: &Finding, request: &Request<'a>) -> Result<&'a Remedy,
     }
 }
 
-/// Those of the tried findings that do not hold after all.
-fn still_open(tried: &[Tried<'_>], after: &Look) -> Vec<(String, Kept)> {
+/// The tried findings that hold now, and those that do not after all. What another finding's edit did not settle is
+/// neither: it is tried by itself.
+fn outcome<'a>(tried: Vec<Tried<'a>>, after: &Look) -> (Vec<Tried<'a>>, Vec<(String, Kept)>) {
     let now: BTreeMap<&str, &Finding> =
         after.findings.iter().map(|finding| (finding.fingerprint.as_str(), finding)).collect();
-    let open = tried.iter().filter_map(|tried| {
+    let (mut settled, mut broken) = (Vec::new(), Vec::new());
+    for tried in tried {
         let reason = match now.get(tried.finding.fingerprint.as_str()) {
-            Some(finding) if finding.verdict == Verdict::Pass => return None,
+            Some(finding) if finding.verdict == Verdict::Pass => {
+                settled.push(tried);
+                continue;
+            }
+            _ if tried.is_shared => continue,
             Some(finding) => format!("the change that was tried does not settle it: {}", finding.message),
             None => "with the change that was tried, it is not judged any more".to_owned(),
         };
-        Some((tried.finding.fingerprint.clone(), Kept::new(Refusal::new(reason), &tried.finding)))
-    });
-    open.collect()
+        broken.push((tried.finding.fingerprint.clone(), Kept::new(Refusal::new(reason), &tried.finding)));
+    }
+    (settled, broken)
 }
 
 fn left_over(finding: &Finding, kept: Option<Kept>, request: &Request<'_>) -> Left {

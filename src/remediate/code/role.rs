@@ -202,6 +202,7 @@ pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, 
             return Ok(spot.labels().1.to_owned());
         }
     }
+    work.refuse_twice(beside, "aws_iam_role", &name)?;
     let tags = super::tags::configured(beside, work)?;
     let content = format!("name = {name}\n\nassume_role_policy = {}{tags}", trust(work));
     let role = work.add_resource(beside, "aws_iam_role", "ssm", &content)?;

@@ -4,6 +4,7 @@
 
 use hcl_edit::expr::{Expression, Object};
 
+use super::about::About;
 use super::document::{Spot, member};
 use super::task::{Task, undone};
 use super::values::quoted;
@@ -74,14 +75,17 @@ struct Rules {
 
 impl Rules {
     fn of(way: Way, group: &Spot, work: &Workspace<'_>) -> Self {
-        let blocks = work.document(&group.file).map(|document| document.nested(group, way.block()));
+        let nested = |of: &Spot| work.document(&of.file).map(|document| document.nested(of, way.block()));
+        let overriding = work.overriding(group, way.block());
+        let blocks = [Some(group), overriding.as_ref()].into_iter().flatten().filter_map(nested).flatten();
         let about = |kind: &str| {
-            work.resources(&group.file, kind).into_iter().filter(|rule| names(rule, group, work)).collect::<Vec<_>>()
+            let is_about = |rule: &Spot| work.about(rule, ABOUT, group, "id") == About::This;
+            work.resources(&group.file, kind).into_iter().filter(is_about).collect::<Vec<_>>()
         };
         let of_way = |spot: &Spot| text(work.value(spot, "type").as_ref()).as_deref() == Some(way.block());
         Self {
             argument: work.value(group, way.block()).filter(|value| !matches!(value, Expression::Null(_))),
-            blocks: blocks.unwrap_or_default(),
+            blocks: blocks.collect(),
             single: about(SINGLE).into_iter().filter(of_way).collect(),
             one_way: about(way.resource()),
         }
@@ -124,13 +128,22 @@ impl Rules {
     }
 }
 
-/// Returns `true` if a rule in a resource of its own is about the group.
-fn names(rule: &Spot, group: &Spot, work: &Workspace<'_>) -> bool {
-    let (kind, name) = group.labels();
-    let group = format!("{kind}.{name}");
-    let value = work.value(rule, "security_group_id").map(|value| work.source(&rule.file, &value));
-    value.is_some_and(|value| value.strip_prefix(&group).is_some_and(|rest| rest.starts_with(['.', '['])))
+/// The form of rules of which it is computed whether they are the group's: what is added has their form, and so is
+/// mixed with nothing.
+fn unclear_form(group: &Spot, work: &Workspace<'_>) -> Result<Option<Form>, Refusal> {
+    let find = |kind: &str| work.refuse_unclear(kind, ABOUT, group, "id").err();
+    let single = find(SINGLE);
+    let one_way = find(Way::In.resource()).or_else(|| find(Way::Out.resource()));
+    match (single, one_way) {
+        (Some(refusal), Some(_)) => Err(refusal),
+        (Some(_), None) => Ok(Some(Form::Single)),
+        (None, Some(_)) => Ok(Some(Form::OneWay)),
+        (None, None) => Ok(None),
+    }
 }
+
+/// The argument of a rule that names its group.
+const ABOUT: &str = "security_group_id";
 
 fn text(value: Option<&Expression>) -> Option<String> {
     match value {
@@ -248,7 +261,10 @@ fn remove(way: Way, group: &Spot, work: &mut Workspace<'_>) -> Edited {
         Way::In if !rules.blocks.is_empty() => work.set(group, "ingress", &New::Literal("[]".to_owned())),
         Way::In => Ok(()),
         Way::Out => {
-            let form = rules.form().unwrap_or(Form::OneWay);
+            let form = match rules.form() {
+                Some(form) => form,
+                None => unclear_form(group, work)?.unwrap_or(Form::OneWay),
+            };
             add_https(form, group, work)
         }
     }
@@ -316,9 +332,21 @@ fn is_https(of: &dyn Fn(&str) -> Option<Expression>) -> Option<bool> {
 pub(super) fn allow_https(group: &Spot, work: &mut Workspace<'_>) -> Edited {
     let rules = Rules::of(Way::Out, group, work);
     rules.refuse_mixed(Way::Out, group, work)?;
+    let is_there = |rule: &Spot| {
+        let of = |name: &str| work.value(rule, name);
+        is_https(&of) == Some(true) && text(of("description").as_ref()).as_deref() == Some(PURPOSE)
+    };
+    // What another instance of the group has led to.
+    if rules.blocks.iter().any(is_there) {
+        return Ok(());
+    }
     let others = Rules::of(Way::Out.other(), group, work);
     let default = if group.labels().0 == "aws_default_security_group" { Form::Inline } else { Form::OneWay };
-    add_https(rules.form().or(others.form()).unwrap_or(default), group, work)
+    let form = match rules.form().or(others.form()) {
+        Some(form) => form,
+        None => unclear_form(group, work)?.unwrap_or(default),
+    };
+    add_https(form, group, work)
 }
 
 fn add_https(form: Form, group: &Spot, work: &mut Workspace<'_>) -> Edited {

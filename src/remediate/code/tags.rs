@@ -47,6 +47,10 @@ fn add_to(spot: &Spot, name: &str, tags: &[(String, String)], work: &mut Workspa
         // Read again each time: its place has moved.
         let current = work.value(spot, name).ok_or_else(misunderstood)?;
         if let Some(object) = members(&current) {
+            // What the same edit, for another instance of the block, has added.
+            if super::document::member(object, key).is_some() {
+                continue;
+            }
             work.edit(&spot.file)?.add_member(object, key, value).ok_or_else(misunderstood)?;
             continue;
         }
@@ -60,8 +64,7 @@ fn add_to(spot: &Spot, name: &str, tags: &[(String, String)], work: &mut Workspa
             continue;
         }
         let span = hcl_edit::Span::span(&current).ok_or_else(misunderstood)?;
-        let source = work.source(&spot.file, &current);
-        work.edit(&spot.file)?.replace(&span, &format!("merge({source}, {member})"));
+        work.edit(&spot.file)?.wrap(&span, "merge(", &format!(", {member})"));
     }
     Ok(())
 }

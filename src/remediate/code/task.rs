@@ -31,6 +31,17 @@ impl Task<'_> {
     }
 }
 
+fn key_of(finding: &Finding) -> Key {
+    let resource = &finding.resource;
+    let region = resource.region.clone().filter(|_| resource.resource_type.is_regional());
+    Key { region, id: resource.id.as_str().into() }
+}
+
+/// The place of the resource that a finding is about; none where the code does not declare it by itself.
+pub(super) fn place_of<'a>(finding: &Finding, work: &Workspace<'a>) -> Option<&'a Place> {
+    work.places.of(finding.resource.resource_type, &key_of(finding))
+}
+
 /// Makes a finding right, in the draft of the workspace.
 pub(super) fn carry_out(
     finding: &Finding,
@@ -39,8 +50,7 @@ pub(super) fn carry_out(
     work: &mut Workspace<'_>,
 ) -> Edited {
     let resource = &finding.resource;
-    let region = resource.region.clone().filter(|_| resource.resource_type.is_regional());
-    let key = Key { region, id: resource.id.as_str().into() };
+    let key = key_of(finding);
     if resource.id == ANY {
         let place = finding.location.as_ref().map(|place| (place.file.clone(), place.line as usize));
         return Err(Refusal::at("which resources the code makes is not known", place));
@@ -84,6 +94,10 @@ fn settle(remedy: &Remedy, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited 
     let unknown = || Refusal::new("it is not known whether there is something to fix");
     let Action::Set(wishes) = &remedy.action else { return Err(unknown()) };
     for (path, wish) in wishes {
+        if path == "tags" {
+            tags::add(task, work)?;
+            continue;
+        }
         let written = task.place.attributes.iter().any(|(known, span)| known == path && *span != task.place.block);
         let is_block = task.place.attributes.iter().any(|(known, span)| known == path && work.is_block(*span));
         if written && !is_block {

@@ -55,6 +55,7 @@ pub(super) type Source = (Spot, String, Expression);
 impl Workspace<'_> {
     /// Sets an attribute of a block: where it is written, there; else as a new one.
     pub(super) fn set(&mut self, spot: &Spot, name: &str, new: &New) -> Edited {
+        let spot = &self.overriding(spot, name).unwrap_or_else(|| spot.clone());
         if let Some(value) = self.value(spot, name) {
             return self.assign(spot, name, &value, new);
         }
@@ -65,6 +66,7 @@ impl Workspace<'_> {
     /// Sets an attribute of a nested block, which is made where there is none.
     pub(super) fn set_nested(&mut self, spot: &Spot, blocks: &[&str], name: &str, new: &New) -> Edited {
         let Some((block, rest)) = blocks.split_first() else { return self.set(spot, name, new) };
+        let spot = &self.overriding(spot, block).unwrap_or_else(|| spot.clone());
         if self.value(spot, block).is_some() {
             return Err(self.refuse(spot, block, format!("{block} is assigned a value, and is not a block")));
         }
@@ -175,7 +177,7 @@ impl Workspace<'_> {
         }
     }
 
-    fn local(&self, spot: &Spot, local: &str) -> Option<(Spot, Expression)> {
+    pub(super) fn local(&self, spot: &Spot, local: &str) -> Option<(Spot, Expression)> {
         let declared = self.tops(&spot.file).into_iter().filter(|top| top.kind() == "locals");
         declared.into_iter().find_map(|top| Some((top.clone(), self.value(&top, local)?)))
     }

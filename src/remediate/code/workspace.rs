@@ -206,6 +206,15 @@ impl<'a> Workspace<'a> {
         })
     }
 
+    /// A file that could not be read any more with the fix at hand.
+    pub(super) fn garbled(&self) -> Option<&str> {
+        let is_read = |document: &Document| document.body().is_some();
+        let garbled = |(name, draft): &(&String, &Document)| {
+            is_native(name) && !is_read(draft) && self.before(name).is_some_and(is_read)
+        };
+        self.draft.iter().find(garbled).map(|(name, _)| name.as_str())
+    }
+
     /// What all fixes since the beginning changed, with the texts before and after; it is as if they were not made.
     pub(super) fn take_back(&mut self) -> Vec<(String, String, String)> {
         let texts = self.texts();
@@ -354,6 +363,26 @@ impl<'a> Workspace<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The block of an override file that says this of the resource, as an attribute or a nested block: it takes the
+    /// place of what the resource itself says.
+    /// <https://developer.hashicorp.com/terraform/language/files/override>
+    pub(super) fn overriding(&self, spot: &Spot, name: &str) -> Option<Spot> {
+        let is_override = |file: &String| {
+            let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            stem == "override" || stem.ends_with("_override")
+        };
+        let files = self.folder_of(&spot.file);
+        let says = |document: &Document, top: &Spot| {
+            document.value(top, name).is_some() || !document.nested(top, name).is_empty()
+        };
+        let tops = files.iter().filter(|file| is_override(file)).filter_map(|file| {
+            let document = self.document(file)?;
+            let same = |top: &Spot| top.kind() == spot.kind() && top.labels() == spot.labels();
+            document.tops(file).into_iter().rfind(|top| *spot == spot.top() && same(top) && says(document, top))
+        });
+        tops.last()
     }
 
     /// The resources of a type in the folder that a file is in.

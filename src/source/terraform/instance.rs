@@ -144,10 +144,10 @@ impl Instance {
         let is_text = matches!(name, "id" | "arn" | "name" | "bucket" | "key_id" | "unique_id")
             || name.ends_with("_id")
             || name.ends_with("_arn");
-        let nature = if is_text && self.mode == Mode::Managed {
-            Nature::Attribute(Rc::clone(self), name.into())
-        } else {
-            Nature::Open
+        let nature = match self.mode {
+            Mode::Managed if is_text => Nature::Attribute(Rc::clone(self), name.into()),
+            Mode::Data if is_text => Nature::LookedUp(Rc::clone(self), name.into()),
+            Mode::Managed | Mode::Data => Nature::Open,
         };
         Value::Unknown(Hole::new(gap, nature))
     }

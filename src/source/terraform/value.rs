@@ -125,6 +125,8 @@ pub(super) enum Nature {
     Outside,
     /// A text that is not empty, such as an ARN that AWS will give: the attribute of the resource.
     Attribute(Rc<Instance>, Arc<str>),
+    /// As little as `Open`: the attribute of what a data source looks up.
+    LookedUp(Rc<Instance>, Arc<str>),
     /// The value is sensitive, and known where nothing of it is shown; whether it is a text that is not empty.
     Sensitive(bool),
     /// A text that is not empty, of the account or region that is deployed to.

@@ -5,7 +5,7 @@ use super::fix::said;
 use crate::audit::{Audit, Outcome};
 
 /// Fixes this rule of code that may have other files beside it; gives the code afterwards.
-fn fix(rule: &str, code: &str, others: &[(&str, &str)]) -> (Outcome, String) {
+pub(super) fn fix(rule: &str, code: &str, others: &[(&str, &str)]) -> (Outcome, String) {
     let mut audit = Audit::new(&["fix", "code", "--yes", "--unsafe-fixes", "--rule", rule]).args(PLACE);
     audit = audit.file("code/main.tf", code);
     for (name, text) in others {
@@ -19,7 +19,13 @@ fn fix(rule: &str, code: &str, others: &[(&str, &str)]) -> (Outcome, String) {
 }
 
 /// Code that is fixed: it holds afterwards, and has each of these texts, and none of those.
-fn fixed(rule: &str, code: &str, others: &[(&str, &str)], has: &[&str], has_not: &[&str]) -> (String, String) {
+pub(super) fn fixed(
+    rule: &str,
+    code: &str,
+    others: &[(&str, &str)],
+    has: &[&str],
+    has_not: &[&str],
+) -> (String, String) {
     let (outcome, text) = fix(rule, code, others);
     assert_eq!(outcome.code, Some(0), "{rule}: {}{}", outcome.stdout, outcome.stderr);
     for part in has {
@@ -32,7 +38,7 @@ fn fixed(rule: &str, code: &str, others: &[(&str, &str)], has: &[&str], has_not:
 }
 
 /// Code that is left as it is, with a reason that says this.
-fn left(rule: &str, code: &str, others: &[(&str, &str)], reason: &str) {
+pub(super) fn left(rule: &str, code: &str, others: &[(&str, &str)], reason: &str) {
     let (outcome, text) = fix(rule, code, others);
     let all: String = std::iter::once(code).chain(others.iter().map(|(_, text)| *text)).collect();
     assert_eq!(text, all, "{rule}: something was written");

@@ -233,6 +233,33 @@ fn the_default_group_is_known_through_its_vpc() {
 }
 
 #[test]
+fn a_group_that_a_data_source_looks_up_by_another_name_is_not_the_default_one() {
+    let code = |source: &str| {
+        format!(
+            "data \"aws_security_group\" \"shared\" {{\n{source}}}\n\nresource \"aws_instance\" \"node\" {{\n  ami                    = \"ami-1\"\n  vpc_security_group_ids = [data.aws_security_group.shared.id]\n}}\n"
+        )
+    };
+    let rule = "ec2-no-default-security-group";
+    let filter =
+        |name: &str, value: &str| format!("  filter {{\n    name   = \"{name}\"\n    values = [\"{value}\"]\n  }}\n");
+    for (source, verdict) in [
+        ("  name = \"platform-https\"\n".to_owned(), "pass"),
+        ("  name = \"default\"\n".to_owned(), "fail"),
+        (filter("group-name", "platform-https"), "pass"),
+        (filter("group-name", "default"), "fail"),
+        // A pattern may match the default group.
+        (filter("group-name", "de*"), "unknown"),
+        (filter("tag:Name", "platform-https"), "unknown"),
+        ("  id = \"sg-0123456789abcdef0\"\n".to_owned(), "unknown"),
+        ("  name = var.missing\n".to_owned(), "unknown"),
+    ] {
+        expect(&code(&source), &[(rule, "aws_instance.node", verdict)]);
+    }
+    // Of what it lets out, nothing is known.
+    expect(&code("  name = \"platform-https\"\n"), &[("ec2-https-egress-allowed", "aws_instance.node", "unknown")]);
+}
+
+#[test]
 fn egress_is_decided_where_endpoints_are_not_known() {
     let egress = |rule: &str| {
         format!(

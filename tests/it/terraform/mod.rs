@@ -7,6 +7,7 @@ mod bucket_policies;
 mod engines;
 mod fix;
 mod fix_edits;
+mod fix_layouts;
 mod mapped;
 mod plans;
 mod regions;

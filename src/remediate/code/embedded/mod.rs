@@ -1,6 +1,7 @@
 //! A document in JSON or YAML that stands in a text, such as a heredoc or a template: its members are found and changed
 //! in place, and everything else stays byte for byte.
 
+mod flow;
 mod json;
 mod yaml;
 
@@ -86,6 +87,15 @@ impl<'t> Embedded<'t> {
             json::addition(&self.masked, way, name, value)
         } else {
             yaml::addition(&self.masked, way, name, value)
+        }
+    }
+
+    /// The change that adds an object with one member to the outermost one.
+    pub(super) fn addition_of_object(&self, name: &str, member: &str, value: &str) -> Result<Splice, Misunderstood> {
+        if self.is_json() {
+            json::addition(&self.masked, &[], name, &format!("{{\"{member}\": {value}}}"))
+        } else {
+            yaml::addition_of_mapping(&self.masked, name, member, value)
         }
     }
 }
@@ -189,6 +199,26 @@ mod tests {
     }
 
     #[test]
+    fn members_of_yaml_in_braces_are_changed_and_added() {
+        let text = "a: 1\ninputs: {b: '60', \"c\": ${x}, d: {e: \"}\"}} # note\n";
+        assert_eq!(set(text, &["inputs"], "b", "\"20\""), text.replace("'60'", "\"20\""));
+        assert_eq!(set(text, &["inputs"], "c", "true"), text.replace("${x}", "true"));
+        assert_eq!(set(text, &["inputs"], "f", "1"), text.replace("\"}\"}}", "\"}\"}, f: 1}"));
+        assert_eq!(set("inputs: { b: 1, }\n", &["inputs"], "c", "2"), "inputs: { b: 1, c: 2 }\n");
+        assert_eq!(set("inputs: { b: 1 }\n", &["inputs"], "c", "2"), "inputs: { b: 1, c: 2 }\n");
+    }
+
+    #[test]
+    fn inputs_that_yaml_does_not_have_yet_are_written_line_by_line() {
+        assert_eq!(set("a: 1\ninputs:\nb: 2\n", &["inputs"], "c", "3"), "a: 1\ninputs:\n  c: 3\nb: 2\n");
+        let text = "  a: 1\n  b: 2\n";
+        let added = Embedded::new(text, true).expect("a template").addition_of_object("inputs", "c", "3");
+        assert_eq!(added.expect("an edit").text, "\n  inputs:\n    c: 3");
+        let added = Embedded::new("{}", true).expect("a template").addition_of_object("inputs", "c", "3");
+        assert_eq!(added.expect("an edit").text, "{\"inputs\": {\"c\": 3}}");
+    }
+
+    #[test]
     fn members_of_yaml_are_changed_and_added_at_the_indentation_of_the_others() {
         let text = "  # note\n  schemaVersion: '1.0'\n  inputs:\n    # of a\n    a: \"60\" # minutes\n    b: ${x}\n\n    c: |\n      d: 1\n  last: 1\n";
         assert_eq!(set(text, &["inputs"], "a", "\"20\""), text.replace("\"60\"", "\"20\""));
@@ -198,7 +228,7 @@ mod tests {
         assert_eq!(set("a: 1\ninputs: {}\n", &["inputs"], "b", "2"), "a: 1\ninputs: {b: 2}\n");
         let document = Embedded::new(text, true).expect("a template");
         assert!(document.value(&["inputs"], "c").is_err(), "a block of text");
-        for odd in ["inputs: &a\n  b: 1\n", "inputs: {a: 1}\n", "inputs:\n\tb: 1\n", "- a\n"] {
+        for odd in ["inputs: &a\n  b: 1\n", "inputs: {a: 1,\n  c: 2}\n", "inputs:\n\tb: 1\n", "- a\n"] {
             let document = Embedded::new(odd, true).expect("a template");
             assert!(document.value(&["inputs"], "b").is_err(), "{odd}");
         }

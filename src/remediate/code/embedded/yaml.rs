@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Misunderstood, Splice};
+use super::{Misunderstood, Splice, flow};
 
 /// A line with something on it.
 struct Line {
@@ -21,7 +21,11 @@ impl Line {
 /// The bytes of a member's value, where it is a scalar.
 pub(super) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
     let lines = lines(text)?;
-    let Mapping::Lines(block) = mapping(text, &lines, way)? else { return Ok(None) };
+    let block = match mapping(text, &lines, way)? {
+        Mapping::Lines(block) => block,
+        Mapping::Flow(bytes) => return flow::value(text, &bytes, name),
+        Mapping::Bare { .. } => return Ok(None),
+    };
     for line in of_block(text, block)? {
         if let Some(value) = value_of(text, line, name) {
             return scalar(text, value).map(Some);
@@ -34,7 +38,10 @@ pub(super) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range
 pub(super) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
     let lines = lines(text)?;
     match mapping(text, &lines, way)? {
-        Mapping::Empty(bytes) => Ok(Splice { bytes, text: format!("{{{name}: {value}}}") }),
+        Mapping::Flow(bytes) => flow::addition(text, &bytes, name, value),
+        Mapping::Bare { end, indent } => {
+            Ok(Splice { bytes: end..end, text: format!("\n{indent}{STEP}{name}: {value}") })
+        }
         Mapping::Lines(block) => {
             let (Some(first), Some(last)) = (block.first(), block.last()) else { return Err("the document is empty") };
             let end = last.content.end;
@@ -44,10 +51,25 @@ pub(super) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Res
     }
 }
 
-/// A mapping: its lines, with those of what lies below them, or `{}`.
+/// Adds a mapping with one member to the outermost one.
+pub(super) fn addition_of_mapping(text: &str, name: &str, member: &str, value: &str) -> Result<Splice, Misunderstood> {
+    let Splice { bytes, text: line } = addition(text, &[], name, "")?;
+    let line = line.trim_end();
+    let indent = &line[..line.len() - line.trim_start().len()];
+    Ok(Splice { bytes, text: format!("{line}{indent}{STEP}{member}: {value}") })
+}
+
+/// How far a mapping stands to the right of the one that it is in.
+const STEP: &str = "  ";
+
+/// A mapping.
 enum Mapping<'l> {
+    /// Its lines, with those of what lies below them.
     Lines(&'l [Line]),
-    Empty(Range<usize>),
+    /// In braces, on one line.
+    Flow(Range<usize>),
+    /// Nothing but its name, which ends there.
+    Bare { end: usize, indent: String },
 }
 
 fn lines(text: &str) -> Result<Vec<Line>, Misunderstood> {
@@ -76,9 +98,9 @@ fn mapping<'l>(text: &str, lines: &'l [Line], way: &[&str]) -> Result<Mapping<'l
         let index = block.iter().position(|line| line.start == start).unwrap_or_default();
         let (line, below) = (&block[index], &block[index + 1..]);
         let written = text[value.clone()].trim();
-        if written.starts_with('{') && written.trim_matches(['{', '}']).trim().is_empty() {
+        if written.starts_with('{') {
             let start = value.start + text[value].find('{').unwrap_or_default();
-            return Ok(Mapping::Empty(start..start + written.len()));
+            return Ok(Mapping::Flow(start..line.content.end));
         }
         if !(written.is_empty() || written.starts_with('#')) {
             return Err("the inputs of the document are not written line by line");
@@ -86,7 +108,8 @@ fn mapping<'l>(text: &str, lines: &'l [Line], way: &[&str]) -> Result<Mapping<'l
         let end = below.iter().position(|other| other.indent() <= line.indent()).unwrap_or(below.len());
         block = &below[..end];
         if block.is_empty() {
-            return Err("the document has no inputs");
+            let indent = text[line.start..line.content.start].to_owned();
+            return Ok(Mapping::Bare { end: line.content.end, indent });
         }
     }
     Ok(Mapping::Lines(block))
@@ -118,7 +141,7 @@ fn value_of(text: &str, line: &Line, name: &str) -> Option<Range<usize>> {
 }
 
 /// A scalar that ends with its line, without the comment behind it.
-fn scalar(text: &str, value: Range<usize>) -> Result<Range<usize>, Misunderstood> {
+pub(super) fn scalar(text: &str, value: Range<usize>) -> Result<Range<usize>, Misunderstood> {
     const ODD: Misunderstood = "the value is not written in one line";
     let written = &text[value.clone()];
     let start = value.start + written.len() - written.trim_start().len();
@@ -136,7 +159,7 @@ fn scalar(text: &str, value: Range<usize>) -> Result<Range<usize>, Misunderstood
     Ok(start..start + written[..length].trim_end().len())
 }
 
-fn end_of_quoted(written: &str, quote: char) -> Option<usize> {
+pub(super) fn end_of_quoted(written: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (index, character) in written.char_indices().skip(1) {
         match character {

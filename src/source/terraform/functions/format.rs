@@ -26,7 +26,8 @@ fn format(call: &Arguments<'_>, values: &[Value]) -> Answer {
                 '-' => verb.left = true,
                 '+' => verb.plus = true,
                 '0' => verb.zeros = true,
-                _ => {}
+                ' ' => verb.space = true,
+                _ => return call.unknown("this form is not evaluated"),
             }
         }
         verb.width = number(&mut rest).unwrap_or(0).min(WIDEST);
@@ -60,6 +61,8 @@ fn number(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize> 
 struct Verb {
     left: bool,
     plus: bool,
+    /// A blank where a sign would be.
+    space: bool,
     zeros: bool,
     width: usize,
     precision: Option<usize>,
@@ -67,7 +70,12 @@ struct Verb {
 
 impl Verb {
     fn write(&self, call: &Arguments<'_>, letter: char, value: &Value) -> Result<String, Rc<Hole>> {
-        let signed = |text: String| if self.plus && !text.starts_with('-') { format!("+{text}") } else { text };
+        let signed = |text: String| match (self.plus, self.space) {
+            _ if text.starts_with('-') => text,
+            (true, _) => format!("+{text}"),
+            (false, true) => format!(" {text}"),
+            (false, false) => text,
+        };
         let text = match letter {
             's' | 'v' if matches!(value, Value::List(_) | Value::Set(_) | Value::Map(_)) => {
                 return call.unknown("this form is not evaluated");
@@ -101,7 +109,7 @@ impl Verb {
         let missing = self.width.saturating_sub(text.chars().count());
         Ok(match (self.left, self.zeros && letter != 's') {
             (true, _) => format!("{text}{}", " ".repeat(missing)),
-            (false, true) => match text.strip_prefix(['-', '+']) {
+            (false, true) => match text.strip_prefix(['-', '+', ' ']) {
                 Some(digits) => format!("{}{}{digits}", &text[..1], "0".repeat(missing)),
                 None => format!("{}{text}", "0".repeat(missing)),
             },

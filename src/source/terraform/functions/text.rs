@@ -11,7 +11,7 @@ pub(super) const TABLE: Table = &[
     ("endswith", |call| Ok(Value::Bool(call.text(0)?.ends_with(&call.text(1)?)))),
     ("indent", indent),
     ("join", join),
-    ("lower", |call| Ok(Value::text(call.text(0)?.to_lowercase()))),
+    ("lower", |call| Ok(Value::text(call.text(0)?.chars().map(lower).collect::<String>()))),
     ("replace", replace),
     ("split", split),
     ("startswith", starts_with),
@@ -32,7 +32,7 @@ pub(super) const TABLE: Table = &[
         let (text, suffix) = (call.text(0)?, call.text(1)?);
         Ok(Value::text(text.strip_suffix(&*suffix).unwrap_or(&text)))
     }),
-    ("upper", |call| Ok(Value::text(call.text(0)?.to_uppercase()))),
+    ("upper", |call| Ok(Value::text(call.text(0)?.chars().map(upper).collect::<String>()))),
 ];
 
 fn join(call: &Arguments<'_>) -> Answer {
@@ -117,13 +117,24 @@ fn substr(call: &Arguments<'_>) -> Answer {
     Ok(Value::text(text.chars().skip(start).take(length).collect::<String>()))
 }
 
+/// The upper case of a letter that is one letter too: there are no others in Terraform.
+fn upper(letter: char) -> char {
+    let mut letters = letter.to_uppercase();
+    if letters.len() == 1 { letters.next().unwrap_or(letter) } else { letter }
+}
+
+/// The lower case of a letter. Only one letter has two, the first of which is Terraform's.
+fn lower(letter: char) -> char {
+    letter.to_lowercase().next().unwrap_or(letter)
+}
+
 fn title(call: &Arguments<'_>) -> Result<Value, Rc<Hole>> {
     let text = call.text(0)?;
     let mut begins = true;
-    let titled = text.chars().flat_map(|character| {
-        let upper =
+    let titled = text.chars().map(|character| {
+        let first =
             std::mem::replace(&mut begins, !(character.is_alphanumeric() || character == '\'' || character == '_'));
-        if upper { character.to_uppercase().collect::<Vec<_>>() } else { vec![character] }
+        if first { upper(character) } else { character }
     });
     Ok(Value::text(titled.collect::<String>()))
 }

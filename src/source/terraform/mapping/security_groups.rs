@@ -45,6 +45,9 @@ impl Mapper {
         if let Some(vpc) = self.vpc_of_default_group(value) {
             return Some(self.default_group(by, &vpc));
         }
+        if let Some(group) = self.looked_up_group(value, by, index) {
+            return Some(group);
+        }
         match self.target(value, GROUPS, by) {
             Target::None => None,
             Target::Declared(group) => Some(Link::to(self.put_group(&group, Judged::Yes))),
@@ -59,6 +62,24 @@ impl Mapper {
                 Some(Link::to(key))
             }
         }
+    }
+
+    /// The group that a data source looks up by its name: of what is not in this code, the name alone is known.
+    fn looked_up_group(&mut self, value: &Value, by: &Rc<Instance>, index: usize) -> Option<Link<SecurityGroup>> {
+        let Value::Unknown(hole) = value else { return None };
+        let Nature::LookedUp(source, attribute) = &hole.nature else { return None };
+        if &*source.kind != "aws_security_group" || **attribute != *"id" {
+            return None;
+        }
+        let name = name_looked_up(source)?;
+        let id = format!("{}/security_groups[{index}]", by.address);
+        let key = Key { region: by.region(), id: id.into() };
+        let unread: Entry<SecurityGroup> = Entry::unread(&hole.gap);
+        let attributes =
+            SecurityGroup { name: fact::or(fact::text(&self.world, &name), String::new), ..unread.attributes };
+        let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes };
+        self.inventory.security_groups.insert(key.clone(), entry);
+        Some(Link::to(key))
     }
 
     /// The group that an instance has where the code names none: the default one of its VPC.
@@ -264,6 +285,28 @@ impl Mapper {
             }
         }
         Ok(ranges)
+    }
+}
+
+/// The name that a data source looks a group up by.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html>
+fn name_looked_up(source: &Rc<Instance>) -> Option<Value> {
+    match source.attribute("name") {
+        name @ Value::Text(_) => return Some(name),
+        // No text is written there: it is a name that AWS tells.
+        Value::Unknown(hole) if matches!(hole.nature, Nature::LookedUp(..)) => {}
+        _ => return None,
+    }
+    let by_name = |view: &View| matches!(view.get("name"), Value::Text(text) if *text == *"group-name");
+    let filters = source.view().blocks("filter").ok()?;
+    let values = filters.iter().find(|view| by_name(view))?.get("values");
+    match &values {
+        Value::List(items) | Value::Set(items) => match items.to_vec().as_slice() {
+            // Filters know wildcards.
+            [one @ Value::Text(text)] if !text.contains(['*', '?']) => Some(one.clone()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -1,0 +1,141 @@
+//! Which resource another one is about, by how it is written: the group of a rule, the bucket of its versioning.
+
+use std::path::Path;
+
+use super::document::Spot;
+use super::workspace::{Refusal, Workspace};
+
+/// Whether a resource is about another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// It names it.
+    This,
+    /// It names another one, or one from elsewhere.
+    Other,
+    /// What it names is computed.
+    Unclear,
+}
+
+impl Workspace<'_> {
+    /// Whether a resource is about another one, which it names in this argument. That one may go by a name of its own,
+    /// too.
+    pub(super) fn about(&self, spot: &Spot, argument: &str, other: &Spot, own_name: &str) -> About {
+        let Some(value) = self.value(spot, argument) else { return About::Other };
+        let mut source = self.source(&spot.file, &value);
+        if let Some(("local", name)) = super::values::source_of(&value)
+            && let Some((top, value)) = self.local(spot, &name)
+        {
+            source = self.source(&top.file, &value);
+        }
+        let named = self.value(other, own_name).map(|name| self.source(&other.file, &name));
+        if source.starts_with('"') && named.is_some_and(|name| name == source) {
+            return About::This;
+        }
+        let (kind, name) = other.labels();
+        about(&source, &format!("{kind}.{name}"))
+    }
+
+    /// The file of the folder, in JSON, that has resources of this type.
+    pub(super) fn in_json(&self, beside: &Spot, kind: &str) -> Option<(String, usize)> {
+        let folder = Path::new(&beside.file).parent();
+        self.places.files().iter().find_map(|file| {
+            let name = Path::new(file.source().name());
+            let is_json = name.extension().is_some_and(|ending| ending == "json");
+            let is_values = file.source().name().ends_with(".tfvars.json");
+            let at = file.source().text().find(&format!("\"{kind}\""))?;
+            let line = file.source().text()[..at].matches('\n').count() + 1;
+            (is_json && !is_values && name.parent() == folder).then(|| (file.source().name().to_owned(), line))
+        })
+    }
+
+    /// A refusal where it cannot be seen whether a resource of this type is about another one already.
+    pub(super) fn refuse_unclear(
+        &self,
+        kind: &str,
+        argument: &str,
+        other: &Spot,
+        own_name: &str,
+    ) -> Result<(), Refusal> {
+        let address = other.labels();
+        for spot in self.resources(&other.file, kind) {
+            if self.about(&spot, argument, other, own_name) == About::Unclear {
+                let name = spot.labels().1;
+                let reason = format!("whether {kind}.{name} is about {}.{} already is computed", address.0, address.1);
+                return Err(self.refuse(&spot, argument, reason));
+            }
+        }
+        match self.in_json(other, kind) {
+            Some(place) => {
+                let reason = format!("a {kind} in JSON may be about {}.{} already", address.0, address.1);
+                Err(Refusal::at(reason, Some(place)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn about(source: &str, address: &str) -> About {
+    let source = source.trim();
+    // Old code writes every reference as a text.
+    let source = source
+        .strip_prefix("\"${")
+        .and_then(|rest| rest.strip_suffix("}\""))
+        .filter(|rest| !rest.contains("${"))
+        .map_or(source, str::trim);
+    let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    let is_whole = |at: usize| {
+        !source[..at].ends_with(|one| is_part(one) || one == '.') && !source[at + address.len()..].starts_with(is_part)
+    };
+    let is_path = source.chars().all(|one| is_part(one) || matches!(one, '.' | '[' | ']' | '"' | '*'));
+    if source.match_indices(address).any(|(at, _)| is_whole(at)) {
+        return if source.starts_with(address) && is_reference(&source[address.len()..]) {
+            About::This
+        } else {
+            About::Unclear
+        };
+    }
+    let is_literal = source.starts_with('"') && !source.contains("${");
+    let is_elsewhere = is_path && ["aws_", "data.", "module.", "var."].iter().any(|start| source.starts_with(start));
+    if is_literal || is_elsewhere { About::Other } else { About::Unclear }
+}
+
+/// Returns `true` if what follows an address is the rest of one reference.
+fn is_reference(rest: &str) -> bool {
+    let mut depth = 0_i32;
+    rest.starts_with(['.', '['])
+        && rest.chars().all(|one| {
+            match one {
+                '[' => depth += 1,
+                ']' => depth -= 1,
+                _ => {}
+            }
+            depth > 0 || one.is_alphanumeric() || matches!(one, '_' | '-' | '.' | '*' | ']')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_is_about_what_it_names() {
+        for (source, is) in [
+            ("aws_security_group.node.id", About::This),
+            ("aws_security_group.node[count.index].id", About::This),
+            ("\"${aws_security_group.node.id}\"", About::This),
+            ("\"${aws_security_group.node.*.id[0]}\"", About::This),
+            ("one(aws_security_group.node[*].id)", About::Unclear),
+            ("var.create ? aws_security_group.node.id : var.id", About::Unclear),
+            ("aws_security_group.node_2.id", About::Other),
+            ("aws_security_group.other.id", About::Other),
+            ("data.aws_security_group.node.id", About::Other),
+            ("var.group", About::Other),
+            ("\"sg-0123\"", About::Other),
+            ("each.value.group", About::Unclear),
+            ("local.group", About::Unclear),
+            ("\"${var.prefix}-x\"", About::Unclear),
+        ] {
+            assert_eq!(about(source, "aws_security_group.node"), is, "{source}");
+        }
+    }
+}

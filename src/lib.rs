@@ -5,6 +5,9 @@ pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod fleet;
+#[doc(hidden)]
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod history;
 pub mod iam;
 pub mod model;

@@ -2,7 +2,7 @@
 //! with one is said with its place and with what to do.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read as _, Take};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -19,6 +19,8 @@ pub struct Form {
     pub noun: &'static str,
     /// How one is made, after "write one with".
     pub made_with: &'static str,
+    /// How many MiB it may have. What is read of it takes several times its room.
+    pub most_mib: u64,
 }
 
 /// A file that is not one that can be used.
@@ -121,14 +123,15 @@ impl Form {
     pub fn read<T: DeserializeOwned>(&'static self, path: &Path) -> Result<T, SavedError> {
         let file = path.to_owned();
         // The header first, on its own: a newer file may be of a form that this version cannot read.
-        let header: Header = serde_json::from_reader(open(path)?).map_err(|source| self.malformed(path, source))?;
+        let header: Header =
+            serde_json::from_reader(self.open(path)?).map_err(|source| self.malformed(path, source))?;
         if header.kind != self.kind {
             return Err(SavedError::Kind { path: file, form: self, found: header.kind });
         }
         if header.schema_version != self.version {
             return Err(SavedError::Version { path: file, form: self, found: header.schema_version });
         }
-        let mut deserializer = serde_json::Deserializer::from_reader(open(path)?);
+        let mut deserializer = serde_json::Deserializer::from_reader(self.open(path)?);
         serde_path_to_error::deserialize(&mut deserializer).map_err(|source| SavedError::Member {
             path: file,
             form: self,
@@ -138,8 +141,21 @@ impl Form {
 
     /// The kind that a file says it is of; none where it says nothing.
     pub fn kind_of(path: &Path) -> Option<String> {
-        let header: Header = serde_json::from_reader(open(path).ok()?).ok()?;
+        const MOST: u64 = 256 << 20;
+        let header: Header = serde_json::from_reader(open(path).ok()?.take(MOST)).ok()?;
         Some(header.kind)
+    }
+
+    /// Opens a file that is not too large. What has no size, such as a pipe, is read up to that.
+    fn open(&self, path: &Path) -> Result<BufReader<Take<File>>, SavedError> {
+        let file = open(path)?.into_inner();
+        let most = self.most_mib << 20;
+        if file.metadata().is_ok_and(|about| about.len() > most) {
+            let message = format!("it is larger than {} MiB, which no {} is", self.most_mib, self.noun);
+            let source = io::Error::new(io::ErrorKind::FileTooLarge, message);
+            return Err(SavedError::Unreadable { path: path.to_owned(), source });
+        }
+        Ok(BufReader::new(file.take(most)))
     }
 
     fn malformed(&'static self, path: &Path, source: serde_json::Error) -> SavedError {

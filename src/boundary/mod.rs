@@ -139,6 +139,14 @@ impl Boundary {
         read(self.open(path)?, most)
     }
 
+    /// Returns how many bytes a file has.
+    ///
+    /// # Errors
+    /// Where it lies outside, is no file or cannot be opened.
+    pub(crate) fn length(&self, path: &Path) -> Result<u64, Refusal> {
+        self.open(path)?.metadata().map(|about| about.len()).map_err(Refusal::of)
+    }
+
     /// Reads a text, without its byte order mark.
     ///
     /// # Errors

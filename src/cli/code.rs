@@ -150,7 +150,7 @@ impl Subject<'_> {
         // A fix is made from what may be shown: what is sensitive is written nowhere.
         let shown = |mut inventory: Inventory| inventory.shown.take().map_or(inventory, |shown| *shown);
         let inventories = code.inventories.into_iter().map(shown).collect();
-        Ok((Look { inventories, places: code.places, findings: report.findings }, problems))
+        Ok((Look { inventories, places: code.places, findings: report.findings, steps: code.steps }, problems))
     }
 
     /// The edits that fix what fails in the code and can be fixed safely, by fingerprint.

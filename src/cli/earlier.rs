@@ -15,6 +15,7 @@ const FORM: &Form = &Form {
     version: Report::SCHEMA_VERSION,
     noun: "report",
     made_with: "ssm-audit scan -o FILE.json",
+    most_mib: 256,
 };
 
 /// A saved report.

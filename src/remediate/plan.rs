@@ -260,8 +260,13 @@ impl Plan {
     /// The version of the format.
     pub(crate) const SCHEMA_VERSION: u32 = 1;
     /// The form of its file.
-    pub(crate) const FORM: &Form =
-        &Form { kind: Self::KIND, version: Self::SCHEMA_VERSION, noun: "plan", made_with: "ssm-audit fix --out FILE" };
+    pub(crate) const FORM: &Form = &Form {
+        kind: Self::KIND,
+        version: Self::SCHEMA_VERSION,
+        noun: "plan",
+        made_with: "ssm-audit fix --out FILE",
+        most_mib: 16,
+    };
 
     /// A plan that does nothing yet.
     pub(crate) fn empty(id: String, created_at: String, rules_digest: String) -> Self {

@@ -52,6 +52,26 @@ pub(crate) struct Scope {
     present: BTreeSet<String>,
     /// Whether absent attributes may be read all the same, as in messages.
     absent_allowed: bool,
+    /// How many times what stands here is evaluated, by the lists of literals and parameters around it; 0 is once.
+    times: usize,
+}
+
+/// The most times that a part of an expression is evaluated, but for what the attributes of a resource bring.
+const MOST_TIMES: usize = 20_000;
+
+/// The elements that a list of literals has, or that one of a parameter may have.
+fn elements_of(list: &IdedExpr) -> usize {
+    const PARAMETER: usize = 100;
+    match &list.expr {
+        Expr::List(list) => list.elements.len(),
+        Expr::Select(select) if matches!(&select.operand.expr, Expr::Ident(name) if name == "params") => PARAMETER,
+        Expr::Call(call) => match (call.func_name.as_str(), call.target.as_deref(), call.args.as_slice()) {
+            (op::ADD, None, [left, right]) => elements_of(left).saturating_add(elements_of(right)),
+            (op::FILTER | op::MAP, Some(range), _) => elements_of(range),
+            _ => 1,
+        },
+        _ => 1,
+    }
 }
 
 impl Scope {
@@ -367,7 +387,12 @@ impl<'a> Checker<'a> {
         if taken {
             return self.mistake(variable, format!("`{variable_name}` has a meaning here already"), None);
         }
-        let mut inner = scope.clone();
+        let times = scope.times.max(1).saturating_mul(elements_of(range).max(1));
+        if times > MOST_TIMES {
+            let message = format!("`{name}` goes through more than {MOST_TIMES} elements, with the lists around it");
+            return self.mistake(range, message, None);
+        }
+        let mut inner = Scope { times, ..scope.clone() };
         let element_path = path.as_ref().map(|path| path.then(Step::Each));
         inner.variables.insert(variable_name.clone(), (element.as_ref().clone(), element_path));
         let (body_kind, body_path) = self.infer(body, &inner);

@@ -391,6 +391,14 @@ mod tests {
     }
 
     #[test]
+    fn an_expression_that_goes_through_too_much_is_refused() {
+        let list = format!("[{}]", vec!["1"; 300].join(", "));
+        let nested = format!("{list}.all(a, ({list} + {list}.map(x, x)).all(b, a + b > 0))");
+        assert!(with_assert(&nested).contains("goes through more than 20000 elements"), "{}", with_assert(&nested));
+        assert!(!with_assert(&format!("{list}.all(a, a > 0)")).contains("goes through"));
+    }
+
+    #[test]
     fn what_asks_first_is_accepted() {
         for assert in [
             "has(resource.retention_in_days) && resource.retention_in_days >= 30",

@@ -83,6 +83,9 @@ impl Param {
     }
 }
 
+/// The most texts of a parameter. Rules go through them, perhaps once for each.
+const MOST_ITEMS: usize = 1_000;
+
 impl ParamValue {
     fn read(kind: ParamKind, value: &Json) -> Result<Self, String> {
         match (kind, value) {
@@ -91,6 +94,9 @@ impl ParamValue {
                 Ok(Self::Int(number.as_i64().unwrap_or_default()))
             }
             (ParamKind::String, Json::String(text)) => Ok(Self::Text(text.clone())),
+            (ParamKind::List, Json::Array(items)) if items.len() > MOST_ITEMS => {
+                Err(format!("expected at most {MOST_ITEMS} texts, found {}", items.len()))
+            }
             (ParamKind::List, Json::Array(items)) if items.iter().all(Json::is_string) => {
                 Ok(Self::Texts(items.iter().filter_map(Json::as_str).map(str::to_owned).collect()))
             }

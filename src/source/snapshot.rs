@@ -27,8 +27,13 @@ pub struct Snapshot {
 }
 
 /// The form of the file.
-pub const FORM: &Form =
-    &Form { kind: KIND, version: SCHEMA_VERSION, noun: "snapshot", made_with: "ssm-audit collect -o FILE" };
+pub const FORM: &Form = &Form {
+    kind: KIND,
+    version: SCHEMA_VERSION,
+    noun: "snapshot",
+    made_with: "ssm-audit collect -o FILE",
+    most_mib: 256,
+};
 
 /// Writes inventories as a snapshot.
 ///

@@ -50,6 +50,9 @@ pub(crate) type Texts = BTreeMap<String, String>;
 /// How often fixes that follow from fixes are looked for.
 const ROUNDS: usize = 12;
 
+/// The steps of evaluation after which no more is tried: those of two scans that take all that a scan may.
+const MOST_STEPS: u64 = 8_000_000;
+
 /// The code, as it is or as it would be.
 pub(crate) struct Look {
     /// One for each account.
@@ -57,6 +60,8 @@ pub(crate) struct Look {
     pub(crate) places: Places,
     /// All findings, located, waivers applied.
     pub(crate) findings: Vec<Finding>,
+    /// The steps of the budget of evaluation that it took.
+    pub(crate) steps: u64,
 }
 
 /// What fixes are planned with.
@@ -173,7 +178,11 @@ pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeErr
         .collect();
     let mut fixed: Vec<Fixed> = Vec::new();
     let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
+    let mut steps = first.steps;
     for _ in 0..ROUNDS {
+        if steps > MOST_STEPS {
+            break;
+        }
         let done: BTreeSet<&str> = fixed.iter().map(|fixed| fixed.finding.fingerprint.as_str()).collect();
         let look = latest.as_ref().unwrap_or(first);
         let (changes, tried) = round(request, look, &done, &mut kept);
@@ -183,6 +192,7 @@ pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeErr
         let mut then = texts.clone();
         then.extend(changes);
         let after = (request.look)(&then)?;
+        steps += after.steps;
         let (settled, broken) = outcome(tried, &after);
         if broken.is_empty() {
             fixed.extend(settled.into_iter().map(Fixed::from));

@@ -214,6 +214,12 @@ impl Connection {
         }
     }
 
+    /// A connection that is not tried, to read with.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn reading(config: SdkConfig, account: AccountId, partition: Partition, region: Region) -> Self {
+        Self::of(config, account, partition, region, Purpose::Reading)
+    }
+
     /// A connection to this account with this configuration, made from that of the present one.
     pub(super) fn with(&self, config: SdkConfig, account: AccountId, partition: Partition) -> Self {
         Self::of(config, account, partition, self.region.clone(), Purpose::Reading)

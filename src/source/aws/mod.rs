@@ -14,6 +14,8 @@ use crate::model::call::Needs;
 use crate::model::{Inventory, Region};
 use crate::source::{Progress, Shutdown};
 
+#[cfg(any(test, fuzzing))]
+mod answers;
 mod arn;
 mod assume;
 mod connection;
@@ -43,6 +45,8 @@ mod unread;
 mod whole_answer;
 mod xml;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use answers::answered;
 pub use assume::Assumption;
 pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
 

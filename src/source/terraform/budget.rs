@@ -14,7 +14,7 @@ const BYTES: u64 = 192 << 20;
 const ELEMENT: usize = 32;
 
 /// How many bytes of a text are read in the time of a step.
-const TEXT: usize = 32;
+pub(super) const TEXT: usize = 32;
 
 /// The part of what is left that one attribute may take, so that one that takes too much leaves enough for the others.
 const SHARE: u64 = 8;
@@ -88,8 +88,13 @@ impl Budget {
         self.spend(length / TEXT + 1, length)
     }
 
+    /// Takes away what was spent elsewhere.
+    pub(super) fn take(&self, steps: u64, bytes: u64) {
+        self.steps.set(self.steps.get().saturating_sub(steps));
+        self.bytes.set(self.bytes.get().saturating_sub(bytes));
+    }
+
     /// What was spent of the budget of a scan: steps and bytes.
-    #[cfg(test)]
     pub(super) fn spent(&self) -> (u64, u64) {
         (STEPS - self.steps.get(), BYTES - self.bytes.get())
     }

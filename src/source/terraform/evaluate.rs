@@ -146,10 +146,13 @@ fn part_of(hole: &Rc<Hole>) -> Value {
 
 /// The number that a value is; else what it is instead.
 pub(super) fn number(value: &Value, world: &World) -> Result<f64, Result<Value, String>> {
-    if let Value::Text(text) = value
-        && let Some(hole) = world.symbols.hole_in(text)
-    {
-        return Err(Ok(Value::Unknown(hole)));
+    if let Value::Text(text) = value {
+        if !world.afford_text(text.len()) {
+            return Err(Ok(Value::Unknown(too_much())));
+        }
+        if let Some(hole) = world.symbols.hole_in(text) {
+            return Err(Ok(Value::Unknown(hole)));
+        }
     }
     match as_number(value.clone()) {
         Ok(Value::Number(number)) => Ok(number),
@@ -238,6 +241,7 @@ fn object(members: &[(Expression, Expression)], scope: &Scope<'_>) -> Value {
 /// A key of an object, which must be known.
 fn key_text(value: &Value, span: Span, world: &World) -> Result<Arc<str>, Rc<Hole>> {
     match as_text(value.clone()) {
+        Ok(Value::Text(text)) if !world.afford_text(text.len()) => Err(too_much()),
         Ok(Value::Text(text)) if !text.contains(is_symbol) => Ok(text),
         Ok(Value::Text(text)) => {
             Err(world.symbols.hole_in(&text).unwrap_or_else(|| hole_of(world.unknown(span, "the key is not known"))))
@@ -382,7 +386,7 @@ fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
             // Where both ways lead to one value, the condition does not matter.
             let (then, otherwise) = (evaluate(then, scope), evaluate(otherwise, scope));
             if then.equals_within(&otherwise, &scope.world().budget).is_ok_and(|equal| equal) {
-                return then;
+                return if otherwise.is_sensitive() { then.into_sensitive() } else { then };
             }
             unknown_operand(other, condition.span, scope.world())
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::evaluate::{Scope, evaluate};
 use super::syntax::{Attribute, Block};
 use super::types::{as_bool, as_number};
-use super::value::{Hole, Nature, Value};
+use super::value::{Hole, LONGEST_KEY, Nature, Value};
 use crate::iam::is_symbol;
 use crate::model::Gap;
 
@@ -118,7 +118,11 @@ pub(super) fn expand<T>(
         return Expansion::One(make("", Binding::default(), None));
     };
     let value = evaluate(&each.value, scope);
-    if let Some(keys) = keys(&value).filter(|keys| afford(keys.len())) {
+    let affords = |keys: &Vec<(Arc<str>, Value)>| {
+        let written = keys.iter().map(|(key, _)| 2 * key.len()).sum();
+        afford(keys.len()) && budget.spend_on_whole(0, written)
+    };
+    if let Some(keys) = keys(&value).filter(affords) {
         let one = |(key, value): (Arc<str>, Value)| {
             let suffix = format!("[{}]", serde_json::Value::from(&*key));
             let each = Some((Value::Text(Arc::clone(&key)), value));
@@ -167,7 +171,7 @@ fn enabled(block: &Block) -> Option<&Attribute> {
 
 /// The keys and values to repeat for, where all keys are known.
 pub(super) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
-    let known = |text: &Arc<str>| !text.contains(is_symbol);
+    let known = |text: &Arc<str>| text.len() <= LONGEST_KEY && !text.contains(is_symbol);
     match value {
         Value::Map(members) if members.keys().all(known) => {
             Some(members.iter().map(|(key, value)| (Arc::clone(key), value.clone())).collect())

@@ -108,10 +108,15 @@ pub(super) struct Folders {
     pub(super) needs_tofu: bool,
     /// How many bytes of code may still be read.
     left: u64,
+    /// How much may still be written in it, as `parse::size` counts it.
+    left_to_parse: usize,
 }
 
 /// The bytes of code that are read in all. A tree takes many times the room of its text.
 const MOST_CODE: u64 = 8 << 20;
+
+/// How much may be written in all code. To parse it takes time, and room, by this more than by its bytes.
+const MOST_WRITTEN: usize = 800_000;
 
 impl Folders {
     /// Reads the folder, those of the modules that it calls, and these.
@@ -169,6 +174,7 @@ impl Folders {
             has_tofu: false,
             needs_tofu: false,
             left: MOST_CODE,
+            left_to_parse: MOST_WRITTEN,
         }
     }
 
@@ -229,11 +235,20 @@ impl Folders {
         };
         match self.left.checked_sub(text.len() as u64) {
             Some(left) => {
+                self.take_in(&text)?;
                 self.left = left;
                 Ok(text)
             }
             None => Err(format!("it is not read: there are more than {} MiB of code", MOST_CODE >> 20)),
         }
+    }
+
+    /// Takes in a text that is about to be parsed, as long as there is room for what is written in it.
+    pub(super) fn take_in(&mut self, text: &str) -> Result<(), String> {
+        let left = self.left_to_parse.checked_sub(parse::size(text));
+        self.left_to_parse =
+            left.ok_or_else(|| format!("it is not read: there are more than {MOST_WRITTEN} values"))?;
+        Ok(())
     }
 
     fn folder(&mut self, path: &Path) -> Result<Folder, FolderError> {

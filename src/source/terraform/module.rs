@@ -296,7 +296,10 @@ impl Module {
                 let cost = if mapping::is_judged(&resource.kind) { JUDGED } else { INSTANCE };
                 // Each attribute is looked for among all that are written: more than people write costs more.
                 let written = resource.block.body.attributes.len() + resource.block.body.blocks.len();
-                let cost = Cost { steps: cost.steps + written.saturating_sub(USUAL).saturating_mul(64), ..cost };
+                let cost = Cost {
+                    steps: cost.steps + written.saturating_sub(USUAL).saturating_mul(64),
+                    bytes: cost.bytes + self.address.len() + resource.name.len(),
+                };
                 if !self.world.budget.spend_on_whole(cost.steps, cost.bytes) {
                     return None;
                 }
@@ -346,8 +349,10 @@ impl Module {
                 let declared = folder.variables.len() + folder.locals.len() + folder.outputs.len();
                 // Each variable is looked for among the arguments.
                 let looked = folder.variables.len().saturating_mul(block.body.attributes.len()) / 32;
-                let cost =
-                    Cost { steps: 10 + declared + looked, bytes: 1_024 + 64 * (declared + folder.resources.len()) };
+                let cost = Cost {
+                    steps: 10 + declared + looked,
+                    bytes: 1_024 + 64 * (declared + folder.resources.len()) + 2 * (self.address.len() + name.len()),
+                };
                 let make = |suffix: &str, binding: Binding, uncertain: Option<Arc<Gap>>| {
                     let call = Call { by: Rc::clone(self), block: Arc::clone(block), binding };
                     let uncertain = uncertain.or_else(|| self.uncertain.clone());

@@ -53,12 +53,13 @@ impl Provider {
         let configuration =
             Resource { mode: Mode::Managed, kind: "provider".into(), name: AWS.into(), block: Arc::clone(block) };
         let view = Instance::new(module, &configuration, "", binding, None).view();
-        let tags = match view.block("default_tags") {
-            Ok(None) => None,
-            Ok(Some(tags)) => Some(tags.marked("tags")),
-            Err(gap) => Some(Value::Unknown(Hole::new(gap, Nature::Open))),
-        };
-        Self { region: region(&view), account: account(&view), default_tags: tags }
+        let tags = module.world.marking(|| match view.block("default_tags") {
+            Ok(None) => Value::Null,
+            Ok(Some(tags)) => tags.marked("tags"),
+            Err(gap) => Value::Unknown(Hole::new(gap, Nature::Open)),
+        });
+        let default_tags = Some(tags).filter(|tags| !matches!(tags, Value::Null));
+        Self { region: region(&view), account: account(&view), default_tags }
     }
 }
 
@@ -84,7 +85,7 @@ fn is_default(view: &View) -> bool {
 
 fn region(view: &View) -> Value {
     let world = &view.instance.module.world;
-    match view.get("region") {
+    match world.place("the region", view.span(), || view.get("region")) {
         Value::Null => world.region_value(),
         Value::Text(text) if text.is_empty() => world.region_value(),
         // What the user says, where the code of the default configuration leaves it open.
@@ -116,6 +117,8 @@ fn account(view: &View) -> Value {
     let world = &view.instance.module.world;
     let role = match role(view) {
         Ok(None) => None,
+        // The same role, the same account.
+        Ok(Some(role @ Value::Sensitive(_))) => Some(world.place("the account", view.span(), || role)),
         Ok(Some(Value::Text(role))) => match account_of_role(world, &role) {
             Some(account) if !is_open(&account) => return account,
             open => Some(open.unwrap_or_else(|| world.account_of(&role, view.span(), "the role that it takes on"))),
@@ -125,7 +128,11 @@ fn account(view: &View) -> Value {
         Err(gap) => Some(Value::Unknown(Hole::new(gap, Nature::Open))),
     };
     // Terraform refuses to work in any other account.
-    if let Value::List(items) | Value::Set(items) = view.get("allowed_account_ids")
+    let allowed = world.marking(|| view.get("allowed_account_ids"));
+    if allowed.is_sensitive() {
+        return world.place("the account", view.span(), || allowed);
+    }
+    if let Value::List(items) | Value::Set(items) = allowed
         && let [Value::Text(only)] = &*items
         && only.parse::<AccountId>().is_ok()
     {
@@ -144,10 +151,23 @@ fn account(view: &View) -> Value {
 fn role(view: &View) -> Result<Option<Value>, Arc<Gap>> {
     for name in ROLES {
         // Of several, each is taken on from the one before.
-        let roles = view.blocks(name)?.iter().map(|block| block.get("role_arn")).collect::<Vec<_>>();
+        let world = &view.instance.module.world;
+        let mut blocks = Ok(Vec::new());
+        // A dynamic block may make it of what is sensitive.
+        let roles = world.marking(|| {
+            blocks = view.blocks(name);
+            let roles = blocks.iter().flatten().map(|block| block.get("role_arn"));
+            Value::list(roles.collect())
+        });
+        blocks?;
+        let is_sensitive = roles.is_sensitive();
+        let roles = match world.open(roles) {
+            Value::List(roles) => roles.to_vec(),
+            unknown => vec![unknown],
+        };
         let empty = |role: &Value| matches!(role, Value::Null) || matches!(role, Value::Text(text) if text.is_empty());
         if let Some(last) = roles.into_iter().rfind(|role| !empty(role)) {
-            return Ok(Some(last));
+            return Ok(Some(if is_sensitive { last.into_sensitive() } else { last }));
         }
     }
     Ok(None)
@@ -293,7 +313,7 @@ impl Instance {
     /// The region that it is in, as a value.
     pub(super) fn region_value(self: &Rc<Self>) -> Value {
         let world = &self.module.world;
-        let region = || match self.view().get("region") {
+        let region = || match world.place("the region", self.block.span, || self.view().get("region")) {
             Value::Null => self.provider().region.clone(),
             Value::Text(text) if text.is_empty() => self.provider().region.clone(),
             Value::Text(text) => whole(world, text),

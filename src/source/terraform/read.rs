@@ -60,6 +60,8 @@ pub struct Code {
     pub has_tofu: bool,
     /// Whether only OpenTofu can run it.
     needs_tofu: bool,
+    /// The steps of the budget that it took.
+    pub(crate) steps: u64,
 }
 
 /// Whether the path is a folder, and so code, or a plan.
@@ -126,7 +128,10 @@ pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeErr
             break;
         }
         more.extend(found);
+        // What was spent to find them is spent.
+        let (steps, bytes) = module.world.budget.spent();
         module = open_with(root, options, &more)?;
+        module.world.budget.take(steps, bytes);
     }
     Ok(module)
 }
@@ -198,7 +203,8 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     places.set_assets(world.assets());
     places.set_symbols(world.symbols.names());
     let Folders { has_tofu, needs_tofu, .. } = world.folders;
-    Ok(Code { engine: options.engine.unwrap_or_default(), has_tofu, needs_tofu, inventories, places, problems })
+    let (steps, _) = world.budget.spent();
+    Ok(Code { engine: options.engine.unwrap_or_default(), has_tofu, needs_tofu, steps, inventories, places, problems })
 }
 
 /// Has each inventory shown as the one of the same place in which nothing sensitive stands. Where there is none of that

@@ -2,18 +2,13 @@
 //! <https://developer.hashicorp.com/terraform/language/state>
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::boundary::check_named;
+use crate::boundary::{Refusal, read_named_json};
 use crate::model::{ResourceRef, ResourceType};
-
-/// The largest state that is read. Only names are kept of it.
-const LARGEST: u64 = 256 << 20;
 
 /// A state that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -93,12 +88,10 @@ impl State {
     /// # Errors
     /// Where it is not a state of version 4.
     pub fn read(path: &Path) -> Result<Self, StateError> {
-        let unreadable = |source| StateError::Unreadable { path: path.to_owned(), source };
-        let real = check_named(path).map_err(|refusal| unreadable(refusal.into()))?;
-        let file = File::open(real).map_err(unreadable)?;
-        // What is cut off is no JSON.
-        let written: Written = serde_json::from_reader(BufReader::new(file.take(LARGEST)))
-            .map_err(|source| StateError::Malformed { path: path.to_owned(), source })?;
+        let unreadable = |refusal: Refusal| StateError::Unreadable { path: path.to_owned(), source: refusal.into() };
+        let text = read_named_json(path).map_err(unreadable)?;
+        let written: Written =
+            serde_json::from_str(&text).map_err(|source| StateError::Malformed { path: path.to_owned(), source })?;
         if written.version != 4 {
             return Err(StateError::Version { path: path.to_owned(), version: written.version });
         }

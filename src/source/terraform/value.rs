@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::budget::Budget;
+use super::budget::{Budget, TEXT};
 use super::instance::Instance;
 use super::module::Module;
 use crate::iam::is_symbol;
@@ -63,6 +63,9 @@ struct Nested {
 
 /// How deep collections may lie in each other. Evaluation goes down as far.
 const DEEPEST: u16 = 200;
+
+/// The longest key of a map, and of what `for_each` repeats. Keys are compared and copied with all that they lead to.
+pub(super) const LONGEST_KEY: usize = 4_096;
 
 impl Nested {
     fn of<'v>(values: impl Iterator<Item = &'v Value>) -> Self {
@@ -192,13 +195,19 @@ impl Value {
     }
 
     pub(super) fn map(members: BTreeMap<Arc<str>, Self>) -> Self {
+        if members.keys().any(|key| key.len() > LONGEST_KEY) {
+            let gap = Gap::because(GapKind::Unresolved, format!("a key has more than {LONGEST_KEY} bytes"));
+            return Self::Unknown(Hole::new(Arc::new(gap), Nature::Open));
+        }
         let nature = Nested::of(members.values());
         nature.bounded(|nature| Self::Map(Members { members: Rc::new(members), nature }))
     }
 
     /// A set of these, if it is known how they compare.
     pub(super) fn set(items: Vec<Self>, budget: &Budget) -> Result<Self, Rc<Hole>> {
-        if !budget.elements(items.len()) {
+        // Each text is compared with some others.
+        let texts = items.iter().map(|item| if let Self::Text(text) = item { text.len() } else { 0 });
+        if !budget.elements(items.len()) || !budget.spend(texts.sum::<usize>() / TEXT, 0) {
             return Err(too_much());
         }
         let mut distinct: Vec<Self> = Vec::with_capacity(items.len());
@@ -343,7 +352,7 @@ impl Value {
             }
             (Self::Unknown(hole), _) | (_, Self::Unknown(hole)) => Err(Rc::clone(hole)),
             (Self::Text(one), Self::Text(other)) => {
-                if !budget.spend(one.len().min(other.len()) / 32, 0) {
+                if !budget.spend(one.len().min(other.len()) / TEXT, 0) {
                     return Err(too_much());
                 }
                 texts_equal(one, other)

@@ -85,9 +85,10 @@ fn add_file(
     given: &mut HashMap<String, Given>,
 ) -> Result<(), (Box<Diagnostic>, Span)> {
     let form = if path.extension().is_some_and(|ending| ending == "json") { Form::Json } else { Form::Native };
-    let (text, failure) = match text {
+    let text = text.map_err(|refusal| refusal.to_string());
+    let (text, failure) = match text.and_then(|text| folders.take_in(&text).map(|()| text)) {
         Ok(text) => (text, None),
-        Err(refusal) => (String::new(), Some(refusal.to_string())),
+        Err(why) => (String::new(), Some(why)),
     };
     let (file, id) = folders.add(path, text);
     let start = Span::new(id, &(0..0));

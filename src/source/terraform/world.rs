@@ -42,7 +42,7 @@ pub(super) struct World {
     problems: RefCell<BTreeMap<(Span, String), Diagnostic>>,
     account_value: Value,
     region_value: Value,
-    /// Accounts that are not known, by what decides which they are.
+    /// Accounts and regions that are not known, by what decides which they are.
     accounts: RefCell<HashMap<String, Value>>,
     /// Templates, by the paths that they were read by.
     templates: RefCell<HashMap<PathBuf, Template>>,
@@ -115,6 +115,22 @@ impl World {
         let value = Value::Unknown(Hole::new(self.gap(span, message), Nature::Place));
         self.accounts.borrow_mut().insert(decider.to_owned(), value.clone());
         value
+    }
+
+    /// A place, or a hole in place of one that is sensitive: nothing tells of it, but the same one is the same hole.
+    pub(super) fn place(&self, what: &str, span: Span, evaluate: impl FnOnce() -> Value) -> Value {
+        let value = match self.marking(evaluate) {
+            Value::Sensitive(value) => value,
+            value => return value,
+        };
+        let decider = format!("{what} {value:?}");
+        if let Some(known) = self.accounts.borrow().get(&decider) {
+            return known.clone();
+        }
+        let gap = self.gap(span, format!("{what} is sensitive"));
+        let hole = Value::Unknown(Hole::new(gap, Nature::Place));
+        self.accounts.borrow_mut().insert(decider, hole.clone());
+        hole
     }
 
     /// The partition: that of the region, or the commercial one.

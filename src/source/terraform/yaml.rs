@@ -38,7 +38,7 @@ pub(super) fn decode(text: &str, afford: &dyn Fn(usize) -> bool) -> Result<Value
     if !afford(text.len()) {
         return Err(Mistake::Unknown("there is too much of it"));
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader { afford, open: Vec::new(), anchors: BTreeMap::new(), whole: None };
     for next in Parser::new_from_str(text) {
         let (event, _) = next.or_else(|error| wrong(format!("it is not YAML: {error}")))?;
         if !afford(1) {
@@ -49,14 +49,14 @@ pub(super) fn decode(text: &str, afford: &dyn Fn(usize) -> bool) -> Result<Value
     reader.whole.map_or_else(|| wrong("it is empty"), Ok)
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<'a> {
+    afford: &'a dyn Fn(usize) -> bool,
     open: Vec<(Open, usize)>,
     anchors: BTreeMap<usize, Value>,
     whole: Option<Value>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn event(&mut self, event: Event<'_>) -> Result<(), Mistake> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -114,7 +114,7 @@ impl Reader {
             Some((Open::List(items), _)) => items.push(value),
             Some((Open::Map(members, key, merged), _)) => match key.take() {
                 None => *key = Some(key_of(&value)?),
-                Some(name) if &*name == MERGE => merge(value, merged)?,
+                Some(name) if &*name == MERGE => merge(value, merged, self.afford)?,
                 Some(name) => drop(members.insert(name, value)),
             },
         }
@@ -131,8 +131,12 @@ fn key_of(value: &Value) -> Result<Arc<str>, Mistake> {
 }
 
 /// Members of other maps, the first of them the strongest.
-fn merge(value: Value, merged: &mut BTreeMap<Arc<str>, Value>) -> Result<(), Mistake> {
+fn merge(value: Value, merged: &mut BTreeMap<Arc<str>, Value>, afford: &dyn Fn(usize) -> bool) -> Result<(), Mistake> {
     match value {
+        // With the room of its entry in a tree.
+        Value::Map(members) if !afford(members.len().saturating_mul(4)) => {
+            Err(Mistake::Unknown("there is too much of it"))
+        }
         Value::Map(members) => {
             for (name, value) in members.iter() {
                 merged.entry(Arc::clone(name)).or_insert_with(|| value.clone());
@@ -140,7 +144,7 @@ fn merge(value: Value, merged: &mut BTreeMap<Arc<str>, Value>) -> Result<(), Mis
             Ok(())
         }
         Value::List(items) => items.iter().try_for_each(|item| match item {
-            Value::Map(_) => merge(item.clone(), merged),
+            Value::Map(_) => merge(item.clone(), merged, afford),
             _ => wrong("only maps can be merged"),
         }),
         _ => wrong("only maps can be merged"),

@@ -5,7 +5,7 @@ use crate::source::terraform::types::{as_bool, as_text};
 use crate::source::terraform::value::Value;
 
 /// The functions that are about sensitivity itself: they are given values as they are marked.
-pub(super) const MARKS: &[&str] = &["issensitive", "nonsensitive", "sensitive"];
+pub(super) const MARKS: &[&str] = &["ephemeralasnull", "issensitive", "nonsensitive", "sensitive"];
 
 pub(super) const TABLE: Table = &[
     ("issensitive", |call| Ok(Value::Bool(matches!(call.any(0)?, Value::Sensitive(_))))),
@@ -14,7 +14,11 @@ pub(super) const TABLE: Table = &[
         value => Ok(value.clone()),
     }),
     ("sensitive", |call| Ok(call.any(0)?.clone().into_sensitive())),
-    ("ephemeralasnull", |_| Ok(Value::Null)),
+    // Of what is sensitive, it is not known here whether it is ephemeral, too.
+    ("ephemeralasnull", |call| match call.any(0)? {
+        value if value.is_sensitive() => call.unknown("the argument may be ephemeral"),
+        value => Ok(value.clone()),
+    }),
     ("tobool", |call| converted(call, as_bool)),
     ("tolist", |call| match call.any(0)? {
         Value::Null => Ok(Value::Null),

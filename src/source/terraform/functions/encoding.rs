@@ -1,6 +1,7 @@
 //! Functions that write and read encodings.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -73,13 +74,14 @@ fn csv_decode(call: &Arguments<'_>) -> Answer {
     if distinct.len() < names.len() {
         return call.wrong("a name stands twice");
     }
+    let names: Vec<Arc<str>> = names.iter().map(Arc::from).collect();
     let mut rows = Vec::new();
     for record in reader.records() {
         let Ok(record) = record else { return call.wrong("it is not CSV, or its lines are not equally long") };
         if !call.world().afford(names.len()) {
             return call.unknown("there is too much of it");
         }
-        let members = names.iter().zip(&record).map(|(name, field)| (name.into(), Value::text(field)));
+        let members = names.iter().zip(&record).map(|(name, field)| (Arc::clone(name), Value::text(field)));
         rows.push(Value::map(members.collect()));
     }
     Ok(Value::list(rows))
@@ -150,7 +152,10 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
             items.iter().map(|item| to_json(call, item, depth + 1)).collect::<Result<Vec<_>, _>>()?.into()
         }
         Value::Map(members) => {
-            let member = |(name, value): (&std::sync::Arc<str>, &Value)| {
+            let member = |(name, value): (&Arc<str>, &Value)| {
+                if !call.world().afford_text(name.len()) {
+                    return call.unknown("there is too much of it");
+                }
                 Ok((name.to_string(), to_json(call, value, depth + 1)?))
             };
             Json::Object(members.iter().map(member).collect::<Result<_, Rc<Hole>>>()?)

@@ -29,6 +29,7 @@ pub(super) const TABLE: Table = &[
     ("filebase64sha512", |call| encoded(call, |bytes| BASE64_STANDARD.encode(sha2::Sha512::digest(bytes)))),
     ("fileexists", |call| {
         let path = located(call, 0)?;
+        looked(call)?;
         match call.world().folders.boundary.is_file(&path) {
             Ok(exists) => Ok(Value::Bool(exists)),
             Err(refusal) => refused(call, refusal),
@@ -106,13 +107,23 @@ fn name_of(path: &Path) -> String {
 
 fn bytes(call: &Arguments<'_>) -> Result<Vec<u8>, Rc<Hole>> {
     let path = located(call, 0)?;
+    looked(call)?;
     // What is about to be written counts, as in files of code.
     if let Some(text) = call.world().edited(&name_of(&path)) {
         return Ok(text.into_bytes());
     }
-    let bytes = call.world().folders.boundary.read(&path, LARGEST);
-    let bytes = bytes.or_else(|refusal| refused(call, refusal))?;
-    if call.world().afford_text(bytes.len()) { Ok(bytes) } else { call.unknown("there is too much of it") }
+    let boundary = &call.world().folders.boundary;
+    let length = boundary.length(&path).or_else(|refusal| refused(call, refusal))?;
+    // Before it is read. It is kept, too.
+    if length <= LARGEST && !call.world().afford_text(usize::try_from(length).unwrap_or(usize::MAX) * 2) {
+        return call.unknown("there is too much of it");
+    }
+    boundary.read(&path, LARGEST).or_else(|refusal| refused(call, refusal))
+}
+
+/// Charges for a look at the file system.
+fn looked(call: &Arguments<'_>) -> Result<(), Rc<Hole>> {
+    if call.world().budget.spend(LISTED, 0) { Ok(()) } else { call.unknown("there is too much of it") }
 }
 
 fn encoded(call: &Arguments<'_>, encode: fn(&[u8]) -> String) -> Answer {
@@ -198,7 +209,7 @@ fn file_set(call: &Arguments<'_>) -> Answer {
             Err(Refusal::Missing) => continue,
             Err(refusal) => return refused(call, refusal),
         };
-        if !call.world().afford(names.len().saturating_mul(LISTED)) || depth > DEEPEST {
+        if !call.world().afford(names.len().saturating_mul(LISTED.max(pattern.size()))) || depth > DEEPEST {
             return call.unknown("there is too much of it");
         }
         for name in names {

@@ -4,6 +4,9 @@
 /// The most patterns that alternatives may come to.
 const MOST_ALTERNATIVES: usize = 100;
 
+/// The longest pattern. Paths are no longer.
+const LONGEST: usize = 4_096;
+
 /// A pattern.
 #[derive(Debug)]
 pub(super) struct Pattern {
@@ -14,12 +17,20 @@ pub(super) struct Pattern {
 impl Pattern {
     /// Reads a pattern; none for one that is not understood.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.len() > LONGEST {
+            return None;
+        }
         let mut alternatives = Vec::new();
         expand(text, &mut alternatives)?;
         let names = |text: String| text.split('/').map(|name| name.chars().collect()).collect::<Vec<Vec<char>>>();
         let alternatives: Vec<Vec<Vec<char>>> = alternatives.into_iter().map(names).collect();
         let understood = |name: &Vec<char>| !matches!(name.as_slice(), [] | ['.'] | ['.', '.']);
         alternatives.iter().flatten().all(understood).then_some(Self { alternatives })
+    }
+
+    /// How many characters a path is compared with.
+    pub(super) fn size(&self) -> usize {
+        self.alternatives.iter().flatten().map(Vec::len).sum()
     }
 
     /// Returns `true` if a path matches.

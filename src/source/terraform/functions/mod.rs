@@ -53,6 +53,12 @@ static TABLES: &[Table] = &[
     yaml::TABLE,
 ];
 
+/// The names of the functions.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name)
+}
+
 /// The value of a call.
 pub(super) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
     match &*call.name {

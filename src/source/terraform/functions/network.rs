@@ -94,7 +94,8 @@ fn subnets(call: &Arguments<'_>) -> Answer {
     let mut next = start;
     let mut parts = Vec::new();
     for index in 1..call.len() {
-        let length = u32::try_from(call.whole(index)?).ok().map(|bits| bits + u32::from(all.prefix_len()));
+        let length = u32::try_from(call.whole(index)?).ok();
+        let length = length.and_then(|bits| bits.checked_add(all.prefix_len().into()));
         let Some(length) = length.filter(|length| *length <= width) else {
             return call.wrong("the range has no such part");
         };

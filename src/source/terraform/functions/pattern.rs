@@ -23,6 +23,7 @@ pub(super) const TABLE: Table = &[
         let (pattern, text) = arguments(call)?;
         let mut all = Vec::new();
         for found in pattern.captures_iter(&text) {
+            matched(call, text.len())?;
             if !call.world().afford(1 + found.get(0).map_or(0, |whole| whole.len())) {
                 return call.unknown("there is too much of it");
             }
@@ -32,8 +33,11 @@ pub(super) const TABLE: Table = &[
     }),
 ];
 
-/// The largest program that a pattern may become, in bytes.
-const LARGEST: usize = 1 << 20;
+/// The largest programs that a pattern may become, in bytes, and the steps that it takes to make one: most are small.
+const PROGRAMS: [(usize, usize); 2] = [(1 << 16, 1_024), (1 << 20, 1 << 16)];
+
+/// How many bytes are read in the time of a step to find where a match ends.
+const SEARCHED: usize = 64;
 
 fn arguments(call: &Arguments<'_>) -> Result<(Regex, String), Rc<Hole>> {
     let (pattern, text) = (call.text(0)?, call.text(1)?);
@@ -43,15 +47,26 @@ fn arguments(call: &Arguments<'_>) -> Result<(Regex, String), Rc<Hole>> {
 /// A pattern for a text of this length.
 fn compiled(call: &Arguments<'_>, pattern: &str, length: usize) -> Result<Regex, Rc<Hole>> {
     // A match may look at each byte once for each state of the pattern.
-    if !call.world().afford(length.saturating_mul(pattern.len().max(1)).saturating_add(LARGEST / 16)) {
+    if !call.world().budget.spend(length.saturating_mul(pattern.len().max(1)) / 8, 0) {
         return call.unknown("there is too much of it");
     }
     let Some(translated) = translated(pattern) else { return call.unknown("this form of pattern is not evaluated") };
-    let mut builder = RegexBuilder::new(&translated);
-    match builder.size_limit(LARGEST).dfa_size_limit(LARGEST).build() {
-        Ok(regex) => Ok(regex),
-        Err(_) => call.unknown("the pattern is not valid, or its form is not evaluated"),
+    for (largest, steps) in PROGRAMS {
+        if !call.world().budget.spend(steps, 0) {
+            return call.unknown("there is too much of it");
+        }
+        match RegexBuilder::new(&translated).size_limit(largest).dfa_size_limit(largest).build() {
+            Ok(regex) => return Ok(regex),
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(_) => break,
+        }
     }
+    call.unknown("the pattern is not valid, or its form is not evaluated")
+}
+
+/// Charges for a match: to find where it ends, all of the text may be read.
+fn matched(call: &Arguments<'_>, length: usize) -> Result<(), Rc<Hole>> {
+    if call.world().budget.spend(1 + length / SEARCHED, 0) { Ok(()) } else { call.unknown("there is too much of it") }
 }
 
 /// What was found: the text, or its groups as a list, or by their names as an object.
@@ -76,7 +91,11 @@ fn groups(call: &Arguments<'_>, pattern: &Regex, found: &Captures<'_>) -> Answer
 pub(super) fn replace(call: &Arguments<'_>, text: &str, pattern: &str, with: &str) -> Answer {
     let pattern = compiled(call, pattern, text.len())?;
     // Each match may bring the whole text again.
-    let matches = pattern.find_iter(text).count();
+    let mut matches = 0_usize;
+    for _ in pattern.find_iter(text) {
+        matched(call, 2 * text.len())?;
+        matches += 1;
+    }
     let size = text.len().saturating_add(matches.saturating_mul(with.len().saturating_add(text.len())));
     if with.contains('$') && !call.world().afford(size) {
         return call.unknown("there is too much of it");

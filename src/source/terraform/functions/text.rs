@@ -1,5 +1,6 @@
 //! Functions of texts.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::{Answer, Arguments, Table};
@@ -21,7 +22,8 @@ pub(super) const TABLE: Table = &[
     ("title", title),
     ("trim", |call| {
         let (text, cut) = (call.text(0)?, call.text(1)?);
-        Ok(Value::text(text.trim_matches(|character| cut.contains(character))))
+        let cut: HashSet<char> = cut.chars().collect();
+        Ok(Value::text(text.trim_matches(|character| cut.contains(&character))))
     }),
     ("trimprefix", |call| {
         let (text, prefix) = (call.text(0)?, call.text(1)?);

@@ -117,6 +117,9 @@ pub(super) fn overlay(texts: &mut BTreeMap<String, String>, over: BTreeMap<Strin
     }
 }
 
+/// The longest policy document that is read.
+const LONGEST_POLICY: usize = 128 << 10;
+
 /// A policy document.
 pub(super) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<PolicyDocument>> {
     let text = match value {
@@ -129,8 +132,8 @@ pub(super) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<P
             return Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, message)));
         }
     };
-    // A parsed document takes many times the room of its text.
-    if !world.afford_text(text.len().saturating_mul(16)) {
+    // A parsed document takes many times the room of its text. AWS takes none that is nearly as long.
+    if text.len() > LONGEST_POLICY || !world.afford_text(text.len().saturating_mul(16)) {
         return Fact::Unknown(world.gap(view.span(), "it takes too much to read the policy document"));
     }
     match PolicyDocument::from_json(text) {

@@ -144,7 +144,7 @@ impl Mapper {
             }
         }
         let mut links: Vec<Link<ManagedPolicy>> = Vec::new();
-        for (index, (value, by)) in values.into_iter().enumerate() {
+        for (index, (value, by)) in self.bounded(values, role)?.into_iter().enumerate() {
             match self.policy_link(&value, &by) {
                 Fact::Known(Some(link)) if links.contains(&link) => {}
                 Fact::Known(Some(link)) => links.push(link),

@@ -440,6 +440,10 @@ impl Mapper {
         };
         let inherited = values.is_empty();
         values.extend(more.iter().map(|attachment| attachment.attribute("security_group_id")));
+        let values = match self.bounded(values, resource) {
+            Ok(values) => values,
+            Err(gap) => return (Err(gap), vpc),
+        };
         let vpc = match vpc {
             Value::Null => values
                 .iter()

@@ -70,14 +70,24 @@ pub(super) fn is_judged(kind: &str) -> bool {
 /// The types that rules evaluate.
 const JUDGED: &[&str] = &[
     "aws_autoscaling_group",
+    "aws_iam_role",
     "aws_instance",
+    "aws_kms_key",
     "aws_launch_configuration",
     "aws_launch_template",
+    "aws_s3_bucket",
+    "aws_security_group",
     "aws_spot_fleet_request",
     "aws_spot_instance_request",
     "aws_ssm_document",
     "aws_vpc_endpoint",
 ];
+
+/// How many reasons for which resources may be hidden are listed. Each alone makes the account incomplete.
+const MOST_HIDDEN: usize = 200;
+
+/// The most links of one resource that are looked at. AWS's own bounds are far below.
+const MOST_LINKS: usize = 1_000;
 
 /// Whether rules judge a resource, or it is there only because another one refers to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +100,8 @@ enum Judged {
 pub(super) struct Mapper {
     world: Rc<World>,
     by_kind: HashMap<Name, Vec<Rc<Instance>>>,
+    /// The same by the accounts that have them.
+    by_home: HashMap<usize, HashMap<Name, Vec<Rc<Instance>>>>,
     named: RefCell<HashMap<&'static str, Rc<Named>>>,
     companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
     /// Autoscaling groups, by what they launch from.
@@ -116,6 +128,7 @@ pub(super) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Pla
     let mut mapper = Mapper {
         world: Rc::clone(&root.world),
         by_kind: HashMap::new(),
+        by_home: HashMap::new(),
         named: RefCell::default(),
         companions: RefCell::default(),
         launching: RefCell::default(),
@@ -133,6 +146,7 @@ pub(super) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Pla
     mapper.gather(root, &mut closed, &mut hidden);
     mapper.give_away(closed);
     let homes = home::in_use(std::mem::take(&mut mapper.homes));
+    mapper.sort_by_home(&homes);
     let mut inventories: Vec<Inventory> = homes.iter().map(|home| home.inventory(&nothing, &hidden)).collect();
     for index in 0..homes.len() {
         mapper.within(&homes, index, &mut inventories, |mapper| {
@@ -156,13 +170,18 @@ pub(super) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Pla
 impl Mapper {
     /// All resources of the module, and of the modules that it calls.
     fn gather(&mut self, module: &Rc<Module>, closed: &mut Vec<Closed>, hidden: &mut Vec<Arc<Gap>>) {
+        let hide = |hidden: &mut Vec<Arc<Gap>>, gap: Arc<Gap>| {
+            if hidden.len() < MOST_HIDDEN {
+                hidden.push(gap);
+            }
+        };
         self.places.used(&module.folder.path);
         for (message, span) in &module.folder.unread {
             let gap = span.map_or_else(
                 || Arc::new(Gap::because(GapKind::Failed, message.clone())),
                 |span| self.world.gap(span, message.clone()),
             );
-            hidden.push(Arc::clone(&gap));
+            hide(hidden, Arc::clone(&gap));
             self.unread.get_or_insert(gap);
         }
         for (index, resource) in module.folder.resources.iter().enumerate() {
@@ -175,7 +194,7 @@ impl Mapper {
             } else {
                 let message = "how many there are depends on itself, or is too many to be evaluated";
                 let gap = self.world.gap(resource.block.span, message);
-                hidden.push(gap);
+                hide(hidden, gap);
             }
         }
         for (index, (name, block)) in module.folder.calls.iter().enumerate() {
@@ -183,7 +202,7 @@ impl Mapper {
                 expansion.all().iter().for_each(|child| self.gather(child, closed, hidden));
             } else {
                 let gap = self.world.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
-                hidden.push(Arc::clone(&gap));
+                hide(hidden, Arc::clone(&gap));
                 closed.push(Closed { by: Rc::clone(module), block: Arc::clone(block), gap });
             }
         }
@@ -233,9 +252,30 @@ impl Mapper {
 
     /// The resources of a Terraform type in the account at hand.
     fn all(&self, kind: &str) -> Vec<Rc<Instance>> {
-        let mut all = self.everywhere(kind);
-        all.retain(|instance| self.owns(instance));
-        all
+        self.by_home.get(&self.home).and_then(|by_kind| by_kind.get(kind)).cloned().unwrap_or_default()
+    }
+
+    /// Sorts all resources by the account that has them.
+    #[expect(clippy::iter_over_hash_type, reason = "each type is sorted by itself")]
+    fn sort_by_home(&mut self, homes: &[Home]) {
+        for (kind, instances) in &self.by_kind {
+            for instance in instances {
+                let account = instance.account_value();
+                if let Some(home) = homes.iter().position(|home| home.is_of(&account)) {
+                    let by_kind = self.by_home.entry(home).or_default();
+                    by_kind.entry(Arc::clone(kind)).or_default().push(Rc::clone(instance));
+                }
+            }
+        }
+    }
+
+    /// Refuses links of which there are more than a resource can have.
+    fn bounded<T>(&self, links: Vec<T>, by: &Rc<Instance>) -> Result<Vec<T>, Arc<Gap>> {
+        // Each becomes a fact, and rules look at what it leads to.
+        if links.len() <= MOST_LINKS && self.world.budget.spend(links.len() * 16, links.len() * 128) {
+            return Ok(links);
+        }
+        Err(self.world.gap(by.block.span, format!("{} refers to more than is evaluated", by.address)))
     }
 
     /// The resources of a Terraform type in all accounts.

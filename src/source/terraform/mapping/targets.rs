@@ -73,6 +73,9 @@ pub(super) fn reaches(of: &Rc<Instance>, by: &Rc<Instance>, reach: Reach) -> Res
     }
 }
 
+/// The most resources of a name that are compared with each other.
+const MOST_NAMESAKES: usize = 32;
+
 impl Mapper {
     /// What a value of the resource `by` refers to among the resources of these types: those that its name reaches.
     pub(super) fn target(&self, value: &Value, kinds: &[&'static str], by: &Rc<Instance>) -> Target {
@@ -116,10 +119,15 @@ impl Mapper {
         let mut undecided = None;
         for kind in kinds {
             for (attribute, instance) in self.names_of(kind).get(text).into_iter().flatten() {
+                if found.len() > MOST_NAMESAKES || !self.world.afford(1) {
+                    let message = format!("too many resources have the name of {}", instance.address);
+                    return Target::Unknown(self.world.gap(by.block.span, message));
+                }
                 match reaches(instance, by, Reach::of(kind, attribute, true)) {
                     Ok(true) if found.iter().any(|other| Rc::ptr_eq(other, instance)) => {}
                     Ok(true) => found.push(Rc::clone(instance)),
                     Ok(false) => {}
+                    Err(_) if undecided.is_some() => {}
                     Err(_) => undecided = Some(self.elsewhere(instance, by)),
                 }
             }

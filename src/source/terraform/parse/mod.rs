@@ -19,6 +19,11 @@ pub(super) enum Form {
     Json,
 }
 
+/// How much is written in a text, about: what begins, divides and ends values and arguments, in either form.
+pub(super) fn size(text: &str) -> usize {
+    text.bytes().filter(|byte| b"[{(,=?\n".contains(byte)).count()
+}
+
 /// The body of a file of code.
 pub(super) fn code(file: &File, id: FileId, form: Form) -> Result<Body, Box<Diagnostic>> {
     match form {

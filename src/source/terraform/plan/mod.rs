@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 
 use super::engine::Engine;
+use super::file::Span;
 use super::folders::Folders;
 use crate::boundary::{Boundary, read_named_json};
 use crate::model::{AccountId, Region};
@@ -79,7 +80,7 @@ pub(super) fn read(path: &Path, boundary: &Boundary, engine: Engine) -> Result<P
         folders: builder.into_folders(),
         root,
         account: providers::account(&json),
-        region: providers::region(&json),
+        region: providers::region(&json, Span::new(file, &(0..0))),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::planned::literal;
+use super::planned::{literal, marked};
 use super::{NOTHING, list, members, resources};
 use crate::model::{AccountId, Region};
 use crate::source::terraform::file::Span;
@@ -33,7 +33,7 @@ pub(super) fn blocks(plan: &Json, span: Span) -> Vec<Arc<Block>> {
         let expressions = &provider["expressions"];
         let mut attributes: Vec<Attribute> = TOLD
             .iter()
-            .filter_map(|name| Some(attribute(name, resolved(plan, expressions.get(*name)?), span)))
+            .filter_map(|name| Some(attribute(name, resolved(plan, expressions.get(*name)?, span), span)))
             .collect();
         if key != DEFAULT {
             attributes.push(attribute("alias", Node::Text(key.as_str().into()), span));
@@ -42,7 +42,7 @@ pub(super) fn blocks(plan: &Json, span: Span) -> Vec<Arc<Block>> {
             let blocks = list(expressions, kind).chain(expressions.get(*kind).filter(|block| block.is_object()));
             blocks.map(|block| {
                 let written = block.as_object().into_iter().flatten();
-                let attributes = written.map(|(name, written)| attribute(name, resolved(plan, written), span));
+                let attributes = written.map(|(name, written)| attribute(name, resolved(plan, written, span), span));
                 nested_block(kind, attributes.collect(), span)
             })
         });
@@ -70,23 +70,25 @@ fn nested_block(kind: &str, attributes: Vec<Attribute>, span: Span) -> Arc<Block
 }
 
 /// Returns an expression of a provider: a constant, or the value of a variable of the root module.
-fn resolved(plan: &Json, written: &Json) -> Node {
+fn resolved(plan: &Json, written: &Json, span: Span) -> Node {
     if let Some(value) = written.get("constant_value") {
         return literal(value);
     }
     let references = written["references"].as_array();
     if let Some([Json::String(reference)]) = references.map(Vec::as_slice)
-        && let Some(value) = reference.strip_prefix("var.").and_then(|name| plan["variables"].get(name))
+        && let Some(name) = reference.strip_prefix("var.")
+        && let Some(value) = plan["variables"].get(name)
     {
-        return literal(&value["value"]);
+        let declared = &plan["configuration"]["root_module"]["variables"][name];
+        return marked(&value["value"], &declared["sensitive"], span);
     }
     Node::Unusable("a plan does not tell the whole configuration of the provider")
 }
 
 /// Returns the region of the default provider, or the one that data sources and ARNs of the plan name.
-pub(super) fn region(plan: &Json) -> Option<Region> {
+pub(super) fn region(plan: &Json, span: Span) -> Option<Region> {
     let of_provider = &plan["configuration"]["provider_config"][DEFAULT]["expressions"]["region"];
-    let named = match resolved(plan, of_provider) {
+    let named = match resolved(plan, of_provider, span) {
         Node::Text(name) => Some(name.to_string()),
         _ => told(plan, "aws_region", &["region", "name"]),
     };

@@ -128,3 +128,103 @@ fn code_is_read_up_to_a_size_and_what_is_left_out_is_said() {
     assert_eq!(code.problems.len(), 2);
     assert!(code.inventories[0].scopes.iter().all(|scope| !scope.complete));
 }
+
+/// Code whose first instance has this tag, with these files beside it.
+fn tagged(locals: &str, tag: &str, files: &[(&str, &str)]) -> super::Code {
+    let text = format!(
+        "locals {{\n{locals}\n}}\nresource \"aws_instance\" \"hostile\" {{\n  tags = {{ a = {tag} }}\n}}\n\
+         resource \"aws_instance\" \"plain\" {{ monitoring = true }}\n"
+    );
+    let mut all = vec![("main.tf", text.as_str())];
+    all.extend(files);
+    code(&all)
+}
+
+#[test]
+fn long_texts_are_paid_for_each_time_that_they_are_read() {
+    let many = |value: &str| format!("length([for i in range(1024) : [for j in range(1024) : {value}]])");
+    let text = |of: &str, length: usize| format!("  t = \"{}\"", of.repeat(length));
+    let long = "b".repeat(1 << 20);
+    let letters = ('a'..='z').map(String::from).collect::<Vec<_>>().join(",");
+    let aliases = (0..4_000).fold(String::new(), |text, index| format!("{text}  c{index}: {{<<: *a}}\n"));
+    let members: Vec<String> = (0..3_000).map(|index| format!("k{index}: 1")).collect();
+    let merged = format!("a: &a {{{}}}\nb:\n{aliases}", members.join(", "));
+    let table = format!("{}\n{}", "n".repeat(300_000), "1\n".repeat(20_000));
+    for (locals, tag, files) in [
+        (text("c", 1 << 20), "trim(local.t, \"${local.t}c\")".to_owned(), vec![]),
+        (text("1", 1 << 20), many("try(local.t + 1, 0)"), vec![]),
+        (text("b", 1 << 20), many("try({ a = 1 }[local.t], 0)"), vec![]),
+        (text("b", 1 << 20), many("merge({ (local.t) = 1 }, { (local.t) = 1 })"), vec![]),
+        (
+            text("b", 4_000),
+            "jsonencode([for i in range(1024) : [for j in range(200) : { (local.t) = 1 }]])".to_owned(),
+            vec![],
+        ),
+        (text("a", 30_000), "length(regexall(\"a.*z|a\", local.t))".to_owned(), vec![]),
+        (text("a", 30_000), "replace(local.t, \"/a.*z|a/\", \"b\")".to_owned(), vec![]),
+        (
+            text("b", 1 << 20),
+            "length(toset(flatten([for i in range(1024) : [for j in range(60) : local.t]])))".to_owned(),
+            vec![],
+        ),
+        (text("x", 1 << 20), format!("length(fileset(\".\", \"${{local.t}}{{{letters}}}{{a,b,c}}\"))"), vec![]),
+        (String::new(), many("try(length(file(\"f.txt\")), 0)"), vec![("f.txt", long.as_str())]),
+        (String::new(), many("fileexists(\"f.txt\")"), vec![("f.txt", "x")]),
+        (String::new(), "length(csvdecode(file(\"f.csv\")))".to_owned(), vec![("f.csv", table.as_str())]),
+        (String::new(), "length(yamldecode(file(\"f.yaml\")))".to_owned(), vec![("f.yaml", merged.as_str())]),
+    ] {
+        let code = tagged(&locals, &tag, &files);
+        let plain =
+            code.inventories[0].instances.values().filter(|entry| entry.attributes.monitoring.known() == Some(&true));
+        assert_eq!(plain.count(), 1, "{tag}");
+    }
+}
+
+#[test]
+fn what_is_named_at_length_is_paid_for_with_each_instance() {
+    let long = "r".repeat(200_000);
+    let name = format!("resource \"aws_iam_role\" \"{long}\" {{ count = 20000 }}\n");
+    let call = format!("module \"{long}\" {{\n  source = \"./m\"\n  count = 5000\n}}\n");
+    let keys = (0..400).fold(
+        "locals { k = toset([for i in range(100) : \"${i}-KEY\"]) }\n".replace("KEY", &"k".repeat(4_000)),
+        |text, index| format!("{text}resource \"aws_iam_role\" \"r{index}\" {{ for_each = local.k }}\n"),
+    );
+    for text in [name, call, keys] {
+        let text = format!("resource \"aws_instance\" \"plain\" {{ monitoring = true }}\n{text}");
+        let code = code(&[("main.tf", &text), ("m/main.tf", "resource \"aws_iam_role\" \"r\" {}\n")]);
+        assert!(!code.inventories[0].instances.is_empty());
+    }
+}
+
+#[test]
+fn ranges_of_addresses_have_no_parts_beyond_all_bounds() {
+    for size in ["4294967295", "4294967296", "-1", "129"] {
+        let text = format!("cidrsubnets(\"10.0.0.0/8\", {size})[0]");
+        assert_eq!(tagged("", &text, &[]).inventories[0].instances.len(), 2);
+    }
+}
+
+#[test]
+fn code_in_which_too_much_is_written_is_not_read_and_said() {
+    let dense = " a=[[],[],[],[],[],[],[],[]]\n".repeat(60_000);
+    let code = code(&[
+        ("a.tf", "resource \"aws_instance\" \"plain\" { monitoring = true }\n"),
+        ("b.tf", &format!("locals {{\n{dense}}}\n")),
+        ("terraform.tfvars", &format!("x=[{}]\n", "[],".repeat(500_000))),
+    ]);
+    assert_eq!(code.inventories[0].instances.len(), 1);
+    assert!(!code.inventories[0].scopes[0].complete);
+    let said = code.problems.iter().filter(|problem| problem.message.contains("there are more than"));
+    assert_eq!(said.count(), 2);
+}
+
+#[test]
+fn a_pattern_in_a_loop_takes_a_small_part_of_the_budget() {
+    let folder = folder(&[(
+        "main.tf",
+        "resource \"aws_instance\" \"i\" { monitoring = length([for i in range(100) : regex(\"^([a-z]+)-([0-9]+)$\", \"web-${i}\")]) == 100 }\n",
+    )]);
+    let code = read(folder.path(), &Options::default()).expect("code");
+    let instance = code.inventories[0].instances.values().next().expect("an instance");
+    assert_eq!(instance.attributes.monitoring.known(), Some(&true));
+}

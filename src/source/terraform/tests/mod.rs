@@ -4,6 +4,7 @@ mod bounded;
 mod expressions;
 mod files;
 mod hostile;
+mod marks;
 mod modules;
 mod providers;
 mod sensitive;

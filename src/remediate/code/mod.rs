@@ -51,7 +51,7 @@ pub(crate) type Texts = BTreeMap<String, String>;
 const ROUNDS: usize = 12;
 
 /// The steps of evaluation after which no more is tried: those of two scans that take all that a scan may.
-const MOST_STEPS: u64 = 8_000_000;
+const MOST_STEPS: u64 = 10_000_000;
 
 /// The code, as it is or as it would be.
 pub(crate) struct Look {

@@ -35,7 +35,8 @@ const MERGE: &str = "<<";
 
 /// The value of a text; `afford` says whether there is still room for so much.
 pub(super) fn decode(text: &str, afford: &dyn Fn(usize) -> bool) -> Result<Value, Mistake> {
-    if !afford(text.len()) {
+    // Each value in it is charged, too.
+    if !afford(text.len() / 4) {
         return Err(Mistake::Unknown("there is too much of it"));
     }
     let mut reader = Reader { afford, open: Vec::new(), anchors: BTreeMap::new(), whole: None };

@@ -70,6 +70,13 @@ impl Instance {
         Self::new(module, &call, "", Binding::default(), None)
     }
 
+    /// Forgets all values.
+    pub(super) fn release(&self) {
+        self.attributes.borrow_mut().clear();
+        drop(self.provider.take());
+        drop(self.region.take());
+    }
+
     pub(super) fn scope(&self) -> Scope<'_> {
         Scope::with(&self.module, &self.binding)
     }

@@ -403,6 +403,21 @@ impl Module {
         folder.path.strip_prefix(root).map_or_else(|_| folder.path.clone(), Path::to_owned)
     }
 
+    /// Forgets all values, which refer to each other in circles and would stay in memory.
+    pub(super) fn release(&self) {
+        self.children.iter().filter_map(Memo::take).flatten().for_each(|children| {
+            children.all().iter().for_each(|child| child.release());
+        });
+        self.resources.iter().filter_map(Memo::take).flatten().for_each(|resources| {
+            resources.all().iter().for_each(|instance| instance.release());
+        });
+        for memo in self.variables.iter().chain(&self.locals).chain(&self.outputs) {
+            drop(memo.take());
+        }
+        self.providers.borrow_mut().clear();
+        self.world.release();
+    }
+
     /// What the addresses of all that is in it begin with.
     pub(super) fn prefix(&self) -> String {
         if self.address.is_empty() { String::new() } else { format!("{}.", self.address) }

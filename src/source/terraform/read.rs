@@ -130,6 +130,7 @@ pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeErr
         more.extend(found);
         // What was spent to find them is spent.
         let (steps, bytes) = module.world.budget.spent();
+        module.release();
         module = open_with(root, options, &more)?;
         module.world.budget.take(steps, bytes);
     }
@@ -204,6 +205,7 @@ fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     places.set_symbols(world.symbols.names());
     let Folders { has_tofu, needs_tofu, .. } = world.folders;
     let (steps, _) = world.budget.spent();
+    module.release();
     Ok(Code { engine: options.engine.unwrap_or_default(), has_tofu, needs_tofu, steps, inventories, places, problems })
 }
 

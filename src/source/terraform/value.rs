@@ -440,6 +440,11 @@ pub(super) struct Symbols {
 }
 
 impl Symbols {
+    /// Forgets all holes.
+    pub(super) fn release(&self) {
+        self.holes.borrow_mut().clear();
+    }
+
     /// The character of this hole; none where there are more holes than characters.
     pub(super) fn of(&self, hole: &Rc<Hole>) -> Option<char> {
         if let Some(symbol) = hole.symbol.get() {

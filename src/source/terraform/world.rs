@@ -96,6 +96,13 @@ impl World {
         }
     }
 
+    /// Forgets all holes and templates.
+    pub(super) fn release(&self) {
+        self.symbols.release();
+        self.accounts.borrow_mut().clear();
+        self.templates.borrow_mut().clear();
+    }
+
     /// The account that is deployed to.
     pub(super) fn account_value(&self) -> Value {
         self.account_value.clone()
@@ -331,6 +338,16 @@ enum State<T> {
 impl<T> Default for Memo<T> {
     fn default() -> Self {
         Self(RefCell::new(State::Open))
+    }
+}
+
+impl<T> Memo<T> {
+    /// Forgets the value, and gives it.
+    pub(super) fn take(&self) -> Option<T> {
+        match self.0.replace(State::Open) {
+            State::Done(value) => Some(value),
+            State::Open | State::Busy => None,
+        }
     }
 }
 

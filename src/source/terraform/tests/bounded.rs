@@ -1,6 +1,7 @@
 //! Work is bounded: what takes too much is not known, with its place, and the rest is.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use super::{Options, code, folder, open, read, with_room};
 
@@ -227,4 +228,29 @@ fn a_pattern_in_a_loop_takes_a_small_part_of_the_budget() {
     let code = read(folder.path(), &Options::default()).expect("code");
     let instance = code.inventories[0].instances.values().next().expect("an instance");
     assert_eq!(instance.attributes.monitoring.known(), Some(&true));
+}
+
+#[test]
+fn what_was_evaluated_does_not_stay_in_memory() {
+    let text = format!(
+        "{COMPLIANT}\nmodule \"m\" {{\n  source = \"./m\"\n  given = aws_instance.self\n}}\n\
+         resource \"aws_instance\" \"self\" {{ tags = {{ a = module.m.id, b = aws_iam_role.other.arn }} }}\n\
+         resource \"aws_iam_role\" \"other\" {{ name = \"other\" }}\n"
+    );
+    let folder = folder(&[
+        ("main.tf", &text),
+        (
+            "m/main.tf",
+            "variable \"given\" {}\nresource \"aws_instance\" \"i\" { tags = { a = var.given.id } }\noutput \"id\" { value = aws_instance.i.id }\n",
+        ),
+    ]);
+    with_room(|| {
+        let module = open(folder.path(), &Options::default()).expect("code");
+        super::super::mapping::map(&module, "2026-01-01T00:00:00Z");
+        let (world, of_module) = (Rc::downgrade(&module.world), Rc::downgrade(&module));
+        module.release();
+        drop(module);
+        assert!(of_module.upgrade().is_none() && world.upgrade().is_none());
+    })
+    .expect("a thread");
 }

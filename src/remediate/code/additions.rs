@@ -83,7 +83,7 @@ impl Workspace<'_> {
         let tops = self.resources(&beside.file, kind);
         let mut taken: BTreeSet<String> = tops.iter().map(|top| top.labels().1.to_owned()).collect();
         let names = std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(|number| format!("{name}_{number}")));
-        taken.extend(self.taken_in_json(beside, names.clone()));
+        taken.extend(self.taken_in_json(beside, &names));
         let mut names = names;
         names.find(|name| !taken.contains(name)).unwrap_or_default()
     }
@@ -112,7 +112,7 @@ impl Workspace<'_> {
     }
 
     /// Those of the names that files in JSON have, in the same folder.
-    fn taken_in_json(&self, beside: &Spot, names: impl Iterator<Item = String> + Clone) -> Vec<String> {
+    fn taken_in_json(&self, beside: &Spot, names: &(impl Iterator<Item = String> + Clone)) -> Vec<String> {
         let folder = Path::new(&beside.file).parent();
         let in_json = |file: &&crate::source::terraform::File| {
             let name = Path::new(file.source().name());
@@ -159,7 +159,7 @@ impl Workspace<'_> {
         let mut taken: BTreeSet<String> = tops.iter().filter(of_kind).map(|top| top.labels().1.to_owned()).collect();
         let mut names =
             std::iter::once("current".to_owned()).chain((2..=u32::MAX).map(|number| format!("current_{number}")));
-        taken.extend(self.taken_in_json(beside, names.clone()));
+        taken.extend(self.taken_in_json(beside, &names));
         let name = names.find(|name| !taken.contains(name)).unwrap_or_default();
         let lines: Vec<String> = place.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
         let content = if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) };

@@ -377,12 +377,12 @@ impl<'a> Workspace<'a> {
         let says = |document: &Document, top: &Spot| {
             document.value(top, name).is_some() || !document.nested(top, name).is_empty()
         };
-        let tops = files.iter().filter(|file| is_override(file)).filter_map(|file| {
+        let mut tops = files.iter().filter(|file| is_override(file)).filter_map(|file| {
             let document = self.document(file)?;
             let same = |top: &Spot| top.kind() == spot.kind() && top.labels() == spot.labels();
             document.tops(file).into_iter().rfind(|top| *spot == spot.top() && same(top) && says(document, top))
         });
-        tops.last()
+        tops.next_back()
     }
 
     /// The resources of a type in the folder that a file is in.

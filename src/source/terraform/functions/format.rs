@@ -24,9 +24,9 @@ fn format(call: &Arguments<'_>, values: &[Value]) -> Answer {
         while let Some(flag) = rest.next_if(|character| "-+# 0".contains(*character)) {
             match flag {
                 '-' => verb.left = true,
-                '+' => verb.plus = true,
+                '+' => verb.sign = Some('+'),
                 '0' => verb.zeros = true,
-                ' ' => verb.space = true,
+                ' ' => verb.sign = verb.sign.or(Some(' ')),
                 _ => return call.unknown("this form is not evaluated"),
             }
         }
@@ -60,9 +60,8 @@ fn number(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize> 
 #[derive(Default)]
 struct Verb {
     left: bool,
-    plus: bool,
-    /// A blank where a sign would be.
-    space: bool,
+    /// What stands before a number that is not negative.
+    sign: Option<char>,
     zeros: bool,
     width: usize,
     precision: Option<usize>,
@@ -70,11 +69,9 @@ struct Verb {
 
 impl Verb {
     fn write(&self, call: &Arguments<'_>, letter: char, value: &Value) -> Result<String, Rc<Hole>> {
-        let signed = |text: String| match (self.plus, self.space) {
-            _ if text.starts_with('-') => text,
-            (true, _) => format!("+{text}"),
-            (false, true) => format!(" {text}"),
-            (false, false) => text,
+        let signed = |text: String| match self.sign {
+            Some(sign) if !text.starts_with('-') => format!("{sign}{text}"),
+            _ => text,
         };
         let text = match letter {
             's' | 'v' if matches!(value, Value::List(_) | Value::Set(_) | Value::Map(_)) => {

@@ -63,7 +63,7 @@ fn mended(breakage: &Breakage, broken: &str) -> Result<Option<String>, String> {
     let is_left = |left: &Value| {
         LEFT.iter().any(|(rule, ..)| left["rule"] == *rule) && breakage.also.iter().any(|rule| left["rule"] == *rule)
     };
-    let expected = if breakage.also.iter().any(|rule| LEFT.iter().any(|(left, ..)| left == rule)) { 1 } else { 0 };
+    let expected = i32::from(breakage.also.iter().any(|rule| LEFT.iter().any(|(left, ..)| left == rule)));
     if outcome.code != Some(expected) || !answer["left"].as_array().unwrap().iter().all(is_left) {
         return wrong(&format!("exit {:?} {:#} {}", outcome.code, answer["left"], outcome.stderr));
     }

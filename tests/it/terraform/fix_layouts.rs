@@ -76,7 +76,7 @@ fn an_edit_that_several_instances_of_a_block_need_is_made_once() {
 fn a_value_of_several_lines_is_wrapped_as_it_stands() {
     let code = "locals {\n  t = {}\n}\n\nresource \"aws_instance\" \"node\" {\n  ami = \"ami-1\"\n  tags = (\n    local.t\n  )\n}\n";
     let (_, text) = fix(code, &[], &["ec2-required-tags"]);
-    assert_eq!(formatted(std::slice::from_ref(&text)), [text.clone()]);
+    assert_eq!(formatted(std::slice::from_ref(&text)), std::slice::from_ref(&text));
     assert!(text.contains("  tags = merge((\n    local.t\n  ), { AppID"), "{text}");
 }
 

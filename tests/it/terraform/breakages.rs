@@ -21,6 +21,9 @@ const fn with(breakage: Breakage, also: &'static [&'static str]) -> Breakage {
 /// Rules that code cannot break: the preferences are judged where code declares them, and then they exist.
 pub(super) const UNBREAKABLE: &[&str] = &["ssm-preferences-exist"];
 
+/// Rules that have nothing to say of the compliant code: it does not let sessions run as another user.
+pub(super) const NOT_APPLICABLE: &[&str] = &["ssm-run-as-user-set"];
+
 pub(super) const BREAKAGES: &[Breakage] = &[
     breakage("ec2-detailed-monitoring", "monitoring             = true", "monitoring = false"),
     breakage("ec2-detailed-monitoring", "  monitoring             = true\n", ""),
@@ -149,7 +152,14 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         breakage("ssm-preferences-valid", "runAsEnabled                = false", "runAsEnabled = \"no\""),
         &["ssm-run-as-disabled"],
     ),
-    breakage("ssm-run-as-disabled", "runAsEnabled                = false", "runAsEnabled = true"),
+    with(
+        breakage("ssm-run-as-disabled", "runAsEnabled                = false", "runAsEnabled = true"),
+        &["ssm-run-as-user-set"],
+    ),
+    with(
+        breakage("ssm-run-as-user-set", "runAsEnabled                = false", "runAsEnabled = true"),
+        &["ssm-run-as-disabled"],
+    ),
     with(
         breakage("ssm-s3-key-prefix", "s3KeyPrefix                 = \"AWSLogs/", "s3KeyPrefix = \"Logs/"),
         &["iam-role-writes-s3"],

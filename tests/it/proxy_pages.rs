@@ -24,6 +24,10 @@ pub(super) fn has_token(body: &str) -> bool {
     body.contains(TOKEN)
 }
 
+/// The lists that stand in an answer of the XML protocols also where they are empty, by operation.
+const EMPTY_LISTS: &[(&str, &str)] =
+    &[("DescribeInstances", "<reservationSet/>"), ("ListAttachedRolePolicies", "<AttachedPolicies/>")];
+
 /// The request without the made-up token: for the true first page.
 pub(super) fn without_token(body: &str) -> String {
     let mut body = body.to_owned();
@@ -40,19 +44,20 @@ pub(super) fn without_token(body: &str) -> String {
 /// A page with nothing but a token.
 pub(super) fn empty(asked: &Asked) -> Option<Answer> {
     let (action, operation) = (asked.action(), &asked.operation);
+    let list = EMPTY_LISTS.iter().find(|(of, _)| of == operation).map_or("", |(_, list)| list);
     let (content_type, body) = match asked.protocol {
         Protocol::Ec2Query => (
             "text/xml;charset=UTF-8",
             format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{operation}Response \
-                 xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>made-up</requestId>\
+                 xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>made-up</requestId>{list}\
                  <nextToken>{TOKEN}</nextToken></{operation}Response>"
             ),
         ),
         Protocol::Query => (
             "text/xml",
             format!(
-                "<{operation}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><{operation}Result>\
+                "<{operation}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><{operation}Result>{list}\
                  <IsTruncated>true</IsTruncated><Marker>{TOKEN}</Marker></{operation}Result>\
                  <ResponseMetadata><RequestId>made-up</RequestId></ResponseMetadata></{operation}Response>"
             ),

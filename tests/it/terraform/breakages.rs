@@ -119,7 +119,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         ),
         &["s3-object-lock-retention"],
     ),
-    breakage("s3-object-lock-retention", "days = 90", "days = 7"),
+    breakage("s3-object-lock-retention", "      days = 90", "      days = 7"),
     breakage(
         "s3-required-tags",
         "object_lock_enabled = true\n  tags                = local.tags",

@@ -21,6 +21,7 @@ mod fix_cycle;
 mod fix_ec2;
 mod fix_faults;
 mod fix_hazards;
+mod fix_interrupted;
 mod fix_pages;
 mod fixing;
 mod fleet;

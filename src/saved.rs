@@ -19,7 +19,7 @@ pub struct Form {
     pub noun: &'static str,
     /// How one is made, after "write one with".
     pub made_with: &'static str,
-    /// How many MiB it may have. What is read of it takes several times its room.
+    /// The largest size of a file, in MiB. In memory it takes several times as much.
     pub most_mib: u64,
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn carry_out(
         say("Nothing more is begun; what is under way ends first. Ctrl-C again leaves at once.");
         live::told_to_end().await;
     };
-    // What is under way ends also where another run has the lock: it is written down, and changes nothing more.
+    // Where another run has the lock, steps under way end and are written down, and no other begins.
     let keep_locked = async {
         let lost = locks.keep().await;
         shutdown.request();

@@ -64,19 +64,11 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
         }
         let now = Timestamp::now().to_string();
         let begin = || Ok(journal.begin_undo(&run, &plan, &now)?);
-        if plan.steps.is_empty() {
-            let exit = if plan.fails() { Exit::Failed } else { Exit::Success };
-            return carry_out::locked(
-                &plan,
-                &reaches,
-                &arguments.lock,
-                globals,
-                begin,
-                async |_: &AccountLocks<'_>| Ok(exit),
-            )
-            .await;
-        }
         let apply = async |locks: &AccountLocks<'_>| {
+            // There is nothing to carry out, but the locks of a killed run are let go of.
+            if plan.steps.is_empty() {
+                return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
+            }
             let steps = arguments.steps;
             let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, steps, locks, globals).await?;
             match exit_of_steps(&plan, &records) {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::{TARGETS, Target};
 
-/// How long an input may take.
+/// The time that an input may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// What is put in: what means something in one of the forms.
+/// Pieces that are put in: each means something in one of the forms.
 const WORDS: &[&[u8]] = &[
     b"{",
     b"}",

@@ -28,7 +28,7 @@ pub(crate) const NAME: &str = "/session-manager-audit/lock";
 const VALID: SignedDuration = SignedDuration::from_mins(15);
 /// How often it is renewed.
 const RENEWED: SignedDuration = SignedDuration::from_mins(4);
-/// How often it is looked whether that is due. A machine that slept finds out so long after it wakes.
+/// The pause between two looks at whether that is due. A machine that slept finds out so long after it wakes.
 const LOOKED: Duration = Duration::from_secs(20);
 
 const PUT: Call = Call { service: "ssm", operation: "PutParameter", actions: &["ssm:PutParameter"] };
@@ -183,7 +183,8 @@ impl<'a> AccountLocks<'a> {
             if !ours && holder.expires_at > Timestamp::now() {
                 return Err(LockError::Held { account, region, holder });
             }
-            // Of two that take over an expired lock, one writes the version after the one that both saw.
+            // Of two that take over an expired lock, one writes the version after the one that both saw. The other is
+            // refused, and leaves its name: the first finds it when it renews, and begins nothing more.
             if self.put(place, true).await.map_err(failed)? != version + 1 {
                 return Err(LockError::Contended { account, region });
             }
@@ -209,19 +210,19 @@ impl<'a> AccountLocks<'a> {
                 if age >= RENEWED {
                     match self.renew(place).await {
                         Ok(true) => *renewed = now(),
-                        Err(lost @ LockError::Held { .. }) => return lost,
-                        Ok(false) | Err(_) if age >= VALID => {
+                        Err(lost) => return lost,
+                        Ok(false) if age >= VALID => {
                             let (account, region) = (place.reach.account().clone(), place.region.clone());
                             return LockError::Expired { account, region };
                         }
-                        Ok(false) | Err(_) => {}
+                        Ok(false) => {}
                     }
                 }
             }
         }
     }
 
-    /// Renews a lock, unless another run holds it; whether that could be done.
+    /// Renews a lock, unless another run holds it. Returns `false` where it could not be read or written.
     async fn renew(&self, place: &Place<'_>) -> Result<bool, LockError> {
         let held = match value(place).await {
             Ok(held) => held.and_then(|(value, _)| serde_json::from_str::<Holder>(&value).ok()),
@@ -276,16 +277,16 @@ async fn value(place: &Place<'_>) -> Result<Option<(String, i64)>, Failure> {
     Ok(parameter.map(|held| held.map_or_else(Default::default, |held| (held.value.unwrap_or_default(), held.version))))
 }
 
+/// The regions of an account that the plan was made for; none of them by name where it names none.
+fn regions_of<'p>(plan: &'p Plan, account: &'p AccountId) -> impl Iterator<Item = (&'p AccountId, Option<&'p Region>)> {
+    let regions = plan.scopes.get(account).map(|extent| extent.regions.as_slice()).unwrap_or_default();
+    let unnamed = regions.is_empty().then_some((account, None));
+    regions.iter().map(move |region| (account, Some(region))).chain(unnamed)
+}
+
 /// The accounts and regions that the plan was made for.
 fn extent(plan: &Plan) -> BTreeSet<(&AccountId, Option<&Region>)> {
-    let mut places = BTreeSet::new();
-    for (account, extent) in &plan.scopes {
-        places.extend(extent.regions.iter().map(|region| (account, Some(region))));
-        if extent.regions.is_empty() {
-            places.insert((account, None));
-        }
-    }
-    places
+    plan.scopes.keys().flat_map(|account| regions_of(plan, account)).collect()
 }
 
 /// The accounts and regions that the plan changes, in one order for all runs, so that two of them do not wait for each
@@ -294,14 +295,9 @@ fn places(plan: &Plan) -> BTreeSet<(&AccountId, Option<&Region>)> {
     let mut places = BTreeSet::new();
     for step in &plan.steps {
         let account = &step.resource.account;
-        if let Some(region) = &step.resource.region {
-            places.insert((account, Some(region)));
-        } else {
-            let regions = plan.scopes.get(account).map(|extent| extent.regions.as_slice()).unwrap_or_default();
-            places.extend(regions.iter().map(|region| (account, Some(region))));
-            if regions.is_empty() {
-                places.insert((account, None));
-            }
+        match &step.resource.region {
+            Some(region) => drop(places.insert((account, Some(region)))),
+            None => places.extend(regions_of(plan, account)),
         }
     }
     places

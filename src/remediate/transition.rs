@@ -39,7 +39,7 @@ const NOT_SETTLED: &[&str] = &[
 
 /// The code by which Systems Manager says that another version of a document is the same.
 const DUPLICATE: &[&str] = &["DuplicateDocumentContent"];
-/// How often such a document is sent in another layout, so that the latest version says what the default is to say.
+/// The number of other layouts in which such a document is sent, so that its latest version becomes the default one.
 const LAYOUTS: usize = 3;
 
 /// Codes by which services say that they do not see what was just made, or that it is being changed.

@@ -52,7 +52,7 @@ pub(crate) struct Scope {
     present: BTreeSet<String>,
     /// Whether absent attributes may be read all the same, as in messages.
     absent_allowed: bool,
-    /// How many times what stands here is evaluated, by the lists of literals and parameters around it; 0 is once.
+    /// The number of evaluations of this part, by the lists of literals and parameters around it; 0 is one.
     times: usize,
 }
 

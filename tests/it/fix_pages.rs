@@ -80,7 +80,7 @@ fn a_page_that_leads_to_itself_is_a_failure() {
         if !matches!(fixed.code, Some(1..=3)) {
             problems.push(format!("fix: {:?} {}", fixed.code, told(&fixed)));
         }
-        // What is begun by then is taken back: an instance that was stopped for a snapshot is started.
+        // Steps that were done by then are taken back: an instance that was stopped for a snapshot is started.
         problems.extend(fixing.changed_but_for_copies(&before).iter().map(|change| format!("{change:?}")));
         ((*action).to_owned(), problems)
     };

@@ -1,24 +1,21 @@
 //! Which resource another one is about, by how it is written: the group of a rule, the bucket of its versioning.
 
-use std::path::Path;
-
 use super::document::Spot;
 use super::workspace::{Refusal, Workspace};
 
-/// Whether a resource is about another one.
+/// The relation of a resource to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
     /// It names it.
     This,
     /// It names another one, or one from elsewhere.
     Other,
-    /// What it names is computed.
+    /// It computes the one that it names.
     Unclear,
 }
 
 impl Workspace<'_> {
-    /// Whether a resource is about another one, which it names in this argument. That one may go by a name of its own,
-    /// too.
+    /// Compares another resource with the one that this argument names, also by its own name.
     pub(super) fn about(&self, spot: &Spot, argument: &str, other: &Spot, own_name: &str) -> About {
         let Some(value) = self.value(spot, argument) else { return About::Other };
         let mut source = self.source(&spot.file, &value);
@@ -37,14 +34,10 @@ impl Workspace<'_> {
 
     /// The file of the folder, in JSON, that has resources of this type.
     pub(super) fn in_json(&self, beside: &Spot, kind: &str) -> Option<(String, usize)> {
-        let folder = Path::new(&beside.file).parent();
-        self.places.files().iter().find_map(|file| {
-            let name = Path::new(file.source().name());
-            let is_json = name.extension().is_some_and(|ending| ending == "json");
-            let is_values = file.source().name().ends_with(".tfvars.json");
-            let at = file.source().text().find(&format!("\"{kind}\""))?;
-            let line = file.source().text()[..at].matches('\n').count() + 1;
-            (is_json && !is_values && name.parent() == folder).then(|| (file.source().name().to_owned(), line))
+        let mut code = self.json_beside(&beside.file).filter(|(name, _)| !name.ends_with(".tfvars.json"));
+        code.find_map(|(name, text)| {
+            let at = text.find(&format!("\"{kind}\""))?;
+            Some((name.to_owned(), text[..at].matches('\n').count() + 1))
         })
     }
 

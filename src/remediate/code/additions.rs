@@ -11,6 +11,11 @@ use super::workspace::{Edited, Refusal, Workspace};
 /// Arguments that say where a resource is made.
 const PLACE: &[&str] = &["provider", "region"];
 
+/// A name, and the same with numbers from 2.
+fn numbered(name: &str) -> impl Iterator<Item = String> {
+    std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(move |number| format!("{name}_{number}")))
+}
+
 impl Workspace<'_> {
     /// Adds a resource beside another one, under a name that no other has, and says which.
     pub(super) fn add_resource(
@@ -81,11 +86,7 @@ impl Workspace<'_> {
     /// A name that no resource of the type has in the folder.
     fn free_name(&self, beside: &Spot, kind: &str, name: &str) -> String {
         let tops = self.resources(&beside.file, kind);
-        let mut taken: BTreeSet<String> = tops.iter().map(|top| top.labels().1.to_owned()).collect();
-        let names = std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(|number| format!("{name}_{number}")));
-        taken.extend(self.taken_in_json(beside, &names));
-        let mut names = names;
-        names.find(|name| !taken.contains(name)).unwrap_or_default()
+        self.first_free(beside, name, tops.iter().map(|top| top.labels().1.to_owned()).collect())
     }
 
     /// A refusal to make what is there once in an account, where the code would make it twice.
@@ -111,19 +112,12 @@ impl Workspace<'_> {
         Ok(())
     }
 
-    /// Those of the names that files in JSON have, in the same folder.
-    fn taken_in_json(&self, beside: &Spot, names: &(impl Iterator<Item = String> + Clone)) -> Vec<String> {
-        let folder = Path::new(&beside.file).parent();
-        let in_json = |file: &&crate::source::terraform::File| {
-            let name = Path::new(file.source().name());
-            name.parent() == folder && name.extension().is_some_and(|ending| ending == "json")
-        };
-        let mut taken = Vec::new();
-        for file in self.places.files().iter().filter(in_json) {
-            let text = file.source().text();
-            taken.extend(names.clone().take(9).filter(|name| text.contains(&format!("\"{name}\""))));
+    /// A name that is not taken, neither by these nor in a file in JSON of the folder.
+    fn first_free(&self, beside: &Spot, name: &str, mut taken: BTreeSet<String>) -> String {
+        for (_, text) in self.json_beside(&beside.file) {
+            taken.extend(numbered(name).take(9).filter(|name| text.contains(&format!("\"{name}\""))));
         }
-        taken
+        numbered(name).find(|name| !taken.contains(name)).unwrap_or_default()
     }
 
     /// The arguments that say where a resource is made, as they are written.
@@ -156,11 +150,8 @@ impl Workspace<'_> {
         if let Some(top) = tops.iter().find(own) {
             return Ok(top.labels().1.to_owned());
         }
-        let mut taken: BTreeSet<String> = tops.iter().filter(of_kind).map(|top| top.labels().1.to_owned()).collect();
-        let mut names =
-            std::iter::once("current".to_owned()).chain((2..=u32::MAX).map(|number| format!("current_{number}")));
-        taken.extend(self.taken_in_json(beside, &names));
-        let name = names.find(|name| !taken.contains(name)).unwrap_or_default();
+        let taken = tops.iter().filter(of_kind).map(|top| top.labels().1.to_owned()).collect();
+        let name = self.first_free(beside, "current", taken);
         let lines: Vec<String> = place.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
         let content = if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) };
         self.add_top(beside, &format!("data \"{kind}\" \"{name}\" {{{content}}}"))?;

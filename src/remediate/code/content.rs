@@ -9,7 +9,7 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, FuncCall, Object};
 
 use super::document::{Spot, member};
-use super::embedded::{Embedded, Misunderstood, Scalar, Splice, interpolations};
+use super::embedded::{Embedded, Misunderstood, NO_INPUTS, Scalar, Splice, interpolations};
 use super::workspace::{Edited, New, Refusal, Workspace};
 
 /// How many names are followed from the content to what it is.
@@ -129,7 +129,7 @@ impl Content {
                     Embedded::new(&source, text.names.is_template()).and_then(|document| document.value(way, name));
                 match found {
                     Ok(found) => Ok(found.map(Written::Scalar)),
-                    Err(reason) if reason.contains("has no inputs") => Ok(None),
+                    Err(NO_INPUTS) => Ok(None),
                     Err(reason) => Err(self.refuse(text, reason, work)),
                 }
             }
@@ -227,9 +227,7 @@ impl Content {
         let source = Self::text(text, work);
         let document = Embedded::new(&source, text.names.is_template()).map_err(|why| self.refuse(text, why, work))?;
         let splice = match (document.addition(way, name, &value), way) {
-            (Err(reason), [only]) if reason.contains("has no inputs") => {
-                document.addition_of_object(only, name, &value)
-            }
+            (Err(NO_INPUTS), [only]) => document.addition_of_object(only, name, &value),
             (done, _) => done,
         };
         let splice = splice.map_err(|reason| self.refuse(text, reason, work))?;

@@ -155,9 +155,7 @@ impl Document {
 
     /// All outermost blocks.
     pub(super) fn tops(&self, file: &str) -> Vec<Spot> {
-        let Some(body) = self.body() else { return Vec::new() };
-        let spot = |(step, _)| Spot { file: file.to_owned(), steps: vec![step] };
-        steps(&body).into_iter().map(spot).collect()
+        self.sources(file).into_iter().map(|(spot, _)| spot).collect()
     }
 
     /// All outermost blocks, with their texts.

@@ -126,7 +126,7 @@ impl Workspace<'_> {
             let Some(before) = self.before(name) else { continue };
             let was: BTreeSet<(Spot, &str)> = before.sources(name).into_iter().collect();
             for (top, source) in after.sources(name) {
-                // What is as it was, is not looked into.
+                // A block whose text is as it was has no changes.
                 if top.kind() == "resource" && !was.contains(&(top.clone(), source)) && before.span(&top).is_some() {
                     let changes = changed(before, after, &top);
                     if !changes.is_empty() {

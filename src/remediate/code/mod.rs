@@ -127,7 +127,7 @@ pub(crate) struct Left {
 struct Tried<'a> {
     finding: Finding,
     effect: Effect<'a>,
-    /// Whether the edit is that of another finding, of the same rule and the same block.
+    /// The edit is that of another finding, of the same rule and the same block.
     is_shared: bool,
 }
 
@@ -145,9 +145,9 @@ struct Kept {
     is_unsafe: bool,
     /// The verdict that it had then: with another one, it is tried again.
     verdict: Verdict,
-    /// How many fixes were made then: after more of them, it is looked at again.
+    /// The number of fixes that were made then: after more of them, it is tried again.
     after: usize,
-    /// Whether a change was tried, in vain.
+    /// A change was tried in vain.
     is_tried: bool,
 }
 
@@ -156,7 +156,7 @@ impl Kept {
         Self { refusal, is_unsafe: false, verdict: finding.verdict, after: usize::MAX, is_tried: false }
     }
 
-    /// Whether the finding is left alone, after so many fixes.
+    /// Returns `true` if the finding is not tried again after so many fixes.
     fn stands(&self, finding: &Finding, fixes: usize) -> bool {
         self.verdict == finding.verdict && self.after >= fixes
     }
@@ -199,7 +199,7 @@ pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeErr
             (texts, latest) = (then, Some(after));
         } else {
             for (fingerprint, why) in broken {
-                // What was in vain twice is so for good.
+                // After a second change in vain there is no third.
                 let again = kept.get(&fingerprint).is_some_and(|kept| kept.is_tried);
                 let after = if again { usize::MAX } else { fixed.len() };
                 kept.insert(fingerprint, Kept { after, is_tried: true, ..why });

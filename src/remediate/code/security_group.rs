@@ -336,7 +336,7 @@ pub(super) fn allow_https(group: &Spot, work: &mut Workspace<'_>) -> Edited {
         let of = |name: &str| work.value(rule, name);
         is_https(&of) == Some(true) && text(of("description").as_ref()).as_deref() == Some(PURPOSE)
     };
-    // What another instance of the group has led to.
+    // Another instance of the group has led to it.
     if rules.blocks.iter().any(is_there) {
         return Ok(());
     }

@@ -47,7 +47,7 @@ fn add_to(spot: &Spot, name: &str, tags: &[(String, String)], work: &mut Workspa
         // Read again each time: its place has moved.
         let current = work.value(spot, name).ok_or_else(misunderstood)?;
         if let Some(object) = members(&current) {
-            // What the same edit, for another instance of the block, has added.
+            // The same edit, for another instance of the block, has added it.
             if super::document::member(object, key).is_some() {
                 continue;
             }

@@ -345,16 +345,20 @@ impl<'a> Workspace<'a> {
         tops.flatten().collect()
     }
 
+    /// The names and texts of the files in JSON of the folder that a file is in.
+    pub(super) fn json_beside(&self, file: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let folder = Path::new(file).parent().map(Path::to_owned);
+        let all = self.places.files().iter().map(|other| (other.source().name(), other.source().text()));
+        all.filter(move |(name, _)| {
+            let path = Path::new(name);
+            path.extension().is_some_and(|ending| ending == "json") && path.parent() == folder.as_deref()
+        })
+    }
+
     /// A refusal where a file in JSON in the same folder names the resource.
     pub(super) fn refuse_if_named_in_json(&self, file: &str, address: &str) -> Edited {
-        let folder = Path::new(file).parent();
         let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
-        for other in self.places.files() {
-            let (name, text) = (other.source().name(), other.source().text());
-            let path = Path::new(name);
-            if path.extension().is_none_or(|extension| extension != "json") || path.parent() != folder {
-                continue;
-            }
+        for (name, text) in self.json_beside(file) {
             let found = text.match_indices(address).find(|(at, _)| !text[at + address.len()..].starts_with(is_part));
             if let Some((at, _)) = found {
                 let line = text[..at].matches('\n').count() + 1;

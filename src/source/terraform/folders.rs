@@ -108,14 +108,14 @@ pub(super) struct Folders {
     pub(super) needs_tofu: bool,
     /// How many bytes of code may still be read.
     left: u64,
-    /// How much may still be written in it, as `parse::size` counts it.
+    /// The size that may still be parsed, as `parse::size` counts it.
     left_to_parse: usize,
 }
 
 /// The bytes of code that are read in all. A tree takes many times the room of its text.
 const MOST_CODE: u64 = 8 << 20;
 
-/// How much may be written in all code. To parse it takes time, and room, by this more than by its bytes. The largest of
+/// The largest size of all code, as `parse::size` counts it: time and memory follow it more than the bytes. The largest of
 /// the folders that the budget names has 63,000.
 const MOST_WRITTEN: usize = 800_000;
 

@@ -128,7 +128,7 @@ pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeErr
             break;
         }
         more.extend(found);
-        // What was spent to find them is spent.
+        // The budget that finding them took is not given back.
         let (steps, bytes) = module.world.budget.spent();
         module.release();
         module = open_with(root, options, &more)?;

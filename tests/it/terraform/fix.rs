@@ -60,7 +60,7 @@ fn mended(breakage: &Breakage, broken: &str) -> Result<Option<String>, String> {
         let told = |left: &Value| left["rule"] == breakage.rule && left["reason"].as_str().unwrap().contains(reason);
         return if left.iter().any(told) { Ok(None) } else { wrong(&format!("{:#}", answer["left"])) };
     }
-    // What another rule says of the same place may be for its owner to decide.
+    // Another rule about the same place may have no fix.
     let is_left = |left: &Value| LEFT.iter().any(|(rule, ..)| left["rule"] == *rule);
     let left = answer["left"].as_array().unwrap();
     let expected = i32::from(!left.is_empty());

@@ -33,11 +33,13 @@ pub(super) fn addition(text: &str, bytes: &Range<usize>, name: &str, value: &str
     let Some(last) = members.last() else {
         return Ok(Splice { bytes: bytes.start + 1..close, text: format!("{name}: {value}") });
     };
-    let end = last.start + text[last.clone()].trim_end().len();
-    let comma = if inside.trim_end().ends_with(',') { "" } else { ", " };
-    let at = if comma.is_empty() { bytes.start + 1 + inside.trim_end().len() } else { end };
-    let blank = if comma.is_empty() { " " } else { "" };
-    Ok(Splice { bytes: at..at, text: format!("{comma}{blank}{name}: {value}") })
+    let inside = inside.trim_end();
+    let (at, before) = if inside.ends_with(',') {
+        (bytes.start + 1 + inside.len(), " ")
+    } else {
+        (last.start + text[last.clone()].trim_end().len(), ", ")
+    };
+    Ok(Splice { bytes: at..at, text: format!("{before}{name}: {value}") })
 }
 
 /// The bytes of the members, and the place of the closing brace.

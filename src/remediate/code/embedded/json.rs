@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Misunderstood, Splice};
+use super::{Misunderstood, NO_INPUTS, Splice};
 
 /// How deep objects and lists may nest.
 const DEPTH: usize = 64;
@@ -64,7 +64,7 @@ fn node(text: &str, way: &[&str]) -> Result<Node, Misunderstood> {
     for name in way {
         let members = node.members.ok_or("the document is computed")?;
         let member = members.into_iter().rev().find(|member| member.name == *name);
-        node = member.ok_or("the document has no inputs")?.value;
+        node = member.ok_or(NO_INPUTS)?.value;
     }
     if node.members.is_none() {
         return Err("the inputs of the document are computed");

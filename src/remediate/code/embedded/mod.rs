@@ -10,6 +10,9 @@ use std::ops::Range;
 /// Why a text is not changed.
 pub(super) type Misunderstood = &'static str;
 
+/// The reason why nothing is changed below a member that the document does not have: it can be added with what is below.
+pub(super) const NO_INPUTS: Misunderstood = "the document has no inputs";
+
 /// A document in a text. Interpolations are part of its values.
 pub(super) struct Embedded<'t> {
     text: &'t str,

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Misunderstood, Splice, flow};
+use super::{Misunderstood, NO_INPUTS, Splice, flow};
 
 /// A line with something on it.
 struct Line {
@@ -59,7 +59,7 @@ pub(super) fn addition_of_mapping(text: &str, name: &str, member: &str, value: &
     Ok(Splice { bytes, text: format!("{line}{indent}{STEP}{member}: {value}") })
 }
 
-/// How far a mapping stands to the right of the one that it is in.
+/// The indentation of a mapping below the one that it is in.
 const STEP: &str = "  ";
 
 /// A mapping.
@@ -94,7 +94,7 @@ fn mapping<'l>(text: &str, lines: &'l [Line], way: &[&str]) -> Result<Mapping<'l
     let mut block = lines;
     for name in way {
         let position = of_block(text, block)?.find_map(|line| Some((line.start, value_of(text, line, name)?)));
-        let (start, value) = position.ok_or("the document has no inputs")?;
+        let (start, value) = position.ok_or(NO_INPUTS)?;
         let index = block.iter().position(|line| line.start == start).unwrap_or_default();
         let (line, below) = (&block[index], &block[index + 1..]);
         let written = text[value.clone()].trim();
@@ -141,7 +141,7 @@ fn value_of(text: &str, line: &Line, name: &str) -> Option<Range<usize>> {
 }
 
 /// A scalar that ends with its line, without the comment behind it.
-pub(super) fn scalar(text: &str, value: Range<usize>) -> Result<Range<usize>, Misunderstood> {
+fn scalar(text: &str, value: Range<usize>) -> Result<Range<usize>, Misunderstood> {
     const ODD: Misunderstood = "the value is not written in one line";
     let written = &text[value.clone()];
     let start = value.start + written.len() - written.trim_start().len();

@@ -181,9 +181,7 @@ fn element(call: &Arguments<'_>) -> Answer {
 fn flatten(call: &Arguments<'_>) -> Answer {
     fn add(call: &Arguments<'_>, items: &[Value], flat: &mut Vec<Value>, depth: usize) -> Result<(), Rc<Hole>> {
         const DEEPEST: usize = 200;
-        if depth > DEEPEST || !call.world().afford(items.len()) {
-            return call.unknown("there is too much of it");
-        }
+        call.within(depth <= DEEPEST && call.world().afford(items.len()))?;
         for item in items {
             match item {
                 Value::List(inner) | Value::Set(inner) => add(call, inner, flat, depth + 1)?,
@@ -256,9 +254,7 @@ fn merge(call: &Arguments<'_>) -> Answer {
             continue;
         }
         let members = call.members(index)?;
-        if !call.world().afford(members.len()) {
-            return call.unknown("there is too much of it");
-        }
+        call.within(call.world().afford(members.len()))?;
         merged.extend(members.iter().map(|(key, value)| (Arc::clone(key), value.clone())));
     }
     Ok(Value::map(merged))
@@ -331,9 +327,7 @@ fn product(call: &Arguments<'_>) -> Answer {
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for index in 0..call.len() {
         let items = call.elements(index)?;
-        if !call.world().afford(rows.len().saturating_mul(items.len()).saturating_mul(call.len())) {
-            return call.unknown("there is too much of it");
-        }
+        call.within(call.world().afford(rows.len().saturating_mul(items.len()).saturating_mul(call.len())))?;
         let extend = |row: &Vec<Value>| -> Vec<Vec<Value>> {
             items.iter().map(|item| row.iter().cloned().chain([item.clone()]).collect()).collect()
         };

@@ -62,9 +62,7 @@ pub(super) const TABLE: Table = &[
 /// An object for each line but the first, which names their members.
 fn csv_decode(call: &Arguments<'_>) -> Answer {
     let text = call.text(0)?;
-    if !call.world().afford(text.len().saturating_mul(4)) {
-        return call.unknown("there is too much of it");
-    }
+    call.within(call.world().afford(text.len().saturating_mul(4)))?;
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
     let Ok(names) = reader.headers().cloned() else { return call.wrong("it is not CSV") };
     if names.is_empty() {
@@ -78,9 +76,7 @@ fn csv_decode(call: &Arguments<'_>) -> Answer {
     let mut rows = Vec::new();
     for record in reader.records() {
         let Ok(record) = record else { return call.wrong("it is not CSV, or its lines are not equally long") };
-        if !call.world().afford(names.len()) {
-            return call.unknown("there is too much of it");
-        }
+        call.within(call.world().afford(names.len()))?;
         let members = names.iter().zip(&record).map(|(name, field)| (Arc::clone(name), Value::text(field)));
         rows.push(Value::map(members.collect()));
     }
@@ -135,17 +131,13 @@ fn from_percent(text: &str) -> Option<String> {
 /// The value as JSON, in which a hole is a text of its character.
 fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc<Hole>> {
     const DEEPEST: usize = 100;
-    if depth > DEEPEST || !call.world().afford(1) {
-        return call.unknown("there is too much of it");
-    }
+    call.within(depth <= DEEPEST && call.world().afford(1))?;
     Ok(match value {
         Value::Null => Json::Null,
         Value::Bool(value) => (*value).into(),
         Value::Number(value) => number_json(*value),
         Value::Text(text) => {
-            if !call.world().afford_text(text.len()) {
-                return call.unknown("there is too much of it");
-            }
+            call.within(call.world().afford_text(text.len()))?;
             text.as_ref().into()
         }
         Value::List(items) | Value::Set(items) => {
@@ -153,9 +145,7 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
         }
         Value::Map(members) => {
             let member = |(name, value): (&Arc<str>, &Value)| {
-                if !call.world().afford_text(name.len()) {
-                    return call.unknown("there is too much of it");
-                }
+                call.within(call.world().afford_text(name.len()))?;
                 Ok((name.to_string(), to_json(call, value, depth + 1)?))
             };
             Json::Object(members.iter().map(member).collect::<Result<_, Rc<Hole>>>()?)
@@ -201,9 +191,7 @@ fn json_decode(call: &Arguments<'_>) -> Answer {
     }
     let text = call.text(0)?;
     // A tree takes many times the room of its text.
-    if !call.world().afford_text(text.len().saturating_mul(16)) {
-        return call.unknown("there is too much of it");
-    }
+    call.within(call.world().afford_text(text.len().saturating_mul(16)))?;
     match serde_json::from_str::<Json>(&text) {
         Ok(json) => value(&json).map_or_else(|| call.unknown("it has texts or numbers that cannot be kept"), Ok),
         Err(_) => call.wrong("it is not JSON"),

@@ -123,7 +123,7 @@ fn bytes(call: &Arguments<'_>) -> Result<Vec<u8>, Rc<Hole>> {
 
 /// Charges for a look at the file system.
 fn looked(call: &Arguments<'_>) -> Result<(), Rc<Hole>> {
-    if call.world().budget.spend(LISTED, 0) { Ok(()) } else { call.unknown("there is too much of it") }
+    call.within(call.world().budget.spend(LISTED, 0))
 }
 
 fn encoded(call: &Arguments<'_>, encode: fn(&[u8]) -> String) -> Answer {
@@ -160,7 +160,7 @@ fn template_file(call: &Arguments<'_>) -> Answer {
     } else {
         let text = text(call)?;
         let (file, id) = world.add_file(Path::new(&path), text);
-        // What is wrong in it is not shown: it may be no template at all.
+        // Its mistakes are not shown: it may be no template at all.
         let parsed = parse::template(&file, id).map_err(|_error| "it is not a template");
         world.add_template(located(call, 0)?, parsed)
     };

@@ -60,7 +60,7 @@ fn number(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize> 
 #[derive(Default)]
 struct Verb {
     left: bool,
-    /// What stands before a number that is not negative.
+    /// The character before a number that is not negative.
     sign: Option<char>,
     zeros: bool,
     width: usize,

@@ -28,7 +28,7 @@ impl Pattern {
         alternatives.iter().flatten().all(understood).then_some(Self { alternatives })
     }
 
-    /// How many characters a path is compared with.
+    /// The number of characters that a path is compared with.
     pub(super) fn size(&self) -> usize {
         self.alternatives.iter().flatten().map(Vec::len).sum()
     }

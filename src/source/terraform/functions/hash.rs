@@ -60,9 +60,7 @@ fn uuid_of_name(call: &Arguments<'_>) -> Answer {
     let bytes = bytes.map(|pair| pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect::<Option<Vec<u8>>>();
     let Some(mut bytes) = bytes.filter(|_| is_uuid) else { return call.wrong("the namespace is not a UUID") };
     bytes.extend_from_slice(name.as_bytes());
-    if !call.world().afford(bytes.len()) {
-        return call.unknown("there is too much of it");
-    }
+    call.within(call.world().afford(bytes.len()))?;
     let mut digest = Sha1::digest(&bytes).to_vec();
     digest.truncate(16);
     digest[6] = digest[6] & 0x0F | 0x50;

@@ -257,21 +257,24 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// Goes on only within the budget: `is_afforded` is its answer.
+    fn within(&self, is_afforded: bool) -> Result<(), Rc<Hole>> {
+        if is_afforded { Ok(()) } else { self.unknown("there is too much of it") }
+    }
+
     /// The value, if there is still room for so many elements or bytes.
     fn made(&self, size: usize, value: impl FnOnce() -> Value) -> Answer {
-        if self.world().afford(size) { Ok(value()) } else { self.unknown("there is too much of it") }
+        self.within(self.world().afford(size)).map(|()| value())
     }
 
     /// The text, if there is still room for one of so many bytes.
     fn made_text(&self, size: usize, text: impl FnOnce() -> String) -> Answer {
-        if self.world().afford_text(size) { Ok(Value::text(text())) } else { self.unknown("there is too much of it") }
+        self.within(self.world().afford_text(size)).map(|()| Value::text(text()))
     }
 
     fn texts(&self, values: Vec<String>) -> Answer {
         let size = values.iter().map(String::len).sum::<usize>();
-        if !self.world().afford_text(size) {
-            return self.unknown("there is too much of it");
-        }
+        self.within(self.world().afford_text(size))?;
         self.made(values.len(), || Value::list(values.into_iter().map(Value::text).collect()))
     }
 }

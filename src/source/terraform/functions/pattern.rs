@@ -24,9 +24,7 @@ pub(super) const TABLE: Table = &[
         let mut all = Vec::new();
         for found in pattern.captures_iter(&text) {
             matched(call, text.len())?;
-            if !call.world().afford(1 + found.get(0).map_or(0, |whole| whole.len())) {
-                return call.unknown("there is too much of it");
-            }
+            call.within(call.world().afford(1 + found.get(0).map_or(0, |whole| whole.len())))?;
             all.push(groups(call, &pattern, &found)?);
         }
         Ok(Value::list(all))
@@ -36,7 +34,7 @@ pub(super) const TABLE: Table = &[
 /// The largest programs that a pattern may become, in bytes, and the steps that it takes to make one: most are small.
 const PROGRAMS: [(usize, usize); 2] = [(1 << 16, 1_024), (1 << 20, 1 << 16)];
 
-/// How many bytes are read in the time of a step to find where a match ends.
+/// The number of bytes that are read in the time of a step to find the end of a match.
 const SEARCHED: usize = 64;
 
 fn arguments(call: &Arguments<'_>) -> Result<(Regex, String), Rc<Hole>> {
@@ -47,14 +45,10 @@ fn arguments(call: &Arguments<'_>) -> Result<(Regex, String), Rc<Hole>> {
 /// A pattern for a text of this length.
 fn compiled(call: &Arguments<'_>, pattern: &str, length: usize) -> Result<Regex, Rc<Hole>> {
     // A match may look at each byte once for each state of the pattern.
-    if !call.world().budget.spend(length.saturating_mul(pattern.len().max(1)) / 8, 0) {
-        return call.unknown("there is too much of it");
-    }
+    call.within(call.world().budget.spend(length.saturating_mul(pattern.len().max(1)) / 8, 0))?;
     let Some(translated) = translated(pattern) else { return call.unknown("this form of pattern is not evaluated") };
     for (largest, steps) in PROGRAMS {
-        if !call.world().budget.spend(steps, 0) {
-            return call.unknown("there is too much of it");
-        }
+        call.within(call.world().budget.spend(steps, 0))?;
         match RegexBuilder::new(&translated).size_limit(largest).dfa_size_limit(largest).build() {
             Ok(regex) => return Ok(regex),
             Err(regex::Error::CompiledTooBig(_)) => {}
@@ -66,7 +60,7 @@ fn compiled(call: &Arguments<'_>, pattern: &str, length: usize) -> Result<Regex,
 
 /// Charges for a match: to find where it ends, all of the text may be read.
 fn matched(call: &Arguments<'_>, length: usize) -> Result<(), Rc<Hole>> {
-    if call.world().budget.spend(1 + length / SEARCHED, 0) { Ok(()) } else { call.unknown("there is too much of it") }
+    call.within(call.world().budget.spend(1 + length / SEARCHED, 0))
 }
 
 /// What was found: the text, or its groups as a list, or by their names as an object.

@@ -17,9 +17,7 @@ fn template_string(call: &Arguments<'_>) -> Answer {
         return call.wrong("a template cannot call templatestring");
     }
     let (text, variables) = (call.text(0)?, call.members(1)?);
-    if !call.world().afford(text.len()) {
-        return call.unknown("there is too much of it");
-    }
+    call.within(call.world().afford(text.len()))?;
     if variables.len() > MOST_NAMES {
         return call.unknown("there are too many names");
     }

@@ -44,9 +44,7 @@ fn join(call: &Arguments<'_>) -> Answer {
     for index in 1..call.len() {
         for item in call.elements(index)? {
             if !std::mem::take(&mut first) {
-                if !call.world().afford_text(separator.len()) {
-                    return call.unknown("there is too much of it");
-                }
+                call.within(call.world().afford_text(separator.len()))?;
                 text.push_str(&separator);
             }
             text.push_str(&call.text_of(item)?);
@@ -81,9 +79,7 @@ fn starts_with(call: &Arguments<'_>) -> Answer {
 fn split(call: &Arguments<'_>) -> Answer {
     let (separator, text) = (call.text(0)?, call.text(1)?);
     let parts = if separator.is_empty() { text.len() } else { text.matches(&*separator).count() + 1 };
-    if !call.world().afford(parts) {
-        return call.unknown("there is too much of it");
-    }
+    call.within(call.world().afford(parts))?;
     if separator.is_empty() {
         return call.texts(text.chars().map(String::from).collect());
     }

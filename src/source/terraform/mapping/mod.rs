@@ -83,7 +83,7 @@ const JUDGED: &[&str] = &[
     "aws_vpc_endpoint",
 ];
 
-/// How many reasons for which resources may be hidden are listed. Each alone makes the account incomplete.
+/// The most reasons that are listed for resources that may be hidden. Each alone makes the account incomplete.
 const MOST_HIDDEN: usize = 200;
 
 /// The most links of one resource that are looked at. AWS's own bounds are far below.

@@ -19,7 +19,7 @@ pub(super) enum Form {
     Json,
 }
 
-/// How much is written in a text, about: what begins, divides and ends values and arguments, in either form.
+/// The size of a text for the parser, about: the number of characters that begin, divide or end values and arguments.
 pub(super) fn size(text: &str) -> usize {
     text.bytes().filter(|byte| b"[{(,=?\n".contains(byte)).count()
 }

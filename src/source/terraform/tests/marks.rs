@@ -128,7 +128,7 @@ const CALLS: &[(&str, &[&str])] = &[
 const OTHERS: &[&str] =
     &["ephemeralasnull", "issensitive", "nonsensitive", "plantimestamp", "sensitive", "timestamp", "uuid"];
 
-/// What each of these expressions gives, in words.
+/// The values of these expressions, in words.
 fn values(expressions: &[String]) -> Vec<String> {
     let mut text = String::new();
     for (index, expression) in expressions.iter().enumerate() {
@@ -181,7 +181,7 @@ fn each_function_keeps_the_marks_of_its_arguments_and_of_their_parts() {
             }
             Some(true) => {
                 let is_hidden = value == "unknown" || value == "(sensitive value)";
-                // What is not looked into stays as it is: the other argument, or the elements of the others.
+                // Arguments and elements that are not looked into stay as they are.
                 let moves = ["coalescelist", "concat", "list", "lookup", "map", "merge", "zipmap"];
                 let is_moved = moves.iter().any(|name| expression.starts_with(&format!("{name}(")));
                 assert!(is_hidden || is_moved && value.contains("(sensitive value)"), "{expression} is {value}");

@@ -121,7 +121,7 @@ pub enum ParamKind {
 
 /// How what the rule asserts is made right.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields, expecting = "expected the id of a remediation, or `{none: why there is none}`")]
 pub enum Remediation {
     /// By the remediation of this id.
     Id(String),

@@ -334,16 +334,30 @@ mod tests {
 
     /// Loads a rule on log groups with this assertion, and gives what is wrong with it.
     fn with_assert(assert: &str) -> String {
+        loaded(assert, "")
+    }
+
+    /// Loads a rule on log groups with this assertion and these other lines, and gives what is wrong with it.
+    fn loaded(assert: &str, more: &str) -> String {
         let text = format!(
             "id: x\ntitle: t\nseverity: low\npolicy: guide\nresource: AWS::Logs::LogGroup\nsources: [aws]\n\
              description: d\nrationale: r\nassert: |\n  {assert}\nreferences: [https://example.com]\n\
-             tests: {{pass: [{{}}], fail: [{{}}]}}\n"
+             tests: {{pass: [{{}}], fail: [{{}}]}}\n{more}"
         );
         let mut library = Library::default();
         match library.add([SourceFile::new("rules/x.yaml", text)]) {
             Ok(()) => String::new(),
             Err(errors) => render(&errors),
         }
+    }
+
+    #[test]
+    fn a_reason_for_no_remediation_is_not_cut_by_a_comma() {
+        let assert = "resource.log_group_class == \"STANDARD\"";
+        assert_eq!(loaded(assert, "remediation: {none: \"it is slow, and it costs\"}\n"), "");
+        let cut = loaded(assert, "remediation: {none: it is slow, and it costs}\n");
+        assert!(cut.contains("rules/x.yaml:13:"), "{cut}");
+        assert!(cut.contains("expected the id of a remediation, or `{none: why there is none}`"), "{cut}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ fn argument(kind: &str, path: &str) -> Option<(&'static [&'static str], &'static
         (_, "metadata_options.http_tokens") if is_instance => (OPTIONS, "http_tokens"),
         (_, "metadata_options.http_endpoint") if is_instance => (OPTIONS, "http_endpoint"),
         (_, "metadata_options.http_put_response_hop_limit") if is_instance => (OPTIONS, "http_put_response_hop_limit"),
+        ("aws_launch_configuration", "metadata_options.instance_metadata_tags") => return None,
         (_, "metadata_options.instance_metadata_tags") if is_instance => (OPTIONS, "instance_metadata_tags"),
         ("aws_launch_template", "monitoring") => (&["monitoring"], "enabled"),
         ("aws_launch_configuration", "monitoring") => (&[], "enable_monitoring"),

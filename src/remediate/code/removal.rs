@@ -6,6 +6,7 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 
 use super::document::{Document, Spot};
+use super::layout;
 
 impl Document {
     /// Removes a block, with its lines and the comment lines directly above it.
@@ -37,7 +38,15 @@ impl Document {
         } else if blank_before && (end == self.text.len() || self.text[end..].trim_start().starts_with('}')) {
             start -= 1;
         }
+        // The lines on both sides may stand below each other now.
+        let (before, behind) = (self.line(start).saturating_sub(2), self.line(end) - 1);
+        let tidy = [before, behind].iter().all(|line| layout::is_tidy(&self.text, *line));
         self.text.replace_range(start..end, "");
+        if tidy {
+            for line in before..=before + 1 {
+                self.text = layout::tidy(&self.text, line);
+            }
+        }
         Some(())
     }
 
@@ -162,6 +171,24 @@ mod tests {
         assert_eq!(document.text(), "a \"b\" \"c\" {\n  x = 1\n\n  z {\n  }\n}\n");
         document.remove(&document.nested(&spot, "z").remove(0)).expect("an edit");
         assert_eq!(document.text(), "a \"b\" \"c\" {\n  x = 1\n}\n");
+    }
+
+    #[test]
+    fn the_lines_around_an_attribute_that_goes_are_laid_out() {
+        for (before, after) in [
+            ("a {\n  b      = 1\n  longer = 2\n  c      = 3\n}\n", "a {\n  b = 1\n  c = 3\n}\n"),
+            ("a {\n  longer = 2\n  c      = 3\n}\n", "a {\n  c = 3\n}\n"),
+            ("a {\n  b      = 1\n  longer = 2\n}\n", "a {\n  b = 1\n}\n"),
+            ("a {\n  b = 1\n  longer = [\n    2,\n  ]\n  cc = 3\n}\n", "a {\n  b  = 1\n  cc = 3\n}\n"),
+            ("a {\n  b = 1\n\n  # why\n  longer = 2\n\n  cc = 3\n}\n", "a {\n  b = 1\n\n  cc = 3\n}\n"),
+            // What is not laid out stays so.
+            ("a {\n  b   =   1\n  longer = 2\n  c      = 3\n}\n", "a {\n  b   =   1\n  c      = 3\n}\n"),
+        ] {
+            let mut document = Document::new(before);
+            let spot = document.tops("main.tf").remove(0);
+            document.remove_attribute(&spot, "longer").expect("an edit");
+            assert_eq!(document.text(), after, "{before}");
+        }
     }
 
     #[test]

@@ -676,10 +676,16 @@ fn told<T>(name: &str, option: Fact<Option<T>>, resource: &Rc<Resource>) -> Fact
     match option {
         Fact::Known(Some(value)) => Fact::Known(value),
         Fact::Unknown(gap) => Fact::Unknown(gap),
-        Fact::Known(None) => Fact::Unknown(fact::left_open(
-            &resource.view(),
-            &format!("{name} is not set, so the default of the image or the account decides: set it explicitly"),
-        )),
+        Fact::Known(None) => {
+            let advice = match (&*resource.kind, name) {
+                ("aws_launch_configuration", "instance_metadata_tags") => {
+                    "a launch configuration cannot set it: use a launch template"
+                }
+                _ => "set it explicitly",
+            };
+            let why = format!("{name} is not set, so the default of the image or the account decides: {advice}");
+            Fact::Unknown(fact::left_open(&resource.view(), &why))
+        }
     }
 }
 

@@ -35,7 +35,7 @@ static INSTANCE_ABILITIES: &[Ability] = &[Ability::task(
     &[AssociateIamInstanceProfile::CALL, DisassociateIamInstanceProfile::CALL],
     &[Kind::InstanceProfile],
 )
-.asking(&[(ResourceType::InstanceProfile, "create")])];
+.asking(&[(ResourceType::InstanceProfile, "create"), volume_key::ASK])];
 
 /// The role for instances that have none.
 pub(super) fn role(draft: &Draft<'_>) -> Thing {

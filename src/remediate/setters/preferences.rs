@@ -78,7 +78,7 @@ const ENCRYPTION: &[(ResourceType, &str)] = &[
 ];
 
 static ABILITIES: &[Ability] = &[
-    input("inputs.s3_key_prefix"),
+    input("inputs.s3_key_prefix").asking(&[(ResourceType::Role, "write-s3")]),
     input("inputs.s3_encryption_enabled").asking(ENCRYPTION),
     input("inputs.cloud_watch_encryption_enabled").asking(ENCRYPTION),
     input("inputs.cloud_watch_streaming_enabled"),

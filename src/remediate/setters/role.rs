@@ -36,14 +36,16 @@ const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
 /// The managed policies that are attached or detached.
 pub(crate) const ATTACHED: &[&str] = &[CORE, LOGS_FULL_ACCESS];
 
-const GRANTS: &[&str] = &["write-cloudwatch", "write-s3", "use-session-key", "use-volume-key", "see-encryption"];
+const SEE_ENCRYPTION: &str = "see-encryption";
+
+const GRANTS: &[&str] = &["write-cloudwatch", "write-s3", "use-session-key", "use-volume-key", SEE_ENCRYPTION];
 
 /// The statements, and what they are for.
 const STATEMENTS: &[(&str, &[&str])] = &[
-    ("SessionLogGroups", &["write-cloudwatch", "see-encryption"]),
+    ("SessionLogGroups", &["write-cloudwatch", SEE_ENCRYPTION]),
     ("SessionLogEvents", &["write-cloudwatch"]),
     ("SessionLogObjects", &["write-s3"]),
-    ("SessionLogBucket", &["write-s3", "see-encryption"]),
+    ("SessionLogBucket", &["write-s3", SEE_ENCRYPTION]),
     ("SessionLogBucketKey", &["use-session-key", "write-s3"]),
     ("SessionKey", &["use-session-key"]),
     ("VolumeKey", &[volume_key::TASK]),
@@ -66,7 +68,7 @@ static ABILITIES: &[Ability] = &[
     grant("write-s3"),
     grant("use-session-key"),
     grant("use-volume-key"),
-    grant("see-encryption"),
+    grant(SEE_ENCRYPTION),
     Ability::task(
         "create",
         &[
@@ -289,7 +291,7 @@ impl Grants {
                 format!("{arn}:*"),
             );
         }
-        if asked("see-encryption") && sessions.log_group.is_some() {
+        if asked(SEE_ENCRYPTION) && sessions.log_group.is_some() {
             self.add("SessionLogGroups", &["logs:DescribeLogGroups"], "*".to_owned());
         }
         if let Some(bucket) = &sessions.bucket {
@@ -305,7 +307,7 @@ impl Grants {
                 let under = sessions.prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
                 self.add("SessionLogObjects", actions, format!("{arn}/{under}*"));
             }
-            if asked("write-s3") || asked("see-encryption") {
+            if asked("write-s3") || asked(SEE_ENCRYPTION) {
                 self.add("SessionLogBucket", &["s3:GetEncryptionConfiguration"], arn);
             }
             let bucket_key = draft.inventory.buckets.get(&Key::global(bucket.as_str()));
@@ -362,11 +364,15 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
             grants.add("VolumeKey", &["kms:Decrypt", "kms:Encrypt"], arn);
         }
     }
-    // What would not help is left out, with the role's own findings that it is for; other things go on without it.
+    // What would not help is left out, with the role's own findings that it is for, and with all that ask for
+    // encryption: the agent refuses sessions where its role cannot see it. Other things go on without it.
     for (sid, reason) in grants.take_useless(&thing.1, &regions, draft) {
         let (_, tasks) = STATEMENTS.iter().find(|(of, _)| *of == sid).copied().unwrap_or_default();
-        let own: Aims = wanted.tasks(tasks).into_iter().filter(|aim| draft.goals[*aim].thing == *thing).collect();
-        draft.leave_out(&own, reason);
+        for task in tasks {
+            let mut in_vain = wanted.tasks(&[task]);
+            in_vain.retain(|aim| *task == SEE_ENCRYPTION || draft.goals[*aim].thing == *thing);
+            draft.leave_out(&in_vain, reason.clone());
+        }
     }
     let role_name = thing.1.id.as_ref().to_owned();
     let aspect = Aspect::of(Kind::RolePolicy, &role_name).part(POLICY);
@@ -382,7 +388,7 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     let same = |text| with.canonical().plain().is_some_and(|with| canonical(text) == with);
     if grants.statements.is_empty() || text.is_some_and(same) {
         // It may do what it is to do when the preferences are what they are to be: that is what makes it right.
-        let aims = wanted.tasks(&["write-cloudwatch", "write-s3", "use-session-key", "see-encryption"]);
+        let aims = wanted.tasks(&["write-cloudwatch", "write-s3", "use-session-key", SEE_ENCRYPTION]);
         for region in regions.iter().filter(|_| !grants.statements.is_empty()) {
             draft.served_by(&sessions::preferences(region), &aims);
         }

@@ -57,6 +57,7 @@ const fn ability(task: &'static str) -> Ability {
             Kind::VolumeKey,
         ],
     )
+    .asking(&[volume_key::ASK])
 }
 
 impl Setter for RootVolume {

@@ -10,6 +10,7 @@ use crate::model::{AccountId, Fact, Gap, GapKind, Inventory, Key, Partition, Reg
 use crate::remediate::aspect::Aspect;
 use crate::remediate::draft::{Draft, Goal, Thing};
 use crate::remediate::limits::{Allow, Limits};
+use crate::remediate::permissions::abilities_of;
 use crate::remediate::plan::{Aim, LeftOut, Step, Subject};
 use crate::remediate::remedy::{self, Action, Remedies, Wish};
 use crate::remediate::settings::Settings;
@@ -119,6 +120,13 @@ impl Trial {
         for setter in in_order_of_asking() {
             for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
                 setter.spread(&thing, &wanted, &mut draft);
+            }
+        }
+        for (task, aims) in draft.wanted.values().flat_map(|wanted| &wanted.tasks) {
+            for aim in aims {
+                let goal = &draft.goals[*aim];
+                let declared = abilities_of([goal.remedy]).iter().any(|ability| ability.name == task.as_str());
+                assert!(declared, "{} asks for {task}, which no ability of it declares", goal.rule);
             }
         }
         let denied = || Gap::of_call(GapKind::Denied, "ec2:DescribeSomething").into();

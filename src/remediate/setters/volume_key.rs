@@ -11,6 +11,9 @@ use crate::rule::params::ParamValue;
 /// The task of the role.
 pub(super) const TASK: &str = "use-volume-key";
 
+/// What [`ask`] may ask for.
+pub(super) const ASK: (ResourceType, &str) = (ResourceType::Role, TASK);
+
 /// Asks it of the role that the instance has, or is to have.
 pub(super) fn ask(instance: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
     let required = draft.param("iam-role-uses-volume-key", "required");

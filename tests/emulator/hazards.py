@@ -283,5 +283,7 @@ def node_that_may_not_decrypt(region):
 @hazard("preferences-that-were-right")
 def preferences_that_were_right(region):
     """What is to be written is word for word what an earlier version says: Systems Manager refuses it."""
+    plain = json.dumps(json.loads(region.document()), separators=(",", ":"))
+    region.ssm.update_document(Name=DOCUMENT, DocumentVersion="$LATEST", DocumentFormat="JSON", Content=plain)
     region.change_preferences(inputs={"idleSessionTimeout": "60"})
     return {"rule": "ssm-idle-timeout", "resource": DOCUMENT}

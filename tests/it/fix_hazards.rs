@@ -172,8 +172,8 @@ fn preferences_that_an_earlier_version_has_become_the_default_and_the_latest() {
     let run = fixed(&account);
     let refused =
         |call: &&JournalCall| call.outcome.as_deref().is_some_and(|of| of.contains("DuplicateDocumentContent"));
-    assert_eq!(run.calls.iter().filter(refused).count(), 1, "{:#?}", run.calls);
     let after = document();
+    assert_eq!(run.calls.iter().filter(refused).count(), 1, "{:#?}\n{before:#}\n{after:#}", run.calls);
     assert_eq!(after["default"], after["latest"], "{after:#}");
     assert_ne!(after["default"], before["default"]);
     undone(&account, &run);

@@ -208,6 +208,9 @@ const NOT_APPLIED: &[(&str, &str, &str)] = &[
 const LINKS: &[&str] =
     &["ssm-logs-to-s3", "ssm-logs-to-cloudwatch", "ssm-session-key-set", "ec2-instance-profile-attached"];
 
+/// Rules that are broken once everything is there: AWS makes nothing with a key that cannot be used.
+const AFTERWARDS: &[&str] = &["kms-key-usable", "kms-policy-grants-logs"];
+
 /// Compliant code as the emulator takes it.
 fn appliable(code: &str) -> String {
     let code = code.replace("ami-0a1b2c3d4e5f60718", "ami-0b301ce3ce347599c");
@@ -257,7 +260,13 @@ fn remediations() -> BTreeMap<String, String> {
 
 /// Plans the fixes of one version of the code one after the other, applies them, and plans again.
 fn prove(terraform: &Terraform, code: &str, breakages: &[&Breakage]) -> (Vec<String>, BTreeSet<String>) {
-    let root = Root::new(terraform, &[("main.tf", super::fix::formatted(&[appliable(code)]).remove(0))]);
+    let afterwards = breakages.iter().filter(|breakage| AFTERWARDS.contains(&breakage.rule));
+    let first = afterwards.fold(code.to_owned(), |code, breakage| code.replace(breakage.to, breakage.from));
+    let mut formatted = super::fix::formatted(&[appliable(&first), appliable(code)]);
+    let broken = formatted.remove(1);
+    let root = Root::new(terraform, &[("main.tf", formatted.remove(0))]);
+    std::fs::write(root.folder().join("main.tf"), broken).unwrap();
+    root.done(&["apply", "-auto-approve", "-input=false"]);
     let (mut wrong, mut rules) = (Vec::new(), BTreeSet::new());
     let (mut before, mut all) = (root.plan(&[]), Vec::new());
     wrong.extend(before.keys().map(|address| format!("{address}: what was applied is not what the code says")));

@@ -40,11 +40,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     breakage("ec2-imdsv2-required", "    http_tokens                 = \"required\"\n", ""),
     breakage("ec2-imdsv2-required", "http_tokens                 = \"required\"", "http_tokens = null"),
     breakage("ec2-instance-profile-attached", "  iam_instance_profile   = aws_iam_instance_profile.node.name\n", ""),
-    with(
-        breakage("ec2-no-default-security-group", "  vpc_security_group_ids = [aws_security_group.node.id]\n", ""),
-        // What the default group lets out is not for this code to say.
-        &["ec2-https-egress-allowed"],
-    ),
+    breakage("ec2-no-default-security-group", "  vpc_security_group_ids = [aws_security_group.node.id]\n", ""),
     breakage("ec2-required-tags", "  tags                   = local.tags\n", ""),
     breakage("ec2-required-tags", "tags                   = local.tags", "tags = { AppID = \"payments\" }"),
     breakage("ec2-root-volume-customer-key", "kms_key_id = aws_kms_key.sessions.arn", "kms_key_id = \"alias/aws/ebs\""),
@@ -150,7 +146,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     breakage("ssm-preferences-valid", "sessionType   = \"Standard_Stream\"", "sessionType = \"Port\""),
     with(
         breakage("ssm-preferences-valid", "runAsEnabled                = false", "runAsEnabled = \"no\""),
-        &["ssm-run-as-disabled"],
+        &["ssm-run-as-disabled", "ssm-run-as-user-set"],
     ),
     with(
         breakage("ssm-run-as-disabled", "runAsEnabled                = false", "runAsEnabled = true"),

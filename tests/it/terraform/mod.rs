@@ -103,9 +103,12 @@ fn the_example_shows_what_the_guide_leaves_open() {
     let expected = ["s3-access-logging", "s3-required-tags", "ssm-session-key-set"];
     assert_eq!(open, expected.map(|rule| (rule.to_owned(), "fail".to_owned())));
     assert_eq!(outcome.code, Some(1));
-    let given = ["--var", "session_key=alias/aws/ssm"];
-    let outcome = Audit::new(&["scan", example, "--format", "json"]).args(PLACE).args(&given).run();
-    assert!(!self::open(&outcome).contains_key("ssm-session-key-set"));
+    // A key that the module is given is the caller's, so that nothing is known of it here.
+    for (key, verdict) in [("alias/sessions", "unknown"), ("alias/aws/ssm", "fail")] {
+        let given = ["--var", &format!("session_key={key}")];
+        let outcome = Audit::new(&["scan", example, "--format", "json"]).args(PLACE).args(&given).run();
+        assert_eq!(self::open(&outcome)["ssm-session-key-set"], verdict, "{key}");
+    }
 }
 
 #[test]

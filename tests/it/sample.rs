@@ -14,10 +14,15 @@ pub(crate) fn seed() -> u64 {
     *SEED
 }
 
+/// Returns `true` if samples hold all cells.
+pub(crate) fn is_whole() -> bool {
+    std::env::var_os("SSM_AUDIT_TESTS").is_some_and(|tests| tests == "all")
+}
+
 /// Returns every fourth cell, from one that the seed chooses, or all cells.
 #[expect(clippy::print_stderr, reason = "who sees a test fail must know which cells were in the sample")]
 pub(crate) fn sample<T>(cells: Vec<T>) -> Vec<T> {
-    if std::env::var_os("SSM_AUDIT_TESTS").is_some_and(|tests| tests == "all") {
+    if is_whole() {
         return cells;
     }
     let share = u64::try_from(SHARE.min(cells.len()).max(1)).unwrap();

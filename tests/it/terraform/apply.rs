@@ -17,6 +17,7 @@ use super::fix::{CONFIG, LEFT};
 use super::{ALL, COMPLIANT, PLACE};
 use crate::audit::Audit;
 use crate::emulator::Emulator;
+use crate::sample::{is_whole, sample};
 
 /// Terraform, and the folder that it takes its providers from.
 struct Terraform {
@@ -205,8 +206,13 @@ const NOT_APPLIED: &[(&str, &str, &str)] = &[
 ];
 
 /// Rules whose breakage takes away what leads to other resources, which are not judged then.
-const LINKS: &[&str] =
-    &["ssm-logs-to-s3", "ssm-logs-to-cloudwatch", "ssm-session-key-set", "ec2-instance-profile-attached"];
+const LINKS: &[&str] = &[
+    "ec2-instance-profile-attached",
+    "logs-kms-encrypted",
+    "ssm-logs-to-cloudwatch",
+    "ssm-logs-to-s3",
+    "ssm-session-key-set",
+];
 
 /// Rules that are broken once everything is there: AWS makes nothing with a key that cannot be used.
 const AFTERWARDS: &[&str] = &["kms-key-usable", "kms-policy-grants-logs"];
@@ -294,9 +300,13 @@ fn prove(terraform: &Terraform, code: &str, breakages: &[&Breakage]) -> (Vec<Str
 #[test]
 fn a_plan_shows_each_fix_and_nothing_the_second_time() {
     let Some(terraform) = Terraform::find() else { return };
-    let done: Vec<_> = groups().par_iter().map(|(code, breakages)| prove(&terraform, code, breakages)).collect();
+    let groups = sample(groups());
+    let done: Vec<_> = groups.par_iter().map(|(code, breakages)| prove(&terraform, code, breakages)).collect();
     let wrong: Vec<&String> = done.iter().flat_map(|(wrong, _)| wrong).collect();
     assert!(wrong.is_empty(), "{} of them: {wrong:#?}", wrong.len());
+    if !is_whole() {
+        return;
+    }
     let proved: BTreeSet<&String> = done.iter().flat_map(|(_, rules)| rules).collect();
     let all = remediations();
     let left: BTreeSet<&str> = LEFT.iter().map(|(rule, ..)| *rule).collect();

@@ -114,9 +114,20 @@ fn a_call_that_is_denied_stops_what_needs_it_and_nothing_else() {
     }));
 }
 
-/// Fixes what is left to do, in one go: also what rules speak of only when sessions use it.
+/// Fixes what is left to do, in one go: also what rules speak of only when sessions use it. What preferences say is known
+/// once their versions are brought together.
 fn finish(account: &Account<'_>, calm: &Calm) -> Vec<String> {
-    expect(calm.code, &account.fix().run())
+    let mut outcome = account.fix().run();
+    if account.latest().plan["left_out"].to_string().contains("its latest differ") {
+        outcome = account.fix().run();
+    }
+    let mut problems = expect(calm.code, &outcome);
+    if !problems.is_empty() {
+        let plan = account.latest().plan;
+        let left_out = plan["left_out"].as_array().into_iter().flatten();
+        problems.extend(left_out.map(|left| format!("{} is left out: {}", left["rule"], left["reason"])));
+    }
+    problems
 }
 
 /// The plan for an account, as a run of which nothing is done.
@@ -254,10 +265,15 @@ fn what_cannot_be_read_is_not_changed_blindly() {
     };
     let plan = |proxy: &Proxy| {
         let planned = through(account.plan().args(&["--format", "json"]).env("AWS_MAX_ATTEMPTS", "1"), proxy);
+        // What is named and cannot be read may be a mistake in the name: nothing is planned.
+        if planned.code == Some(2) && planned.stderr.contains(", and not everything could be read") {
+            return None;
+        }
         assert!(matches!(planned.code, Some(0 | 1 | 3)), "{}", told(&planned));
-        Run { id: String::new(), state: String::new(), plan: planned.json(), steps: BTreeMap::new(), calls: Vec::new() }
+        let plan = planned.json();
+        Some(Run { id: String::new(), state: String::new(), plan, steps: BTreeMap::new(), calls: Vec::new() })
     };
-    let calm = plan(&proxy);
+    let calm = plan(&proxy).expect("everything can be read");
     let left_out = calm.plan["left_out"].as_array().unwrap().len();
     let actions: Vec<String> = proxy.actions().into_iter().filter(|action| action != "sts:GetCallerIdentity").collect();
     assert!(actions.len() > 20, "{actions:?}");
@@ -265,7 +281,7 @@ fn what_cannot_be_read_is_not_changed_blindly() {
     let cell = |action: &String| {
         let proxy = Proxy::start(emulator.url());
         proxy.inject(Fault::on(action, Kind::Denied));
-        let blind = plan(&proxy);
+        let Some(blind) = plan(&proxy) else { return (action.clone(), Vec::new()) };
         let mut problems: Vec<String> = steps(&blind).difference(&steps(&calm)).cloned().collect();
         let reasons = blind.plan["left_out"].as_array().unwrap();
         let fewer = blind.planned().len() < calm.planned().len();

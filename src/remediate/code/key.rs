@@ -6,6 +6,9 @@ use serde_json::Value as Json;
 use super::document::{Spot, member};
 use super::task::{Task, undone};
 use super::workspace::{Edited, New, Refusal, Workspace};
+use crate::model::{Fact, Key, ResourceType};
+use crate::remediate::setters::{grants_logs, logs_service};
+use crate::source::terraform::Place;
 
 pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
@@ -13,8 +16,8 @@ pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -
             let argument = if task.spot.labels().0 == "aws_kms_key" { "is_enabled" } else { "enabled" };
             work.set(&task.spot, argument, &New::of(&Json::Bool(true)))
         }
-        "grant-logs" => grant(Statement::Logs, task, work),
-        "keep-account-admin" => grant(Statement::Account, task, work),
+        "grant-logs" => grant(Statement::Logs, task.place, &task.spot, work),
+        "keep-account-admin" => grant(Statement::Account, task.place, &task.spot, work),
         name => Err(undone(name)),
     }
 }
@@ -124,9 +127,29 @@ impl Here {
     }
 }
 
-fn grant(statement: Statement, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
-    let here = Here::of(&task.spot, work)?;
-    let written = task.place.attributes.iter().find(|(path, _)| *path == "policy").map(|(_, span)| *span);
+/// Lets CloudWatch Logs use a key of the code for a log group, where the key's policy is known and does not: AWS takes a
+/// key for a group only if it can be used.
+pub(super) fn let_logs_use(key: &Key, group: &Key, work: &mut Workspace<'_>) -> Edited {
+    let (Some(entry), Some(of_group)) = (work.inventory.keys.get(key), work.inventory.log_groups.get(group)) else {
+        return Ok(());
+    };
+    // What stands for an ARN that only AWS knows is as good.
+    let (Fact::Known(policy), Ok(arn), Ok(group)) =
+        (&entry.attributes.policy, entry.attributes.arn.text(), of_group.attributes.arn.text())
+    else {
+        return Ok(());
+    };
+    let service = logs_service(key.region.as_ref(), work.inventory.partition);
+    if grants_logs(policy, arn, group, &service) {
+        return Ok(());
+    }
+    let (place, spot) = work.spot(ResourceType::KmsKey, key)?;
+    grant(Statement::Logs, place, &spot, work)
+}
+
+fn grant(statement: Statement, place: &Place, spot: &Spot, work: &mut Workspace<'_>) -> Edited {
+    let here = Here::of(spot, work)?;
+    let written = place.attributes.iter().find(|(path, _)| *path == "policy").map(|(_, span)| *span);
     let (spot, name) = match written.map(|span| work.found(span)) {
         None => {
             // Without a policy of its own, the key has the one that leaves everything to the account.
@@ -134,7 +157,7 @@ fn grant(statement: Statement, task: &Task<'_>, work: &mut Workspace<'_>) -> Edi
                 Statement::Account => &[Statement::Account],
                 Statement::Logs => &[Statement::Account, Statement::Logs],
             };
-            return work.set(&task.spot, "policy", &New::Expression(here.policy(statements), None));
+            return work.set(spot, "policy", &New::Expression(here.policy(statements), None));
         }
         Some(Some(super::document::Found::Attribute(spot, name))) => (spot, name),
         Some(_) => return Err(Refusal::new("the policy is not written in Terraform's own syntax")),

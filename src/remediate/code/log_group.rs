@@ -11,6 +11,10 @@ pub(super) fn encrypt(group: &Key, spot: &Spot, work: &mut Workspace<'_>) -> Edi
         Some(arn) => arn,
         None => key::ensure(spot, work)?.arn,
     };
+    if let Some(address) = arn.strip_suffix(".arn") {
+        let key = Key { region: group.region.clone(), id: Workspace::address(&group.id, address).as_str().into() };
+        key::let_logs_use(&key, group, work)?;
+    }
     work.set(spot, "kms_key_id", &New::Expression(arn, None))
 }
 

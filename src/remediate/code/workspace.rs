@@ -405,6 +405,12 @@ impl<'a> Workspace<'a> {
         }
         Ok(local.to_owned())
     }
+
+    /// Returns the address of what is called so in the module of another resource.
+    pub(super) fn address(from: &str, local: &str) -> String {
+        let (module, _) = split(from);
+        format!("{module}{local}")
+    }
 }
 
 /// Returns `true` for a file that is written in Terraform's own syntax.

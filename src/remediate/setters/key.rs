@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Ability, Setter, seen};
 use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, resource_allows};
-use crate::model::{Fact, Region, ResourceType};
+use crate::model::{Fact, Partition, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, KEY_MADE_BY, Kind, document, wanted_document};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
@@ -74,6 +74,8 @@ impl Setter for Keys {
         let Some(id) = alias["KeyId"].as_str() else { return };
         let policy = sight(draft, Kind::KeyPolicy);
         draft.seen.entry((key.region.clone(), Aspect::of(Kind::KeyPolicy, id))).or_insert(policy);
+        // A key that nothing names yet was not read: its ARN is known from here.
+        draft.seen.entry((key.region.clone(), Aspect::of(Kind::KeyAlias, id))).or_insert(Ok(alias.clone()));
         let key = crate::model::Key { region: key.region.clone(), id: id.into() };
         draft.identify(thing, (ResourceType::KmsKey, key));
     }
@@ -202,8 +204,10 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     if wanted.task("keep-account-admin").is_some() {
         statements.push(account_admin(draft));
     }
-    let missing: Vec<String> =
-        groups.into_iter().filter(|group| !grants_logs(&policy, arn, group, region.as_ref(), draft)).collect();
+    let missing: Vec<String> = groups
+        .into_iter()
+        .filter(|group| !grants_logs(&policy, arn, group, &service(region.as_ref(), draft)))
+        .collect();
     if !missing.is_empty() {
         statements.extend(logs(&missing, region.as_ref(), draft, &text));
     }
@@ -217,8 +221,9 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     };
     // What denies it stays, and is for the key's owner to take away.
     let then = PolicyDocument::from_json(&with).ok();
-    let granted =
-        |group: &String| then.as_ref().is_some_and(|policy| grants_logs(policy, arn, group, region.as_ref(), draft));
+    let granted = |group: &String| {
+        then.as_ref().is_some_and(|policy| grants_logs(policy, arn, group, &service(region.as_ref(), draft)))
+    };
     if !missing.iter().all(granted) {
         draft.leave_out(
             &aims,
@@ -259,12 +264,17 @@ fn groups(thing: &Thing, draft: &Draft<'_>) -> Vec<String> {
 }
 
 fn service(region: Option<&Region>, draft: &Draft<'_>) -> String {
-    let region = region.map_or("", Region::as_str);
-    format!("logs.{region}.{}", draft.inventory.partition.dns_suffix())
+    logs_service(region, draft.inventory.partition)
 }
 
-/// Whether the policy lets CloudWatch Logs use the key for the group already.
-fn grants_logs(policy: &PolicyDocument, key: &str, group: &str, region: Option<&Region>, draft: &Draft<'_>) -> bool {
+/// Returns the name under which CloudWatch Logs uses keys of a region.
+pub(crate) fn logs_service(region: Option<&Region>, partition: Partition) -> String {
+    format!("logs.{}.{}", region.map_or("", Region::as_str), partition.dns_suffix())
+}
+
+/// Returns `true` if the policy of a key lets CloudWatch Logs, by its name in the region, use the key for a log group.
+/// Key and group are ARNs.
+pub(crate) fn grants_logs(policy: &PolicyDocument, key: &str, group: &str, service: &str) -> bool {
     const ACTIONS: [&str; 6] = [
         "kms:Encrypt",
         "kms:Decrypt",
@@ -275,7 +285,7 @@ fn grants_logs(policy: &PolicyDocument, key: &str, group: &str, region: Option<&
     ];
     let context = Context::new().with("aws:SecureTransport", "true").with("kms:EncryptionContext:aws:logs:arn", group);
     ACTIONS.iter().all(|action| {
-        let request = Request::new(Principal::service(&service(region, draft)), action, Resource::exactly(key));
+        let request = Request::new(Principal::service(service), action, Resource::exactly(key));
         matches!(resource_allows(Some(policy), &request.in_context(context.clone())), Decision::Allowed)
     })
 }

@@ -22,6 +22,7 @@ mod volume_key;
 
 use serde_json::Value as Json;
 
+pub(crate) use self::key::{grants_logs, logs_service};
 pub(crate) use self::preferences::INPUTS;
 pub(crate) use self::role::{ATTACHED as ATTACHED_POLICIES, POLICY as INLINE_POLICY};
 use super::aspect::{Aspect, Kind};

@@ -1,13 +1,14 @@
 //! `fix FOLDER`: what breaks code is made right in it, as `terraform fmt` writes it, once and for all; what is not
 //! understood stays, with its place.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use rayon::prelude::*;
 use serde_json::Value;
 
 use super::breakages::{BREAKAGES, Breakage};
-use super::{ALL, COMPLIANT, PLACE, open};
+use super::{ALL, COMPLIANT, PLACE, open, scan};
 use crate::audit::{Audit, Outcome};
 
 pub(super) const CONFIG: &str = "fix:\n  logging_bucket: access-logs\n  tags: {AppID: payments, DataType: Sensitive}\n";
@@ -113,6 +114,21 @@ fn a_value_is_fixed_where_it_comes_from() {
     assert!(text.contains("default = true # cheap"), "{text}");
     assert!(text.contains("tokens = \"required\""), "{text}");
     assert!(text.starts_with(INSTANCE), "what is not to change has changed:\n{text}");
+}
+
+/// AWS refuses a log group a key that CloudWatch Logs may not use.
+#[test]
+fn a_log_group_gets_a_key_together_with_the_permission_to_use_it() {
+    let other = COMPLIANT.replace("log-group:/ssm/sessions\"]\n    }", "log-group:/ssm/other\"]\n    }");
+    let code = other.replace("  kms_key_id        = aws_kms_key.sessions.arn\n", "");
+    let flags = [ALL, PLACE, &["--rule", "logs-kms-encrypted", "--yes"]].concat();
+    let (outcome, text) = fix(&code, &flags);
+    assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
+    assert!(text.contains("kms_key_id        = aws_kms_key.sessions.arn"), "{text}");
+    assert_eq!(open(&scan(&text, &[ALL, PLACE].concat())), BTreeMap::new(), "{text}");
+    // Where it may use the key already, the policy stays.
+    let (_, text) = fix(&COMPLIANT.replace("  kms_key_id        = aws_kms_key.sessions.arn\n", ""), &flags);
+    assert_eq!(text.matches("logs.${").count(), COMPLIANT.matches("logs.${").count(), "{text}");
 }
 
 #[test]

@@ -102,7 +102,10 @@ fn keep_common(inputs: &mut SessionInputs, newer: &SessionInputs) {
         if let (Fact::Known(value), Fact::Known(other)) = (&*input, newer)
             && value != other
         {
-            let message = format!("inputs.{name}: the default version of the document and its latest differ");
+            let message = format!(
+                "inputs.{name}: the default version of the document and its latest differ, which \
+                 `ssm-audit fix --rule ssm-preferences-valid` ends"
+            );
             let gap = Gap::of_call(GapKind::Unresolved, GET_DOCUMENT.to_string()).with_message(message);
             *input = Fact::Unknown(gap.into());
         }

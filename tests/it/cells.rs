@@ -70,10 +70,23 @@ impl Calm {
 
     /// What is other than after an undisturbed run.
     pub(crate) fn unlike(&self, account: &Account<'_>, before: &Value, after: &Value) -> Vec<String> {
-        let changes = changes(account, before, after);
-        let lacks = self.changes.iter().filter(|one| !changes.contains(one)).map(|one| format!("lacks {one}"));
-        let has = changes.iter().filter(|one| !self.changes.contains(one)).map(|one| format!("has {one}"));
-        lacks.chain(has).collect()
+        differing(&self.changes, &changes(account, before, after))
+    }
+
+    /// What is other than after an undisturbed run, but for the way that leads there: earlier versions of documents, the
+    /// layout of their text, and the order in a policy.
+    pub(crate) fn unlike_in_the_end(&self, account: &Account<'_>, before: &Value, after: &Value) -> Vec<String> {
+        let end = |changes: &[String]| -> Vec<String> {
+            let kept = changes.iter().filter(|change| !change.contains("/versions: "));
+            kept.map(|change| {
+                let text = change.replace("\\n\"", "\"");
+                let mut words: Vec<&str> = text.split([',', '[', ']']).collect();
+                words.sort_unstable();
+                words.join(" ")
+            })
+            .collect()
+        };
+        differing(&end(&self.changes), &end(&changes(account, before, after)))
     }
 
     /// What is other than in an undisturbed run: the calls that took effect, and the journal.
@@ -89,6 +102,12 @@ impl Calm {
         }
         problems
     }
+}
+
+fn differing(wanted: &[String], there: &[String]) -> Vec<String> {
+    let lacks = wanted.iter().filter(|one| !there.contains(one)).map(|one| format!("lacks {one}"));
+    let has = there.iter().filter(|one| !wanted.contains(one)).map(|one| format!("has {one}"));
+    lacks.chain(has).collect()
 }
 
 fn unlike(some: &[String], others: &[String]) -> String {

@@ -313,7 +313,7 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
     }
     if let Some(bucket) = sessions.bucket.filter(|_| sessions.new_bucket) {
         inputs.insert("s3BucketName".to_owned(), bucket.into());
-        if let Some(prefix) = sessions.prefix {
+        if let Fact::Known(Some(prefix)) = sessions.prefix {
             inputs.insert("s3KeyPrefix".to_owned(), prefix.into());
         }
     }

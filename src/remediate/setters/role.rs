@@ -298,13 +298,14 @@ impl Grants {
             let arn = format!("arn:{}:s3:::{bucket}", draft.inventory.partition);
             let known = draft.inventory.buckets.get(&Key::global(bucket.as_str())).map(|entry| &entry.attributes);
             let foreign = known.is_some_and(|bucket| bucket.foreign == Fact::Known(true));
-            if asked("write-s3") {
+            // A prefix that is not known is no reason to let the role write everywhere.
+            if let (true, Fact::Known(prefix)) = (asked("write-s3"), &sessions.prefix) {
                 // Where ACLs are off, nobody needs a permission for them.
                 let enforced =
                     |bucket: &Bucket| bucket.object_ownership.known().is_some_and(|it| it == "BucketOwnerEnforced");
                 let with_acl = foreign && !known.is_some_and(enforced);
                 let actions: &[&str] = if with_acl { &["s3:PutObject", "s3:PutObjectAcl"] } else { &["s3:PutObject"] };
-                let under = sessions.prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
+                let under = prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
                 self.add("SessionLogObjects", actions, format!("{arn}/{under}*"));
             }
             if asked("write-s3") || asked(SEE_ENCRYPTION) {
@@ -358,6 +359,11 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     let mut grants = Grants::default();
     for region in &regions {
         grants.of_region(region, wanted, draft);
+        if let Fact::Unknown(gap) = Sessions::of(region, draft).prefix {
+            let mut own = wanted.tasks(&["write-s3"]);
+            own.retain(|aim| draft.goals[*aim].thing == *thing);
+            draft.leave_out(&own, format!("under which prefix of the bucket sessions are logged is not known: {gap}"));
+        }
     }
     if wanted.task(volume_key::TASK).is_some() {
         for arn in volume_key::of_role(thing, draft) {

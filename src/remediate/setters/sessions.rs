@@ -1,5 +1,7 @@
 //! What the sessions of a region use when a plan is done: the names in the preferences, and what the plan puts there.
 
+use std::sync::Arc;
+
 use super::log_group;
 use crate::model::kms::KmsKey;
 use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
@@ -11,7 +13,7 @@ use crate::rule::params::ParamValue;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sessions {
     pub(super) bucket: Option<String>,
-    pub(super) prefix: Option<String>,
+    pub(super) prefix: Fact<Option<String>>,
     pub(super) log_group: Option<String>,
     /// The key, by its id or by the alias under which it is made.
     pub(super) key: Option<Thing>,
@@ -45,10 +47,12 @@ impl Sessions {
         let new_key = key.is_none() && !draft.keyless.contains(region) && (create || asked("encrypt-sessions"));
         let named_group = input(|inputs| &inputs.cloud_watch_log_group_name);
         let prefix = match wanted.set.get("inputs.s3_key_prefix") {
-            Some((value, _)) => value.as_str().map(str::to_owned),
-            None => {
-                input(|inputs| &inputs.s3_key_prefix).or_else(|| new_bucket.then(|| standard_prefix(region, draft)))
+            Some((value, _)) => Fact::Known(value.as_str().map(str::to_owned)),
+            None if new_bucket => {
+                let named = input(|inputs| &inputs.s3_key_prefix);
+                Fact::Known(Some(named.unwrap_or_else(|| standard_prefix(region, draft))))
             }
+            None => given(entry, |inputs| &inputs.s3_key_prefix),
         };
         Self {
             bucket: bucket.or_else(|| new_bucket.then(|| here.fill(&draft.settings.bucket))),
@@ -80,11 +84,23 @@ fn standard_prefix(region: &Region, draft: &Draft<'_>) -> String {
     draft.here(Some(region)).fill(prefix)
 }
 
+/// What the preferences say, if it is known.
 fn input(
     entry: Option<&Entry<SessionPreferences>>,
     read: fn(&SessionInputs) -> &Fact<Option<String>>,
 ) -> Option<String> {
-    read(entry?.attributes.inputs.known()?).known()?.clone()
+    given(entry, read).known()?.clone()
+}
+
+fn given(
+    entry: Option<&Entry<SessionPreferences>>,
+    read: fn(&SessionInputs) -> &Fact<Option<String>>,
+) -> Fact<Option<String>> {
+    match entry.map(|entry| &entry.attributes.inputs) {
+        None => Fact::Known(None),
+        Some(Fact::Known(inputs)) => read(inputs).clone(),
+        Some(Fact::Unknown(gap)) => Fact::Unknown(Arc::clone(gap)),
+    }
 }
 
 /// Whether no session can use the key that the preferences name, as `ssm-session-key-set` judges it.

@@ -155,7 +155,11 @@ fn the_policy_is_enough_and_every_action_of_it_is_needed() {
         let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
         let put = iam.put_user_policy().user_name(user["user"].as_str().unwrap()).policy_name("given");
         runtime.block_on(put.policy_document(policy).send()).unwrap();
-        let lost: BTreeSet<String> = calls.iter().filter(|call| action_of(call) == Some(action)).cloned().collect();
+        let mut lost: BTreeSet<String> = calls.iter().filter(|call| action_of(call) == Some(action)).cloned().collect();
+        // Where a bucket does not say whether it is there, the list of the account's buckets does, which is not allowed.
+        if lost.remove("s3:HeadBucket") {
+            lost.insert("s3:ListBuckets".to_owned());
+        }
         let ssm = if action.starts_with("ssm:") { &none } else { preferences };
         assert_eq!(denied(&scan(ssm)), lost, "without {action}");
     }

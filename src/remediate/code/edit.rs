@@ -10,33 +10,39 @@ use super::document::{Document, Spot, indented, is_name, key_span};
 use super::layout;
 
 impl Document {
-    /// Replaces bytes, and lays out the lines around them if they were laid out.
-    pub(super) fn replace(&mut self, bytes: &Range<usize>, with: &str) {
-        let line = self.line(bytes.start) - 1;
-        let neighbours = [line.saturating_sub(1), line, line + 1];
-        let tidy = neighbours.iter().all(|line| layout::is_tidy(&self.text, *line));
-        let with = &hanging(with, &self.indent(bytes.start));
-        self.text.replace_range(bytes.clone(), with);
-        if tidy {
-            // A value of several lines parts the lines before it from those behind.
-            let last = line + with.matches('\n').count();
-            for line in line.saturating_sub(1)..=last + 1 {
+    /// Changes the text, and lays out these lines of it afterwards if those lines were laid out before.
+    pub(super) fn lay_out(
+        &mut self,
+        before: &[usize],
+        after: impl IntoIterator<Item = usize>,
+        change: impl FnOnce(&mut String),
+    ) {
+        let is_tidy = before.iter().all(|line| layout::is_tidy(&self.text, *line));
+        change(&mut self.text);
+        if is_tidy {
+            for line in after {
                 self.text = layout::tidy(&self.text, line);
             }
         }
     }
 
+    /// Replaces bytes, and lays out the lines around them if they were laid out.
+    pub(super) fn replace(&mut self, bytes: &Range<usize>, with: &str) {
+        let line = self.line(bytes.start) - 1;
+        let above = line.saturating_sub(1);
+        let with = hanging(with, &self.indent(bytes.start));
+        // A value of several lines parts the lines before it from those behind.
+        let last = line + with.matches('\n').count();
+        self.lay_out(&[above, line, line + 1], above..=last + 1, |text| text.replace_range(bytes.clone(), &with));
+    }
+
     /// Puts a text before these bytes, and one behind them.
     pub(super) fn wrap(&mut self, bytes: &Range<usize>, before: &str, behind: &str) {
         let lines = [self.line(bytes.start) - 1, self.line(bytes.end) - 1];
-        let tidy = lines.iter().all(|line| layout::is_tidy(&self.text, *line));
-        self.text.insert_str(bytes.end, behind);
-        self.text.insert_str(bytes.start, before);
-        if tidy {
-            for line in lines {
-                self.text = layout::tidy(&self.text, line);
-            }
-        }
+        self.lay_out(&lines, lines, |text| {
+            text.insert_str(bytes.end, behind);
+            text.insert_str(bytes.start, before);
+        });
     }
 
     /// Replaces bytes by a text as it is.
@@ -101,15 +107,9 @@ impl Document {
 
     /// Inserts a text that begins with a new line, and lays it out as the line before it is.
     fn insert_line(&mut self, at: usize, line: &str, neighbour: usize) {
-        let tidy = layout::is_tidy(&self.text, neighbour);
+        // The line behind it may have stood below the one before it.
         let added = self.line(at);
-        self.text.insert_str(at, line);
-        if tidy {
-            // The line behind it may have stood below the one before it.
-            for line in added..=added + line.matches('\n').count() {
-                self.text = layout::tidy(&self.text, line);
-            }
-        }
+        self.lay_out(&[neighbour], added..=added + line.matches('\n').count(), |text| text.insert_str(at, line));
     }
 
     /// Adds a nested block at the end of a block; its content is given line by line, not indented.

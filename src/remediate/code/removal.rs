@@ -6,7 +6,6 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 
 use super::document::{Document, Spot};
-use super::layout;
 
 impl Document {
     /// Removes a block, with its lines and the comment lines directly above it.
@@ -39,14 +38,8 @@ impl Document {
             start -= 1;
         }
         // The lines on both sides may stand below each other now.
-        let (before, behind) = (self.line(start).saturating_sub(2), self.line(end) - 1);
-        let tidy = [before, behind].iter().all(|line| layout::is_tidy(&self.text, *line));
-        self.text.replace_range(start..end, "");
-        if tidy {
-            for line in before..=before + 1 {
-                self.text = layout::tidy(&self.text, line);
-            }
-        }
+        let (above, below) = (self.line(start).saturating_sub(2), self.line(end) - 1);
+        self.lay_out(&[above, below], above..=above + 1, |text| text.replace_range(start..end, ""));
         Some(())
     }
 
@@ -142,6 +135,14 @@ fn is_comment(line: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// The text after an edit of its first block.
+    fn edited(text: &str, edit: impl FnOnce(&mut Document, &Spot)) -> String {
+        let mut document = Document::new(text);
+        let spot = document.tops("main.tf").remove(0);
+        edit(&mut document, &spot);
+        document.text()
+    }
+
     fn removed(text: &str, kind: &str) -> String {
         let mut document = Document::new(text);
         let spot = document.tops("main.tf").into_iter().find(|top| top.kind() == kind).expect("the block is there");
@@ -181,13 +182,11 @@ mod tests {
             ("a {\n  b      = 1\n  longer = 2\n}\n", "a {\n  b = 1\n}\n"),
             ("a {\n  b = 1\n  longer = [\n    2,\n  ]\n  cc = 3\n}\n", "a {\n  b  = 1\n  cc = 3\n}\n"),
             ("a {\n  b = 1\n\n  # why\n  longer = 2\n\n  cc = 3\n}\n", "a {\n  b = 1\n\n  cc = 3\n}\n"),
-            // What is not laid out stays so.
+            // Lines that are not laid out stay so.
             ("a {\n  b   =   1\n  longer = 2\n  c      = 3\n}\n", "a {\n  b   =   1\n  c      = 3\n}\n"),
         ] {
-            let mut document = Document::new(before);
-            let spot = document.tops("main.tf").remove(0);
-            document.remove_attribute(&spot, "longer").expect("an edit");
-            assert_eq!(document.text(), after, "{before}");
+            let text = edited(before, |document, spot| document.remove_attribute(spot, "longer").expect("an edit"));
+            assert_eq!(text, after, "{before}");
         }
     }
 
@@ -200,11 +199,11 @@ mod tests {
             ("a {\n  x = [\n    b,\n    c, # why\n    d,\n  ]\n}\n", "a {\n  x = [\n    b,\n    d,\n  ]\n}\n"),
             ("a {\n  x = [\n    b,\n    c\n  ]\n}\n", "a {\n  x = [\n    b\n  ]\n}\n"),
         ] {
-            let mut document = Document::new(before);
-            let spot = document.tops("main.tf").remove(0);
-            let list = document.value(&spot, "x").expect("a list");
-            document.remove_elements(&list, |element| element == "c").expect("an edit");
-            assert_eq!(document.text(), after);
+            let text = edited(before, |document, spot| {
+                let list = document.value(spot, "x").expect("a list");
+                document.remove_elements(&list, |element| element == "c").expect("an edit");
+            });
+            assert_eq!(text, after);
         }
     }
 }

@@ -129,10 +129,15 @@ impl<'a> Account<'a> {
 
     /// `fix` that only plans.
     pub(crate) fn plan(&self) -> Audit {
+        let named = self.names.iter().flat_map(|name| ["--resource", name]);
+        self.plan_of_all().args(&named.collect::<Vec<_>>())
+    }
+
+    /// The same, of all that is changed without being named.
+    pub(crate) fn plan_of_all(&self) -> Audit {
         let regions = self.regions.join(",");
         let all = ["fix", "--regions", &regions, "--allow", "restart,replace,irreversible,shared", "--resource", "*"];
-        let named = self.names.iter().flat_map(|name| ["--resource", name]);
-        self.command(&all).args(&named.collect::<Vec<_>>()).env("SSM_AUDIT_MAX_CHANGES", "100%")
+        self.command(&all).env("SSM_AUDIT_MAX_CHANGES", "100%")
     }
 
     /// `fix` with a plan that was saved.

@@ -46,6 +46,8 @@ pub(crate) fn told(outcome: &Outcome) -> String {
 pub(crate) struct Calm {
     /// What it changes, without ids.
     changes: Vec<String>,
+    /// The same, without the way that leads there.
+    ends: Vec<String>,
     /// Its calls, sorted.
     pub(crate) calls: Vec<String>,
     /// Its exit code: 0, unless something was left out.
@@ -65,7 +67,8 @@ impl Calm {
         assert!(run.all().len() > 30, "the plan is small: {:?}", run.plan["left_out"]);
         let mut calls = effective(&proxy);
         calls.sort();
-        Self { changes: changes(&account, &before, &account.dump()), calls, code }
+        let after = account.dump();
+        Self { changes: changes(&account, &before, &after), ends: ends(&account, &before, &after), calls, code }
     }
 
     /// What is other than after an undisturbed run.
@@ -73,20 +76,10 @@ impl Calm {
         differing(&self.changes, &changes(account, before, after))
     }
 
-    /// What is other than after an undisturbed run, but for the way that leads there: earlier versions of documents, the
-    /// layout of their text, and the order in a policy.
+    /// The same, but for the way that leads there: earlier versions of documents, the blank lines behind their texts, and
+    /// the order of resources in a policy.
     pub(crate) fn unlike_in_the_end(&self, account: &Account<'_>, before: &Value, after: &Value) -> Vec<String> {
-        let end = |changes: &[String]| -> Vec<String> {
-            let kept = changes.iter().filter(|change| !change.contains("/versions: "));
-            kept.map(|change| {
-                let text = change.replace("\\n\"", "\"");
-                let mut words: Vec<&str> = text.split([',', '[', ']']).collect();
-                words.sort_unstable();
-                words.join(" ")
-            })
-            .collect()
-        };
-        differing(&end(&self.changes), &end(&changes(account, before, after)))
+        differing(&self.ends, &ends(account, before, after))
     }
 
     /// What is other than in an undisturbed run: the calls that took effect, and the journal.
@@ -102,6 +95,29 @@ impl Calm {
         }
         problems
     }
+}
+
+/// What has changed in the end.
+fn ends(account: &Account<'_>, before: &Value, after: &Value) -> Vec<String> {
+    fn plain(value: &Value) -> Value {
+        match value {
+            Value::String(text) => text.trim_end_matches('\n').into(),
+            Value::Array(items) => items.iter().map(plain).collect(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(name, value)| {
+                    let mut value = plain(value);
+                    if let ("Resource", Value::Array(items)) = (name.as_str(), &mut value) {
+                        items.sort_by_key(Value::to_string);
+                    }
+                    (name.clone(), value)
+                })
+                .collect(),
+            other => other.clone(),
+        }
+    }
+    let changes = changes(account, &plain(before), &plain(after));
+    changes.into_iter().filter(|change| !change.contains("/versions: ")).collect()
 }
 
 fn differing(wanted: &[String], there: &[String]) -> Vec<String> {

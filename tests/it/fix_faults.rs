@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::account::{Account, Run, effective, hold, through};
 use crate::alike::anonymous;
+use crate::audit::Audit;
 use crate::cells::{Calm, LARGEST, expect, report, threads, told};
 use crate::emulator::{Emulator, differences};
 use crate::proxy::{Fault, Kind, Proxy};
@@ -266,9 +267,9 @@ fn what_cannot_be_read_is_not_changed_blindly() {
         let text = |step: &Value| format!("{} {} {}", step["resource"], step["aspect"], step["call"]["operation"]);
         run.planned().iter().map(|step| text(step).replace(id, "RUN")).collect()
     };
-    let plan = |proxy: &Proxy| {
-        let planned = through(account.plan().args(&["--format", "json"]).env("AWS_MAX_ATTEMPTS", "1"), proxy);
-        // What is named and cannot be read may be a mistake in the name: nothing is planned.
+    // A name that cannot be found may be a mistake: nothing is planned with it.
+    let plan = |proxy: &Proxy, plan: Audit| {
+        let planned = through(plan.args(&["--format", "json"]).env("AWS_MAX_ATTEMPTS", "1"), proxy);
         if planned.code == Some(2) && planned.stderr.contains(", and not everything could be read") {
             return None;
         }
@@ -276,16 +277,20 @@ fn what_cannot_be_read_is_not_changed_blindly() {
         let plan = planned.json();
         Some(Run { id: String::new(), state: String::new(), plan, steps: BTreeMap::new(), calls: Vec::new() })
     };
-    let calm = plan(&proxy).expect("everything can be read");
-    let left_out = calm.plan["left_out"].as_array().unwrap().len();
+    let [named, unnamed] =
+        [account.plan(), account.plan_of_all()].map(|one| plan(&proxy, one).expect("everything can be read"));
     let actions: Vec<String> = proxy.actions().into_iter().filter(|action| action != "sts:GetCallerIdentity").collect();
     assert!(actions.len() > 20, "{actions:?}");
     let actions = sample(actions);
     let cell = |action: &String| {
         let proxy = Proxy::start(emulator.url());
         proxy.inject(Fault::on(action, Kind::Denied));
-        let Some(blind) = plan(&proxy) else { return (action.clone(), Vec::new()) };
-        let mut problems: Vec<String> = steps(&blind).difference(&steps(&calm)).cloned().collect();
+        let (calm, blind) = match plan(&proxy, account.plan()) {
+            Some(blind) => (&named, blind),
+            None => (&unnamed, plan(&proxy, account.plan_of_all()).expect("no name is looked for")),
+        };
+        let left_out = calm.plan["left_out"].as_array().unwrap().len();
+        let mut problems: Vec<String> = steps(&blind).difference(&steps(calm)).cloned().collect();
         let reasons = blind.plan["left_out"].as_array().unwrap();
         let fewer = blind.planned().len() < calm.planned().len();
         if fewer

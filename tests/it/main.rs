@@ -22,6 +22,7 @@ mod fix_ec2;
 mod fix_faults;
 mod fix_hazards;
 mod fix_interrupted;
+mod fix_members;
 mod fix_pages;
 mod fixing;
 mod fleet;

@@ -131,6 +131,7 @@ struct State {
     calls: Mutex<Vec<Call>>,
     faults: Mutex<Vec<Injected>>,
     holding: Holding,
+    left_out: Mutex<Vec<Member>>,
     recording: Mutex<Option<Recording>>,
     connections: AtomicUsize,
     /// Calls that the server has not answered yet.
@@ -186,6 +187,7 @@ impl Proxy {
             calls: Mutex::default(),
             faults: Mutex::default(),
             holding: Holding::new(),
+            left_out: Mutex::default(),
             recording: Mutex::default(),
             connections: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
@@ -201,6 +203,11 @@ impl Proxy {
     /// Of several faults that match a call the one that was injected first counts.
     pub(crate) fn inject(&self, fault: Fault) {
         lock(&self.state.faults).push(Injected::new(fault));
+    }
+
+    /// Leaves these members out of the answers that are given once something has changed.
+    pub(crate) fn leave_out_after_a_change(&self, members: &[Member]) {
+        *lock(&self.state.left_out) = members.to_vec();
     }
 
     /// Forgets faults and calls.
@@ -348,7 +355,14 @@ async fn handle(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
         Some(Kind::EmptyFirstPage) => Bytes::from(pages::without_token(&call.body)),
         _ => body,
     };
-    let answer = obtain(&state, kind, &asked, &call, place, head, body).await?;
+    let mut answer = obtain(&state, kind, &asked, &call, place, head, body).await?;
+    if !call.is_mutating() && lock(&state.calls).iter().any(|call| call.is_mutating() && call.reached) {
+        let left_out = lock(&state.left_out).clone();
+        left_out
+            .iter()
+            .filter(|member| member.action == call.action)
+            .for_each(|member| answer.change(member, Change::Missing));
+    }
     // Nothing can be cut from, or be wrong in, a body that is not there.
     let kind = match kind {
         Some(Kind::Truncated) if answer.body.is_empty() => None,

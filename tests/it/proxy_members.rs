@@ -7,7 +7,7 @@ use quick_xml::events::{BytesText, Event};
 use quick_xml::{Reader, Writer};
 use serde_json::Value;
 
-use super::Recording;
+use super::{Answer, Recording};
 
 /// A member of the answers of one operation, at whatever places in lists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,17 +60,25 @@ impl Recording {
             if key.split(' ').next() != Some(&member.action) {
                 continue;
             }
-            for answer in answers.iter_mut().filter(|answer| answer.status.is_success()) {
-                answer.body = match serde_json::from_slice::<Value>(&answer.body) {
-                    Ok(mut json) => {
-                        change_json(&mut json, &member.path, change);
-                        json.to_string().into()
-                    }
-                    Err(_) => change_xml(&answer.body, &member.path, change),
-                };
-            }
+            answers.iter_mut().for_each(|answer| answer.change(member, change));
         }
         changed
+    }
+}
+
+impl Answer {
+    /// Does this to the member, wherever it is in an answer that is no error.
+    pub(super) fn change(&mut self, member: &Member, change: Change) {
+        if !self.status.is_success() {
+            return;
+        }
+        self.body = match serde_json::from_slice::<Value>(&self.body) {
+            Ok(mut json) => {
+                change_json(&mut json, &member.path, change);
+                json.to_string().into()
+            }
+            Err(_) => change_xml(&self.body, &member.path, change),
+        };
     }
 }
 

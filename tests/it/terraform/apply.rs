@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::breakages::{BREAKAGES, Breakage};
 use super::fix::{CONFIG, LEFT};
-use super::{ALL, COMPLIANT, PLACE};
+use super::{ALL, COMPLIANT, PLACE, open, scan};
 use crate::audit::Audit;
 use crate::emulator::Emulator;
 use crate::sample::{is_whole, sample};
@@ -205,15 +205,6 @@ const NOT_APPLIED: &[(&str, &str, &str)] = &[
     ("ec2-root-volume-encrypted", "", "AWS takes no key without encryption; other forms prove the fix"),
 ];
 
-/// Rules whose breakage takes away what leads to other resources, which are not judged then.
-const LINKS: &[&str] = &[
-    "ec2-instance-profile-attached",
-    "logs-kms-encrypted",
-    "ssm-logs-to-cloudwatch",
-    "ssm-logs-to-s3",
-    "ssm-session-key-set",
-];
-
 /// Rules that are broken once everything is there: AWS makes nothing with a key that cannot be used.
 const AFTERWARDS: &[&str] = &["kms-key-usable", "kms-policy-grants-logs"];
 
@@ -222,6 +213,12 @@ fn appliable(code: &str) -> String {
     let code = code.replace("ami-0a1b2c3d4e5f60718", "ami-0b301ce3ce347599c");
     // What is formatted stays so.
     code.replace("  root_block_device {\n", "  root_block_device {\n    volume_size = 8\n\n")
+}
+
+/// Whether the rules of all these breakages fail: one may take away the resource that another is about, or its reason.
+fn all_fail<'b>(code: &str, mut breakages: impl Iterator<Item = &'b Breakage>) -> bool {
+    let open = open(&scan(code, &[ALL, PLACE].concat()));
+    breakages.all(|breakage| open.get(breakage.rule).is_some_and(|verdict| verdict == "fail"))
 }
 
 /// The breakages that can be fixed, in as few versions of the compliant code as they can share.
@@ -239,9 +236,9 @@ fn groups() -> Vec<(String, Vec<&'static Breakage>)> {
                     || other.also.contains(&breakage.rule)
                     || breakage.also.contains(&other.rule)
             };
-            let links = |one: &Breakage| LINKS.contains(&one.rule);
-            let alike = all.iter().all(|other| links(other) == links(breakage));
-            code.matches(breakage.from).count() == 1 && alike && !all.iter().any(others)
+            code.matches(breakage.from).count() == 1
+                && !all.iter().any(others)
+                && all_fail(&code.replace(breakage.from, breakage.to), all.iter().copied().chain([breakage]))
         };
         match groups.iter_mut().find(fits) {
             Some((code, all)) => {
@@ -271,17 +268,18 @@ fn prove(terraform: &Terraform, code: &str, breakages: &[&Breakage]) -> (Vec<Str
     let mut formatted = super::fix::formatted(&[appliable(&first), appliable(code)]);
     let broken = formatted.remove(1);
     let root = Root::new(terraform, &[("main.tf", formatted.remove(0))]);
-    std::fs::write(root.folder().join("main.tf"), broken).unwrap();
-    root.done(&["apply", "-auto-approve", "-input=false"]);
     let (mut wrong, mut rules) = (Vec::new(), BTreeSet::new());
     let (mut before, mut all) = (root.plan(&[]), Vec::new());
-    if first == code {
-        wrong.extend(before.keys().map(|address| format!("{address}: what was applied is not what the code says")));
+    wrong.extend(before.keys().map(|address| format!("{address}: what was applied is not what the code says")));
+    if first != code {
+        std::fs::write(root.folder().join("main.tf"), broken).unwrap();
+        root.done(&["apply", "-auto-approve", "-input=false"]);
+        before = root.plan(&[]);
     }
     for breakage in breakages {
         let answer = root.fix(&[breakage.rule]);
         let fixed = answer["fixed"].as_array().unwrap().clone();
-        // Beside the others it may hold, or one of their fixes may have been its own.
+        // The fix of another one may have made it right.
         if fixed.is_empty() && answer["left"] == serde_json::json!([]) {
             continue;
         }
@@ -289,7 +287,7 @@ fn prove(terraform: &Terraform, code: &str, breakages: &[&Breakage]) -> (Vec<Str
             wrong.push(format!("{} is not fixed: {:#}", breakage.rule, answer["left"]));
         }
         let changes = root.plan(&["-refresh=false"]);
-        // What is known after it is applied only looks the same before and after a second change.
+        // An attribute that is known only after the apply looks the same before and after a second change.
         let pending = |one: &Value| one["resource"]["address"].as_str().is_some_and(|of| before.contains_key(of));
         if changes == before && !fixed.iter().any(pending) {
             wrong.push(format!("{} by {:?}: the fix changes nothing", breakage.rule, breakage.to));

@@ -153,6 +153,11 @@ impl Outcomes {
     }
 }
 
+/// The steps in which the policies of an inventory are compared with what is asked of them, shared by all that is judged;
+/// and how many each rule has for a resource at least. A role with usual policies takes some ten thousand.
+const STEPS: u64 = 1_000_000_000;
+const FEWEST_STEPS: u64 = 1_000_000;
+
 /// Holds the rules against everything in the inventory.
 pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -> Outcomes {
     let mut by_type: BTreeMap<ResourceType, Vec<&Selected<'_>>> = BTreeMap::new();
@@ -167,11 +172,15 @@ pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -
         })
         .filter(|(_, _, entry)| entry.in_scope && !matches!(entry.exists, Fact::Known(false)))
         .collect();
+    let rules_of = |resource_type: &ResourceType| by_type.get(resource_type).map(Vec::as_slice).unwrap_or_default();
+    let cases: usize = resources.iter().map(|(resource_type, ..)| rules_of(resource_type).len()).sum();
+    let steps = (STEPS / cases.max(1) as u64).max(FEWEST_STEPS);
     let mut outcomes = resources
         .par_iter()
         .fold(Outcomes::default, |outcomes, (resource_type, key, entry)| {
-            let rules = by_type.get(resource_type).map(Vec::as_slice).unwrap_or_default();
-            judge_resource(outcomes, inventory, *resource_type, key, entry, rules, passes)
+            let judge =
+                || judge_resource(outcomes, inventory, *resource_type, key, entry, rules_of(resource_type), passes);
+            crate::iam::within(steps * rules_of(resource_type).len() as u64, judge)
         })
         .reduce(Outcomes::default, Outcomes::join);
     outcomes.findings.extend(unlisted(inventory, &by_type));

@@ -7,6 +7,7 @@
 use super::asked::FRESH;
 use super::pattern::{Bound, Token, is_symbol};
 use super::truth::{Coverage, Truth};
+use super::work::spend;
 use std::collections::HashSet;
 
 /// How many pairs of states containment looks at before it gives up and says that it does not know.
@@ -82,6 +83,9 @@ pub(super) fn compare(pattern: &[Token], asked: &[Token]) -> Coverage {
     // text is, it is the same text on both sides.
     let common = pattern.iter().zip(asked).take_while(|(one, other)| one == other && is_fixed(**one)).count();
     let (pattern, asked) = (&pattern[common..], &asked[common..]);
+    if !spend((pattern.len() + 1) * (asked.len() + 1)) {
+        return Coverage { any: Truth::Unknown, all: Truth::Unknown };
+    }
     let most = read(pattern, Reading::Most);
     let asked_most = read(asked, Reading::Most);
     if !overlap(&most, &asked_most) {
@@ -202,7 +206,8 @@ fn contains(pattern: &[Accepts], asked: &[Accepts]) -> Truth {
         if positions.takes_anything(pattern) || !seen.insert((at, positions.clone())) {
             continue;
         }
-        if seen.len() > STATES {
+        let followed = if matches!(accepts, Accepts::Exactly(_)) { 1 } else { others.len() };
+        if seen.len() > STATES || !spend(followed * (pattern.len() + 1)) {
             return Truth::Unknown;
         }
         let mut follow = |character| {

@@ -28,6 +28,7 @@ mod statement;
 mod trust;
 mod truth;
 mod variable;
+mod work;
 
 pub use bucket::{BucketOwner, BucketPolicy, bucket_allows};
 pub use context::Context;
@@ -42,6 +43,7 @@ pub use principal::{Identity, NotAPrincipal, Principal, Role};
 pub use request::{Request, Resource};
 pub use trust::{Trusted, TrustedPrincipal, trusted_principals, trusts_only};
 pub use truth::Truth;
+pub(crate) use work::within;
 
 #[cfg(test)]
 mod properties;

@@ -12,6 +12,24 @@ use super::schema::attributes;
 /// The document that holds the session preferences of a region.
 pub const PREFERENCES_DOCUMENT: &str = "SSM-SessionManagerRunShell";
 
+/// Returns the prefix under which the agent uploads logs for this `s3KeyPrefix`, without a slash at its end; empty for
+/// none. The agent cleans the path, as Go's `path.Join` does: `logs//ssm/` is `logs/ssm`.
+/// <https://github.com/aws/amazon-ssm-agent/blob/mainline/agent/fileutil/fileutil.go>
+#[must_use]
+pub fn upload_prefix(prefix: &str) -> String {
+    let rooted = prefix.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in prefix.split('/') {
+        match (part, parts.last()) {
+            ("" | ".", _) => {}
+            ("..", Some(last)) if *last != ".." => drop(parts.pop()),
+            ("..", _) if rooted => {}
+            (part, _) => parts.push(part),
+        }
+    }
+    format!("{}{}", if rooted { "/" } else { "" }, parts.join("/"))
+}
+
 attributes! {
     /// The session preferences of a region: the document `SSM-SessionManagerRunShell`, whether or not it exists.
     pub struct SessionPreferences {
@@ -101,5 +119,28 @@ attributes! {
         iam_role_name: Option<String> = DESCRIBE_INSTANCE_INFORMATION,
         /// That role, if it exists.
         iam_role: Option<Link<Role>> = DESCRIBE_INSTANCE_INFORMATION,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_cleaned_as_the_agent_cleans_them() {
+        for (prefix, under) in [
+            ("", ""),
+            ("logs", "logs"),
+            ("logs/", "logs"),
+            ("logs//ssm", "logs/ssm"),
+            ("./logs/./ssm//", "logs/ssm"),
+            ("logs/../ssm", "ssm"),
+            ("../logs", "../logs"),
+            ("/logs/", "/logs"),
+            ("/../logs", "/logs"),
+            ("/", "/"),
+        ] {
+            assert_eq!(upload_prefix(prefix), under, "{prefix:?}");
+        }
     }
 }

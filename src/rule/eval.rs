@@ -91,6 +91,13 @@ impl<'a> Case<'a> {
         if gaps.iter().any(|gap| gap.symbol.is_none()) {
             gaps.retain(|gap| gap.symbol.is_none());
         }
+        // A host function that could not decide by what was read says why; what nobody asked for is not to blame.
+        if let ExecutionError::FunctionError { message, .. } = error
+            && gaps.iter().all(|gap| gap.is_not_collected())
+            && !message.contains(&Gap::not_collected().to_string())
+        {
+            gaps.clear();
+        }
         if gaps.is_empty() {
             let gap = match error {
                 // A host function that could not decide says why itself.

@@ -2,6 +2,7 @@ use super::*;
 use crate::iam::asked::Asked;
 use crate::iam::pattern::{Dialect, tokens};
 use crate::iam::variable::Piece;
+use crate::iam::within;
 use proptest::prelude::*;
 
 fn compile(text: &str, dialect: Dialect) -> Vec<Token> {
@@ -138,4 +139,16 @@ proptest! {
         prop_assert!(before.any == Truth::Unknown || before.any == after.any);
         prop_assert!(before.all == Truth::Unknown || before.all == after.all);
     }
+}
+
+#[test]
+fn patterns_that_take_too_much_are_not_decided() {
+    let distinct: String =
+        (0..4_000).filter_map(|index| char::from_u32(0x4E00 + index)).map(|one| format!("*{one}")).collect();
+    let pattern = compile(&format!("arn:aws:s3:::{distinct}*"), Dialect::Like);
+    let asked = compile("arn:aws:s3:::*/*", Dialect::Like);
+    let coverage = within(1_000_000, || compare(&pattern, &asked));
+    assert_eq!((coverage.any, coverage.all), (Truth::True, Truth::Unknown));
+    let coverage = within(10, || compare(&pattern, &asked));
+    assert_eq!((coverage.any, coverage.all), (Truth::Unknown, Truth::Unknown));
 }

@@ -104,11 +104,17 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, 
     })
 }
 
+/// The most rules that all groups of an interface can have together, of IPv4 and of IPv6, with the entries of prefix lists.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
+const MOST_RULES: usize = 2_000;
+
 /// Whom the groups let traffic out to, and what might be added to that by what is not known.
 struct Peers {
     ranges: Vec<IpNet>,
     groups: BTreeSet<String>,
     undecided: Option<Undecided>,
+    /// How many rules were looked at.
+    rules: usize,
 }
 
 impl Peers {
@@ -116,7 +122,7 @@ impl Peers {
         let Receiver::Place(place) = receiver else {
             return Err(Undecided("not a network interface".to_owned()));
         };
-        let mut peers = Self { ranges: Vec::new(), groups: BTreeSet::new(), undecided: None };
+        let mut peers = Self { ranges: Vec::new(), groups: BTreeSet::new(), undecided: None, rules: 0 };
         match place.node.view("security_groups") {
             Some(View::Links(resource_type, keys)) => {
                 for key in keys {
@@ -137,6 +143,12 @@ impl Peers {
         match group.node.view("egress") {
             Some(View::Parts(rules)) => {
                 for rule in rules {
+                    self.rules += 1;
+                    if self.rules + self.ranges.len() > MOST_RULES {
+                        let message = format!("there are more than {MOST_RULES} rules, which AWS does not allow");
+                        self.undecided = Some(Undecided(message));
+                        return;
+                    }
                     if let Err(undecided) = self.add_rule(group.part(rule), protocol, port) {
                         self.undecided = Some(undecided);
                     }

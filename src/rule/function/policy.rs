@@ -39,8 +39,10 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
     let role = RolePolicies::of(receiver)?;
     let actions: Vec<&str> = arguments.texts(0)?.iter().map(String::as_str).collect();
     let principal = role.principal()?;
-    let requests: Vec<Request> = Resource::arbitrary(arguments.text(1)?)
-        .into_iter()
+    let requests: Vec<Request> = role
+        .in_regions(arguments.text(1)?)
+        .iter()
+        .flat_map(|shape| Resource::arbitrary(shape))
         .map(|resource| Request::new(principal.clone(), "*", resource).in_context(elsewhere()))
         .collect();
     let mut open = Vec::new();
@@ -249,6 +251,23 @@ impl<'a> RolePolicies<'a> {
         principal(text(&self.role.arn)?)
     }
 
+    /// A shape of ARNs with `${region}` in it, for each region that the policies name in an ARN, for one that they do not
+    /// name, and for resources of all regions, whose ARNs name none.
+    fn in_regions(&self, shape: &str) -> Vec<String> {
+        const OF_REGION: &str = "${region}";
+        if !shape.contains(OF_REGION) {
+            return vec![shape.to_owned()];
+        }
+        let mut regions = BTreeSet::from([String::new(), "a-region".to_owned()]);
+        for document in self.documents().into_iter().flatten() {
+            let text = document.as_value().to_string();
+            let arns = text.split("\"arn:").skip(1);
+            let named = arns.filter_map(|arn| arn.split(':').nth(2).filter(|region| is_one(region)));
+            regions.extend(named.map(str::to_owned));
+        }
+        regions.iter().map(|region| shape.replace(OF_REGION, region)).collect()
+    }
+
     /// The question whether it may do this there, in the region and account that the ARN names.
     ///
     /// # Errors
@@ -330,6 +349,7 @@ impl<'a> RolePolicies<'a> {
             let session = session.map_or_else(|| SESSION.to_string(), str::to_owned);
             context = context.with("aws:userid", format!("{id}:{session}"));
         }
+        context = self.by_now(context);
         let Some(organization) = organization_id.known() else { return context };
         let own = arn.known().and_then(|arn| arn.split(':').nth(4));
         let of_own_account = own.is_some_and(|own| context.is("aws:ResourceAccount", own));
@@ -341,6 +361,19 @@ impl<'a> RolePolicies<'a> {
             };
         }
         context
+    }
+
+    /// What is known of the time of a request to an account: it is made now, with credentials that are hours old at most.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html>
+    fn by_now(&self, context: Context) -> Context {
+        const OLDEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(36);
+        let now = self.inventory.collected_at.parse::<jiff::Timestamp>();
+        let (SourceKind::Aws, Ok(now)) = (self.inventory.source, now) else { return context };
+        let issued = [now.checked_sub(OLDEST).unwrap_or(now), now];
+        context
+            .with("aws:CurrentTime", now.to_string())
+            .with("aws:EpochTime", now.as_second().to_string())
+            .with_one_of("aws:TokenIssueTime", issued.map(|time| time.to_string()))
     }
 
     /// The same question for each region in which nodes use the role, where the ARN names none.

@@ -1,0 +1,36 @@
+//! How much work a question may be. Patterns that nobody would write can take very long to compare; what takes more
+//! than a question may is not known. Steps are counted, not time: it is the same on every machine.
+
+use std::cell::Cell;
+
+thread_local! {
+    static LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
+/// Evaluates something in so many steps at most. Within, everything is on this thread.
+pub(crate) fn within<T>(steps: u64, evaluate: impl FnOnce() -> T) -> T {
+    let before = LEFT.replace(steps);
+    let value = evaluate();
+    LEFT.set(before);
+    value
+}
+
+/// Takes steps, if there are so many left. Once there are not, there are none.
+pub(super) fn spend(steps: usize) -> bool {
+    let left = LEFT.get().checked_sub(steps as u64);
+    LEFT.set(left.unwrap_or(0));
+    left.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_spent_within_is_spent_there_only() {
+        assert!(spend(1_000));
+        let inside = within(10, || [spend(6), spend(4), spend(1), spend(0)]);
+        assert_eq!(inside, [true, true, false, true]);
+        assert!(spend(1_000));
+    }
+}

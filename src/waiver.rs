@@ -2,7 +2,9 @@
 //!
 //! A waiver changes what a finding counts as, never what it says. Nothing here reads the clock.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
@@ -41,13 +43,47 @@ impl fmt::Debug for Glob {
     }
 }
 
+/// Which resources a waiver is for.
+#[derive(Debug, Clone)]
+pub enum Resources {
+    /// Those whose id, ARN or address this stands for.
+    Like(Glob),
+    /// Those of these addresses. Waivers of one block share them.
+    Named(Vec<Arc<BTreeSet<String>>>),
+}
+
+impl Resources {
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Like(glob) => glob.matches(name),
+            Self::Named(addresses) => addresses.iter().any(|addresses| addresses.contains(name)),
+        }
+    }
+}
+
+impl fmt::Display for Resources {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Like(glob) => glob.fmt(formatter),
+            Self::Named(addresses) => {
+                let mut all = addresses.iter().flat_map(|addresses| addresses.iter());
+                let first = all.next().map_or("", String::as_str);
+                match all.count() {
+                    0 => formatter.write_str(first),
+                    more => write!(formatter, "{first} and {more} more"),
+                }
+            }
+        }
+    }
+}
+
 /// Findings that are accepted.
 #[derive(Debug, Clone)]
 pub struct Waiver {
     /// Which rules, by id.
     pub rule: Glob,
-    /// Which resources, by id, ARN or address.
-    pub resource: Glob,
+    /// Which resources.
+    pub resource: Resources,
     /// Which accounts.
     pub account: Glob,
     /// Why.
@@ -94,12 +130,11 @@ impl RuleNames<'_> {
 }
 
 impl Waiver {
-    fn covers(&self, finding: &Finding, rules: &[RuleNames<'_>]) -> bool {
-        let named = |rule: &RuleNames<'_>| rule.id == finding.rule && rule.any(&self.rule);
-        (self.rule.matches(&finding.rule) || rules.iter().any(named))
-            && (self.within.is_empty() || self.within.iter().any(|glob| glob.matches(&finding.rule)))
-            && self.covers_account(finding.resource.account.as_ref())
-            && self.covers_resource(&finding.resource)
+    /// Whether it is for the rule of this id.
+    fn covers_rule(&self, id: &str, rules: &[RuleNames<'_>]) -> bool {
+        let named = |rule: &RuleNames<'_>| rule.id == id && rule.any(&self.rule);
+        (self.rule.matches(id) || rules.iter().any(named))
+            && (self.within.is_empty() || self.within.iter().any(|glob| glob.matches(id)))
     }
 
     /// What could not be listed is covered by a waiver for all resources only, not by one whose pattern happens to fit.
@@ -182,14 +217,20 @@ pub fn cover(
     for (waiver, concerned) in waivers.iter().zip(&mut tally.concerned) {
         *concerned |= waiver.concerns(scopes, rules);
     }
+    let mut by_rule: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for finding in findings {
         if !matches!(finding.verdict, Verdict::Fail | Verdict::Unknown) {
             continue;
         }
+        let of_rule = by_rule.entry(finding.rule.clone()).or_insert_with(|| {
+            let covers = |index: &usize| waivers[*index].covers_rule(&finding.rule, rules);
+            (0..waivers.len()).filter(covers).collect()
+        });
         let mut applies = None;
-        for (waiver, covered) in waivers.iter().zip(&mut tally.covered) {
-            if waiver.covers(finding, rules) {
-                *covered += 1;
+        for index in of_rule {
+            let waiver = &waivers[*index];
+            if waiver.covers_account(finding.resource.account.as_ref()) && waiver.covers_resource(&finding.resource) {
+                tally.covered[*index] += 1;
                 applies = applies.or_else(|| (!waiver.expired(today)).then_some(waiver));
             }
         }
@@ -231,7 +272,7 @@ mod tests {
     fn waiver(rule: &str, resource: &str) -> Waiver {
         Waiver {
             rule: Glob::new(rule),
-            resource: Glob::new(resource),
+            resource: Resources::Like(Glob::new(resource)),
             account: Glob::new("*"),
             reason: "cost".to_owned(),
             owner: None,

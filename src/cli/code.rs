@@ -1,5 +1,6 @@
 //! Reading Terraform code: the flags for it, its problems as people see them, and what holds in it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -89,6 +90,8 @@ impl CodeArgs {
             variables: self.variables.clone(),
             variable_files: self.variable_files.clone(),
             environment: environment.collect(),
+            // Code that does not choose its judge is somebody else's.
+            hides_environment: globals.base.is_some(),
             workspace: self.workspace.clone().or(workspace),
             engine: self.engine.or(globals.config()?.engine),
             collected_at: started_at.to_string(),
@@ -156,7 +159,10 @@ impl Subject<'_> {
     /// The edits that fix what fails in the code and can be fixed safely, by fingerprint.
     pub(super) fn edits(&self, remedies: &Remedies, globals: &Globals) -> Result<BTreeMap<String, Edit>, Error> {
         let (first, _) = self.look(&Texts::new()).map_err(Box::new)?;
-        self.ask(remedies, false, &|_: &Finding| true, globals, |request| code::edits(request, &first))
+        self.ask(remedies, false, &|_: &Finding| true, globals, |request| {
+            request.bytes.set(code::MOST_BYTES);
+            code::edits(request, &first)
+        })
     }
 
     /// Asks for fixes of the findings that it concerns.
@@ -175,6 +181,7 @@ impl Subject<'_> {
             params: &params(self.rules),
             settings: &globals.config()?.fix,
             with_unsafe,
+            bytes: Cell::new(usize::MAX),
             concerns,
             look: &|texts: &Texts| Ok(self.look(texts)?.0),
         };

@@ -37,11 +37,7 @@ impl InlineWaivers {
                 None => accepted.push(Waiver { within: self.rules().to_vec(), ..waiver }),
                 Some(why) => {
                     let message = format!("the waiver of {} is not accepted: {why}", waiver.rule);
-                    let warning = Diagnostic { message, ..waiver.place };
-                    // A comment waives something of each instance of its block.
-                    if refused.last() != Some(&warning) {
-                        refused.push(warning);
-                    }
+                    refused.push(Diagnostic { message, ..waiver.place });
                 }
             }
         }

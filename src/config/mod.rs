@@ -29,7 +29,7 @@ use crate::remediate::settings::Settings;
 use crate::rule::params::{ParamKind, ParamValue};
 use crate::rule::{self, Library, Policy, Rule};
 use crate::source::terraform::Engine;
-use crate::waiver::{Glob, Waiver};
+use crate::waiver::{Glob, Resources, Waiver};
 use crate::yaml::{self, Spanned, nearest};
 
 /// The parameter of rules that `network.endpoint_cidrs` sets.
@@ -327,7 +327,7 @@ fn read_waiver(waiver: Spanned<WaiverFile>, source: &SourceFile) -> Waiver {
     let WaiverFile { rule, resource, account, reason, owner, expires } = waiver.value;
     Waiver {
         rule: Glob::new(&rule),
-        resource: Glob::new(&resource),
+        resource: Resources::Like(Glob::new(&resource)),
         account: Glob::new(account.as_ref().map_or("*", |account| account.as_str())),
         reason: reason.value.trim().to_owned(),
         owner,

@@ -113,6 +113,7 @@ fn fixes(root: &Path, options: &Options, first: &Look) -> Vec<String> {
         params: &NO_RULES_PARAMS,
         settings: &Settings::default(),
         with_unsafe: true,
+        bytes: std::cell::Cell::new(usize::MAX),
         concerns: &|_: &Finding| true,
         look: &|texts: &Texts| look(root, &Options { edited: texts.clone(), ..options.clone() }),
     };

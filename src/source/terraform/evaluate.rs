@@ -377,11 +377,29 @@ fn splat(of: &Value, each: &Expression, span: Span, scope: &Scope<'_>) -> Value 
     }
 }
 
+/// One result of a condition in the type that both have: beside a text, numbers and flags are texts.
+fn alike(value: Value, other: &Expression, scope: &Scope<'_>) -> Value {
+    let is_scalar = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_));
+    match &value {
+        Value::Sensitive(inner) if is_scalar(inner) => alike((**inner).clone(), other, scope).into_sensitive(),
+        scalar if is_scalar(scalar) => {
+            let other = match &other.node {
+                // As it is in most conditions, which is quickly told.
+                Node::Null | Node::Bool(_) | Node::Number(_) => return value,
+                _ => evaluate(other, scope),
+            };
+            let other = if let Value::Sensitive(other) = &other { other } else { &other };
+            if matches!(other, Value::Text(_)) { as_text(value).unwrap_or(Value::Null) } else { value }
+        }
+        _ => value,
+    }
+}
+
 fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
     let [condition, then, otherwise] = all;
     match as_bool(opened(condition, scope)) {
-        Ok(Value::Bool(true)) => evaluate(then, scope),
-        Ok(Value::Bool(false)) => evaluate(otherwise, scope),
+        Ok(Value::Bool(true)) => alike(evaluate(then, scope), otherwise, scope),
+        Ok(Value::Bool(false)) => alike(evaluate(otherwise, scope), then, scope),
         other => {
             // Where both ways lead to one value, the condition does not matter.
             let (then, otherwise) = (evaluate(then, scope), evaluate(otherwise, scope));
@@ -393,8 +411,13 @@ fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
     }
 }
 
-fn binary(operator: Operator, left: &Expression, right: &Expression, span: Span, scope: &Scope<'_>) -> Value {
-    let world = scope.world();
+/// Whether a collection is written out: a tuple or an object.
+fn is_written_out(expression: &Expression) -> bool {
+    matches!(expression.node, Node::List(_) | Node::Object(_))
+}
+
+fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, span: Span, scope: &Scope<'_>) -> Value {
+    let (world, left, right) = (scope.world(), left_side, right_side);
     if matches!(operator, Operator::And | Operator::Or) {
         let decides = operator == Operator::Or;
         let left = as_bool(opened(left, scope));
@@ -410,6 +433,10 @@ fn binary(operator: Operator, left: &Expression, right: &Expression, span: Span,
     let (left, right) = (world.open_all(evaluate(left, scope)), world.open_all(evaluate(right, scope)));
     if matches!(operator, Operator::Equal | Operator::NotEqual) {
         return match left.equals_within(&right, &world.budget) {
+            // A list is not equal to a tuple, nor a map to an object, whatever they hold: which they are is not known here.
+            Ok(true) if left.is_collection() && !(is_written_out(left_side) && is_written_out(right_side)) => {
+                world.unknown(span, "whether the two are equal depends on their types")
+            }
             Ok(equal) => Value::Bool(equal == (operator == Operator::Equal)),
             Err(hole) => blurred(&hole),
         };

@@ -14,6 +14,7 @@ use super::file::{File, FileId, Span};
 use super::folder::Folder;
 use super::parse::{self, Form};
 use super::syntax::{Block, Body, Name, Node};
+use super::view::kind_of;
 use crate::boundary::Boundary;
 use crate::diagnostic::Diagnostic;
 
@@ -352,11 +353,11 @@ fn merge(blocks: &mut [Arc<Block>], changes: &[Arc<Block>]) -> bool {
 
 fn merged(block: &Block, change: &Block) -> Arc<Block> {
     let names: HashSet<&Name> = change.body.attributes.iter().map(|attribute| &attribute.name).collect();
-    let kinds: HashSet<&Name> = change.body.blocks.iter().map(|inner| &inner.kind).collect();
+    let kinds: HashSet<&str> = change.body.blocks.iter().map(|inner| kind_of(inner)).collect();
     let kept = block.body.attributes.iter().filter(|attribute| !names.contains(&attribute.name));
     let attributes = kept.chain(&change.body.attributes).cloned().collect();
     let inner =
-        block.body.blocks.iter().filter(|inner| !kinds.contains(&inner.kind)).chain(&change.body.blocks).cloned();
+        block.body.blocks.iter().filter(|inner| !kinds.contains(kind_of(inner))).chain(&change.body.blocks).cloned();
     Arc::new(Block {
         kind: Arc::clone(&block.kind),
         labels: block.labels.clone(),

@@ -2,12 +2,17 @@
 //! `# ssm-audit:ignore RULE until=2027-01-31 reason="…"`. They are waivers as those of the configuration, for the
 //! resource at hand.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
 use jiff::civil::Date;
 
 use super::file::File;
-use super::places::{Place, Places};
+use super::parse;
+use super::places::Places;
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::waiver::{Glob, Waiver};
+use crate::waiver::{Glob, Resources, Waiver};
 
 /// What such a comment begins with.
 const MARKER: &str = "ssm-audit:ignore";
@@ -19,26 +24,37 @@ pub fn waivers(places: &Places) -> (Vec<Waiver>, Vec<Diagnostic>) {
         if !file.source().text().contains(MARKER) {
             continue;
         }
+        let blocks = blocks(places, index, file);
         for comment in comments(file) {
-            let written = match Written::parse(&comment.text) {
-                Ok(written) => written,
-                Err(why) => {
-                    problems.push(Diagnostic::warning(why).at(file.source(), comment.bytes.clone()));
-                    continue;
-                }
-            };
-            let covered = places.all().filter(|place| comment.covers(place, index, file));
-            waivers.extend(covered.map(|place| written.waiver(&place.address, file.source(), &comment)));
+            match Written::parse(&comment.text) {
+                Ok(written) => waivers.extend(written.waiver(comment.covered(&blocks), file.source(), &comment)),
+                Err(why) => problems.push(Diagnostic::warning(why).at(file.source(), comment.bytes.clone())),
+            }
         }
     }
     (waivers, problems)
+}
+
+/// The addresses of the resources of which something stands on these lines of a file, both from 1 and with them, sorted
+/// by the first.
+fn blocks(places: &Places, index: usize, file: &File) -> Vec<((usize, usize), Arc<BTreeSet<String>>)> {
+    let mut blocks: BTreeMap<(usize, usize), BTreeSet<String>> = BTreeMap::new();
+    for place in places.all() {
+        let spans = std::iter::once(place.block).chain(place.attributes.iter().map(|(_, span)| *span));
+        for span in spans.filter(|span| span.file.0 as usize == index) {
+            let bytes = span.bytes();
+            let lines = (file.line(bytes.start), file.line(bytes.end.saturating_sub(1)));
+            blocks.entry(lines).or_default().insert(place.address.clone());
+        }
+    }
+    blocks.into_iter().map(|(lines, addresses)| (lines, Arc::new(addresses))).collect()
 }
 
 /// A comment that waives something.
 struct Comment {
     /// What follows the marker.
     text: String,
-    bytes: std::ops::Range<usize>,
+    bytes: Range<usize>,
     line: usize,
     /// The first line after it that is neither blank nor a comment.
     next: usize,
@@ -49,41 +65,60 @@ fn is_comment(line: &str) -> bool {
     line.starts_with('#') || line.starts_with("//")
 }
 
+/// Where comments stand. JSON has none, and Terraform takes the members `//` for such.
+fn written_comments(file: &File) -> Vec<Range<usize>> {
+    let text = file.source().text();
+    if !file.source().name().ends_with(".json") {
+        return parse::comments(text);
+    }
+    let lines = text.split_inclusive('\n').scan(0, |end, line| {
+        let start = *end;
+        *end += line.len();
+        Some((start, line))
+    });
+    let members = lines.filter(|(_, line)| line.trim_start().starts_with("\"//\""));
+    members.map(|(start, line)| start..start + line.trim_end().len()).collect()
+}
+
 fn comments(file: &File) -> Vec<Comment> {
     let text = file.source().text();
-    let lines: Vec<&str> = text.split('\n').collect();
-    let mut comments = Vec::new();
-    let mut end = 0;
-    for (index, line) in lines.iter().enumerate() {
-        let begin = end;
-        end += line.len() + 1;
-        // After what else may stand in the line: a text in quotes would have to hold both.
-        let Some((before, after)) = line.split_once(MARKER) else { continue };
-        if !before.contains('#') && !before.contains("//") {
-            continue;
+    let written = written_comments(file).into_iter().filter_map(|bytes| {
+        let at = text.get(bytes.clone())?.find(MARKER)?;
+        Some(bytes.start + at..bytes.end)
+    });
+    // The line of code that each line is followed by.
+    let mut next = Vec::new();
+    let mut code = None;
+    for (index, line) in text.split('\n').enumerate().collect::<Vec<_>>().into_iter().rev() {
+        next.push(code.unwrap_or(index + 1));
+        if !line.trim().is_empty() && !is_comment(line) {
+            code = Some(index + 1);
         }
-        let code = |line: &&str| !line.trim().is_empty() && !is_comment(line);
-        let next = lines[index + 1..].iter().position(code).map_or(index, |offset| index + 1 + offset);
-        let begin = begin + before.len();
-        comments.push(Comment {
-            text: after.trim().to_owned(),
-            bytes: begin..begin + MARKER.len() + after.trim_end().len(),
-            line: index + 1,
-            next: next + 1,
-        });
     }
-    comments
+    next.reverse();
+    written
+        .map(|bytes| {
+            let line = file.line(bytes.start);
+            let text = text[bytes.start + MARKER.len()..bytes.end].trim();
+            Comment {
+                text: text.to_owned(),
+                bytes: bytes.start..bytes.start + MARKER.len() + text.len(),
+                line,
+                next: next.get(line - 1).copied().unwrap_or(line),
+            }
+        })
+        .collect()
 }
 
 impl Comment {
-    /// Whether it stands in the block of the resource or right above it, or at one of its attributes elsewhere.
-    fn covers(&self, place: &Place, index: usize, file: &File) -> bool {
-        let spans = std::iter::once(place.block).chain(place.attributes.iter().map(|(_, span)| *span));
-        spans.filter(|span| span.file.0 as usize == index).any(|span| {
-            let (first, _) = file.line_column(span.bytes().start);
-            let (last, _) = file.line_column(span.bytes().end.saturating_sub(1));
+    /// The resources in whose blocks it stands or that it stands right above, or at an attribute of them elsewhere.
+    fn covered(&self, blocks: &[((usize, usize), Arc<BTreeSet<String>>)]) -> Vec<Arc<BTreeSet<String>>> {
+        // None begins after the line of code that follows.
+        let until = blocks.partition_point(|((first, _), _)| *first <= self.next.max(self.line));
+        let covers = |(first, last): (usize, usize)| {
             (first..=last).contains(&self.line) || (self.next == first && self.line < first)
-        })
+        };
+        blocks[..until].iter().filter(|(lines, _)| covers(*lines)).map(|(_, addresses)| Arc::clone(addresses)).collect()
     }
 }
 
@@ -123,10 +158,14 @@ impl Written {
         }
     }
 
-    fn waiver(&self, address: &str, file: &SourceFile, comment: &Comment) -> Waiver {
-        Waiver {
+    /// The waiver; none where the comment stands at no resource.
+    fn waiver(&self, covered: Vec<Arc<BTreeSet<String>>>, file: &SourceFile, comment: &Comment) -> Option<Waiver> {
+        if covered.is_empty() {
+            return None;
+        }
+        Some(Waiver {
             rule: Glob::new(&self.rule),
-            resource: Glob::new(address),
+            resource: Resources::Named(covered),
             account: Glob::new("*"),
             reason: self.reason.clone(),
             owner: None,
@@ -134,7 +173,7 @@ impl Written {
             within: Vec::new(),
             inline: true,
             place: Diagnostic::warning(String::new()).at(file, comment.bytes.clone()),
-        }
+        })
     }
 }
 

@@ -74,6 +74,8 @@ pub(super) struct Call {
 pub(super) enum Given {
     /// As text: of the type of the variable, or an expression.
     Text(String),
+    /// The same, of a value that is not for whoever wrote the code.
+    Secret(String),
     /// As an expression in a file of values.
     Expression(Arc<Expression>),
 }
@@ -206,6 +208,7 @@ impl Module {
     fn given_value(self: &Rc<Self>, given: &Given, constraint: Option<&Type<'_>>) -> Value {
         match given {
             Given::Expression(expression) => self.evaluate(expression),
+            Given::Secret(text) => self.given_value(&Given::Text(text.clone()), constraint).into_sensitive(),
             Given::Text(text) if constraint.is_none_or(Type::is_plain) => {
                 if text.contains(crate::iam::is_symbol) {
                     let gap = Gap::because(GapKind::Unresolved, "the text has private-use characters");
@@ -385,7 +388,7 @@ impl Module {
         }
         let mut by_index: BTreeMap<u64, Value> =
             instances.into_iter().filter_map(|(key, value)| Some((key.as_u64()?, value))).collect();
-        let length = by_index.keys().next_back()? + 1;
+        let length = by_index.keys().next_back()?.checked_add(1)?;
         if !self.world.afford(usize::try_from(length).unwrap_or(usize::MAX)) {
             return None;
         }

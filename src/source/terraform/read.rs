@@ -33,6 +33,8 @@ pub struct Options {
     pub variable_files: Vec<PathBuf>,
     /// Variables of the environment that begin with `TF_VAR_`, without that.
     pub environment: Vec<(String, String)>,
+    /// Whether those are not for whoever wrote the code: they are taken for sensitive.
+    pub hides_environment: bool,
     /// The workspace, if it is known.
     pub workspace: Option<String>,
     /// The engine that runs it, if it is known.
@@ -153,8 +155,12 @@ fn open_with(root: &Path, options: &Options, more: &BTreeSet<PathBuf>) -> Result
     } else {
         Folders::read(&root, &options.edited, boundary, engine, more)?
     };
-    let sources =
-        Sources { environment: &options.environment, values: &options.variables, files: &options.variable_files };
+    let sources = Sources {
+        environment: &options.environment,
+        hides_environment: options.hides_environment,
+        values: &options.variables,
+        files: &options.variable_files,
+    };
     let given = variables::given(&root, &sources, &mut folders)?;
     let Some(folder) = folders.at(&root) else { return Err(FolderError::empty(&root).into()) };
     let world = World::new(account, region, options.workspace.as_deref(), folders);

@@ -90,7 +90,9 @@ impl<'e> Type<'e> {
         }
         let items = |value: &Value| value.elements().map(<[Value]>::to_vec);
         let each = |inner: &Self, items: Vec<Value>| -> Result<Vec<Value>, String> {
-            items.into_iter().map(|item| inner.convert(item, default, budget)).collect()
+            let items: Result<Vec<Value>, String> =
+                items.into_iter().map(|item| inner.convert(item, default, budget)).collect();
+            if matches!(inner, Self::Any) { Ok(of_one_type(items?)) } else { items }
         };
         match self {
             Self::Any => Ok(value),
@@ -107,10 +109,8 @@ impl<'e> Type<'e> {
             },
             Self::Map(inner) => match &value {
                 Value::Map(members) => {
-                    let convert = |(name, value): (&Arc<str>, &Value)| {
-                        Ok((Arc::clone(name), inner.convert(value.clone(), default, budget)?))
-                    };
-                    Ok(Value::map(members.iter().map(convert).collect::<Result<BTreeMap<_, _>, String>>()?))
+                    let values = each(inner, members.values().cloned().collect())?;
+                    Ok(Value::map(members.keys().cloned().zip(values).collect()))
                 }
                 Value::Instance(_) | Value::Module(_) => Ok(value),
                 value => Err(expected("a map", value)),
@@ -173,6 +173,24 @@ impl<'e> Member<'e> {
 
 fn expected(what: &str, found: &Value) -> String {
     format!("{what} is wanted, not {}", found.kind())
+}
+
+/// Values as the elements of one list, set or map, which have one type: beside a text, numbers and flags are texts.
+pub(super) fn of_one_type(values: Vec<Value>) -> Vec<Value> {
+    fn plain(value: &Value) -> &Value {
+        if let Value::Sensitive(value) = value { plain(value) } else { value }
+    }
+    let has_text = values.iter().any(|value| matches!(plain(value), Value::Text(_)));
+    if !has_text || values.iter().all(|value| matches!(value, Value::Text(_))) {
+        return values;
+    }
+    let converted = |value: Value| match value {
+        Value::Sensitive(value) => {
+            as_text((*value).clone()).map(Value::into_sensitive).unwrap_or(Value::Sensitive(value))
+        }
+        value => as_text(value.clone()).unwrap_or(value),
+    };
+    values.into_iter().map(converted).collect()
 }
 
 /// The value as a text.

@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use super::budget::{Budget, TEXT};
 use super::instance::Instance;
 use super::module::Module;
+use super::types::of_one_type;
 use crate::iam::is_symbol;
 use crate::model::{Gap, GapKind, symbol};
 
@@ -68,13 +69,22 @@ const DEEPEST: u16 = 200;
 pub(super) const LONGEST_KEY: usize = 4_096;
 
 impl Nested {
+    /// What a value holds that is marked as a whole, which no value in it is.
+    fn within(value: &Value) -> Self {
+        match value {
+            Value::List(items) | Value::Set(items) => items.nature,
+            Value::Map(members) => members.nature,
+            _ => Self { depth: 0, is_sensitive: true },
+        }
+    }
+
     fn of<'v>(values: impl Iterator<Item = &'v Value>) -> Self {
         let mut all = Self { depth: 0, is_sensitive: false };
         for value in values {
             let one = match value {
                 Value::List(items) | Value::Set(items) => items.nature,
                 Value::Map(members) => members.nature,
-                Value::Sensitive(_) => Self { depth: 0, is_sensitive: true },
+                Value::Sensitive(value) => Self { is_sensitive: true, ..Self::within(value) },
                 _ => continue,
             };
             all.depth = all.depth.max(one.depth);
@@ -211,12 +221,17 @@ impl Value {
             return Err(too_much());
         }
         let mut distinct: Vec<Self> = Vec::with_capacity(items.len());
-        // Texts and numbers, as sets have them, are sorted; for others the order is that in which they stand.
-        let mut sorted = items;
+        // Texts and numbers, as sets have them, are sorted; others come behind them in the order in which they stand.
+        let mut sorted = of_one_type(items);
+        let rank = |value: &Self| match value {
+            Self::Text(_) => 0,
+            Self::Number(_) => 1,
+            _ => 2,
+        };
         sorted.sort_by(|one, other| match (one, other) {
             (Self::Text(one), Self::Text(other)) => one.cmp(other),
             (Self::Number(one), Self::Number(other)) => one.total_cmp(other),
-            _ => std::cmp::Ordering::Equal,
+            _ => rank(one).cmp(&rank(other)),
         });
         let plain = sorted.iter().all(|item| matches!(item, Self::Text(_)));
         for item in sorted {
@@ -239,6 +254,14 @@ impl Value {
         }
         let nature = Nested::of(distinct.iter());
         Ok(nature.bounded(|nature| Self::Set(Elements { items: distinct.into(), nature })))
+    }
+
+    /// Whether it is a list, a set, a map or an object.
+    pub(super) fn is_collection(&self) -> bool {
+        match self {
+            Self::Sensitive(value) => value.is_collection(),
+            value => matches!(value, Self::List(_) | Self::Set(_) | Self::Map(_)),
+        }
     }
 
     /// What it is, in Terraform's words.

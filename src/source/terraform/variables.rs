@@ -37,6 +37,8 @@ pub enum VariableError {
 pub(super) struct Sources<'a> {
     /// Variables of the environment that begin with `TF_VAR_`, without that.
     pub(super) environment: &'a [(String, String)],
+    /// Whether those are not for whoever wrote the code.
+    pub(super) hides_environment: bool,
     /// `NAME=VALUE`
     pub(super) values: &'a [String],
     pub(super) files: &'a [PathBuf],
@@ -48,8 +50,9 @@ pub(super) fn given(
     sources: &Sources<'_>,
     folders: &mut Folders,
 ) -> Result<HashMap<String, Given>, VariableError> {
+    let of_environment = if sources.hides_environment { Given::Secret } else { Given::Text };
     let mut given: HashMap<String, Given> =
-        sources.environment.iter().map(|(name, value)| (name.clone(), Given::Text(value.clone()))).collect();
+        sources.environment.iter().map(|(name, value)| (name.clone(), of_environment(value.clone()))).collect();
     for path in automatic(root, folders) {
         let text = folders.boundary.text(&path);
         if let Err((problem, span)) = add_file(&path, text, folders, &mut given) {

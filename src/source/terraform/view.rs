@@ -163,7 +163,8 @@ impl View {
             return Err(world.gap(block.span, "the dynamic block has no for_each"));
         };
         let iterator: Arc<str> = match block.body.attribute("iterator").map(|attribute| &attribute.value.node) {
-            Some(Node::Root(name)) => Arc::clone(name),
+            // In JSON, a name is a text.
+            Some(Node::Root(name) | Node::Text(name)) => Arc::clone(name),
             _ => kind.into(),
         };
         let value = world.leaving(self.evaluate(&each.value));
@@ -202,7 +203,7 @@ impl View {
 }
 
 /// What a block is a block of, be it dynamic or not.
-fn kind_of(block: &Block) -> &str {
+pub(super) fn kind_of(block: &Block) -> &str {
     match (&*block.kind, block.labels.first()) {
         ("dynamic", Some(label)) => label,
         (kind, _) => kind,

@@ -130,14 +130,18 @@ impl World {
             Value::Sensitive(value) => value,
             value => return value,
         };
-        let decider = format!("{what} {value:?}");
-        if let Some(known) = self.accounts.borrow().get(&decider) {
-            return known.clone();
-        }
         let gap = self.gap(span, format!("{what} is sensitive"));
         let hole = Value::Unknown(Hole::new(gap, Nature::Place));
-        self.accounts.borrow_mut().insert(decider, hole.clone());
-        hole
+        // A place is a text, or a list of one. Of anything else, each is another.
+        let text = match &*value {
+            Value::Text(text) => text.to_string(),
+            Value::List(items) => match &**items {
+                [Value::Text(text)] => format!("[{text}]"),
+                _ => return hole,
+            },
+            _ => return hole,
+        };
+        self.accounts.borrow_mut().entry(format!("{what} {text}")).or_insert(hole).clone()
     }
 
     /// The partition: that of the region, or the commercial one.

@@ -1,6 +1,7 @@
 //! Verdicts on small pieces of code, each about one thing that a resource is read as.
 
 use super::{PLACE, findings, scan};
+use crate::audit::Audit;
 
 /// The verdicts of a rule on the resources whose id ends so.
 fn verdicts(code: &str, flags: &[&str], rule: &str, id: &str) -> Vec<String> {
@@ -333,4 +334,166 @@ fn preferences_that_the_code_does_not_declare_are_not_passed_over() {
     assert_eq!(exist(&document("\"${var.name}RunShell\"", "Session")), ["unknown"]);
     let wrong_type = document("\"SSM-SessionManagerRunShell\"", "Command");
     assert_eq!(verdicts(&wrong_type, &[], "ssm-preferences-valid", ""), ["fail"]);
+}
+
+const GROUP: &str = "resource \"aws_security_group\" \"web\" {\n  vpc_id = \"vpc-1\"\n";
+
+/// A rule that lets SSH in, of a group's own or as a resource.
+fn ssh(indent: &str, of: &str) -> String {
+    format!("{indent}description = \"SSH\"\n{indent}{of} = \"tcp\"\n{indent}from_port = 22\n{indent}to_port = 22\n")
+}
+
+#[test]
+fn a_dynamic_block_is_one_of_its_own_kind_also_in_an_override() {
+    let dynamic = |kind: &str, content: &str| {
+        format!("  dynamic \"{kind}\" {{\n    for_each = [1]\n    content {{\n{content}    }}\n  }}\n")
+    };
+    let open = format!("{}      cidr_blocks = [\"0.0.0.0/0\"]\n", ssh("      ", "protocol"));
+    let group = format!("{GROUP}{}}}\n", dynamic("ingress", &open));
+    let options = dynamic("metadata_options", "      http_tokens = \"required\"\n");
+    let code = format!("{group}{INSTANCE}  vpc_security_group_ids = [aws_security_group.web.id]\n{options}}}\n");
+    expect(&code, &[("sg-no-ingress", "web", "fail"), ("ec2-imdsv2-required", "node", "pass")]);
+    let egress = dynamic("egress", &open.replace("22", "443"));
+    let change = format!(
+        "resource \"aws_security_group\" \"web\" {{\n{egress}}}\nresource \"aws_instance\" \"node\" {{\n  \
+         metadata_options {{\n    http_endpoint = \"enabled\"\n  }}\n}}\n"
+    );
+    let scan = Audit::new(&["scan", "code", "--format", "json"]).args(PLACE);
+    let outcome = scan.file("code/main.tf", &code).file("code/main_override.tf", &change).run();
+    let verdict = |rule: &str| {
+        let all = findings(&outcome);
+        let found = all.iter().find(|finding| finding["rule"] == rule).expect("a finding");
+        found["verdict"].as_str().expect("a verdict").to_owned()
+    };
+    assert_eq!([verdict("sg-no-ingress"), verdict("ec2-imdsv2-required")], ["fail", "fail"]);
+}
+
+#[test]
+fn what_terraform_takes_away_again_is_not_known_to_be_there() {
+    let role = "resource \"aws_iam_role\" \"r\" {\n  assume_role_policy = jsonencode({ Version = \"2012-10-17\", Statement = \
+                [{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = { Service = \"ec2.amazonaws.com\" } }] \
+                })\n}\nresource \"aws_iam_instance_profile\" \"p\" {\n  role = aws_iam_role.r.name\n}\n";
+    let core = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+    let attachment = format!(
+        "resource \"aws_iam_role_policy_attachment\" \"a\" {{\n  role = aws_iam_role.r.name\n  policy_arn = \
+         \"{core}\"\n}}\n"
+    );
+    let attached = format!("{role}{attachment}");
+    let exclusive = |arns: &str| {
+        format!(
+            "resource \"aws_iam_role_policy_attachments_exclusive\" \"x\" {{\n  role_name = aws_iam_role.r.name\n  \
+             policy_arns = [{arns}]\n}}\n"
+        )
+    };
+    for (more, verdict) in
+        [(String::new(), "pass"), (exclusive(&format!("\"{core}\"")), "pass"), (exclusive(""), "unknown")]
+    {
+        expect(&format!("{attached}{more}"), &[("iam-role-ssm-core", "r", verdict)]);
+    }
+    let listed = attached.replace("  assume_role", "  managed_policy_arns = []\n  assume_role");
+    expect(&listed, &[("iam-role-ssm-core", "r", "unknown")]);
+
+    let inline = |label: &str, name: &str, resource: &str| {
+        format!(
+            "resource \"aws_iam_role_policy\" \"{label}\" {{\n  name = \"{name}\"\n  role = aws_iam_role.r.name\n  policy = \
+             jsonencode({{ Version = \"2012-10-17\", Statement = [{{ Effect = \"Allow\", Action = \"s3:GetObject\", \
+             Resource = \"{resource}\" }}] }})\n}}\n"
+        )
+    };
+    let only = |names: &str| {
+        format!(
+            "resource \"aws_iam_role_policies_exclusive\" \"x\" {{\n  role_name = aws_iam_role.r.name\n  policy_names = \
+             [{names}]\n}}\n"
+        )
+    };
+    let named = inline("one", "one", "arn:aws:s3:::logs/*");
+    for (more, verdict) in [
+        (String::new(), "pass"),
+        (only("\"one\""), "pass"),
+        (only("\"one\", \"hidden\""), "unknown"),
+        (only(""), "unknown"),
+        (inline("two", "two", "arn:aws:s3:::more/*"), "pass"),
+        (inline("two", "one", "arn:aws:s3:::more/*"), "unknown"),
+    ] {
+        expect(&format!("{role}{named}{more}"), &[("iam-role-s3-scoped", "r", verdict)]);
+    }
+
+    let rule = "resource \"aws_vpc_security_group_egress_rule\" \"https\" {\n  security_group_id = \
+                aws_security_group.web.id\n  ip_protocol = \"tcp\"\n  from_port = 443\n  to_port = 443\n  cidr_ipv4 = \
+                \"0.0.0.0/0\"\n}\n";
+    let node = format!("{INSTANCE}  vpc_security_group_ids = [aws_security_group.web.id]\n}}\n{rule}");
+    expect(&format!("{node}{GROUP}}}\n"), &[("sg-egress-https-only", "web", "pass")]);
+    expect(&format!("{node}{GROUP}  egress = []\n}}\n"), &[("sg-egress-https-only", "web", "unknown")]);
+}
+
+#[test]
+fn the_primary_interface_counts_wherever_it_is_written_and_the_others_are_judged() {
+    let group = |name: &str, rules: &str| GROUP.replace("web", name) + rules + "}\n";
+    let open = format!("  ingress {{\n{}    cidr_blocks = [\"0.0.0.0/0\"]\n  }}\n", ssh("    ", "protocol"));
+    let out = open.replace("ingress", "egress").replace("22", "443");
+    let groups = group("good", &out) + &group("bad", &open);
+    let interface = |name: &str| {
+        format!(
+            "resource \"aws_network_interface\" \"{name}\" {{\n  subnet_id = \"subnet-1\"\n  security_groups = \
+             [aws_security_group.{name}.id]\n}}\n"
+        )
+    };
+    let with = |name: &str, index: usize| {
+        format!(
+            "  network_interface {{\n    device_index = {index}\n    network_interface_id = \
+             aws_network_interface.{name}.id\n  }}\n"
+        )
+    };
+    let interfaces = format!("{groups}{}{}", interface("good"), interface("bad"));
+    for (first, verdict) in [("good", "pass"), ("bad", "fail")] {
+        let second = if first == "good" { "bad" } else { "good" };
+        // The primary one stands last.
+        let code = format!("{interfaces}{INSTANCE}{}{}}}\n", with(second, 1), with(first, 0));
+        expect(&code, &[("ec2-https-egress-allowed", "node", verdict), ("sg-no-ingress", "bad", "fail")]);
+    }
+    let attached = "resource \"aws_network_interface_attachment\" \"a\" {\n  instance_id = aws_instance.node.id\n  \
+                    network_interface_id = aws_network_interface.bad.id\n  device_index = 1\n}\n";
+    let own = format!("{INSTANCE}  vpc_security_group_ids = [aws_security_group.good.id]\n}}\n");
+    expect(&format!("{interfaces}{own}"), &[("sg-no-ingress", "bad", "none")]);
+    let code = format!("{interfaces}{own}{attached}");
+    expect(&code, &[("ec2-https-egress-allowed", "node", "pass"), ("sg-no-ingress", "bad", "fail")]);
+    // A group of an interface is none of all instances.
+    let more = "resource \"aws_network_interface_sg_attachment\" \"m\" {\n  security_group_id = \
+                aws_security_group.bad.id\n  network_interface_id = aws_network_interface.good.id\n}\n";
+    expect(&format!("{interfaces}{own}{more}"), &[("ec2-https-egress-allowed", "node", "pass")]);
+}
+
+#[test]
+fn what_a_launcher_says_itself_is_not_lost() {
+    let fleet = "resource \"aws_spot_fleet_request\" \"f\" {\n  iam_fleet_role = \"r\"\n  target_capacity = 1\n  \
+                 launch_specification {\n    ami = \"ami-1\"\n    instance_type = \"t3.micro\"\n  }\n}\n";
+    expect(fleet, &[("ec2-imdsv2-required", "f", "unknown"), ("ec2-root-volume-encrypted", "f", "unknown")]);
+    let tags = "  tags = { AppID = \"x\", DataType = \"y\" }\n}\n";
+    expect(&format!("{INSTANCE}{tags}"), &[("ec2-required-tags", "node", "pass")]);
+    let spot = INSTANCE.replace("aws_instance", "aws_spot_instance_request");
+    expect(&format!("{spot}{tags}"), &[("ec2-required-tags", "node", "fail")]);
+
+    let device = |name: &str, encrypted: bool| {
+        format!(
+            "  block_device_mappings {{\n    device_name = \"{name}\"\n    ebs {{\n      encrypted = {encrypted}\n    }}\n  }}\n"
+        )
+    };
+    let template =
+        |devices: &str| format!("resource \"aws_launch_template\" \"t\" {{\n  image_id = \"ami-1\"\n{devices}}}\n");
+    let (one, other) = (device("/dev/xvda", true), device("/dev/sda1", false));
+    expect(&template(&one), &[("ec2-root-volume-encrypted", "t", "pass")]);
+    expect(&template(&format!("{one}{other}")), &[("ec2-root-volume-encrypted", "t", "unknown")]);
+
+    let group = |launched: &str| {
+        format!(
+            "{}resource \"aws_autoscaling_group\" \"g\" {{\n  max_size = 1\n  min_size = 0\n  mixed_instances_policy {{\n    \
+             launch_template {{\n      launch_template_specification {{\n        launch_template_id = \
+             aws_launch_template.t.id\n        version = \"$Latest\"\n      }}\n      override {{\n        \
+             launch_template_specification {{\n          launch_template_id = {launched}\n          version = \
+             \"$Latest\"\n        }}\n      }}\n    }}\n  }}\n}}\n",
+            template(&one)
+        )
+    };
+    expect(&group("aws_launch_template.t.id"), &[("ec2-imdsv2-required", "g", "none")]);
+    expect(&group("\"lt-0123456789abcdef0\""), &[("ec2-imdsv2-required", "g", "unknown")]);
 }

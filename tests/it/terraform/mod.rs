@@ -329,4 +329,15 @@ fn a_comment_waives_a_rule_for_its_resource_until_its_last_day() {
     assert_eq!(scan(&inside, &[ALL, PLACE].concat()).code, Some(0));
     let elsewhere = waived("# ssm-audit:ignore ec2-detailed-monitoring reason=x\nlocals {}");
     assert_eq!(elsewhere.code, Some(1), "it stands above another block");
+    // A text is no comment, whatever it says.
+    for (from, to) in [
+        (
+            "monitoring = false",
+            "monitoring = false\n  user_data = <<-EOT\n    # ssm-audit:ignore ec2-* reason=x\n  EOT",
+        ),
+        ("monitoring = false", "monitoring = false\n  key_name = \"# ssm-audit:ignore ec2-* reason=x\""),
+        ("monitoring = false", "monitoring = false\n  key_name = \"${\"// ssm-audit:ignore ec2-* reason=x\"}\""),
+    ] {
+        assert_eq!(scan(&broken.replace(from, to), &[ALL, PLACE].concat()).code, Some(1), "{to}");
+    }
 }

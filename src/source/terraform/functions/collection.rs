@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Answer, Arguments, Table};
 use crate::source::terraform::budget::Budget;
+use crate::source::terraform::types::{as_text, of_one_type};
 use crate::source::terraform::value::{Hole, Value, too_much};
 
 /// The functions that move elements and do not look into them: each stays as sensitive as it is.
@@ -93,12 +94,12 @@ fn chunk_list(call: &Arguments<'_>) -> Answer {
 }
 
 fn coalesce(call: &Arguments<'_>) -> Answer {
-    for value in call.values {
+    for value in of_one_type(call.values.to_vec()) {
         match value {
             Value::Null => {}
             Value::Text(text) if text.is_empty() => {}
-            Value::Unknown(hole) if !hole.is_text() => return Err(Rc::clone(hole)),
-            value => return Ok(value.clone()),
+            Value::Unknown(hole) if !hole.is_text() => return Err(hole),
+            value => return Ok(value),
         }
     }
     call.wrong("no argument has a value")
@@ -123,7 +124,8 @@ fn compact(call: &Arguments<'_>) -> Answer {
             Value::Null => {}
             Value::Text(text) if text.is_empty() => {}
             Value::Unknown(hole) if !hole.is_text() => return Err(Rc::clone(hole)),
-            item => kept.push(item.clone()),
+            // It takes texts, and makes them of others.
+            item => kept.push(as_text(item.clone()).unwrap_or_else(|_| item.clone())),
         }
     }
     call.made(kept.len(), || Value::list(kept))
@@ -160,9 +162,9 @@ fn contains(call: &Arguments<'_>) -> Answer {
 
 fn distinct(call: &Arguments<'_>) -> Answer {
     let mut kept: Vec<Value> = Vec::new();
-    for item in call.elements(0)? {
-        if !holds(&kept, item, &call.world().budget)? {
-            kept.push(item.clone());
+    for item in of_one_type(call.elements(0)?.to_vec()) {
+        if !holds(&kept, &item, &call.world().budget)? {
+            kept.push(item);
         }
     }
     Ok(Value::list(kept))
@@ -293,31 +295,39 @@ fn range(call: &Arguments<'_>) -> Answer {
 }
 
 /// The union, or the intersection, of all arguments.
+/// The elements of all arguments, which are of one type.
+fn of_one_set(call: &Arguments<'_>) -> Result<Vec<Vec<Value>>, Rc<Hole>> {
+    let given = (0..call.len()).map(|index| call.elements(index)).collect::<Result<Vec<_>, _>>()?;
+    let mut all = of_one_type(given.concat()).into_iter();
+    Ok(given.iter().map(|items| all.by_ref().take(items.len()).collect()).collect())
+}
+
 fn combine(call: &Arguments<'_>, intersect: bool) -> Answer {
-    let mut kept = call.elements(0)?.to_vec();
-    for index in 1..call.len() {
-        let other = call.elements(index)?;
+    let mut sets = of_one_set(call)?.into_iter();
+    let mut kept = sets.next().unwrap_or_default();
+    for other in sets {
         if intersect {
             let mut both = Vec::new();
             for item in kept {
-                if holds(other, &item, &call.world().budget)? {
+                if holds(&other, &item, &call.world().budget)? {
                     both.push(item);
                 }
             }
             kept = both;
         } else {
-            kept.extend_from_slice(other);
+            kept.extend(other);
         }
     }
     Value::set(kept, &call.world().budget)
 }
 
 fn subtract(call: &Arguments<'_>) -> Answer {
-    let (from, other) = (call.elements(0)?, call.elements(1)?);
+    let mut sets = of_one_set(call)?.into_iter();
+    let (from, other) = (sets.next().unwrap_or_default(), sets.next().unwrap_or_default());
     let mut kept = Vec::new();
     for item in from {
-        if !holds(other, item, &call.world().budget)? {
-            kept.push(item.clone());
+        if !holds(&other, &item, &call.world().budget)? {
+            kept.push(item);
         }
     }
     Value::set(kept, &call.world().budget)

@@ -43,7 +43,7 @@ fn parse(call: &Arguments<'_>) -> Answer {
     match base.and_then(|base| i64::from_str_radix(&text, base).ok()) {
         // Exact up to here.
         #[expect(clippy::cast_precision_loss, reason = "the range is checked")]
-        Some(number) if number.abs() < 1 << 53 => Ok(Value::Number(number as f64)),
+        Some(number) if number.unsigned_abs() < 1 << 53 => Ok(Value::Number(number as f64)),
         _ => call.wrong("it is not a whole number of that base"),
     }
 }

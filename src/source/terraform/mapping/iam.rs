@@ -131,16 +131,28 @@ impl Mapper {
                 values.push((attachment.attribute("policy_arn"), attachment));
             }
         }
+        let attached = values.len();
         let exclusive = self.companions("aws_iam_role_policy_attachments_exclusive", "role_name", role, ROLES)?;
+        let mut lists = Vec::new();
         for (attribute, by) in
             exclusive.iter().map(|by| ("policy_arns", by)).chain(std::iter::once(("managed_policy_arns", role)))
         {
             match by.view().get(attribute) {
                 Value::List(items) | Value::Set(items) => {
                     values.extend(items.iter().map(|item| (item.clone(), Rc::clone(by))));
+                    lists.push((items.to_vec(), format!("{attribute} of {}", by.address)));
                 }
                 Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
                 _ => {}
+            }
+        }
+        for (value, by) in &values[..attached] {
+            // What is not known may be the same.
+            let is_same = |other: &Value| other.equals(value).unwrap_or(true);
+            if let Some((_, list)) = lists.iter().find(|(items, _)| !items.iter().any(is_same)) {
+                let why =
+                    format!("{list} takes this attachment away again: which one is there depends on the last apply");
+                return Err(fact::left_open(&by.view(), &why));
             }
         }
         let mut links: Vec<Link<ManagedPolicy>> = Vec::new();
@@ -165,9 +177,14 @@ impl Mapper {
     }
 
     fn inline_policies(&self, role: &Rc<Instance>, draft: &mut Draft<Role>) -> Result<Vec<InlinePolicy>, Arc<Gap>> {
-        let mut policies = Vec::new();
+        let mut policies: Vec<InlinePolicy> = Vec::new();
         let own = role.view().blocks("inline_policy")?;
         let companions = self.companions("aws_iam_role_policy", "role", role, ROLES)?;
+        let exclusive = self.companions("aws_iam_role_policies_exclusive", "role_name", role, ROLES)?;
+        if let (false, Some(companion)) = (own.is_empty(), companions.first()) {
+            let why = format!("{} takes inline policies away that are not in its own blocks", role.address);
+            return Err(fact::left_open(&companion.view(), &why));
+        }
         let companions = companions.iter().map(|companion| (companion.view(), companion.attribute("name")));
         let own = own.into_iter().map(|view| {
             let name = view.get("name");
@@ -181,9 +198,50 @@ impl Mapper {
                 Fact::Unknown(gap) => Fact::Unknown(gap),
             };
             let name = fact::or(fact::text(&self.world, &name), String::new);
+            let is_named = |other: &InlinePolicy| other.name.known().is_some_and(|name| !name.is_empty());
+            let twin = policies.iter_mut().find(|other| is_named(other) && other.name == name);
+            if let Some(twin) = twin {
+                let name = name.known().map_or("", String::as_str);
+                let why = format!("the role has two policies named {name}: the one that is applied last stays");
+                twin.policy = Fact::Unknown(fact::left_open(&view, &why));
+                continue;
+            }
             policies.push(InlinePolicy { name, policy });
         }
+        for by in &exclusive {
+            self.only_these(by, &mut policies)?;
+        }
         Ok(policies)
+    }
+
+    /// Holds the policies against the names that a role has exclusively: others are taken away again, and of those that
+    /// the code does not declare nothing is known.
+    fn only_these(&self, by: &Rc<Instance>, policies: &mut Vec<InlinePolicy>) -> Result<(), Arc<Gap>> {
+        let view = by.view();
+        let names = match view.get("policy_names") {
+            Value::List(items) | Value::Set(items) => items.to_vec(),
+            Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
+            _ => return Ok(()),
+        };
+        let names: Vec<Fact<Option<String>>> = names.iter().map(|name| fact::text(&self.world, name)).collect();
+        if let Some(gap) = names.iter().find_map(Fact::gap) {
+            return Err(Arc::clone(gap));
+        }
+        let names: Vec<String> = names.iter().filter_map(|name| name.known().cloned().flatten()).collect();
+        for policy in policies.iter_mut() {
+            if policy.name.known().is_some_and(|name| !names.contains(name)) {
+                let why = format!("{} takes the policy away again: it is there until the next apply", by.address);
+                policy.policy = Fact::Unknown(fact::left_open(&view, &why));
+            }
+        }
+        let declared =
+            |name: &String| policies.iter().any(|policy| policy.name.known().is_none_or(|other| other == name));
+        let missing: Vec<String> = names.into_iter().filter(|name| !declared(name)).collect();
+        policies.extend(missing.into_iter().map(|name| InlinePolicy {
+            policy: Fact::Unknown(fact::left_open(&view, &format!("the policy {name} is not declared in this code"))),
+            name: Fact::Known(name),
+        }));
+        Ok(())
     }
 
     /// The managed policy that a value names by its ARN.

@@ -29,6 +29,10 @@ static LAUNCHERS: &[(&str, &[&str])] = &[
     ("aws_spot_instance_request", &["launch_template"]),
     ("aws_autoscaling_group", &["launch_template"]),
     ("aws_autoscaling_group", &["mixed_instances_policy", "launch_template", "launch_template_specification"]),
+    (
+        "aws_autoscaling_group",
+        &["mixed_instances_policy", "launch_template", "override", "launch_template_specification"],
+    ),
     ("aws_eks_node_group", &["launch_template"]),
     ("aws_batch_compute_environment", &["compute_resources", "launch_template"]),
     ("aws_ec2_fleet", &["launch_template_config", "launch_template_specification"]),
@@ -144,8 +148,12 @@ impl Mapper {
                 self.put_instance(&template, &layers);
             }
         }
-        for group in self.all("aws_autoscaling_group") {
-            if let Some(gap) = self.template_elsewhere(&group) {
+        for group in self.all("aws_autoscaling_group").into_iter().chain(self.all("aws_spot_fleet_request")) {
+            let elsewhere = match &*group.kind {
+                "aws_autoscaling_group" => self.template_elsewhere(&group).or_else(|| self.override_elsewhere(&group)),
+                _ => self.launch_specification(&group),
+            };
+            if let Some(gap) = elsewhere {
                 let key = Self::key_of(ResourceType::Instance, &group);
                 let unread: Entry<Instance> = Entry::unread(&gap);
                 let draft = Draft { resource: unread.attributes, places: Vec::new() };
@@ -298,6 +306,37 @@ impl Mapper {
         }
     }
 
+    /// Why some instances of a group are not known: an override launches from a template that is not declared here.
+    fn override_elsewhere(&self, group: &Rc<Resource>) -> Option<Arc<Gap>> {
+        let overrides = || -> Result<Vec<View>, Arc<Gap>> {
+            let Some(policy) = group.view().block("mixed_instances_policy")? else { return Ok(Vec::new()) };
+            let Some(template) = policy.block("launch_template")? else { return Ok(Vec::new()) };
+            let mut specifications = Vec::new();
+            for one in template.blocks("override")? {
+                specifications.extend(one.blocks("launch_template_specification")?);
+            }
+            Ok(specifications)
+        };
+        match overrides() {
+            Err(gap) => Some(gap),
+            Ok(overrides) => overrides.iter().find_map(|block| match self.template_of(block) {
+                Err(gap) => Some(gap),
+                Ok(None) => Some(fact::left_open(block, "the launch template is not named")),
+                Ok(Some(_)) => None,
+            }),
+        }
+    }
+
+    /// Why the instances of a Spot Fleet are not known: what they are like stands in the request itself.
+    fn launch_specification(&self, request: &Rc<Resource>) -> Option<Arc<Gap>> {
+        match request.view().blocks("launch_specification") {
+            Err(gap) => Some(gap),
+            Ok(blocks) => blocks.first().map(|block| {
+                fact::left_open(block, "what a launch_specification launches is not judged: use a launch template")
+            }),
+        }
+    }
+
     fn put_instance(&mut self, resource: &Rc<Resource>, layers: &Layers) {
         let key = Self::key_of(ResourceType::Instance, resource);
         let mut draft: Draft<Instance> = Draft::new();
@@ -426,8 +465,10 @@ impl Mapper {
         if let (Ok(None), Some(gap)) = (&named, &layers.supplied.access) {
             return (Ok(self.supplied_groups(resource, gap)), vpc);
         }
+        self.further_groups(resource, layers);
         let kind = "aws_network_interface_sg_attachment";
-        let more = match self.companions(kind, "network_interface_id", resource, &["aws_instance"]) {
+        let kinds = &["aws_instance", "aws_network_interface"];
+        let more = match self.companions(kind, "network_interface_id", resource, kinds) {
             Ok(more) => more,
             Err(gap) => return (Err(gap), vpc),
         };
@@ -483,7 +524,7 @@ impl Mapper {
         }
         // Of the first interface: the agent uses the primary one.
         for block in ["network_interfaces", "network_interface", "primary_network_interface"] {
-            let Some(interface) = view.block(block)? else { continue };
+            let Some(interface) = self.primary_interface(view.blocks(block)?)? else { continue };
             match interface.get("security_groups") {
                 Value::Null => {}
                 value => return Ok(Some((value, interface.span_of("security_groups")))),
@@ -491,7 +532,21 @@ impl Mapper {
             match self.target(&interface.get("network_interface_id"), &["aws_network_interface"], &view.instance) {
                 Target::None => {}
                 Target::Declared(declared) => {
-                    return Ok(Some((declared.attribute("security_groups"), Some(declared.block.span))));
+                    let kind = "aws_network_interface_sg_attachment";
+                    let kinds = &["aws_instance", "aws_network_interface"];
+                    let more = self.companions(kind, "network_interface_id", &declared, kinds)?;
+                    let groups = match (declared.attribute("security_groups"), more.as_slice()) {
+                        (groups, []) => groups,
+                        (Value::List(items) | Value::Set(items), more) => {
+                            let more = more.iter().map(|attachment| attachment.attribute("security_group_id"));
+                            Value::list(items.iter().cloned().chain(more).collect())
+                        }
+                        (Value::Null, more) => Value::list(
+                            more.iter().map(|attachment| attachment.attribute("security_group_id")).collect(),
+                        ),
+                        (groups, _) => groups,
+                    };
+                    return Ok(Some((groups, Some(declared.block.span))));
                 }
                 Target::Named(id) => {
                     return Err(fact::left_open(
@@ -505,17 +560,88 @@ impl Mapper {
         Ok(None)
     }
 
+    /// The interface of the first device index: that which has none is of the index 0.
+    fn primary_interface(&self, interfaces: Vec<View>) -> Result<Option<View>, Arc<Gap>> {
+        if interfaces.len() < 2 {
+            return Ok(interfaces.into_iter().next());
+        }
+        let mut first: Option<(i64, View)> = None;
+        for interface in interfaces {
+            let index = match fact::whole(&self.world, &interface.get("device_index")) {
+                Fact::Known(index) => index.unwrap_or(0),
+                Fact::Unknown(gap) => return Err(gap),
+            };
+            if first.as_ref().is_none_or(|(other, _)| index < *other) {
+                first = Some((index, interface));
+            }
+        }
+        Ok(first.map(|(_, interface)| interface))
+    }
+
+    /// Puts in the groups of the further interfaces of an instance, which are judged as those of the first.
+    fn further_groups(&mut self, resource: &Rc<Resource>, layers: &Layers) {
+        const INTERFACE: &[&str] = &["aws_network_interface"];
+        let mut groups: Vec<Value> = Vec::new();
+        let mut add = |value: Value| match value {
+            Value::List(items) | Value::Set(items) => groups.extend(items.to_vec()),
+            _ => {}
+        };
+        let mut declared: Vec<Rc<Resource>> = Vec::new();
+        for view in &layers.layers {
+            for block in ["network_interfaces", "network_interface"] {
+                for interface in view.blocks(block).unwrap_or_default() {
+                    add(interface.get("security_groups"));
+                    if let Target::Declared(of) =
+                        self.target(&interface.get("network_interface_id"), INTERFACE, resource)
+                    {
+                        declared.push(of);
+                    }
+                }
+            }
+        }
+        let is_this = |value: &Value| matches!(self.target(value, &["aws_instance"], resource), Target::Declared(of) if Rc::ptr_eq(&of, resource));
+        for attachment in self.everywhere("aws_network_interface_attachment") {
+            if is_this(&attachment.attribute("instance_id"))
+                && let Target::Declared(of) =
+                    self.target(&attachment.attribute("network_interface_id"), INTERFACE, resource)
+            {
+                declared.push(of);
+            }
+        }
+        for interface in self.everywhere("aws_network_interface") {
+            let attachments = interface.view().blocks("attachment").unwrap_or_default();
+            if attachments.iter().any(|attachment| is_this(&attachment.get("instance"))) {
+                declared.push(interface);
+            }
+        }
+        declared.iter().for_each(|interface| add(interface.attribute("security_groups")));
+        for (index, group) in groups.iter().enumerate() {
+            if matches!(self.target(group, super::security_groups::GROUPS, resource), Target::Declared(_)) {
+                let _ = self.group_link(group, resource, index);
+            }
+        }
+    }
+
     /// The block that configures the root volume.
     fn root_block(&self, layers: &Layers) -> Result<Option<View>, Arc<Gap>> {
         for view in &layers.layers {
             if let Some(block) = view.block("root_block_device")? {
                 return Ok(Some(block));
             }
+            let mut roots = Vec::new();
             for mapping in view.blocks("block_device_mappings")? {
                 match fact::text(&self.world, &mapping.get("device_name")) {
-                    Fact::Known(Some(name)) if ROOT_DEVICES.contains(&&*name) => return mapping.block("ebs"),
+                    Fact::Known(Some(name)) if ROOT_DEVICES.contains(&&*name) => roots.push(mapping),
                     Fact::Known(_) => {}
                     Fact::Unknown(gap) => return Err(gap),
+                }
+            }
+            match roots.as_slice() {
+                [] => {}
+                [root] => return root.block("ebs"),
+                [_, second, ..] => {
+                    let why = "which of the devices is the root device is decided by the image";
+                    return Err(fact::left_open(second, why));
                 }
             }
         }
@@ -545,6 +671,11 @@ impl Mapper {
             let own = match kind(view) {
                 "aws_launch_template" => self.template_tags(view, draft),
                 "aws_launch_configuration" => Fact::Known(BTreeMap::new()),
+                // They are those of the request, and not of what it launches.
+                "aws_spot_instance_request" => {
+                    draft.at("tags", view.span_of("tags"));
+                    Fact::Known(BTreeMap::new())
+                }
                 _ => {
                     draft.at("tags", view.span_of("tags"));
                     self.tags(view)

@@ -190,6 +190,17 @@ impl Mapper {
             draft.at(direction.word(), Some(rule.block.span));
             self.add_rules(&rule.view(), &SINGLE, &mut rules)?;
         }
+        // <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/security_group>
+        let is_empty =
+            matches!(&group.attribute(direction.word()), Value::List(items) | Value::Set(items) if items.is_empty());
+        if is_empty && !rules.is_empty() {
+            let word = direction.word();
+            let why = format!(
+                "{word} = [] takes rules away that resources of their own add: which of them are there depends on the \
+                 last apply"
+            );
+            return Err(fact::left_open(&group.view(), &why));
+        }
         Ok(rules)
     }
 

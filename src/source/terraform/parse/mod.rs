@@ -5,6 +5,7 @@ mod json;
 mod preprocessor;
 
 pub(super) use hcl::body_of;
+pub(super) use preprocessor::comments;
 
 use super::file::{File, FileId};
 use super::syntax::{Body, Expression};

@@ -48,21 +48,18 @@ struct Object {
 
 /// The text with blanks for what hcl-edit takes amiss.
 pub(super) fn preprocess(text: &str, start: Start) -> String {
-    let context = match start {
-        Start::Body => Context::Body { assigned: false },
-        Start::Expression => Context::Flow,
-        Start::Template => Context::Template,
-    };
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, stack: vec![context], blanks: Vec::new() };
-    while reader.at < reader.bytes.len() {
-        reader.step();
-    }
+    let reader = Reader::of(text, start);
     let mut bytes = text.as_bytes().to_vec();
     for range in reader.blanks {
         bytes[range].fill(b' ');
     }
     // Whole characters became blanks.
     String::from_utf8(bytes).unwrap_or_else(|_not_text| text.to_owned())
+}
+
+/// The comments of a file that begin with `#` or `//`: texts and heredocs have none.
+pub(in crate::source::terraform) fn comments(text: &str) -> Vec<Range<usize>> {
+    Reader::of(text, Start::Body).comments
 }
 
 struct Reader<'t> {
@@ -72,9 +69,25 @@ struct Reader<'t> {
     /// The innermost context is the last. It is never empty.
     stack: Vec<Context<'t>>,
     blanks: Vec<Range<usize>>,
+    comments: Vec<Range<usize>>,
 }
 
 impl<'t> Reader<'t> {
+    /// Reads a text to its end.
+    fn of(text: &'t str, start: Start) -> Self {
+        let context = match start {
+            Start::Body => Context::Body { assigned: false },
+            Start::Expression => Context::Flow,
+            Start::Template => Context::Template,
+        };
+        let stack = vec![context];
+        let mut reader = Self { text, bytes: text.as_bytes(), at: 0, stack, blanks: Vec::new(), comments: Vec::new() };
+        while reader.at < reader.bytes.len() {
+            reader.step();
+        }
+        reader
+    }
+
     fn rest(&self) -> &'t [u8] {
         &self.bytes[self.at.min(self.bytes.len())..]
     }
@@ -136,6 +149,7 @@ impl<'t> Reader<'t> {
             [b' ' | b'\t' | b'\r', ..] => self.at += 1,
             [b'#', ..] | [b'/', b'/', ..] => {
                 self.at += self.rest().iter().position(|byte| *byte == b'\n').unwrap_or(self.rest().len());
+                self.comments.push(start..self.at);
                 if is_flow {
                     self.blank(start..self.at);
                 }

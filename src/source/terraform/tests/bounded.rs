@@ -254,3 +254,44 @@ fn what_was_evaluated_does_not_stay_in_memory() {
     })
     .expect("a thread");
 }
+
+#[test]
+fn what_panicked_or_grew_without_end_ends() {
+    // Values of several types have one order.
+    let mixed: Vec<String> = (0..40)
+        .map(|index| match index % 4 {
+            0 => format!("\"{}\"", 40 - index),
+            1 => index.to_string(),
+            2 => "true".to_owned(),
+            _ => format!("[{index}]"),
+        })
+        .collect();
+    monitored("a = 1", &format!("length(toset([{}])) > 0", mixed.join(", ")));
+    // A label is no address.
+    monitored(
+        "a = length(aws_instance.a)",
+        "true }\nresource \"aws_instance\" \"a[18446744073709551615]\" { monitoring = true",
+    );
+    // A value that is shared is large when it is written out.
+    let mut shared = "a0 = [\"x\"]\n".to_owned();
+    for level in 1..60 {
+        writeln!(shared, "  a{level} = [local.a{before}, local.a{before}]", before = level - 1).expect("written");
+    }
+    for place in ["region = sensitive(local.a59)", "allowed_account_ids = sensitive(local.a59)"] {
+        monitored(&shared, &format!("true }}\nprovider \"aws\" {{ {place}"));
+    }
+    // What is sensitive is as deep as what it holds.
+    let (open, close) = ("sensitive([".repeat(1_000), "])".repeat(1_000));
+    monitored(&format!("a = {open}1{close}"), "length(nonsensitive(local.a)) == 1");
+}
+
+#[test]
+fn waivers_of_a_block_share_its_instances() {
+    let comments = "  # ssm-audit:ignore ec2-* reason=x\n".repeat(2_000);
+    let blocks = "# ssm-audit:ignore ec2-* reason=x\n\n".repeat(5_000);
+    let text = format!("{blocks}resource \"aws_instance\" \"i\" {{\n  count = 1000\n{comments}}}\n");
+    let code = code(&[("main.tf", &text)]);
+    let (waivers, problems) = super::super::waivers(&code.places);
+    assert_eq!((waivers.len(), problems.len()), (7_000, 0));
+    assert!(waivers.iter().all(|waiver| waiver.resource.to_string() == "aws_instance.i[0] and 999 more"));
+}

@@ -19,6 +19,7 @@ use super::effect::words;
 use super::operation::Operation;
 use super::permissions::abilities_of;
 use super::plan::{Aim, Disruption, Plan, Step, Undo};
+use super::policy::is_ambiguous;
 use super::reference::{Members, Text, with};
 use super::remedy::{Remedies, Remedy};
 use super::setters::{ATTACHED_POLICIES, INLINE_POLICY};
@@ -72,6 +73,7 @@ impl Plan {
             self.shown(step).map_err(wrong)?;
             self.taken_back(step).map_err(wrong)?;
             self.rehearsed(step).map_err(wrong)?;
+            plain(step).map_err(wrong)?;
             named(step).map_err(wrong)?;
         }
         self.remediates(library, remedies)?;
@@ -347,6 +349,27 @@ fn remedy<'r>(aim: &Aim, library: &Library, remedies: &'r Remedies) -> Result<&'
         Some(Remediation::Id(id)) => Err(format!("the remediation of {} is {id}, not {}", aim.rule, aim.remediation)),
         Some(Remediation::None { .. }) | None => Err(format!("{} has no remediation", aim.rule)),
     }
+}
+
+/// Whether the documents that are sent can be read in one way only: what is shown is how they are read here. An undo may
+/// put back a text as it was.
+fn plain(step: &Step) -> Result<(), (&'static str, String)> {
+    let back = match &step.undo {
+        Undo::By(back) | Undo::Deletes(back) => Some(back),
+        Undo::Not(_) => None,
+    };
+    let calls = [("call", Some(&step.call)), ("undo", back), ("rehearsal", step.rehearsal.as_ref())];
+    for (member, call) in calls.into_iter().filter_map(|(member, call)| Some((member, call?))) {
+        let parameters = call.written_in_words();
+        let texts = parameters.as_object().into_iter().flat_map(|parameters| parameters.values());
+        for text in texts.filter_map(Json::as_str) {
+            let is_former = member == "undo" && step.before["Text"] == text;
+            if !is_former && is_ambiguous(text) {
+                return Err((member, "sends a document in which a name stands twice".to_owned()));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a step may do only by name, and the names of policies: they follow from its call.

@@ -1,5 +1,8 @@
 //! Policies as text: statements are added, and everything else stays byte for byte.
 
+use std::collections::BTreeSet;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value as Json, json};
 
 /// A policy of these statements.
@@ -15,7 +18,7 @@ pub(crate) fn as_json(statements: &[Json]) -> Json {
 /// The policy with statements added at its end; what was there stays as it is written. None where the text is not a
 /// policy.
 pub(crate) fn with_statements(text: &str, statements: &[Json]) -> Option<String> {
-    let policy: Json = serde_json::from_str(text).ok()?;
+    let policy: Json = serde_json::from_str(text).ok().filter(|_| !is_ambiguous(text))?;
     let added = statements.iter().map(Json::to_string).collect::<Vec<_>>().join(",");
     if added.is_empty() {
         return Some(text.to_owned());
@@ -44,16 +47,93 @@ pub(crate) fn with_statements(text: &str, statements: &[Json]) -> Option<String>
     (check["Statement"] == Json::Array(expected)).then_some(with)
 }
 
-/// The policy without the statements of these Sids, as JSON.
-pub(crate) fn statements_but(text: &str, sids: &[&str]) -> Vec<Json> {
+/// Whether a text is JSON in which an object has two members of one name: one reader takes the first, another the last.
+pub(crate) fn is_ambiguous(text: &str) -> bool {
+    struct Distinct;
+    impl<'de> Deserialize<'de> for Distinct {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(DistinctVisitor)
+        }
+    }
+    struct DistinctVisitor;
+    impl<'de> Visitor<'de> for DistinctVisitor {
+        type Value = Distinct;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("JSON")
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<Distinct, E> {
+            Ok(Distinct)
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<Distinct, E> {
+            Ok(Distinct)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Distinct, E> {
+            Ok(Distinct)
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Distinct, E> {
+            Ok(Distinct)
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<Distinct, E> {
+            Ok(Distinct)
+        }
+
+        fn visit_unit<E>(self) -> Result<Distinct, E> {
+            Ok(Distinct)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Distinct, A::Error> {
+            while items.next_element::<Distinct>()?.is_some() {}
+            Ok(Distinct)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Distinct, A::Error> {
+            let mut names = BTreeSet::new();
+            while let Some(name) = members.next_key::<String>()? {
+                if !names.insert(name) {
+                    return Err(A::Error::custom("a name stands twice"));
+                }
+                members.next_value::<Distinct>()?;
+            }
+            Ok(Distinct)
+        }
+    }
+    serde_json::from_str::<Distinct>(text).is_err_and(|error| error.is_data())
+}
+
+/// The statements of a policy, as JSON.
+pub(crate) fn statements(text: &str) -> Vec<Json> {
     let policy: Json = serde_json::from_str(text).unwrap_or_default();
-    let statements = match policy.get("Statement") {
+    match policy.get("Statement") {
         Some(Json::Array(statements)) => statements.clone(),
         Some(statement @ Json::Object(_)) => vec![statement.clone()],
         _ => Vec::new(),
-    };
-    let other = |statement: &Json| statement["Sid"].as_str().is_none_or(|sid| !sids.contains(&sid));
-    statements.into_iter().filter(other).collect()
+    }
+}
+
+/// A text, or texts, of a policy.
+pub(crate) fn texts(value: &Json) -> Vec<String> {
+    match value {
+        Json::String(text) => vec![text.clone()],
+        Json::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A name for a statement that the policy does not have yet.
+pub(crate) fn unused_sid(name: &str, text: &str) -> String {
+    let mut candidate = name.to_owned();
+    let mut number = 1;
+    while text.contains(&format!("\"{candidate}\"")) {
+        number += 1;
+        candidate = format!("{name}{number}");
+    }
+    candidate
 }
 
 /// Where the value of a member of the outermost object begins.
@@ -127,6 +207,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_that_stands_twice_is_found_however_deep() {
+        for text in ["{\"a\":1,\"a\":1}", "{\"a\":[{\"b\":{},\"c\":null,\"b\":1.5}]}", "{\"a\":1,\"\\u0061\":2}"] {
+            assert!(is_ambiguous(text), "{text}");
+        }
+        for text in ["{\"a\":[{\"b\":1},{\"b\":-1}],\"b\":true}", "[]", "text", "{\"a\":1,"] {
+            assert!(!is_ambiguous(text), "{text}");
+        }
+    }
+
+    #[test]
     fn what_was_there_stays_byte_for_byte() {
         let added = [json!({"Sid": "New"})];
         for (text, expected) in [
@@ -143,6 +233,7 @@ mod tests {
             assert_eq!(with_statements(text, &added).as_deref(), Some(expected));
         }
         assert_eq!(with_statements("{\"Version\": 1}", &added), None);
+        assert_eq!(with_statements("{\"Statement\": [], \"Statement\": []}", &added), None);
         assert_eq!(with_statements("not json", &added), None);
     }
 }

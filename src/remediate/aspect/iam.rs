@@ -1,9 +1,13 @@
 //! IAM: roles, their policies, instance profiles.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use super::{Aspect, document};
-use crate::model::call::{Call, GET_INSTANCE_PROFILE, GET_ROLE, GET_ROLE_POLICY, LIST_ATTACHED_ROLE_POLICIES};
+use crate::model::call::{
+    Call, GET_INSTANCE_PROFILE, GET_ROLE, GET_ROLE_POLICY, LIST_ATTACHED_ROLE_POLICIES, LIST_ROLE_POLICIES,
+};
 use crate::remediate::place::Place;
 use crate::source::aws::Failure;
 
@@ -22,8 +26,25 @@ async fn get(place: &Place<'_>, name: &str) -> Result<Option<aws_sdk_iam::types:
     answer.role.map(Some).ok_or_else(|| Failure::lacks(&GET_ROLE, "Role"))
 }
 
+/// A role, and the names of its policies.
 pub(super) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
-    Ok(get(place, &aspect.id).await?.map_or(Json::Null, |role| json!({"Arn": role.arn, "RoleId": role.role_id})))
+    let Some(role) = get(place, &aspect.id).await? else { return Ok(Json::Null) };
+    let mut policies = BTreeSet::new();
+    let attached = |marker| place.iam().list_attached_role_policies().role_name(&aspect.id).set_marker(marker).send();
+    let read = place.pages(&LIST_ATTACHED_ROLE_POLICIES, attached, |page| {
+        // One without a name is no usual one.
+        let names = page.attached_policies.into_iter().flatten().map(|policy| policy.policy_name.unwrap_or_default());
+        policies.extend(names);
+        page.marker.filter(|_| page.is_truncated)
+    });
+    read.await?;
+    let inline = |marker| place.iam().list_role_policies().role_name(&aspect.id).set_marker(marker).send();
+    let read = place.pages(&LIST_ROLE_POLICIES, inline, |page| {
+        policies.extend(page.policy_names);
+        page.marker.filter(|_| page.is_truncated)
+    });
+    read.await?;
+    Ok(json!({"Arn": role.arn, "RoleId": role.role_id, "Policies": policies}))
 }
 
 pub(super) async fn trust(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {

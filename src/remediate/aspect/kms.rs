@@ -33,6 +33,8 @@ async fn describe(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
         "Arn": key.arn,
         "KeyState": state.as_str(),
         "KeyManager": key.key_manager.map(|manager| manager.as_str().to_owned()),
+        "KeySpec": key.key_spec.map(|spec| spec.as_str().to_owned()),
+        "KeyUsage": key.key_usage.map(|usage| usage.as_str().to_owned()),
     }))
 }
 

@@ -257,7 +257,7 @@ aspects! {
     /// Where its server access logs go.
     BucketLogging = "server access logging", [call::GET_BUCKET_LOGGING] => s3::logging;
     /// Whether it is there.
-    Role = "role", [call::GET_ROLE] => iam::role;
+    Role = "role", [call::GET_ROLE, call::LIST_ATTACHED_ROLE_POLICIES, call::LIST_ROLE_POLICIES] => iam::role;
     /// Who may assume it.
     RoleTrust = "trust policy", [call::GET_ROLE] => iam::trust;
     /// A managed policy that is attached to it.

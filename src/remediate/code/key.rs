@@ -133,7 +133,7 @@ pub(super) fn let_logs_use(key: &Key, group: &Key, work: &mut Workspace<'_>) -> 
     let (Some(entry), Some(of_group)) = (work.inventory.keys.get(key), work.inventory.log_groups.get(group)) else {
         return Ok(());
     };
-    // What stands for an ARN that only AWS knows is as good.
+    // A symbol serves for an ARN that only AWS knows.
     let (Fact::Known(policy), Ok(arn), Ok(group)) =
         (&entry.attributes.policy, entry.attributes.arn.text(), of_group.attributes.arn.text())
     else {
@@ -181,13 +181,23 @@ fn grant(statement: Statement, place: &Place, spot: &Spot, work: &mut Workspace<
         });
     match document {
         Some(document) => {
+            // A statement takes the place of one of its Sid that comes from another document.
             let written = work.document(&document.file).and_then(|file| Some(file.source(&file.span(&document)?)));
-            let block = with_free_sid(&here.block(statement), statement.sid(), written.unwrap_or_default());
+            let written = format!("{}{}", written.unwrap_or_default(), policy_of(place, work));
+            work.shared(&document.file, &source);
+            let block = with_free_sid(&here.block(statement), statement.sid(), &written);
             let added = work.edit(&document.file)?.add_block(&document, "statement", &block);
             added.ok_or_else(|| work.refuse(&document, "statement", "the document is not understood"))
         }
         None => Err(work.refuse(&spot, &name, "the policy is not written in a way that is understood")),
     }
+}
+
+/// The policy of a key as it is evaluated; empty where it is not known.
+fn policy_of(place: &Place, work: &Workspace<'_>) -> String {
+    let entry = work.inventory.keys.iter().find(|(key, _)| *key.id == *place.address).map(|(_, entry)| entry);
+    let policy = entry.and_then(|entry| entry.attributes.policy.known());
+    policy.map(|policy| policy.as_value().to_string()).unwrap_or_default()
 }
 
 /// A statement under a Sid that no other statement of the policy has: Sids are unique.

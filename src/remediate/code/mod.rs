@@ -31,6 +31,7 @@ mod task;
 mod values;
 mod workspace;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -52,6 +53,9 @@ const ROUNDS: usize = 12;
 
 /// The steps of evaluation after which no more is tried: those of two scans that take all that a scan may.
 const MOST_STEPS: u64 = 10_000_000;
+
+/// The bytes of files that the fixes of a report may go through: each that is tried goes through its file.
+pub(crate) const MOST_BYTES: usize = 50_000_000;
 
 /// The code, as it is or as it would be.
 pub(crate) struct Look {
@@ -77,6 +81,8 @@ pub(crate) struct Request<'a> {
     pub(crate) with_unsafe: bool,
     /// Whether a finding is one that was asked for.
     pub(crate) concerns: &'a dyn Fn(&Finding) -> bool,
+    /// The bytes of files that may be gone through.
+    pub(crate) bytes: Cell<usize>,
     /// Reads the code with these texts in place of those on disk.
     pub(crate) look: &'a dyn Fn(&Texts) -> Result<Look, CodeError>,
 }
@@ -300,6 +306,12 @@ fn attempt<'a>(request: &Request<'a>, finding: &Finding, work: &mut Workspace<'_
     let remedy = remedy_of(finding, request).map_err(|reason| kept(Refusal::new(reason)))?;
     let nothing = BTreeMap::new();
     let params = request.params.get(&finding.rule).unwrap_or(&nothing);
+    let place = task::place_of(finding, work);
+    let size = place.and_then(|place| work.size(place.block)).unwrap_or_default();
+    request.bytes.set(request.bytes.get().saturating_sub(size));
+    if request.bytes.get() == 0 {
+        return Err(kept(Refusal::new("there are too many to try: select some, with --rule or --resource")));
+    }
     work.begin(finding);
     task::carry_out(finding, remedy, params, work).map_err(kept)?;
     let is_shared = !work.changes();

@@ -69,6 +69,8 @@ fn core(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
 }
 
 fn attach_core(spot: &Spot, work: &mut Workspace<'_>) -> Edited {
+    refuse_exclusive("aws_iam_role_policy_attachments_exclusive", spot, work)?;
+    warn_of_all(spot, work);
     let arn = core(spot, work)?;
     // What the list does not name is detached.
     if let Some(list) = work.value(spot, "managed_policy_arns") {
@@ -87,6 +89,8 @@ pub(super) fn grant(task: &str, role: &Key, spot: &Spot, address: &str, work: &m
     if let Some(inline) = nested.first() {
         return Err(work.refuse(inline, "policy", "the role takes no inline policies but those in its own block"));
     }
+    refuse_exclusive("aws_iam_role_policies_exclusive", spot, work)?;
+    warn_of_all(spot, work);
     let mut statements = Vec::new();
     for preferences in preferences_of(role, work) {
         for statement in needed(task, &preferences, address, work)? {
@@ -104,15 +108,54 @@ pub(super) fn grant(task: &str, role: &Key, spot: &Spot, address: &str, work: &m
     if statements.is_empty() {
         return Err(Refusal::new("what it is to be granted is not declared in this code"));
     }
+    let name = free_policy_name(&format!("ssm-{task}"), role, work);
     let words = task.replace('-', "_");
     let statements = super::document::indented(&statements.join(",\n"), "    ");
     let content = |role: &str| {
         format!(
-            "name = \"ssm-{task}\"\nrole = {role}.id\n\npolicy = jsonencode({{\n  Version = \"2012-10-17\"\n  \
+            "name = {name:?}\nrole = {role}.id\n\npolicy = jsonencode({{\n  Version = \"2012-10-17\"\n  \
              Statement = [\n{statements}\n  ]\n}})"
         )
     };
     work.add_companion(spot, "aws_iam_role_policy", &format!("{}_{words}", spot.labels().1), content).map(|_| ())
+}
+
+/// A name that no inline policy of the role has: of two policies of one name, the one that is applied last stays.
+fn free_policy_name(name: &str, role: &Key, work: &Workspace<'_>) -> String {
+    let policies = work.inventory.roles.get(role).and_then(|entry| entry.attributes.inline_policies.known());
+    let names: Vec<&String> = policies.into_iter().flatten().filter_map(|policy| policy.name.known()).collect();
+    let mut candidates =
+        std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(|number| format!("{name}-{number}")));
+    candidates.find(|candidate| !names.contains(&candidate)).unwrap_or_else(|| name.to_owned())
+}
+
+/// Refuses to add what a list of all that the role has would take away again.
+fn refuse_exclusive(kind: &str, spot: &Spot, work: &mut Workspace<'_>) -> Edited {
+    let (of_kind, of_name) = spot.labels();
+    let address = format!("{of_kind}.{of_name}");
+    for exclusive in work.resources(&spot.file, kind) {
+        let role = work.value(&exclusive, "role_name").map(|value| work.source(&exclusive.file, &value));
+        if role.is_some_and(|role| role.contains(&address)) {
+            let (kind, name) = exclusive.labels();
+            let why = format!("{kind}.{name} names all that the role has: add it there");
+            return Err(work.refuse(&exclusive, "role_name", &why));
+        }
+    }
+    Ok(())
+}
+
+/// Other instances of the block get it too, of which it is not known here whether a node uses them.
+fn warn_of_all(spot: &Spot, work: &mut Workspace<'_>) {
+    let (kind, name) = spot.labels();
+    let address = format!("{kind}.{name}");
+    let source = |repeats: &str| {
+        work.value(&spot.top(), repeats).map(|value| work.source(&spot.file, &value)).unwrap_or_default()
+    };
+    let count = source("count");
+    let is_one = count.is_empty() || count == "1" || count.replace(' ', "").ends_with("?1:0");
+    if !source("for_each").is_empty() || !is_one {
+        work.hazard(format!("every instance of {address} gets it, also one that no node uses"));
+    }
 }
 
 fn statement(actions: &[&str], resource: &str) -> String {

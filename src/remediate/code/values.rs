@@ -255,7 +255,7 @@ impl Workspace<'_> {
     }
 
     /// A change of what several places use changes all of them.
-    fn shared(&mut self, file: &str, name: &str) {
+    pub(super) fn shared(&mut self, file: &str, name: &str) {
         let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
         let uses = |text: &str| {
             text.match_indices(name)

@@ -206,6 +206,13 @@ impl<'a> Workspace<'a> {
         })
     }
 
+    /// The bytes of the file that a place is in, with what was added to it.
+    pub(super) fn size(&self, span: crate::source::terraform::Span) -> Option<usize> {
+        let name = self.places.file(span)?.source().name();
+        let document = self.changed.get(name).or_else(|| self.originals.get(name))?;
+        Some(document.text().len())
+    }
+
     /// A file that could not be read any more with the fix at hand.
     pub(super) fn garbled(&self) -> Option<&str> {
         let is_read = |document: &Document| document.body().is_some();

@@ -200,7 +200,13 @@ fn leaves(value: &Json, place: &str, found: &mut Vec<String>) {
 fn others(value: &Json) -> Vec<Json> {
     match value {
         Json::String(text) => {
-            vec![json!(format!("{text}x")), json!(""), json!("arn:aws:iam::aws:policy/AdministratorAccess")]
+            let twice = text.replacen('{', "{\"Statement\":[{\"Sid\":\"Evil\"}],\"inputs\":{},", 1);
+            vec![
+                json!(format!("{text}x")),
+                json!(""),
+                json!("arn:aws:iam::aws:policy/AdministratorAccess"),
+                json!(twice),
+            ]
         }
         Json::Number(number) => vec![json!(number.as_i64().unwrap_or_default() + 1), json!(0)],
         Json::Bool(is) => vec![json!(!is)],

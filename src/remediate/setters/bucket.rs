@@ -281,7 +281,8 @@ impl Bucket<'_, '_> {
         };
         // Bucket keys are for SSE-KMS alone among the encryptions with KMS:
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>
-        let wanted = rule(&algorithm, None, bucket_key.filter(|_| algorithm != "aws:kms:dsse"));
+        let key = before["KMSMasterKeyID"].as_str().filter(|_| algorithm.starts_with("aws:kms")).map(str::to_owned);
+        let wanted = rule(&algorithm, key, bucket_key.filter(|_| algorithm != "aws:kms:dsse"));
         let back: Operation = match before["SSEAlgorithm"].as_str() {
             Some(current) => {
                 let key = before["KMSMasterKeyID"].as_str().map(str::to_owned);

@@ -43,33 +43,26 @@ impl Grants {
         resources.insert(resource.into());
     }
 
-    /// The statements that are wanted, with what earlier ones of the same names allow, and all others that are there.
+    /// The statements that are wanted, with what our earlier ones of the same names allow, and all others that are there.
     pub(super) fn merged(&self, text: Option<&str>) -> Merged {
         let text = text.unwrap_or("{}");
-        let sids: Vec<&str> = self.statements.keys().copied().collect();
-        let mut statements = policy::statements_but(text, &sids);
-        let there = policy::statements_but(text, &[]);
+        let there = policy::statements(text);
+        let kept = there.iter().filter(|statement| !self.statements.keys().any(|sid| is_ours(statement, sid)));
+        let mut statements: Vec<Json> = kept.cloned().collect();
         let mut made = BTreeMap::new();
         for (sid, (actions, resources)) in &self.statements {
-            let earlier = there.iter().find(|statement| statement["Sid"] == json!(sid));
-            let texts = |value: &Json| -> BTreeSet<String> {
-                match value {
-                    Json::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
-                    Json::String(text) => BTreeSet::from([text.clone()]),
-                    _ => BTreeSet::new(),
-                }
-            };
             let mut actions: BTreeSet<String> = actions.iter().map(|action| (*action).to_owned()).collect();
             let mut resources = resources.clone();
-            if let Some(earlier) = earlier {
-                actions.extend(texts(&earlier["Action"]));
-                resources.extend(texts(&earlier["Resource"]).into_iter().map(Text::from));
+            let name = policy::unused_sid(sid, &policy::of(&statements));
+            for earlier in there.iter().filter(|statement| is_ours(statement, sid)) {
+                actions.extend(policy::texts(&earlier["Action"]));
+                resources.extend(policy::texts(&earlier["Resource"]).into_iter().map(Text::from));
             }
             for (index, resource) in resources.iter().enumerate().filter(|(_, resource)| resource.plain().is_none()) {
                 made.insert(format!("/Statement/{}/Resource/{index}", statements.len()), resource.clone());
             }
             let resources: Vec<&str> = resources.iter().map(|resource| resource.plain().unwrap_or_default()).collect();
-            statements.push(json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}));
+            statements.push(json!({"Sid": name, "Effect": "Allow", "Action": actions, "Resource": resources}));
         }
         Merged { policy: policy::as_json(&statements), made }
     }
@@ -112,6 +105,16 @@ impl Grants {
         self.statements.retain(|sid, _| !useless.contains_key(sid));
         useless
     }
+}
+
+/// Whether a statement is one that we wrote under this name, or under the name with a number: it allows actions on
+/// resources, and says nothing else. One that somebody has changed into another is theirs.
+fn is_ours(statement: &Json, sid: &str) -> bool {
+    let named = statement["Sid"].as_str().and_then(|name| name.strip_prefix(sid));
+    let members = statement.as_object().into_iter().flat_map(|members| members.keys());
+    named.is_some_and(|number| number.chars().all(|digit| digit.is_ascii_digit()))
+        && statement["Effect"] == "Allow"
+        && members.into_iter().all(|member| ["Sid", "Effect", "Action", "Resource"].contains(&member.as_str()))
 }
 
 /// Where an action is asked for: that of describing log groups on all of a region.
@@ -181,5 +184,25 @@ mod tests {
             json!({"Sid": "SessionKey", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["arn:a", "arn:b"]}),
         ];
         assert_eq!(grants.merged(Some(&there)).policy["Statement"], Json::from(expected));
+    }
+
+    #[test]
+    fn statements_that_somebody_has_changed_stay() {
+        let mut grants = Grants::default();
+        grants.add("SessionKey", &["kms:Decrypt"], "arn:b");
+        let vpc = json!({"StringEquals": {"aws:SourceVpc": "vpc-1"}});
+        let allow =
+            |sid: &str| json!({"Sid": sid, "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["arn:b"]});
+        for theirs in [
+            json!({"Sid": "SessionKey", "Effect": "Deny", "Action": "kms:Decrypt", "Resource": "arn:a"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*", "Condition": vpc}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "NotAction": "kms:Decrypt", "Resource": "arn:a"}),
+            json!({"Sid": "SessionKey", "Effect": "Allow", "Action": "kms:Decrypt", "NotResource": "arn:a"}),
+        ] {
+            let once = grants.merged(Some(&policy::of(std::slice::from_ref(&theirs)))).policy;
+            assert_eq!(once["Statement"], json!([theirs, allow("SessionKey2")]));
+            // The second time it is known as ours.
+            assert_eq!(grants.merged(Some(&once.to_string())).policy, once);
+        }
     }
 }

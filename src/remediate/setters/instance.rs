@@ -71,7 +71,11 @@ fn metadata_options(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         return;
     }
     let aspect = Aspect::of(Kind::InstanceMetadataOptions, thing.1.id.as_ref());
-    let Some(before) = super::seen(draft, thing.1.region.as_ref(), &aspect, &aims) else { return };
+    let Some(mut before) = super::seen(draft, thing.1.region.as_ref(), &aspect, &aims) else { return };
+    // A change that is under way comes to its end by itself, and none is asked for to undo this one.
+    if before["State"] == "pending" {
+        before["State"] = "applied".into();
+    }
     let call = |values: &dyn Fn(&str) -> Json| ModifyInstanceMetadataOptions {
         instance_id: thing.1.id.as_ref().to_owned(),
         http_tokens: values("HttpTokens").as_str().map(str::to_owned),

@@ -3,6 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::sessions::Sessions;
 use super::{Ability, Setter, seen};
 use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, resource_allows};
 use crate::model::{Fact, Partition, Region, ResourceType};
@@ -92,9 +93,50 @@ impl Setter for Keys {
             return;
         }
         let enabled = enable(thing, wanted, draft);
+        if let Some(aims) = wanted.task("create")
+            && let Some(reason) = unusable(thing, enabled, draft)
+        {
+            draft.leave_out(aims, reason);
+        }
         rotate(thing, wanted, enabled, draft);
         grant(thing, wanted, draft);
     }
+}
+
+/// Why the key that an alias leads to is none for sessions and their log group.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
+fn unusable(thing: &Thing, enabled: Option<usize>, draft: &Draft<'_>) -> Option<String> {
+    let key = draft.sight(thing.1.region.as_ref(), &Aspect::of(Kind::KeyAlias, thing.1.id.as_ref())).ok()?;
+    let wanted = [
+        ("KeyState", "Enabled"),
+        ("KeySpec", "SYMMETRIC_DEFAULT"),
+        ("KeyUsage", "ENCRYPT_DECRYPT"),
+        ("KeyManager", "CUSTOMER"),
+    ];
+    let differs = |(member, wanted): &(&str, &str)| key[*member] != *wanted;
+    let (member, wanted) =
+        wanted.into_iter().filter(|(member, _)| *member != "KeyState" || enabled.is_none()).find(differs)?;
+    Some(format!(
+        "the alias {} leads to the key {}, whose {member} is {} and not {wanted}: name another one in fix.key_alias",
+        draft.here(thing.1.region.as_ref()).fill(&draft.settings.key_alias),
+        thing.1.id,
+        key[member].as_str().unwrap_or("not known"),
+    ))
+}
+
+/// Whether a key has to be made: for sessions, for a log group that is made, or for one that is to be encrypted. A group
+/// that turned out to be there keeps what it has.
+fn is_needed(thing: &Thing, draft: &Draft<'_>) -> bool {
+    let Some(region) = &thing.1.region else { return true };
+    let sessions = Sessions::of(region, draft);
+    let needs = |name: &String| {
+        let group = (ResourceType::LogGroup, crate::model::Key::regional(region, name.as_str()));
+        let is_encrypted = draft.wanted.get(&group).is_some_and(|wanted| wanted.task("encrypt").is_some());
+        is_encrypted
+            || !draft.sight(Some(region), &Aspect::of(Kind::LogGroup, name)).is_ok_and(|there| !there.is_null())
+    };
+    (sessions.new_key && sessions.key.as_ref() == Some(thing))
+        || draft.groups_of_keys.get(thing).is_none_or(|groups| groups.iter().any(needs))
 }
 
 /// The ARN of a key, or a reference to that of the one that is made; none where there is neither.
@@ -204,12 +246,10 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     if wanted.task("keep-account-admin").is_some() {
         statements.push(account_admin(draft));
     }
-    let missing: Vec<String> = groups
-        .into_iter()
-        .filter(|group| !grants_logs(&policy, arn, group, &service(region.as_ref(), draft)))
-        .collect();
+    let service = logs_service(region.as_ref(), draft.inventory.partition);
+    let missing: Vec<String> = groups.into_iter().filter(|group| !grants_logs(&policy, arn, group, &service)).collect();
     if !missing.is_empty() {
-        statements.extend(logs(&missing, region.as_ref(), draft, &text));
+        statements.extend(logs(&missing, &service, &text));
     }
     if statements.is_empty() {
         aims.retain(|aim| !draft.left_out.contains_key(aim));
@@ -221,9 +261,7 @@ fn grant(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     };
     // What denies it stays, and is for the key's owner to take away.
     let then = PolicyDocument::from_json(&with).ok();
-    let granted = |group: &String| {
-        then.as_ref().is_some_and(|policy| grants_logs(policy, arn, group, &service(region.as_ref(), draft)))
-    };
+    let granted = |group: &String| then.as_ref().is_some_and(|policy| grants_logs(policy, arn, group, &service));
     if !missing.iter().all(granted) {
         draft.leave_out(
             &aims,
@@ -263,10 +301,6 @@ fn groups(thing: &Thing, draft: &Draft<'_>) -> Vec<String> {
     arns
 }
 
-fn service(region: Option<&Region>, draft: &Draft<'_>) -> String {
-    logs_service(region, draft.inventory.partition)
-}
-
 /// Returns the name under which CloudWatch Logs uses keys of a region.
 pub(crate) fn logs_service(region: Option<&Region>, partition: Partition) -> String {
     format!("logs.{}.{}", region.map_or("", Region::as_str), partition.dns_suffix())
@@ -292,9 +326,9 @@ pub(crate) fn grants_logs(policy: &PolicyDocument, key: &str, group: &str, servi
 
 /// What CloudWatch Logs needs, for these groups only.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html>
-fn logs(groups: &[String], region: Option<&Region>, draft: &Draft<'_>, text: &str) -> Vec<Json> {
-    let principal = json!({"Service": service(region, draft)});
-    let sid = |name: &str| unused_sid(name, text);
+fn logs(groups: &[String], service: &str, text: &str) -> Vec<Json> {
+    let principal = json!({"Service": service});
+    let sid = |name: &str| policy::unused_sid(name, text);
     vec![
         json!({
             "Sid": sid("SsmAuditLogsUseKey"), "Effect": "Allow", "Principal": principal,
@@ -307,17 +341,6 @@ fn logs(groups: &[String], region: Option<&Region>, draft: &Draft<'_>, text: &st
             "Action": "kms:DescribeKey", "Resource": "*",
         }),
     ]
-}
-
-/// A name for a statement that the policy does not have yet.
-fn unused_sid(name: &str, text: &str) -> String {
-    let mut candidate = name.to_owned();
-    let mut number = 1;
-    while text.contains(&format!("\"{candidate}\"")) {
-        number += 1;
-        candidate = format!("{name}{number}");
-    }
-    candidate
 }
 
 fn account_admin(draft: &Draft<'_>) -> Json {
@@ -341,10 +364,13 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
             return;
         }
     }
+    if !is_needed(thing, draft) {
+        return;
+    }
     let mut statements = vec![account_admin(draft)];
     let groups = groups(thing, draft);
     if !groups.is_empty() {
-        statements.extend(logs(&groups, region.as_ref(), draft, ""));
+        statements.extend(logs(&groups, &logs_service(region.as_ref(), draft.inventory.partition), ""));
     }
     let mark = format!("{}/{}/{alias}", draft.id, region.as_ref().map_or("", Region::as_str));
     let mut tags: Vec<KmsTag> =

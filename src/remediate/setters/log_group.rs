@@ -217,13 +217,16 @@ fn encrypt(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         return;
     };
     let needs = draft.steps_of(&session_key);
+    let former = before["KmsKeyId"].as_str().map(str::to_owned);
     let call = AssociateKmsKey { log_group_name: name.clone(), kms_key_id: kms_key_id.clone() };
-    draft.add(
-        Change::new(thing.clone(), aims, aspect, before, json!({}), call)
-            .with_made_after("KmsKeyId", kms_key_id)
-            .undone_by(DisassociateKmsKey { log_group_name: name })
-            .needing(needs),
-    );
+    let change = Change::new(thing.clone(), aims, aspect, before, json!({}), call)
+        .with_made_after("KmsKeyId", kms_key_id)
+        .needing(needs);
+    draft.add(match former {
+        None => change.undone_by(DisassociateKmsKey { log_group_name: name }),
+        // CloudWatch Logs takes no key that cannot be used.
+        Some(key) => change.not_undone(format!("its former key {key} cannot be used, and cannot be associated again")),
+    });
 }
 
 #[cfg(test)]

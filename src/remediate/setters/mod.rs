@@ -12,6 +12,8 @@ mod instance_tags;
 mod key;
 mod log_group;
 mod preferences;
+#[cfg(test)]
+mod reuse;
 mod role;
 mod root_volume;
 mod security_group;

@@ -14,7 +14,7 @@ use crate::remediate::operation::{
     CreateDocument, DeleteDocument, SsmTag, UpdateDocument, UpdateDocumentDefaultVersion,
 };
 use crate::remediate::reference::{Reference, Text};
-use crate::source::session_document::{INPUTS as KNOWN, SHELL_PROFILE};
+use crate::source::session_document::{INPUTS as KNOWN, MEMBERS, SHELL_PROFILE};
 use crate::yaml::nearest;
 
 /// Sets the inputs of session preferences, and makes the document.
@@ -162,6 +162,15 @@ impl Setter for Preferences {
                 return;
             }
         };
+        if let Some(rewrite) = wanted.task("rewrite")
+            && let Some(reason) = undecided(default["Text"].as_str())
+        {
+            draft.leave_out(rewrite, reason);
+            aims.retain(|aim| !draft.left_out.contains_key(aim));
+            if aims.is_empty() {
+                return;
+            }
+        }
         let content = content(default["Text"].as_str(), wanted, &region, draft);
         let needs = needs(thing, wanted, &region, draft);
         if latest.is_null() {
@@ -206,10 +215,14 @@ fn spread_encryption(
         let bucket = (ResourceType::Bucket, Key::global(bucket.as_str()));
         let entry = draft.inventory.buckets.get(&bucket.1);
         let algorithm = entry.and_then(|entry| entry.attributes.sse_algorithm.known().cloned().flatten());
-        if !sessions.new_bucket
-            && !algorithm.is_some_and(|algorithm| ["AES256", "aws:kms"].contains(&algorithm.as_str()))
-        {
-            draft.want(&bucket, "sse_algorithm", "AES256".into(), &s3);
+        // The agent takes two algorithms for encryption. Where the bucket has a key, that one stays.
+        let with = match algorithm.as_deref() {
+            Some("AES256" | "aws:kms") => None,
+            Some(other) if other.starts_with("aws:kms") => Some("aws:kms"),
+            _ => Some("AES256"),
+        };
+        if let Some(with) = with.filter(|_| !sessions.new_bucket) {
+            draft.want(&bucket, "sse_algorithm", with.into(), &s3);
         }
         ask_roles("see-encryption", &s3, draft);
     }
@@ -340,15 +353,52 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
     Content { document: Json::Object(document), made }
 }
 
-/// Gives inputs the names and the types that they must have, where what they mean is plain; takes out those of another
-/// type. An input of another name, which says nothing to sessions today, stays.
+/// Inputs that get their right name: they end sessions that nobody uses. Any other would log elsewhere, refuse sessions, or
+/// run them as another user from then on.
+const RENAMED: &[&str] = &["idleSessionTimeout", "maxSessionDuration"];
+
+/// The right name of an input that is misspelt, where it gets that.
+fn renamed(name: &str, inputs: &Map<String, Json>) -> Option<&'static str> {
+    let near = nearest(name, KNOWN.iter().copied())?;
+    RENAMED.iter().copied().find(|renamed| *renamed == near && !inputs.contains_key(near))
+}
+
+/// Whether a text is taken for a flag: SSM Agent and the schema know no other spelling.
+fn is_otherwise_true(value: &Json) -> bool {
+    value.as_str().is_some_and(|text| text != "true" && text.eq_ignore_ascii_case("true"))
+}
+
+/// Why a person must rewrite the document: something in it says nothing to sessions today, and would change them if it
+/// were written rightly.
+fn undecided(text: Option<&str>) -> Option<String> {
+    let Ok(Json::Object(document)) = serde_json::from_str::<Json>(text?) else { return None };
+    let none = Map::new();
+    let inputs = document.get("inputs").and_then(Json::as_object).unwrap_or(&none);
+    let members = document.keys().filter(|name| !MEMBERS.contains(&name.as_str())).cloned();
+    let unknown = inputs.keys().filter(|name| !KNOWN.contains(&name.as_str()) && renamed(name, inputs).is_none());
+    let misspelt = FLAGS.iter().filter(|name| inputs.get(**name).is_some_and(is_otherwise_true));
+    let within = unknown.map(String::as_str).chain(misspelt.copied()).map(|name| format!("inputs.{name}"));
+    let names: Vec<String> = members.chain(within).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "as they are written these have no effect, and written rightly they may change sessions: correct them or \
+             take them out yourself: {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// Gives inputs the types that they must have, where what they mean is plain, and some their names; takes out those of
+/// another type.
 fn repair(inputs: &mut Map<String, Json>) {
-    let unknown: Vec<String> = inputs.keys().filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect();
-    for name in unknown {
-        if let Some(near) = nearest(&name, KNOWN.iter().copied()).filter(|near| !inputs.contains_key(*near))
-            && let Some(value) = inputs.remove(&name)
-        {
-            inputs.insert(near.to_owned(), value);
+    let misspelt: Vec<(String, &str)> = inputs
+        .keys()
+        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .filter_map(|name| Some((name.clone(), renamed(name, inputs)?)))
+        .collect();
+    for (name, right) in misspelt {
+        if let Some(value) = inputs.remove(&name) {
+            inputs.insert(right.to_owned(), value);
         }
     }
     match inputs.get_mut("shellProfile") {
@@ -375,10 +425,12 @@ fn repair(inputs: &mut Map<String, Json>) {
     }
     for name in FLAGS {
         match inputs.get(*name) {
-            Some(Json::String(text)) if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") => {
-                let flag = text.eq_ignore_ascii_case("true");
+            Some(Json::String(text)) if text == "true" || text.eq_ignore_ascii_case("false") => {
+                let flag = text == "true";
                 inputs.insert((*name).to_owned(), flag.into());
             }
+            // A parameter, which each session may set.
+            Some(Json::String(text)) if text.contains("{{") => {}
             Some(Json::Bool(_)) | None => {}
             Some(_) => {
                 inputs.remove(*name);
@@ -479,17 +531,37 @@ mod tests {
     #[test]
     fn inputs_get_the_types_that_they_must_have_and_others_stay() {
         let Json::Object(mut inputs) = json!({
-            "idleSessionTimeout": 20, "s3EncryptionEnabled": "True", "runAsEnabled": "perhaps", "s3BucketName": ["x"],
+            "idleSessionTimeout": 20, "s3EncryptionEnabled": "true", "runAsEnabled": "perhaps", "s3BucketName": ["x"],
             "shellProfile": {"linux": "bash", "macos": "zsh"}, "kmsKeyId": "", "cloudWatchStreamingEnabled": false,
-            "maxSesionDuration": 60, "s3bucketname": "y", "colour": "red",
+            "maxSesionDuration": 60, "cloudWatchEncryptionEnabled": "{{ encrypt }}",
         }) else {
             unreachable!("it is an object");
         };
         repair(&mut inputs);
         let expected = json!({
             "idleSessionTimeout": "20", "s3EncryptionEnabled": true, "shellProfile": {"linux": "bash"}, "kmsKeyId": "",
-            "cloudWatchStreamingEnabled": false, "maxSessionDuration": "60", "s3bucketname": "y", "colour": "red",
+            "cloudWatchStreamingEnabled": false, "maxSessionDuration": "60",
+            "cloudWatchEncryptionEnabled": "{{ encrypt }}",
         });
         assert_eq!(Json::Object(inputs), expected);
+    }
+
+    #[test]
+    fn inputs_that_would_change_sessions_are_for_a_person() {
+        for (inputs, named) in [
+            (json!({"kmsKey": "arn:a"}), Some("inputs.kmsKey")),
+            (json!({"runAsEnable": true, "runAsDefaultUser": "root"}), Some("inputs.runAsEnable")),
+            (json!({"runAsEnabled": "True"}), Some("inputs.runAsEnabled")),
+            (json!({"s3bucketname": "x", "s3BucketName": "y"}), Some("inputs.s3bucketname")),
+            (json!({"colour": "red"}), Some("inputs.colour")),
+            (json!({"maxSesionDuration": 60, "maxSessionDuration": "60"}), Some("inputs.maxSesionDuration")),
+            (json!({"maxSesionDuration": 60, "s3EncryptionEnabled": "false", "runAsEnabled": "FALSE"}), None),
+        ] {
+            let document = json!({"schemaVersion": "1.0", "inputs": inputs}).to_string();
+            let reason = undecided(Some(&document));
+            assert_eq!(reason.as_deref().and_then(|reason| reason.rsplit(' ').next()), named, "{inputs}");
+        }
+        assert!(undecided(Some(r#"{"schemaVersion": "1.0", "input": {}}"#)).is_some());
+        assert_eq!(undecided(None), None);
     }
 }

@@ -8,8 +8,12 @@ use serde_json::{Value as Json, json};
 use super::grants::Grants;
 use super::sessions::{self, Sessions};
 use super::{Ability, Setter, key, log_group, seen, volume_key};
-use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, key_allows};
+use crate::iam::{
+    Context, Decision, PolicyDocument, Principal, Request, Resource, Trusted, TrustedPrincipal, Truth, key_allows,
+    trusted_principals,
+};
 use crate::model::s3::Bucket;
+use crate::model::ssm::upload_prefix;
 use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind, canonical, wanted_document};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
@@ -19,6 +23,7 @@ use crate::remediate::operation::{
 };
 use crate::remediate::policy;
 use crate::remediate::reference::Text;
+use crate::remediate::settings::Settings;
 use crate::rule::function::RolePolicies;
 
 /// Changes roles, and makes the one for instances.
@@ -35,6 +40,9 @@ const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
 
 /// The managed policies that are attached or detached.
 pub(crate) const ATTACHED: &[&str] = &[CORE, LOGS_FULL_ACCESS];
+
+/// The policies of a role that is for nodes and nothing else: what the guide and AWS's own page attach, and ours.
+const USUAL: &[&str] = &[CORE, LOGS_FULL_ACCESS, "CloudWatchAgentServerPolicy", POLICY];
 
 const SEE_ENCRYPTION: &str = "see-encryption";
 
@@ -98,15 +106,15 @@ impl Setter for Roles {
         }
     }
 
-    fn looks(&self, (_, key): &Thing, _: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
+    fn looks(&self, (_, key): &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
         let aspects = [
-            Aspect::of(Kind::Role, key.id.as_ref()),
             Aspect::of(Kind::RoleTrust, key.id.as_ref()),
             Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(managed(CORE, draft)),
             Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(managed(LOGS_FULL_ACCESS, draft)),
             Aspect::of(Kind::RolePolicy, key.id.as_ref()).part(POLICY),
         ];
-        aspects.into_iter().map(|aspect| (None, aspect)).collect()
+        let own = wanted.task("create").map(|_| Aspect::of(Kind::Role, key.id.as_ref()));
+        own.into_iter().chain(aspects).map(|aspect| (None, aspect)).collect()
     }
 
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
@@ -129,7 +137,12 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) -> Option<usize> {
     let aspect = Aspect::of(Kind::Role, &name);
     match draft.sight(None, &aspect) {
         Ok(Json::Null) => {}
-        Ok(_) => return None,
+        Ok(there) => {
+            if let Some(reason) = is_of_others(thing, &there, draft) {
+                draft.leave_out(aims, reason);
+            }
+            return None;
+        }
         Err(gap) => {
             draft.leave_out(aims, format!("whether the role {name} exists is not known: {gap}"));
             return None;
@@ -145,6 +158,33 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) -> Option<usize> {
         .undone_by(DeleteRole { role_name: name })
         .creating();
     Some(draft.add(change))
+}
+
+/// Why a role that is there is not given to instances: EC2 cannot assume it, or it only happens to have the name.
+fn is_of_others(thing: &Thing, there: &Json, draft: &Draft<'_>) -> Option<String> {
+    let name = &thing.1.id;
+    let ec2 = format!("ec2.{}", draft.inventory.partition.dns_suffix());
+    let trust = draft.sight(None, &Aspect::of(Kind::RoleTrust, name.as_ref())).ok();
+    let Some(trust) = trust.and_then(|trust| PolicyDocument::from_json(trust["Text"].as_str()?).ok()) else {
+        return Some(format!("whom the role {name} trusts is not known"));
+    };
+    let trusted = trusted_principals(&trust, &["sts:AssumeRole"], &Context::new());
+    let is_ec2 = |trusted: &Trusted| matches!(&trusted.principal, TrustedPrincipal::Named(named) if named.id == ec2);
+    if !trusted.iter().any(|one| is_ec2(one) && one.admitted == Truth::True) {
+        return Some(format!("the role {name} is there, and EC2 may not assume it: name another one in fix.role"));
+    }
+    // Somebody has said that it is for nodes, or it can do no more than one that is made.
+    let is_used = draft.inventory.roles.contains_key(&thing.1);
+    let is_named = draft.settings.role != Settings::default().role;
+    let policies = policy::texts(&there["Policies"]);
+    let is_plain = trusted.iter().all(is_ec2) && policies.iter().all(|policy| USUAL.contains(&policy.as_str()));
+    (!is_used && !is_named && !is_plain).then(|| {
+        format!(
+            "a role {name} is there, which no node uses and which may do more than nodes need ({}): name another one in \
+             fix.role",
+            policies.join(", ")
+        )
+    })
 }
 
 fn trusting(services: &[String]) -> String {
@@ -168,9 +208,9 @@ fn narrowed(text: &str, services: &[String]) -> Option<String> {
         match statement["Effect"].as_str() {
             Some("Deny") => statements.push(statement),
             Some("Allow") => {
-                let admitted = texts(&statement["Principal"]["Service"]);
+                let admitted = policy::texts(&statement["Principal"]["Service"]);
                 let kept: Vec<String> = admitted.iter().filter(|service| services.contains(service)).cloned().collect();
-                let actions = texts(&statement["Action"]);
+                let actions = policy::texts(&statement["Action"]);
                 let assumes = actions.iter().any(|action| action.eq_ignore_ascii_case("sts:AssumeRole"));
                 if kept.is_empty() || !assumes {
                     continue;
@@ -195,15 +235,6 @@ fn narrowed(text: &str, services: &[String]) -> Option<String> {
 
 fn one_or_more(texts: &[String]) -> Json {
     if let [text] = texts { json!(text) } else { json!(texts) }
-}
-
-/// A text, or texts, of a policy.
-fn texts(value: &Json) -> Vec<String> {
-    match value {
-        Json::String(text) => vec![text.clone()],
-        Json::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// Admits the services that use the role, and nobody else.
@@ -279,9 +310,8 @@ fn regions(thing: &Thing, draft: &Draft<'_>) -> Option<BTreeSet<Region>> {
 
 impl Grants {
     /// What the sessions of a region need of the role.
-    fn of_region(&mut self, region: &Region, wanted: &Wanted, draft: &Draft<'_>) {
+    fn of_region(&mut self, region: &Region, sessions: &Sessions, wanted: &Wanted, draft: &Draft<'_>) {
         let asked = |task: &str| wanted.task(task).is_some() || wanted.task("create").is_some();
-        let sessions = Sessions::of(region, draft);
         if let Some(group) = sessions.log_group.as_ref().filter(|_| asked("write-cloudwatch")) {
             let arn = log_group::arn(group, Some(region), draft);
             self.add("SessionLogGroups", &["logs:DescribeLogGroups"], "*".to_owned());
@@ -305,7 +335,10 @@ impl Grants {
                     |bucket: &Bucket| bucket.object_ownership.known().is_some_and(|it| it == "BucketOwnerEnforced");
                 let with_acl = foreign && !known.is_some_and(enforced);
                 let actions: &[&str] = if with_acl { &["s3:PutObject", "s3:PutObjectAcl"] } else { &["s3:PutObject"] };
-                let under = prefix.as_ref().map_or(String::new(), |prefix| format!("{prefix}/"));
+                let under = match upload_prefix(prefix.as_deref().unwrap_or_default()).as_str() {
+                    "" => String::new(),
+                    prefix => format!("{}/", prefix.trim_end_matches('/')),
+                };
                 self.add("SessionLogObjects", actions, format!("{arn}/{under}*"));
             }
             if asked("write-s3") || asked(SEE_ENCRYPTION) {
@@ -344,6 +377,11 @@ fn detach(thing: &Thing, wanted: &Wanted, permitted: Option<usize>, draft: &mut 
     );
 }
 
+/// The findings about the role itself that ask for a task.
+fn own_aims(thing: &Thing, task: &str, wanted: &Wanted, draft: &Draft<'_>) -> Aims {
+    wanted.tasks(&[task]).into_iter().filter(|aim| draft.goals[*aim].thing == *thing).collect()
+}
+
 /// Everything that sessions need of the role, in one policy.
 fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft<'_>) -> Option<usize> {
     let mut names = GRANTS.to_vec();
@@ -358,10 +396,10 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     };
     let mut grants = Grants::default();
     for region in &regions {
-        grants.of_region(region, wanted, draft);
-        if let Fact::Unknown(gap) = Sessions::of(region, draft).prefix {
-            let mut own = wanted.tasks(&["write-s3"]);
-            own.retain(|aim| draft.goals[*aim].thing == *thing);
+        let sessions = Sessions::of(region, draft);
+        grants.of_region(region, &sessions, wanted, draft);
+        if let Fact::Unknown(gap) = &sessions.prefix {
+            let own = own_aims(thing, "write-s3", wanted, draft);
             draft.leave_out(&own, format!("under which prefix of the bucket sessions are logged is not known: {gap}"));
         }
     }
@@ -375,8 +413,10 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     for (sid, reason) in grants.take_useless(&thing.1, &regions, draft) {
         let (_, tasks) = STATEMENTS.iter().find(|(of, _)| *of == sid).copied().unwrap_or_default();
         for task in tasks {
-            let mut in_vain = wanted.tasks(&[task]);
-            in_vain.retain(|aim| *task == SEE_ENCRYPTION || draft.goals[*aim].thing == *thing);
+            let in_vain = match *task {
+                SEE_ENCRYPTION => wanted.tasks(&[SEE_ENCRYPTION]),
+                task => own_aims(thing, task, wanted, draft),
+            };
             draft.leave_out(&in_vain, reason.clone());
         }
     }

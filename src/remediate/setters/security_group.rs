@@ -220,7 +220,9 @@ impl Group<'_, '_, '_> {
         let before = stays.clone().into_iter().chain(descriptions(rules)).collect();
         let after = stays.into_iter().chain(absent(rules)).collect();
         let (authorize, revoke) = (self.direction.authorize, self.direction.revoke);
-        self.change(aims, before, after, revoke, rules).undone_by(authorize(self.id(), permissions(rules)))
+        self.change(aims, before, after, revoke, rules)
+            .undone_by(authorize(self.id(), permissions(rules)))
+            .warning("an undo adds the rules again: with ids of their own, and without tags that they had")
     }
 
     fn describe(&self, rules: &Rules, aims: Aims) -> Change {

@@ -84,7 +84,7 @@ fn standard_prefix(region: &Region, draft: &Draft<'_>) -> String {
     draft.here(Some(region)).fill(prefix)
 }
 
-/// What the preferences say, if it is known.
+/// An input of the preferences, if it is known.
 fn input(
     entry: Option<&Entry<SessionPreferences>>,
     read: fn(&SessionInputs) -> &Fact<Option<String>>,

@@ -143,6 +143,11 @@ impl Trial {
             }
         }
         for setter in SETTERS {
+            for (thing, _) in draft.wanted_of(setter.resource_type()) {
+                setter.identify(&thing, &mut draft);
+            }
+        }
+        for setter in SETTERS {
             for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
                 setter.draft(&thing, &wanted, &mut draft);
             }

@@ -11,7 +11,7 @@ use crate::rule::params::ParamValue;
 /// The task of the role.
 pub(super) const TASK: &str = "use-volume-key";
 
-/// What [`ask`] may ask for.
+/// The task, and the type that [`ask`] asks it of.
 pub(super) const ASK: (ResourceType, &str) = (ResourceType::Role, TASK);
 
 /// Asks it of the role that the instance has, or is to have.

@@ -11,7 +11,8 @@ use crate::model::{Fact, Gap};
 use crate::yaml::nearest;
 
 /// The members of a session document.
-const MEMBERS: &[&str] = &["schemaVersion", "description", "sessionType", "inputs", "parameters", "properties"];
+pub(crate) const MEMBERS: &[&str] =
+    &["schemaVersion", "description", "sessionType", "inputs", "parameters", "properties"];
 
 /// The inputs of a session document.
 pub(crate) const INPUTS: &[&str] = &[

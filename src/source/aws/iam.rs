@@ -1,13 +1,14 @@
 //! IAM: instance profiles, roles and policies. Each is read once an account.
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
 use futures::join;
 
 use super::arn::last_segment;
+use super::ec2::instances::Attached;
 use super::inquiry::filled;
 use super::reader::Reader;
 use super::whole_answer::Requires;
@@ -32,14 +33,36 @@ pub(super) fn role_key(name: &str) -> Key {
 }
 
 /// Reads these instance profiles, and their roles.
-pub(super) async fn profiles(reader: &Reader<'_>, profiles: &BTreeSet<Key>) {
-    join_all(profiles.iter().map(|key| reader.profiles.get(key.clone(), profile(reader, key)))).await;
+pub(super) async fn profiles(reader: &Reader<'_>, attached: &BTreeMap<Key, Vec<Attached>>) {
+    let read = attached.iter().map(|(key, instances)| async move {
+        let Some(id) = reader.profiles.get(key.clone(), profile(reader, key)).await else { return };
+        for Attached { instance, id: of_instance } in instances {
+            if let Some(gone) = of_instance.as_ref().filter(|of_instance| **of_instance != id) {
+                keep_deleted(reader, instance, key, gone);
+            }
+        }
+    });
+    join_all(read).await;
 }
 
-async fn profile(reader: &Reader<'_>, key: &Key) {
+/// An instance whose profile was deleted keeps it, and has no credentials, also where another profile has been made under
+/// its name.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html>
+fn keep_deleted(reader: &Reader<'_>, instance: &Key, name: &Key, id: &str) {
+    let gone = Key::global(format!("{} ({id})", name.id));
+    reader.put(gone.clone(), Entry::<InstanceProfile>::missing());
+    reader.record(|inventory| {
+        if let Some(entry) = inventory.instances.get_mut(instance) {
+            entry.attributes.iam_instance_profile = Fact::Known(Some(Link::to(gone)));
+        }
+    });
+}
+
+/// Reads a profile with its role; its id, where it is there.
+async fn profile(reader: &Reader<'_>, key: &Key) -> Option<String> {
     if !reader.wants(&GET_INSTANCE_PROFILE) {
         reader.mention::<InstanceProfile>(key);
-        return;
+        return None;
     }
     let inquiry = reader.inquire(&GET_INSTANCE_PROFILE, None);
     let request = reader.connection.iam().get_instance_profile().instance_profile_name(key.id.as_ref());
@@ -53,9 +76,14 @@ async fn profile(reader: &Reader<'_>, key: &Key) {
         Err(gap) => {
             inquiry.unlisted(&gap);
             reader.put(key.clone(), Entry::<InstanceProfile>::unread(&gap));
+            None
         }
-        Ok(None) => reader.put(key.clone(), Entry::<InstanceProfile>::missing()),
+        Ok(None) => {
+            reader.put(key.clone(), Entry::<InstanceProfile>::missing());
+            None
+        }
         Ok(Some(profile)) => {
+            let id = Some(profile.instance_profile_id).filter(|id| !id.is_empty());
             // A profile has one role at most.
             let role = match profile.roles.into_iter().next() {
                 None => Fact::Known(None),
@@ -70,6 +98,7 @@ async fn profile(reader: &Reader<'_>, key: &Key) {
             if let Fact::Known(Some(key)) = role {
                 role_once(reader, key).await;
             }
+            id
         }
     }
 }

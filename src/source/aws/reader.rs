@@ -23,7 +23,8 @@ pub(super) struct Reader<'a> {
     pub(super) permits: Semaphore,
     /// When the reading has to end.
     pub(super) deadline: Option<Instant>,
-    pub(super) profiles: Once<Key, ()>,
+    /// The ids of instance profiles by their names.
+    pub(super) profiles: Once<Key, Option<String>>,
     pub(super) roles: Once<Key, ()>,
     pub(super) managed_policies: Once<Key, ()>,
     pub(super) buckets: Once<Key, ()>,

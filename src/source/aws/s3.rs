@@ -34,9 +34,22 @@ pub(super) async fn read_once(reader: &Reader<'_>, region: &Region, name: &str) 
     reader.buckets.get(key.clone(), read(reader, region, key)).await;
 }
 
+/// Whether there may be a bucket of this name, or an access point that stands for one: old buckets may have longer names,
+/// with capital letters and underscores.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+fn may_name_a_bucket(name: &str) -> bool {
+    let is_usual = |letter: u8| letter.is_ascii_alphanumeric() || b".-_".contains(&letter);
+    let is_bucket = (3..=255).contains(&name.len()) && name.bytes().all(is_usual);
+    is_bucket || (name.starts_with("arn:") && name.contains(":accesspoint/"))
+}
+
 async fn read(reader: &Reader<'_>, asking: &Region, key: Key) {
     if !reader.wants(&HEAD_BUCKET) {
         reader.mention::<Bucket>(&key);
+        return;
+    }
+    if !may_name_a_bucket(&key.id) {
+        reader.put(key, Entry::<Bucket>::missing());
         return;
     }
     let (mut entry, place) = head(reader, asking, &key).await;

@@ -1,7 +1,7 @@
 //! `DescribeInstances`.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{
@@ -27,8 +27,16 @@ use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region};
 pub(in super::super) struct Found {
     pub(in super::super) volumes: BTreeSet<Key>,
     pub(in super::super) security_groups: BTreeSet<Key>,
-    pub(in super::super) instance_profiles: BTreeSet<Key>,
+    pub(in super::super) instance_profiles: BTreeMap<Key, Vec<Attached>>,
     pub(in super::super) vpcs: BTreeSet<String>,
+}
+
+/// An instance profile, as the instance that it is attached to knows it.
+#[derive(Debug)]
+pub(in super::super) struct Attached {
+    pub(in super::super) instance: Key,
+    /// The profile's id. Its name may be another profile's by now.
+    pub(in super::super) id: Option<String>,
 }
 
 /// Reads the instances of a region that are not terminated or about to be.
@@ -118,7 +126,7 @@ impl Reading<'_, '_> {
                 )
                 .map(|state| matches!(state.as_str(), "enabled" | "pending")),
             operator: operator(inquiry, answer),
-            iam_instance_profile: self.instance_profile(answer),
+            iam_instance_profile: self.instance_profile(key, answer),
             vpc_security_groups: self.security_groups(&network_interfaces, answer),
             network_interfaces,
             vpc_id: inquiry.required("VpcId", vpc_id).map(Some),
@@ -158,7 +166,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn instance_profile(&mut self, answer: Node<'_>) -> Fact<Option<Link<InstanceProfile>>> {
+    fn instance_profile(&mut self, instance: &Key, answer: Node<'_>) -> Fact<Option<Link<InstanceProfile>>> {
         let Some(profile) = answer.child("iamInstanceProfile") else {
             return Fact::Known(None);
         };
@@ -171,7 +179,8 @@ impl Reading<'_, '_> {
             return Fact::Unknown(gap);
         };
         let key = Key::global(last_segment(arn.resource));
-        self.found.instance_profiles.insert(key.clone());
+        let attached = Attached { instance: instance.clone(), id: profile.filled("id") };
+        self.found.instance_profiles.entry(key.clone()).or_default().push(attached);
         Fact::Known(Some(Link::to(key)))
     }
 

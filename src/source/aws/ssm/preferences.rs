@@ -103,8 +103,8 @@ fn keep_common(inputs: &mut SessionInputs, newer: &SessionInputs) {
             && value != other
         {
             let message = format!(
-                "inputs.{name}: the default version of the document and its latest differ, which \
-                 `ssm-audit fix --rule ssm-preferences-valid` ends"
+                "inputs.{name}: the default version of the document and its latest differ: \
+                 `ssm-audit fix --rule ssm-preferences-valid` makes them one"
             );
             let gap = Gap::of_call(GapKind::Unresolved, GET_DOCUMENT.to_string()).with_message(message);
             *input = Fact::Unknown(gap.into());

@@ -173,3 +173,36 @@ fn open(path: &Path) -> Result<BufReader<File>, SavedError> {
     });
     file.map(BufReader::new).map_err(|source| SavedError::Unreadable { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static FORM: Form =
+        Form { kind: "ssm-audit/note", version: 1, noun: "note", made_with: "ssm-audit note", most_mib: 1 };
+
+    #[derive(Debug, Deserialize)]
+    struct Note {
+        text: String,
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_before_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("note.json");
+        let note = |length: usize| {
+            let text = "x".repeat(length);
+            std::fs::write(&path, format!(r#"{{"kind":"ssm-audit/note","schema_version":1,"text":"{text}"}}"#))
+                .unwrap();
+            FORM.read::<Note>(&path)
+        };
+        assert_eq!(note(1000).unwrap().text.len(), 1000);
+        let problem = note(1 << 20).unwrap_err().to_string();
+        assert!(problem.ends_with("it is larger than 1 MiB, which no note is"), "{problem}");
+        // It takes no room on the disk, and would take all of the memory.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let problem = FORM.read::<Note>(&path).unwrap_err().to_string();
+        assert!(problem.ends_with("it is larger than 1 MiB, which no note is"), "{problem}");
+        assert_eq!(Form::kind_of(&path), None);
+    }
+}

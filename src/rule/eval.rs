@@ -140,7 +140,10 @@ impl<'a> Case<'a> {
             if let Ok(serde_json::Value::Array(items)) = items
                 && !items.is_empty()
             {
-                return items.into_iter().map(|value| Evidence { path: path.clone(), value }).collect();
+                // What several parts of a rule find is said once.
+                let mut known = BTreeSet::new();
+                let distinct = items.into_iter().filter(|item| known.insert(item.to_string()));
+                return distinct.map(|value| Evidence { path: path.clone(), value }).collect();
             }
             if reads_sensitive() {
                 return vec![Evidence { path: path.clone(), value: SENSITIVE.into() }];

@@ -101,10 +101,16 @@ impl Path {
         gaps
     }
 
-    /// What stands at this path as JSON; a list of it where the path goes through a list.
+    /// What stands at this path as JSON; a list of it where the path goes through a list, with how many more there are
+    /// where there are very many.
     pub fn json(&self, place: Place<'_>) -> Json {
-        let mut values = Vec::new();
+        const MOST: usize = 1_000;
+        let (mut values, mut more) = (Vec::new(), 0_usize);
         self.visit(place, &mut |found| {
+            if values.len() == MOST {
+                more += 1;
+                return;
+            }
             values.push(match found {
                 Found::Unknown(gap) => unknown_json(gap),
                 Found::Absent => Json::Null,
@@ -112,6 +118,9 @@ impl Path {
                 Found::Value(view, _) => json(view),
             });
         });
+        if more > 0 {
+            values.push(format!("and {more} more").into());
+        }
         if self.is_plural() { Json::Array(values) } else { values.into_iter().next().unwrap_or(Json::Null) }
     }
 

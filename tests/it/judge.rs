@@ -100,6 +100,29 @@ fn with_a_base_nothing_of_the_checkout_judges() {
     assert!(no_folder.code == Some(2) && no_folder.stderr.contains("--base nowhere: no such folder"));
 }
 
+/// The environment of CI is not for whoever writes a pull request.
+#[test]
+fn with_a_base_values_of_the_environment_are_evaluated_and_not_shown() {
+    let code = "variable \"name\" {}\nvariable \"on\" { type = bool }\nresource \"aws_instance\" \"a\" {\n  monitoring = \
+                var.on\n  tags = { Name = base64encode(var.name) }\n}\nresource \"aws_instance\" \"b\" {\n  for_each = \
+                toset([upper(var.name)])\n}\nresource \"aws_kms_key\" \"k\" {\n  deletion_window_in_days = \
+                length(var.name)\n}\n";
+    let told = |audit: Audit| {
+        let mut audit = audit.env("TF_VAR_name", "hunter2").env("TF_VAR_on", "false").args(&["--policy", "hardened"]);
+        let done = audit.run();
+        let monitoring = done.json()["findings"].as_array().unwrap().iter().any(|one| {
+            one["rule"] == "ec2-detailed-monitoring"
+                && one["resource"]["address"] == "aws_instance.a"
+                && one["verdict"] == "fail"
+        });
+        assert!(monitoring, "{}", done.stderr);
+        let said = format!("{}{}", done.stdout, done.stderr);
+        ["hunter2", "HUNTER2", "aHVudGVyMg"].iter().any(|secret| said.contains(secret))
+    };
+    assert!(told(Audit::new(&[SCAN, &["--format", "json"]].concat()).file("infra/main.tf", code)));
+    assert!(!told(with_base(&[], "policy: guide\n", code)));
+}
+
 #[test]
 fn comments_in_code_can_be_refused_and_limited() {
     let json = &["--format", "json"][..];

@@ -23,7 +23,9 @@ fn decoded(call: &Call, text: &str) -> Result<Json, Box<Failure>> {
 async fn get(place: &Place<'_>, name: &str) -> Result<Option<aws_sdk_iam::types::Role>, Failure> {
     let request = place.iam().get_role().role_name(name);
     let Some(answer) = place.read_unless(ABSENT, &GET_ROLE, request.send()).await? else { return Ok(None) };
-    answer.role.map(Some).ok_or_else(|| Failure::lacks(&GET_ROLE, "Role"))
+    // Required members that are missing are empty texts.
+    let role = answer.role.filter(|role| !role.arn.is_empty() && !role.role_id.is_empty());
+    role.map(Some).ok_or_else(|| Failure::lacks(&GET_ROLE, "Role, its ARN or its id"))
 }
 
 /// A role, and the names of its policies.
@@ -77,6 +79,7 @@ pub(super) async fn inline_policy(place: &Place<'_>, aspect: &Aspect) -> Result<
     let name = aspect.part.as_deref().unwrap_or_default();
     let request = place.iam().get_role_policy().role_name(&aspect.id).policy_name(name);
     match place.read_unless(ABSENT, &GET_ROLE_POLICY, request.send()).await? {
+        Some(answer) if answer.policy_document.is_empty() => Err(Failure::lacks(&GET_ROLE_POLICY, "PolicyDocument")),
         Some(answer) => decoded(&GET_ROLE_POLICY, &answer.policy_document).map_err(|failure| *failure),
         None => Ok(Json::Null),
     }
@@ -89,7 +92,13 @@ async fn instance_profile(
     let request = place.iam().get_instance_profile().instance_profile_name(name);
     let answer = place.read_unless(ABSENT, &GET_INSTANCE_PROFILE, request.send()).await?;
     let Some(answer) = answer else { return Ok(None) };
-    answer.instance_profile.map(Some).ok_or_else(|| Failure::lacks(&GET_INSTANCE_PROFILE, "InstanceProfile"))
+    let is_whole = |profile: &aws_sdk_iam::types::InstanceProfile| {
+        let roles = profile.roles.iter().map(|role| &role.role_name);
+        let texts = [&profile.arn, &profile.instance_profile_id];
+        texts.into_iter().chain(roles).all(|text| !text.is_empty())
+    };
+    let profile = answer.instance_profile.filter(is_whole);
+    profile.map(Some).ok_or_else(|| Failure::lacks(&GET_INSTANCE_PROFILE, "InstanceProfile, its ARN, its id or a role"))
 }
 
 pub(super) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {

@@ -26,7 +26,8 @@ async fn describe(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
     let request = place.kms().describe_key().key_id(id);
     let answer = place.read_unless(ABSENT, &DESCRIBE_KEY, request.send()).await?;
     let Some(answer) = answer else { return Ok(Json::Null) };
-    let key = answer.key_metadata.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "KeyMetadata"))?;
+    let key = answer.key_metadata.filter(|key| !key.key_id.is_empty());
+    let key = key.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "KeyMetadata or its KeyId"))?;
     let state = key.key_state.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "KeyState"))?;
     Ok(json!({
         "KeyId": key.key_id,
@@ -123,5 +124,7 @@ pub(super) async fn policy(place: &Place<'_>, aspect: &Aspect) -> Result<Json, F
     let Some(id) = key["KeyId"].as_str() else { return Ok(Json::Null) };
     let request = place.kms().get_key_policy().key_id(id).policy_name("default");
     let answer = place.read(&GET_KEY_POLICY, request.send()).await?;
-    Ok(answer.policy.as_deref().map_or(Json::Null, super::document))
+    // Every key has one.
+    let policy = answer.policy.ok_or_else(|| Failure::lacks(&GET_KEY_POLICY, "Policy"))?;
+    Ok(super::document(&policy))
 }

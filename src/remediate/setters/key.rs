@@ -113,14 +113,14 @@ fn unusable(thing: &Thing, enabled: Option<usize>, draft: &Draft<'_>) -> Option<
         ("KeyUsage", "ENCRYPT_DECRYPT"),
         ("KeyManager", "CUSTOMER"),
     ];
-    let differs = |(member, wanted): &(&str, &str)| key[*member] != *wanted;
+    let differs = |(member, wanted): &(&str, &str)| key[*member].as_str().is_some_and(|known| known != *wanted);
     let (member, wanted) =
         wanted.into_iter().filter(|(member, _)| *member != "KeyState" || enabled.is_none()).find(differs)?;
     Some(format!(
         "the alias {} leads to the key {}, whose {member} is {} and not {wanted}: name another one in fix.key_alias",
         draft.here(thing.1.region.as_ref()).fill(&draft.settings.key_alias),
         thing.1.id,
-        key[member].as_str().unwrap_or("not known"),
+        key[member].as_str().unwrap_or_default(),
     ))
 }
 

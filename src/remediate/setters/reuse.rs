@@ -53,10 +53,13 @@ fn a_role_that_is_somebody_elses_is_not_given_to_instances() {
     for other in [json!({"AWS": "999999999999"}), json!({"Service": "lambda.amazonaws.com"})] {
         assert!(refused(role(&other, &usual)).contains("EC2 may not assume it"), "{other}");
     }
-    let administrator = json!(["AdministratorAccess", "AmazonSSMManagedInstanceCore"]);
+    let administrator = json!(["AdministratorAccess"]);
     assert!(refused(role(&ec2, &administrator)).contains("AdministratorAccess"));
     let both = json!({"Service": "ec2.amazonaws.com", "AWS": "999999999999"});
     assert!(refused(role(&both, &usual)).contains("may do more than nodes need"));
+    // It has what AWS gives nodes, and more.
+    let more = json!(["AmazonSSMManagedInstanceCore", "own"]);
+    assert_eq!(role(&ec2, &more).plan().operations(), expected);
     // Somebody has said that it is the one, or nodes have it already.
     let mut named = role(&ec2, &administrator);
     named.settings.role = "web".to_owned();

@@ -173,15 +173,17 @@ fn is_of_others(thing: &Thing, there: &Json, draft: &Draft<'_>) -> Option<String
     if !trusted.iter().any(|one| is_ec2(one) && one.admitted == Truth::True) {
         return Some(format!("the role {name} is there, and EC2 may not assume it: name another one in fix.role"));
     }
-    // Somebody has said that it is for nodes, or it can do no more than one that is made.
+    // Somebody has said that it is for nodes, or given it what AWS gives nodes, or it can do no more than one that is made.
     let is_used = draft.inventory.roles.contains_key(&thing.1);
     let is_named = draft.settings.role != Settings::default().role;
     let policies = policy::texts(&there["Policies"]);
-    let is_plain = trusted.iter().all(is_ec2) && policies.iter().all(|policy| USUAL.contains(&policy.as_str()));
+    let is_usual = |policy: &String| USUAL.contains(&policy.as_str());
+    let is_plain =
+        trusted.iter().all(is_ec2) && (policies.iter().any(|policy| policy == CORE) || policies.iter().all(is_usual));
     (!is_used && !is_named && !is_plain).then(|| {
         format!(
-            "a role {name} is there, which no node uses and which may do more than nodes need ({}): name another one in \
-             fix.role",
+            "a role {name} is there, which no node uses and which may do more than nodes need ({}): attach {CORE} to it, \
+             if it is for nodes, or name another one in fix.role",
             policies.join(", ")
         )
     })

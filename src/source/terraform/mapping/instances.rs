@@ -10,7 +10,7 @@ use super::super::instance::Instance as Resource;
 use super::super::value::{Hole, Nature, Value};
 use super::super::view::View;
 use super::targets::Target;
-use super::{Draft, Judged, Launching, Mapper, fact};
+use super::{ByAddress, Draft, Judged, Mapper, fact};
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType, symbol};
 
@@ -599,27 +599,41 @@ impl Mapper {
                 }
             }
         }
-        let is_this = |value: &Value| matches!(self.target(value, &["aws_instance"], resource), Target::Declared(of) if Rc::ptr_eq(&of, resource));
-        for attachment in self.everywhere("aws_network_interface_attachment") {
-            if is_this(&attachment.attribute("instance_id"))
-                && let Target::Declared(of) =
-                    self.target(&attachment.attribute("network_interface_id"), INTERFACE, resource)
-            {
-                declared.push(of);
-            }
-        }
-        for interface in self.everywhere("aws_network_interface") {
-            let attachments = interface.view().blocks("attachment").unwrap_or_default();
-            if attachments.iter().any(|attachment| is_this(&attachment.get("instance"))) {
-                declared.push(interface);
-            }
-        }
+        declared.extend(self.interfaces_by_instance().get(&resource.address).into_iter().flatten().cloned());
         declared.iter().for_each(|interface| add(interface.attribute("security_groups")));
         for (index, group) in groups.iter().enumerate() {
             if matches!(self.target(group, super::security_groups::GROUPS, resource), Target::Declared(_)) {
                 let _ = self.group_link(group, resource, index);
             }
         }
+    }
+
+    /// The interfaces that are attached to instances by themselves or by a resource of their own, by the address of the
+    /// instance.
+    fn interfaces_by_instance(&self) -> Rc<ByAddress> {
+        if let Some(known) = &*self.interfaces.borrow() {
+            return Rc::clone(known);
+        }
+        let mut interfaces = ByAddress::new();
+        let mut attach = |instance: &Value, interface: &Rc<Resource>| {
+            if let Target::Declared(instance) = self.target(instance, &["aws_instance"], interface) {
+                interfaces.entry(instance.address.clone()).or_default().push(Rc::clone(interface));
+            }
+        };
+        for interface in self.everywhere("aws_network_interface") {
+            for attachment in interface.view().blocks("attachment").unwrap_or_default() {
+                attach(&attachment.get("instance"), &interface);
+            }
+        }
+        for attachment in self.everywhere("aws_network_interface_attachment") {
+            let interface = attachment.attribute("network_interface_id");
+            if let Target::Declared(interface) = self.target(&interface, &["aws_network_interface"], &attachment) {
+                attach(&attachment.attribute("instance_id"), &interface);
+            }
+        }
+        let interfaces = Rc::new(interfaces);
+        *self.interfaces.borrow_mut() = Some(Rc::clone(&interfaces));
+        interfaces
     }
 
     /// The block that configures the root volume.
@@ -727,11 +741,11 @@ impl Mapper {
     }
 
     /// What launches instances, by the address of what it launches from.
-    fn groups_by_launch(&self) -> Rc<Launching> {
+    fn groups_by_launch(&self) -> Rc<ByAddress> {
         if let Some(known) = &*self.launching.borrow() {
             return Rc::clone(known);
         }
-        let mut launching = Launching::new();
+        let mut launching = ByAddress::new();
         for (kind, path) in LAUNCHERS {
             for user in self.everywhere(kind) {
                 // Where it is not known what is launched, that is said of the group itself.

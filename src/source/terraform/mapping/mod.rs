@@ -40,8 +40,8 @@ use home::Home;
 pub(super) use security_groups::normal_protocol;
 use targets::{Named, Target};
 
-/// Autoscaling groups, by the address of what they launch from.
-type Launching = HashMap<String, Vec<Rc<Instance>>>;
+/// Resources by the address of another one.
+type ByAddress = HashMap<String, Vec<Rc<Instance>>>;
 
 /// A call of a module that was not read.
 struct Closed {
@@ -105,7 +105,9 @@ pub(super) struct Mapper {
     named: RefCell<HashMap<&'static str, Rc<Named>>>,
     companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
     /// Autoscaling groups, by what they launch from.
-    launching: RefCell<Option<Rc<Launching>>>,
+    launching: RefCell<Option<Rc<ByAddress>>>,
+    /// Network interfaces, by the instance that they are attached to.
+    interfaces: RefCell<Option<Rc<ByAddress>>>,
     /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
     unread: Option<Arc<Gap>>,
     given_away: HashMap<String, Arc<Gap>>,
@@ -132,6 +134,7 @@ pub(super) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Pla
         named: RefCell::default(),
         companions: RefCell::default(),
         launching: RefCell::default(),
+        interfaces: RefCell::default(),
         unread: None,
         given_away: HashMap::new(),
         homes: vec![Home::of(root)],

@@ -262,7 +262,8 @@ impl<'a> RolePolicies<'a> {
         for document in self.documents().into_iter().flatten() {
             let text = document.as_value().to_string();
             let arns = text.split("\"arn:").skip(1);
-            let named = arns.filter_map(|arn| arn.split(':').nth(2).filter(|region| is_one(region)));
+            let is_known = |region: &&str| is_one(region) && !region.contains(is_symbol);
+            let named = arns.filter_map(|arn| arn.split(':').nth(2).filter(is_known));
             regions.extend(named.map(str::to_owned));
         }
         regions.iter().map(|region| shape.replace(OF_REGION, region)).collect()

@@ -60,7 +60,9 @@ impl Recording {
             if key.split(' ').next() != Some(&member.action) {
                 continue;
             }
-            answers.iter_mut().for_each(|answer| answer.change(member, change));
+            for answer in answers {
+                answer.change(member, change);
+            }
         }
         changed
     }

@@ -144,7 +144,7 @@ proptest! {
 #[test]
 fn patterns_that_take_too_much_are_not_decided() {
     let distinct: String =
-        (0..4_000).filter_map(|index| char::from_u32(0x4E00 + index)).map(|one| format!("*{one}")).collect();
+        (0..4_000).filter_map(|index| char::from_u32(0x4E00 + index)).flat_map(|one| ['*', one]).collect();
     let pattern = compile(&format!("arn:aws:s3:::{distinct}*"), Dialect::Like);
     let asked = compile("arn:aws:s3:::*/*", Dialect::Like);
     let coverage = within(1_000_000, || compare(&pattern, &asked));

@@ -35,9 +35,12 @@ pub fn waivers(places: &Places) -> (Vec<Waiver>, Vec<Diagnostic>) {
     (waivers, problems)
 }
 
+/// Lines of a file, and the addresses of what stands on them.
+type Covered = ((usize, usize), Arc<BTreeSet<String>>);
+
 /// The addresses of the resources of which something stands on these lines of a file, both from 1 and with them, sorted
 /// by the first.
-fn blocks(places: &Places, index: usize, file: &File) -> Vec<((usize, usize), Arc<BTreeSet<String>>)> {
+fn blocks(places: &Places, index: usize, file: &File) -> Vec<Covered> {
     let mut blocks: BTreeMap<(usize, usize), BTreeSet<String>> = BTreeMap::new();
     for place in places.all() {
         let spans = std::iter::once(place.block).chain(place.attributes.iter().map(|(_, span)| *span));
@@ -68,7 +71,7 @@ fn is_comment(line: &str) -> bool {
 /// Where comments stand. JSON has none, and Terraform takes the members `//` for such.
 fn written_comments(file: &File) -> Vec<Range<usize>> {
     let text = file.source().text();
-    if !file.source().name().ends_with(".json") {
+    if ![".tf.json", ".tofu.json"].iter().any(|ending| file.source().name().ends_with(ending)) {
         return parse::comments(text);
     }
     let lines = text.split_inclusive('\n').scan(0, |end, line| {
@@ -112,7 +115,7 @@ fn comments(file: &File) -> Vec<Comment> {
 
 impl Comment {
     /// The resources in whose blocks it stands or that it stands right above, or at an attribute of them elsewhere.
-    fn covered(&self, blocks: &[((usize, usize), Arc<BTreeSet<String>>)]) -> Vec<Arc<BTreeSet<String>>> {
+    fn covered(&self, blocks: &[Covered]) -> Vec<Arc<BTreeSet<String>>> {
         // None begins after the line of code that follows.
         let until = blocks.partition_point(|((first, _), _)| *first <= self.next.max(self.line));
         let covers = |(first, last): (usize, usize)| {

@@ -146,7 +146,7 @@ impl Mapper {
                 _ => {}
             }
         }
-        for (value, by) in &values[..attached] {
+        for (value, by) in values[..attached].iter().filter(|_| self.is_written(role)) {
             // What is not known may be the same.
             let is_same = |other: &Value| other.equals(value).unwrap_or(true);
             if let Some((_, list)) = lists.iter().find(|(items, _)| !items.iter().any(is_same)) {
@@ -168,6 +168,13 @@ impl Mapper {
         Ok(links)
     }
 
+    /// Whether a resource is written in code: plans and states tell what a resource has in the same arguments that manage it.
+    pub(super) fn is_written(&self, resource: &Rc<Instance>) -> bool {
+        const ENDINGS: [&str; 4] = [".tf", ".tofu", ".tf.json", ".tofu.json"];
+        let file = self.world.file(resource.block.span.file);
+        file.is_some_and(|file| ENDINGS.iter().any(|ending| file.source().name().ends_with(ending)))
+    }
+
     /// One more policy of which nothing is known.
     fn put_unknown_policy(&mut self, role: &Rc<Instance>, index: usize, gap: &Arc<Gap>) -> Link<ManagedPolicy> {
         let key = Key::global(format!("{}/attached_policies[{index}]", role.address));
@@ -181,7 +188,7 @@ impl Mapper {
         let own = role.view().blocks("inline_policy")?;
         let companions = self.companions("aws_iam_role_policy", "role", role, ROLES)?;
         let exclusive = self.companions("aws_iam_role_policies_exclusive", "role_name", role, ROLES)?;
-        if let (false, Some(companion)) = (own.is_empty(), companions.first()) {
+        if let (false, Some(companion)) = (own.is_empty() || !self.is_written(role), companions.first()) {
             let why = format!("{} takes inline policies away that are not in its own blocks", role.address);
             return Err(fact::left_open(&companion.view(), &why));
         }
@@ -200,6 +207,7 @@ impl Mapper {
             let name = fact::or(fact::text(&self.world, &name), String::new);
             let is_named = |other: &InlinePolicy| other.name.known().is_some_and(|name| !name.is_empty());
             let twin = policies.iter_mut().find(|other| is_named(other) && other.name == name);
+            let twin = twin.filter(|_| self.is_written(role));
             if let Some(twin) = twin {
                 let name = name.known().map_or("", String::as_str);
                 let why = format!("the role has two policies named {name}: the one that is applied last stays");

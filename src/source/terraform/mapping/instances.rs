@@ -151,7 +151,7 @@ impl Mapper {
         for group in self.all("aws_autoscaling_group").into_iter().chain(self.all("aws_spot_fleet_request")) {
             let elsewhere = match &*group.kind {
                 "aws_autoscaling_group" => self.template_elsewhere(&group).or_else(|| self.override_elsewhere(&group)),
-                _ => self.launch_specification(&group),
+                _ => Self::launch_specification(&group),
             };
             if let Some(gap) = elsewhere {
                 let key = Self::key_of(ResourceType::Instance, &group);
@@ -328,7 +328,7 @@ impl Mapper {
     }
 
     /// Why the instances of a Spot Fleet are not known: what they are like stands in the request itself.
-    fn launch_specification(&self, request: &Rc<Resource>) -> Option<Arc<Gap>> {
+    fn launch_specification(request: &Rc<Resource>) -> Option<Arc<Gap>> {
         match request.view().blocks("launch_specification") {
             Err(gap) => Some(gap),
             Ok(blocks) => blocks.first().map(|block| {
@@ -600,7 +600,9 @@ impl Mapper {
             }
         }
         declared.extend(self.interfaces_by_instance().get(&resource.address).into_iter().flatten().cloned());
-        declared.iter().for_each(|interface| add(interface.attribute("security_groups")));
+        for interface in &declared {
+            add(interface.attribute("security_groups"));
+        }
         for (index, group) in groups.iter().enumerate() {
             if matches!(self.target(group, super::security_groups::GROUPS, resource), Target::Declared(_)) {
                 let _ = self.group_link(group, resource, index);

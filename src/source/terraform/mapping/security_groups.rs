@@ -191,13 +191,9 @@ impl Mapper {
             self.add_rules(&rule.view(), &SINGLE, &mut rules)?;
         }
         // <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/security_group>
-        // Plans and states tell the rules of a group in the same attribute.
-        let file = group.view().span_of(direction.word()).and_then(|span| self.world.file(span.file));
-        let is_code = file.is_some_and(|file| {
-            [".tf", ".tofu", ".tf.json", ".tofu.json"].iter().any(|ending| file.source().name().ends_with(ending))
-        });
         let written = group.attribute(direction.word());
-        let is_empty = is_code && matches!(&written, Value::List(items) | Value::Set(items) if items.is_empty());
+        let is_empty =
+            self.is_written(group) && matches!(&written, Value::List(items) | Value::Set(items) if items.is_empty());
         if is_empty && !rules.is_empty() {
             let word = direction.word();
             let why = format!(

@@ -31,21 +31,29 @@ async fn get(place: &Place<'_>, name: &str) -> Result<Option<aws_sdk_iam::types:
 /// A role, and the names of its policies.
 pub(super) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let Some(role) = get(place, &aspect.id).await? else { return Ok(Json::Null) };
-    let mut policies = BTreeSet::new();
+    let (mut policies, mut is_cut) = (BTreeSet::new(), false);
     let attached = |marker| place.iam().list_attached_role_policies().role_name(&aspect.id).set_marker(marker).send();
     let read = place.pages(&LIST_ATTACHED_ROLE_POLICIES, attached, |page| {
         // One without a name is no usual one.
         let names = page.attached_policies.into_iter().flatten().map(|policy| policy.policy_name.unwrap_or_default());
         policies.extend(names);
+        is_cut |= page.is_truncated && page.marker.is_none();
         page.marker.filter(|_| page.is_truncated)
     });
     read.await?;
+    if is_cut {
+        return Err(Failure::lacks(&LIST_ATTACHED_ROLE_POLICIES, "Marker"));
+    }
     let inline = |marker| place.iam().list_role_policies().role_name(&aspect.id).set_marker(marker).send();
     let read = place.pages(&LIST_ROLE_POLICIES, inline, |page| {
         policies.extend(page.policy_names);
+        is_cut |= page.is_truncated && page.marker.is_none();
         page.marker.filter(|_| page.is_truncated)
     });
     read.await?;
+    if is_cut {
+        return Err(Failure::lacks(&LIST_ROLE_POLICIES, "Marker"));
+    }
     Ok(json!({"Arn": role.arn, "RoleId": role.role_id, "Policies": policies}))
 }
 

@@ -113,7 +113,7 @@ struct Peers {
     ranges: Vec<IpNet>,
     groups: BTreeSet<String>,
     undecided: Option<Undecided>,
-    /// How many rules were looked at.
+    /// Number of rules read so far.
     rules: usize,
 }
 
@@ -144,7 +144,7 @@ impl Peers {
             Some(View::Parts(rules)) => {
                 for rule in rules {
                     self.rules += 1;
-                    if self.rules + self.ranges.len() > MOST_RULES {
+                    if self.rules.max(self.ranges.len()) > MOST_RULES {
                         let message = format!("there are more than {MOST_RULES} rules, which AWS does not allow");
                         self.undecided = Some(Undecided(message));
                         return;

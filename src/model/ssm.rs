@@ -12,6 +12,15 @@ use super::schema::attributes;
 /// The document that holds the session preferences of a region.
 pub const PREFERENCES_DOCUMENT: &str = "SSM-SessionManagerRunShell";
 
+/// Returns the pattern of the objects that the agent uploads to a bucket, by the ARN of the bucket and `s3KeyPrefix`.
+#[must_use]
+pub fn uploads(bucket_arn: &str, prefix: Option<&str>) -> String {
+    match upload_prefix(prefix.unwrap_or_default()).as_str() {
+        "" => format!("{bucket_arn}/*"),
+        prefix => format!("{bucket_arn}/{}/*", prefix.trim_end_matches('/')),
+    }
+}
+
 /// Returns the prefix under which the agent uploads logs for this `s3KeyPrefix`, without a slash at its end; empty for
 /// none. The agent cleans the path, as Go's `path.Join` does: `logs//ssm/` is `logs/ssm`.
 /// <https://github.com/aws/amazon-ssm-agent/blob/mainline/agent/fileutil/fileutil.go>

@@ -47,7 +47,7 @@ pub(crate) fn with_statements(text: &str, statements: &[Json]) -> Option<String>
     (check["Statement"] == Json::Array(expected)).then_some(with)
 }
 
-/// Whether a text is JSON in which an object has two members of one name: one reader takes the first, another the last.
+/// Returns `true` if an object in a JSON text has two members of one name. Some readers take the first, others the last.
 pub(crate) fn is_ambiguous(text: &str) -> bool {
     struct Distinct;
     impl<'de> Deserialize<'de> for Distinct {
@@ -125,7 +125,7 @@ pub(crate) fn texts(value: &Json) -> Vec<String> {
     }
 }
 
-/// A name for a statement that the policy does not have yet.
+/// Returns a `Sid` that the text of a policy does not contain.
 pub(crate) fn unused_sid(name: &str, text: &str) -> String {
     let mut candidate = name.to_owned();
     let mut number = 1;

@@ -12,7 +12,7 @@ use super::workspace::{Edited, Refusal, Workspace};
 const PLACE: &[&str] = &["provider", "region"];
 
 /// A name, and the same with numbers from 2.
-fn numbered(name: &str) -> impl Iterator<Item = String> {
+pub(super) fn numbered(name: &str) -> impl Iterator<Item = String> {
     std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(move |number| format!("{name}_{number}")))
 }
 

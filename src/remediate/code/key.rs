@@ -7,6 +7,7 @@ use super::document::{Spot, member};
 use super::task::{Task, undone};
 use super::workspace::{Edited, New, Refusal, Workspace};
 use crate::model::{Fact, Key, ResourceType};
+use crate::remediate::policy::unused_sid;
 use crate::remediate::setters::{grants_logs, logs_service};
 use crate::source::terraform::Place;
 
@@ -202,8 +203,7 @@ fn policy_of(place: &Place, work: &Workspace<'_>) -> String {
 
 /// A statement under a Sid that no other statement of the policy has: Sids are unique.
 fn with_free_sid(statement: &str, sid: &str, policy: &str) -> String {
-    let mut names = std::iter::once(sid.to_owned()).chain((2..=u32::MAX).map(|number| format!("{sid}{number}")));
-    let free = names.find(|name| !policy.contains(&format!("{name:?}"))).unwrap_or_else(|| sid.to_owned());
+    let free = unused_sid(sid, policy);
     statement.replacen(&format!("{sid:?}"), &format!("{free:?}"), 1)
 }
 

@@ -1,10 +1,11 @@
 //! Roles of nodes: what they may do is granted by a policy of its own beside the role, scoped to what sessions use.
 
+use super::additions::numbered;
 use super::content::{self, Written};
 use super::document::Spot;
 use super::task::{Task, undone};
 use super::workspace::{Edited, Refusal, Workspace};
-use crate::model::ssm::SessionPreferences;
+use crate::model::ssm::{SessionPreferences, uploads};
 use crate::model::{Fact, Key, ResourceType};
 
 /// What AWS gives nodes.
@@ -124,9 +125,7 @@ pub(super) fn grant(task: &str, role: &Key, spot: &Spot, address: &str, work: &m
 fn free_policy_name(name: &str, role: &Key, work: &Workspace<'_>) -> String {
     let policies = work.inventory.roles.get(role).and_then(|entry| entry.attributes.inline_policies.known());
     let names: Vec<&String> = policies.into_iter().flatten().filter_map(|policy| policy.name.known()).collect();
-    let mut candidates =
-        std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(|number| format!("{name}-{number}")));
-    candidates.find(|candidate| !names.contains(&candidate)).unwrap_or_else(|| name.to_owned())
+    numbered(name).find(|candidate| !names.contains(&candidate)).unwrap_or_default()
 }
 
 /// Refuses to add what a list of all that the role has would take away again.
@@ -135,7 +134,8 @@ fn refuse_exclusive(kind: &str, spot: &Spot, work: &mut Workspace<'_>) -> Edited
     let address = format!("{of_kind}.{of_name}");
     for exclusive in work.resources(&spot.file, kind) {
         let role = work.value(&exclusive, "role_name").map(|value| work.source(&exclusive.file, &value));
-        if role.is_some_and(|role| role.contains(&address)) {
+        let names = |role: String| ['.', '['].iter().any(|next| role.contains(&format!("{address}{next}")));
+        if role.is_some_and(names) {
             let (kind, name) = exclusive.labels();
             let why = format!("{kind}.{name} names all that the role has: add it there");
             return Err(work.refuse(&exclusive, "role_name", &why));
@@ -195,8 +195,14 @@ fn needed(
         if task == "see-encryption" {
             statements.push(statement(&["s3:GetEncryptionConfiguration"], &arn));
         } else {
-            let below = prefix(key, work).map_or_else(|| "*".to_owned(), |prefix| format!("{prefix}/*"));
-            statements.push(statement(&["s3:PutObject"], &format!("\"${{{arn}}}/{below}\"")));
+            let written = prefix(key, work);
+            let bucket = format!("${{{arn}}}");
+            let objects = match &written {
+                // An expression may have slashes that are none of the path.
+                Some(prefix) if prefix.contains("${") => format!("{bucket}/{prefix}/*"),
+                prefix => uploads(&bucket, prefix.as_deref()),
+            };
+            statements.push(statement(&["s3:PutObject"], &format!("\"{objects}\"")));
         }
     }
     if let (Fact::Known(Some(group)), "write-cloudwatch" | "see-encryption") = (&preferences.log_group, task) {

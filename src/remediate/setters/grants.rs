@@ -107,14 +107,14 @@ impl Grants {
     }
 }
 
-/// Whether a statement is one that we wrote under this name, or under the name with a number: it allows actions on
-/// resources, and says nothing else. One that somebody has changed into another is theirs.
+/// Returns `true` if ssm-audit wrote a statement: its `Sid` is this one, or this one with a number, and it only allows
+/// actions on resources. A statement that somebody changed otherwise is not ours.
 fn is_ours(statement: &Json, sid: &str) -> bool {
     let named = statement["Sid"].as_str().and_then(|name| name.strip_prefix(sid));
-    let members = statement.as_object().into_iter().flat_map(|members| members.keys());
+    let mut members = statement.as_object().into_iter().flat_map(|members| members.keys());
     named.is_some_and(|number| number.chars().all(|digit| digit.is_ascii_digit()))
         && statement["Effect"] == "Allow"
-        && members.into_iter().all(|member| ["Sid", "Effect", "Action", "Resource"].contains(&member.as_str()))
+        && members.all(|member| ["Sid", "Effect", "Action", "Resource"].contains(&member.as_str()))
 }
 
 /// Where an action is asked for: that of describing log groups on all of a region.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::sessions::Sessions;
+use super::sessions::{KEY_MANAGER, KEY_SPEC, KEY_USAGE, Sessions};
 use super::{Ability, Setter, seen};
 use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, resource_allows};
 use crate::model::{Fact, Partition, Region, ResourceType};
@@ -103,29 +103,25 @@ impl Setter for Keys {
     }
 }
 
-/// Why the key that an alias leads to is none for sessions and their log group.
+/// Returns the reason why the key of an alias cannot encrypt sessions and their log group.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html>
 fn unusable(thing: &Thing, enabled: Option<usize>, draft: &Draft<'_>) -> Option<String> {
     let key = draft.sight(thing.1.region.as_ref(), &Aspect::of(Kind::KeyAlias, thing.1.id.as_ref())).ok()?;
-    let wanted = [
-        ("KeyState", "Enabled"),
-        ("KeySpec", "SYMMETRIC_DEFAULT"),
-        ("KeyUsage", "ENCRYPT_DECRYPT"),
-        ("KeyManager", "CUSTOMER"),
-    ];
-    let differs = |(member, wanted): &(&str, &str)| key[*member].as_str().is_some_and(|known| known != *wanted);
-    let (member, wanted) =
-        wanted.into_iter().filter(|(member, _)| *member != "KeyState" || enabled.is_none()).find(differs)?;
+    // A key that an earlier step enables need not be enabled now.
+    let state = enabled.is_none().then_some(("KeyState", "Enabled"));
+    let others = [("KeySpec", KEY_SPEC), ("KeyUsage", KEY_USAGE), ("KeyManager", KEY_MANAGER)];
+    let known = |(member, wanted)| Some((member, key[member].as_str()?, wanted));
+    let known = state.into_iter().chain(others).filter_map(known);
+    let (member, value, wanted) = known.into_iter().find(|(_, value, wanted)| value != wanted)?;
     Some(format!(
-        "the alias {} leads to the key {}, whose {member} is {} and not {wanted}: name another one in fix.key_alias",
+        "the alias {} leads to the key {}, whose {member} is {value} and not {wanted}: name another one in fix.key_alias",
         draft.here(thing.1.region.as_ref()).fill(&draft.settings.key_alias),
         thing.1.id,
-        key[member].as_str().unwrap_or_default(),
     ))
 }
 
-/// Whether a key has to be made: for sessions, for a log group that is made, or for one that is to be encrypted. A group
-/// that turned out to be there keeps what it has.
+/// Returns `true` if a step needs a new key: sessions, a log group that is created, or a log group that is encrypted. A log
+/// group that already exists keeps its key.
 fn is_needed(thing: &Thing, draft: &Draft<'_>) -> bool {
     let Some(region) = &thing.1.region else { return true };
     let sessions = Sessions::of(region, draft);

@@ -353,23 +353,23 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
     Content { document: Json::Object(document), made }
 }
 
-/// Inputs that get their right name: they end sessions that nobody uses. Any other would log elsewhere, refuse sessions, or
-/// run them as another user from then on.
+/// Misspelt inputs that ssm-audit renames: they end idle and long sessions. Other inputs would move logs, refuse sessions,
+/// or run sessions as another user.
 const RENAMED: &[&str] = &["idleSessionTimeout", "maxSessionDuration"];
 
-/// The right name of an input that is misspelt, where it gets that.
+/// Returns the new name of a misspelt input that is renamed.
 fn renamed(name: &str, inputs: &Map<String, Json>) -> Option<&'static str> {
     let near = nearest(name, KNOWN.iter().copied())?;
     RENAMED.iter().copied().find(|renamed| *renamed == near && !inputs.contains_key(near))
 }
 
-/// Whether a text is taken for a flag: SSM Agent and the schema know no other spelling.
+/// Returns `true` for a text such as `True`, which SSM Agent does not read as a flag.
 fn is_otherwise_true(value: &Json) -> bool {
     value.as_str().is_some_and(|text| text != "true" && text.eq_ignore_ascii_case("true"))
 }
 
-/// Why a person must rewrite the document: something in it says nothing to sessions today, and would change them if it
-/// were written rightly.
+/// Returns the reason why a person must correct the document: it has inputs that have no effect today, and the corrected
+/// inputs would change sessions.
 fn undecided(text: Option<&str>) -> Option<String> {
     let Ok(Json::Object(document)) = serde_json::from_str::<Json>(text?) else { return None };
     let none = Map::new();

@@ -1,4 +1,4 @@
-//! What is there already is used if it is fit for it, and never made twice; what only has the name is left alone.
+//! Tests: plans reuse roles and keys that already exist if these are suitable, and leave others alone.
 
 use serde_json::{Value as Json, json};
 

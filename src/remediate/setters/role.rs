@@ -13,7 +13,7 @@ use crate::iam::{
     trusted_principals,
 };
 use crate::model::s3::Bucket;
-use crate::model::ssm::upload_prefix;
+use crate::model::ssm::uploads;
 use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind, canonical, wanted_document};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
@@ -160,7 +160,8 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) -> Option<usize> {
     Some(draft.add(change))
 }
 
-/// Why a role that is there is not given to instances: EC2 cannot assume it, or it only happens to have the name.
+/// Returns the reason why a role of the configured name is not given to instances: EC2 cannot assume it, or it belongs to
+/// somebody else.
 fn is_of_others(thing: &Thing, there: &Json, draft: &Draft<'_>) -> Option<String> {
     let name = &thing.1.id;
     let ec2 = format!("ec2.{}", draft.inventory.partition.dns_suffix());
@@ -337,11 +338,7 @@ impl Grants {
                     |bucket: &Bucket| bucket.object_ownership.known().is_some_and(|it| it == "BucketOwnerEnforced");
                 let with_acl = foreign && !known.is_some_and(enforced);
                 let actions: &[&str] = if with_acl { &["s3:PutObject", "s3:PutObjectAcl"] } else { &["s3:PutObject"] };
-                let under = match upload_prefix(prefix.as_deref().unwrap_or_default()).as_str() {
-                    "" => String::new(),
-                    prefix => format!("{}/", prefix.trim_end_matches('/')),
-                };
-                self.add("SessionLogObjects", actions, format!("{arn}/{under}*"));
+                self.add("SessionLogObjects", actions, uploads(&arn, prefix.as_deref()));
             }
             if asked("write-s3") || asked(SEE_ENCRYPTION) {
                 self.add("SessionLogBucket", &["s3:GetEncryptionConfiguration"], arn);

@@ -9,6 +9,11 @@ use crate::model::{Entry, Fact, Key, Region, ResourceType};
 use crate::remediate::draft::{Draft, Thing, Wanted};
 use crate::rule::params::ParamValue;
 
+/// The only keys that encrypt sessions: symmetric ones of customers.
+pub(super) const KEY_SPEC: &str = "SYMMETRIC_DEFAULT";
+pub(super) const KEY_USAGE: &str = "ENCRYPT_DECRYPT";
+pub(super) const KEY_MANAGER: &str = "CUSTOMER";
+
 /// The names that the sessions of a region use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sessions {
@@ -108,12 +113,7 @@ fn is_of_no_use(entry: Option<&Entry<SessionPreferences>>, region: &Region, draf
     let key = entry.and_then(|entry| entry.attributes.kms_key.known()?.as_ref());
     let Some(key) = key.and_then(|link| draft.inventory.keys.get(&link.key)) else { return false };
     let KmsKey { region: of_key, key_spec, key_usage, key_manager, .. } = &key.attributes;
-    let wanted = [
-        (of_key, region.as_str()),
-        (key_spec, "SYMMETRIC_DEFAULT"),
-        (key_usage, "ENCRYPT_DECRYPT"),
-        (key_manager, "CUSTOMER"),
-    ];
+    let wanted = [(of_key, region.as_str()), (key_spec, KEY_SPEC), (key_usage, KEY_USAGE), (key_manager, KEY_MANAGER)];
     wanted.iter().any(|(fact, wanted)| fact.known().is_some_and(|known| known != wanted))
 }
 

@@ -6,8 +6,7 @@ use super::policy::{RolePolicies, Through, by_itself, undecided};
 use super::{Answer, Arguments, Receiver, Undecided};
 use crate::iam::{BucketOwner, BucketPolicy, Context, Decision, bucket_allows};
 use crate::model::s3::Bucket;
-use crate::model::ssm::SessionPreferences;
-use crate::model::ssm::upload_prefix;
+use crate::model::ssm::{SessionPreferences, uploads};
 use crate::model::{Fact, Key, ResourceType, Source};
 
 pub(super) fn delivers_logs(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
@@ -128,10 +127,7 @@ impl<'a> Delivery<'a> {
     /// Everything that an upload asks for.
     fn checks(&self) -> Vec<Check> {
         let objects = match &self.prefix {
-            Ok(prefix) => match upload_prefix(prefix.as_deref().unwrap_or_default()).as_str() {
-                "" => format!("{}/*", self.arn),
-                prefix => format!("{}/{}/*", self.arn, prefix.trim_end_matches('/')),
-            },
+            Ok(prefix) => uploads(&self.arn, prefix.as_deref()),
             Err(undecided) => return vec![Check::Undecided(undecided.clone())],
         };
         let context = self.upload();

@@ -147,7 +147,7 @@ impl Mapper {
             }
         }
         for (value, by) in values[..attached].iter().filter(|_| self.is_written(role)) {
-            // What is not known may be the same.
+            // An unknown ARN may be the same one.
             let is_same = |other: &Value| other.equals(value).unwrap_or(true);
             if let Some((_, list)) = lists.iter().find(|(items, _)| !items.iter().any(is_same)) {
                 let why =
@@ -166,13 +166,6 @@ impl Mapper {
             }
         }
         Ok(links)
-    }
-
-    /// Whether a resource is written in code: plans and states tell what a resource has in the same arguments that manage it.
-    pub(super) fn is_written(&self, resource: &Rc<Instance>) -> bool {
-        const ENDINGS: [&str; 4] = [".tf", ".tofu", ".tf.json", ".tofu.json"];
-        let file = self.world.file(resource.block.span.file);
-        file.is_some_and(|file| ENDINGS.iter().any(|ending| file.source().name().ends_with(ending)))
     }
 
     /// One more policy of which nothing is known.

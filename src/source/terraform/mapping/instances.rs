@@ -9,35 +9,13 @@ use super::super::file::Span;
 use super::super::instance::Instance as Resource;
 use super::super::value::{Hole, Nature, Value};
 use super::super::view::View;
+use super::launch::Supplied;
 use super::targets::Target;
 use super::{ByAddress, Draft, Judged, Mapper, fact};
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType, symbol};
 
-const TEMPLATES: &[&str] = &["aws_launch_template"];
-
-/// What launches instances with nothing but what its template says.
-const FLEETS: &[&str] = &["aws_autoscaling_group", "aws_ec2_fleet", "aws_spot_fleet_request"];
-
-/// Services that supply a profile and security groups to the instances that they launch from a template.
-/// <https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html>
-const SERVICES: &[&str] = &["aws_eks_node_group", "aws_batch_compute_environment"];
-
-/// What launches from templates, and the blocks that lead to the one that names a template.
-static LAUNCHERS: &[(&str, &[&str])] = &[
-    ("aws_instance", &["launch_template"]),
-    ("aws_spot_instance_request", &["launch_template"]),
-    ("aws_autoscaling_group", &["launch_template"]),
-    ("aws_autoscaling_group", &["mixed_instances_policy", "launch_template", "launch_template_specification"]),
-    (
-        "aws_autoscaling_group",
-        &["mixed_instances_policy", "launch_template", "override", "launch_template_specification"],
-    ),
-    ("aws_eks_node_group", &["launch_template"]),
-    ("aws_batch_compute_environment", &["compute_resources", "launch_template"]),
-    ("aws_ec2_fleet", &["launch_template_config", "launch_template_specification"]),
-    ("aws_spot_fleet_request", &["launch_template_config", "launch_template_specification"]),
-];
+pub(super) const TEMPLATES: &[&str] = &["aws_launch_template"];
 
 /// The names that root devices have.
 const ROOT_DEVICES: &[&str] = &["/dev/xvda", "/dev/sda1"];
@@ -49,17 +27,6 @@ struct Layers {
     below: Option<Arc<Gap>>,
     /// What launches from a template, where that supplies settings that the template leaves out.
     supplied: Supplied,
-}
-
-/// Settings that come from what launches from a template.
-#[derive(Default)]
-struct Supplied {
-    /// The profile and the groups, and why they are not known.
-    access: Option<Arc<Gap>>,
-    /// All other settings but metadata options and volumes, which hardly anything supplies.
-    others: Option<Arc<Gap>>,
-    /// The node group whose role the instances have.
-    node_group: Option<Rc<Resource>>,
 }
 
 /// A value and its place; none where nothing sets it.
@@ -108,11 +75,6 @@ fn attribute_or_block(view: &View, attribute: &str, block: &str, name: &str) -> 
         return Ok(block.map(|block| (block.get(name), block.span_of(name).or(Some(block.span())))));
     }
     Ok(Some((view.get(attribute), view.span_of(attribute))))
-}
-
-/// Returns the block at the end of a path of blocks.
-fn nested(view: &View, path: &[&str]) -> Option<View> {
-    path.iter().try_fold(view.clone(), |view, name| view.block(name).ok().flatten())
 }
 
 /// The value of a setting.
@@ -174,166 +136,6 @@ impl Mapper {
             Err(gap) => Layers { layers: vec![view], below: Some(gap), supplied },
             Ok(None) => Layers { layers: vec![view], below: None, supplied },
             Ok(Some(template)) => Layers { layers: vec![view, template.view()], below: None, supplied },
-        }
-    }
-
-    /// Returns the settings that come from what launches from a template; none where only instances of the code do.
-    fn supplied_to(&self, template: &Rc<Resource>) -> Option<Supplied> {
-        let launching = self.groups_by_launch();
-        let users = launching.get(&template.address).map(Vec::as_slice).unwrap_or_default();
-        let is = |user: &Rc<Resource>, kinds: &[&str]| kinds.contains(&&*user.kind);
-        if users.iter().any(|user| is(user, FLEETS)) {
-            return Some(Supplied::default());
-        }
-        if let Some(user) = users.iter().find(|user| is(user, SERVICES)) {
-            let gap = fact::left_open(&template.view(), &format!("{} supplies it to what it launches", user.address));
-            let node_group = users.iter().find(|user| is(user, &["aws_eks_node_group"])).cloned();
-            return Some(Supplied { access: Some(gap), others: None, node_group });
-        }
-        if !users.is_empty() {
-            return None;
-        }
-        let gap = "the launch template leaves it to what launches from it, which is not in this code: set it here, or \
-                   scan the code that launches";
-        let gap = fact::left_open(&template.view(), gap);
-        Some(Supplied { access: Some(Arc::clone(&gap)), others: Some(gap), node_group: None })
-    }
-
-    /// Returns the launch template that a block names, if the code shows the version that is launched.
-    fn template_of(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
-        match self.named_template(block)? {
-            Some(template) => match self.hidden_version(block, &template) {
-                Some(gap) => Err(gap),
-                None => Ok(Some(template)),
-            },
-            None => Ok(None),
-        }
-    }
-
-    /// Returns why the version that a block launches is not the one that the code shows: that is the latest.
-    /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-templates.html>
-    fn hidden_version(&self, block: &View, template: &Rc<Resource>) -> Option<Arc<Gap>> {
-        let refers_to =
-            |hole: &Hole, name: &str| hole.gap.expression.as_deref() == Some(&*format!("{}.{name}", template.address));
-        let version = block.get("version");
-        let hole = match &version {
-            Value::Unknown(hole) => Some(Rc::clone(hole)),
-            Value::Text(text) => self.world.symbols.hole_in(text),
-            _ => None,
-        };
-        let is_default = match (&version, &hole) {
-            (Value::Null, _) => true,
-            (_, Some(hole)) if refers_to(hole, "latest_version") => return None,
-            (_, Some(hole)) if refers_to(hole, "default_version") => true,
-            (_, Some(hole)) => return Some(Arc::clone(&hole.gap)),
-            (Value::Text(text), None) if **text == *"$Latest" => return None,
-            (Value::Text(text), None) => text.is_empty() || **text == *"$Default",
-            _ => false,
-        };
-        let latest = template.attribute("latest_version");
-        let is_latest = |version: &Value| {
-            let both = (fact::whole(&self.world, version), fact::whole(&self.world, &latest));
-            matches!(both, (Fact::Known(Some(version)), Fact::Known(Some(latest))) if version == latest)
-        };
-        if is_default {
-            let follows = fact::flag(&template.view().get("update_default_version")) == Fact::Known(Some(true));
-            return (!follows && !is_latest(&template.attribute("default_version"))).then(|| {
-                fact::left_open(
-                    block,
-                    "the default version of the launch template may not be the one in this code: set \
-                     update_default_version on the template, or version to $Latest",
-                )
-            });
-        }
-        (!is_latest(&version)).then(|| {
-            fact::left_open(
-                block,
-                "the version of the launch template that is launched may not be the one in this code: set version to \
-                 $Latest, or scan the account",
-            )
-        })
-    }
-
-    /// The launch template that a block names by id or name.
-    fn named_template(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
-        for name in ["id", "name", "launch_template_id", "launch_template_name"] {
-            match self.target(&block.get(name), TEMPLATES, &block.instance) {
-                Target::None => {}
-                Target::Declared(template) => return Ok(Some(template)),
-                Target::Named(name) => {
-                    return Err(fact::left_open(
-                        block,
-                        &format!("the launch template {name} is not declared in this code"),
-                    ));
-                }
-                Target::Unknown(gap) | Target::Outside(gap) => return Err(gap),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Why the instances of a group are not known, where what they are launched from is not declared here.
-    fn template_elsewhere(&self, group: &Rc<Resource>) -> Option<Arc<Gap>> {
-        let view = group.view();
-        let configuration = self.target(&view.get("launch_configuration"), &["aws_launch_configuration"], group);
-        match configuration {
-            Target::Declared(_) => return None,
-            Target::Named(name) => {
-                return Some(fact::left_open(
-                    &view,
-                    &format!("the launch configuration {name} is not declared in this code"),
-                ));
-            }
-            Target::Unknown(gap) | Target::Outside(gap) => return Some(gap),
-            Target::None => {}
-        }
-        let specification = || -> Result<Option<View>, Arc<Gap>> {
-            if let Some(block) = view.block("launch_template")? {
-                return Ok(Some(block));
-            }
-            let Some(policy) = view.block("mixed_instances_policy")? else { return Ok(None) };
-            let Some(template) = policy.block("launch_template")? else { return Ok(None) };
-            template.block("launch_template_specification")
-        };
-        match specification() {
-            Err(gap) => Some(gap),
-            Ok(None) => Some(fact::left_open(&view, "what the group launches is not declared")),
-            Ok(Some(block)) => match self.template_of(&block) {
-                Err(gap) => Some(gap),
-                Ok(None) => Some(fact::left_open(&block, "the launch template is not named")),
-                Ok(Some(_)) => None,
-            },
-        }
-    }
-
-    /// Why some instances of a group are not known: an override launches from a template that is not declared here.
-    fn override_elsewhere(&self, group: &Rc<Resource>) -> Option<Arc<Gap>> {
-        let overrides = || -> Result<Vec<View>, Arc<Gap>> {
-            let Some(policy) = group.view().block("mixed_instances_policy")? else { return Ok(Vec::new()) };
-            let Some(template) = policy.block("launch_template")? else { return Ok(Vec::new()) };
-            let mut specifications = Vec::new();
-            for one in template.blocks("override")? {
-                specifications.extend(one.blocks("launch_template_specification")?);
-            }
-            Ok(specifications)
-        };
-        match overrides() {
-            Err(gap) => Some(gap),
-            Ok(overrides) => overrides.iter().find_map(|block| match self.template_of(block) {
-                Err(gap) => Some(gap),
-                Ok(None) => Some(fact::left_open(block, "the launch template is not named")),
-                Ok(Some(_)) => None,
-            }),
-        }
-    }
-
-    /// Why the instances of a Spot Fleet are not known: what they are like stands in the request itself.
-    fn launch_specification(request: &Rc<Resource>) -> Option<Arc<Gap>> {
-        match request.view().blocks("launch_specification") {
-            Err(gap) => Some(gap),
-            Ok(blocks) => blocks.first().map(|block| {
-                fact::left_open(block, "what a launch_specification launches is not judged: use a launch template")
-            }),
         }
     }
 
@@ -740,76 +542,6 @@ impl Mapper {
             }
         }
         Fact::Known(tags)
-    }
-
-    /// What launches instances, by the address of what it launches from.
-    fn groups_by_launch(&self) -> Rc<ByAddress> {
-        if let Some(known) = &*self.launching.borrow() {
-            return Rc::clone(known);
-        }
-        let mut launching = ByAddress::new();
-        for (kind, path) in LAUNCHERS {
-            for user in self.everywhere(kind) {
-                // Where it is not known what is launched, that is said of the group itself.
-                let template = nested(&user.view(), path).and_then(|block| self.named_template(&block).ok().flatten());
-                if let Some(template) = template {
-                    let users = launching.entry(template.address.clone()).or_default();
-                    if !users.iter().any(|other| Rc::ptr_eq(other, &user)) {
-                        users.push(user);
-                    }
-                }
-            }
-        }
-        for group in self.everywhere("aws_autoscaling_group") {
-            let view = group.view();
-            let from = match self.target(&view.get("launch_configuration"), &["aws_launch_configuration"], &group) {
-                Target::Declared(configuration) => Some(configuration),
-                _ => None,
-            };
-            if let Some(from) = from {
-                launching.entry(from.address.clone()).or_default().push(group);
-            }
-        }
-        let launching = Rc::new(launching);
-        *self.launching.borrow_mut() = Some(Rc::clone(&launching));
-        launching
-    }
-
-    /// The tags that all autoscaling groups give to what they launch from this template.
-    fn group_tags(&self, resource: &Rc<Resource>) -> Result<BTreeMap<String, String>, Arc<Gap>> {
-        if *resource.kind == *"aws_instance" {
-            return Ok(BTreeMap::new());
-        }
-        let mut common: Option<BTreeMap<String, String>> = None;
-        let launching = self.groups_by_launch();
-        let users = launching.get(&resource.address).into_iter().flatten();
-        for group in users.filter(|user| *user.kind == *"aws_autoscaling_group") {
-            let mut tags = BTreeMap::new();
-            for tag in group.view().blocks("tag")? {
-                let text = |name: &str| fact::text(&self.world, &tag.get(name));
-                let propagates = fact::flag(&tag.get("propagate_at_launch"));
-                match (text("key"), propagates) {
-                    (Fact::Known(Some(key)), Fact::Known(Some(true))) => {
-                        let value = match text("value") {
-                            Fact::Known(value) => value.unwrap_or_default(),
-                            // The other keys are what they are.
-                            Fact::Unknown(gap) => gap.symbol.as_deref().unwrap_or(symbol::PERHAPS).to_owned(),
-                        };
-                        tags.insert(key, value);
-                    }
-                    (Fact::Unknown(gap), _) | (_, Fact::Unknown(gap)) => return Err(gap),
-                    _ => {}
-                }
-            }
-            common = Some(match common {
-                None => tags,
-                Some(mut common) => {
-                    common.retain(|key, _| tags.contains_key(key));
-                    common
-                }
-            });
-        }
-        Ok(common.unwrap_or_default())
     }
 }
 

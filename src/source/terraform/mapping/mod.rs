@@ -11,6 +11,7 @@ mod home;
 mod iam;
 mod instances;
 mod kms;
+mod launch;
 mod logs;
 mod s3;
 mod security_groups;
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::engine::form_of;
 use super::evaluate::{Scope, evaluate};
 use super::file::Span;
 use super::folder::Mode;
@@ -122,6 +124,15 @@ pub(super) struct Mapper {
     /// Resources that rules judge in the inventory of their own account, since another account uses them.
     abroad: Vec<Rc<Instance>>,
     places: Places,
+}
+
+impl Mapper {
+    /// Returns `true` if a resource is written in code. Plans and states show the content of a resource in the arguments
+    /// that manage it in code.
+    fn is_written(&self, resource: &Rc<Instance>) -> bool {
+        let file = self.world.file(resource.block.span.file);
+        file.is_some_and(|file| form_of(file.source().name()).is_some())
+    }
 }
 
 /// The inventory of each account that the code deploys to.

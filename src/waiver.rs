@@ -43,7 +43,7 @@ impl fmt::Debug for Glob {
     }
 }
 
-/// Which resources a waiver is for.
+/// The resources that a waiver covers.
 #[derive(Debug, Clone)]
 pub enum Resources {
     /// Those whose id, ARN or address this stands for.
@@ -130,7 +130,7 @@ impl RuleNames<'_> {
 }
 
 impl Waiver {
-    /// Whether it is for the rule of this id.
+    /// Returns `true` if the waiver covers the rule of this id.
     fn covers_rule(&self, id: &str, rules: &[RuleNames<'_>]) -> bool {
         let named = |rule: &RuleNames<'_>| rule.id == id && rule.any(&self.rule);
         (self.rule.matches(id) || rules.iter().any(named))

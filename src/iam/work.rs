@@ -1,5 +1,5 @@
-//! How much work a question may be. Patterns that nobody would write can take very long to compare; what takes more
-//! than a question may is not known. Steps are counted, not time: it is the same on every machine.
+//! Budget of steps for the evaluation of policies. Hostile patterns can take very long to compare. A comparison that
+//! exceeds the budget is unknown. The budget counts steps and not time, so results are the same on every machine.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ thread_local! {
     static LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
 }
 
-/// Evaluates something in so many steps at most. Within, everything is on this thread.
+/// Evaluates a question with a budget of steps. The evaluation must stay on this thread.
 pub(crate) fn within<T>(steps: u64, evaluate: impl FnOnce() -> T) -> T {
     let before = LEFT.replace(steps);
     let value = evaluate();
@@ -15,7 +15,7 @@ pub(crate) fn within<T>(steps: u64, evaluate: impl FnOnce() -> T) -> T {
     value
 }
 
-/// Takes steps, if there are so many left. Once there are not, there are none.
+/// Takes steps from the budget. Returns `false`, also for all later calls, if the budget is exceeded.
 pub(super) fn spend(steps: usize) -> bool {
     let left = LEFT.get().checked_sub(steps as u64);
     LEFT.set(left.unwrap_or(0));

@@ -351,8 +351,8 @@ fn remedy<'r>(aim: &Aim, library: &Library, remedies: &'r Remedies) -> Result<&'
     }
 }
 
-/// Whether the documents that are sent can be read in one way only: what is shown is how they are read here. An undo may
-/// put back a text as it was.
+/// Refuses documents that two readers can read in two ways. The plan shows one of them, and AWS may read the other. An undo
+/// may restore such a document if the account had it.
 fn plain(step: &Step) -> Result<(), (&'static str, String)> {
     let back = match &step.undo {
         Undo::By(back) | Undo::Deletes(back) => Some(back),

@@ -91,7 +91,7 @@ impl<'a> Case<'a> {
         if gaps.iter().any(|gap| gap.symbol.is_none()) {
             gaps.retain(|gap| gap.symbol.is_none());
         }
-        // A host function that could not decide by what was read says why; what nobody asked for is not to blame.
+        // A host function names its own reason; attributes that were not collected are not the reason then.
         if let ExecutionError::FunctionError { message, .. } = error
             && gaps.iter().all(|gap| gap.is_not_collected())
             && !message.contains(&Gap::not_collected().to_string())
@@ -140,7 +140,7 @@ impl<'a> Case<'a> {
             if let Ok(serde_json::Value::Array(items)) = items
                 && !items.is_empty()
             {
-                // What several parts of a rule find is said once.
+                // Several parts of a rule may find the same element.
                 let mut known = BTreeSet::new();
                 let distinct = items.into_iter().filter(|item| known.insert(item.to_string()));
                 return distinct.map(|value| Evidence { path: path.clone(), value }).collect();

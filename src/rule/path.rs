@@ -101,8 +101,8 @@ impl Path {
         gaps
     }
 
-    /// What stands at this path as JSON; a list of it where the path goes through a list, with how many more there are
-    /// where there are very many.
+    /// Returns the value at this path as JSON, for evidence and messages. If the path goes through a list, returns a list of
+    /// at most 1,000 values and the number of the others.
     pub fn json(&self, place: Place<'_>) -> Json {
         const MOST: usize = 1_000;
         let (mut values, mut more) = (Vec::new(), 0_usize);

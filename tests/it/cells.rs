@@ -97,7 +97,7 @@ impl Calm {
     }
 }
 
-/// What has changed in the end.
+/// The changes between two dumps, without the way that leads there.
 fn ends(account: &Account<'_>, before: &Value, after: &Value) -> Vec<String> {
     fn plain(value: &Value) -> Value {
         match value {

@@ -364,7 +364,7 @@ impl<'a> RolePolicies<'a> {
         context
     }
 
-    /// What is known of the time of a request to an account: it is made now, with credentials that are hours old at most.
+    /// Adds the time of the scan as the time of the request. Credentials of roles are at most hours old.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html>
     fn by_now(&self, context: Context) -> Context {
         const OLDEST: jiff::SignedDuration = jiff::SignedDuration::from_hours(36);

@@ -34,8 +34,8 @@ pub(super) async fn read_once(reader: &Reader<'_>, region: &Region, name: &str) 
     reader.buckets.get(key.clone(), read(reader, region, key)).await;
 }
 
-/// Whether there may be a bucket of this name, or an access point that stands for one: old buckets may have longer names,
-/// with capital letters and underscores.
+/// Returns `true` if a bucket can have this name, or if it is the ARN of an access point. Names of old buckets may be longer
+/// and have capital letters and underscores.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 fn may_name_a_bucket(name: &str) -> bool {
     let is_usual = |letter: u8| letter.is_ascii_alphanumeric() || b".-_".contains(&letter);

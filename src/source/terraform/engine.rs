@@ -40,6 +40,11 @@ static ENDINGS: &[(&str, Form, bool)] = &[
     (".tofu", Form::Native, true),
 ];
 
+/// Returns the form of a file of code, by its name; none for any other file.
+pub(super) fn form_of(name: &str) -> Option<Form> {
+    ENDINGS.iter().find(|(ending, ..)| name.ends_with(ending)).map(|(_, form, _)| *form)
+}
+
 /// The files of code in a folder.
 #[derive(Debug, Default)]
 pub(super) struct CodeFiles {

@@ -377,7 +377,7 @@ fn splat(of: &Value, each: &Expression, span: Span, scope: &Scope<'_>) -> Value 
     }
 }
 
-/// One result of a condition in the type that both have: beside a text, numbers and flags are texts.
+/// Converts the chosen result of a conditional to the type of both results: a number or bool beside a string is a string.
 fn alike(value: Value, other: &Expression, scope: &Scope<'_>) -> Value {
     let is_scalar = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_));
     match &value {
@@ -411,7 +411,7 @@ fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
     }
 }
 
-/// Whether a collection is written out: a tuple or an object.
+/// Returns `true` for a tuple or object literal.
 fn is_written_out(expression: &Expression) -> bool {
     matches!(expression.node, Node::List(_) | Node::Object(_))
 }

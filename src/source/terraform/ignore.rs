@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::engine::form_of;
 use super::file::File;
-use super::parse;
+use super::parse::{self, Form};
 use super::places::Places;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::waiver::{Glob, Resources, Waiver};
@@ -71,7 +72,7 @@ fn is_comment(line: &str) -> bool {
 /// Where comments stand. JSON has none, and Terraform takes the members `//` for such.
 fn written_comments(file: &File) -> Vec<Range<usize>> {
     let text = file.source().text();
-    if ![".tf.json", ".tofu.json"].iter().any(|ending| file.source().name().ends_with(ending)) {
+    if form_of(file.source().name()) != Some(Form::Json) {
         return parse::comments(text);
     }
     let lines = text.split_inclusive('\n').scan(0, |end, line| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::engine::Engine;
+use super::engine::{Engine, form_of};
 use super::folders::{FolderError, Folders, on_disk, shown};
 use super::mapping;
 use super::module::Module;
@@ -33,7 +33,7 @@ pub struct Options {
     pub variable_files: Vec<PathBuf>,
     /// Variables of the environment that begin with `TF_VAR_`, without that.
     pub environment: Vec<(String, String)>,
-    /// Whether those are not for whoever wrote the code: they are taken for sensitive.
+    /// Makes these values sensitive, for code of a pull request.
     pub hides_environment: bool,
     /// The workspace, if it is known.
     pub workspace: Option<String>,
@@ -74,7 +74,7 @@ pub fn is_code(path: &Path) -> bool {
 /// The folder of a file of code that was given in place of the folder.
 pub fn folder_of_file(path: &Path) -> Option<&Path> {
     let name = path.file_name()?.to_str()?;
-    let is_code = [".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars"].iter().any(|ending| name.ends_with(ending));
+    let is_code = form_of(name).is_some() || name.ends_with(".tfvars");
     (is_code && path.is_file())
         .then(|| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }

@@ -175,7 +175,7 @@ fn expected(what: &str, found: &Value) -> String {
     format!("{what} is wanted, not {}", found.kind())
 }
 
-/// Values as the elements of one list, set or map, which have one type: beside a text, numbers and flags are texts.
+/// Converts values to the element type of one list, set or map: numbers and bools beside a string are strings.
 pub(super) fn of_one_type(values: Vec<Value>) -> Vec<Value> {
     fn plain(value: &Value) -> &Value {
         if let Value::Sensitive(value) = value { plain(value) } else { value }

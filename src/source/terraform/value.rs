@@ -69,24 +69,19 @@ const DEEPEST: u16 = 200;
 pub(super) const LONGEST_KEY: usize = 4_096;
 
 impl Nested {
-    /// What a value holds that is marked as a whole, which no value in it is.
-    fn within(value: &Value) -> Self {
+    fn of_one(value: &Value) -> Self {
         match value {
             Value::List(items) | Value::Set(items) => items.nature,
             Value::Map(members) => members.nature,
-            _ => Self { depth: 0, is_sensitive: true },
+            Value::Sensitive(value) => Self { is_sensitive: true, ..Self::of_one(value) },
+            _ => Self { depth: 0, is_sensitive: false },
         }
     }
 
     fn of<'v>(values: impl Iterator<Item = &'v Value>) -> Self {
         let mut all = Self { depth: 0, is_sensitive: false };
         for value in values {
-            let one = match value {
-                Value::List(items) | Value::Set(items) => items.nature,
-                Value::Map(members) => members.nature,
-                Value::Sensitive(value) => Self { is_sensitive: true, ..Self::within(value) },
-                _ => continue,
-            };
+            let one = Self::of_one(value);
             all.depth = all.depth.max(one.depth);
             all.is_sensitive |= one.is_sensitive;
         }
@@ -256,7 +251,7 @@ impl Value {
         Ok(nature.bounded(|nature| Self::Set(Elements { items: distinct.into(), nature })))
     }
 
-    /// Whether it is a list, a set, a map or an object.
+    /// Returns `true` for a list, set, map or object.
     pub(super) fn is_collection(&self) -> bool {
         match self {
             Self::Sensitive(value) => value.is_collection(),

@@ -37,7 +37,7 @@ pub enum VariableError {
 pub(super) struct Sources<'a> {
     /// Variables of the environment that begin with `TF_VAR_`, without that.
     pub(super) environment: &'a [(String, String)],
-    /// Whether those are not for whoever wrote the code.
+    /// Makes these values sensitive.
     pub(super) hides_environment: bool,
     /// `NAME=VALUE`
     pub(super) values: &'a [String],

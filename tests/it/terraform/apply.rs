@@ -215,7 +215,7 @@ fn appliable(code: &str) -> String {
     code.replace("  root_block_device {\n", "  root_block_device {\n    volume_size = 8\n\n")
 }
 
-/// Whether the rules of all these breakages fail: one may take away the resource that another is about, or its reason.
+/// Returns `true` if the rules of all these breakages fail. One breakage may remove the resource of another.
 fn all_fail<'b>(code: &str, mut breakages: impl Iterator<Item = &'b Breakage>) -> bool {
     let open = open(&scan(code, &[ALL, PLACE].concat()));
     breakages.all(|breakage| open.get(breakage.rule).is_some_and(|verdict| verdict == "fail"))

@@ -280,7 +280,7 @@ fn what_panicked_or_grew_without_end_ends() {
     for place in ["region = sensitive(local.a59)", "allowed_account_ids = sensitive(local.a59)"] {
         monitored(&shared, &format!("true }}\nprovider \"aws\" {{ {place}"));
     }
-    // What is sensitive is as deep as what it holds.
+    // A sensitive value is as deep as its content.
     let (open, close) = ("sensitive([".repeat(1_000), "])".repeat(1_000));
     monitored(&format!("a = {open}1{close}"), "length(nonsensitive(local.a)) == 1");
 }

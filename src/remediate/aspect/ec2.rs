@@ -1,6 +1,6 @@
 //! EC2: instances, their volumes and security groups.
 
-use aws_sdk_ec2::types::{AttachmentStatus, Filter, Instance, Tag};
+use aws_sdk_ec2::types::{AttachmentStatus, EbsInstanceBlockDevice, Filter, Instance, Tag};
 use serde_json::{Map, Value as Json, json};
 
 use super::Aspect;
@@ -122,8 +122,13 @@ pub(super) async fn device(place: &Place<'_>, aspect: &Aspect) -> Result<Json, F
         "InstanceState": state_of(&instance),
         "VolumeId": volume.and_then(|volume| volume.volume_id.as_ref()),
         "State": volume.and_then(|volume| volume.status.as_ref()).map(AttachmentStatus::as_str),
-        "DeleteOnTermination": volume.and_then(|volume| volume.delete_on_termination),
+        "DeleteOnTermination": volume.map(goes_with_instance).transpose()?,
     }))
+}
+
+/// Whether a volume is deleted with its instance. An answer without that would be taken for what is to be restored.
+pub(super) fn goes_with_instance(volume: &EbsInstanceBlockDevice) -> Result<bool, Failure> {
+    volume.delete_on_termination.ok_or_else(|| Failure::lacks(&DESCRIBE_INSTANCES, "DeleteOnTermination of a volume"))
 }
 
 /// Tags as an object: values by key.

@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{Filter, Instance, InstanceAttributeName, InstanceType, 
 use serde_json::{Value as Json, json};
 
 use super::Aspect;
-use super::ec2::{instance, named, state_of};
+use super::ec2::{goes_with_instance, instance, named, state_of};
 use super::kms::MADE_BY;
 use crate::model::call::{Call, DESCRIBE_KEY, DESCRIBE_VOLUMES};
 use crate::remediate::place::Place;
@@ -43,7 +43,7 @@ pub(super) async fn root(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
         "Tags": named(instance.tags.clone()),
         "RootDeviceType": instance.root_device_type.as_ref().map(|kind| kind.as_str().to_owned()),
         "RootDeviceName": device,
-        "DeleteOnTermination": attached.and_then(|attached| attached.delete_on_termination),
+        "DeleteOnTermination": attached.map(goes_with_instance).transpose()?,
         "Volume": volume.map(described),
     }))
 }

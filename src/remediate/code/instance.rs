@@ -73,8 +73,9 @@ fn make_profile(beside: &Spot, name: &str, work: &mut Workspace<'_>) -> Result<S
 
 /// Lets HTTPS out through the first group of the instance that this module declares.
 fn allow_https(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
-    let groups = work.inventory.instances.get(&task.key).map(|entry| entry.attributes.vpc_security_groups.clone());
-    let Some(Fact::Known(groups)) = groups else {
+    let interfaces = work.inventory.instances.get(&task.key).map(|entry| &entry.attributes.network_interfaces);
+    let primary = interfaces.and_then(|interfaces| interfaces.known()?.first());
+    let Some(Fact::Known(groups)) = primary.map(|primary| primary.security_groups.clone()) else {
         return Err(Refusal::new("which security groups the instance has is not known"));
     };
     let mut refusal = Refusal::new("none of its security groups is declared in this code");

@@ -428,7 +428,8 @@ fn what_terraform_takes_away_again_is_not_known_to_be_there() {
 
 #[test]
 fn the_primary_interface_counts_wherever_it_is_written_and_the_others_are_judged() {
-    let group = |name: &str, rules: &str| GROUP.replace("web", name) + rules + "}\n";
+    let group =
+        |name: &str, rules: &str| GROUP.replace("web", name) + &format!("  name = \"{name}\"\n") + rules + "}\n";
     let open = format!("  ingress {{\n{}    cidr_blocks = [\"0.0.0.0/0\"]\n  }}\n", ssh("    ", "protocol"));
     let out = open.replace("ingress", "egress").replace("22", "443");
     let groups = group("good", &out) + &group("bad", &open);
@@ -457,6 +458,25 @@ fn the_primary_interface_counts_wherever_it_is_written_and_the_others_are_judged
     expect(&format!("{interfaces}{own}"), &[("sg-no-ingress", "bad", "none")]);
     let code = format!("{interfaces}{own}{attached}");
     expect(&code, &[("ec2-https-egress-allowed", "node", "pass"), ("sg-no-ingress", "bad", "fail")]);
+    // So is the default group of a further interface, and what is not known of one is not passed over.
+    let is_default = |code: &str, verdict: &str| expect(code, &[("ec2-no-default-security-group", "node", verdict)]);
+    is_default(&format!("{interfaces}{own}"), "pass");
+    is_default(&code, "pass");
+    is_default(&code.replace("  security_groups = [aws_security_group.bad.id]\n", ""), "unknown");
+    let variable = "variable \"id\" {\n  type = string\n}\n";
+    for (known, unknown) in [
+        ("network_interface_id = aws_network_interface.bad.id", "network_interface_id = var.id"),
+        ("= aws_instance.node.id", "= var.id == \"a\" ? aws_instance.node.id : \"i-1\""),
+        ("security_groups = [aws_security_group.bad.id]", "security_groups = [var.id]"),
+    ] {
+        let code = code.replace(known, unknown) + variable;
+        assert!(code.contains(unknown));
+        is_default(&code, "unknown");
+    }
+    let blocks = format!("{}{}", with("good", 0), with("bad", 1));
+    let code = format!("{interfaces}{INSTANCE}{blocks}}}\n{variable}");
+    is_default(&code, "pass");
+    is_default(&code.replacen("aws_network_interface.bad.id", "var.id", 1), "unknown");
     // A group of an interface is none of all instances.
     let more = "resource \"aws_network_interface_sg_attachment\" \"m\" {\n  security_group_id = \
                 aws_security_group.bad.id\n  network_interface_id = aws_network_interface.good.id\n}\n";

@@ -11,11 +11,16 @@ use super::super::value::{Hole, Nature, Value};
 use super::super::view::View;
 use super::launch::Supplied;
 use super::targets::Target;
-use super::{ByAddress, Draft, Judged, Mapper, fact};
+use super::{ByAddress, Draft, Judged, MOST_LINKS, Mapper, fact};
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType, symbol};
 
 pub(super) const TEMPLATES: &[&str] = &["aws_launch_template"];
+
+const INTERFACE: &[&str] = &["aws_network_interface"];
+
+/// The blocks that configure the interfaces of an instance.
+const INTERFACE_BLOCKS: [&str; 3] = ["network_interfaces", "network_interface", "primary_network_interface"];
 
 /// The names that root devices have.
 const ROOT_DEVICES: &[&str] = &["/dev/xvda", "/dev/sda1"];
@@ -27,6 +32,14 @@ struct Layers {
     below: Option<Arc<Gap>>,
     /// What launches from a template, where that supplies settings that the template leaves out.
     supplied: Supplied,
+}
+
+/// Interfaces that are attached to instances by themselves or by a resource of their own.
+#[derive(Default)]
+pub(super) struct Attached {
+    by_instance: ByAddress,
+    /// Why any instance may have a further one.
+    loose: Option<Arc<Gap>>,
 }
 
 /// A value and its place; none where nothing sets it.
@@ -176,6 +189,7 @@ impl Mapper {
         if let Err(gap) = &groups {
             self.unlisted(ResourceType::SecurityGroup, resource.region(), gap);
         }
+        let further = self.further_groups(resource, layers, &vpc);
         let root = self.root_block(layers);
         if let Ok(Some(view)) = &root {
             draft.at("root_volume", Some(view.span()));
@@ -200,7 +214,7 @@ impl Mapper {
                 .map(|groups| vec![interface(layers, groups)])
                 .map_err(Arc::clone)
                 .into(),
-            vpc_security_groups: groups.into(),
+            vpc_security_groups: groups.map(|groups| [groups, further].concat()).into(),
             vpc_endpoints: Fact::default(),
             tags,
             managed_instance: Fact::default(),
@@ -265,9 +279,8 @@ impl Mapper {
         draft.at("vpc_security_groups", span(&named));
         draft.at("network_interfaces", span(&named));
         if let (Ok(None), Some(gap)) = (&named, &layers.supplied.access) {
-            return (Ok(self.supplied_groups(resource, gap)), vpc);
+            return (Ok(vec![self.unread_group(resource, "security_groups", gap)]), vpc);
         }
-        self.further_groups(resource, layers);
         let kind = "aws_network_interface_sg_attachment";
         let kinds = &["aws_instance", "aws_network_interface"];
         let more = match self.companions(kind, "network_interface_id", resource, kinds) {
@@ -307,12 +320,12 @@ impl Mapper {
         (Ok(links), vpc)
     }
 
-    /// Returns one group of which nothing is known but that it is supplied.
-    fn supplied_groups(&mut self, resource: &Rc<Resource>, gap: &Arc<Gap>) -> Vec<Link<SecurityGroup>> {
-        let key = Key { region: resource.region(), id: format!("{}/security_groups", resource.address).into() };
+    /// Returns a group of which nothing is known but that it is there.
+    fn unread_group(&mut self, resource: &Rc<Resource>, part: &str, gap: &Arc<Gap>) -> Link<SecurityGroup> {
+        let key = Key { region: resource.region(), id: format!("{}/{part}", resource.address).into() };
         let entry = Entry { in_scope: false, ..Entry::unread(gap) };
         self.inventory.security_groups.insert(key.clone(), entry);
-        vec![Link::to(key)]
+        Link::to(key)
     }
 
     /// The groups that one layer names.
@@ -325,119 +338,145 @@ impl Mapper {
             }
         }
         // Of the first interface: the agent uses the primary one.
-        for block in ["network_interfaces", "network_interface", "primary_network_interface"] {
-            let Some(interface) = self.primary_interface(view.blocks(block)?)? else { continue };
-            match interface.get("security_groups") {
-                Value::Null => {}
-                value => return Ok(Some((value, interface.span_of("security_groups")))),
-            }
-            match self.target(&interface.get("network_interface_id"), &["aws_network_interface"], &view.instance) {
-                Target::None => {}
-                Target::Declared(declared) => {
-                    let kind = "aws_network_interface_sg_attachment";
-                    let kinds = &["aws_instance", "aws_network_interface"];
-                    let more = self.companions(kind, "network_interface_id", &declared, kinds)?;
-                    let groups = match (declared.attribute("security_groups"), more.as_slice()) {
-                        (groups, []) => groups,
-                        (Value::List(items) | Value::Set(items), more) => {
-                            let more = more.iter().map(|attachment| attachment.attribute("security_group_id"));
-                            Value::list(items.iter().cloned().chain(more).collect())
-                        }
-                        (Value::Null, more) => Value::list(
-                            more.iter().map(|attachment| attachment.attribute("security_group_id")).collect(),
-                        ),
-                        (groups, _) => groups,
-                    };
-                    return Ok(Some((groups, Some(declared.block.span))));
-                }
-                Target::Named(id) => {
-                    return Err(fact::left_open(
-                        &interface,
-                        &format!("the interface {id} is not declared in this code"),
-                    ));
-                }
-                Target::Unknown(gap) | Target::Outside(gap) => return Err(gap),
+        for block in INTERFACE_BLOCKS {
+            if let Some(interface) = self.primary_first(view.blocks(block)?)?.0
+                && let Some(groups) = self.groups_of_block(&interface)?
+            {
+                return Ok(Some(groups));
             }
         }
         Ok(None)
     }
 
-    /// The interface of the first device index: that which has none is of the index 0.
-    fn primary_interface(&self, interfaces: Vec<View>) -> Result<Option<View>, Arc<Gap>> {
-        if interfaces.len() < 2 {
-            return Ok(interfaces.into_iter().next());
+    /// The groups of an interface that a block configures.
+    fn groups_of_block(&self, interface: &View) -> Setting {
+        match interface.get("security_groups") {
+            Value::Null => {}
+            value => return Ok(Some((value, interface.span_of("security_groups")))),
         }
-        let mut first: Option<(i64, View)> = None;
-        for interface in interfaces {
-            let index = match fact::whole(&self.world, &interface.get("device_index")) {
-                Fact::Known(index) => index.unwrap_or(0),
-                Fact::Unknown(gap) => return Err(gap),
-            };
-            if first.as_ref().is_none_or(|(other, _)| index < *other) {
-                first = Some((index, interface));
+        match self.target(&interface.get("network_interface_id"), INTERFACE, &interface.instance) {
+            Target::None => Ok(None),
+            Target::Declared(declared) => Ok(Some((self.groups_of_interface(&declared)?, Some(declared.block.span)))),
+            Target::Named(id) => {
+                Err(fact::left_open(interface, &format!("the interface {id} is not declared in this code")))
             }
+            Target::Unknown(gap) | Target::Outside(gap) => Err(gap),
         }
-        Ok(first.map(|(_, interface)| interface))
     }
 
-    /// Puts in the groups of the further interfaces of an instance, which are judged as those of the first.
-    fn further_groups(&mut self, resource: &Rc<Resource>, layers: &Layers) {
-        const INTERFACE: &[&str] = &["aws_network_interface"];
-        let mut groups: Vec<Value> = Vec::new();
-        let mut add = |value: Value| match value {
-            Value::List(items) | Value::Set(items) => groups.extend(items.to_vec()),
-            _ => {}
+    /// The groups of an interface that is a resource of its own.
+    fn groups_of_interface(&self, declared: &Rc<Resource>) -> Result<Value, Arc<Gap>> {
+        let kinds = &["aws_instance", "aws_network_interface"];
+        let more = self.companions("aws_network_interface_sg_attachment", "network_interface_id", declared, kinds)?;
+        let more: Vec<Value> = more.iter().map(|attachment| attachment.attribute("security_group_id")).collect();
+        Ok(match declared.attribute("security_groups") {
+            groups if more.is_empty() => groups,
+            Value::List(items) | Value::Set(items) => Value::list(items.iter().cloned().chain(more).collect()),
+            Value::Null => Value::list(more),
+            groups => groups,
+        })
+    }
+
+    /// Returns the primary interface, which is that of the lowest device index, and the further ones. One without an
+    /// index is of the index 0.
+    fn primary_first(&self, mut interfaces: Vec<View>) -> Result<(Option<View>, Vec<View>), Arc<Gap>> {
+        if interfaces.len() < 2 {
+            return Ok((interfaces.pop(), Vec::new()));
+        }
+        let index = |interface: &View| match fact::whole(&self.world, &interface.get("device_index")) {
+            Fact::Known(index) => Ok(index.unwrap_or(0)),
+            Fact::Unknown(gap) => Err(gap),
         };
-        let mut declared: Vec<Rc<Resource>> = Vec::new();
+        let indices = interfaces.iter().map(index).collect::<Result<Vec<i64>, _>>()?;
+        let first = (0..indices.len()).min_by_key(|position| indices[*position]).unwrap_or(0);
+        let primary = interfaces.remove(first);
+        Ok((Some(primary), interfaces))
+    }
+
+    /// The groups of the further interfaces of an instance.
+    fn further_groups(&mut self, resource: &Rc<Resource>, layers: &Layers, vpc: &Value) -> Vec<Link<SecurityGroup>> {
+        let mut named: Vec<Setting> = Vec::new();
         for view in &layers.layers {
-            for block in ["network_interfaces", "network_interface"] {
-                for interface in view.blocks(block).unwrap_or_default() {
-                    add(interface.get("security_groups"));
-                    if let Target::Declared(of) =
-                        self.target(&interface.get("network_interface_id"), INTERFACE, resource)
-                    {
-                        declared.push(of);
-                    }
+            for block in INTERFACE_BLOCKS {
+                match view.blocks(block).and_then(|interfaces| self.primary_first(interfaces)) {
+                    Ok((_, further)) => named.extend(further.iter().map(|interface| self.groups_of_block(interface))),
+                    Err(gap) => named.push(Err(gap)),
                 }
             }
         }
-        declared.extend(self.interfaces_by_instance().get(&resource.address).into_iter().flatten().cloned());
-        for interface in &declared {
-            add(interface.attribute("security_groups"));
+        let attached = self.attached_interfaces();
+        named.extend(attached.loose.iter().cloned().map(Err));
+        for interface in attached.by_instance.get(&resource.address).into_iter().flatten() {
+            named.push(self.groups_of_interface(interface).map(|groups| Some((groups, None))));
         }
-        for (index, group) in groups.iter().enumerate() {
-            if matches!(self.target(group, super::security_groups::GROUPS, resource), Target::Declared(_)) {
-                let _ = self.group_link(group, resource, index);
-            }
+        let mut links: Vec<Link<SecurityGroup>> = Vec::new();
+        for (number, groups) in named.into_iter().enumerate() {
+            let groups = match groups {
+                Ok(None | Some((Value::Null, _))) => Ok(Vec::new()),
+                Ok(Some((Value::List(items) | Value::Set(items), _))) => self.bounded(items.to_vec(), resource),
+                Ok(Some((Value::Unknown(hole), _))) => Err(Arc::clone(&hole.gap)),
+                Ok(Some((one, _))) => Ok(vec![one]),
+                Err(gap) => Err(gap),
+            };
+            let of_one = match groups {
+                Ok(groups) if groups.is_empty() => vec![self.default_group(resource, vpc)],
+                Ok(groups) => {
+                    let first = number * MOST_LINKS;
+                    let link = |(index, group)| self.group_link(group, resource, first + index);
+                    groups.iter().enumerate().filter_map(link).collect()
+                }
+                Err(gap) => {
+                    self.unlisted(ResourceType::SecurityGroup, resource.region(), &gap);
+                    vec![self.unread_group(resource, &format!("network_interfaces[{number}]"), &gap)]
+                }
+            };
+            links.extend(of_one.into_iter().filter(|link| !links.contains(link)).collect::<Vec<_>>());
         }
+        links
     }
 
-    /// The interfaces that are attached to instances by themselves or by a resource of their own, by the address of the
-    /// instance.
-    fn interfaces_by_instance(&self) -> Rc<ByAddress> {
+    /// The interfaces that are attached to instances by themselves or by a resource of their own.
+    fn attached_interfaces(&self) -> Rc<Attached> {
         if let Some(known) = &*self.interfaces.borrow() {
             return Rc::clone(known);
         }
-        let mut interfaces = ByAddress::new();
-        let mut attach = |instance: &Value, interface: &Rc<Resource>| {
-            if let Target::Declared(instance) = self.target(instance, &["aws_instance"], interface) {
-                interfaces.entry(instance.address.clone()).or_default().push(Rc::clone(interface));
+        let mut attached = Attached::default();
+        let mut unread = None;
+        let mut attach = |instance: &Value, interface: Target, by: &Rc<Resource>| {
+            let interface = match interface {
+                Target::Declared(interface) => Ok(interface),
+                Target::Unknown(gap) | Target::Outside(gap) => Err(gap),
+                Target::Named(id) => {
+                    Err(fact::left_open(&by.view(), &format!("the interface {id} is not declared in this code")))
+                }
+                Target::None => return,
+            };
+            match (self.target(instance, &["aws_instance"], by), interface) {
+                (Target::Declared(instance), Ok(interface)) => {
+                    attached.by_instance.entry(instance.address.clone()).or_default().push(interface);
+                }
+                (Target::Declared(_), Err(gap)) | (Target::Unknown(gap), _) => attached.loose = Some(gap),
+                (Target::None | Target::Named(_) | Target::Outside(_), _) => {}
             }
         };
         for interface in self.everywhere("aws_network_interface") {
-            for attachment in interface.view().blocks("attachment").unwrap_or_default() {
-                attach(&attachment.get("instance"), &interface);
+            match interface.view().blocks("attachment") {
+                Ok(attachments) => {
+                    for attachment in attachments {
+                        attach(&attachment.get("instance"), Target::Declared(Rc::clone(&interface)), &interface);
+                    }
+                }
+                Err(gap) => unread = Some(gap),
             }
         }
         for attachment in self.everywhere("aws_network_interface_attachment") {
-            let interface = attachment.attribute("network_interface_id");
-            if let Target::Declared(interface) = self.target(&interface, &["aws_network_interface"], &attachment) {
-                attach(&attachment.attribute("instance_id"), &interface);
-            }
+            let interface = self.target(&attachment.attribute("network_interface_id"), INTERFACE, &attachment);
+            attach(&attachment.attribute("instance_id"), interface, &attachment);
         }
-        let interfaces = Rc::new(interfaces);
-        *self.interfaces.borrow_mut() = Some(Rc::clone(&interfaces));
-        interfaces
+        attached.loose = attached.loose.or(unread);
+        let attached = Rc::new(attached);
+        *self.interfaces.borrow_mut() = Some(Rc::clone(&attached));
+        attached
     }
 
     /// The block that configures the root volume.

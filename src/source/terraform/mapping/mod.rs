@@ -109,7 +109,7 @@ pub(super) struct Mapper {
     /// Autoscaling groups, by what they launch from.
     launching: RefCell<Option<Rc<ByAddress>>>,
     /// Network interfaces, by the instance that they are attached to.
-    interfaces: RefCell<Option<Rc<ByAddress>>>,
+    interfaces: RefCell<Option<Rc<instances::Attached>>>,
     /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
     unread: Option<Arc<Gap>>,
     given_away: HashMap<String, Arc<Gap>>,

@@ -14,17 +14,17 @@ demo:
 ## Unit and property tests, and the binary against emulated accounts. Of the matrices (crashes, faults, denied reads, missing
 ## members, permissions) a sample: every fourth cell, from one that SSM_AUDIT_TEST_SEED chooses.
 test:
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 
 ## The same with every cell of the matrices.
 test-all:
-	SSM_AUDIT_TESTS=all $(CARGO) test --locked
+	SSM_AUDIT_TESTS=all $(CARGO) test --locked --workspace
 
 ## Formatter, clippy and documentation.
 lint:
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --quiet -- --deny warnings
-	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --no-deps --quiet
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets --quiet -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
 
 ## Evaluations per second, and a scan of recorded answers. See benches/README.md.
 bench:

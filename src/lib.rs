@@ -9,7 +9,6 @@ pub mod fleet;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod history;
-pub mod iam;
 pub mod model;
 pub mod notify;
 mod private;

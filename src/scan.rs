@@ -180,7 +180,7 @@ pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -
         .fold(Outcomes::default, |outcomes, (resource_type, key, entry)| {
             let judge =
                 || judge_resource(outcomes, inventory, *resource_type, key, entry, rules_of(resource_type), passes);
-            crate::iam::within(steps * rules_of(resource_type).len() as u64, judge)
+            iam_policy::within(steps * rules_of(resource_type).len() as u64, judge)
         })
         .reduce(Outcomes::default, Outcomes::join);
     outcomes.findings.extend(unlisted(inventory, &by_type));

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use iam_policy::{Boundary, Context, PolicyDocument, Principal, Request, Resource};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use crate::config::Config;
 use crate::diagnostic::SourceFile;
-use crate::iam::{self, Boundary, Context, PolicyDocument, Principal, Request, Resource};
 use crate::model::{Finding, Inventory};
 use crate::remediate::code::{self, Look, Texts};
 use crate::remediate::plan::Plan;
@@ -240,19 +240,19 @@ pub fn policy(input: &[u8]) {
             let all = |document: &PolicyDocument| {
                 let policies = [Some(document)];
                 [
-                    iam::identity_allows(&policies, Boundary::Unset, &request),
-                    iam::identity_allows(&policies, Boundary::Document(document), &request),
-                    iam::resource_allows(Some(document), &request),
-                    iam::key_allows(Some(document), "111122223333", &policies, Boundary::Unset, &request),
+                    iam_policy::identity_allows(&policies, Boundary::Unset, &request),
+                    iam_policy::identity_allows(&policies, Boundary::Document(document), &request),
+                    iam_policy::resource_allows(Some(document), &request),
+                    iam_policy::key_allows(Some(document), "111122223333", &policies, Boundary::Unset, &request),
                 ]
                 .map(|decision| decision.truth())
             };
             assert_eq!(all(&document), all(&again), "a policy changes when written");
-            let denied = iam::identity_allows(&[Some(&document), Some(&deny)], Boundary::Unset, &request);
+            let denied = iam_policy::identity_allows(&[Some(&document), Some(&deny)], Boundary::Unset, &request);
             assert!(!denied.is_allowed(), "a denial does not win");
         }
-        let _ = iam::trusted_principals(&document, &["sts:AssumeRole"], &Context::new());
-        let _ = iam::trusts_only(&document, std::slice::from_ref(&principal), &Context::new());
+        let _ = iam_policy::trusted_principals(&document, &["sts:AssumeRole"], &Context::new());
+        let _ = iam_policy::trusts_only(&document, std::slice::from_ref(&principal), &Context::new());
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use iam_policy::PolicyDocument;
+
 use super::fact::Fact;
 use super::ids::Link;
 use super::kms::KmsKey;
 use super::schema::attributes;
 use super::ssm::SessionPreferences;
-use crate::iam::PolicyDocument;
 
 attributes! {
     /// An instance profile that is attached to an instance.

@@ -1,10 +1,11 @@
 //! KMS: the keys that sessions, their logs and their bucket use.
 
+use iam_policy::PolicyDocument;
+
 use super::fact::Fact;
 use super::ids::Link;
 use super::logs::LogGroup;
 use super::schema::attributes;
-use crate::iam::PolicyDocument;
 
 attributes! {
     /// A key that the session preferences, the session log group, or the session bucket names.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use iam_policy::PolicyDocument;
+
 use super::fact::Fact;
 use super::ids::Link;
 use super::kms::KmsKey;
 use super::schema::attributes;
-use crate::iam::PolicyDocument;
 
 attributes! {
     /// A bucket that the session preferences name.

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use iam_policy::PolicyDocument;
+
 use super::call::Call;
 use super::fact::Fact;
 use super::gap::Gap;
 use super::ids::{Key, Link};
 use super::inventory::{Resource, ResourceType};
-use crate::iam::PolicyDocument;
 
 /// A group of attributes: a resource, or a part of one.
 #[derive(Debug)]

@@ -18,9 +18,10 @@ use cel::common::types::DYN_TYPE;
 use serde_json::Value as Json;
 
 pub(crate) use self::policy::RolePolicies;
+use iam_policy::PolicyDocument;
+
 use super::path::Place;
 use super::value::{self, Argument, DOCUMENT, NODE};
-use crate::iam::PolicyDocument;
 use crate::model::{Gap, Key, ResourceType};
 
 /// A function that rules can call.

@@ -6,9 +6,9 @@ use cel::common::ast::{Expr, IdedExpr, operators};
 use cel::common::types::{CelBool, CelList, CelString, DYN_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
+use iam_policy::is_symbol;
 
 use super::expression::parts;
-use crate::iam::is_symbol;
 
 const EQUAL: &str = "ssm_audit_equal";
 const NOT_EQUAL: &str = "ssm_audit_not_equal";

@@ -12,12 +12,12 @@ use cel::ExecutionError;
 use cel::common::traits::{Container, Indexer};
 use cel::common::types::{CelBool, CelInt, CelList, CelMap, CelMapKey, CelString, Type};
 use cel::common::value::{CowVal, StaticVal, Val};
+use iam_policy::PolicyDocument;
 use memchr::memchr;
 use serde_json::Value as Json;
 
 use super::function::{Answer, Function, Receiver, Undecided};
 use super::path::{Followed, Place, json};
-use crate::iam::PolicyDocument;
 use crate::model::schema::View;
 use crate::model::{Gap, Key, ResourceType, symbol};
 

@@ -221,7 +221,9 @@ fn the_recipe_of_the_image_copies_what_is_built() {
         .flat_map(|line| line.split_whitespace().rev().skip(1))
         .collect();
     // The folders that the library is made of: those that build.rs and the templates embed, and its own.
-    for needed in ["Cargo.toml", "Cargo.lock", "build.rs", "src", "rules", "remediations", "frameworks", "templates"] {
+    for needed in
+        ["Cargo.toml", "Cargo.lock", "build.rs", "crates", "src", "rules", "remediations", "frameworks", "templates"]
+    {
         assert!(copied.contains(&needed), "{needed}");
     }
     let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();

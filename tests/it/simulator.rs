@@ -11,14 +11,14 @@ use std::ops::Range;
 
 use aws_sdk_iam::types::EvaluationResult;
 use futures::{StreamExt, TryStreamExt, stream};
+use iam_policy::{
+    Boundary, Cause, Context, Decision, Denial, PolicyDocument, Principal, Request, Resource, identity_allows,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
-use ssm_audit::iam::{
-    Boundary, Cause, Context, Decision, Denial, PolicyDocument, Principal, Request, Resource, identity_allows,
-};
 
 use crate::emulator::{Emulator, iam};
 

@@ -5,9 +5,10 @@
 //! the profile's role does not allow `ssm:UpdateInstanceInformation`:
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html>
 
+use iam_policy::Decision;
+
 use super::instances::HostManagement;
 use super::region_of;
-use crate::iam::Decision;
 use crate::model::ec2::Instance;
 use crate::model::ids::Key;
 use crate::model::inventory::{Inventory, ResourceType};
@@ -105,7 +106,7 @@ impl Inventory {
         let policies = RolePolicies::of_role(self, &entry.attributes);
         let decision = policies
             .request(REGISTER, instance)
-            .map(|request| crate::iam::identity_allows(&policies.documents(), policies.boundary(), &request));
+            .map(|request| iam_policy::identity_allows(&policies.documents(), policies.boundary(), &request));
         match decision {
             Ok(Decision::Allowed) => Fact::Known(true),
             Ok(Decision::Denied(_)) => Fact::Known(false),

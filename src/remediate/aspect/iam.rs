@@ -15,7 +15,7 @@ const ABSENT: &[&str] = &["NoSuchEntity"];
 
 /// A policy as IAM sends it, percent-encoded.
 fn decoded(call: &Call, text: &str) -> Result<Json, Box<Failure>> {
-    let text = crate::iam::percent_decode(text);
+    let text = iam_policy::percent_decode(text);
     let text = text.map_err(|error| Box::new(Failure::unreadable(call, &error.to_string())))?;
     Ok(document(&text))
 }

@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
+use iam_policy::is_symbol;
 use serde_json::Value as Json;
 
 use super::document::{Document, Found, Spot};
 use super::values::literal;
-use crate::iam::is_symbol;
 use crate::model::gap::SENSITIVE;
 use crate::model::{Finding, Inventory, Key, Partition, ResourceType, Source};
 use crate::remediate::settings::Settings;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use iam_policy::{BucketOwner, BucketPolicy, Decision, Denial, Layer, PolicyDocument, bucket_allows, key_allows};
 use serde_json::{Value as Json, json};
 
-use crate::iam::{BucketOwner, BucketPolicy, Decision, Denial, Layer, PolicyDocument, bucket_allows, key_allows};
 use crate::model::{Fact, Key, Region};
 use crate::remediate::aspect::{Kind, sorted};
 use crate::remediate::draft::Draft;
@@ -95,7 +95,7 @@ impl Grants {
                 } else if let Some((policy, owner)) = bucket_policy(&on, draft) {
                     bucket_allows(policy, owner, &policies, there.boundary(), &request)
                 } else {
-                    crate::iam::identity_allows(&policies, there.boundary(), &request)
+                    iam_policy::identity_allows(&policies, there.boundary(), &request)
                 };
                 let Decision::Denied(denial) = decision else { return None };
                 Some(format!("{} {action} on {on}: no grant that is added helps", who_denies(&denial, action)))

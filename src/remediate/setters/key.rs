@@ -1,11 +1,11 @@
 //! Keys: rotation, state, and what their policies let the account and CloudWatch Logs do; and the key of the account's
 //! sessions, where there is none.
 
+use iam_policy::{Context, Decision, PolicyDocument, Principal, Request, Resource, resource_allows};
 use serde_json::{Value as Json, json};
 
 use super::sessions::{KEY_MANAGER, KEY_SPEC, KEY_USAGE, Sessions};
 use super::{Ability, Setter, seen};
-use crate::iam::{Context, Decision, PolicyDocument, Principal, Request, Resource, resource_allows};
 use crate::model::{Fact, Partition, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, KEY_MADE_BY, Kind, document, wanted_document};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};

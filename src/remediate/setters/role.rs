@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use iam_policy::{
+    Context, Decision, PolicyDocument, Principal, Request, Resource, Trusted, TrustedPrincipal, Truth, key_allows,
+    trusted_principals,
+};
 use serde_json::{Value as Json, json};
 
 use super::grants::Grants;
 use super::sessions::{self, Sessions};
 use super::{Ability, Setter, key, log_group, seen, volume_key};
-use crate::iam::{
-    Context, Decision, PolicyDocument, Principal, Request, Resource, Trusted, TrustedPrincipal, Truth, key_allows,
-    trusted_principals,
-};
 use crate::model::s3::Bucket;
 use crate::model::ssm::uploads;
 use crate::model::{Fact, Key, Region, ResourceType};

@@ -1,10 +1,11 @@
 //! Delivery of session logs to a bucket: the role's policies and the bucket's judged together, as SSM Agent uploads.
 //! <https://github.com/aws/amazon-ssm-agent/blob/mainline/agent/s3util/s3util.go>
 
+use iam_policy::{BucketOwner, BucketPolicy, Context, Decision, bucket_allows};
+
 use super::super::value::Argument;
 use super::policy::{RolePolicies, Through, by_itself, undecided};
 use super::{Answer, Arguments, Receiver, Undecided};
-use crate::iam::{BucketOwner, BucketPolicy, Context, Decision, bucket_allows};
 use crate::model::s3::Bucket;
 use crate::model::ssm::{SessionPreferences, uploads};
 use crate::model::{Fact, Key, ResourceType, Source};

@@ -1,15 +1,14 @@
 //! What the security groups of an interface let out.
 
 use std::collections::BTreeSet;
-
 use std::net::IpAddr;
 
+use iam_policy::is_symbol;
 use ipnet::IpNet;
 
 use super::super::path::{Followed, Place};
 use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
-use crate::iam::is_symbol;
 use crate::model::schema::View;
 
 pub(super) fn allows_egress(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::path::Place;
-use super::super::value::Argument;
-use super::{Answer, Arguments, Receiver, Undecided};
-use crate::iam::{
+use iam_policy::{
     Boundary, Context, Decision, Layer, PolicyDocument, Principal, Reason, Request, Resource, Source, TrustedPrincipal,
     Truth, grants, is_symbol, key_allows, resource_allows, trusted_principals,
 };
+
+use super::super::path::Place;
+use super::super::value::Argument;
+use super::{Answer, Arguments, Receiver, Undecided};
 use crate::model::iam::{ManagedPolicy, Role};
 use crate::model::kms::KmsKey;
 use crate::model::{Fact, Inventory, Key, Region, ResourceType, Source as SourceKind, symbol};
@@ -17,7 +18,7 @@ pub(super) fn allows(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
     let requests = role.requests(arguments.text(0)?, arguments.text(1)?)?;
-    let decide = |request| crate::iam::identity_allows(&role.documents(), role.boundary(), &request);
+    let decide = |request| iam_policy::identity_allows(&role.documents(), role.boundary(), &request);
     answer(requests.into_iter().map(decide).collect())
 }
 
@@ -58,7 +59,7 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
             for action in &actions {
                 // What a deny or the boundary takes back is not open; what they may take back is undecided.
                 let request = request.with_action(action);
-                let left = crate::iam::identity_allows_some(&role.documents(), role.boundary(), &request);
+                let left = iam_policy::identity_allows_some(&role.documents(), role.boundary(), &request);
                 if left == Truth::False {
                     continue;
                 }
@@ -89,7 +90,7 @@ pub(super) fn trusts_only(receiver: &Receiver<'_>, arguments: &[Argument]) -> Re
     let document = document(receiver)?;
     let arguments = Arguments(arguments);
     let wanted = arguments.texts(0)?.iter().map(|name| principal(name)).collect::<Result<Vec<_>, _>>()?;
-    match crate::iam::trusts_only(document, &wanted, &context(&arguments, 1)?) {
+    match iam_policy::trusts_only(document, &wanted, &context(&arguments, 1)?) {
         Truth::True => Ok(Answer::Bool(true)),
         Truth::False => Ok(Answer::Bool(false)),
         Truth::Unknown => Err(Undecided("whom the trust policy admits depends on a condition".to_owned())),

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use iam_policy::PolicyDocument;
+
 use super::reader::Reader;
-use crate::iam::PolicyDocument;
 use crate::model::call::DESCRIBE_ORGANIZATION;
 use crate::model::{Fact, Inventory};
 

@@ -1,7 +1,8 @@
 //! Policy documents as AWS answers with them.
 
+use iam_policy::{PolicyDocument, PolicyError};
+
 use super::inquiry::Inquiry;
-use crate::iam::{PolicyDocument, PolicyError};
 use crate::model::Fact;
 
 impl Inquiry<'_> {

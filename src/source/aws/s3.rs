@@ -10,6 +10,7 @@ use aws_sdk_s3::types::{
     ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule, ServerSideEncryption, ServerSideEncryptionByDefault,
 };
 use futures::join;
+use iam_policy::PolicyDocument;
 
 use super::connection::Connection;
 use super::failure::Failure;
@@ -18,7 +19,6 @@ use super::inquiry::{Inquiry, filled};
 use super::kms::{self, Use};
 use super::reader::Reader;
 use super::whole_answer::Requires;
-use crate::iam::PolicyDocument;
 use crate::model::call::{
     GET_BUCKET_ENCRYPTION, GET_BUCKET_LOGGING, GET_BUCKET_OWNERSHIP_CONTROLS, GET_BUCKET_POLICY, GET_BUCKET_TAGGING,
     GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET, LIST_BUCKETS,

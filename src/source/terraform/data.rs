@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use iam_policy::{PolicyDocument, managed};
+
 use super::instance::Instance;
 use super::policy_document;
 use super::value::Value;
-use crate::iam::{PolicyDocument, managed};
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
 pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
+
 use super::expansion::Binding;
 use super::file::Span;
 use super::folder::Mode;
@@ -15,7 +17,6 @@ use super::syntax::{ELEMENT, Expression, For, Node, Operator, Part};
 use super::types::{as_bool, as_number, as_text};
 use super::value::{Hole, Nature, Value, too_much};
 use super::world::World;
-use crate::iam::is_symbol;
 
 /// Where names are looked up.
 #[derive(Clone, Copy)]

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
+
 use super::evaluate::{Scope, evaluate};
 use super::syntax::{Attribute, Block};
 use super::types::{as_bool, as_number};
 use super::value::{Hole, LONGEST_KEY, Nature, Value};
-use crate::iam::is_symbol;
 use crate::model::Gap;
 
 /// The most instances that one block may have.

@@ -210,7 +210,7 @@ impl Module {
             Given::Expression(expression) => self.evaluate(expression),
             Given::Secret(text) => self.given_value(&Given::Text(text.clone()), constraint).into_sensitive(),
             Given::Text(text) if constraint.is_none_or(Type::is_plain) => {
-                if text.contains(crate::iam::is_symbol) {
+                if text.contains(iam_policy::is_symbol) {
                     let gap = Gap::because(GapKind::Unresolved, "the text has private-use characters");
                     return Value::Unknown(Hole::new(Arc::new(gap), Nature::Open));
                 }
@@ -431,7 +431,7 @@ impl Module {
         match source_of(block) {
             Some(source) => Some(source.into()),
             None => match self.evaluate(&block.body.attribute("source")?.value) {
-                Value::Text(source) if !source.contains(crate::iam::is_symbol) => Some(source),
+                Value::Text(source) if !source.contains(iam_policy::is_symbol) => Some(source),
                 _ => None,
             },
         }

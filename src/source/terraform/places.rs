@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::file::{File, Span};
 use super::related;
 use crate::boundary::{Boundary, Refusal};
-use crate::iam::is_symbol;
 use crate::model::finding::Location;
 use crate::model::gap::SENSITIVE;
 use crate::model::{Finding, Inventory, Key, ResourceRef, ResourceType};

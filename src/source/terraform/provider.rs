@@ -4,6 +4,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
+
 use super::evaluate::{Scope, append_value, evaluate};
 use super::expansion::{Binding, keys};
 use super::folder::{Mode, Resource};
@@ -13,7 +15,6 @@ use super::syntax::{Block, Expression, Node};
 use super::value::{Hole, Nature, Value};
 use super::view::View;
 use super::world::World;
-use crate::iam::is_symbol;
 use crate::model::{AccountId, Gap, Partition, Region};
 
 /// The local name that resources whose type begins with `aws_` have their provider by.

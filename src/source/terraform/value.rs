@@ -8,13 +8,13 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
 use serde_json::Value as Json;
 
 use super::budget::{Budget, TEXT};
 use super::instance::Instance;
 use super::module::Module;
 use super::types::of_one_type;
-use crate::iam::is_symbol;
 use crate::model::{Gap, GapKind, symbol};
 
 /// A value of Terraform's language.

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
+use iam_policy::is_symbol;
 
 use super::value::{Hole, Nature, Value, number_text};
 use super::world::World;
-use crate::iam::is_symbol;
 
 /// Why a text has no value.
 #[derive(Debug)]

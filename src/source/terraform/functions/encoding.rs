@@ -3,10 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
 use serde_json::Value as Json;
 
 use super::{Answer, Arguments, Table};
-use crate::iam::is_symbol;
 use crate::source::terraform::value::{Hole, Value, number_json};
 
 pub(super) const TABLE: Table = &[

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use iam_policy::is_symbol;
 use sha2::Digest as _;
 
 use super::{Answer, Arguments, Table};
 use crate::boundary::{LARGEST, Refusal};
-use crate::iam::is_symbol;
 use crate::source::terraform::evaluate::{Frame, Scope, evaluate};
 use crate::source::terraform::folders::shown;
 use crate::source::terraform::parse;

@@ -20,13 +20,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
+
 use super::evaluate::{Scope, append_value, blurred, evaluate, number as number_of};
 use super::file::Span;
 use super::syntax::{Call, Expression};
 use super::types::as_bool;
 use super::value::{Hole, Nature, Value};
 use super::world::World;
-use crate::iam::is_symbol;
 
 /// What a function gives, or the hole that keeps it from giving anything.
 type Answer = Result<Value, Rc<Hole>>;

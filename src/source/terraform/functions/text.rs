@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use iam_policy::is_symbol;
+
 use super::{Answer, Arguments, Table};
-use crate::iam::is_symbol;
 use crate::source::terraform::value::{Hole, Value};
 
 pub(super) const TABLE: Table = &[

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use iam_policy::{PolicyDocument, is_symbol};
+
 use super::super::types::{as_bool, as_text};
 use super::super::value::{Hole, Nature, Value};
 use super::super::view::View;
 use super::super::world::World;
-use crate::iam::{PolicyDocument, is_symbol};
 use crate::model::{Fact, Gap, GapKind, symbol};
 
 /// A text, or nothing where it is null.

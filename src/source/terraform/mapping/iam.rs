@@ -3,11 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::{is_symbol, managed};
+
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
-use crate::iam::{is_symbol, managed};
 use crate::model::iam::{InlinePolicy, InstanceProfile, ManagedPolicy, Role};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
 

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::PolicyDocument;
+
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
-use crate::iam::PolicyDocument;
 use crate::model::kms::KmsKey;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, ResourceType, symbol};
 

@@ -3,12 +3,13 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::PolicyDocument;
+
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::super::view::View;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
-use crate::iam::PolicyDocument;
 use crate::model::kms::KmsKey;
 use crate::model::s3::{Bucket, DefaultRetention};
 use crate::model::{Fact, Gap, Key, Link, ResourceType};

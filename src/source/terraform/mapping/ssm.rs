@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
 use serde_json::Value as Json;
 
 use super::super::file::Span;
@@ -14,7 +15,6 @@ use super::super::yaml::{Mistake, decode};
 use super::iam::role_name;
 use super::{Draft, Judged, Mapper, fact};
 use crate::diagnostic::Diagnostic;
-use crate::iam::is_symbol;
 use crate::model::iam::Role;
 use crate::model::ssm::{ManagedInstance, PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::model::{Entry, Fact, Gap, Key, Link, Region, ResourceType};

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
+
 use super::super::computed;
 use super::super::instance::Instance;
 use super::super::value::{Hole, Nature, Value};
 use super::{Mapper, fact};
-use crate::iam::is_symbol;
 use crate::model::Gap;
 
 /// The resources of a type by all that they are known by: id, name, ARN. Each comes with the attribute that it is

@@ -9,10 +9,10 @@ use hcl_edit::expr::{BinaryOperator, Expression as Hcl, ObjectKey, Traversal, Tr
 use hcl_edit::parser::Error;
 use hcl_edit::structure::{Block as HclBlock, Body as HclBody, Structure};
 use hcl_edit::template::{Directive, Element, Strip, Template};
+use iam_policy::is_symbol;
 
 use super::preprocessor::{Start, preprocess};
 use crate::diagnostic::Diagnostic;
-use crate::iam::is_symbol;
 use crate::source::terraform::file::{File, FileId, Span};
 use crate::source::terraform::syntax::{
     Attribute, Block, Body, Call, ELEMENT, Expression, For, Name, Names, Node, Operator, Part,

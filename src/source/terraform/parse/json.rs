@@ -4,9 +4,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use iam_policy::is_symbol;
+
 use super::hcl;
 use crate::diagnostic::Diagnostic;
-use crate::iam::is_symbol;
 use crate::source::terraform::file::{File, FileId, Span};
 use crate::source::terraform::syntax::{Attribute, Block, Body, Expression, Name, Names, Node};
 

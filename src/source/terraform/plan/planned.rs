@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use iam_policy::is_symbol;
 use serde_json::{Value as Json, json};
 
 use super::NOTHING;
-use crate::iam::is_symbol;
 use crate::source::terraform::file::{FileId, Span};
 use crate::source::terraform::syntax::{Call, Expression, Name, Node};
 

@@ -95,8 +95,8 @@ impl Context {
         self.entries.iter().position(|(name, _)| name.eq_ignore_ascii_case(key))
     }
 
-    /// Whether the key has this one value.
-    pub(crate) fn is(&self, key: &str, value: &str) -> bool {
+    /// Returns `true` if the key has exactly this value.
+    pub fn is(&self, key: &str, value: &str) -> bool {
         self.get(key) == Lookup::One(value)
     }
 

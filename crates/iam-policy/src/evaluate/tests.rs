@@ -1,5 +1,5 @@
 use super::*;
-use crate::iam::{Cause, Context, Principal, Resource, Truth, managed};
+use crate::{Cause, Context, Principal, Resource, Truth, managed};
 use serde_json::{Value, json};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/node";

@@ -1,5 +1,5 @@
 use super::*;
-use crate::iam::truth::Truth::{False, True, Unknown};
+use crate::truth::Truth::{False, True, Unknown};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/ssm/node";
 

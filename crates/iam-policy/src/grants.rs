@@ -95,7 +95,7 @@ fn matched<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iam::{Context, Layer, Principal, Resource};
+    use crate::{Context, Layer, Principal, Resource};
 
     const OBJECT_ACTIONS: [&str; 3] = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
     const SOURCE: Source = Source { layer: Layer::Identity, index: 0 };

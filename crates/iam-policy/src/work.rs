@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// Evaluates a question with a budget of steps. The evaluation must stay on this thread.
-pub(crate) fn within<T>(steps: u64, evaluate: impl FnOnce() -> T) -> T {
+pub fn within<T>(steps: u64, evaluate: impl FnOnce() -> T) -> T {
     let before = LEFT.replace(steps);
     let value = evaluate();
     LEFT.set(before);

@@ -1,6 +1,6 @@
 use super::*;
-use crate::iam::Context;
-use crate::iam::truth::Truth::{False, True, Unknown};
+use crate::Context;
+use crate::truth::Truth::{False, True, Unknown};
 
 fn resource(pattern: &str, asked: &str) -> Coverage {
     covers(

@@ -1,6 +1,6 @@
 use super::*;
-use crate::iam::Context;
-use crate::iam::truth::Truth::{False, True, Unknown};
+use crate::Context;
+use crate::truth::Truth::{False, True, Unknown};
 
 fn holds(operator: &str, values: &[&str], context: &Context) -> Truth {
     let values = values.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::iam::truth::Truth::{False, True, Unknown};
+use crate::truth::Truth::{False, True, Unknown};
 use serde_json::{Value, json};
 
 fn policy(statements: &Value) -> PolicyDocument {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::iam::{Context, Denial, Principal, Resource};
+use crate::{Context, Denial, Principal, Resource};
 use serde_json::{Value, json};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/node";

@@ -1,8 +1,8 @@
 use super::*;
-use crate::iam::asked::Asked;
-use crate::iam::pattern::{Dialect, tokens};
-use crate::iam::variable::Piece;
-use crate::iam::within;
+use crate::asked::Asked;
+use crate::pattern::{Dialect, tokens};
+use crate::variable::Piece;
+use crate::within;
 use proptest::prelude::*;
 
 fn compile(text: &str, dialect: Dialect) -> Vec<Token> {

@@ -43,7 +43,12 @@ pub use principal::{Identity, NotAPrincipal, Principal, Role};
 pub use request::{Request, Resource};
 pub use trust::{Trusted, TrustedPrincipal, trusted_principals, trusts_only};
 pub use truth::Truth;
-pub(crate) use work::within;
+pub use work::within;
 
 #[cfg(test)]
 mod properties;
+
+/// The examples of the README, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::iam::Denial;
+use crate::Denial;
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";

@@ -1,5 +1,6 @@
 //! `ssm-audit`: policy as code for AWS Systems Manager Session Manager.
 
+pub mod aws;
 pub mod boundary;
 pub mod cli;
 pub mod config;

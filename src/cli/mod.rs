@@ -42,6 +42,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::aws::ConnectionError;
 use crate::config::{self, Config, Lookup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::fleet::{FleetError, StoreError};
@@ -52,7 +53,6 @@ use crate::remediate::draft::Contradiction;
 use crate::remediate::journal::JournalError;
 use crate::report::output::OutputError;
 use crate::saved::SavedError;
-use crate::source::aws::ConnectionError;
 use crate::source::terraform::{CodeError, StateError};
 use crate::terminal::{self, harmless};
 use exit::Exit;

@@ -4,10 +4,10 @@ use clap::Args;
 
 use super::live::run;
 use super::{Error, Globals};
+use crate::aws::Carrier;
 use crate::diagnostic::Diagnostic;
 use crate::history::{History, HistoryError, Told};
 use crate::notify::{NotSent, Receiver, Sender, idempotency_key, summary};
-use crate::source::aws::Carrier;
 
 /// Whom to tell.
 #[derive(Debug, Clone, Args)]

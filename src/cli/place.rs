@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::live::{self, LiveArgs};
 use super::{Error, Globals};
+use crate::aws::{Connection, ConnectionSettings};
 use crate::fleet::{Shard, Store};
 use crate::model::Region;
 use crate::report::output::to_file;
-use crate::source::aws::{Connection, ConnectionSettings};
 
 /// Where a part is written to or read from.
 #[derive(Debug, Clone)]

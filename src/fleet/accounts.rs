@@ -7,8 +7,8 @@ use tokio::sync::OnceCell;
 
 use super::choice::{Access, Accounts, Choice, Listed, Regions};
 use super::organization::{self, Member};
+use crate::aws::{Assumption, Connection, ConnectionError, ConnectionSettings};
 use crate::model::{AccountId, Gap, Partition, Region};
-use crate::source::aws::{Assumption, Connection, ConnectionError, ConnectionSettings};
 
 /// Accounts to look at.
 #[derive(Debug)]

@@ -9,8 +9,9 @@ use tokio::sync::OnceCell;
 
 use super::accounts::{Fleet, Target};
 use super::choice::{Access, LogArchive};
+use crate::aws::{Assumption, Connection};
 use crate::model::{Gap, Region};
-use crate::source::aws::{Assumption, BucketOwners, Connection};
+use crate::source::aws::BucketOwners;
 
 /// How many accounts of a fleet are tried for the owner of one bucket, besides those that its name tells.
 const TRIED: usize = 32;

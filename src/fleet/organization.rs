@@ -10,8 +10,8 @@ use aws_sdk_organizations::types::Account;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::choice::{Part, UnitId};
+use crate::aws::{Connection, ConnectionError};
 use crate::model::{AccountId, Gap};
-use crate::source::aws::{Connection, ConnectionError};
 
 /// How many calls run at once: Organizations answers few.
 const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not zero");

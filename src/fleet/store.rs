@@ -20,8 +20,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
 use super::Shard;
+use crate::aws::{Connection, ConnectionError};
 use crate::model::{Partition, Region};
-use crate::source::aws::{Connection, ConnectionError};
 
 /// How many parts are fetched at once.
 const CONCURRENCY: usize = 4;

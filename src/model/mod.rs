@@ -1,6 +1,7 @@
 //! What there is to know: facts and gaps, resources by service, the inventory, findings and the report.
 //! Nothing here reads or judges anything.
 
+pub(crate) mod arn;
 pub mod call;
 pub mod discovery;
 pub mod ec2;

@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use super::place::{Place, Reach};
 use super::plan::{Plan, Purpose};
+use crate::aws::Failure;
 use crate::model::call::Call;
 use crate::model::{AccountId, Gap, Region};
-use crate::source::aws::Failure;
 
 /// The name of the parameter. AWS reserves names that begin with `ssm`.
 pub(crate) const NAME: &str = "/session-manager-audit/lock";

@@ -10,9 +10,9 @@ use aws_types::request_id::RequestId;
 
 use serde_json::Value as Json;
 
+use crate::aws::{Connection, Failure, follow};
 use crate::model::call::Call;
 use crate::model::{AccountId, Region};
-use crate::source::aws::{Connection, Failure, follow};
 
 /// An account that can be changed.
 #[derive(Debug)]

@@ -71,8 +71,8 @@ fn answer(sent: &Sent) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Failure;
     use crate::model::{Gap, call};
-    use crate::source::aws::Failure;
 
     fn answered(kind: GapKind, code: &str) -> Answer {
         let gap = Gap::of_call(kind, "ec2:StopInstances").with_code(code);

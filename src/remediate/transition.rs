@@ -12,8 +12,8 @@ use super::aspect::{Aspect, Clue, failed, satisfies, under_way};
 use super::journal::{CallRecord, Journal, JournalError};
 use super::operation::Operation;
 use super::place::{Place, Sent};
+use crate::aws::Failure;
 use crate::model::GapKind;
-use crate::source::aws::Failure;
 
 /// How often a call is sent whose effect cannot be seen.
 const ATTEMPTS: u32 = 3;

@@ -4,9 +4,9 @@ use aws_sdk_ec2::types::{AttachmentStatus, EbsInstanceBlockDevice, Filter, Insta
 use serde_json::{Map, Value as Json, json};
 
 use super::Aspect;
+use crate::aws::Failure;
 use crate::model::call::{Call, DESCRIBE_INSTANCES};
 use crate::remediate::place::Place;
-use crate::source::aws::Failure;
 
 pub(super) const DESCRIBE_ASSOCIATIONS: Call = Call {
     service: "ec2",

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use super::{Aspect, document};
+use crate::aws::Failure;
 use crate::model::call::{
     Call, GET_INSTANCE_PROFILE, GET_ROLE, GET_ROLE_POLICY, LIST_ATTACHED_ROLE_POLICIES, LIST_ROLE_POLICIES,
 };
 use crate::remediate::place::Place;
-use crate::source::aws::Failure;
 
 const ABSENT: &[&str] = &["NoSuchEntity"];
 

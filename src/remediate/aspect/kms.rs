@@ -4,10 +4,10 @@ use aws_sdk_kms::types::MultiRegionKeyType;
 use serde_json::{Value as Json, json};
 
 use super::{Aspect, Clue};
+use crate::aws::Failure;
 use crate::model::GapKind;
 use crate::model::call::{Call, DESCRIBE_KEY, GET_KEY_POLICY, GET_KEY_ROTATION_STATUS};
 use crate::remediate::place::Place;
-use crate::source::aws::Failure;
 
 const LIST_KEYS: Call = Call { service: "kms", operation: "ListKeys", actions: &["kms:ListKeys"] };
 const LIST_RESOURCE_TAGS: Call =

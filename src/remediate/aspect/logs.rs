@@ -4,9 +4,9 @@ use aws_sdk_cloudwatchlogs::types::LogGroup;
 use serde_json::{Value as Json, json};
 
 use super::Aspect;
+use crate::aws::Failure;
 use crate::model::call::DESCRIBE_LOG_GROUPS;
 use crate::remediate::place::Place;
-use crate::source::aws::Failure;
 
 async fn find(place: &Place<'_>, name: &str) -> Result<Option<LogGroup>, Failure> {
     let request = |token| place.logs().describe_log_groups().log_group_name_prefix(name).set_next_token(token).send();

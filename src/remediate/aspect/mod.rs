@@ -23,9 +23,9 @@ use serde_json::Value as Json;
 pub(crate) use self::kms::MADE_BY as KEY_MADE_BY;
 pub(crate) use self::volume::made_for;
 use super::place::Place;
+use crate::aws::Failure;
 use crate::model::ResourceType;
 use crate::model::call::{self, Call};
-use crate::source::aws::Failure;
 
 /// What is known of a call that makes something which has no name to find it by.
 #[derive(Debug, Clone, PartialEq)]

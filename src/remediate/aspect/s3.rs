@@ -4,11 +4,11 @@ use aws_sdk_s3::types::EncryptionType;
 use serde_json::{Value as Json, json};
 
 use super::Aspect;
+use crate::aws::Failure;
 use crate::model::call::{
     Call, GET_BUCKET_ENCRYPTION, GET_BUCKET_LOGGING, GET_BUCKET_TAGGING, GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET,
 };
 use crate::remediate::place::Place;
-use crate::source::aws::Failure;
 
 pub(super) const GET_BUCKET_VERSIONING: Call =
     Call { service: "s3", operation: "GetBucketVersioning", actions: &["s3:GetBucketVersioning"] };

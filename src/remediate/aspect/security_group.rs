@@ -6,10 +6,10 @@ use aws_sdk_ec2::types::{Filter, SecurityGroup};
 use serde_json::{Value as Json, json};
 
 use super::Aspect;
+use crate::aws::Failure;
 use crate::model::call::{DESCRIBE_NETWORK_INTERFACES, DESCRIBE_SECURITY_GROUPS};
 use crate::remediate::place::Place;
 use crate::remediate::security_group_rule::{Way, rules};
-use crate::source::aws::Failure;
 
 /// The most results that a page of these operations can have.
 const PAGE: i32 = 1000;

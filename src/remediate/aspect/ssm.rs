@@ -5,9 +5,9 @@ use aws_sdk_ssm::types::DocumentFormat;
 use serde_json::{Value as Json, json};
 
 use super::{Aspect, canonical, satisfies};
+use crate::aws::Failure;
 use crate::model::call::{Call, GET_DOCUMENT};
 use crate::remediate::place::Place;
-use crate::source::aws::Failure;
 
 const ABSENT: &[&str] = &["InvalidDocument"];
 

@@ -6,9 +6,9 @@ use serde_json::{Value as Json, json};
 use super::Aspect;
 use super::ec2::{goes_with_instance, instance, named, state_of};
 use super::kms::MADE_BY;
+use crate::aws::Failure;
 use crate::model::call::{Call, DESCRIBE_KEY, DESCRIBE_VOLUMES};
 use crate::remediate::place::Place;
-use crate::source::aws::Failure;
 
 pub(super) const DESCRIBE_INSTANCE_ATTRIBUTE: Call =
     Call { service: "ec2", operation: "DescribeInstanceAttribute", actions: &["ec2:DescribeInstanceAttribute"] };

@@ -23,8 +23,8 @@ use serde_json::Value as Json;
 pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*, ssm::*, volume::*};
 use super::place::{Place, Sent};
 use super::reference::{self, Text, Texts, escaped};
+use crate::aws::Failure;
 use crate::model::call::Call;
-use crate::source::aws::Failure;
 
 /// One operation: its parameters with the SDK's setter for each, and the IAM actions that it needs; `asked_by` the SDK's
 /// setter of `DryRun`, where the API has that.

@@ -12,7 +12,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 
-use super::{Collection, Connection, DEFAULT_CONCURRENCY, collect};
+use super::{Collection, DEFAULT_CONCURRENCY, collect};
+use crate::aws::Connection;
 use crate::model::call::Needs;
 use crate::model::{AccountId, Inventory, Partition, Region};
 use crate::source::{Quiet, Shutdown};

@@ -11,11 +11,11 @@ use futures::future::BoxFuture;
 use futures::join;
 use iam_policy::PolicyDocument;
 
-use super::connection::Connection;
-use super::failure::Failure;
 use super::inquiry::Inquiry;
 use super::kms::Use;
 use super::s3::{NO_ENCRYPTION, NO_POLICY, Place, default_encryption, policy_in};
+use crate::aws::api_error::Failure;
+use crate::aws::connection::Connection;
 use crate::model::call::{Call, GET_BUCKET_ENCRYPTION, GET_BUCKET_OWNERSHIP_CONTROLS, GET_BUCKET_POLICY};
 use crate::model::s3::Bucket;
 use crate::model::{Fact, Gap, GapKind, Region};

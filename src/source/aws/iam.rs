@@ -8,11 +8,11 @@ use futures::future::join_all;
 use futures::join;
 use iam_policy::PolicyDocument;
 
-use super::arn::last_segment;
 use super::ec2::instances::Attached;
 use super::inquiry::filled;
 use super::reader::Reader;
-use super::whole_answer::Requires;
+use crate::aws::response_integrity::Requires;
+use crate::model::arn::last_segment;
 use crate::model::call::{
     GET_INSTANCE_PROFILE, GET_POLICY, GET_POLICY_VERSION, GET_ROLE, GET_ROLE_POLICY, LIST_ATTACHED_ROLE_POLICIES,
     LIST_ROLE_POLICIES,

@@ -10,10 +10,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::task::JoinSet;
 
-use super::failure::Failure;
-use super::pages::follow;
 use super::reader::Reader;
-use super::shared::{Heard, Leave};
+use crate::aws::api_error::Failure;
+use crate::aws::circuit_breaker::{Heard, Leave};
+use crate::aws::pagination::follow;
 use crate::model::call::Call;
 use crate::model::{Fact, Gap, GapKind, Region};
 use crate::source::Outcome;

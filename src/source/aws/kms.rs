@@ -6,11 +6,11 @@ use aws_sdk_kms::types::{
 };
 use futures::join;
 
-use super::arn::Arn;
-use super::connection::Connection;
 use super::inquiry::filled;
 use super::reader::Reader;
-use super::whole_answer::Requires;
+use crate::aws::connection::Connection;
+use crate::aws::response_integrity::Requires;
+use crate::model::arn::Arn;
 use crate::model::call::{Call, DESCRIBE_KEY, GET_KEY_POLICY, GET_KEY_ROTATION_STATUS};
 use crate::model::kms::KmsKey;
 use crate::model::schema::Node;

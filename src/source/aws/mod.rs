@@ -10,51 +10,31 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use crate::aws::{Connection, Shared};
 use crate::model::call::Needs;
 use crate::model::{Inventory, Region};
 use crate::source::{Progress, Shutdown};
 
 #[cfg(any(test, fuzzing))]
 mod answers;
-mod arn;
-mod assume;
-mod connection;
-mod connection_error;
 mod coverage;
-mod document;
 mod ec2;
-mod failure;
 mod foreign_bucket;
-mod http;
 mod iam;
 mod inquiry;
 mod kms;
 mod logs;
-mod once;
 mod organization;
-mod pace;
-mod pages;
 mod policy;
 mod reader;
 mod region;
-mod retry;
 mod s3;
-mod shared;
 mod ssm;
 mod unread;
-mod whole_answer;
-mod xml;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use answers::answered;
-pub use assume::Assumption;
-pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
-
-pub use connection_error::ConnectionError;
-pub(crate) use failure::Failure;
 pub use foreign_bucket::BucketOwners;
-pub(crate) use pages::follow;
-pub use shared::Shared;
 pub use unread::unread;
 
 /// How many calls may run at once in an account, unless said otherwise.

@@ -8,10 +8,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Collection;
-use super::connection::Connection;
 use super::coverage::Coverage;
 use super::kms::Described;
-use super::once::Once;
+use crate::aws::connection::Connection;
+use crate::aws::once_map::Once;
 use crate::model::call::{self, Call};
 use crate::model::discovery::leads_to;
 use crate::model::{Entry, Fact, Gap, Inventory, Key, Region, Resource, Source, Unlisted};

@@ -12,13 +12,13 @@ use aws_sdk_s3::types::{
 use futures::join;
 use iam_policy::PolicyDocument;
 
-use super::connection::Connection;
-use super::failure::Failure;
 use super::foreign_bucket;
 use super::inquiry::{Inquiry, filled};
 use super::kms::{self, Use};
 use super::reader::Reader;
-use super::whole_answer::Requires;
+use crate::aws::api_error::Failure;
+use crate::aws::connection::Connection;
+use crate::aws::response_integrity::Requires;
 use crate::model::call::{
     GET_BUCKET_ENCRYPTION, GET_BUCKET_LOGGING, GET_BUCKET_OWNERSHIP_CONTROLS, GET_BUCKET_POLICY, GET_BUCKET_TAGGING,
     GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET, LIST_BUCKETS,

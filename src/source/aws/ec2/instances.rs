@@ -11,12 +11,12 @@ use aws_sdk_ec2::types::{
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use super::super::arn::{Arn, last_segment};
-use super::super::document::{NEXT_TOKEN, document};
 use super::super::inquiry::Inquiry;
 use super::super::reader::Reader;
-use super::super::xml::{Document, Node};
 use super::{PAGE, filter, shared, tags, with_hidden};
+use crate::aws::raw_response::{NEXT_TOKEN, document};
+use crate::aws::xml::{Document, Node};
+use crate::model::arn::{Arn, last_segment};
 use crate::model::call::DESCRIBE_INSTANCES;
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup, Volume};
 use crate::model::iam::InstanceProfile;

@@ -10,16 +10,16 @@ use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryA
 use aws_types::os_shim_internal::Env;
 use memchr::memmem;
 
+use super::api_error::THROTTLED;
 use super::connection_error::ConnectionError;
-use super::failure::THROTTLED;
 
 /// How often a request is sent at most, unless told. A scan is worth waiting for, and many may run at once.
-pub(super) const MAX_ATTEMPTS: u32 = 5;
+pub(crate) const MAX_ATTEMPTS: u32 = 5;
 
 /// The retries that the environment and the profile ask for. They are adaptive only if told: in that mode the SDK makes of
 /// a single throttled call, of the few that an account needs, a pace of one in some seconds. What keeps calls apart
-/// is [`super::pace`].
-pub(super) fn retries(environment: &Env, profiles: &ProfileSet) -> Result<RetryConfig, ConnectionError> {
+/// is [`super::rate_limiter`].
+pub(crate) fn retries(environment: &Env, profiles: &ProfileSet) -> Result<RetryConfig, ConnectionError> {
     let setting = |variable: &str, property: &str| {
         let from_environment = environment.get(variable).ok().map(|value| (variable.to_owned(), value));
         let from_profile = || profiles.get(property).map(|value| (property.to_owned(), value.to_owned()));
@@ -51,7 +51,7 @@ pub(super) fn retries(environment: &Env, profiles: &ProfileSet) -> Result<RetryC
 /// Lets the SDK send a change again only where the service refused it for being one call too many: then it
 /// had no effect. After any other failure it may have had, and sending it again blindly could do it twice.
 #[derive(Debug)]
-pub(super) struct OnlyWhatWasRefused;
+pub(crate) struct OnlyWhatWasRefused;
 
 impl ClassifyRetry for OnlyWhatWasRefused {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
@@ -71,7 +71,7 @@ impl ClassifyRetry for OnlyWhatWasRefused {
 }
 
 /// Whether the service says that there are too many calls.
-pub(super) fn is_throttled(response: &HttpResponse) -> bool {
+pub(crate) fn is_throttled(response: &HttpResponse) -> bool {
     !response.status().is_success()
         && (response.status().as_u16() == 429 || response.body().bytes().is_some_and(names_throttling))
 }

@@ -16,9 +16,9 @@ use super::xml;
 
 /// Refuses answers that are cut short. Stands in every client.
 #[derive(Debug)]
-pub(super) struct WholeAnswer {
+pub(crate) struct WholeAnswer {
     /// Whether an empty body is an answer, as it is to HEAD. The XML reader refuses it elsewhere.
-    pub(super) may_be_empty: bool,
+    pub(crate) may_be_empty: bool,
 }
 
 impl Intercept for WholeAnswer {
@@ -44,7 +44,7 @@ impl Intercept for WholeAnswer {
 
 /// Refuses an answer without this member, where the SDK would fill in a default. For one operation.
 #[derive(Debug)]
-pub(super) struct Requires(pub(super) &'static str);
+pub(crate) struct Requires(pub(crate) &'static str);
 
 impl Intercept for Requires {
     fn name(&self) -> &'static str {

@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::failure::DENIED;
+use super::api_error::DENIED;
 use crate::model::{Gap, GapKind};
 
 /// What went wrong before anything was read.
@@ -138,7 +138,7 @@ impl ConnectionError {
     }
 
     /// What an error of one of the first calls says about the connection.
-    pub(super) fn of<E>(call: &'static str, endpoint: String, region: &str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn of<E>(call: &'static str, endpoint: String, region: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {

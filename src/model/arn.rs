@@ -5,16 +5,16 @@ use crate::model::{AccountId, Partition};
 
 /// An ARN, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Arn<'a> {
-    pub(super) partition: &'a str,
-    pub(super) region: &'a str,
-    pub(super) account: &'a str,
-    pub(super) resource: &'a str,
+pub(crate) struct Arn<'a> {
+    pub(crate) partition: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) resource: &'a str,
 }
 
 impl<'a> Arn<'a> {
     /// The parts, if the text is an ARN.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         if parts.next() != Some("arn") {
             return None;
@@ -24,7 +24,7 @@ impl<'a> Arn<'a> {
     }
 
     /// The account and the partition that it is in, where it names both.
-    pub(super) fn owner(&self) -> Option<(AccountId, Partition)> {
+    pub(crate) fn owner(&self) -> Option<(AccountId, Partition)> {
         let partition = match self.partition {
             "aws" => Partition::Aws,
             "aws-cn" => Partition::China,
@@ -36,7 +36,7 @@ impl<'a> Arn<'a> {
 }
 
 /// The last part of a path such as `instance-profile/team/name`.
-pub(super) fn last_segment(path: &str) -> &str {
+pub(crate) fn last_segment(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 

@@ -49,7 +49,7 @@ const ONCE_IN: Duration = Duration::from_secs(1);
 
 /// The pace of one account. Every call of it goes through here.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<BTreeMap<Place, Arc<Lane>>>);
+pub(crate) struct Pace(Mutex<BTreeMap<Place, Arc<Lane>>>);
 
 /// A service of a region.
 type Place = (&'static str, Option<Region>);
@@ -117,7 +117,7 @@ impl Pace {
     }
 
     /// Waits until the next call may be made.
-    pub(super) async fn keep(&self, service: &'static str, region: Option<&Region>) {
+    pub(crate) async fn keep(&self, service: &'static str, region: Option<&Region>) {
         let lane = self.lane(service, region);
         let _turn = lane.turn.lock().await;
         let wait = lane.speed().take(Instant::now());
@@ -139,10 +139,10 @@ impl Pace {
 /// Tells the pace of calls that are made again, and of answers that say that there are too many. Stands in every
 /// client for reading.
 #[derive(Debug)]
-pub(super) struct Listener {
-    pub(super) pace: Arc<Pace>,
-    pub(super) service: &'static str,
-    pub(super) region: Option<Region>,
+pub(crate) struct Listener {
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) service: &'static str,
+    pub(crate) region: Option<Region>,
 }
 
 impl Intercept for Listener {

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::*;
-use crate::source::aws::xml::Node;
+use crate::aws::xml::Node;
 
 /// A server that gives these answers in turn, the last one for ever.
 #[derive(Clone, Debug)]

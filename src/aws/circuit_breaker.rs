@@ -19,7 +19,7 @@ const PATIENCE: u32 = 8;
 /// What the readings of many accounts share.
 #[derive(Debug)]
 pub struct Shared {
-    pub(super) permits: Semaphore,
+    pub(crate) permits: Semaphore,
     silent: Mutex<BTreeMap<Place, Silence>>,
 }
 
@@ -34,7 +34,7 @@ struct Silence {
 
 /// Whether a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leave {
+pub(crate) enum Leave {
     /// As any other.
     Ask,
     /// To find out whether there are answers again. What comes of it must be told, or nobody asks again.
@@ -45,7 +45,7 @@ pub(super) enum Leave {
 
 /// What came of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// An answer, be it an error.
     Answer,
     /// None, for as long as was waited.
@@ -65,7 +65,7 @@ impl Shared {
     }
 
     /// Whether this call is worth making.
-    pub(super) fn leave(&self, call: &Call, region: Option<&Region>) -> Leave {
+    pub(crate) fn leave(&self, call: &Call, region: Option<&Region>) -> Leave {
         let mut silent = self.silent();
         let Some(silence) = silent.get_mut(&(call.service, region.cloned())) else { return Leave::Ask };
         if silence.calls < PATIENCE {
@@ -79,7 +79,7 @@ impl Shared {
     }
 
     /// Notes what came of a call.
-    pub(super) fn heard(&self, call: &Call, region: Option<&Region>, leave: Leave, heard: Heard) {
+    pub(crate) fn heard(&self, call: &Call, region: Option<&Region>, leave: Leave, heard: Heard) {
         let place = (call.service, region.cloned());
         let mut silent = self.silent();
         match heard {
@@ -96,7 +96,7 @@ impl Shared {
 }
 
 /// The gap of a call that was not made.
-pub(super) fn spared(call: &Call) -> Gap {
+pub(crate) fn spared(call: &Call) -> Gap {
     Gap::of_call(GapKind::Timeout, call.to_string()).with_message("the service answered no account")
 }
 

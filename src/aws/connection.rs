@@ -16,12 +16,12 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::arn::Arn;
 use super::connection_error::ConnectionError;
 use super::http::http_client;
-use super::pace::{Listener, Pace};
+use super::rate_limiter::{Listener, Pace};
+use super::response_integrity::WholeAnswer;
 use super::retry::{MAX_ATTEMPTS, OnlyWhatWasRefused, retries};
-use super::whole_answer::WholeAnswer;
+use crate::model::arn::Arn;
 use crate::model::{AccountId, Partition, Region};
 
 /// How often STS is asked at most for the credentials of a role.
@@ -216,17 +216,17 @@ impl Connection {
 
     /// A connection that is not tried, to read with.
     #[cfg(any(test, fuzzing))]
-    pub(super) fn reading(config: SdkConfig, account: AccountId, partition: Partition, region: Region) -> Self {
+    pub(crate) fn reading(config: SdkConfig, account: AccountId, partition: Partition, region: Region) -> Self {
         Self::of(config, account, partition, region, Purpose::Reading)
     }
 
     /// A connection to this account with this configuration, made from that of the present one.
-    pub(super) fn with(&self, config: SdkConfig, account: AccountId, partition: Partition) -> Self {
+    pub(crate) fn with(&self, config: SdkConfig, account: AccountId, partition: Partition) -> Self {
         Self::of(config, account, partition, self.region.clone(), Purpose::Reading)
     }
 
     /// How fast the account is asked.
-    pub(super) fn pace(&self) -> &Arc<Pace> {
+    pub(crate) fn pace(&self) -> &Arc<Pace> {
         &self.pace
     }
 
@@ -235,13 +235,13 @@ impl Connection {
     }
 
     /// The configuration that all clients are made of.
-    pub(super) fn config(&self) -> &SdkConfig {
+    pub(crate) fn config(&self) -> &SdkConfig {
         &self.config
     }
 
     /// A client of STS in the region of the caller. All accounts of a fleet depend on it, and begin at once: it asks more
     /// often than others before it gives up, unless less than usual is wanted.
-    pub(super) fn sts(&self) -> aws_sdk_sts::Client {
+    pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
         let retries = self.config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
         let attempts = match retries.max_attempts() {
             few if few < MAX_ATTEMPTS => few,
@@ -312,7 +312,7 @@ impl Connection {
     }
 
     /// The ARN of a resource of any account of this partition.
-    pub(super) fn arn_of(&self, account: &str, service: &str, region: &Region, resource: &str) -> String {
+    pub(crate) fn arn_of(&self, account: &str, service: &str, region: &Region, resource: &str) -> String {
         format!("arn:{}:{service}:{region}:{account}:{resource}", self.partition)
     }
 

@@ -21,7 +21,7 @@ use http_body_util::Limited;
 ///
 /// # Errors
 /// Where the certificates cannot be used.
-pub(super) fn http_client(certificates: Option<Vec<u8>>) -> Result<SharedHttpClient, String> {
+pub(crate) fn http_client(certificates: Option<Vec<u8>>) -> Result<SharedHttpClient, String> {
     let context = match certificates {
         None => TlsContext::default(),
         Some(pem) => TlsContext::builder()

@@ -9,11 +9,11 @@ const CUT: &str = "the answer is cut short";
 const MISMATCH: &str = "the answer's elements do not match";
 
 /// What may stand before an answer, and means nothing.
-pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
+pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     text: String,
     /// In the order in which they begin: the root is the first, and those that an element holds follow it.
     elements: Vec<Element>,
@@ -37,13 +37,13 @@ struct Span {
 
 impl Document {
     /// Reads an answer, which has to be whole.
-    pub(super) fn parse(text: String) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: String) -> Result<Self, &'static str> {
         let elements = elements(&text)?;
         Ok(Self { text, elements })
     }
 
     /// The element that holds all others.
-    pub(super) fn root(&self) -> Node<'_> {
+    pub(crate) fn root(&self) -> Node<'_> {
         Node { document: self, index: 0 }
     }
 
@@ -53,7 +53,7 @@ impl Document {
 }
 
 /// Whether this is a whole answer.
-pub(super) fn check(text: &str) -> Result<(), &'static str> {
+pub(crate) fn check(text: &str) -> Result<(), &'static str> {
     elements(text).map(drop)
 }
 
@@ -147,7 +147,7 @@ fn passed(text: &str, start: usize) -> Result<usize, &'static str> {
 
 /// An element of an answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     document: &'a Document,
     index: usize,
 }
@@ -158,7 +158,7 @@ impl<'a> Node<'a> {
     }
 
     /// What it is called.
-    pub(super) fn name(self) -> &'a str {
+    pub(crate) fn name(self) -> &'a str {
         self.document.at(self.element().name)
     }
 
@@ -176,22 +176,22 @@ impl<'a> Node<'a> {
     }
 
     /// The first element of this name right inside of it.
-    pub(super) fn child(self, name: &str) -> Option<Self> {
+    pub(crate) fn child(self, name: &str) -> Option<Self> {
         self.children().find(|child| child.is(name))
     }
 
     /// The members of a list, which are called `item`.
-    pub(super) fn items(self, list: &str) -> Option<impl Iterator<Item = Self>> {
+    pub(crate) fn items(self, list: &str) -> Option<impl Iterator<Item = Self>> {
         Some(self.child(list)?.children().filter(|child| child.is("item")))
     }
 
     /// That text, unless it is empty.
-    pub(super) fn filled(self, name: &str) -> Option<String> {
+    pub(crate) fn filled(self, name: &str) -> Option<String> {
         self.text(name).filter(|text| !text.is_empty())
     }
 
     /// The text of the first element of this name right inside of it, unless that holds elements.
-    pub(super) fn text(self, name: &str) -> Option<String> {
+    pub(crate) fn text(self, name: &str) -> Option<String> {
         let element = self.child(name)?.element();
         let text = unescape(self.document.at(element.text)).expect("all were seen when the answer was read");
         (element.size == 0).then(|| text.into_owned())

@@ -14,10 +14,10 @@ use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 use aws_sdk_sts::operation::assume_role::{AssumeRoleError, AssumeRoleOutput};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::arn::Arn;
+use super::api_error::Failure;
 use super::connection::Connection;
-use super::failure::Failure;
-use super::pace::Pace;
+use super::rate_limiter::Pace;
+use crate::model::arn::Arn;
 use crate::model::call::Call;
 use crate::model::{AccountId, Gap, GapKind, Region};
 

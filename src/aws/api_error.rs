@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::shared::{Heard, spared};
+use super::circuit_breaker::{Heard, spared};
 use crate::model::call::Call;
 use crate::model::{Gap, GapKind};
 
@@ -19,13 +19,13 @@ pub(crate) struct Failure {
     /// The region that S3 says the bucket is in.
     pub(crate) bucket_region: Option<String>,
     /// Whether the service said anything.
-    pub(super) heard: Heard,
+    pub(crate) heard: Heard,
 }
 
 /// Codes by which services refuse a caller.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
-pub(super) const DENIED: &[&str] = &[
+pub(crate) const DENIED: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
     "AllAccessDisabled",
@@ -43,7 +43,7 @@ pub(super) const DENIED: &[&str] = &[
 
 /// Codes by which services say that there are too many calls.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-pub(super) const THROTTLED: &[&str] = &[
+pub(crate) const THROTTLED: &[&str] = &[
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
     "PriorRequestNotComplete",
@@ -122,13 +122,13 @@ impl Failure {
     }
 
     /// The failure of a call that was dropped because the account has had its time.
-    pub(super) fn overdue(call: &Call) -> Self {
+    pub(crate) fn overdue(call: &Call) -> Self {
         let gap = Gap::of_call(GapKind::Timeout, call.to_string()).with_message("the account took too long");
         Self::without_answer(gap)
     }
 
     /// The failure of a call that was not made, since no account gets an answer.
-    pub(super) fn spared(call: &Call) -> Self {
+    pub(crate) fn spared(call: &Call) -> Self {
         Self::without_answer(spared(call))
     }
 

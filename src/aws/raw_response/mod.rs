@@ -20,10 +20,10 @@ use http_body_util::{BodyExt, StreamBody};
 use super::xml::Document;
 
 /// What leads to the next page.
-pub(super) const NEXT_TOKEN: &str = "nextToken";
+pub(crate) const NEXT_TOKEN: &str = "nextToken";
 
 /// The answer to a request that `send` makes, with this interceptor in it.
-pub(super) async fn document<O, E, F>(send: impl FnOnce(Taken) -> F) -> Result<Document, SdkError<E, HttpResponse>>
+pub(crate) async fn document<O, E, F>(send: impl FnOnce(Taken) -> F) -> Result<Document, SdkError<E, HttpResponse>>
 where
     F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
 {
@@ -35,7 +35,7 @@ where
 
 /// Takes the answer away before the SDK reads it.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     answer: Arc<Mutex<Option<Document>>>,
 }
 

@@ -1,7 +1,9 @@
 //! Text on a terminal: whether it is painted, how wide it is, and how foreign text is made harmless.
 
+mod columns;
 mod guard;
 
+pub(crate) use columns::Columns;
 pub use guard::{Encoding, Guard, guarded, stderr};
 
 use std::borrow::Cow;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{Span, Timestamp};
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::{Error, Exit, Globals};
 use crate::history::{Change, Difference, History, HistoryError, Sweep, SweepLock};
 use crate::model::{AccountId, Region};
 use crate::report::{Format, sweep};
-use crate::terminal::{Encoding, harmless};
+use crate::terminal::{Columns, Encoding, harmless};
 
 /// The arguments of `history`.
 #[derive(Debug, Args)]
@@ -81,7 +82,7 @@ pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Er
     let folder = arguments.state.folder()?;
     let open = || History::open_to_read(&folder);
     match &arguments.command {
-        HistoryCommand::List { format } => list(&open()?, *format)?,
+        HistoryCommand::List { format } => list(&open()?, *format, globals)?,
         HistoryCommand::Show { sweep, format } => {
             let history = open()?;
             let sweep = history.sweep(sweep.map_or_else(|| history.last(), Ok)?)?;
@@ -116,34 +117,39 @@ fn days_ago(days: u32) -> Result<String, Error> {
     })
 }
 
-fn list(history: &History, format: ListFormat) -> Result<(), Error> {
+fn list(history: &History, format: ListFormat, globals: &Globals) -> Result<(), Error> {
     let sweeps = history.sweeps()?;
     output::to_stdout(format.encoding(), |out| match format {
         ListFormat::Json => {
             writeln!(out, "{:#}", json!({"kind": "ssm-audit/history", "schema_version": 1, "sweeps": sweeps}))
         }
         ListFormat::Table if sweeps.is_empty() => writeln!(out, "no sweep is in the history"),
-        ListFormat::Table => sweeps.iter().try_for_each(|sweep| line(sweep, out)),
+        ListFormat::Table => table(&sweeps, globals).write(out),
     })
 }
 
-fn line(sweep: &Sweep, out: &mut dyn Write) -> io::Result<()> {
-    let totals = &sweep.totals;
-    let state = if sweep.state == "running" { "cut off, or running" } else { &sweep.state };
-    let unread = if totals.unread > 0 { format!(", {} not read", totals.unread) } else { String::new() };
-    writeln!(
-        out,
-        "{:>4}  {}  {state}: {} accounts, {} scopes{unread}; {} new, {} still open, {} fixed, {} stale, {} unknown",
-        sweep.id,
-        sweep.started_at.get(..16).unwrap_or(&sweep.started_at),
-        totals.accounts,
-        totals.scopes,
-        totals.new,
-        totals.open,
-        totals.fixed,
-        totals.stale,
-        totals.unknown,
-    )
+fn table(sweeps: &[Sweep], globals: &Globals) -> Columns {
+    const HEADERS: &[&str] =
+        &["sweep", "started", "state", "accounts", "scopes", "not read", "new", "open", "fixed", "stale", "unknown"];
+    let mut columns = Columns::new(HEADERS, output::paint_stdout(globals.color), None);
+    for sweep in sweeps {
+        let totals = &sweep.totals;
+        let counts = [
+            totals.accounts,
+            totals.scopes,
+            totals.unread,
+            totals.new,
+            totals.open,
+            totals.fixed,
+            totals.stale,
+            totals.unknown,
+        ];
+        let started = sweep.started_at.get(..16).unwrap_or(&sweep.started_at).to_owned();
+        let state = if sweep.state == "running" { "cut off, or running" } else { &sweep.state };
+        let cells = [sweep.id.to_string(), started, state.to_owned()].into_iter();
+        columns.row(cells.chain(counts.map(|count| count.to_string())).map(|cell| (Style::new(), cell)));
+    }
+    columns
 }
 
 fn diff(history: &History, earlier: i64, later: i64, format: ListFormat) -> Result<(), Error> {

@@ -118,11 +118,16 @@ fn paint(auto: anstream::ColorChoice, color: Color) -> Paint {
     }
 }
 
-/// The columns of the terminal; 100 where there is none, or `COLUMNS`.
+/// Returns the columns of the terminal or `COLUMNS`; 100 if there is neither.
 pub(super) fn width() -> usize {
+    terminal_width().unwrap_or(100)
+}
+
+/// Returns the columns of the terminal or `COLUMNS`.
+pub(super) fn terminal_width() -> Option<usize> {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || {
         io::stdout().is_terminal().then(terminal_size::terminal_size).flatten().map(|(width, _)| usize::from(width.0))
     };
-    columns.or_else(terminal).unwrap_or(100)
+    columns.or_else(terminal)
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -15,7 +16,8 @@ use crate::rule::framework::{self, Framework};
 use crate::rule::function::FUNCTIONS;
 use crate::rule::params::ParamValue;
 use crate::rule::{Remediation, Rule, example, schema};
-use crate::terminal::Encoding;
+use crate::scan::Selected;
+use crate::terminal::{Columns, Encoding};
 
 /// The arguments of `rules`.
 #[derive(Debug, Args)]
@@ -74,7 +76,7 @@ impl ListFormat {
 
 pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Error> {
     match &arguments.command {
-        Command::List { selection, format } => list(&Selection::from_args(selection, globals)?, *format),
+        Command::List { selection, format } => list(&Selection::from_args(selection, globals)?, *format, globals),
         Command::Explain { id, rules } => {
             let library = selection::library(rules, globals)?;
             let rule = library.rule(id).ok_or_else(|| selection::no_such_rule(id, &library))?;
@@ -88,7 +90,7 @@ pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Erro
     }
 }
 
-fn list(selection: &Selection, format: ListFormat) -> Result<Exit, Error> {
+fn list(selection: &Selection, format: ListFormat, globals: &Globals) -> Result<Exit, Error> {
     let selected = selection.rules()?;
     output::to_stdout(format.encoding(), |out| match format {
         ListFormat::Json => {
@@ -105,14 +107,33 @@ fn list(selection: &Selection, format: ListFormat) -> Result<Exit, Error> {
             writeln!(out, "{:#}", json!({"kind": "ssm-audit/rules", "schema_version": 1, "rules": rules}))
         }
         ListFormat::Table => {
-            let width = selected.iter().map(|selected| selected.rule.id.len()).max().unwrap_or_default();
-            for selected in &selected {
-                writeln!(out, "{:width$}  {:8}  {}", selected.rule.id, selected.severity, selected.rule.title)?;
-            }
+            table(&selected, globals).write(out)?;
             writeln!(out, "\n{} rules", selected.len())
         }
     })?;
     Ok(Exit::Success)
+}
+
+/// Lists rules in columns; with `-v` also what they are about.
+fn table(selected: &[Selected<'_>], globals: &Globals) -> Columns {
+    let all = globals.verbose > 0;
+    let headers: &[&str] = if all {
+        &["id", "severity", "policy", "fix", "resource", "sources", "title"]
+    } else {
+        &["id", "severity", "policy", "fix", "title"]
+    };
+    let mut columns = Columns::new(headers, output::paint_stdout(globals.color), output::terminal_width());
+    for selected in selected {
+        let rule = selected.rule;
+        let fix = if matches!(rule.remediation, Some(Remediation::Id(_))) { "yes" } else { "no" };
+        let sources: Vec<&str> = rule.sources.iter().map(|source| source.as_str()).collect();
+        let (resource, sources) = (rule.resource_type.to_string(), sources.join(", "));
+        let severity = selected.severity.to_string();
+        let about = all.then_some([&*resource, &*sources]).into_iter().flatten();
+        let cells = [&*rule.id, &*severity, rule.policy.as_str(), fix].into_iter().chain(about).chain([&*rule.title]);
+        columns.row(cells.map(|cell| (Style::new(), cell)));
+    }
+    columns
 }
 
 fn explain(rule: &Rule, frameworks: &[Framework], remedies: &Remedies, out: &mut dyn Write) -> io::Result<()> {

@@ -11,7 +11,7 @@ use crate::remediate::journal::{CallRecord, RunState, Status};
 use crate::remediate::plan::{Plan, Purpose};
 use crate::remediate::run::{RunList, RunReport, RunSummary};
 use crate::remediate::verify::{Result as Verification, Verified};
-use crate::terminal::{harmless, width, wrap};
+use crate::terminal::{Columns, harmless, width, wrap};
 
 /// Writes what came of each finding, and how the run is taken back.
 pub(crate) fn verified(plan: &Plan, verified: &[Verified], look: Look, out: &mut dyn Write) -> io::Result<()> {
@@ -48,19 +48,20 @@ pub(crate) fn runs(list: &RunList, look: Look, out: &mut dyn Write) -> io::Resul
     if list.runs.is_empty() {
         return writeln!(out, "There are no runs.");
     }
-    let states: Vec<&str> = list.runs.iter().map(|run| state(run.state, run.under_way)).collect();
-    let column = states.iter().copied().map(str::len).max().unwrap_or_default();
-    for (run, state) in list.runs.iter().zip(states) {
+    let mut columns = Columns::new(&["run", "state", "steps", "accounts", "purpose"], look.paint, None);
+    for run in &list.runs {
         let accounts: Vec<&str> = run.accounts.iter().map(AccountId::as_str).collect();
         let purpose = match &run.purpose {
             Purpose::Fix => "fix".to_owned(),
             Purpose::Undo(undone) => format!("undo of {undone}"),
             Purpose::Discard(run) => format!("deletion of what {run} replaced"),
         };
-        let state = look.paint.paint(style_of(run.state, run.under_way), &format!("{state:column$}"));
         let steps = format!("{} of {} done", run.done, count(run.steps, "step"));
-        writeln!(out, "{}  {state}  {steps}  {}  {purpose}", look.paint.paint(BOLD, &run.id), accounts.join(", "))?;
+        let state = (style_of(run.state, run.under_way), state(run.state, run.under_way));
+        let (plain, accounts) = (Style::new(), accounts.join(", "));
+        columns.row([(BOLD, &*run.id), state, (plain, &steps), (plain, &accounts), (plain, &purpose)]);
     }
+    columns.write(out)?;
     for run in list.runs.iter().filter(|run| run.state == RunState::Open && !run.under_way) {
         writeln!(out, "\n{}", advice(run))?;
     }

@@ -179,7 +179,12 @@ impl Connection {
         })?;
         let (account, partition) = owner(&identity).ok_or_else(|| ConnectionError::Unexpected {
             call: "sts:GetCallerIdentity",
-            reason: format!("the answer of {} names no account", place(endpoint.as_deref(), &region)),
+            reason: match identity.arn().and_then(Arn::parse) {
+                Some(arn) if !arn.partition.is_empty() && !arn.account.is_empty() => {
+                    format!("ssm-audit does not support the partition {}", arn.partition)
+                }
+                _ => format!("the answer of {} names no account", place(endpoint.as_deref(), &region)),
+            },
         })?;
         Ok(Self::of(config, account, partition, region, Purpose::Reading))
     }

@@ -377,8 +377,17 @@ impl<'a> Draft<'a> {
         (0..self.changes.len()).filter(|index| test(&self.changes[*index].thing)).collect()
     }
 
-    /// Lets each step serve everything that the steps which need it serve.
+    /// Lets each step serve everything that the steps which need it serve. A step for findings that are left out is no
+    /// longer needed, unless another step uses its output.
     pub(crate) fn share_aims(&mut self) {
+        let of_left_out = |change: &Change| change.aims.iter().all(|aim| self.left_out.contains_key(aim));
+        let dropped: BTreeSet<usize> =
+            (0..self.changes.len()).filter(|index| of_left_out(&self.changes[*index])).collect();
+        for change in &mut self.changes {
+            let referred = reference::all(&change.made).into_iter().chain(reference::all(&change.call));
+            let referred: BTreeSet<usize> = referred.map(|reference| reference.step).collect();
+            change.needs.retain(|needed| !dropped.contains(needed) || referred.contains(needed));
+        }
         loop {
             let mut shared = false;
             for index in 0..self.changes.len() {

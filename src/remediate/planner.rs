@@ -12,7 +12,7 @@ use super::draft::{Contradiction, Draft, Goal, Thing};
 use super::limits::Limits;
 use super::place::Reach;
 use super::plan::{Aim, LeftOut, Step, Subject};
-use super::remedy::{Action, Remedies, Wish};
+use super::remedy::{Action, Remedies, Remedy, Wish};
 use super::setters;
 use super::settings::Settings;
 use crate::model::call::Needs;
@@ -47,19 +47,32 @@ pub(crate) struct Part {
     pub(crate) left_out: Vec<LeftOut>,
 }
 
-/// What must be read to plan: what the rules read, and for what is more than setting attributes everything that the rules
-/// of the same policies read, since it touches roles, keys and what sessions use.
+/// Returns what must be read to plan. A remediation that only sets attributes of its own resource needs what the rules
+/// read. Any other remediation changes roles, keys and what sessions use, and needs all that the rules of live accounts
+/// read.
 pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedies) -> Needs {
     let mut needs = scan::needs(rules);
-    let tasks = rules.iter().any(|selected| match &selected.rule.remediation {
-        Some(Remediation::Id(id)) => remedies.get(id).is_some_and(|remedy| matches!(remedy.action, Action::Do(_))),
+    let wide = rules.iter().any(|selected| match &selected.rule.remediation {
+        Some(Remediation::Id(id)) => {
+            remedies.get(id).is_some_and(|remedy| reads_all(selected.rule.resource_type, remedy))
+        }
         _ => false,
     });
-    if tasks {
+    if wide {
         let live = library.rules().filter(|rule| rule.sources.contains(&Source::Aws));
         live.for_each(|rule| needs.extend(rule.needs()));
     }
     needs
+}
+
+/// Returns `true` if a remediation depends on more than what the rule of its finding reads.
+fn reads_all(resource_type: ResourceType, remedy: &Remedy) -> bool {
+    match &remedy.action {
+        Action::Do(_) => true,
+        Action::Set(wishes) => wishes
+            .iter()
+            .any(|(attribute, _)| setters::ability(resource_type, attribute).is_some_and(|ability| ability.reads_all)),
+    }
 }
 
 /// Plans for one account; steps are numbered from `first`.

@@ -185,7 +185,7 @@ functions! {
     /// Returns `true` if SSM Agent, with this role, may upload session logs to the bucket that the preferences name, under their prefix: the role's policies and the bucket policy judged together, and for another account's bucket its Object Ownership and its key too.
     fn delivers_logs on Role(preferences: Parameter::Resource(ResourceType::SessionPreferences)) -> Bool
         reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]
-        and ["inputs.s3_key_prefix", "s3_bucket.arn", "s3_bucket.bucket_region", "s3_bucket.foreign", "s3_bucket.owner", "s3_bucket.policy", "s3_bucket.object_ownership", "s3_bucket.sse_algorithm", "s3_bucket.kms_master_key_id", "s3_bucket.kms_key.arn", "s3_bucket.kms_key.key_manager", "s3_bucket.kms_key.policy"] = bucket::delivers_logs;
+        and ["inputs.s3_key_prefix", "s3_bucket.arn", "s3_bucket.bucket_region", "s3_bucket.foreign", "s3_bucket.owner", "s3_bucket.policy", "s3_bucket.object_ownership", "s3_bucket.sse_algorithm", "s3_bucket.kms_master_key_id", "s3_bucket.kms_key.arn", "s3_bucket.kms_key.key_manager", "s3_bucket.kms_key.key_spec", "s3_bucket.kms_key.key_usage", "s3_bucket.kms_key.key_state", "s3_bucket.kms_key.region", "s3_bucket.kms_key.policy"] = bucket::delivers_logs;
     /// What denies the upload of session logs, as `delivers_logs` judges it: each action, with the policy that denies it or does not allow it.
     fn delivery_denial on Role(preferences: Parameter::Resource(ResourceType::SessionPreferences)) -> Text
         reads ["arn", "attached_policies[].policy", "inline_policies[].policy", "permissions_boundary.policy"]

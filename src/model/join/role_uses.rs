@@ -14,8 +14,9 @@ pub(super) struct RoleUses {
     pub(super) regions: BTreeMap<Option<Region>, RegionUses>,
     pub(super) root_volume_keys: RootVolumeKeys,
     pub(super) agents: Agents,
-    /// Roles of instance profiles whose instances have an agent that uses another role: they are the applications'.
-    pub(super) applications: BTreeSet<Key>,
+    /// Roles that no agent uses, unless another instance or node shows it: those of instance profiles whose instances
+    /// have an agent with another role, and those that only nodes of terminated instances name.
+    pub(super) without_agent: BTreeSet<Key>,
 }
 
 /// The roles that are used in one region.
@@ -119,11 +120,17 @@ impl RoleUses {
         for (region, role) in inventory.host_management_roles().regions {
             self.regions.entry(region).or_default().systems_manager.add(&role);
         }
-        // Those on EC2 are looked at with their instances; one whose instance is gone uses no role any more.
-        let hybrid = inventory.managed_instances.iter().filter(|(key, _)| is_hybrid(key));
-        for (key, entry) in hybrid {
+        // Nodes on EC2 are looked at with their instances.
+        let without_instance =
+            inventory.managed_instances.iter().filter(|(key, _)| !inventory.instances.contains_key(*key));
+        for (key, entry) in without_instance {
             let node = &entry.attributes;
             let role = node.iam_role.as_ref().map(|role| role.as_ref().map(|role| role.key.clone()));
+            // The node of a terminated instance stays registered for a while, and uses no role any more.
+            if !is_hybrid(key) && node.ping_status.known().is_none_or(|status| status != "Online") {
+                self.without_agent.extend(role.known().cloned().flatten());
+                continue;
+            }
             match &role {
                 Fact::Known(Some(role)) => self.agents.add(role, &node.agent_version),
                 Fact::Known(None) => {}
@@ -176,7 +183,7 @@ impl RoleUses {
             if let Fact::Known(Some(role)) = inventory.profile_role(&instance.iam_instance_profile)
                 && agent.as_ref().is_none_or(|agent| agent.role != role)
             {
-                self.applications.insert(role);
+                self.without_agent.insert(role);
             }
             let Some(agent) = agent else { continue };
             let handed_out_by = if agent.by_systems_manager { &mut uses.systems_manager } else { &mut uses.instances };

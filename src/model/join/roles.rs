@@ -52,9 +52,9 @@ impl Inventory {
             role.used_by_instances = any(uses.regions.values().map(|uses| uses.instances.contains(key)));
             role.used_by_systems_manager = any(uses.regions.values().map(|uses| uses.systems_manager.contains(key)));
             role.uses_ec2messages = uses.agents.may_use_ec2messages(key);
-            // The agents of its instances use another role: what an application may do is not for these rules.
+            // What an application may do is not for these rules, nor what a role may do that no node uses any more.
             let used = [&role.used_by_instances, &role.used_by_systems_manager];
-            if uses.applications.contains(key) && used == [&Fact::Known(false), &Fact::Known(false)] {
+            if uses.without_agent.contains(key) && used == [&Fact::Known(false), &Fact::Known(false)] {
                 entry.in_scope = false;
             }
             let mut blame = Blame::default();

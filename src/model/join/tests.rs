@@ -214,6 +214,25 @@ fn the_agent_uses_the_role_that_aws_names_or_that_of_the_profile() {
     assert_eq!(get(&inventory, "roles aws-global/r-app used_by_instances"), &json!({"$unknown": gap()}));
 }
 
+/// The node of a terminated instance stays registered for a while.
+#[test]
+fn the_role_of_a_node_whose_instance_is_gone_is_not_in_use() {
+    let with = |status: Value, listed: bool| {
+        let mut account = account();
+        account["roles"]["aws-global/r-old"] = json!({"exists": true, "in_scope": true, "attributes": {}});
+        account["managed_instances"]["us-east-1/i-gone"] = json!({"exists": true, "in_scope": true, "attributes": {
+            "iam_role": "aws-global/r-old", "ping_status": status}});
+        if !listed {
+            account["unlisted"] = json!([{"resource_type": "AWS::EC2::Instance", "region": "us-east-1", "gap": gap()}]);
+        }
+        joined(&account)["roles"]["aws-global/r-old"]["in_scope"].clone()
+    };
+    assert_eq!(with(json!("ConnectionLost"), true), json!(false));
+    assert_eq!(with(json!("Online"), true), json!(true));
+    // The instance may be among those that could not be listed.
+    assert_eq!(with(json!("ConnectionLost"), false), json!(true));
+}
+
 /// An agent that is not registered uses the profile's role only if that lets it register.
 #[test]
 fn an_instance_that_is_no_node_gets_the_role_that_can_register_it() {

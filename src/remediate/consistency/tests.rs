@@ -96,6 +96,7 @@ fn made() -> Trial {
     let instance = thing(ResourceType::Instance, "i-1");
     let mut trial = Trial::new();
     trial.settings.logging_bucket = Some("access-logs".to_owned());
+    trial = trial.sees(Aspect::of(Kind::Bucket, "access-logs"), json!({"Region": null}));
     trial = trial
         .finding("ssm-create-preferences", preferences.clone(), Json::Null)
         .finding("ec2-attach-instance-profile", instance.clone(), Json::Null)
@@ -136,6 +137,7 @@ fn stored() -> Trial {
     let policy = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     let mut trial = Trial::new();
     trial.settings.logging_bucket = Some("access-logs".to_owned());
+    trial = trial.sees(Aspect::of(Kind::Bucket, "access-logs"), json!({"Region": null}));
     trial.settings.tags.insert("AppID".to_owned(), "a".to_owned());
     trial
         .finding("s3-enable-object-lock", bucket(), Json::Null)

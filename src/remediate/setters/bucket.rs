@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use wildmatch::WildMatch;
 
 use super::{Ability, Setter, seen};
 use crate::model::{Fact, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind};
+use crate::remediate::aspect::{Aspect, Kind, satisfies};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
     ApplyServerSideEncryptionByDefault, BlockedEncryptionTypes, BucketLoggingStatus, CreateBucket,
@@ -31,9 +32,10 @@ static ABILITIES: &[Ability] = &[
         "sse_algorithm",
         &[PutBucketEncryption::CALL, DeleteBucketEncryption::CALL],
         &[Kind::BucketEncryption],
-    ),
+    )
+    .reading_all(),
     Ability::task("tag", &[PutBucketTagging::CALL, DeleteBucketTagging::CALL], &[Kind::BucketTags]),
-    Ability::task("log-access", &[PutBucketLogging::CALL], &[Kind::BucketLogging]),
+    Ability::task("log-access", &[PutBucketLogging::CALL], &[Kind::Bucket, Kind::BucketLogging]),
     Ability::task(
         "create",
         &[
@@ -65,14 +67,24 @@ impl Setter for Buckets {
         let mut kinds: Vec<Kind> = abilities.flat_map(|ability| ability.looks).copied().collect();
         kinds.sort();
         kinds.dedup();
-        kinds.into_iter().map(|kind| (region.clone(), Aspect::of(kind, thing.1.id.as_ref()))).collect()
+        let is_own = |kind: &&Kind| **kind != Kind::Bucket || wanted.tasks.contains_key("create");
+        let own = kinds.iter().filter(is_own).map(|kind| Aspect::of(*kind, thing.1.id.as_ref()));
+        let target = logging_bucket(region.as_ref(), draft).filter(|_| kinds.contains(&Kind::BucketLogging));
+        let target = target.map(|target| Aspect::of(Kind::Bucket, target));
+        own.chain(target).map(|aspect| (region.clone(), aspect)).collect()
     }
 
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
-        let foreign = draft.inventory.buckets.get(&thing.1).map(|entry| &entry.attributes.foreign);
-        if matches!(foreign, Some(Fact::Known(true))) {
-            draft.leave_out(&wanted.aims(), "the bucket is another account's, which must change it");
-            return;
+        match draft.inventory.buckets.get(&thing.1).map(|entry| entry.attributes.foreign.clone()) {
+            Some(Fact::Known(true)) => {
+                draft.leave_out(&wanted.aims(), "the bucket is another account's, which must change it");
+                return;
+            }
+            Some(Fact::Unknown(gap)) => {
+                draft.leave_out(&wanted.aims(), format!("the account that owns the bucket is not known: {gap}"));
+                return;
+            }
+            Some(Fact::Known(false)) | None => {}
         }
         let Some(region) = region(thing, draft) else {
             draft.leave_out(&wanted.aims(), "the bucket's region is not known");
@@ -96,6 +108,11 @@ impl Setter for Buckets {
         this.tag(&wanted);
         this.log(&wanted);
     }
+}
+
+/// Returns the bucket for server access logs of the buckets of a region.
+fn logging_bucket(region: Option<&Region>, draft: &Draft<'_>) -> Option<String> {
+    draft.settings.logging_bucket.as_ref().map(|bucket| draft.here(region).fill(bucket))
 }
 
 /// The region of a bucket: where it is, or where it is to be made.
@@ -145,7 +162,7 @@ impl Bucket<'_, '_> {
         after: Json,
         call: impl Into<Operation>,
         back: impl Into<Operation>,
-    ) {
+    ) -> usize {
         let mut change = Change::new(self.thing.clone(), aims.clone(), self.aspect(kind), before, after, call)
             .in_region(&self.region)
             .undone_by(back)
@@ -157,7 +174,7 @@ impl Bucket<'_, '_> {
             }
             change.creates = true;
         }
-        self.draft.add(change);
+        self.draft.add(change)
     }
 
     fn create(&mut self, aims: &Aims) {
@@ -291,7 +308,37 @@ impl Bucket<'_, '_> {
             None => DeleteBucketEncryption { bucket: self.name(), expected_bucket_owner: self.owner() }.into(),
         };
         let after = wanted.state();
-        self.add(&aims, Kind::BucketEncryption, before, after, put(wanted), back);
+        let current = before["SSEAlgorithm"].as_str().unwrap_or_default();
+        if current.starts_with("aws:kms") && algorithm == "AES256" {
+            self.draft.leave_out(&aims, format!("the bucket encrypts with a KMS key ({current}), which it keeps"));
+            return;
+        }
+        if self.new.is_none() && satisfies(&before, &after) {
+            let reason = match before["KMSMasterKeyID"].as_str() {
+                Some(key) => format!("the bucket names the key {key}, which does not exist: name another one"),
+                None => "the bucket has this encryption".to_owned(),
+            };
+            self.draft.leave_out(&aims, reason);
+            return;
+        }
+        // Objects of other accounts would be encrypted with a key of theirs, which nobody else can use.
+        let by_name = self.new.is_none() && algorithm.starts_with("aws:kms") && self.others_may_write();
+        let step = self.add(&aims, Kind::BucketEncryption, before, after, put(wanted), back);
+        if by_name {
+            let step = &mut self.draft.changes[step];
+            step.by_name = true;
+            step.warnings.push("other accounts write to the bucket: their objects get keys of their own".to_owned());
+        }
+    }
+
+    /// Returns `true` unless the bucket policy surely lets only this account put objects.
+    fn others_may_write(&self) -> bool {
+        let policy = self.draft.inventory.buckets.get(&self.thing.1).map(|entry| &entry.attributes.policy);
+        match policy {
+            None | Some(Fact::Known(None)) => false,
+            Some(Fact::Known(Some(policy))) => may_admit_others(policy.as_value(), self.draft.account.as_str()),
+            Some(Fact::Unknown(_)) => true,
+        }
     }
 
     fn tag(&mut self, wanted: &Wanted) {
@@ -347,8 +394,7 @@ impl Bucket<'_, '_> {
     }
 
     fn log(&mut self, wanted: &Wanted) {
-        let here = self.draft.here(Some(&self.region));
-        let target = self.draft.settings.logging_bucket.as_ref().map(|bucket| here.fill(bucket));
+        let target = logging_bucket(Some(&self.region), self.draft);
         let made = wanted.task("create").filter(|_| self.new.is_some()).cloned();
         let (aims, target) = match (wanted.task("log-access"), made, target) {
             (Some(aims), _, Some(target)) => (aims.clone(), target),
@@ -360,6 +406,10 @@ impl Bucket<'_, '_> {
             (None, Some(aims), Some(target)) => (aims, target),
             (None, ..) => return,
         };
+        if let Some(reason) = self.cannot_log_to(&target) {
+            self.draft.leave_out(&aims, reason);
+            return;
+        }
         let Some(before) = self.before(Kind::BucketLogging, &aims) else { return };
         let prefix = format!("{}/", self.name());
         let put = |target: Option<(String, String)>| PutBucketLogging {
@@ -377,4 +427,42 @@ impl Bucket<'_, '_> {
         let (call, back) = (put(Some((target, prefix))), put(earlier));
         self.add(&aims, Kind::BucketLogging, before, after, call, back);
     }
+
+    /// Returns the reason why a bucket cannot take the server access logs of this one.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html>
+    fn cannot_log_to(&self, target: &str) -> Option<String> {
+        if target == self.name() {
+            return Some(format!("fix.logging_bucket is {target} itself: its logs would be logged again"));
+        }
+        match self.draft.sight(Some(&self.region), &Aspect::of(Kind::Bucket, target)) {
+            Ok(Json::Null) => Some(format!("the bucket {target} of fix.logging_bucket does not exist")),
+            Ok(there) => {
+                let region = there["Region"].as_str().filter(|region| *region != self.region.as_str())?;
+                Some(format!("the bucket {target} of fix.logging_bucket is in {region}: it must be in {}", self.region))
+            }
+            Err(gap) => Some(format!("the bucket {target} of fix.logging_bucket could not be read: {gap}")),
+        }
+    }
+}
+
+/// Returns `true` if a statement of a bucket policy may let a principal of another account put objects, whatever its
+/// conditions say.
+fn may_admit_others(policy: &Json, account: &str) -> bool {
+    let several = |value: &Json| match value {
+        Json::Array(items) => items.clone(),
+        Json::Null => Vec::new(),
+        one => vec![one.clone()],
+    };
+    several(&policy["Statement"]).iter().filter(|statement| statement["Effect"] == "Allow").any(|statement| {
+        let actions = several(&statement["Action"]);
+        let mut texts = actions.iter().filter_map(Json::as_str);
+        let puts = statement["Action"].is_null()
+            || texts.any(|action| WildMatch::new_case_insensitive(action).matches("s3:PutObject"));
+        let principals = match &statement["Principal"] {
+            Json::Object(kinds) => kinds.get("AWS").map(several).unwrap_or_default(),
+            other => several(other),
+        };
+        let others = principals.iter().filter_map(Json::as_str).any(|principal| !principal.contains(account));
+        puts && (others || !statement["NotPrincipal"].is_null())
+    })
 }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::{Ability, Setter, volume_key};
 use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind};
-use crate::remediate::draft::{Change, Draft, Thing, Wanted};
+use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::operation::{
     AddRoleToInstanceProfile, AssociateIamInstanceProfile, CreateInstanceProfile, DeleteInstanceProfile,
     DisassociateIamInstanceProfile, IamInstanceProfileSpecification, IamTag, RemoveRoleFromInstanceProfile,
@@ -95,14 +95,31 @@ impl Setter for Profiles {
                 let call =
                     AddRoleToInstanceProfile { instance_profile_name: name.clone(), role_name: role_name.clone() };
                 let after = json!({"RoleName": role_name});
-                let change = Change::new(thing.clone(), aims, inside, Json::Null, after, call)
+                let others = others_with_profile(thing, &aims, draft);
+                let mut change = Change::new(thing.clone(), aims, inside, Json::Null, after, call)
                     .undone_by(RemoveRoleFromInstanceProfile { instance_profile_name: name, role_name })
                     .needing(made)
                     .needing(needs);
+                if !others.is_empty() {
+                    change.shared = true;
+                    change = change.warning(format!("{} have this profile, and get the role, too", others.join(", ")));
+                }
                 draft.add(change);
             }
         }
     }
+}
+
+/// Returns the instances with a profile that are none of those whose findings are fixed.
+fn others_with_profile(profile: &Thing, aims: &Aims, draft: &Draft<'_>) -> Vec<String> {
+    let fixed: Vec<&Key> = aims.iter().filter_map(|aim| draft.goals.get(*aim)).map(|goal| &goal.thing.1).collect();
+    let instances = draft.inventory.instances.iter().filter(|(key, _)| !fixed.contains(key));
+    let with_profile = instances.filter(|(_, entry)| match &entry.attributes.iam_instance_profile {
+        Fact::Known(link) => link.as_ref().is_some_and(|link| link.key == profile.1),
+        // An instance whose profile could not be read may have it.
+        Fact::Unknown(_) => true,
+    });
+    with_profile.map(|(key, _)| key.id.to_string()).collect()
 }
 
 /// The profile that an instance is to have: its own, where that lacks a role only.

@@ -5,6 +5,8 @@
 
 mod bucket;
 mod grants;
+#[cfg(test)]
+mod hazards;
 mod https_egress;
 mod instance;
 mod instance_profile;
@@ -66,22 +68,29 @@ pub(crate) struct Ability {
     pub(crate) looks: &'static [Kind],
     /// What else it may ask for, of which resources.
     pub(crate) asks: &'static [(ResourceType, &'static str)],
+    /// Whether it depends on more than what the rule of the finding reads.
+    pub(crate) reads_all: bool,
 }
 
 impl Ability {
     /// Sets an attribute.
     pub(crate) const fn set(name: &'static str, calls: &'static [Call], looks: &'static [Kind]) -> Self {
-        Self { name, sets: true, calls, looks, asks: &[] }
+        Self { name, sets: true, calls, looks, asks: &[], reads_all: false }
     }
 
     /// Does a task.
     pub(crate) const fn task(name: &'static str, calls: &'static [Call], looks: &'static [Kind]) -> Self {
-        Self { name, sets: false, calls, looks, asks: &[] }
+        Self { name, sets: false, calls, looks, asks: &[], reads_all: true }
     }
 
     /// Asking for this besides.
     pub(crate) const fn asking(self, asks: &'static [(ResourceType, &'static str)]) -> Self {
-        Self { asks, ..self }
+        Self { asks, reads_all: true, ..self }
+    }
+
+    /// Depending on what other rules read, too.
+    pub(crate) const fn reading_all(self) -> Self {
+        Self { reads_all: true, ..self }
     }
 }
 

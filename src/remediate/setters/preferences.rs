@@ -213,28 +213,39 @@ fn spread_encryption(
     }
     if let Some(bucket) = sessions.bucket.as_ref().filter(|_| !s3.is_empty()) {
         let bucket = (ResourceType::Bucket, Key::global(bucket.as_str()));
-        let entry = draft.inventory.buckets.get(&bucket.1);
-        let algorithm = entry.and_then(|entry| entry.attributes.sse_algorithm.known().cloned().flatten());
-        // The agent takes two algorithms for encryption. Where the bucket has a key, that one stays.
-        let with = match algorithm.as_deref() {
-            Some("AES256" | "aws:kms") => None,
-            Some(other) if other.starts_with("aws:kms") => Some("aws:kms"),
-            _ => Some("AES256"),
-        };
-        if let Some(with) = with.filter(|_| !sessions.new_bucket) {
-            draft.want(&bucket, "sse_algorithm", with.into(), &s3);
+        if !sessions.new_bucket {
+            encrypt_bucket(&bucket, &s3, draft);
         }
         ask_roles("see-encryption", &s3, draft);
     }
     if let (Some(group), Some(region)) = (sessions.log_group.as_ref().filter(|_| !logs.is_empty()), &thing.1.region) {
         let group = (ResourceType::LogGroup, Key::regional(region, group.as_str()));
-        let entry = draft.inventory.log_groups.get(&group.1);
-        let has_key = entry.is_some_and(|entry| matches!(entry.attributes.kms_key, Fact::Known(Some(_))));
-        if !sessions.new_log_group && !has_key {
-            draft.ask(&group, "encrypt", &logs);
+        let key = draft.inventory.log_groups.get(&group.1).map(|entry| &entry.attributes.kms_key);
+        match key.filter(|_| !sessions.new_log_group) {
+            Some(Fact::Known(None)) => draft.ask(&group, "encrypt", &logs),
+            Some(Fact::Known(Some(_))) | None => {}
+            Some(Fact::Unknown(gap)) => {
+                draft.leave_out(&logs, format!("the key of the log group {} could not be read: {gap}", group.1.id));
+            }
         }
         ask_roles("see-encryption", &logs, draft);
     }
+}
+
+/// Gives a bucket default encryption that SSM Agent accepts: SSE-S3 or SSE-KMS. A bucket with a key keeps the key.
+fn encrypt_bucket(bucket: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
+    let algorithm = draft.inventory.buckets.get(&bucket.1).map(|entry| entry.attributes.sse_algorithm.clone());
+    let algorithm = match algorithm {
+        Some(Fact::Known(Some(algorithm))) if algorithm == "AES256" || algorithm == "aws:kms" => return,
+        Some(Fact::Known(Some(other))) if other.starts_with("aws:kms") => "aws:kms",
+        Some(Fact::Known(_)) => "AES256",
+        Some(Fact::Unknown(gap)) => {
+            return draft
+                .leave_out(aims, format!("the encryption of the bucket {} could not be read: {gap}", bucket.1.id));
+        }
+        None => return,
+    };
+    draft.want(bucket, "sse_algorithm", algorithm.into(), aims);
 }
 
 /// The regions whose preferences name this bucket, or are to.

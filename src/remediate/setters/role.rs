@@ -151,7 +151,7 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) -> Option<usize> {
     let call = CreateRole {
         role_name: name.clone(),
         description: "EC2 instances that are managed with Systems Manager".to_owned(),
-        assume_role_policy_document: trusting(&[format!("ec2.{}", draft.inventory.partition.dns_suffix())]),
+        assume_role_policy_document: trusting(&ec2(draft)[..1]),
         tags: draft.tags().into_iter().map(|(key, value)| IamTag { key, value }).collect(),
     };
     let change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
@@ -160,17 +160,26 @@ fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) -> Option<usize> {
     Some(draft.add(change))
 }
 
+/// Returns the names of EC2 in trust policies, the partition's own first.
+/// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html>
+fn ec2(draft: &Draft<'_>) -> Vec<String> {
+    let mut names = vec![format!("ec2.{}", draft.inventory.partition.dns_suffix()), "ec2.amazonaws.com".to_owned()];
+    names.dedup();
+    names
+}
+
 /// Returns the reason why a role of the configured name is not given to instances: EC2 cannot assume it, or it belongs to
 /// somebody else.
 fn is_of_others(thing: &Thing, there: &Json, draft: &Draft<'_>) -> Option<String> {
     let name = &thing.1.id;
-    let ec2 = format!("ec2.{}", draft.inventory.partition.dns_suffix());
+    let ec2 = ec2(draft);
     let trust = draft.sight(None, &Aspect::of(Kind::RoleTrust, name.as_ref())).ok();
     let Some(trust) = trust.and_then(|trust| PolicyDocument::from_json(trust["Text"].as_str()?).ok()) else {
         return Some(format!("whom the role {name} trusts is not known"));
     };
     let trusted = trusted_principals(&trust, &["sts:AssumeRole"], &Context::new());
-    let is_ec2 = |trusted: &Trusted| matches!(&trusted.principal, TrustedPrincipal::Named(named) if named.id == ec2);
+    let is_ec2 =
+        |trusted: &Trusted| matches!(&trusted.principal, TrustedPrincipal::Named(named) if ec2.contains(&named.id));
     if !trusted.iter().any(|one| is_ec2(one) && one.admitted == Truth::True) {
         return Some(format!("the role {name} is there, and EC2 may not assume it: name another one in fix.role"));
     }
@@ -196,9 +205,9 @@ fn trusting(services: &[String]) -> String {
     ])
 }
 
-/// The trust policy with nobody in it but these services. Statements that admit them stay, with their conditions, and so
-/// does what is denied.
-fn narrowed(text: &str, services: &[String]) -> Option<String> {
+/// Returns the trust policy with no principals but these services, each given by its names. Statements that admit one of
+/// them stay, with their conditions, and so do denials.
+fn narrowed(text: &str, services: &[Vec<String>]) -> Option<String> {
     let mut policy: Json = serde_json::from_str(text).ok()?;
     let there = match policy.get("Statement")? {
         Json::Array(statements) => statements.clone(),
@@ -206,19 +215,23 @@ fn narrowed(text: &str, services: &[String]) -> Option<String> {
         _ => return None,
     };
     let mut statements = Vec::new();
-    let mut missing: Vec<String> = services.to_vec();
+    let mut missing: Vec<&Vec<String>> = services.iter().collect();
     for mut statement in there {
         match statement["Effect"].as_str() {
             Some("Deny") => statements.push(statement),
             Some("Allow") => {
                 let admitted = policy::texts(&statement["Principal"]["Service"]);
-                let kept: Vec<String> = admitted.iter().filter(|service| services.contains(service)).cloned().collect();
+                let kept: Vec<String> = admitted
+                    .iter()
+                    .filter(|service| services.iter().any(|names| names.contains(service)))
+                    .cloned()
+                    .collect();
                 let actions = policy::texts(&statement["Action"]);
                 let assumes = actions.iter().any(|action| action.eq_ignore_ascii_case("sts:AssumeRole"));
                 if kept.is_empty() || !assumes {
                     continue;
                 }
-                missing.retain(|service| !kept.contains(service));
+                missing.retain(|names| !names.iter().any(|name| kept.contains(name)));
                 let alone = statement["Principal"].as_object().is_some_and(|principal| principal.len() == 1);
                 if kept.len() < admitted.len() || !alone {
                     statement["Principal"] = json!({"Service": one_or_more(&kept)});
@@ -228,6 +241,7 @@ fn narrowed(text: &str, services: &[String]) -> Option<String> {
             _ => return None,
         }
     }
+    let missing: Vec<String> = missing.into_iter().filter_map(|names| names.first()).cloned().collect();
     if !missing.is_empty() {
         let principal = json!({"Service": one_or_more(&missing)});
         statements.push(json!({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}));
@@ -252,10 +266,10 @@ fn trust(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     };
     let mut services = Vec::new();
     if *instances {
-        services.push(format!("ec2.{}", draft.inventory.partition.dns_suffix()));
+        services.push(ec2(draft));
     }
     if *nodes {
-        services.push("ssm.amazonaws.com".to_owned());
+        services.push(vec!["ssm.amazonaws.com".to_owned()]);
     }
     let name = thing.1.id.as_ref().to_owned();
     let aspect = Aspect::of(Kind::RoleTrust, &name);
@@ -501,7 +515,8 @@ mod tests {
     use super::*;
 
     fn narrowed_to(services: &[&str], statements: &Json) -> Json {
-        let services: Vec<String> = services.iter().map(|service| (*service).to_owned()).collect();
+        let names = |service: &&str| service.split(' ').map(str::to_owned).collect();
+        let services: Vec<Vec<String>> = services.iter().map(names).collect();
         let policy = json!({"Version": "2012-10-17", "Id": "mine", "Statement": statements});
         let text = narrowed(&policy.to_string(), &services).expect("it is understood");
         let policy: Json = serde_json::from_str(&text).expect("a policy");
@@ -539,6 +554,11 @@ mod tests {
         let (ec2, ssm) = (allow("ec2.amazonaws.com"), allow("ssm.amazonaws.com"));
         assert_eq!(narrowed_to(&["ec2.amazonaws.com"], &json!([allow("lambda.amazonaws.com")])), json!([ec2]));
         assert_eq!(narrowed_to(&["ec2.amazonaws.com", "ssm.amazonaws.com"], &json!([ec2])), json!([ec2, ssm]));
-        assert_eq!(narrowed("no policy", &["ec2.amazonaws.com".to_owned()]), None);
+        assert_eq!(narrowed("no policy", &[vec!["ec2.amazonaws.com".to_owned()]]), None);
+        // In China EC2 has two names, and either is enough.
+        let in_china = &["ec2.amazonaws.com.cn ec2.amazonaws.com"][..];
+        let lambda = allow("lambda.amazonaws.com");
+        assert_eq!(narrowed_to(in_china, &json!([ec2, lambda])), json!([ec2]));
+        assert_eq!(narrowed_to(in_china, &json!([lambda])), json!([allow("ec2.amazonaws.com.cn")]));
     }
 }

@@ -88,6 +88,14 @@ impl Setter for SecurityGroups {
     }
 
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+        // <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-sharing.html>
+        let arn = draft.inventory.security_groups.get(&thing.1).and_then(|entry| entry.attributes.arn.known());
+        let owner = arn.and_then(|arn| arn.split(':').nth(4)).filter(|owner| *owner != draft.account.as_str());
+        if let Some(owner) = owner {
+            let reason = format!("the security group belongs to the account {owner}, which must change it");
+            draft.leave_out(&wanted.aims(), reason);
+            return;
+        }
         let users = Aspect::of(Kind::SecurityGroupUsers, thing.1.id.as_ref());
         let Some(users) = super::seen(draft, thing.1.region.as_ref(), &users, &wanted.aims()) else { return };
         for direction in [&EGRESS, &INGRESS] {

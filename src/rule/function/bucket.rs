@@ -26,6 +26,18 @@ pub(super) fn sees_bucket_encryption(receiver: &Receiver<'_>, arguments: &[Argum
     all(vec![Delivery::of(receiver, arguments)?.sees_encryption()])
 }
 
+/// Condition keys of headers that the agent does not send with an upload.
+const NOT_SENT: &[&str] = &[
+    "s3:x-amz-server-side-encryption-customer-algorithm",
+    "s3:x-amz-copy-source",
+    "s3:x-amz-metadata-directive",
+    "s3:x-amz-website-redirect-location",
+    "s3:object-lock-mode",
+    "s3:object-lock-legal-hold",
+    "s3:object-lock-retain-until-date",
+    "s3:object-lock-remaining-retention-days",
+];
+
 /// Whether one thing that is asked for is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Check {
@@ -128,11 +140,13 @@ impl<'a> Delivery<'a> {
     /// Everything that an upload asks for.
     fn checks(&self) -> Vec<Check> {
         let objects = match &self.prefix {
-            Ok(prefix) => uploads(&self.arn, prefix.as_deref()),
+            // The name of an object is that of the session.
+            Ok(prefix) => format!("{}.log", uploads(&self.arn, prefix.as_deref())),
             Err(undecided) => return vec![Check::Undecided(undecided.clone())],
         };
         let context = self.upload();
         let mut checks = vec![self.check("s3:PutObject", &objects, &context)];
+        checks.extend(self.key_faults());
         if self.bucket.foreign != Fact::Known(false) {
             let mut others = self.acl_check(&objects, &context).into_iter().collect::<Vec<_>>();
             others.extend(self.key_checks());
@@ -168,17 +182,77 @@ impl<'a> Delivery<'a> {
         if entry.exists == Fact::Known(false) {
             return vec![Check::Denied(format!("the bucket's key {} does not exist", link.key.id))];
         }
+        let name = self.bucket.kms_master_key_id.known().and_then(Option::as_deref).unwrap_or_default();
+        let within_requester = !name.is_empty() && !name.starts_with("arn:");
         let managed_by_aws = match &entry.attributes.key_manager {
-            Fact::Known(manager) if manager == "AWS" => return Vec::new(),
+            // Every account has its own.
+            Fact::Known(manager) if manager == "AWS" && within_requester => return Vec::new(),
+            Fact::Known(manager) if manager == "AWS" && !name.is_empty() => {
+                return vec![Check::Denied(format!(
+                    "the bucket's key {name} is for the account that owns the bucket only"
+                ))];
+            }
             Fact::Known(_) => None,
             Fact::Unknown(gap) => Some(Undecided::from(gap.as_ref())),
         };
+        // KMS looks for a key without an account in the account of the caller.
+        // <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ServerSideEncryptionByDefault.html>
+        if within_requester {
+            let why = format!("the bucket's key {name} names no account: KMS looks for it in the account of the role");
+            let alias = name.starts_with("alias/");
+            return vec![if alias { Check::Undecided(Undecided(why)) } else { Check::Denied(why) }];
+        }
         let check = |action: &&str| {
             let decision = self.role.with_key(action, &link.key, Through::Service("s3"));
             let check = Check::of(&format!("{action} with {}", link.key.id), decision);
             managed_by_aws.clone().map_or(check.clone(), |why| check.if_it_counts(why))
         };
-        ["kms:GenerateDataKey", "kms:Decrypt"].iter().map(check).collect()
+        let mut checks: Vec<Check> = ["kms:GenerateDataKey", "kms:Decrypt"].iter().map(check).collect();
+        if let Fact::Known(state) = &entry.attributes.key_state
+            && state != "Enabled"
+        {
+            checks.push(Check::Denied(format!("the bucket's key {} is {state}", link.key.id)));
+        }
+        checks
+    }
+
+    /// What makes the bucket's default key refuse every upload: S3 stores a key without looking at it.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketEncryption.html>
+    fn key_faults(&self) -> Vec<Check> {
+        let uncertain = match &self.bucket.sse_algorithm {
+            Fact::Known(algorithm) if !algorithm.as_ref().is_some_and(|name| name.starts_with("aws:kms")) => {
+                return Vec::new();
+            }
+            Fact::Known(_) => None,
+            Fact::Unknown(gap) => Some(Undecided::from(gap.as_ref())),
+        };
+        let name = self.bucket.kms_master_key_id.known().and_then(Option::as_deref).unwrap_or_default();
+        let link = match &self.bucket.kms_key {
+            Fact::Known(Some(link)) => link,
+            Fact::Known(None) => return Vec::new(),
+            // A key that code does not show is taken for one that the owner of the bucket has chosen well.
+            Fact::Unknown(_) if self.role.inventory.source == Source::Terraform => return Vec::new(),
+            Fact::Unknown(gap) => return vec![Check::Undecided(gap.as_ref().into())],
+        };
+        let Some(key) = self.role.inventory.keys.get(&link.key).map(|entry| &entry.attributes) else {
+            return Vec::new();
+        };
+        let must_be = |what: &str, fact: &Fact<String>, wanted: &str| match fact {
+            Fact::Known(is) if is == wanted => None,
+            Fact::Known(is) => Some(Check::Denied(format!("the bucket's key {} has the {what} {is}", link.key.id))),
+            Fact::Unknown(_) if self.role.inventory.source == Source::Terraform => None,
+            Fact::Unknown(gap) => Some(Check::Undecided(gap.as_ref().into())),
+        };
+        let of_arn = name.split(':').nth(3).map(|region| Fact::Known(region.to_owned()));
+        let region = match &self.bucket.bucket_region {
+            Fact::Known(region) => must_be("region", of_arn.as_ref().unwrap_or(&key.region), region),
+            Fact::Unknown(_) if self.role.inventory.source == Source::Terraform => None,
+            Fact::Unknown(gap) => Some(Check::Undecided(gap.as_ref().into())),
+        };
+        let spec = must_be("key spec", &key.key_spec, "SYMMETRIC_DEFAULT");
+        let usage = must_be("key usage", &key.key_usage, "ENCRYPT_DECRYPT");
+        let faults = [spec, usage, region].into_iter().flatten();
+        faults.map(|fault| uncertain.clone().map_or(fault.clone(), |why| fault.if_it_counts(why))).collect()
     }
 
     /// Whether the agent sees how the bucket encrypts.
@@ -235,8 +309,11 @@ impl<'a> Delivery<'a> {
     fn upload(&self) -> Context {
         const ALGORITHM: &str = "s3:x-amz-server-side-encryption";
         const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
-        let context =
-            self.request().with("s3:x-amz-acl", "bucket-owner-full-control").without_family("s3:x-amz-grant-");
+        let context = NOT_SENT
+            .iter()
+            .fold(self.request(), |context, key| context.without(key))
+            .with("s3:x-amz-acl", "bucket-owner-full-control")
+            .without_family("s3:x-amz-grant-");
         let sent = match self.sees_encryption() {
             Check::Allowed => self.bucket.sse_algorithm.known().cloned(),
             Check::Denied(_) => Some(None),

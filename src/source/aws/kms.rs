@@ -17,7 +17,7 @@ use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Key, Region};
 
 /// The code by which KMS says that a key or an alias does not exist.
-const ABSENT: &[&str] = &["NotFoundException"];
+const ABSENT: &[&str] = &["InvalidArnException", "NotFoundException"];
 
 /// What refers to a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

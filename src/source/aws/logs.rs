@@ -13,11 +13,22 @@ use crate::model::{Entry, Fact, Key, Link, Region};
 /// The most groups that a page can have.
 const PAGE: i32 = 50;
 
+/// Returns `true` if CloudWatch Logs may have a log group of this name.
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
+fn may_name_a_group(name: &str) -> bool {
+    let is_usual = |letter: u8| letter.is_ascii_alphanumeric() || b".-_/#".contains(&letter);
+    (1..=512).contains(&name.len()) && name.bytes().all(is_usual)
+}
+
 /// Reads the group of exactly this name, and its key.
 pub(super) async fn read(reader: &Reader<'_>, region: &Region, name: &str) {
     let key = Key::regional(region, name);
     if !reader.wants(&DESCRIBE_LOG_GROUPS) {
         reader.mention::<LogGroup>(&key);
+        return;
+    }
+    if !may_name_a_group(name) {
+        reader.put(key, Entry::<LogGroup>::missing());
         return;
     }
     let inquiry = reader.inquire(&DESCRIBE_LOG_GROUPS, Some(region));

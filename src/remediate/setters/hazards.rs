@@ -1,0 +1,176 @@
+//! Tests: a plan neither weakens encryption nor reaches resources of others without a question.
+
+use serde_json::{Value as Json, json};
+
+use super::trial::{Planned, Trial, thing};
+use crate::model::{Key, ResourceType};
+use crate::remediate::aspect::{Aspect, Kind, document};
+use crate::remediate::draft::Thing;
+use crate::remediate::limits::Allow;
+
+const BUCKET: &str = "session-logs";
+const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/0c9e1d6a-0000-4000-8000-000000000000";
+
+fn bucket() -> Thing {
+    (ResourceType::Bucket, Key::global(BUCKET))
+}
+
+/// A bucket with this policy and this default encryption.
+fn of_bucket(remediation: &str, policy: &Json, encryption: Json) -> Trial {
+    let attributes = json!({
+        "arn": format!("arn:aws:s3:::{BUCKET}"), "bucket_region": "eu-west-1", "foreign": false, "policy": policy,
+    });
+    Trial::new()
+        .finding(remediation, bucket(), Json::Null)
+        .knows(bucket(), attributes)
+        .sees(Aspect::of(Kind::BucketEncryption, BUCKET), encryption)
+        .sees(Aspect::of(Kind::BucketLogging, BUCKET), json!({}))
+        .sees(Aspect::of(Kind::Bucket, BUCKET), json!({"Region": "eu-west-1"}))
+}
+
+fn of(effect: &str, principal: &Json, action: &str) -> Json {
+    let statement = json!({
+        "Effect": effect, "Principal": principal, "Action": action, "Resource": format!("arn:aws:s3:::{BUCKET}/*"),
+    });
+    json!({"Version": "2012-10-17", "Statement": statement})
+}
+
+fn left_out(planned: &Planned) -> String {
+    assert!(planned.steps.is_empty(), "{:?}", planned.operations());
+    planned.reasons().join("; ")
+}
+
+#[test]
+fn a_bucket_that_other_accounts_write_to_gets_a_kms_key_only_by_name() {
+    let plan = |policy: &Json| of_bucket("s3-encrypt-with-kms", policy, json!({"SSEAlgorithm": "AES256"}));
+    let other = json!({"AWS": "arn:aws:iam::222222222222:root"});
+    let by_name = [
+        of("Allow", &other, "s3:PutObject"),
+        of("Allow", &other, "s3:*"),
+        of("Allow", &json!({"AWS": ["111122223333", "222222222222"]}), "S3:PutObject*"),
+        of("Allow", &json!("*"), "s3:PutObject"),
+        json!({"$unknown": {"kind": "denied"}}),
+    ];
+    for policy in &by_name {
+        assert!(left_out(&plan(policy).plan()).contains("only by name"), "{policy}");
+        assert_eq!(plan(policy).allowing(&[], &[BUCKET]).plan().operations(), ["PutBucketEncryption"], "{policy}");
+    }
+    let own = json!({"AWS": "arn:aws:iam::111122223333:role/ssm-node"});
+    let at_once = [
+        Json::Null,
+        of("Allow", &own, "s3:PutObject"),
+        of("Allow", &other, "s3:GetObject"),
+        of("Deny", &json!("*"), "s3:PutObject"),
+        of("Allow", &json!({"Service": "logging.s3.amazonaws.com"}), "s3:PutObject"),
+    ];
+    for policy in &at_once {
+        assert_eq!(plan(policy).plan().operations(), ["PutBucketEncryption"], "{policy}");
+    }
+}
+
+#[test]
+fn a_bucket_keeps_its_kms_key() {
+    let with_key = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY});
+    let planned = of_bucket("s3-encrypt", &Json::Null, with_key.clone()).plan();
+    assert!(left_out(&planned).contains("which it keeps"));
+    // The same once more would change nothing.
+    let planned = of_bucket("s3-encrypt-with-kms", &Json::Null, with_key).plan();
+    assert!(left_out(&planned).contains("does not exist"));
+}
+
+/// Preferences that are to require an encrypted bucket, and the bucket with this encryption.
+fn requiring(algorithm: &Json) -> Planned {
+    let preferences = thing(ResourceType::SessionPreferences, "SSM-SessionManagerRunShell");
+    let content = json!({"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {"s3BucketName": BUCKET}});
+    let seen = json!({"Version": "1", "Document": content.to_string(), "Text": content.to_string()});
+    let attributes = json!({
+        "document_exists": true, "document_type": "Session", "s3_bucket": format!("aws-global/{BUCKET}"), "log_group": null,
+        "kms_key": null, "roles": [], "inputs": {"s3_bucket_name": BUCKET, "s3_encryption_enabled": false},
+    });
+    let known = json!({"bucket_region": "eu-west-1", "foreign": false, "policy": null, "sse_algorithm": algorithm});
+    Trial::new()
+        .finding("ssm-require-encrypted-bucket", preferences.clone(), Json::Null)
+        .knows(preferences, attributes)
+        .knows(bucket(), known)
+        .sees(Aspect::of(Kind::PreferencesLatest, "SSM-SessionManagerRunShell"), seen.clone())
+        .sees(Aspect::of(Kind::PreferencesDefault, "SSM-SessionManagerRunShell"), seen)
+        .sees(Aspect::of(Kind::BucketEncryption, BUCKET), json!({"SSEAlgorithm": algorithm, "KMSMasterKeyID": KEY}))
+        .plan()
+}
+
+#[test]
+fn encryption_that_could_not_be_read_is_not_taken_for_none() {
+    let operations = |algorithm: Json| requiring(&algorithm).operations();
+    let document = ["UpdateDocument", "UpdateDocumentDefaultVersion"];
+    assert_eq!(operations(json!("aws:kms")), document);
+    assert_eq!(operations(json!(null)), ["PutBucketEncryption", document[0], document[1]]);
+    let unread = requiring(&json!({"$unknown": {"kind": "denied"}}));
+    assert!(left_out(&unread).contains("could not be read"));
+}
+
+#[test]
+fn access_logs_go_to_another_bucket_that_exists_in_the_region() {
+    let plan = |target: &str, there: Json| {
+        let mut trial = of_bucket("s3-enable-access-logging", &Json::Null, Json::Null);
+        trial.settings.logging_bucket = Some(target.to_owned());
+        trial.sees(Aspect::of(Kind::Bucket, target), there).plan()
+    };
+    let here = json!({"Region": "eu-west-1"});
+    assert_eq!(plan("access-logs", here.clone()).operations(), ["PutBucketLogging"]);
+    assert!(left_out(&plan("access-logs", Json::Null)).contains("does not exist"));
+    assert!(left_out(&plan("access-logs", json!({"Region": "us-east-1"}))).contains("is in us-east-1"));
+    assert!(left_out(&plan(BUCKET, here)).contains("itself"));
+}
+
+#[test]
+fn a_security_group_of_another_account_is_left_to_it() {
+    let group = thing(ResourceType::SecurityGroup, "sg-1");
+    let planned = |account: &str| {
+        let rules = json!({"tcp 22 from 10.0.0.0/8": {
+            "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Peer": {"CidrIp": "10.0.0.0/8"}, "Description": "SSH"}});
+        let arn = format!("arn:aws:ec2:eu-west-1:{account}:security-group/sg-1");
+        Trial::new()
+            .finding("sg-remove-ingress", group.clone(), Json::Null)
+            .knows(group.clone(), json!({"arn": arn}))
+            .sees(Aspect::of(Kind::SecurityGroupUsers, "sg-1"), json!({"Groups": [], "Interfaces": []}))
+            .sees(Aspect::of(Kind::SecurityGroupEgress, "sg-1"), json!({}))
+            .sees(Aspect::of(Kind::SecurityGroupIngress, "sg-1"), rules)
+            .allowing(&[], &["sg-1"])
+            .plan()
+    };
+    assert_eq!(planned("111122223333").operations(), ["RevokeSecurityGroupIngress"]);
+    assert!(left_out(&planned("222222222222")).contains("belongs to the account 222222222222"));
+}
+
+#[test]
+fn a_role_in_a_profile_of_other_instances_is_a_shared_change() {
+    let trust = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
+    let managed = |name: &str| format!("arn:aws:iam::aws:policy/{name}");
+    let trial = |others: &[&str]| {
+        let first = thing(ResourceType::Instance, "i-1");
+        let attached = json!({"iam_instance_profile": "aws-global/empty"});
+        let mut trial = Trial::new()
+            .finding("ec2-attach-instance-profile", first.clone(), Json::Null)
+            .knows(first, attached.clone())
+            .knows((ResourceType::InstanceProfile, Key::global("empty")), json!({"role": null}))
+            .sees(Aspect::of(Kind::InstanceProfile, "i-1"), json!({"Name": "empty"}))
+            .sees(Aspect::of(Kind::Profile, "empty"), json!({"Name": "empty"}))
+            .sees(Aspect::of(Kind::ProfileRole, "empty"), Json::Null)
+            .sees(Aspect::of(Kind::Role, "ssm-ec2-role"), json!({"Policies": ["AmazonSSMManagedInstanceCore"]}))
+            .sees(Aspect::of(Kind::RoleTrust, "ssm-ec2-role"), document(&trust.to_string()))
+            .sees(Aspect::of(Kind::RolePolicy, "ssm-ec2-role").part(super::INLINE_POLICY), Json::Null);
+        for policy in super::ATTACHED_POLICIES {
+            let aspect = Aspect::of(Kind::RoleAttachment, "ssm-ec2-role").part(managed(policy));
+            trial = trial.sees(aspect, json!({}));
+        }
+        for other in others {
+            trial = trial.knows(thing(ResourceType::Instance, other), attached.clone());
+        }
+        trial
+    };
+    assert_eq!(trial(&[]).plan().operations(), ["AddRoleToInstanceProfile"]);
+    let shared = trial(&["i-2"]);
+    assert!(left_out(&shared.plan()).contains("shared"));
+    assert_eq!(shared.allowing(&[Allow::Shared], &[]).plan().operations(), ["AddRoleToInstanceProfile"]);
+}

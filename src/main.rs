@@ -9,5 +9,5 @@ use ssm_audit::cli::{Cli, crash};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    crash::run(|| Cli::from_command_line().run())
+    crash::run(|| Cli::from_command_line().map_or_else(|code| code, |cli| cli.run()))
 }

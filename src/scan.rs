@@ -522,7 +522,8 @@ fn resource_ref(
         resource_type,
         id: key.id.as_ref().to_owned(),
         arn,
-        name: name.filter(|name| **name != *key.id),
+        // The values of tags have no more characters, unless code says so.
+        name: name.filter(|name| **name != *key.id).map(|name| name.chars().take(256).collect()),
         account: inventory.account.clone(),
         region: key.region.clone().or_else(|| bucket_region(place)),
         address: None,

@@ -32,7 +32,7 @@ pub(crate) fn read_named_json(path: &Path) -> Result<String, Refusal> {
     if nodes(&text) > MOST_NODES { Err(Refusal::Nodes(MOST_NODES)) } else { Ok(text) }
 }
 
-/// At least how many values there are in JSON.
+/// Returns at least how many values there are in JSON. An object takes the memory of several.
 fn nodes(json: &str) -> usize {
     let (mut nodes, mut quoted, mut escaped) = (0, false, false);
     for byte in json.bytes() {
@@ -40,7 +40,8 @@ fn nodes(json: &str) -> usize {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            b',' | b'[' | b'{' if !quoted => nodes += 1,
+            b',' | b'[' if !quoted => nodes += 1,
+            b'{' if !quoted => nodes += 4,
             _ => {}
         }
     }

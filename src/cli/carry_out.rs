@@ -110,7 +110,10 @@ pub(super) async fn locked<'r>(
             ),
         )
     });
-    globals.warn(&expired.collect::<Vec<_>>());
+    let refused = locks.refused.iter().map(|error| {
+        Diagnostic::warning(format!("{error}: a run in another region may change the same roles, profiles and buckets"))
+    });
+    globals.warn(&expired.chain(refused).collect::<Vec<_>>());
     if let Err(error) = begin() {
         locks.release().await;
         return Err(error);

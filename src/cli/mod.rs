@@ -205,17 +205,31 @@ fn count(problems: usize) -> String {
     if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
 }
 
+/// Prints help, the version, or what is wrong with the command line: others may have written its arguments.
+fn refused(error: &clap::Error) -> ExitCode {
+    // Where the stream is closed there is nobody left to tell.
+    let _ = if error.use_stderr() {
+        let mut out = terminal::stderr();
+        write!(out, "{}", error.render().ansi()).and_then(|()| out.flush())
+    } else {
+        error.print()
+    };
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
 impl Cli {
-    /// What the command line says; where it is wrong, this says so and ends the process. A variable that is set to
-    /// nothing counts as not set, as scripts leave them.
-    pub fn from_command_line() -> Self {
+    /// Returns what the command line says. A variable that is set to nothing counts as not set, as scripts leave them.
+    ///
+    /// # Errors
+    /// Returns the exit code if help or the version was printed, or if the command line is wrong, which was said.
+    pub fn from_command_line() -> Result<Self, ExitCode> {
         let mut command = without_empty_variables(Self::command());
-        let matches = command.get_matches_mut();
+        let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(|error| refused(&error))?;
         let invocation = Invocation::of(&command, &matches);
         crash::note_command(invocation.without_values());
-        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let mut cli = Self::from_arg_matches(&matches).map_err(|error| refused(&error))?;
         cli.globals.invocation = invocation;
-        cli
+        Ok(cli)
     }
 
     /// Runs the command, says on standard error what went wrong, and gives the exit code.

@@ -1,5 +1,5 @@
 //! The lock of an account in each region that a run changes, kept in the account itself, so that runs from two machines
-//! or two state folders see each other. It is a parameter of Systems Manager: AWS creates it for one caller only.
+//! or two state folders see each other. What has no region is locked in one region of the partition, too. It is a parameter of Systems Manager: AWS creates it for one caller only.
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 //!
 //! A lock ends with its run. That of a run that was killed expires; `resume` and `undo` of the same run take it over.
@@ -8,6 +8,7 @@
 //! and a lock is renewed eleven minutes before it ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_ssm::types::ParameterType;
@@ -16,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::place::{Place, Reach};
-use super::plan::{Plan, Purpose};
+use super::plan::{Plan, Purpose, Step};
 use crate::aws::Failure;
 use crate::model::call::Call;
-use crate::model::{AccountId, Gap, Region};
+use crate::model::{AccountId, Gap, GapKind, Partition, Region};
 
 /// The name of the parameter. AWS reserves names that begin with `ssm`.
 pub(crate) const NAME: &str = "/session-manager-audit/lock";
@@ -109,6 +110,8 @@ pub(crate) struct AccountLocks<'a> {
     left: Vec<Place<'a>>,
     /// The expired locks of other runs that were taken over.
     pub(crate) expired: Vec<Holder>,
+    /// The locks of resources without a region that the caller may not take.
+    pub(crate) refused: Vec<LockError>,
 }
 
 impl<'a> AccountLocks<'a> {
@@ -121,6 +124,7 @@ impl<'a> AccountLocks<'a> {
             undone: None,
             left: Vec::new(),
             expired: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -145,6 +149,24 @@ impl<'a> AccountLocks<'a> {
             let place = reach.place(region);
             match locks.take_one(&place, undone).await {
                 Ok(()) => locks.places.push(place),
+                Err(error) => {
+                    locks.release().await;
+                    return Err(error);
+                }
+            }
+        }
+        for (account, reach) in reaches {
+            let home = home(reach.connection().partition());
+            let changes = |step: &Step| step.resource.account == *account && step.resource.region.is_none();
+            if !plan.steps.iter().any(changes) || places.contains(&(account, Some(home))) {
+                continue;
+            }
+            let place = reach.place(Some(home));
+            match locks.take_one(&place, undone).await {
+                Ok(()) => locks.places.push(place),
+                Err(LockError::Call { gap, account, region }) if gap.kind == GapKind::Denied => {
+                    locks.refused.push(LockError::Call { account, region, gap });
+                }
                 Err(error) => {
                     locks.release().await;
                     return Err(error);
@@ -265,6 +287,17 @@ impl<'a> AccountLocks<'a> {
             .value(serde_json::to_string(&holder).unwrap_or_default())
             .overwrite(overwrite);
         place.read(&PUT, request.send()).await.map(|answer| answer.version)
+    }
+}
+
+/// Returns the region in which runs lock what has no region, such as roles: runs in different regions may change it.
+fn home(partition: Partition) -> &'static Region {
+    static HOMES: LazyLock<[Region; 3]> =
+        LazyLock::new(|| ["us-east-1", "cn-north-1", "us-gov-west-1"].map(|name| name.parse().expect("a region")));
+    match partition {
+        Partition::Aws => &HOMES[0],
+        Partition::China => &HOMES[1],
+        Partition::UsGov => &HOMES[2],
     }
 }
 

@@ -362,3 +362,21 @@ fn waivers_accept_what_they_name_and_say_when_they_do_not() {
     let scanned = scan(&["scan", "--rule", "ec2-*", "--format", "json"]);
     assert_eq!(scanned.code, Some(0), "{}", scanned.stderr);
 }
+
+/// Workflows build arguments from names of branches and folders, which others choose.
+#[test]
+fn errors_about_arguments_give_no_commands_to_a_log() {
+    let hostile = "x\n::error::y ##[error]z \u{202e}";
+    for flag in ["--region", "--format", "--account", "--fail-on", "--color", "--engine"] {
+        let refused = Audit::new(&["scan", "infra", flag, hostile]).run();
+        assert_eq!(refused.code, Some(2), "{flag}");
+        let obeyed = refused.stderr.lines().any(|line| line.trim_start().starts_with("::"));
+        assert!(
+            !obeyed && !refused.stderr.contains("##[") && !refused.stderr.contains('\u{202e}'),
+            "{}",
+            refused.stderr
+        );
+    }
+    let of_environment = Audit::new(&["scan", "infra"]).env("SSM_AUDIT_FORMAT", hostile).run();
+    assert!(!of_environment.stderr.contains("##["), "{}", of_environment.stderr);
+}

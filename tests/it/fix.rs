@@ -28,8 +28,12 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) fn new(breakages: &[&str]) -> Self {
+        Self::in_regions(&["us-east-1"], breakages)
+    }
+
+    pub(crate) fn in_regions(regions: &[&str], breakages: &[&str]) -> Self {
         let account = fresh_account();
-        Emulator::moto().seed(&account, &["us-east-1"], breakages);
+        Emulator::moto().seed(&account, regions, breakages);
         Self { account, folder: TempDir::new().unwrap(), proxy: Proxy::start(Emulator::moto().url()) }
     }
 

@@ -254,6 +254,32 @@ fn a_run_from_another_state_folder_is_refused_while_one_is_under_way() {
     assert_eq!(changed.collect::<Vec<_>>(), ["ec2:MonitorInstances", "ec2:ModifyInstanceMetadataOptions"]);
 }
 
+/// A role has no region: runs in different regions may change the same one.
+#[test]
+fn runs_in_two_regions_do_not_change_a_role_at_once() {
+    let ground = Ground::in_regions(&["us-east-1", "eu-west-1"], &["iam-role-ssm-core", "ec2-detailed-monitoring"]);
+    let fix = |rule: &'static str, region: &'static str| ["fix", "--rule", rule, "--yes", "--region", region];
+    ground.proxy.inject(Fault::on_mutating(Kind::HoldBefore).nth(1));
+    let (mut child, _folder) = ground.spawn(&fix("iam-role-ssm-core", "eu-west-1"));
+    let held = ground.proxy.held(PATIENCE).expect("a call that changes something");
+    let id = ground.only_run();
+    let elsewhere = ground.path("elsewhere");
+    let other = |rule| ground.audit(&fix(rule, "us-east-1")).env("SSM_AUDIT_STATE", elsewhere.to_str().unwrap()).run();
+    let refused = other("iam-role-ssm-core");
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains(&format!("run {id} on ")), "{}", refused.stderr);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(held);
+    ground.proxy.clear();
+    assert_eq!(ground.run(&["resume", &id]).code, Some(0));
+    // The lock of what has no region may not be had, where a policy closes that region.
+    ground.proxy.inject(Fault::on("ssm:PutParameter", Kind::Denied).nth(2));
+    let undone = ground.run(&["undo", &id, "--yes"]);
+    assert_eq!(undone.code, Some(0), "{}", undone.stderr);
+    assert!(undone.stderr.contains("a run in another region may change the same roles"), "{}", undone.stderr);
+}
+
 #[test]
 fn an_account_that_cannot_be_locked_is_not_changed() {
     let ground = Ground::new(BROKEN);

@@ -74,8 +74,8 @@ pub(super) struct Call {
 pub(super) enum Given {
     /// As text: of the type of the variable, or an expression.
     Text(String),
-    /// The same, of a value that is not for whoever wrote the code.
-    Secret(String),
+    /// Not at all: the value is not for the author of the code.
+    Withheld,
     /// As an expression in a file of values.
     Expression(Arc<Expression>),
 }
@@ -208,7 +208,11 @@ impl Module {
     fn given_value(self: &Rc<Self>, given: &Given, constraint: Option<&Type<'_>>) -> Value {
         match given {
             Given::Expression(expression) => self.evaluate(expression),
-            Given::Secret(text) => self.given_value(&Given::Text(text.clone()), constraint).into_sensitive(),
+            Given::Withheld => {
+                let why = "its value is in the environment, which code of a pull request may not read";
+                let gap = Gap::because(GapKind::Unresolved, why);
+                Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
+            }
             Given::Text(text) if constraint.is_none_or(Type::is_plain) => {
                 if text.contains(iam_policy::is_symbol) {
                     let gap = Gap::because(GapKind::Unresolved, "the text has private-use characters");

@@ -33,7 +33,7 @@ pub struct Options {
     pub variable_files: Vec<PathBuf>,
     /// Variables of the environment that begin with `TF_VAR_`, without that.
     pub environment: Vec<(String, String)>,
-    /// Makes these values sensitive, for code of a pull request.
+    /// Makes these values unknown, for code of a pull request.
     pub hides_environment: bool,
     /// The workspace, if it is known.
     pub workspace: Option<String>,

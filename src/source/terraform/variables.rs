@@ -50,9 +50,10 @@ pub(super) fn given(
     sources: &Sources<'_>,
     folders: &mut Folders,
 ) -> Result<HashMap<String, Given>, VariableError> {
-    let of_environment = if sources.hides_environment { Given::Secret } else { Given::Text };
+    let of_environment =
+        |value: &String| if sources.hides_environment { Given::Withheld } else { Given::Text(value.clone()) };
     let mut given: HashMap<String, Given> =
-        sources.environment.iter().map(|(name, value)| (name.clone(), of_environment(value.clone()))).collect();
+        sources.environment.iter().map(|(name, value)| (name.clone(), of_environment(value))).collect();
     for path in automatic(root, folders) {
         let text = folders.boundary.text(&path);
         if let Err((problem, span)) = add_file(&path, text, folders, &mut given) {

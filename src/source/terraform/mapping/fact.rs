@@ -18,13 +18,21 @@ pub(super) fn text(world: &World, value: &Value) -> Fact<Option<String>> {
         Value::Unknown(hole) => Fact::Unknown(gap_of_text(world, hole)),
         value => match as_text(value.clone()) {
             Ok(Value::Text(text)) if text.contains(is_symbol) => Fact::Unknown(gap_in(world, &text)),
-            Ok(Value::Text(text)) => Fact::Known(Some(text.to_string())),
+            Ok(Value::Text(text)) => copied(world, &text).map(Some),
             _ => Fact::Unknown(Arc::new(Gap::because(
                 GapKind::Unresolved,
                 format!("a text is wanted, not {}", value.kind()),
             ))),
         },
     }
+}
+
+/// Copies a text into the inventory. Each instance of a block has a copy of its own.
+fn copied(world: &World, text: &str) -> Fact<String> {
+    if world.budget.text(text.len()) {
+        return Fact::Known(text.to_owned());
+    }
+    Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, "the code has more text than is evaluated")))
 }
 
 /// The gap of a hole that stands for a text.
@@ -89,7 +97,10 @@ pub(super) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<Strin
     let mut texts = BTreeMap::new();
     for (name, value) in members.iter() {
         let text = match as_text(value.clone()) {
-            Ok(Value::Text(text)) => text.to_string(),
+            Ok(Value::Text(text)) => match copied(world, &text) {
+                Fact::Known(text) => text,
+                Fact::Unknown(gap) => return Fact::Unknown(gap),
+            },
             // The key is there, whatever its value will be.
             Ok(Value::Unknown(hole))
                 if let Nature::Attribute(..) | Nature::Place | Nature::Sensitive(_) = hole.nature =>

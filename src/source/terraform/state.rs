@@ -59,6 +59,8 @@ struct WrittenResource {
 
 #[derive(Deserialize)]
 struct WrittenInstance {
+    /// The key of an object that was replaced and is still to be deleted: no code stands for it.
+    deposed: Option<String>,
     index_key: Option<Json>,
     #[serde(default)]
     attributes: Names,
@@ -97,7 +99,7 @@ impl State {
         }
         let mut state = Self::default();
         for resource in written.resources.iter().filter(|resource| resource.mode == "managed") {
-            for instance in &resource.instances {
+            for instance in resource.instances.iter().filter(|instance| instance.deposed.is_none()) {
                 state.add(resource, instance);
             }
         }
@@ -189,6 +191,7 @@ mod tests {
         let path = folder.path().join("terraform.tfstate");
         let state = serde_json::json!({"version": 4, "resources": [
             {"module": "module.a[\"x\"]", "mode": "managed", "type": "aws_instance", "name": "n", "instances": [
+                {"index_key": 0, "deposed": "abcd1234", "attributes": {"id": "i-0", "arn": "arn:aws:ec2:r:1:instance/i-0"}},
                 {"index_key": 0, "attributes": {"id": "i-1", "arn": "arn:aws:ec2:r:1:instance/i-1", "password": {"a": 1}}}]},
             {"mode": "managed", "type": "aws_cloudwatch_log_group", "name": "l", "instances": [
                 {"attributes": {"id": "/ssm", "arn": "arn:aws:logs:r:1:log-group:/ssm:*"}}]},
@@ -204,6 +207,7 @@ mod tests {
             Some("module.a[\"x\"].aws_instance.n[0]")
         );
         assert_eq!(of(resource(ResourceType::Instance, "i-2", Some(&arn("i-2")))), None);
+        assert_eq!(of(resource(ResourceType::Instance, "i-0", Some(&arn("i-0")))), None);
         let group = "arn:aws:logs:r:1:log-group:/ssm";
         assert!(of(resource(ResourceType::LogGroup, "/ssm", Some(group))).is_some());
         // The same name in another account.

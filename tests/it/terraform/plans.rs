@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::{at, findings};
 use crate::audit::{Audit, Outcome};
 
@@ -21,7 +23,7 @@ fn alone(plan: &str) -> Outcome {
 
 /// Verdicts by rule and address.
 fn verdicts(outcome: &Outcome) -> BTreeMap<(String, String), String> {
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or("*").to_owned();
+    let text = |value: &Value| value.as_str().unwrap_or("*").to_owned();
     findings(outcome)
         .iter()
         .map(|finding| ((text(&finding["rule"]), text(&finding["resource"]["address"])), text(&finding["verdict"])))
@@ -137,6 +139,47 @@ fn a_state_is_judged_as_it_stands() {
     assert_eq!(of(&verdicts, "ssm-idle-timeout", "aws_ssm_document.preferences"), "fail");
     let scopes = outcome.json()["scopes"].clone();
     assert_eq!((&scopes[0]["account"], &scopes[0]["region"]), (&"123456789012".into(), &"us-east-1".into()));
+}
+
+/// The state with another object at the address of an instance, as after a replacement that could not delete it.
+fn with_deposed(position: usize) -> String {
+    let mut state: Value = serde_json::from_str(STATE).expect("JSON");
+    let resources = state["values"]["root_module"]["resources"].as_array_mut().expect("resources");
+    let at = resources.iter().position(|one| one["address"] == "aws_instance.node[0]").expect("an instance");
+    let mut deposed = resources[at].clone();
+    deposed["deposed_key"] = "abcd1234".into();
+    deposed["values"]["id"] = "i-0f0f0f0f0f0f0f0f0".into();
+    deposed["values"]["metadata_options"][0]["http_tokens"] = "optional".into();
+    resources[at]["values"]["metadata_options"][0]["http_tokens"] = "required".into();
+    resources.insert(at + position, deposed);
+    state.to_string()
+}
+
+#[test]
+fn an_object_that_is_still_to_be_deleted_has_findings_of_its_own() {
+    for position in [0, 1] {
+        let verdicts = verdicts(&alone(&with_deposed(position)));
+        assert_eq!(of(&verdicts, "ec2-imdsv2-required", "aws_instance.node[0]"), "pass");
+        let deposed = "aws_instance.node[0] (deposed object abcd1234)";
+        assert_eq!(of(&verdicts, "ec2-imdsv2-required", deposed), "fail");
+    }
+}
+
+#[test]
+fn the_deletion_of_a_deposed_object_says_nothing_of_its_successor() {
+    let mut plan: Value = serde_json::from_str(FIRST).expect("JSON");
+    let expected = verdicts(&alone(FIRST));
+    let changes = plan["resource_changes"].as_array_mut().expect("changes");
+    let deleted = changes.iter().filter(|change| change["mode"] == "managed").map(|change| {
+        let mut deleted = change.clone();
+        deleted["deposed"] = "abcd1234".into();
+        deleted["change"] = json!({"actions": ["forget"], "before": null, "after": null, "after_unknown": {},
+            "before_sensitive": false, "after_sensitive": false});
+        deleted
+    });
+    let deleted: Vec<Value> = deleted.collect();
+    changes.extend(deleted);
+    assert_eq!(verdicts(&alone(&plan.to_string())), expected);
 }
 
 #[test]

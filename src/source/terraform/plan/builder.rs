@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::inherited::Before;
 use super::planned::{Planned, either, expression, has_true, literal, marked};
 use super::source::{self, Found};
-use super::{NOTHING, forgotten, list, members, providers};
+use super::{NOTHING, changes, forgotten, list, members, providers};
 use crate::diagnostic::Diagnostic;
 use crate::source::terraform::file::{FileId, Span};
 use crate::source::terraform::folder::{Folder, Mode};
@@ -53,10 +53,9 @@ impl<'s> Declared<'s> {
 
 impl<'j> Builder<'j> {
     pub(super) fn new(folders: Folders, file: FileId, plan: &'j Json) -> Self {
-        let changes = list(plan, "resource_changes");
-        let unknown = changes
+        let unknown = changes(plan)
             .filter_map(|change| Some((change["address"].as_str()?.to_owned(), &change["change"]["after_unknown"])));
-        let sensitive = list(plan, "resource_changes").filter_map(|change| {
+        let sensitive = changes(plan).filter_map(|change| {
             let of_change = &change["change"];
             let sensitive = either(&of_change["before_sensitive"], &of_change["after_sensitive"]);
             Some((change["address"].as_str()?.to_owned(), sensitive))
@@ -219,10 +218,14 @@ impl<'j> Builder<'j> {
         let mut body = self.body(resource, address, kind, written, &declared);
         body.attributes.extend(providers::argument(written, declared.span));
         // Instances have the address of the plan: their key is part of their name.
-        let label = match &resource["index"] {
+        let mut label = match &resource["index"] {
             Json::Null => name.to_owned(),
             index => format!("{name}[{index}]"),
         };
+        // A state may hold objects that were replaced and could not be deleted, at the address of their successor.
+        if let Some(key) = text("deposed_key") {
+            label = format!("{label} (deposed object {key})");
+        }
         let labels = vec![kind.into(), label.into()];
         Some(Arc::new(Block { kind: word.into(), labels, body, span: declared.span }))
     }

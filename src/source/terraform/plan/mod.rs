@@ -102,8 +102,7 @@ fn incomplete(plan: &Json) -> Option<String> {
 /// Returns the addresses of resources that a plan takes out of Terraform and leaves as they are, as `removed` blocks do:
 /// a plan still names them, without values.
 fn forgotten(plan: &Json) -> BTreeSet<&str> {
-    let changes = list(plan, "resource_changes");
-    let forgotten = changes.filter(|change| change["change"]["actions"] == serde_json::json!(["forget"]));
+    let forgotten = changes(plan).filter(|change| change["change"]["actions"] == serde_json::json!(["forget"]));
     forgotten.filter_map(|change| change["address"].as_str()).collect()
 }
 
@@ -115,6 +114,11 @@ fn list<'j>(of: &'j Json, name: &str) -> impl Iterator<Item = &'j Json> {
 /// Returns the members of a member that is an object.
 fn members<'j>(of: &'j Json, name: &str) -> impl Iterator<Item = (&'j String, &'j Json)> {
     of.get(name).and_then(Json::as_object).into_iter().flatten()
+/// Returns the changes of resources. Those of deposed objects, which have the address of their successor, are left out.
+fn changes(plan: &Json) -> impl Iterator<Item = &Json> {
+    list(plan, "resource_changes").filter(|change| change["deposed"].is_null())
+}
+
 }
 
 /// Returns all resources of a module of values, and of the modules in it.

@@ -117,6 +117,12 @@ pub(super) fn refuse_what_cannot_be_read(path: &Path, command: &str) -> Result<(
             help: "name a folder of Terraform code, or a file that exists".to_owned(),
         });
     }
+    if let Some(noun) = terraform::stored_form(path) {
+        return Err(Error::Usage {
+            message: format!("{} is a {noun} in the format in which Terraform stores it", path.display()),
+            help: format!("scan what `terraform show -json {}` prints: redirect it to a file", path.display()),
+        });
+    }
     match terraform::folder_of_file(path) {
         None => Ok(()),
         Some(folder) => Err(Error::Usage {

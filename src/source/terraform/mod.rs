@@ -48,7 +48,7 @@ pub use folders::FolderError;
 pub use ignore::waivers;
 pub use places::{About, Place, Places};
 pub use plan::PlanError;
-pub use read::{Code, CodeError, Options, folder_of_file, is_code, read, read_each};
+pub use read::{Code, CodeError, Options, folder_of_file, is_code, read, read_each, stored_form};
 pub use state::{State, StateError};
 pub use variables::VariableError;
 

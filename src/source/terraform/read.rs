@@ -71,6 +71,11 @@ pub fn is_code(path: &Path) -> bool {
     path.is_dir() || plan::is_plan(path)
 }
 
+/// Returns `"state"` or `"plan"` for a file in the format in which Terraform stores it.
+pub fn stored_form(path: &Path) -> Option<&'static str> {
+    plan::stored_form(path)
+}
+
 /// The folder of a file of code that was given in place of the folder.
 pub fn folder_of_file(path: &Path) -> Option<&Path> {
     let name = path.file_name()?.to_str()?;

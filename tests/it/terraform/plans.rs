@@ -192,3 +192,13 @@ fn a_plan_that_is_not_whole_says_so() {
     let deferred = TARGET.replace("\"errored\":false", "\"errored\":false,\"deferred_changes\":[{\"reason\":\"x\"}]");
     assert!(alone(&deferred).stdout.contains("defers 1 changes"));
 }
+
+#[test]
+fn the_formats_in_which_terraform_stores_states_and_plans_are_named_with_the_remedy() {
+    let state = "{\n  \"version\": 4,\n  \"terraform_version\": \"1.11.4\",\n  \"resources\": []\n}\n";
+    for (name, content) in [("terraform.tfstate", state), ("saved", "PK\u{3}\u{4}\u{14}\0\u{8}\0tfplan...")] {
+        let outcome = Audit::new(&["scan", name]).file(name, content).run();
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(&format!("terraform show -json {name}")), "{}", outcome.stderr);
+    }
+}

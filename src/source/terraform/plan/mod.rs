@@ -46,13 +46,29 @@ const ROOT: &str = "plan:";
 
 /// Returns `true` if a file begins as a plan does.
 pub(super) fn is_plan(path: &Path) -> bool {
+    let text = beginning(path);
+    text.trim_start().starts_with('{') && text.contains("\"format_version\"")
+}
+
+/// Returns what a file in a format of Terraform's own is: one that `terraform show -json` puts into the format that is
+/// read here.
+pub(super) fn stored_form(path: &Path) -> Option<&'static str> {
+    let text = beginning(path);
+    if text.trim_start().starts_with('{') && text.contains("\"terraform_version\"") && text.contains("\"version\"") {
+        return Some("state");
+    }
+    // A plan is an archive, the first file of which is the plan itself.
+    (text.starts_with("PK\u{3}\u{4}") && text.contains("tfplan")).then_some("plan")
+}
+
+/// Returns the first bytes of a file; nothing where it cannot be read.
+fn beginning(path: &Path) -> String {
     use std::io::Read as _;
     const BEGINNING: u64 = 512;
-    let Ok(file) = std::fs::File::open(path) else { return false };
+    let Ok(file) = std::fs::File::open(path) else { return String::new() };
     let mut beginning = Vec::new();
     let read = file.take(BEGINNING).read_to_end(&mut beginning);
-    let text = String::from_utf8_lossy(&beginning);
-    read.is_ok() && text.trim_start().starts_with('{') && text.contains("\"format_version\"")
+    if read.is_ok() { String::from_utf8_lossy(&beginning).into_owned() } else { String::new() }
 }
 
 /// Reads a plan, or a state.
@@ -99,6 +115,11 @@ fn incomplete(plan: &Json) -> Option<String> {
     }
 }
 
+/// Returns the changes of resources. Those of deposed objects, which have the address of their successor, are left out.
+fn changes(plan: &Json) -> impl Iterator<Item = &Json> {
+    list(plan, "resource_changes").filter(|change| change["deposed"].is_null())
+}
+
 /// Returns the addresses of resources that a plan takes out of Terraform and leaves as they are, as `removed` blocks do:
 /// a plan still names them, without values.
 fn forgotten(plan: &Json) -> BTreeSet<&str> {
@@ -114,11 +135,6 @@ fn list<'j>(of: &'j Json, name: &str) -> impl Iterator<Item = &'j Json> {
 /// Returns the members of a member that is an object.
 fn members<'j>(of: &'j Json, name: &str) -> impl Iterator<Item = (&'j String, &'j Json)> {
     of.get(name).and_then(Json::as_object).into_iter().flatten()
-/// Returns the changes of resources. Those of deposed objects, which have the address of their successor, are left out.
-fn changes(plan: &Json) -> impl Iterator<Item = &Json> {
-    list(plan, "resource_changes").filter(|change| change["deposed"].is_null())
-}
-
 }
 
 /// Returns all resources of a module of values, and of the modules in it.

@@ -102,9 +102,12 @@ impl<'a> Case<'a> {
             let gap = match error {
                 // A host function that could not decide says why itself.
                 ExecutionError::FunctionError { message, .. } => Gap::because(GapKind::Unresolved, message),
-                error => Gap::because(GapKind::RuleError, error.to_string()),
+                error => Gap {
+                    expression: Some(self.rule.assert().to_owned()),
+                    ..Gap::because(GapKind::RuleError, error.to_string())
+                },
             };
-            gaps.insert(Arc::new(Gap { expression: Some(self.rule.assert().to_owned()), ..gap }));
+            gaps.insert(Arc::new(gap));
         }
         gaps.into_iter().map(Arc::unwrap_or_clone).collect()
     }

@@ -93,13 +93,23 @@ pub(super) fn trusts_only(receiver: &Receiver<'_>, arguments: &[Argument]) -> Re
     match iam_policy::trusts_only(document, &wanted, &context(&arguments, 1)?) {
         Truth::True => Ok(Answer::Bool(true)),
         Truth::False => Ok(Answer::Bool(false)),
-        Truth::Unknown => Err(Undecided("whom the trust policy admits depends on a condition".to_owned())),
+        Truth::Unknown => {
+            let names = principal_names(document, &["sts:AssumeRole"]);
+            let unknown: Vec<String> = names.into_iter().filter(|name| name.contains(is_symbol)).collect();
+            let on = if unknown.is_empty() { "a condition".to_owned() } else { unknown.join(" and ") };
+            Err(Undecided(format!("whom the trust policy admits depends on {on}")))
+        }
     }
 }
 
 pub(super) fn principals(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let action = Arguments(arguments).text(0)?;
-    let trusted = trusted_principals(document(receiver)?, &[action], &Context::new());
+    Ok(Answer::Texts(principal_names(document(receiver)?, &[action])))
+}
+
+/// Returns the principals that a trust policy names for these actions.
+fn principal_names(document: &PolicyDocument, actions: &[&str]) -> Vec<String> {
+    let trusted = trusted_principals(document, actions, &Context::new());
     let names = trusted.into_iter().map(|trusted| match trusted.principal {
         TrustedPrincipal::Named(named) => named.id,
         TrustedPrincipal::AllBut(named) => {
@@ -107,7 +117,7 @@ pub(super) fn principals(receiver: &Receiver<'_>, arguments: &[Argument]) -> Res
             format!("everyone but {}", names.join(", "))
         }
     });
-    Ok(Answer::Texts(names.collect()))
+    names.collect()
 }
 
 pub(super) fn admits(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {

@@ -4,9 +4,11 @@ use std::rc::Rc;
 
 use iam_policy::{PolicyDocument, managed};
 
+use super::computed;
 use super::instance::Instance;
 use super::policy_document;
 use super::value::Value;
+use crate::model::Partition;
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
 pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
@@ -17,6 +19,15 @@ pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
         ("aws_region", "name" | "id" | "region") => Some(instance.region_value()),
         ("aws_partition", "partition" | "id") => Some(Value::text(partition().as_str())),
         ("aws_partition", "dns_suffix") => Some(Value::text(partition().dns_suffix())),
+        ("aws_service_principal", "name" | "suffix") => match partition() {
+            // In the other partitions, some services have names of their own.
+            Partition::Aws | Partition::UsGov => {
+                let suffix = Value::text("amazonaws.com");
+                let service = [instance.attribute("service_name"), Value::text("."), suffix.clone()];
+                Some(if name == "name" { computed::text(instance, &service) } else { suffix })
+            }
+            _ => None,
+        },
         ("aws_iam_policy_document", "json" | "minified_json") => Some(policy_document::json(instance)),
         // The name of one of AWS's own policies is enough.
         ("aws_iam_policy", "arn" | "id") => match instance.attribute("name") {

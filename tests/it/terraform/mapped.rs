@@ -517,3 +517,26 @@ fn what_a_launcher_says_itself_is_not_lost() {
     expect(&group("aws_launch_template.t.id"), &[("ec2-imdsv2-required", "g", "none")]);
     expect(&group("\"lt-0123456789abcdef0\""), &[("ec2-imdsv2-required", "g", "unknown")]);
 }
+
+#[test]
+fn the_name_of_a_service_is_that_of_its_partition() {
+    let role = |principal: &str| {
+        format!(
+            "resource \"aws_iam_role\" \"node\" {{\n  name = \"node\"\n  assume_role_policy = jsonencode({{\n    \
+             Version = \"2012-10-17\"\n    Statement = [{{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = \
+             {{ Service = {principal} }} }}]\n  }})\n}}\nresource \"aws_iam_instance_profile\" \"node\" {{\n  role = \
+             aws_iam_role.node.name\n}}\ndata \"aws_service_principal\" \"it\" {{\n  service_name = \"ec2\"\n}}\n"
+        )
+    };
+    let known = role("data.aws_service_principal.it.name");
+    expect(&known, &[("iam-role-trusts-ec2-only", "node", "pass")]);
+    let lambda = known.replace("\"ec2\"", "\"lambda\"");
+    expect(&lambda, &[("iam-role-trusts-ec2-only", "node", "fail")]);
+    // The message names the expression of the code, and not that of the rule.
+    let outcome = scan(&role("aws_ssm_parameter.service.value"), PLACE);
+    let finding = findings(&outcome).into_iter().find(|finding| finding["rule"] == "iam-role-trusts-ec2-only");
+    let message = finding.expect("a finding")["message"].clone();
+    let message = message.as_str().unwrap_or_default();
+    assert!(message.contains("aws_ssm_parameter.service"), "{message}");
+    assert!(!message.contains("used_by_systems_manager"), "{message}");
+}

@@ -8,9 +8,10 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::{BinaryOperator, Expression as Hcl, ObjectKey, Traversal, TraversalOperator, UnaryOperator};
 use hcl_edit::parser::Error;
 use hcl_edit::structure::{Block as HclBlock, Body as HclBody, Structure};
-use hcl_edit::template::{Directive, Element, Strip, Template};
+use hcl_edit::template::{Directive, Element, Template};
 use iam_policy::is_symbol;
 
+use super::literals::{Form, literals};
 use super::preprocessor::{Start, preprocess};
 use crate::diagnostic::Diagnostic;
 use crate::source::terraform::file::{File, FileId, Span};
@@ -20,30 +21,25 @@ use crate::source::terraform::syntax::{
 
 pub(super) fn body(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
     let body: HclBody = parsed(file.source().text(), Start::Body).map_err(|error| mistake(file, &error))?;
-    let mut reader = Reader::new(id, 0..file.source().text().len());
-    Ok(reader.body(&body))
+    Ok(Reader::new(id, file.source().text()).body(&body))
 }
 
 pub(super) fn expression(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
     let expression: Hcl = parsed(file.source().text(), Start::Expression).map_err(|error| mistake(file, &error))?;
-    let mut reader = Reader::new(id, 0..file.source().text().len());
-    Ok(reader.expression(&expression))
+    Ok(Reader::new(id, file.source().text()).expression(&expression))
 }
 
 pub(super) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
     let template: Template = parsed(file.source().text(), Start::Template).map_err(|error| mistake(file, &error))?;
-    let around = 0..file.source().text().len();
-    let mut reader = Reader::new(id, around.clone());
-    Ok(Expression { node: reader.template(&template), span: Span::new(id, &around) })
+    let text = file.source().text();
+    let node = Reader::new(id, text).template(&template, Form::Lines);
+    Ok(Expression { node, span: Span::new(id, &(0..text.len())) })
 }
 
 /// A text that is a template, such as one in JSON: what is in it has the place of the text.
 pub(super) fn embedded(text: &str, span: Span) -> Expression {
     let node = match parsed::<Template>(text, Start::Template) {
-        Ok(template) => {
-            let mut reader = Reader { fixed: Some(span), ..Reader::new(span.file, span.bytes()) };
-            reader.template(&template)
-        }
+        Ok(template) => Reader::at(span, text).template(&template, Form::Lines),
         Err(_) => Node::Unusable("the text is not a template"),
     };
     Expression { node, span }
@@ -70,8 +66,9 @@ fn mistake(file: &File, error: &Error) -> Box<Diagnostic> {
     Box::new(Diagnostic::error(format!("not Terraform: {}", error.message())).at(file.source(), start..end))
 }
 
-struct Reader {
+struct Reader<'t> {
     file: FileId,
+    text: &'t str,
     names: Names,
     /// The place of what encloses, for what has none of its own.
     around: Range<usize>,
@@ -79,9 +76,14 @@ struct Reader {
     fixed: Option<Span>,
 }
 
-impl Reader {
-    fn new(file: FileId, around: Range<usize>) -> Self {
-        Self { file, names: Names::default(), around, fixed: None }
+impl<'t> Reader<'t> {
+    fn new(file: FileId, text: &'t str) -> Self {
+        Self { file, text, names: Names::default(), around: 0..text.len(), fixed: None }
+    }
+
+    /// A reader of a text that stands in a text of another file.
+    fn at(span: Span, text: &'t str) -> Self {
+        Self { fixed: Some(span), ..Self::new(span.file, text) }
     }
 
     fn span(&self, of: Option<&Range<usize>>) -> Span {
@@ -137,8 +139,12 @@ impl Reader {
             Hcl::Object(object) => Node::Object(
                 object.iter().map(|(key, value)| (self.key(key, span), self.expression(value.expr()))).collect(),
             ),
-            Hcl::StringTemplate(template) => self.parts_node(&template.iter().collect::<Vec<_>>()),
-            Hcl::HeredocTemplate(heredoc) => self.template(&heredoc.template),
+            Hcl::StringTemplate(template) => self.template(template, Form::Quoted),
+            Hcl::HeredocTemplate(heredoc) => {
+                let written = expression.span().and_then(|span| self.text.get(span));
+                let is_indented = written.is_some_and(|written| written.starts_with("<<-"));
+                self.template(&heredoc.template, if is_indented { Form::Indented } else { Form::Lines })
+            }
             Hcl::Parenthesis(inner) => return self.expression(inner.inner()),
             Hcl::Variable(name) => Node::Root(self.names.of(name.as_str())),
             Hcl::Conditional(all) => Node::Conditional(Box::new([
@@ -239,12 +245,9 @@ impl Reader {
         current
     }
 
-    fn template(&mut self, template: &Template) -> Node {
-        self.parts_node(&template.iter().collect::<Vec<_>>())
-    }
-
-    fn parts_node(&mut self, elements: &[&Element]) -> Node {
-        let mut parts = self.parts(elements, false, false);
+    fn template(&mut self, template: &Template, form: Form) -> Node {
+        let mut literals = literals(template.iter(), self.text, form);
+        let mut parts = self.parts(template.iter(), &mut literals);
         if parts.iter().any(|part| matches!(part, Part::Literal(text) if text.contains(is_symbol))) {
             return Node::Unusable("the text has private-use characters");
         }
@@ -258,81 +261,46 @@ impl Reader {
         }
     }
 
-    fn parts(&mut self, elements: &[&Element], strip_first: bool, strip_last: bool) -> Vec<Part> {
+    /// The parts of a template, the next of whose literals are the ones given.
+    fn parts<'e>(
+        &mut self,
+        elements: impl Iterator<Item = &'e Element>,
+        literals: &mut impl Iterator<Item = String>,
+    ) -> Vec<Part> {
         let mut parts = Vec::new();
-        for (index, element) in elements.iter().enumerate() {
+        for element in elements {
             match element {
-                Element::Literal(text) => {
-                    let before = index.checked_sub(1).and_then(|before| elements.get(before));
-                    let strip_start = before.map_or(strip_first, |before| strips(before).1);
-                    let strip_end = elements.get(index + 1).map_or(strip_last, |after| strips(after).0);
-                    let mut text: &str = text.as_str();
-                    if strip_start {
-                        text = text.trim_start();
-                    }
-                    if strip_end {
-                        text = text.trim_end();
-                    }
+                Element::Literal(_) => {
+                    let text = literals.next().unwrap_or_default();
                     if !text.is_empty() {
-                        parts.push(Part::Literal(self.names.of(text)));
+                        parts.push(Part::Literal(self.names.of(&text)));
                     }
                 }
                 Element::Interpolation(value) => parts.push(Part::Value(self.expression(&value.expr))),
-                Element::Directive(directive) => parts.push(self.directive(directive)),
+                Element::Directive(directive) => parts.push(self.directive(directive, literals)),
             }
         }
         parts
     }
 
-    fn directive(&mut self, directive: &Directive) -> Part {
+    fn directive(&mut self, directive: &Directive, literals: &mut impl Iterator<Item = String>) -> Part {
         match directive {
             Directive::If(all) => {
                 let condition = self.expression(&all.if_expr.cond_expr);
-                let close = all.endif_expr.strip;
-                let middle = all.else_expr.as_ref().map_or(close, |otherwise| otherwise.strip);
-                let then = self.inner(&all.if_expr.template, all.if_expr.strip, middle);
-                let otherwise = all
-                    .else_expr
-                    .as_ref()
-                    .map(|otherwise| self.inner(&otherwise.template, otherwise.strip, close))
-                    .unwrap_or_default();
-                Part::If(Box::new((condition, then, otherwise)))
+                let then = self.parts(all.if_expr.template.iter(), literals);
+                let otherwise = all.else_expr.as_ref();
+                let otherwise = otherwise.map(|otherwise| self.parts(otherwise.template.iter(), literals));
+                Part::If(Box::new((condition, then, otherwise.unwrap_or_default())))
             }
             Directive::For(all) => {
                 let open = &all.for_expr;
                 let key = open.key_var.as_ref().map(|name| self.names.of(name.as_str()));
                 let value: Name = self.names.of(open.value_var.as_str());
                 let collection = self.expression(&open.collection_expr);
-                let parts = self.inner(&open.template, open.strip, all.endfor_expr.strip);
-                Part::For(Box::new((key, value, collection, parts)))
+                Part::For(Box::new((key, value, collection, self.parts(open.template.iter(), literals))))
             }
         }
     }
-
-    fn inner(&mut self, template: &Template, open: Strip, close: Strip) -> Vec<Part> {
-        self.parts(&template.iter().collect::<Vec<_>>(), strip_end(open), strip_start(close))
-    }
-}
-
-/// Whether an element takes the blanks off the literal before it, and off the one after it.
-fn strips(element: &Element) -> (bool, bool) {
-    let of = |open: Strip, close: Strip| (strip_start(open), strip_end(close));
-    match element {
-        Element::Literal(_) => (false, false),
-        Element::Interpolation(value) => of(value.strip, value.strip),
-        Element::Directive(directive) => match &**directive {
-            Directive::If(all) => of(all.if_expr.strip, all.endif_expr.strip),
-            Directive::For(all) => of(all.for_expr.strip, all.endfor_expr.strip),
-        },
-    }
-}
-
-fn strip_start(strip: Strip) -> bool {
-    matches!(strip, Strip::Start | Strip::Both)
-}
-
-fn strip_end(strip: Strip) -> bool {
-    matches!(strip, Strip::End | Strip::Both)
 }
 
 fn operator(operator: BinaryOperator) -> Operator {

@@ -2,6 +2,7 @@
 
 mod hcl;
 mod json;
+mod literals;
 mod preprocessor;
 
 pub(super) use hcl::body_of;

@@ -43,6 +43,21 @@ fn files_are_hashed_encoded_and_listed_as_terraform_does() {
 }
 
 #[test]
+fn lines_of_templates_end_as_they_are_written_and_strip_markers_reach_to_their_ends() {
+    let main = "output \"a\" { value = templatefile(\"a.tpl\", {}) }\n\
+                output \"b\" { value = templatefile(\"b.tpl\", {}) }\n\
+                output \"c\" {\r\n  value = <<-EOT\r\n    a\r\n  \r\n      b\r\n  EOT\r\n}\n";
+    let files = [
+        ("main.tf", main),
+        ("a.tpl", "a\n  # why\n  %{~ if true ~}\n  b\n  %{~ endif ~}\n\n  c\n"),
+        ("b.tpl", "a\r\n%{ if true ~}\r\nb\r\n%{ endif ~}\r\nc\r\n"),
+    ];
+    let values: Vec<String> = outputs(&files, &Options::default()).into_iter().map(|(_, value)| value).collect();
+    let expected = ["a\n  # why\n  b\n\n  c\n", "a\r\nb\r\nc\r\n", "a\r\n  \r\n  b\r\n"];
+    assert_eq!(values, expected.map(|text| format!("{text:?}")));
+}
+
+#[test]
 fn a_template_knows_what_it_is_given_and_nothing_of_the_module() {
     let main = "variable \"v\" { default = \"module\" }\nlocals { l = 1 }\n\
                 output \"a\" { value = templatefile(\"a.tpl\", { names = [\"x\", \"y\"], v = { z = 1 } }) }\n\

@@ -45,6 +45,14 @@ pub(super) fn embedded(text: &str, span: Span) -> Expression {
     Expression { node, span }
 }
 
+/// A text that is an expression, such as a type in JSON: what is in it has the place of the text.
+pub(super) fn embedded_expression(text: &str, span: Span) -> Expression {
+    match parsed::<Hcl>(text, Start::Expression) {
+        Ok(expression) => Reader::at(span, text).expression(&expression),
+        Err(_) => Expression { node: Node::Unusable("the text is not an expression"), span },
+    }
+}
+
 /// The text as hcl-edit has it; as the preprocessor leaves it, where it is refused otherwise.
 fn parsed<T: FromStr<Err = Error>>(text: &str, start: Start) -> Result<T, Error> {
     T::from_str(text).or_else(|error| T::from_str(&preprocess(text, start)).map_err(|_the_same| error))

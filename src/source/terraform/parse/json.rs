@@ -117,7 +117,7 @@ impl Builder {
                 let block = Block {
                     kind: self.names.of(kind),
                     labels: before.clone(),
-                    body: self.body(members),
+                    body: self.body(kind, members),
                     span: self.span(&span),
                 };
                 body.blocks.push(Arc::new(block));
@@ -126,7 +126,7 @@ impl Builder {
         }
     }
 
-    fn body(&mut self, members: Vec<Member>) -> Body {
+    fn body(&mut self, kind: &str, members: Vec<Member>) -> Body {
         let mut body = Body::default();
         for member in members {
             match member.name.as_str() {
@@ -136,10 +136,22 @@ impl Builder {
                     let name = member.name.clone();
                     self.blocks(&name, 0, &mut Vec::new(), member.value, member.span, &mut body);
                 }
-                _ => body.attributes.push(self.attribute(member, true)),
+                "type" if kind == "variable" => body.attributes.push(self.type_constraint(member)),
+                // Terraform evaluates nothing in the default of a variable.
+                name => {
+                    let templates = (kind, name) != ("variable", "default");
+                    body.attributes.push(self.attribute(member, templates));
+                }
             }
         }
         body
+    }
+
+    /// The type of a variable: an expression in a text.
+    fn type_constraint(&mut self, member: Member) -> Attribute {
+        let Json::Text(text) = &member.value.node else { return self.attribute(member, false) };
+        let value = Arc::new(hcl::embedded_expression(text, self.span(&member.value.span)));
+        Attribute { name: self.names.of(&member.name), value, span: self.span(&member.span) }
     }
 
     fn attribute(&mut self, member: Member, templates: bool) -> Attribute {

@@ -26,6 +26,20 @@ fn a_child_module_has_its_inputs_and_gives_its_outputs() {
 }
 
 #[test]
+fn json_writes_types_as_expressions_in_texts_and_defaults_as_they_are() {
+    let declared = r#"{"variable": {
+        "list": {"type": "list(string)", "default": [1]},
+        "object": {"type": "object({a = optional(string, \"b\")})", "default": {}},
+        "plain": {"type": "string", "default": "${1}%{"},
+        "any": {"default": {"${1}": ["%{ if true }"]}}
+    }}"#;
+    let shown = "output \"o\" { value = [var.list, var.object, var.plain, var.any] }\n";
+    let files = [("main.tf.json", declared), ("outputs.tf", shown)];
+    let expected = r#"[["1"], {a = "b"}, "${1}%{", {${1} = ["%{ if true }"]}]"#;
+    assert_eq!(value_of("o", &files, &Options::default()), expected);
+}
+
+#[test]
 fn values_of_variables_come_from_where_terraform_takes_them() {
     let files = [
         (

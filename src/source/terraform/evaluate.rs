@@ -15,6 +15,7 @@ use super::functions;
 use super::module::Module;
 use super::syntax::{ELEMENT, Expression, For, Node, Operator, Part};
 use super::types::{as_bool, as_number, as_text};
+use super::unify::of_one_type;
 use super::value::{Hole, Nature, Value, too_much};
 use super::world::World;
 
@@ -378,21 +379,27 @@ fn splat(of: &Value, each: &Expression, span: Span, scope: &Scope<'_>) -> Value 
     }
 }
 
-/// Converts the chosen result of a conditional to the type of both results: a number or bool beside a string is a string.
+/// Converts the chosen result of a conditional to the one type of both results.
 fn alike(value: Value, other: &Expression, scope: &Scope<'_>) -> Value {
     let is_scalar = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_));
-    match &value {
-        Value::Sensitive(inner) if is_scalar(inner) => alike((**inner).clone(), other, scope).into_sensitive(),
-        scalar if is_scalar(scalar) => {
-            let other = match &other.node {
-                // As it is in most conditions, which is quickly told.
-                Node::Null | Node::Bool(_) | Node::Number(_) => return value,
-                _ => evaluate(other, scope),
-            };
-            let other = if let Value::Sensitive(other) = &other { other } else { &other };
-            if matches!(other, Value::Text(_)) { as_text(value).unwrap_or(Value::Null) } else { value }
-        }
-        _ => value,
+    let is_converted = match &value {
+        Value::Sensitive(inner) => is_scalar(inner) || inner.is_collection(),
+        value => is_scalar(value) || value.is_collection(),
+    };
+    let others = if is_converted { results(other) } else { Vec::new() };
+    if others.is_empty() {
+        return value;
+    }
+    let values = std::iter::once(value).chain(others.into_iter().map(|other| evaluate(other, scope)));
+    of_one_type(values.collect(), &scope.world().budget).swap_remove(0)
+}
+
+/// The results that a nested conditional may have, but for those that convert nothing.
+fn results(expression: &Expression) -> Vec<&Expression> {
+    match &expression.node {
+        Node::Null | Node::Bool(_) | Node::Number(_) => Vec::new(),
+        Node::Conditional(all) => all[1..].iter().flat_map(results).collect(),
+        _ => vec![expression],
     }
 }
 

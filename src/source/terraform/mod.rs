@@ -33,6 +33,7 @@ mod sensitive;
 mod state;
 mod syntax;
 mod types;
+mod unify;
 mod value;
 mod variables;
 mod view;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::syntax::{Expression, Name, Node};
+use super::unify::of_one_type;
 use super::value::{Value, number_text, too_much};
 
 /// A type constraint.
@@ -92,7 +93,7 @@ impl<'e> Type<'e> {
         let each = |inner: &Self, items: Vec<Value>| -> Result<Vec<Value>, String> {
             let items: Result<Vec<Value>, String> =
                 items.into_iter().map(|item| inner.convert(item, default, budget)).collect();
-            if matches!(inner, Self::Any) { Ok(of_one_type(items?)) } else { items }
+            if matches!(inner, Self::Any) { Ok(of_one_type(items?, budget)) } else { items }
         };
         match self {
             Self::Any => Ok(value),
@@ -173,24 +174,6 @@ impl<'e> Member<'e> {
 
 fn expected(what: &str, found: &Value) -> String {
     format!("{what} is wanted, not {}", found.kind())
-}
-
-/// Converts values to the element type of one list, set or map: numbers and bools beside a string are strings.
-pub(super) fn of_one_type(values: Vec<Value>) -> Vec<Value> {
-    fn plain(value: &Value) -> &Value {
-        if let Value::Sensitive(value) = value { plain(value) } else { value }
-    }
-    let has_text = values.iter().any(|value| matches!(plain(value), Value::Text(_)));
-    if !has_text || values.iter().all(|value| matches!(value, Value::Text(_))) {
-        return values;
-    }
-    let converted = |value: Value| match value {
-        Value::Sensitive(value) => {
-            as_text((*value).clone()).map(Value::into_sensitive).unwrap_or(Value::Sensitive(value))
-        }
-        value => as_text(value.clone()).unwrap_or(value),
-    };
-    values.into_iter().map(converted).collect()
 }
 
 /// The value as a text.

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::budget::{Budget, TEXT};
 use super::instance::Instance;
 use super::module::Module;
-use super::types::of_one_type;
+use super::unify::of_one_type;
 use crate::model::{Gap, GapKind, symbol};
 
 /// A value of Terraform's language.
@@ -217,7 +217,7 @@ impl Value {
         }
         let mut distinct: Vec<Self> = Vec::with_capacity(items.len());
         // Texts and numbers, as sets have them, are sorted; others come behind them in the order in which they stand.
-        let mut sorted = of_one_type(items);
+        let mut sorted = of_one_type(items, budget);
         let rank = |value: &Self| match value {
             Self::Text(_) => 0,
             Self::Number(_) => 1,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::{Answer, Arguments, Table};
 use crate::source::terraform::budget::Budget;
-use crate::source::terraform::types::{as_text, of_one_type};
+use crate::source::terraform::types::as_text;
+use crate::source::terraform::unify::of_one_type;
 use crate::source::terraform::value::{Hole, Value, too_much};
 
 /// The functions that move elements and do not look into them: each stays as sensitive as it is.
@@ -94,7 +95,7 @@ fn chunk_list(call: &Arguments<'_>) -> Answer {
 }
 
 fn coalesce(call: &Arguments<'_>) -> Answer {
-    for value in of_one_type(call.values.to_vec()) {
+    for value in of_one_type(call.values.to_vec(), &call.world().budget) {
         match value {
             Value::Null => {}
             Value::Text(text) if text.is_empty() => {}
@@ -162,7 +163,7 @@ fn contains(call: &Arguments<'_>) -> Answer {
 
 fn distinct(call: &Arguments<'_>) -> Answer {
     let mut kept: Vec<Value> = Vec::new();
-    for item in of_one_type(call.elements(0)?.to_vec()) {
+    for item in of_one_type(call.elements(0)?.to_vec(), &call.world().budget) {
         if !holds(&kept, &item, &call.world().budget)? {
             kept.push(item);
         }
@@ -298,7 +299,7 @@ fn range(call: &Arguments<'_>) -> Answer {
 /// The elements of all arguments, which are of one type.
 fn of_one_set(call: &Arguments<'_>) -> Result<Vec<Vec<Value>>, Rc<Hole>> {
     let given = (0..call.len()).map(|index| call.elements(index)).collect::<Result<Vec<_>, _>>()?;
-    let mut all = of_one_type(given.concat()).into_iter();
+    let mut all = of_one_type(given.concat(), &call.world().budget).into_iter();
     Ok(given.iter().map(|items| all.by_ref().take(items.len()).collect()).collect())
 }
 

@@ -1,7 +1,8 @@
 //! Conversions between types.
 
 use super::{Answer, Arguments, Table};
-use crate::source::terraform::types::{as_bool, as_text, of_one_type};
+use crate::source::terraform::types::{as_bool, as_text};
+use crate::source::terraform::unify::of_one_type;
 use crate::source::terraform::value::Value;
 
 /// The functions that are about sensitivity itself: they are given values as they are marked.
@@ -22,12 +23,12 @@ pub(super) const TABLE: Table = &[
     ("tobool", |call| converted(call, as_bool)),
     ("tolist", |call| match call.any(0)? {
         Value::Null => Ok(Value::Null),
-        _ => Ok(Value::list(of_one_type(call.elements(0)?.to_vec()))),
+        _ => Ok(Value::list(of_one_type(call.elements(0)?.to_vec(), &call.world().budget))),
     }),
     ("tomap", |call| match call.any(0)? {
         Value::Null => Ok(Value::Null),
         _ => call.members(0).map(|members| {
-            let values = of_one_type(members.values().cloned().collect());
+            let values = of_one_type(members.values().cloned().collect(), &call.world().budget);
             Value::map(members.keys().cloned().zip(values).collect())
         }),
     }),

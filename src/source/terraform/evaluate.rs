@@ -16,7 +16,7 @@ use super::module::Module;
 use super::syntax::{ELEMENT, Expression, For, Node, Operator, Part};
 use super::types::{as_bool, as_number, as_text};
 use super::unify::of_one_type;
-use super::value::{Hole, Nature, Value, too_much};
+use super::value::{Hole, Nature, Value, is_exact, too_much};
 use super::world::World;
 
 /// Where names are looked up.
@@ -419,6 +419,9 @@ fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
     }
 }
 
+/// Why the result of a calculation is not known.
+pub(super) const INEXACT: &str = "Terraform computes with more digits than are computed here";
+
 /// Returns `true` for a tuple or object literal.
 fn is_written_out(expression: &Expression) -> bool {
     matches!(expression.node, Node::List(_) | Node::Object(_))
@@ -453,7 +456,7 @@ fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, s
         (Ok(left), Ok(right)) => (left, right),
         (Err(other), _) | (_, Err(other)) => return unknown_operand(other, span, world),
     };
-    let value = match operator {
+    let result = match operator {
         Operator::Less => return Value::Bool(left < right),
         Operator::LessOrEqual => return Value::Bool(left <= right),
         Operator::Greater => return Value::Bool(left > right),
@@ -464,7 +467,12 @@ fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, s
         Operator::Divided => left / right,
         _ => left % right,
     };
-    if value.is_finite() { Value::Number(value) } else { world.wrong(span, "the result is no number") }
+    if !result.is_finite() {
+        return world.wrong(span, "the result is no number");
+    }
+    // A quotient is the nearest number, and good for what rounds it.
+    let is_known = is_exact(left) && is_exact(right) && (is_exact(result) || operator == Operator::Divided);
+    if is_known { Value::Number(result) } else { world.unknown(span, INEXACT) }
 }
 
 /// The keys and values of a collection.

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+
 use super::file::Span;
 
 /// A name that is written many times and compared often.
@@ -142,6 +144,11 @@ pub(super) enum Operator {
 pub(super) struct Names(HashMap<Box<str>, Name>);
 
 impl Names {
+    /// The text in the normal form in which Terraform keeps texts, shared.
+    pub(super) fn text(&mut self, text: &str) -> Name {
+        if is_nfc(text) { self.of(text) } else { self.of(&text.nfc().collect::<String>()) }
+    }
+
     /// The name, shared.
     pub(super) fn of(&mut self, text: &str) -> Name {
         if let Some(name) = self.0.get(text) {

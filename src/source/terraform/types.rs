@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::budget::Budget;
 use super::syntax::{Expression, Name, Node};
 use super::unify::of_one_type;
-use super::value::{Value, number_text, too_much};
+use super::value::{LARGEST, Value, has_known_digits, number_text, too_many_digits, too_much};
 
 /// A type constraint.
 #[derive(Debug)]
@@ -181,7 +181,8 @@ pub(super) fn as_text(value: Value) -> Result<Value, String> {
     match value {
         Value::Text(_) | Value::Null | Value::Unknown(_) => Ok(value),
         Value::Bool(value) => Ok(Value::text(if value { "true" } else { "false" })),
-        Value::Number(value) => Ok(Value::text(number_text(value))),
+        Value::Number(value) if has_known_digits(value) => Ok(Value::text(number_text(value))),
+        Value::Number(_) => Ok(Value::Unknown(too_many_digits())),
         other => Err(expected("a string", &other)),
     }
 }
@@ -191,7 +192,8 @@ pub(super) fn as_number(value: Value) -> Result<Value, String> {
     match &value {
         Value::Number(_) | Value::Null | Value::Unknown(_) => Ok(value),
         Value::Text(text) => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() && !text.is_empty() => Ok(Value::Number(number)),
+            Ok(number) if number.abs() <= LARGEST => Ok(Value::Number(number)),
+            Ok(number) if number.is_finite() => Ok(Value::Unknown(too_many_digits())),
             // The text may be sensitive.
             _ => Err("a number is wanted, and the text is none".to_owned()),
         },

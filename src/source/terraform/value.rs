@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use iam_policy::is_symbol;
 use serde_json::Value as Json;
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 use super::budget::{Budget, TEXT};
 use super::instance::Instance;
@@ -189,9 +190,10 @@ impl fmt::Debug for Value {
 }
 
 impl Value {
-    /// A text that is known.
+    /// A text that is known, in the normal form in which Terraform keeps texts.
     pub(super) fn text(text: impl Into<Arc<str>>) -> Self {
-        Self::Text(text.into())
+        let text: Arc<str> = text.into();
+        Self::Text(if is_nfc(&text) { text } else { text.nfc().collect::<String>().into() })
     }
 
     pub(super) fn list(items: Vec<Self>) -> Self {
@@ -448,6 +450,30 @@ pub(super) fn number_text(number: f64) -> String {
 /// A number as JSON.
 pub(super) fn number_json(number: f64) -> Json {
     number_text(number).parse::<i64>().map_or_else(|_| number.into(), Into::into)
+}
+
+/// The largest number up to which all whole numbers are exact here. Terraform counts exactly further than this.
+pub(super) const LARGEST: f64 = 9_007_199_254_740_992.0;
+
+/// Returns `true` if the number is surely what Terraform has: a whole number or a binary fraction. Terraform's numbers
+/// have 512 bits: another one is rounded here, and what is computed from it may differ.
+pub(super) fn is_exact(number: f64) -> bool {
+    const PARTS: f64 = 1_024.0;
+    number.abs() <= LARGEST && (number * PARTS).fract() == 0.0
+}
+
+/// Returns `true` if the number has the same digits in Terraform: it is exact, or as short as a person writes it.
+pub(super) fn has_known_digits(number: f64) -> bool {
+    const DIGITS: usize = 15;
+    let text = number_text(number);
+    let digits = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
+    is_exact(number) || digits <= DIGITS
+}
+
+/// The hole of a number that has more digits than are computed here.
+pub(super) fn too_many_digits() -> Rc<Hole> {
+    let gap = Gap::because(GapKind::Unresolved, "the number has more digits than are computed here");
+    Hole::new(Arc::new(gap), Nature::Open)
 }
 
 /// The characters that stand for holes, and the holes.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use iam_policy::is_symbol;
 
-use super::value::{Hole, Nature, Value, number_text};
+use super::value::{Hole, LARGEST, Nature, Value, has_known_digits, number_text};
 use super::world::World;
 
 /// Why a text has no value.
@@ -181,8 +181,7 @@ fn plain(text: &str) -> Result<Value, Mistake> {
         return Err(Mistake::Unknown("a number in it is not finite"));
     }
     if let Some(number) = number(text, unsigned) {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        return if number.abs() <= EXACT {
+        return if number.abs() <= LARGEST {
             Ok(Value::Number(number))
         } else {
             Err(Mistake::Unknown("a number in it is too large"))
@@ -316,6 +315,9 @@ impl Writer<'_> {
         match value {
             Value::Null => self.text.push_str("null"),
             Value::Bool(value) => self.text.push_str(if *value { "true" } else { "false" }),
+            Value::Number(value) if !has_known_digits(*value) => {
+                return Err(Err("a number in it has more digits than are computed here"));
+            }
             Value::Number(value) => self.text.push_str(&number_text(*value)),
             Value::Text(text) => {
                 if !self.world.afford(text.len()) {

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use unicode_segmentation::UnicodeSegmentation as _;
+
 use super::{Answer, Arguments, Table};
 use crate::source::terraform::budget::Budget;
+use crate::source::terraform::evaluate::INEXACT;
 use crate::source::terraform::types::as_text;
 use crate::source::terraform::unify::of_one_type;
-use crate::source::terraform::value::{Hole, Value, too_much};
+use crate::source::terraform::value::{Hole, Value, is_exact, too_much};
 
 /// The functions that move elements and do not look into them: each stays as sensitive as it is.
 pub(super) const STRUCTURAL: &[&str] = &[
@@ -213,7 +216,7 @@ fn position(call: &Arguments<'_>) -> Answer {
 fn length(call: &Arguments<'_>) -> Answer {
     let length = match call.present(0)? {
         Value::Map(members) => members.len(),
-        Value::Text(_) | Value::Number(_) | Value::Bool(_) => call.text(0)?.chars().count(),
+        Value::Text(_) | Value::Number(_) | Value::Bool(_) => call.text(0)?.graphemes(true).count(),
         _ => call.elements(0)?.len(),
     };
     // A length is never so large that this rounds it.
@@ -282,6 +285,9 @@ fn range(call: &Arguments<'_>) -> Answer {
     let step = step.unwrap_or(if limit < start { -1.0 } else { 1.0 });
     if step == 0.0 {
         return call.wrong("the step is 0");
+    }
+    if !(is_exact(start) && is_exact(step)) {
+        return call.unknown(INEXACT);
     }
     let mut items = Vec::new();
     let mut current = start;

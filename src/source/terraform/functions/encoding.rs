@@ -7,7 +7,7 @@ use iam_policy::is_symbol;
 use serde_json::Value as Json;
 
 use super::{Answer, Arguments, Table};
-use crate::source::terraform::value::{Hole, Value, number_json};
+use crate::source::terraform::value::{Hole, LARGEST, Value, has_known_digits, number_json};
 
 pub(super) const TABLE: Table = &[
     ("base64decode", |call| {
@@ -135,7 +135,14 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
     Ok(match value {
         Value::Null => Json::Null,
         Value::Bool(value) => (*value).into(),
-        Value::Number(value) => number_json(*value),
+        Value::Number(value) => {
+            let json = number_json(*value);
+            // A number in JSON has no exponent in Terraform.
+            if !has_known_digits(*value) || json.to_string().contains('e') {
+                return call.unknown("a number in it has more digits than are computed here");
+            }
+            json
+        }
         Value::Text(text) => {
             call.within(call.world().afford_text(text.len()))?;
             text.as_ref().into()
@@ -180,7 +187,7 @@ fn json_decode(call: &Arguments<'_>) -> Answer {
         Some(match json {
             Json::Null => Value::Null,
             Json::Bool(value) => Value::Bool(*value),
-            Json::Number(number) => Value::Number(number.as_f64()?),
+            Json::Number(number) => Value::Number(number.as_f64().filter(|number| number.abs() <= LARGEST)?),
             Json::String(text) if text.contains(is_symbol) => return None,
             Json::String(text) => Value::text(text.as_str()),
             Json::Array(items) => Value::list(items.iter().map(value).collect::<Option<_>>()?),

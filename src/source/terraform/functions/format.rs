@@ -2,8 +2,11 @@
 
 use std::rc::Rc;
 
+use unicode_segmentation::UnicodeSegmentation as _;
+
 use super::{Answer, Arguments, Table};
-use crate::source::terraform::value::{Hole, Value, number_text};
+use crate::source::terraform::evaluate::INEXACT;
+use crate::source::terraform::value::{Hole, Value, is_exact, number_text};
 
 pub(super) const TABLE: Table = &[("format", |call| format(call, call.values)), ("formatlist", format_list)];
 
@@ -81,11 +84,20 @@ impl Verb {
             's' | 'v' if self.width == 0 && self.precision.is_none() => call.text_of(value)?,
             's' | 'v' => {
                 let text = call.known_text(value)?;
-                self.precision.map_or(text.clone(), |precision| text.chars().take(precision).collect())
+                self.precision.map_or(text.clone(), |precision| text.graphemes(true).take(precision).collect())
             }
             'q' => serde_json::Value::from(call.known_text(value)?).to_string(),
             'd' => signed(number_text(call.number_of(value)?.trunc())),
-            'f' | 'F' => signed(format!("{:.*}", self.precision.unwrap_or(6), call.number_of(value)?)),
+            'f' | 'F' => {
+                let (number, precision) = (call.number_of(value)?, self.precision.unwrap_or(6));
+                let digits = number_text(number);
+                let cut = digits.split_once('.').and_then(|(_, digits)| digits.get(precision..));
+                // Whether a five at the end is rounded up depends on digits that are not known here.
+                if cut == Some("5") && !is_exact(number) {
+                    return call.unknown(INEXACT);
+                }
+                signed(format!("{number:.precision$}"))
+            }
             't' => call.flag(value)?.to_string(),
             'x' | 'X' | 'o' | 'b' => {
                 let number = call.number_of(value)?;
@@ -103,7 +115,7 @@ impl Verb {
             }
             _ => return call.unknown("this form is not evaluated"),
         };
-        let missing = self.width.saturating_sub(text.chars().count());
+        let missing = self.width.saturating_sub(text.graphemes(true).count());
         Ok(match (self.left, self.zeros && letter != 's') {
             (true, _) => format!("{text}{}", " ".repeat(missing)),
             (false, true) => match text.strip_prefix(['-', '+', ' ']) {

@@ -1,7 +1,8 @@
 //! Functions of numbers.
 
 use super::{Answer, Arguments, Table};
-use crate::source::terraform::value::Value;
+use crate::source::terraform::evaluate::INEXACT;
+use crate::source::terraform::value::{Value, is_exact};
 
 pub(super) const TABLE: Table = &[
     ("abs", |call| Ok(Value::Number(call.number(0)?.abs()))),
@@ -18,10 +19,14 @@ pub(super) const TABLE: Table = &[
     ("log", |call| finite(call, call.number(0)?.log(call.number(1)?))),
     ("sum", |call| {
         let mut sum = 0.0;
+        let mut is_known = true;
         for item in call.elements(0)? {
-            sum += call.number_of(item)?;
+            let number = call.number_of(item)?;
+            sum += number;
+            is_known &= is_exact(number) && is_exact(sum);
         }
-        Ok(Value::Number(sum))
+        // One number alone is not computed.
+        if is_known || call.elements(0)?.len() == 1 { Ok(Value::Number(sum)) } else { call.unknown(INEXACT) }
     }),
 ];
 

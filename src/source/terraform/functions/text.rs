@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use iam_policy::is_symbol;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{Answer, Arguments, Table};
 use crate::source::terraform::value::{Hole, Value};
@@ -18,7 +19,7 @@ pub(super) const TABLE: Table = &[
     ("split", split),
     ("startswith", starts_with),
     ("strcontains", |call| Ok(Value::Bool(call.text(0)?.contains(&call.text(1)?)))),
-    ("strrev", |call| Ok(Value::text(call.text(0)?.chars().rev().collect::<String>()))),
+    ("strrev", |call| Ok(Value::text(call.text(0)?.graphemes(true).rev().collect::<String>()))),
     ("substr", substr),
     ("title", title),
     ("trim", |call| {
@@ -107,13 +108,13 @@ fn indent(call: &Arguments<'_>) -> Answer {
 
 fn substr(call: &Arguments<'_>) -> Answer {
     let (text, offset, length) = (call.text(0)?, call.whole(1)?, call.whole(2)?);
-    let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let count = i64::try_from(text.graphemes(true).count()).unwrap_or(i64::MAX);
     let start = if offset < 0 { count.saturating_add(offset) } else { offset };
     let (Ok(start), true) = (usize::try_from(start), start <= count) else {
         return call.wrong("the offset lies outside of the text");
     };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    Ok(Value::text(text.chars().skip(start).take(length).collect::<String>()))
+    Ok(Value::text(text.graphemes(true).skip(start).take(length).collect::<String>()))
 }
 
 /// The upper case of a letter that is one letter too: there are no others in Terraform.

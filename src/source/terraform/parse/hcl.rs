@@ -18,6 +18,7 @@ use crate::source::terraform::file::{File, FileId, Span};
 use crate::source::terraform::syntax::{
     Attribute, Block, Body, Call, ELEMENT, Expression, For, Name, Names, Node, Operator, Part,
 };
+use crate::source::terraform::value::LARGEST;
 
 pub(super) fn body(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
     let body: HclBody = parsed(file.source().text(), Start::Body).map_err(|error| mistake(file, &error))?;
@@ -199,7 +200,7 @@ impl<'t> Reader<'t> {
         if text.contains(is_symbol) {
             return Node::Unusable("the text has private-use characters");
         }
-        Node::Text(self.names.of(text))
+        Node::Text(self.names.text(text))
     }
 
     fn key(&mut self, key: &ObjectKey, around: Span) -> Expression {
@@ -281,7 +282,7 @@ impl<'t> Reader<'t> {
                 Element::Literal(_) => {
                     let text = literals.next().unwrap_or_default();
                     if !text.is_empty() {
-                        parts.push(Part::Literal(self.names.of(&text)));
+                        parts.push(Part::Literal(self.names.text(&text)));
                     }
                 }
                 Element::Interpolation(value) => parts.push(Part::Value(self.expression(&value.expr))),
@@ -330,10 +331,8 @@ fn operator(operator: BinaryOperator) -> Operator {
 }
 
 fn number(number: &hcl_edit::Number) -> Node {
-    // Terraform counts exactly further than this does.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     match number.as_f64() {
-        Some(value) if value.abs() <= EXACT || number.is_f64() => Node::Number(value),
+        Some(value) if value.abs() <= LARGEST => Node::Number(value),
         _ => Node::Unusable("the number is too large"),
     }
 }

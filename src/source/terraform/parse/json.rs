@@ -10,6 +10,7 @@ use super::hcl;
 use crate::diagnostic::Diagnostic;
 use crate::source::terraform::file::{File, FileId, Span};
 use crate::source::terraform::syntax::{Attribute, Block, Body, Expression, Name, Names, Node};
+use crate::source::terraform::value::LARGEST;
 
 /// How deep objects and lists may nest, as in native syntax.
 const DEPTH: usize = 64;
@@ -165,7 +166,8 @@ impl Builder {
         let node = match value.node {
             Json::Null => Node::Null,
             Json::Bool(value) => Node::Bool(value),
-            Json::Number(value) => Node::Number(value),
+            Json::Number(value) if value.abs() <= LARGEST => Node::Number(value),
+            Json::Number(_) => Node::Unusable("the number is too large"),
             Json::Text(text) => return self.text(&text, span, templates),
             Json::List(items) => Node::List(items.into_iter().map(|item| self.expression(item, templates)).collect()),
             Json::Object(members) => Node::Object(
@@ -186,7 +188,7 @@ impl Builder {
         let node = if text.contains(is_symbol) {
             Node::Unusable("the text has private-use characters")
         } else {
-            Node::Text(self.names.of(text))
+            Node::Text(self.names.text(text))
         };
         Expression { node, span }
     }

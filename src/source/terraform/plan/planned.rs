@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::NOTHING;
 use crate::source::terraform::file::{FileId, Span};
 use crate::source::terraform::syntax::{Call, Expression, Name, Node};
+use crate::source::terraform::value::LARGEST;
 
 /// The attributes that name other resources: of these alone a reference can stand for the value.
 const REFERENCES: &[&str] = &[
@@ -301,7 +302,10 @@ pub(super) fn literal(value: &Json) -> Node {
     match value {
         Json::Null => Node::Null,
         Json::Bool(value) => Node::Bool(*value),
-        Json::Number(number) => number.as_f64().map_or(Node::Unusable("the number is too large"), Node::Number),
+        Json::Number(number) => match number.as_f64().filter(|number| number.abs() <= LARGEST) {
+            Some(number) => Node::Number(number),
+            None => Node::Unusable("the number is too large"),
+        },
         Json::String(text) if text.contains(is_symbol) => Node::Unusable("the text has private-use characters"),
         Json::String(text) => Node::Text(text.as_str().into()),
         Json::Array(items) => Node::List(items.iter().map(expression).collect()),

@@ -4,7 +4,7 @@ use super::{PLACE, findings, scan};
 use crate::audit::Audit;
 
 /// The verdicts of a rule on the resources whose id ends so.
-fn verdicts(code: &str, flags: &[&str], rule: &str, id: &str) -> Vec<String> {
+pub(super) fn verdicts(code: &str, flags: &[&str], rule: &str, id: &str) -> Vec<String> {
     let outcome = scan(code, &[PLACE, flags].concat());
     let findings = findings(&outcome);
     let text = |finding: &serde_json::Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
@@ -18,7 +18,7 @@ fn verdicts(code: &str, flags: &[&str], rule: &str, id: &str) -> Vec<String> {
 }
 
 /// Holds that each of these rules has the verdict on the one resource whose id ends so.
-fn expect(code: &str, expected: &[(&str, &str, &str)]) {
+pub(super) fn expect(code: &str, expected: &[(&str, &str, &str)]) {
     for (rule, id, verdict) in expected {
         let found = verdicts(code, &[], rule, id);
         let wanted: Vec<String> = if *verdict == "none" { Vec::new() } else { vec![(*verdict).to_owned()] };
@@ -26,7 +26,8 @@ fn expect(code: &str, expected: &[(&str, &str, &str)]) {
     }
 }
 
-const INSTANCE: &str = "resource \"aws_instance\" \"node\" {\n  ami = \"ami-1\"\n  instance_type = \"t3.micro\"\n";
+pub(super) const INSTANCE: &str =
+    "resource \"aws_instance\" \"node\" {\n  ami = \"ami-1\"\n  instance_type = \"t3.micro\"\n";
 
 #[test]
 fn metadata_options_that_are_left_out_are_left_to_the_image_and_the_account() {
@@ -336,7 +337,7 @@ fn preferences_that_the_code_does_not_declare_are_not_passed_over() {
     assert_eq!(verdicts(&wrong_type, &[], "ssm-preferences-valid", ""), ["fail"]);
 }
 
-const GROUP: &str = "resource \"aws_security_group\" \"web\" {\n  vpc_id = \"vpc-1\"\n";
+pub(super) const GROUP: &str = "resource \"aws_security_group\" \"web\" {\n  vpc_id = \"vpc-1\"\n";
 
 /// A rule that lets SSH in, of a group's own or as a resource.
 fn ssh(indent: &str, of: &str) -> String {

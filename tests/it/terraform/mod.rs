@@ -4,6 +4,7 @@
 mod apply;
 mod breakages;
 mod bucket_policies;
+mod conflicts;
 mod engines;
 mod fix;
 mod fix_edits;

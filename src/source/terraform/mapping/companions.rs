@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::super::instance::Instance;
 use super::super::value::Value;
-use super::Mapper;
+use super::super::view::View;
 use super::targets::Target;
+use super::{Mapper, fact};
 use crate::model::Gap;
 
 /// The companions of one type, by the address of what they speak of.
@@ -51,6 +52,9 @@ impl Mapper {
     }
 
     /// The one resource of this type whose attribute refers to the instance.
+    ///
+    /// # Errors
+    /// Where there may be others, or there are several, each of which sets the same.
     pub(super) fn companion(
         &self,
         kind: &'static str,
@@ -58,7 +62,31 @@ impl Mapper {
         of: &Rc<Instance>,
         of_kinds: &[&'static str],
     ) -> Result<Option<Rc<Instance>>, Arc<Gap>> {
-        Ok(self.companions(kind, attribute, of, of_kinds)?.into_iter().next())
+        let all = self.companions(kind, attribute, of, of_kinds)?;
+        match all.as_slice() {
+            [first, second, ..] => Err(set_twice(first, second)),
+            _ => Ok(all.into_iter().next()),
+        }
+    }
+
+    /// The view of what sets something: the one resource of this type whose attribute refers to the instance, or a part
+    /// of the instance itself.
+    ///
+    /// # Errors
+    /// Where it is not known which there are, or both set it.
+    pub(super) fn companion_or_own(
+        &self,
+        kind: &'static str,
+        attribute: &'static str,
+        of: &Rc<Instance>,
+        of_kinds: &[&'static str],
+        own: impl Fn(&View) -> Result<Option<View>, Arc<Gap>>,
+    ) -> Result<Option<View>, Arc<Gap>> {
+        match self.companion(kind, attribute, of, of_kinds)? {
+            None => own(&of.view()),
+            Some(companion) if self.is_written(of) && own(&of.view())?.is_some() => Err(set_twice(&companion, of)),
+            Some(companion) => Ok(Some(companion.view())),
+        }
     }
 
     fn gather_companions(&self, kind: &str, attribute: &str, of_kinds: &[&'static str]) -> Companions {
@@ -92,4 +120,21 @@ impl Mapper {
         }
         all
     }
+}
+
+/// Returns the gap of what two resources set: the one that Terraform applies last stays.
+pub(super) fn set_twice(first: &Rc<Instance>, second: &Rc<Instance>) -> Arc<Gap> {
+    let why =
+        format!("{} and {} set the same: the one that is applied last stays; leave one", first.address, second.address);
+    fact::left_open(&first.view(), &why)
+}
+
+/// The view itself if it sets this text.
+pub(super) fn with_text(view: &View, name: &str) -> Option<View> {
+    let is_set = match view.get(name) {
+        Value::Null => false,
+        Value::Text(text) => !text.is_empty(),
+        _ => true,
+    };
+    is_set.then(|| view.clone())
 }

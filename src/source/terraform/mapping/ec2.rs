@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::super::view::View;
+use super::companions::set_twice;
 use super::targets::{Reach, Target, reaches};
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::ec2::{Volume, VpcEndpoint};
@@ -51,17 +52,22 @@ impl Mapper {
     /// The resource of this type that is in the account and the region of the instance.
     ///
     /// # Errors
-    /// Where it is not known whether there is one.
+    /// Where it is not known whether there is one, or there are several, each of which sets the same.
     pub(super) fn in_region(&self, kind: &str, instance: &Rc<Instance>) -> Result<Option<Rc<Instance>>, Arc<Gap>> {
+        let mut found: Option<Rc<Instance>> = None;
         let mut undecided = None;
         for other in self.everywhere(kind) {
-            match reaches(&other, instance, Reach::Region) {
-                Ok(true) => return Ok(Some(other)),
-                Ok(false) => {}
-                Err(_) => undecided = Some(self.elsewhere(&other, instance)),
+            match (reaches(&other, instance, Reach::Region), &found) {
+                (Ok(true), Some(first)) => return Err(set_twice(first, &other)),
+                (Ok(true), None) => found = Some(other),
+                (Ok(false), _) => {}
+                (Err(_), _) => undecided = Some(self.elsewhere(&other, instance)),
             }
         }
-        undecided.map_or(Ok(None), Err)
+        match (found, undecided) {
+            (None, Some(gap)) => Err(gap),
+            (found, _) => Ok(found),
+        }
     }
 
     fn encryption_by_default(&self, instance: &Rc<Instance>) -> Fact<bool> {

@@ -7,6 +7,8 @@ use iam_policy::PolicyDocument;
 
 use super::super::instance::Instance;
 use super::super::value::Value;
+use super::super::view::View;
+use super::companions::with_text;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::kms::KmsKey;
@@ -150,16 +152,13 @@ impl Mapper {
     /// The policy of the key, or of `aws_kms_key_policy`; without either, the one that KMS makes, which leaves
     /// everything to the account.
     fn key_policy(&self, instance: &Rc<Instance>, draft: &mut Draft<KmsKey>) -> Fact<PolicyDocument> {
-        let view = instance.view();
-        let own = match self.companion("aws_kms_key_policy", "key_id", instance, KEYS) {
+        let own = |view: &View| Ok(with_text(view, "policy"));
+        let view = match self.companion_or_own("aws_kms_key_policy", "key_id", instance, KEYS, own) {
             Err(gap) => return Fact::Unknown(gap),
-            Ok(Some(companion)) => {
-                let view = companion.view();
-                fact::policy(&self.world, &view, &draft.get("policy", &view, "policy"))
-            }
-            Ok(None) => fact::policy(&self.world, &view, &draft.get("policy", &view, "policy")),
+            Ok(None) => return self.default_key_policy(instance),
+            Ok(Some(view)) => view,
         };
-        match own {
+        match fact::policy(&self.world, &view, &draft.get("policy", &view, "policy")) {
             Fact::Unknown(gap) => Fact::Unknown(gap),
             Fact::Known(Some(policy)) => Fact::Known(policy),
             Fact::Known(None) => self.default_key_policy(instance),

@@ -8,6 +8,7 @@ use iam_policy::PolicyDocument;
 use super::super::instance::Instance;
 use super::super::value::Value;
 use super::super::view::View;
+use super::companions::with_text;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::kms::KmsKey;
@@ -85,18 +86,16 @@ impl Mapper {
 
     /// The configuration in a resource of its own, or in a block of the bucket.
     fn configured(&self, bucket: &Rc<Instance>, kind: &'static str, block: &str) -> Configured {
-        match self.companion(kind, "bucket", bucket, BUCKETS)? {
-            Some(companion) => Ok(Some(companion.view())),
-            None => bucket.view().block(block),
-        }
+        self.companion_or_own(kind, "bucket", bucket, BUCKETS, |view| view.block(block))
     }
 
     /// The policy of `aws_s3_bucket_policy`, or the one that the bucket had itself in old code; absent without either.
     fn bucket_policy(&self, bucket: &Rc<Instance>, draft: &mut Draft<Bucket>) -> Fact<Option<PolicyDocument>> {
-        let view = match self.companion("aws_s3_bucket_policy", "bucket", bucket, BUCKETS) {
+        let own = |view: &View| Ok(with_text(view, "policy"));
+        let view = match self.companion_or_own("aws_s3_bucket_policy", "bucket", bucket, BUCKETS, own) {
             Err(gap) => return Fact::Unknown(gap),
-            Ok(Some(companion)) => companion.view(),
-            Ok(None) => bucket.view(),
+            Ok(None) => return Fact::Known(None),
+            Ok(Some(view)) => view,
         };
         fact::policy(&self.world, &view, &draft.get("policy", &view, "policy"))
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::super::instance::Instance;
 use super::super::value::{Nature, Value};
 use super::super::view::View;
+use super::companions::set_twice;
 use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::ec2::{PrefixList, SecurityGroup, SecurityGroupRule};
@@ -88,14 +89,20 @@ impl Mapper {
             let own = group.attribute("vpc_id");
             own.equals(vpc).is_ok_and(|same| same)
         };
-        if let Some(group) = self.all("aws_default_security_group").iter().find(|group| vpc_of(group)) {
+        let declared = self.all("aws_default_security_group");
+        let declared: Vec<&Rc<Instance>> = declared.iter().filter(|group| vpc_of(group)).collect();
+        if let [group] = declared.as_slice() {
             return Link::to(self.put_group(group, Judged::Yes));
         }
         let key = Key { region: by.region(), id: format!("{}/default_security_group", by.address).into() };
-        let gap = Self::not_told("the default security group of the VPC is not declared in this code");
+        let gap = match declared.as_slice() {
+            [first, second, ..] => set_twice(first, second),
+            _ => Self::not_told("the default security group of the VPC is not declared in this code"),
+        };
         let unread: Entry<SecurityGroup> = Entry::unread(&gap);
         let mut attributes = SecurityGroup { name: Fact::Known("default".to_owned()), ..unread.attributes };
         if let Target::Declared(vpc) = self.target(vpc, &["aws_vpc"], by)
+            && declared.is_empty()
             && !self.changes_default_group(&vpc)
         {
             (attributes.ingress, attributes.egress) = default_rules(&vpc);
@@ -128,7 +135,7 @@ impl Mapper {
 
     /// Returns `true` if a rule of its own may be one of the default group of the VPC.
     fn changes_default_group(&self, vpc: &Rc<Instance>) -> bool {
-        let kinds = ["aws_security_group_rule", Direction::In.kind(), Direction::Out.kind()];
+        let kinds = ["aws_security_group_rule", Direction::In.kind(), Direction::Out.kind(), EXCLUSIVE];
         let groups =
             kinds.iter().flat_map(|kind| self.everywhere(kind)).map(|rule| rule.attribute("security_group_id"));
         let of_default = |group: Value| match self.vpc_of_default_group(&group) {
@@ -170,39 +177,85 @@ impl Mapper {
         direction: Direction,
         draft: &mut Draft<SecurityGroup>,
     ) -> Result<Vec<SecurityGroupRule>, Arc<Gap>> {
+        let inline = group.view().blocks(direction.word())?;
+        let only = self.exclusive_rules(group, direction)?;
         let mut rules = Vec::new();
-        for view in group.view().blocks(direction.word())? {
+        let mut perhaps = only.as_ref().and_then(|only| only.undeclared.clone());
+        for view in &inline {
             draft.at(direction.word(), Some(view.span()));
-            self.add_rules(&view, &INLINE, &mut rules)?;
+            match only.as_ref().filter(|_| self.is_written(group)) {
+                Some(only) => perhaps = Some(only.takes_away(view)),
+                None => self.add_rules(view, &INLINE, &mut rules)?,
+            }
         }
+        // <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/security_group>
+        let is_list = matches!(group.attribute(direction.word()), Value::List(_) | Value::Set(_));
+        let owns_all = self.is_written(group) && (is_list || !inline.is_empty());
+        for (rule, words) in self.rule_resources(group, direction)? {
+            draft.at(direction.word(), Some(rule.block.span));
+            if owns_all {
+                let word = direction.word();
+                let why = format!(
+                    "{word} of {} takes rules away that resources of their own add: which of them are there depends on \
+                     the last apply",
+                    group.address
+                );
+                perhaps = Some(fact::left_open(&rule.view(), &why));
+            } else if let Some(only) = only.as_ref().filter(|only| !only.has(&rule)) {
+                perhaps = Some(only.takes_away(&rule.view()));
+            } else {
+                self.add_rules(&rule.view(), words, &mut rules)?;
+            }
+        }
+        match perhaps {
+            None => Ok(rules),
+            Some(gap) if rules.is_empty() => Err(gap),
+            Some(gap) => {
+                rules.push(unread_rule(&gap));
+                Ok(rules)
+            }
+        }
+    }
+
+    /// The rules of the group that are resources of their own.
+    fn rule_resources(
+        &self,
+        group: &Rc<Instance>,
+        direction: Direction,
+    ) -> Result<Vec<(Rc<Instance>, &'static Words)>, Arc<Gap>> {
+        let mut resources = Vec::new();
         for rule in self.companions("aws_security_group_rule", "security_group_id", group, GROUPS)? {
             match rule.attribute("type") {
-                Value::Text(kind) if *kind == *direction.word() => {
-                    draft.at(direction.word(), Some(rule.block.span));
-                    self.add_rules(&rule.view(), &RESOURCE, &mut rules)?;
-                }
+                Value::Text(kind) if *kind == *direction.word() => resources.push((rule, &RESOURCE)),
                 Value::Text(_) => {}
                 Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
                 _ => return Err(fact::left_open(&rule.view(), "the rule has no type")),
             }
         }
-        for rule in self.companions(direction.kind(), "security_group_id", group, GROUPS)? {
-            draft.at(direction.word(), Some(rule.block.span));
-            self.add_rules(&rule.view(), &SINGLE, &mut rules)?;
+        let single = self.companions(direction.kind(), "security_group_id", group, GROUPS)?;
+        resources.extend(single.into_iter().map(|rule| (rule, &SINGLE)));
+        Ok(resources)
+    }
+
+    /// The rules that a resource names as all that the group has; none where no resource does.
+    /// <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/vpc_security_group_rules_exclusive>
+    fn exclusive_rules(&self, group: &Rc<Instance>, direction: Direction) -> Result<Option<Exclusive>, Arc<Gap>> {
+        let Some(by) = self.companion(EXCLUSIVE, "security_group_id", group, GROUPS)? else { return Ok(None) };
+        let view = by.view();
+        let ids = values(&view.get(&format!("{}_rule_ids", direction.word())))?;
+        let mut only = Exclusive { by, declared: Vec::new(), undeclared: None };
+        for id in ids {
+            match self.target(&id, &[direction.kind(), "aws_security_group_rule"], &only.by) {
+                Target::None => {}
+                Target::Declared(rule) => only.declared.push(rule),
+                Target::Named(id) => {
+                    let why = format!("the rule {id} is not declared in this code");
+                    only.undeclared = Some(fact::left_open(&view, &why));
+                }
+                Target::Unknown(gap) | Target::Outside(gap) => only.undeclared = Some(gap),
+            }
         }
-        // <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/security_group>
-        let written = group.attribute(direction.word());
-        let is_empty =
-            self.is_written(group) && matches!(&written, Value::List(items) | Value::Set(items) if items.is_empty());
-        if is_empty && !rules.is_empty() {
-            let word = direction.word();
-            let why = format!(
-                "{word} = [] takes rules away that resources of their own add: which of them are there depends on the \
-                 last apply"
-            );
-            return Err(fact::left_open(&group.view(), &why));
-        }
-        Ok(rules)
+        Ok(Some(only))
     }
 
     /// One rule for each peer.
@@ -300,6 +353,29 @@ impl Mapper {
     }
 }
 
+/// The resource that names all rules that a group has.
+const EXCLUSIVE: &str = "aws_vpc_security_group_rules_exclusive";
+
+/// The rules of one way that a group has exclusively.
+struct Exclusive {
+    /// The resource that names them.
+    by: Rc<Instance>,
+    declared: Vec<Rc<Instance>>,
+    /// Why some of them are not known.
+    undeclared: Option<Arc<Gap>>,
+}
+
+impl Exclusive {
+    fn has(&self, rule: &Rc<Instance>) -> bool {
+        self.declared.iter().any(|declared| Rc::ptr_eq(declared, rule))
+    }
+
+    fn takes_away(&self, rule: &View) -> Arc<Gap> {
+        let why = format!("{} takes the rule away again: it is there until the next apply", self.by.address);
+        fact::left_open(rule, &why)
+    }
+}
+
 /// The name that a data source looks a group up by.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html>
 fn name_looked_up(source: &Rc<Instance>) -> Option<Value> {
@@ -340,6 +416,20 @@ fn default_rules(vpc: &Rc<Instance>) -> (Fact<Vec<SecurityGroupRule>>, Fact<Vec<
     let to_everywhere = SecurityGroupRule { cidr_ipv4: Fact::Known(Some("0.0.0.0/0".to_owned())), ..rule() };
     (Fact::Known(vec![from_itself]), Fact::Known(vec![to_everywhere]))
 }
+/// Returns a rule of which nothing is known.
+fn unread_rule(gap: &Arc<Gap>) -> SecurityGroupRule {
+    SecurityGroupRule {
+        ip_protocol: Fact::Unknown(Arc::clone(gap)),
+        from_port: Fact::Unknown(Arc::clone(gap)),
+        to_port: Fact::Unknown(Arc::clone(gap)),
+        cidr_ipv4: Fact::Unknown(Arc::clone(gap)),
+        cidr_ipv6: Fact::Unknown(Arc::clone(gap)),
+        prefix_list: Fact::Unknown(Arc::clone(gap)),
+        referenced_security_group_id: Fact::Unknown(Arc::clone(gap)),
+        description: Fact::Unknown(Arc::clone(gap)),
+    }
+}
+
 /// What a rule costs, in elements of collections.
 const RULE: usize = 16;
 

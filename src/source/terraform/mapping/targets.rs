@@ -32,7 +32,10 @@ pub(super) enum Target {
 
 /// Whether an attribute tells which resource it is.
 fn identifies(attribute: &str) -> bool {
-    matches!(attribute, "id" | "arn" | "name" | "bucket" | "key_id" | "primary_network_interface_id")
+    matches!(
+        attribute,
+        "id" | "arn" | "name" | "bucket" | "key_id" | "primary_network_interface_id" | "security_group_rule_id"
+    )
 }
 
 /// How far a name goes.

@@ -208,6 +208,8 @@ impl Content {
                 }
                 Names::None => {}
             }
+        } else if text.names.is_template() && interpolations(&scalar.inner).is_none_or(|all| !all.is_empty()) {
+            return Err(self.refuse(text, "the value is computed in the template", work));
         }
         let value = self.value_in_text(text, name, new, scalar.quote, work)?;
         self.splice(text, &Splice { bytes: scalar.bytes.clone(), text: value }, work)
@@ -291,6 +293,9 @@ impl Content {
     fn splice(&self, text: &Text, splice: &Splice, work: &mut Workspace<'_>) -> Edited {
         work.touch(&self.spot, &self.name);
         let bytes = text.bytes.start + splice.bytes.start..text.bytes.start + splice.bytes.end;
+        if text.file != self.spot.file {
+            work.shared_file(&text.file);
+        }
         work.edit(&text.file)?.splice(&bytes, &splice.text);
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, TraversalOperator};
+use hcl_edit::template::Element;
 use serde_json::Value as Json;
 
 use super::document::{Found, Spot};
@@ -38,10 +39,18 @@ pub(super) fn source_of(expression: &Expression) -> Option<(&'static str, String
     }
 }
 
-/// The expression that is converted to another type, or the expression itself.
+/// The expression that is converted to another type, or the expression itself. A text that is nothing but one
+/// interpolation converts what it interpolates.
 pub(super) fn converted(expression: &Expression) -> &Expression {
     match expression {
         Expression::Parenthesis(inner) => converted(inner.inner()),
+        Expression::StringTemplate(template) => {
+            let mut elements = template.iter();
+            match (elements.next(), elements.next()) {
+                (Some(Element::Interpolation(only)), None) => converted(&only.expr),
+                _ => expression,
+            }
+        }
         Expression::FuncCall(call) if matches!(call.name.name.as_str(), "tostring" | "tobool" | "tonumber") => {
             call.args.get(0).map_or(expression, converted)
         }
@@ -88,12 +97,7 @@ impl Workspace<'_> {
     /// Gives an expression another value where the value comes from. What it belongs to is an attribute of the block.
     pub(super) fn assign(&mut self, spot: &Spot, name: &str, value: &Expression, new: &New) -> Edited {
         match value {
-            Expression::Null(_)
-            | Expression::Bool(_)
-            | Expression::Number(_)
-            | Expression::String(_)
-            // A text, with names in it, that stands here and nowhere else.
-            | Expression::StringTemplate(_) => {
+            Expression::Null(_) | Expression::Bool(_) | Expression::Number(_) | Expression::String(_) => {
                 let span = value.span().ok_or_else(|| self.refuse(spot, name, "its place is not known"))?;
                 self.touch(spot, name);
                 self.edit(&spot.file)?.replace(&span, new.text());
@@ -267,6 +271,25 @@ impl Workspace<'_> {
             files.iter().filter_map(|file| self.document(file)).map(|document| uses(&document.text())).sum();
         if count > 1 {
             self.hazard(format!("{name} is used in {count} places"));
+        }
+    }
+
+    /// A change of a file that the code reads changes all that reads it.
+    pub(super) fn shared_file(&mut self, file: &str) {
+        let Some(name) = Path::new(file).file_name().and_then(|name| name.to_str()) else { return };
+        let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
+        let uses = |text: &str| {
+            text.match_indices(name)
+                .filter(|(at, _)| !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
+                .count()
+        };
+        let texts: Vec<&str> = self.places.files().iter().map(|file| file.source().text()).collect();
+        let count: usize = texts.iter().map(|text| uses(text)).sum();
+        if count > 1 {
+            self.hazard(format!("{file} is named in {count} places"));
+        }
+        if texts.iter().any(|text| text.contains("fileset(")) {
+            self.hazard(format!("what fileset lists may have {file} in it"));
         }
     }
 

@@ -9,6 +9,7 @@ mod engines;
 mod fix;
 mod fix_edits;
 mod fix_layouts;
+mod fix_safe;
 mod mapped;
 mod plans;
 mod regions;

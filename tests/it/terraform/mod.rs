@@ -10,6 +10,7 @@ mod fix;
 mod fix_edits;
 mod fix_layouts;
 mod fix_safe;
+mod launchers;
 mod mapped;
 mod plans;
 mod regions;

@@ -123,18 +123,7 @@ impl Mapper {
                 self.put_instance(&template, &layers);
             }
         }
-        for group in self.all("aws_autoscaling_group").into_iter().chain(self.all("aws_spot_fleet_request")) {
-            let elsewhere = match &*group.kind {
-                "aws_autoscaling_group" => self.template_elsewhere(&group).or_else(|| self.override_elsewhere(&group)),
-                _ => Self::launch_specification(&group),
-            };
-            if let Some(gap) = elsewhere {
-                let key = Self::key_of(ResourceType::Instance, &group);
-                let unread: Entry<Instance> = Entry::unread(&gap);
-                let draft = Draft { resource: unread.attributes, places: Vec::new() };
-                self.put(key, &group, draft, Judged::Yes);
-            }
-        }
+        self.launchers();
     }
 
     fn layers_of(&self, resource: &Rc<Resource>) -> Layers {

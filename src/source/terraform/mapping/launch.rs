@@ -1,6 +1,6 @@
 //! Launch templates and what launches from them: Auto Scaling groups, fleets, node groups and compute environments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,15 +9,20 @@ use super::super::value::{Hole, Value};
 use super::super::view::View;
 use super::instances::TEMPLATES;
 use super::targets::Target;
-use super::{ByAddress, Mapper, fact};
-use crate::model::{Fact, Gap, symbol};
+use super::{ByAddress, Draft, Judged, Mapper, fact};
+use crate::model::ec2::Instance;
+use crate::model::{Entry, Fact, Gap, ResourceType, symbol};
 
 /// What launches instances with nothing but what its template says.
 const FLEETS: &[&str] = &["aws_autoscaling_group", "aws_ec2_fleet", "aws_spot_fleet_request"];
 
 /// Services that supply a profile and security groups to the instances that they launch from a template.
 /// <https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html>
-const SERVICES: &[&str] = &["aws_eks_node_group", "aws_batch_compute_environment"];
+const SERVICES: &[&str] = &[NODE_GROUP, COMPUTE_ENVIRONMENT];
+
+const NODE_GROUP: &str = "aws_eks_node_group";
+
+const COMPUTE_ENVIRONMENT: &str = "aws_batch_compute_environment";
 
 /// What launches from templates, and the blocks that lead to the one that names a template.
 static LAUNCHERS: &[(&str, &[&str])] = &[
@@ -29,8 +34,8 @@ static LAUNCHERS: &[(&str, &[&str])] = &[
         "aws_autoscaling_group",
         &["mixed_instances_policy", "launch_template", "override", "launch_template_specification"],
     ),
-    ("aws_eks_node_group", &["launch_template"]),
-    ("aws_batch_compute_environment", &["compute_resources", "launch_template"]),
+    (NODE_GROUP, &["launch_template"]),
+    (COMPUTE_ENVIRONMENT, &["compute_resources", "launch_template"]),
     ("aws_ec2_fleet", &["launch_template_config", "launch_template_specification"]),
     ("aws_spot_fleet_request", &["launch_template_config", "launch_template_specification"]),
 ];
@@ -46,9 +51,19 @@ pub(super) struct Supplied {
     pub(super) node_group: Option<Rc<Resource>>,
 }
 
-/// Returns the block at the end of a path of blocks.
-fn nested(view: &View, path: &[&str]) -> Option<View> {
-    path.iter().try_fold(view.clone(), |view, name| view.block(name).ok().flatten())
+/// Returns the blocks at the end of a path of blocks.
+fn nested(view: &View, path: &[&str]) -> Result<Vec<View>, Arc<Gap>> {
+    path.iter().try_fold(vec![view.clone()], |views, name| {
+        let inner = views.iter().map(|view| view.blocks(name)).collect::<Result<Vec<_>, _>>()?;
+        Ok(inner.concat())
+    })
+}
+
+/// Returns the blocks of a launcher that name launch templates.
+fn specifications(launcher: &Rc<Resource>) -> Result<Vec<View>, Arc<Gap>> {
+    let paths = LAUNCHERS.iter().filter(|(kind, _)| *kind == &*launcher.kind);
+    let blocks = paths.map(|(_, path)| nested(&launcher.view(), path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(blocks.concat())
 }
 
 impl Mapper {
@@ -62,7 +77,7 @@ impl Mapper {
         }
         if let Some(user) = users.iter().find(|user| is(user, SERVICES)) {
             let gap = fact::left_open(&template.view(), &format!("{} supplies it to what it launches", user.address));
-            let node_group = users.iter().find(|user| is(user, &["aws_eks_node_group"])).cloned();
+            let node_group = users.iter().find(|user| is(user, &[NODE_GROUP])).cloned();
             return Some(Supplied { access: Some(gap), others: None, node_group });
         }
         if !users.is_empty() {
@@ -147,63 +162,90 @@ impl Mapper {
         Ok(None)
     }
 
-    /// Why the instances of a group are not known, where what they are launched from is not declared here.
-    pub(super) fn template_elsewhere(&self, group: &Rc<Resource>) -> Option<Arc<Gap>> {
-        let view = group.view();
-        let configuration = self.target(&view.get("launch_configuration"), &["aws_launch_configuration"], group);
-        match configuration {
-            Target::Declared(_) => return None,
-            Target::Named(name) => {
-                return Some(fact::left_open(
-                    &view,
-                    &format!("the launch configuration {name} is not declared in this code"),
-                ));
+    /// Puts in an instance for each launcher of which it is not known what it launches.
+    pub(super) fn launchers(&mut self) {
+        for kind in [FLEETS, SERVICES].concat() {
+            for launcher in self.all(kind) {
+                if let Some(gap) = self.launches_elsewhere(&launcher) {
+                    self.put_unread_instance(&launcher, &gap);
+                }
             }
-            Target::Unknown(gap) | Target::Outside(gap) => return Some(gap),
-            Target::None => {}
-        }
-        let specification = || -> Result<Option<View>, Arc<Gap>> {
-            if let Some(block) = view.block("launch_template")? {
-                return Ok(Some(block));
-            }
-            let Some(policy) = view.block("mixed_instances_policy")? else { return Ok(None) };
-            let Some(template) = policy.block("launch_template")? else { return Ok(None) };
-            template.block("launch_template_specification")
-        };
-        match specification() {
-            Err(gap) => Some(gap),
-            Ok(None) => Some(fact::left_open(&view, "what the group launches is not declared")),
-            Ok(Some(block)) => match self.template_of(&block) {
-                Err(gap) => Some(gap),
-                Ok(None) => Some(fact::left_open(&block, "the launch template is not named")),
-                Ok(Some(_)) => None,
-            },
         }
     }
 
-    /// Why some instances of a group are not known: an override launches from a template that is not declared here.
-    pub(super) fn override_elsewhere(&self, group: &Rc<Resource>) -> Option<Arc<Gap>> {
-        let overrides = || -> Result<Vec<View>, Arc<Gap>> {
-            let Some(policy) = group.view().block("mixed_instances_policy")? else { return Ok(Vec::new()) };
-            let Some(template) = policy.block("launch_template")? else { return Ok(Vec::new()) };
-            let mut specifications = Vec::new();
-            for one in template.blocks("override")? {
-                specifications.extend(one.blocks("launch_template_specification")?);
+    fn put_unread_instance(&mut self, launcher: &Rc<Resource>, gap: &Arc<Gap>) {
+        let unread: Entry<Instance> = Entry::unread(gap);
+        let mut draft = Draft { resource: unread.attributes, places: Vec::new() };
+        draft.resource.operator = Fact::Known(None);
+        // Services name the role or the profile themselves.
+        match &*launcher.kind {
+            NODE_GROUP => {
+                let role = draft.get("iam_instance_profile", &launcher.view(), "node_role_arn");
+                draft.resource.iam_instance_profile = self.profile_of_service(&role, launcher, Judged::Yes);
             }
-            Ok(specifications)
+            COMPUTE_ENVIRONMENT => {
+                if let Ok(Some(resources)) = launcher.view().block("compute_resources") {
+                    let profile = draft.get("iam_instance_profile", &resources, "instance_role");
+                    draft.resource.iam_instance_profile = self.profile_link(&profile, launcher);
+                }
+            }
+            _ => {}
+        }
+        self.put(Self::key_of(ResourceType::Instance, launcher), launcher, draft, Judged::Yes);
+    }
+
+    /// Returns why some instances of a launcher are not known: the code does not show what they are launched from.
+    fn launches_elsewhere(&self, launcher: &Rc<Resource>) -> Option<Arc<Gap>> {
+        let view = launcher.view();
+        let from_itself = match &*launcher.kind {
+            "aws_autoscaling_group" => match self.configuration_of(launcher) {
+                Target::Declared(_) => return None,
+                Target::Named(name) => {
+                    let why = format!("the launch configuration {name} is not declared in this code");
+                    Some(fact::left_open(&view, &why))
+                }
+                Target::Unknown(gap) | Target::Outside(gap) => Some(gap),
+                Target::None => None,
+            },
+            "aws_spot_fleet_request" => Self::launch_specification(launcher),
+            COMPUTE_ENVIRONMENT => match self.launches_instances(&view) {
+                Ok(false) => return None,
+                Ok(true) => None,
+                Err(gap) => Some(gap),
+            },
+            _ => None,
         };
-        match overrides() {
+        let from_templates = || match specifications(launcher) {
             Err(gap) => Some(gap),
-            Ok(overrides) => overrides.iter().find_map(|block| match self.template_of(block) {
+            Ok(blocks) if blocks.is_empty() => {
+                let why = format!("{} names no launch template that says what it launches", launcher.address);
+                Some(fact::left_open(&view, &why))
+            }
+            Ok(blocks) => blocks.iter().find_map(|block| match self.template_of(block) {
                 Err(gap) => Some(gap),
                 Ok(None) => Some(fact::left_open(block, "the launch template is not named")),
                 Ok(Some(_)) => None,
             }),
+        };
+        from_itself.or_else(from_templates)
+    }
+
+    /// Returns `true` if a compute environment launches instances, and not containers of Fargate.
+    fn launches_instances(&self, environment: &View) -> Result<bool, Arc<Gap>> {
+        let Some(resources) = environment.block("compute_resources")? else { return Ok(false) };
+        match fact::text(&self.world, &resources.get("type")) {
+            Fact::Known(kind) => Ok(!kind.is_some_and(|kind| kind.starts_with("FARGATE"))),
+            Fact::Unknown(gap) => Err(gap),
         }
     }
 
+    /// Returns the launch configuration of an Auto Scaling group.
+    fn configuration_of(&self, group: &Rc<Resource>) -> Target {
+        self.target(&group.view().get("launch_configuration"), &["aws_launch_configuration"], group)
+    }
+
     /// Why the instances of a Spot Fleet are not known: what they are like stands in the request itself.
-    pub(super) fn launch_specification(request: &Rc<Resource>) -> Option<Arc<Gap>> {
+    fn launch_specification(request: &Rc<Resource>) -> Option<Arc<Gap>> {
         match request.view().blocks("launch_specification") {
             Err(gap) => Some(gap),
             Ok(blocks) => blocks.first().map(|block| {
@@ -218,25 +260,20 @@ impl Mapper {
             return Rc::clone(known);
         }
         let mut launching = ByAddress::new();
-        for (kind, path) in LAUNCHERS {
-            for user in self.everywhere(kind) {
-                // Where it is not known what is launched, that is said of the group itself.
-                let template = nested(&user.view(), path).and_then(|block| self.named_template(&block).ok().flatten());
-                if let Some(template) = template {
+        let kinds: BTreeSet<&str> = LAUNCHERS.iter().map(|(kind, _)| *kind).collect();
+        for user in kinds.into_iter().flat_map(|kind| self.everywhere(kind)) {
+            // Where it is not known what is launched, that is said of the launcher itself.
+            for block in specifications(&user).unwrap_or_default() {
+                if let Ok(Some(template)) = self.named_template(&block) {
                     let users = launching.entry(template.address.clone()).or_default();
                     if !users.iter().any(|other| Rc::ptr_eq(other, &user)) {
-                        users.push(user);
+                        users.push(Rc::clone(&user));
                     }
                 }
             }
         }
         for group in self.everywhere("aws_autoscaling_group") {
-            let view = group.view();
-            let from = match self.target(&view.get("launch_configuration"), &["aws_launch_configuration"], &group) {
-                Target::Declared(configuration) => Some(configuration),
-                _ => None,
-            };
-            if let Some(from) = from {
+            if let Target::Declared(from) = self.configuration_of(&group) {
                 launching.entry(from.address.clone()).or_default().push(group);
             }
         }

@@ -72,6 +72,9 @@ pub(super) fn is_judged(kind: &str) -> bool {
 /// The types that rules evaluate.
 const JUDGED: &[&str] = &[
     "aws_autoscaling_group",
+    "aws_batch_compute_environment",
+    "aws_ec2_fleet",
+    "aws_eks_node_group",
     "aws_iam_role",
     "aws_instance",
     "aws_kms_key",

@@ -41,6 +41,21 @@ impl Workspace<'_> {
         })
     }
 
+    /// Refuses to add what a list of all that a resource has would take away again.
+    pub(super) fn refuse_exclusive(&self, kind: &str, argument: &str, spot: &Spot) -> Result<(), Refusal> {
+        let (of_kind, of_name) = spot.labels();
+        let address = format!("{of_kind}.{of_name}");
+        for exclusive in self.resources(&spot.file, kind) {
+            let owner = self.value(&exclusive, argument).map(|value| self.source(&exclusive.file, &value));
+            let names = |owner: String| ['.', '['].iter().any(|next| owner.contains(&format!("{address}{next}")));
+            if owner.is_some_and(names) {
+                let why = format!("{kind}.{} names all that {address} has: add it there", exclusive.labels().1);
+                return Err(self.refuse(&exclusive, argument, why));
+            }
+        }
+        Ok(())
+    }
+
     /// A refusal where it cannot be seen whether a resource of this type is about another one already.
     pub(super) fn refuse_unclear(
         &self,

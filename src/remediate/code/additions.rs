@@ -45,7 +45,18 @@ impl Workspace<'_> {
                 return self.add(of, kind, name, &[(repeats, source)], &content);
             }
         }
-        self.add(of, kind, name, &[], &content(&address))
+        let mut content = content(&address);
+        if let Some(enabled) = self.enabled(of) {
+            content.push_str(&format!("\n\nlifecycle {{\n  enabled = {enabled}\n}}"));
+        }
+        self.add(of, kind, name, &[], &content)
+    }
+
+    /// The expression by which OpenTofu makes a resource or leaves it out.
+    /// <https://opentofu.org/docs/language/meta-arguments/enabled/>
+    fn enabled(&self, of: &Spot) -> Option<String> {
+        let blocks = self.document(&of.file)?.nested(&of.top(), "lifecycle");
+        blocks.iter().find_map(|lifecycle| Some(self.source(&of.file, &self.value(lifecycle, "enabled")?)))
     }
 
     fn add(

@@ -70,7 +70,8 @@ fn core(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
 }
 
 fn attach_core(spot: &Spot, work: &mut Workspace<'_>) -> Edited {
-    refuse_exclusive("aws_iam_role_policy_attachments_exclusive", spot, work)?;
+    work.refuse_exclusive("aws_iam_role_policy_attachments_exclusive", "role_name", spot)?;
+    refuse_to_be_detached(spot, work)?;
     warn_of_all(spot, work);
     let arn = core(spot, work)?;
     // What the list does not name is detached.
@@ -84,13 +85,28 @@ fn attach_core(spot: &Spot, work: &mut Workspace<'_>) -> Edited {
     work.add_companion(spot, "aws_iam_role_policy_attachment", &name, content).map(|_| ())
 }
 
+/// Refuses to attach what another resource attaches to all that have it.
+fn refuse_to_be_detached(spot: &Spot, work: &Workspace<'_>) -> Edited {
+    for attachment in work.resources(&spot.file, "aws_iam_policy_attachment") {
+        let policy = work.value(&attachment, "policy_arn").map(|value| work.source(&attachment.file, &value));
+        if policy.is_some_and(|policy| policy.contains(CORE)) {
+            let why = format!(
+                "aws_iam_policy_attachment.{} names all that have the policy: add it there",
+                attachment.labels().1
+            );
+            return Err(work.refuse(&attachment, "roles", why));
+        }
+    }
+    Ok(())
+}
+
 /// Grants what a task is for: a policy of its own.
 pub(super) fn grant(task: &str, role: &Key, spot: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
     let nested = work.document(&spot.file).map(|document| document.nested(spot, "inline_policy")).unwrap_or_default();
     if let Some(inline) = nested.first() {
         return Err(work.refuse(inline, "policy", "the role takes no inline policies but those in its own block"));
     }
-    refuse_exclusive("aws_iam_role_policies_exclusive", spot, work)?;
+    work.refuse_exclusive("aws_iam_role_policies_exclusive", "role_name", spot)?;
     warn_of_all(spot, work);
     let mut statements = Vec::new();
     for preferences in preferences_of(role, work) {
@@ -126,22 +142,6 @@ fn free_policy_name(name: &str, role: &Key, work: &Workspace<'_>) -> String {
     let policies = work.inventory.roles.get(role).and_then(|entry| entry.attributes.inline_policies.known());
     let names: Vec<&String> = policies.into_iter().flatten().filter_map(|policy| policy.name.known()).collect();
     numbered(name).find(|candidate| !names.contains(&candidate)).unwrap_or_default()
-}
-
-/// Refuses to add what a list of all that the role has would take away again.
-fn refuse_exclusive(kind: &str, spot: &Spot, work: &mut Workspace<'_>) -> Edited {
-    let (of_kind, of_name) = spot.labels();
-    let address = format!("{of_kind}.{of_name}");
-    for exclusive in work.resources(&spot.file, kind) {
-        let role = work.value(&exclusive, "role_name").map(|value| work.source(&exclusive.file, &value));
-        let names = |role: String| ['.', '['].iter().any(|next| role.contains(&format!("{address}{next}")));
-        if role.is_some_and(names) {
-            let (kind, name) = exclusive.labels();
-            let why = format!("{kind}.{name} names all that the role has: add it there");
-            return Err(work.refuse(&exclusive, "role_name", &why));
-        }
-    }
-    Ok(())
 }
 
 /// Other instances of the block get it too, of which it is not known here whether a node uses them.

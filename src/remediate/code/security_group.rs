@@ -350,6 +350,7 @@ pub(super) fn allow_https(group: &Spot, work: &mut Workspace<'_>) -> Edited {
 }
 
 fn add_https(form: Form, group: &Spot, work: &mut Workspace<'_>) -> Edited {
+    work.refuse_exclusive("aws_vpc_security_group_rules_exclusive", ABOUT, group)?;
     let description = quoted(PURPOSE);
     let range = "from_port = 443\nto_port = 443\nprotocol = \"tcp\"\ncidr_blocks = [\"0.0.0.0/0\"]";
     let name = format!("{}_https", group.labels().1);

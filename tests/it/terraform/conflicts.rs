@@ -146,3 +146,91 @@ fn of_a_group_with_exclusive_rules_others_are_not_known_to_be_there() {
         expect(&code, &expected);
     }
 }
+
+#[test]
+fn a_policy_that_another_resource_attaches_to_others_is_not_known_to_be_attached() {
+    let role = "resource \"aws_iam_role\" \"r\" {\n  name = \"r\"\n  assume_role_policy = jsonencode({ Version = \
+                \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = { Service = \
+                \"ec2.amazonaws.com\" } }] })\n}\nresource \"aws_iam_instance_profile\" \"p\" {\n  role = \
+                aws_iam_role.r.name\n}\n";
+    let core = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+    let single = format!(
+        "resource \"aws_iam_role_policy_attachment\" \"a\" {{\n  role = aws_iam_role.r.name\n  policy_arn = \
+         \"{core}\"\n}}\n"
+    );
+    let all = |label: &str, roles: &str, policy: &str| {
+        format!(
+            "resource \"aws_iam_policy_attachment\" \"{label}\" {{\n  name = \"{label}\"\n  roles = [{roles}]\n  policy_arn \
+             = {policy}\n}}\n"
+        )
+    };
+    let quoted = format!("\"{core}\"");
+    let of_role = all("own", "aws_iam_role.r.name, \"other\"", &quoted);
+    let unknown = format!("variable \"arn\" {{}}\n{}", all("b", "\"other\"", "var.arn"));
+    for (code, verdict) in [
+        (of_role.clone(), "pass"),
+        (single.clone(), "pass"),
+        (format!("{single}{of_role}"), "pass"),
+        (format!("{single}{}", all("b", "\"other\"", "\"arn:aws:iam::aws:policy/ReadOnlyAccess\"")), "pass"),
+        (format!("{single}{}", all("b", "\"other\"", &quoted)), "unknown"),
+        (format!("{of_role}{}", all("b", "\"other\"", &quoted)), "unknown"),
+        (format!("{single}{unknown}"), "unknown"),
+    ] {
+        expect(&format!("{role}{code}"), &[("iam-role-ssm-core", "role.r", verdict)]);
+    }
+}
+
+#[test]
+fn private_dns_of_an_endpoint_may_be_set_apart() {
+    let code = |own: &str, apart: &str| {
+        format!(
+            "resource \"aws_vpc\" \"v\" {{\n  cidr_block = \"10.0.0.0/16\"\n}}\nresource \"aws_security_group\" \"g\" {{\n  \
+             vpc_id = aws_vpc.v.id\n  egress {{\n    from_port = 443\n    to_port = 443\n    protocol = \"tcp\"\n    \
+             cidr_blocks = [\"10.0.0.0/16\"]\n  }}\n}}\nresource \"aws_vpc_endpoint\" \"e\" {{\n  for_each = toset([\"ssm\", \
+             \"ssmmessages\"])\n  vpc_id = aws_vpc.v.id\n  vpc_endpoint_type = \"Interface\"\n  service_name = \
+             \"com.amazonaws.us-east-1.${{each.key}}\"\n  security_group_ids = [aws_security_group.g.id]\n{own}}}\n\
+             {INSTANCE}  vpc_security_group_ids = [aws_security_group.g.id]\n}}\n{apart}"
+        )
+    };
+    let set = |flag: &str| format!("  private_dns_enabled = {flag}\n");
+    let apart = |flag: &str| {
+        format!(
+            "resource \"aws_vpc_endpoint_private_dns\" \"d\" {{\n  for_each = aws_vpc_endpoint.e\n  vpc_endpoint_id = \
+             each.value.id\n{}}}\n",
+            set(flag)
+        )
+    };
+    let verdict = |own: &str, apart: &str| verdicts(&code(own, apart), ALL, "ec2-https-egress-allowed", "node");
+    assert_eq!(verdict(&set("true"), ""), ["pass"]);
+    assert_eq!(verdict("", &apart("true")), ["pass"]);
+    assert_eq!(verdict(&set("true"), &apart("true")), ["pass"]);
+    assert_eq!(verdict(&set("true"), &apart("false")), ["unknown"]);
+    assert_eq!(verdict("", &apart("false")), verdict("", ""));
+}
+
+#[test]
+fn a_grant_lets_a_role_use_the_session_key() {
+    let role = "resource \"aws_iam_role\" \"r\" {\n  name = \"r\"\n  assume_role_policy = jsonencode({ Version = \
+                \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = { Service = \
+                \"ec2.amazonaws.com\" } }] })\n}\nresource \"aws_iam_instance_profile\" \"p\" {\n  role = \
+                aws_iam_role.r.name\n}\n";
+    let node = format!("{INSTANCE}  iam_instance_profile = aws_iam_instance_profile.p.name\n}}\n");
+    let grant = |principal: &str, operations: &str, more: &str| {
+        format!(
+            "resource \"aws_kms_grant\" \"g\" {{\n  key_id = aws_kms_key.k.key_id\n  grantee_principal = {principal}\n  \
+             operations = [{operations}]\n{more}}}\n"
+        )
+    };
+    let role_arn = "aws_iam_role.r.arn";
+    let constraints = "  constraints {\n    encryption_context_subset = { a = \"b\" }\n  }\n";
+    for (grant, verdict) in [
+        (String::new(), "fail"),
+        (grant(role_arn, "\"Decrypt\", \"Encrypt\"", ""), "pass"),
+        (grant(role_arn, "\"Encrypt\"", ""), "fail"),
+        (grant("\"arn:aws:iam::123456789012:role/other\"", "\"Decrypt\"", ""), "fail"),
+        (grant(role_arn, "\"Decrypt\"", constraints), "unknown"),
+    ] {
+        let code = format!("{}{role}{node}{grant}", preferences("", ""));
+        expect(&code, &[("iam-role-uses-session-key", "role.r", verdict)]);
+    }
+}

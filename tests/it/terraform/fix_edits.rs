@@ -107,7 +107,11 @@ fn a_rule_is_added_in_the_form_that_the_group_has() {
         group(ALL_OUT).replace("\"-1\"", "\"udp\""),
         "\nresource \"aws_vpc_security_group_egress_rule\" \"x\" {\n  security_group_id = aws_security_group.node.id\n  ip_protocol = \"udp\"\n  from_port = 1\n  to_port = 2\n  cidr_ipv4 = \"10.0.0.0/8\"\n}\n"
     );
-    left(rule, &mixed, &[], "each apply takes one of them away");
+    left("sg-egress-https-only", &mixed, &[], "each apply takes one of them away");
+    let exclusive = format!(
+        "{single}\nresource \"aws_vpc_security_group_rules_exclusive\" \"x\" {{\n  security_group_id = aws_security_group.node.id\n  ingress_rule_ids = [aws_security_group_rule.ssh.security_group_rule_id]\n  egress_rule_ids = []\n}}\n"
+    );
+    left(rule, &exclusive, &[], "rules_exclusive.x names all that aws_security_group.node has");
 }
 
 #[test]
@@ -332,6 +336,30 @@ fn what_is_added_is_made_where_its_owner_is() {
         let block = text.split(&format!("resource \"{kind}\" \"ssm_sessions\" {{\n")).nth(1).unwrap();
         assert!(block.starts_with("  provider = aws.eu\n"), "{block}");
     }
+}
+
+#[test]
+fn a_policy_is_not_attached_where_another_resource_detaches_it() {
+    let role = "resource \"aws_iam_role\" \"r\" {\n  assume_role_policy = jsonencode({ Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = { Service = \"ec2.amazonaws.com\" } }] })\n}\n\nresource \"aws_iam_instance_profile\" \"r\" {\n  role = aws_iam_role.r.name\n}\n";
+    let rule = "iam-role-ssm-core";
+    fixed(rule, role, &[], &["aws_iam_role_policy_attachment"], &[]);
+    let others = "\nresource \"aws_iam_policy_attachment\" \"core\" {\n  name = \"core\"\n  roles = [\"other\"]\n  policy_arn = \"arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore\"\n}\n";
+    left(rule, &format!("{role}{others}"), &[], "aws_iam_policy_attachment.core names all that have the policy");
+}
+
+#[test]
+fn what_is_added_is_made_where_its_owner_is_enabled() {
+    let code = document(
+        "jsonencode({ schemaVersion = \"1.0\", sessionType = \"Standard_Stream\", inputs = { s3BucketName = \"logs-b\" } })",
+    );
+    let bucket = "variable \"on\" {\n  default = true\n}\n\nresource \"aws_s3_bucket\" \"b\" {\n  bucket = \"logs-b\"\n\n  lifecycle {\n    enabled = var.on\n  }\n}\n";
+    let mut audit =
+        Audit::new(&["fix", "code", "--yes", "--unsafe-fixes", "--rule", "s3-object-lock-enabled"]).args(PLACE);
+    audit = audit.file("code/main.tofu", &format!("{code}\n{bucket}"));
+    let outcome = audit.run();
+    let text = std::fs::read_to_string(audit.folder().join("code/main.tofu")).unwrap();
+    assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(text.matches("aws_s3_bucket.b.id").count() + 1, text.matches("enabled = var.on").count(), "{text}");
 }
 
 #[test]

@@ -12,6 +12,8 @@ use super::{Draft, Judged, Mapper, fact};
 use crate::model::ec2::{Volume, VpcEndpoint};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
 
+const ENDPOINTS: &[&str] = &["aws_vpc_endpoint"];
+
 /// The services that the agent talks to.
 const SERVICES: &[&str] = &["ssm", "ssmmessages"];
 
@@ -119,11 +121,26 @@ impl Mapper {
             vpc_id: fact::or(fact::text(&self.world, &view.get("vpc_id")), String::new),
             service: Fact::Known(service),
             state: Fact::Known("available".to_owned()),
-            private_dns_enabled: fact::or(fact::flag(&view.get("private_dns_enabled")), || false),
+            private_dns_enabled: self.private_dns(endpoint),
             security_group_ids: self.endpoint_groups(endpoint).into(),
             private_ips: self.endpoint_ranges(endpoint).map_or_else(|| self.endpoint_addresses(endpoint), Fact::Known),
         };
         self.put(key, endpoint, draft, Judged::Yes);
+    }
+
+    /// Private DNS, which the endpoint sets or a resource of its own.
+    fn private_dns(&self, endpoint: &Rc<Instance>) -> Fact<bool> {
+        let flag = |by: &Rc<Instance>| fact::flag(&by.view().get("private_dns_enabled"));
+        let apart = match self.companion("aws_vpc_endpoint_private_dns", "vpc_endpoint_id", endpoint, ENDPOINTS) {
+            Err(gap) => return Fact::Unknown(gap),
+            Ok(None) => return fact::or(flag(endpoint), || false),
+            Ok(Some(apart)) => apart,
+        };
+        match (flag(endpoint), flag(&apart)) {
+            (Fact::Known(None), set) => fact::or(set, || false),
+            (own, set) if own != set && self.is_written(endpoint) => Fact::Unknown(set_twice(&apart, endpoint)),
+            (_, set) => fact::or(set, || false),
+        }
     }
 
     /// Returns addresses that are not known: what needs them cannot be decided.
@@ -169,7 +186,7 @@ impl Mapper {
     /// The ids of the groups, with the characters of holes.
     fn endpoint_groups(&self, endpoint: &Rc<Instance>) -> Result<Vec<String>, Arc<Gap>> {
         let kind = "aws_vpc_endpoint_security_group_association";
-        let more = self.companions(kind, "vpc_endpoint_id", endpoint, &["aws_vpc_endpoint"])?;
+        let more = self.companions(kind, "vpc_endpoint_id", endpoint, ENDPOINTS)?;
         let mut values: Vec<Value> = more.iter().map(|companion| companion.attribute("security_group_id")).collect();
         match endpoint.view().get("security_group_ids") {
             Value::List(items) | Value::Set(items) => values.extend(items.iter().cloned()),

@@ -1,9 +1,11 @@
-//! KMS: `aws_kms_key`, `aws_kms_external_key`, `aws_kms_replica_key`, `aws_kms_alias`, `aws_kms_key_policy`.
+//! KMS: `aws_kms_key`, `aws_kms_external_key`, `aws_kms_replica_key`, `aws_kms_alias`, `aws_kms_key_policy`,
+//! `aws_kms_grant`.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use iam_policy::PolicyDocument;
+use serde_json::Value as Json;
 
 use super::super::instance::Instance;
 use super::super::value::Value;
@@ -153,16 +155,48 @@ impl Mapper {
     /// everything to the account.
     fn key_policy(&self, instance: &Rc<Instance>, draft: &mut Draft<KmsKey>) -> Fact<PolicyDocument> {
         let own = |view: &View| Ok(with_text(view, "policy"));
-        let view = match self.companion_or_own("aws_kms_key_policy", "key_id", instance, KEYS, own) {
+        let written = match self.companion_or_own("aws_kms_key_policy", "key_id", instance, KEYS, own) {
             Err(gap) => return Fact::Unknown(gap),
-            Ok(None) => return self.default_key_policy(instance),
-            Ok(Some(view)) => view,
+            Ok(None) => Fact::Known(None),
+            Ok(Some(view)) => fact::policy(&self.world, &view, &draft.get("policy", &view, "policy")),
         };
-        match fact::policy(&self.world, &view, &draft.get("policy", &view, "policy")) {
-            Fact::Unknown(gap) => Fact::Unknown(gap),
+        let policy = match written {
+            Fact::Unknown(gap) => return Fact::Unknown(gap),
             Fact::Known(Some(policy)) => Fact::Known(policy),
             Fact::Known(None) => self.default_key_policy(instance),
+        };
+        match (policy, self.grants(instance)) {
+            (Fact::Known(policy), Ok(grants)) => with_statements(policy, grants).into(),
+            (Fact::Unknown(gap), _) | (_, Err(gap)) => Fact::Unknown(gap),
         }
+    }
+
+    /// The grants on the key, as statements of its policy: both allow a principal operations on this key alone.
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>
+    fn grants(&self, key: &Rc<Instance>) -> Result<Vec<Json>, Arc<Gap>> {
+        let known = |value: &Value| match fact::text(&self.world, value) {
+            Fact::Known(text) => Ok(text.unwrap_or_default()),
+            Fact::Unknown(gap) => gap.symbol.as_deref().map(str::to_owned).ok_or(gap),
+        };
+        let mut statements = Vec::new();
+        for grant in self.companions("aws_kms_grant", "key_id", key, KEYS)? {
+            let view = grant.view();
+            if !view.blocks("constraints")?.is_empty() {
+                return Err(fact::left_open(&view, "what a grant with constraints allows is not judged"));
+            }
+            let operations = match view.get("operations") {
+                Value::List(items) | Value::Set(items) => items.to_vec(),
+                Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
+                _ => Vec::new(),
+            };
+            let action = |operation: &Value| Ok(format!("kms:{}", known(operation)?));
+            let actions = operations.iter().map(action).collect::<Result<Vec<_>, Arc<Gap>>>()?;
+            let principal = known(&view.get("grantee_principal"))?;
+            statements.push(serde_json::json!({
+                "Effect": "Allow", "Principal": {"AWS": principal}, "Action": actions, "Resource": "*",
+            }));
+        }
+        Ok(statements)
     }
 
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>
@@ -187,6 +221,21 @@ impl Mapper {
             Err(error) => Fact::Unknown(Self::not_told(error.to_string())),
         }
     }
+}
+
+/// Returns a policy with further statements.
+fn with_statements(policy: PolicyDocument, more: Vec<Json>) -> Result<PolicyDocument, Arc<Gap>> {
+    if more.is_empty() {
+        return Ok(policy);
+    }
+    let mut json = policy.as_value().clone();
+    let mut statements = match json["Statement"].take() {
+        Json::Array(statements) => statements,
+        one => vec![one],
+    };
+    statements.extend(more);
+    json["Statement"] = Json::Array(statements);
+    PolicyDocument::from_value(json).map_err(|error| Mapper::not_told(error.to_string()))
 }
 
 /// Where the material of a key comes from.

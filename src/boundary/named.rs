@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn values_in_json_are_counted_and_what_is_quoted_is_not() {
-        assert_eq!(nodes("[1, {\"a\": [2, 3]}, \"[[,\\\"{,\"]"), 6);
+        assert_eq!(nodes("[1, {\"a\": [2, 3]}, \"[[,\\\"{,\"]"), 9);
         assert_eq!(nodes(""), 0);
     }
 }

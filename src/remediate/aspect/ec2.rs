@@ -126,7 +126,8 @@ pub(super) async fn device(place: &Place<'_>, aspect: &Aspect) -> Result<Json, F
     }))
 }
 
-/// Whether a volume is deleted with its instance. An answer without that would be taken for what is to be restored.
+/// Returns whether a volume is deleted with its instance. A wrong value would be restored by an undo.
+#[expect(clippy::result_large_err, reason = "it is the failure of a call, which the readers return")]
 pub(super) fn goes_with_instance(volume: &EbsInstanceBlockDevice) -> Result<bool, Failure> {
     volume.delete_on_termination.ok_or_else(|| Failure::lacks(&DESCRIBE_INSTANCES, "DeleteOnTermination of a volume"))
 }

@@ -45,10 +45,10 @@ impl Workspace<'_> {
                 return self.add(of, kind, name, &[(repeats, source)], &content);
             }
         }
-        let mut content = content(&address);
-        if let Some(enabled) = self.enabled(of) {
-            content.push_str(&format!("\n\nlifecycle {{\n  enabled = {enabled}\n}}"));
-        }
+        let content = match self.enabled(of) {
+            Some(enabled) => format!("{}\n\nlifecycle {{\n  enabled = {enabled}\n}}", content(&address)),
+            None => content(&address),
+        };
         self.add(of, kind, name, &[], &content)
     }
 

@@ -26,7 +26,7 @@ pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
                 let service = [instance.attribute("service_name"), Value::text("."), suffix.clone()];
                 Some(if name == "name" { computed::text(instance, &service) } else { suffix })
             }
-            _ => None,
+            Partition::China => None,
         },
         ("aws_iam_policy_document", "json" | "minified_json") => Some(policy_document::json(instance)),
         // The name of one of AWS's own policies is enough.

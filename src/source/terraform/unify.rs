@@ -25,7 +25,7 @@ pub(super) fn of_one_type(values: Vec<Value>, budget: &Budget) -> Vec<Value> {
     let rows = if collections.windows(2).all(|pair| have_same_places(pair[0], pair[1])) {
         by_place(rows, budget)
     } else {
-        all_alike(rows, budget)
+        all_alike(&rows, budget)
     };
     let mut rows = rows.into_iter();
     let mut converted = |value: Value| match plain(&value).is_collection().then(|| rows.next()).flatten() {
@@ -92,7 +92,7 @@ fn transposed(rows: Vec<Vec<Value>>) -> Vec<Vec<Value>> {
 }
 
 /// Finds one type for all elements, as lists and maps have it.
-fn all_alike(rows: Vec<Vec<Value>>, budget: &Budget) -> Vec<Vec<Value>> {
+fn all_alike(rows: &[Vec<Value>], budget: &Budget) -> Vec<Vec<Value>> {
     let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
     let mut all = of_one_type(rows.concat(), budget).into_iter();
     lengths.into_iter().map(|length| all.by_ref().take(length).collect()).collect()

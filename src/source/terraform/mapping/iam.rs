@@ -7,7 +7,7 @@ use iam_policy::{is_symbol, managed};
 
 use super::super::instance::Instance;
 use super::super::value::Value;
-use super::targets::{Reach, Target, reaches};
+use super::targets::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::iam::{InlinePolicy, InstanceProfile, ManagedPolicy, Role};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
@@ -135,7 +135,6 @@ impl Mapper {
             }
         }
         let attached = values.len();
-        let others = self.attachments_to_others(role)?;
         let exclusive = self.companions("aws_iam_role_policy_attachments_exclusive", "role_name", role, ROLES)?;
         let mut lists = Vec::new();
         for (attribute, by) in
@@ -161,11 +160,7 @@ impl Mapper {
         }
         let mut links: Vec<Link<ManagedPolicy>> = Vec::new();
         for (index, (value, by)) in self.bounded(values, role)?.into_iter().enumerate() {
-            let link = match self.detached_by(&value, &by, &others) {
-                Some(gap) => Fact::Unknown(gap),
-                None => self.policy_link(&value, &by),
-            };
-            match link {
+            match self.policy_link(&value, &by) {
                 Fact::Known(Some(link)) if links.contains(&link) => {}
                 Fact::Known(Some(link)) => links.push(link),
                 Fact::Known(None) => {}
@@ -174,33 +169,6 @@ impl Mapper {
             }
         }
         Ok(links)
-    }
-
-    /// The resources that attach a policy, in the whole account, to others than this role alone.
-    /// <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/iam_policy_attachment>
-    fn attachments_to_others(&self, role: &Rc<Instance>) -> Result<Vec<Rc<Instance>>, Arc<Gap>> {
-        let own = self.companions("aws_iam_policy_attachment", "roles", role, ROLES)?;
-        let mut others = self.everywhere("aws_iam_policy_attachment");
-        others.retain(|other| {
-            let is_own = own.iter().any(|own| Rc::ptr_eq(own, other));
-            !is_own && reaches(other, role, Reach::Account).unwrap_or(true)
-        });
-        Ok(others)
-    }
-
-    /// Returns why a policy that is attached may be detached again: another resource attaches it to all that have it.
-    fn detached_by(&self, policy: &Value, by: &Rc<Instance>, others: &[Rc<Instance>]) -> Option<Arc<Gap>> {
-        let target = |value: &Value, by: &Rc<Instance>| self.target(value, POLICIES, by);
-        let may_be_same =
-            |other: &Rc<Instance>| match (target(policy, by), target(&other.attribute("policy_arn"), other)) {
-                (Target::Declared(one), Target::Declared(other)) => Rc::ptr_eq(&one, &other),
-                (Target::Named(one), Target::Named(other)) => one == other,
-                (Target::Declared(_) | Target::Named(_), Target::Unknown(_) | Target::Outside(_)) => true,
-                _ => false,
-            };
-        let other = others.iter().find(|other| may_be_same(other))?;
-        let why = format!("{} detaches the policy from all that it does not name", other.address);
-        Some(fact::left_open(&by.view(), &why))
     }
 
     /// One more policy of which nothing is known.

@@ -22,6 +22,7 @@ pub(super) const LEFT: &[(&str, &str, &str)] = &[
     ("ssm-preferences-valid", "runAsEnabled", "nothing in this code can be changed"),
     ("ssm-run-as-disabled", "", "decides who people are"),
     ("ssm-run-as-user-set", "", "for their owner to say"),
+    ("ssm-s3-key-prefix", "Logs/", "is computed"),
 ];
 
 /// What is said, in one line.

@@ -55,7 +55,7 @@ const ROUNDS: usize = 12;
 const MOST_STEPS: u64 = 10_000_000;
 
 /// The bytes of files that the fixes of a report may go through: each that is tried goes through its file.
-pub(crate) const MOST_BYTES: usize = 20_000_000;
+pub(crate) const MOST_BYTES: usize = 10_000_000;
 
 /// The code, as it is or as it would be.
 pub(crate) struct Look {

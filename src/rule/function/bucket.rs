@@ -234,9 +234,9 @@ impl<'a> Delivery<'a> {
             Fact::Unknown(_) if self.role.inventory.source == Source::Terraform => return Vec::new(),
             Fact::Unknown(gap) => return vec![Check::Undecided(gap.as_ref().into())],
         };
-        let Some(key) = self.role.inventory.keys.get(&link.key).map(|entry| &entry.attributes) else {
-            return Vec::new();
-        };
+        // Another rule says that a key does not exist.
+        let entry = self.role.inventory.keys.get(&link.key).filter(|entry| entry.exists != Fact::Known(false));
+        let Some(key) = entry.map(|entry| &entry.attributes) else { return Vec::new() };
         let must_be = |what: &str, fact: &Fact<String>, wanted: &str| match fact {
             Fact::Known(is) if is == wanted => None,
             Fact::Known(is) => Some(Check::Denied(format!("the bucket's key {} has the {what} {is}", link.key.id))),

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use super::api_error::Failure;
 use super::connection::Connection;
 use super::rate_limiter::Pace;
-use crate::model::arn::Arn;
+use crate::model::arn::{Arn, owner};
 use crate::model::call::Call;
 use crate::model::{AccountId, Gap, GapKind, Region};
 
@@ -49,7 +49,7 @@ impl Connection {
     /// # Errors
     /// Where the role cannot be assumed.
     pub async fn assume(&self, assumption: Assumption) -> Result<Self, Gap> {
-        let Some((account, partition)) = Arn::parse(&assumption.role).and_then(|arn| arn.owner()) else {
+        let Some((account, partition)) = Arn::parse(&assumption.role).as_ref().and_then(owner) else {
             return Err(problem("the role's ARN names no account"));
         };
         let role = AssumedRole::new(self, assumption);

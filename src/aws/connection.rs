@@ -21,7 +21,7 @@ use super::http::http_client;
 use super::rate_limiter::{Listener, Pace};
 use super::response_integrity::WholeAnswer;
 use super::retry::{MAX_ATTEMPTS, OnlyWhatWasRefused, retries};
-use crate::model::arn::Arn;
+use crate::model::arn::{self, Arn};
 use crate::model::{AccountId, Partition, Region};
 
 /// How often STS is asked at most for the credentials of a role.
@@ -391,7 +391,7 @@ async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionErro
 fn owner(
     identity: &aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput,
 ) -> Option<(AccountId, Partition)> {
-    let (_, partition) = Arn::parse(identity.arn()?)?.owner()?;
+    let (_, partition) = arn::owner(&Arn::parse(identity.arn()?)?)?;
     Some((identity.account()?.parse().ok()?, partition))
 }
 

@@ -7,6 +7,7 @@
 //! Service and resource control policies, session policies, VPC endpoint policies and KMS grants are
 //! not looked at.
 
+mod arn;
 mod asked;
 mod bucket;
 mod condition;
@@ -30,6 +31,7 @@ mod truth;
 mod variable;
 mod work;
 
+pub use arn::Arn;
 pub use bucket::{BucketOwner, BucketPolicy, bucket_allows};
 pub use context::Context;
 pub use decision::{Cause, Decision, Denial, Layer, Reason, Source, StatementRef};

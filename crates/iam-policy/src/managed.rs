@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::arn::Arn;
 use super::document::PolicyDocument;
-use super::principal::Arn;
 
 /// The partitions in which these policies exist.
 const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];

@@ -2,8 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 
+use super::arn::Arn;
 use super::pattern::is_symbol;
-use super::principal::{Arn, Identity, Principal, Role, last_name};
+use super::principal::{Identity, Principal, Role, last_name};
 use super::truth::Truth;
 
 /// The kind of a named principal: a member of the `Principal` element.

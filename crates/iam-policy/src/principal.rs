@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 
+use super::arn::Arn;
 use std::sync::Arc;
 
 /// Who makes a request.
@@ -144,28 +145,6 @@ impl Role {
 
 pub(super) fn last_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
-}
-
-/// The parts of an ARN, borrowed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arn<'a> {
-    pub(super) partition: &'a str,
-    pub(super) service: &'a str,
-    pub(super) account: &'a str,
-    pub(super) resource: &'a str,
-}
-
-impl<'a> Arn<'a> {
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        if parts.next()? != "arn" {
-            return None;
-        }
-        let (partition, service) = (parts.next()?, parts.next()?);
-        let (_region, account) = (parts.next()?, parts.next()?);
-        let resource = parts.next()?;
-        Some(Self { partition, service, account, resource })
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod tests;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Ability, Setter};
+use crate::model::arn::Arn;
 use crate::model::call::Call;
 use crate::model::{Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind};
@@ -90,9 +91,9 @@ impl Setter for SecurityGroups {
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
         // <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-sharing.html>
         let arn = draft.inventory.security_groups.get(&thing.1).and_then(|entry| entry.attributes.arn.known());
-        let owner = arn.and_then(|arn| arn.split(':').nth(4)).filter(|owner| *owner != draft.account.as_str());
-        if let Some(owner) = owner {
-            let reason = format!("the security group belongs to the account {owner}, which must change it");
+        let arn = arn.and_then(|arn| Arn::parse(arn)).filter(|arn| arn.account != draft.account.as_str());
+        if let Some(Arn { account, .. }) = arn {
+            let reason = format!("the security group belongs to the account {account}, which must change it");
             draft.leave_out(&wanted.aims(), reason);
             return;
         }

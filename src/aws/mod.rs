@@ -19,4 +19,4 @@ pub use assume_role::Assumption;
 pub use circuit_breaker::Shared;
 pub use connection::{Carrier, Connection, ConnectionSettings, Timeouts};
 pub use connection_error::ConnectionError;
-pub(crate) use pagination::follow;
+pub(crate) use pagination::{follow, next_marker};

@@ -23,6 +23,16 @@ where
     }
 }
 
+/// Returns the marker of the next page of IAM. A marker says that there is one, whatever `IsTruncated` says; where that
+/// alone says so, the list cannot be read to its end.
+pub(crate) fn next_marker(marker: Option<String>, is_truncated: bool, lacks_marker: impl FnOnce()) -> Option<String> {
+    let marker = marker.filter(|marker| !marker.is_empty());
+    if is_truncated && marker.is_none() {
+        lacks_marker();
+    }
+    marker
+}
+
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
@@ -54,5 +64,19 @@ mod tests {
         assert_eq!(read(&["a", "a"]).1, Err("again"));
         let (asked, end) = read(&["a", "b", "a", "b"]);
         assert_eq!((asked.len(), end), (3, Err("again")));
+    }
+
+    #[test]
+    fn a_list_ends_only_where_nothing_says_that_it_goes_on() {
+        let after = |marker: Option<&str>, is_truncated| {
+            let mut lacking = false;
+            (next_marker(marker.map(str::to_owned), is_truncated, || lacking = true), lacking)
+        };
+        assert_eq!(after(None, false), (None, false));
+        assert_eq!(after(Some("m"), true), (Some("m".to_owned()), false));
+        // The SDK reads a missing IsTruncated as false.
+        assert_eq!(after(Some("m"), false), (Some("m".to_owned()), false));
+        assert_eq!(after(None, true), (None, true));
+        assert_eq!(after(Some(""), true), (None, true));
     }
 }

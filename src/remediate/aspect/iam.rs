@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use super::{Aspect, document};
-use crate::aws::Failure;
+use crate::aws::{Failure, next_marker};
 use crate::model::call::{
     Call, GET_INSTANCE_PROFILE, GET_ROLE, GET_ROLE_POLICY, LIST_ATTACHED_ROLE_POLICIES, LIST_ROLE_POLICIES,
 };
@@ -37,8 +37,7 @@ pub(super) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
         // One without a name is no usual one.
         let names = page.attached_policies.into_iter().flatten().map(|policy| policy.policy_name.unwrap_or_default());
         policies.extend(names);
-        is_cut |= page.is_truncated && page.marker.is_none();
-        page.marker.filter(|_| page.is_truncated)
+        next_marker(page.marker, page.is_truncated, || is_cut = true)
     });
     read.await?;
     if is_cut {
@@ -47,8 +46,7 @@ pub(super) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
     let inline = |marker| place.iam().list_role_policies().role_name(&aspect.id).set_marker(marker).send();
     let read = place.pages(&LIST_ROLE_POLICIES, inline, |page| {
         policies.extend(page.policy_names);
-        is_cut |= page.is_truncated && page.marker.is_none();
-        page.marker.filter(|_| page.is_truncated)
+        next_marker(page.marker, page.is_truncated, || is_cut = true)
     });
     read.await?;
     if is_cut {
@@ -71,8 +69,7 @@ pub(super) async fn attachment(place: &Place<'_>, aspect: &Aspect) -> Result<Jso
             nameless |= policy.policy_arn.is_none();
             attached |= policy.policy_arn.is_some() && policy.policy_arn == aspect.part;
         }
-        cut = page.is_truncated && page.marker.is_none();
-        page.marker.filter(|_| page.is_truncated && !attached)
+        next_marker(page.marker, page.is_truncated, || cut = true).filter(|_| !attached)
     });
     match read.await {
         Ok(()) if attached => Ok(json!({"PolicyArn": aspect.part})),

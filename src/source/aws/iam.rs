@@ -11,6 +11,7 @@ use iam_policy::PolicyDocument;
 use super::ec2::instances::Attached;
 use super::inquiry::filled;
 use super::reader::Reader;
+use crate::aws::next_marker;
 use crate::aws::response_integrity::Requires;
 use crate::model::arn::last_segment;
 use crate::model::call::{
@@ -197,7 +198,7 @@ async fn attached(reader: &Reader<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy
                 Some(arns) => policies.extend(arns.into_iter().map(|arn| Link::to(Key::global(arn)))),
                 None => lacking = Some(inquiry.lacks("AttachedPolicies")),
             }
-            next(page.marker, page.is_truncated, || lacking = Some(inquiry.lacks("Marker")))
+            next_marker(page.marker, page.is_truncated, || lacking = Some(inquiry.lacks("Marker")))
         })
         .await;
     match read.err().or(lacking) {
@@ -207,16 +208,6 @@ async fn attached(reader: &Reader<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy
             Fact::Unknown(gap)
         }
     }
-}
-
-/// The marker of the next page. A marker says that there is one, whatever `IsTruncated` says; where that alone
-/// says so, the list cannot be read to its end.
-fn next(marker: Option<String>, is_truncated: bool, lacks_marker: impl FnOnce()) -> Option<String> {
-    let marker = marker.filter(|marker| !marker.is_empty());
-    if is_truncated && marker.is_none() {
-        lacks_marker();
-    }
-    marker
 }
 
 /// The policies that are embedded in a role.
@@ -241,7 +232,7 @@ async fn inline(reader: &Reader<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
                     names.insert(name);
                 }
             }
-            next(page.marker, page.is_truncated, || lacking = Some(inquiry.lacks("Marker")))
+            next_marker(page.marker, page.is_truncated, || lacking = Some(inquiry.lacks("Marker")))
         })
         .await;
     match read.err().or(lacking) {
@@ -306,24 +297,5 @@ async fn policy_version(reader: &Reader<'_>, policy: &Key, version: String) -> F
     match text {
         Ok(text) => inquiry.policy_url_encoded(&text),
         Err(gap) => Fact::Unknown(gap),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_ends_only_where_nothing_says_that_it_goes_on() {
-        let after = |marker: Option<&str>, is_truncated| {
-            let mut lacking = false;
-            (next(marker.map(str::to_owned), is_truncated, || lacking = true), lacking)
-        };
-        assert_eq!(after(None, false), (None, false));
-        assert_eq!(after(Some("m"), true), (Some("m".to_owned()), false));
-        // The SDK reads a missing IsTruncated as false.
-        assert_eq!(after(Some("m"), false), (Some("m".to_owned()), false));
-        assert_eq!(after(None, true), (None, true));
-        assert_eq!(after(Some(""), true), (None, true));
     }
 }

@@ -127,9 +127,17 @@ impl RoleUses {
             let node = &entry.attributes;
             let role = node.iam_role.as_ref().map(|role| role.as_ref().map(|role| role.key.clone()));
             // The node of a terminated instance stays registered for a while, and uses no role any more.
-            if !is_hybrid(key) && node.ping_status.known().is_none_or(|status| status != "Online") {
-                self.without_agent.extend(role.known().cloned().flatten());
-                continue;
+            match (&node.ping_status, is_hybrid(key)) {
+                (Fact::Known(status), false) if status != "Online" => {
+                    self.without_agent.extend(role.known().cloned().flatten());
+                    continue;
+                }
+                (Fact::Unknown(gap), false) => {
+                    self.agents.blame.add(gap);
+                    self.regions.entry(key.region.clone()).or_default().systems_manager.blame.add(gap);
+                    continue;
+                }
+                (Fact::Known(_), false) | (_, true) => {}
             }
             match &role {
                 Fact::Known(Some(role)) => self.agents.add(role, &node.agent_version),

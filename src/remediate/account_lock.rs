@@ -1,5 +1,6 @@
 //! The lock of an account in each region that a run changes, kept in the account itself, so that runs from two machines
-//! or two state folders see each other. What has no region is locked in one region of the partition, too. It is a parameter of Systems Manager: AWS creates it for one caller only.
+//! or two state folders see each other. What has no region is locked in one region of the partition, too. The lock is a
+//! parameter of Systems Manager: AWS creates it for one caller only.
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 //!
 //! A lock ends with its run. That of a run that was killed expires; `resume` and `undo` of the same run take it over.
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::place::{Place, Reach};
-use super::plan::{Plan, Purpose, Step};
+use super::plan::{Plan, Purpose};
 use crate::aws::Failure;
 use crate::model::call::Call;
 use crate::model::{AccountId, Gap, GapKind, Partition, Region};
@@ -144,27 +145,18 @@ impl<'a> AccountLocks<'a> {
             Purpose::Fix | Purpose::Discard(_) => None,
         };
         let places = places(plan);
-        for &(account, region) in &places {
+        let home = |account| Some((account, Some(home(reaches.get(account)?))));
+        let global = plan.steps.iter().filter(|step| step.resource.region.is_none());
+        let homes: BTreeSet<_> = global.filter_map(|step| home(&step.resource.account)).collect();
+        let homes: BTreeSet<_> = homes.difference(&places).copied().collect();
+        let wanted = places.iter().map(|place| (*place, false)).chain(homes.iter().map(|home| (*home, true)));
+        for ((account, region), is_home) in wanted {
             let Some(reach) = reaches.get(account) else { continue };
             let place = reach.place(region);
             match locks.take_one(&place, undone).await {
                 Ok(()) => locks.places.push(place),
-                Err(error) => {
-                    locks.release().await;
-                    return Err(error);
-                }
-            }
-        }
-        for (account, reach) in reaches {
-            let home = home(reach.connection().partition());
-            let changes = |step: &Step| step.resource.account == *account && step.resource.region.is_none();
-            if !plan.steps.iter().any(changes) || places.contains(&(account, Some(home))) {
-                continue;
-            }
-            let place = reach.place(Some(home));
-            match locks.take_one(&place, undone).await {
-                Ok(()) => locks.places.push(place),
-                Err(LockError::Call { gap, account, region }) if gap.kind == GapKind::Denied => {
+                // A policy may close a region that the run does not change.
+                Err(LockError::Call { account, region, gap }) if is_home && gap.kind == GapKind::Denied => {
                     locks.refused.push(LockError::Call { account, region, gap });
                 }
                 Err(error) => {
@@ -176,8 +168,9 @@ impl<'a> AccountLocks<'a> {
         // A run that was killed holds the locks of all regions of its plan, also of those that it did not come to.
         if let Some(undone) = undone {
             locks.undone = Some(undone.clone());
-            for &(account, region) in extent(plan).difference(&places) {
-                locks.left.extend(reaches.get(account).map(|reach| reach.place(region)));
+            let all = extent(plan).into_iter().chain(plan.scopes.keys().filter_map(home)).collect::<BTreeSet<_>>();
+            for place in all.iter().filter(|place| !places.contains(place) && !homes.contains(place)) {
+                locks.left.extend(reaches.get(place.0).map(|reach| reach.place(place.1)));
             }
         }
         Ok(locks)
@@ -290,14 +283,14 @@ impl<'a> AccountLocks<'a> {
     }
 }
 
-/// Returns the region in which runs lock what has no region, such as roles: runs in different regions may change it.
-fn home(partition: Partition) -> &'static Region {
-    static HOMES: LazyLock<[Region; 3]> =
+/// Returns the region in which all runs lock what has no region, such as roles: runs in different regions may change it.
+fn home(reach: &Reach) -> &'static Region {
+    static REGIONS: LazyLock<[Region; 3]> =
         LazyLock::new(|| ["us-east-1", "cn-north-1", "us-gov-west-1"].map(|name| name.parse().expect("a region")));
-    match partition {
-        Partition::Aws => &HOMES[0],
-        Partition::China => &HOMES[1],
-        Partition::UsGov => &HOMES[2],
+    match reach.connection().partition() {
+        Partition::Aws => &REGIONS[0],
+        Partition::China => &REGIONS[1],
+        Partition::UsGov => &REGIONS[2],
     }
 }
 

@@ -6,9 +6,11 @@ use iam_policy::{BucketOwner, BucketPolicy, Context, Decision, bucket_allows};
 use super::super::value::Argument;
 use super::policy::{RolePolicies, Through, by_itself, undecided};
 use super::{Answer, Arguments, Receiver, Undecided};
+use crate::model::arn::Arn;
+use crate::model::kms::KmsKey;
 use crate::model::s3::Bucket;
 use crate::model::ssm::{SessionPreferences, uploads};
-use crate::model::{Fact, Key, ResourceType, Source};
+use crate::model::{Entry, Fact, Key, ResourceType, Source};
 
 pub(super) fn delivers_logs(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     all(Delivery::of(receiver, arguments)?.checks())
@@ -171,16 +173,13 @@ impl<'a> Delivery<'a> {
 
     /// The key with which the bucket of another account encrypts.
     fn key_checks(&self) -> Vec<Check> {
-        let link = match &self.bucket.kms_key {
-            Fact::Known(Some(link)) => link,
-            Fact::Known(None) => return Vec::new(),
-            Fact::Unknown(gap) => return vec![Check::Undecided(gap.as_ref().into())],
-        };
-        let Some(entry) = self.role.inventory.keys.get(&link.key) else {
-            return vec![Check::Undecided(Undecided("the key was not read".to_owned()))];
+        let (id, entry) = match self.default_key() {
+            Ok(Some(key)) => key,
+            Ok(None) => return Vec::new(),
+            Err(undecided) => return vec![Check::Undecided(undecided)],
         };
         if entry.exists == Fact::Known(false) {
-            return vec![Check::Denied(format!("the bucket's key {} does not exist", link.key.id))];
+            return vec![Check::Denied(format!("the bucket's key {} does not exist", id.id))];
         }
         let name = self.bucket.kms_master_key_id.known().and_then(Option::as_deref).unwrap_or_default();
         let within_requester = !name.is_empty() && !name.starts_with("arn:");
@@ -203,20 +202,39 @@ impl<'a> Delivery<'a> {
             return vec![if alias { Check::Undecided(Undecided(why)) } else { Check::Denied(why) }];
         }
         let check = |action: &&str| {
-            let decision = self.role.with_key(action, &link.key, Through::Service("s3"));
-            let check = Check::of(&format!("{action} with {}", link.key.id), decision);
+            let decision = self.role.with_key(action, id, Through::Service("s3"));
+            let check = Check::of(&format!("{action} with {}", id.id), decision);
             managed_by_aws.clone().map_or(check.clone(), |why| check.if_it_counts(why))
         };
         let mut checks: Vec<Check> = ["kms:GenerateDataKey", "kms:Decrypt"].iter().map(check).collect();
-        if let Fact::Known(state) = &entry.attributes.key_state
-            && state != "Enabled"
-        {
-            checks.push(Check::Denied(format!("the bucket's key {} is {state}", link.key.id)));
-        }
+        checks.extend(self.key_must_have("state", &entry.attributes.key_state, "Enabled"));
         checks
     }
 
-    /// What makes the bucket's default key refuse every upload: S3 stores a key without looking at it.
+    /// The key that the bucket encrypts with by default.
+    fn default_key(&self) -> Result<Option<(&Key, &Entry<KmsKey>)>, Undecided> {
+        match &self.bucket.kms_key {
+            Fact::Known(None) => Ok(None),
+            Fact::Unknown(gap) => Err(gap.as_ref().into()),
+            Fact::Known(Some(link)) => match self.role.inventory.keys.get(&link.key) {
+                Some(entry) => Ok(Some((&link.key, entry))),
+                None => Err(Undecided("the key was not read".to_owned())),
+            },
+        }
+    }
+
+    /// Checks an attribute of the bucket's default key. Code may name a key and not show its attributes: other rules are
+    /// about such a key.
+    fn key_must_have(&self, attribute: &str, fact: &Fact<String>, wanted: &str) -> Option<Check> {
+        match fact {
+            Fact::Known(is) if is == wanted => None,
+            Fact::Known(is) => Some(Check::Denied(format!("the bucket's key has the {attribute} {is}, not {wanted}"))),
+            Fact::Unknown(_) if self.role.inventory.source == Source::Terraform => None,
+            Fact::Unknown(gap) => Some(Check::Undecided(gap.as_ref().into())),
+        }
+    }
+
+    /// Checks that uploads can use the bucket's default key: S3 accepts any key in a bucket's configuration.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketEncryption.html>
     fn key_faults(&self) -> Vec<Check> {
         let uncertain = match &self.bucket.sse_algorithm {
@@ -226,32 +244,23 @@ impl<'a> Delivery<'a> {
             Fact::Known(_) => None,
             Fact::Unknown(gap) => Some(Undecided::from(gap.as_ref())),
         };
-        let name = self.bucket.kms_master_key_id.known().and_then(Option::as_deref).unwrap_or_default();
-        let link = match &self.bucket.kms_key {
-            Fact::Known(Some(link)) => link,
-            Fact::Known(None) => return Vec::new(),
-            // A key that code does not show is taken for one that the owner of the bucket has chosen well.
-            Fact::Unknown(_) if self.role.inventory.source == Source::Terraform => return Vec::new(),
-            Fact::Unknown(gap) => return vec![Check::Undecided(gap.as_ref().into())],
+        let key = match self.default_key() {
+            // Another rule says that a key does not exist.
+            Ok(Some((_, entry))) if entry.exists == Fact::Known(false) => return Vec::new(),
+            Ok(Some((_, entry))) => &entry.attributes,
+            Ok(None) => return Vec::new(),
+            Err(_) if self.role.inventory.source == Source::Terraform => return Vec::new(),
+            Err(undecided) => return vec![Check::Undecided(undecided)],
         };
-        // Another rule says that a key does not exist.
-        let entry = self.role.inventory.keys.get(&link.key).filter(|entry| entry.exists != Fact::Known(false));
-        let Some(key) = entry.map(|entry| &entry.attributes) else { return Vec::new() };
-        let must_be = |what: &str, fact: &Fact<String>, wanted: &str| match fact {
-            Fact::Known(is) if is == wanted => None,
-            Fact::Known(is) => Some(Check::Denied(format!("the bucket's key {} has the {what} {is}", link.key.id))),
-            Fact::Unknown(_) if self.role.inventory.source == Source::Terraform => None,
-            Fact::Unknown(gap) => Some(Check::Undecided(gap.as_ref().into())),
+        let name = self.bucket.kms_master_key_id.known().and_then(Option::as_deref).and_then(Arn::parse);
+        let region = name.map_or_else(|| key.region.clone(), |arn| Fact::Known(arn.region.to_owned()));
+        let in_region = match &self.bucket.bucket_region {
+            Fact::Known(wanted) => self.key_must_have("region", &region, wanted),
+            Fact::Unknown(_) => self.key_must_have("region", &self.bucket.bucket_region, ""),
         };
-        let of_arn = name.split(':').nth(3).map(|region| Fact::Known(region.to_owned()));
-        let region = match &self.bucket.bucket_region {
-            Fact::Known(region) => must_be("region", of_arn.as_ref().unwrap_or(&key.region), region),
-            Fact::Unknown(_) if self.role.inventory.source == Source::Terraform => None,
-            Fact::Unknown(gap) => Some(Check::Undecided(gap.as_ref().into())),
-        };
-        let spec = must_be("key spec", &key.key_spec, "SYMMETRIC_DEFAULT");
-        let usage = must_be("key usage", &key.key_usage, "ENCRYPT_DECRYPT");
-        let faults = [spec, usage, region].into_iter().flatten();
+        let spec = self.key_must_have("key spec", &key.key_spec, "SYMMETRIC_DEFAULT");
+        let usage = self.key_must_have("key usage", &key.key_usage, "ENCRYPT_DECRYPT");
+        let faults = [spec, usage, in_region].into_iter().flatten();
         faults.map(|fault| uncertain.clone().map_or(fault.clone(), |why| fault.if_it_counts(why))).collect()
     }
 

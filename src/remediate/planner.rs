@@ -67,11 +67,10 @@ pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedi
 
 /// Returns `true` if a remediation depends on more than what the rule of its finding reads.
 fn reads_all(resource_type: ResourceType, remedy: &Remedy) -> bool {
+    let reads_all = |name: &str| setters::ability(resource_type, name).is_some_and(|ability| ability.reads_all);
     match &remedy.action {
-        Action::Do(_) => true,
-        Action::Set(wishes) => wishes
-            .iter()
-            .any(|(attribute, _)| setters::ability(resource_type, attribute).is_some_and(|ability| ability.reads_all)),
+        Action::Do(task) => reads_all(task),
+        Action::Set(wishes) => wishes.iter().any(|(attribute, _)| reads_all(attribute)),
     }
 }
 

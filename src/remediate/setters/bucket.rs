@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use iam_policy::PolicyDocument;
 use serde_json::{Value as Json, json};
 use wildmatch::WildMatch;
 
 use super::{Ability, Setter, seen};
+use crate::model::arn::Arn;
 use crate::model::{Fact, Region, ResourceType};
 use crate::remediate::aspect::{Aspect, Kind, satisfies};
 use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
@@ -17,6 +19,7 @@ use crate::remediate::operation::{
     VersioningConfiguration,
 };
 use crate::remediate::plan::Undo;
+use crate::remediate::policy;
 use crate::rule::params::ParamValue;
 
 /// Sets attributes of buckets, and makes the bucket for session logs.
@@ -336,7 +339,7 @@ impl Bucket<'_, '_> {
         let policy = self.draft.inventory.buckets.get(&self.thing.1).map(|entry| &entry.attributes.policy);
         match policy {
             None | Some(Fact::Known(None)) => false,
-            Some(Fact::Known(Some(policy))) => may_admit_others(policy.as_value(), self.draft.account.as_str()),
+            Some(Fact::Known(Some(policy))) => may_admit_others(policy, self.draft.account.as_str()),
             Some(Fact::Unknown(_)) => true,
         }
     }
@@ -447,22 +450,21 @@ impl Bucket<'_, '_> {
 
 /// Returns `true` if a statement of a bucket policy may let a principal of another account put objects, whatever its
 /// conditions say.
-fn may_admit_others(policy: &Json, account: &str) -> bool {
-    let several = |value: &Json| match value {
-        Json::Array(items) => items.clone(),
-        Json::Null => Vec::new(),
-        one => vec![one.clone()],
-    };
-    several(&policy["Statement"]).iter().filter(|statement| statement["Effect"] == "Allow").any(|statement| {
-        let actions = several(&statement["Action"]);
-        let mut texts = actions.iter().filter_map(Json::as_str);
-        let puts = statement["Action"].is_null()
-            || texts.any(|action| WildMatch::new_case_insensitive(action).matches("s3:PutObject"));
-        let principals = match &statement["Principal"] {
-            Json::Object(kinds) => kinds.get("AWS").map(several).unwrap_or_default(),
-            other => several(other),
-        };
-        let others = principals.iter().filter_map(Json::as_str).any(|principal| !principal.contains(account));
-        puts && (others || !statement["NotPrincipal"].is_null())
-    })
+fn may_admit_others(policy: &PolicyDocument, account: &str) -> bool {
+    let is_other = |principal: &String| Arn::parse(principal).map_or(principal.as_str(), |arn| arn.account) != account;
+    policy::statements(&policy.as_value().to_string()).iter().filter(|statement| statement["Effect"] == "Allow").any(
+        |statement| {
+            let actions = policy::texts(&statement["Action"]);
+            let puts = |action: &String| WildMatch::new_case_insensitive(action).matches("s3:PutObject");
+            let admits = match &statement["Principal"] {
+                Json::Object(kinds) => kinds.iter().any(|(kind, principals)| match kind.as_str() {
+                    "AWS" => policy::texts(principals).iter().any(is_other),
+                    kind => kind == "CanonicalUser",
+                }),
+                // Everyone; or everyone but those of `NotPrincipal`.
+                _ => true,
+            };
+            admits && (statement["Action"].is_null() || actions.iter().any(puts))
+        },
+    )
 }

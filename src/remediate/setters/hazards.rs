@@ -49,6 +49,13 @@ fn a_bucket_that_other_accounts_write_to_gets_a_kms_key_only_by_name() {
         of("Allow", &other, "s3:*"),
         of("Allow", &json!({"AWS": ["111122223333", "222222222222"]}), "S3:PutObject*"),
         of("Allow", &json!("*"), "s3:PutObject"),
+        // The name of a role is free.
+        of("Allow", &json!({"AWS": "arn:aws:iam::222222222222:role/111122223333"}), "s3:PutObject"),
+        of(
+            "Allow",
+            &json!({"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"}),
+            "s3:*",
+        ),
         json!({"$unknown": {"kind": "denied"}}),
     ];
     for policy in &by_name {

@@ -68,7 +68,7 @@ pub(crate) struct Ability {
     pub(crate) looks: &'static [Kind],
     /// What else it may ask for, of which resources.
     pub(crate) asks: &'static [(ResourceType, &'static str)],
-    /// Whether it depends on more than what the rule of the finding reads.
+    /// True if it depends on more than what the rule of the finding reads.
     pub(crate) reads_all: bool,
 }
 

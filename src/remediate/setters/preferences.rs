@@ -220,13 +220,8 @@ fn spread_encryption(
     }
     if let (Some(group), Some(region)) = (sessions.log_group.as_ref().filter(|_| !logs.is_empty()), &thing.1.region) {
         let group = (ResourceType::LogGroup, Key::regional(region, group.as_str()));
-        let key = draft.inventory.log_groups.get(&group.1).map(|entry| &entry.attributes.kms_key);
-        match key.filter(|_| !sessions.new_log_group) {
-            Some(Fact::Known(None)) => draft.ask(&group, "encrypt", &logs),
-            Some(Fact::Known(Some(_))) | None => {}
-            Some(Fact::Unknown(gap)) => {
-                draft.leave_out(&logs, format!("the key of the log group {} could not be read: {gap}", group.1.id));
-            }
+        if !sessions.new_log_group {
+            encrypt_group(&group, &logs, draft);
         }
         ask_roles("see-encryption", &logs, draft);
     }
@@ -234,18 +229,29 @@ fn spread_encryption(
 
 /// Gives a bucket default encryption that SSM Agent accepts: SSE-S3 or SSE-KMS. A bucket with a key keeps the key.
 fn encrypt_bucket(bucket: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
-    let algorithm = draft.inventory.buckets.get(&bucket.1).map(|entry| entry.attributes.sse_algorithm.clone());
-    let algorithm = match algorithm {
-        Some(Fact::Known(Some(algorithm))) if algorithm == "AES256" || algorithm == "aws:kms" => return,
-        Some(Fact::Known(Some(other))) if other.starts_with("aws:kms") => "aws:kms",
-        Some(Fact::Known(_)) => "AES256",
-        Some(Fact::Unknown(gap)) => {
-            return draft
-                .leave_out(aims, format!("the encryption of the bucket {} could not be read: {gap}", bucket.1.id));
+    let entry = draft.inventory.buckets.get(&bucket.1);
+    let algorithm = match entry.map(|entry| entry.attributes.sse_algorithm.clone()).unwrap_or_default() {
+        Fact::Known(Some(algorithm)) if algorithm == "AES256" || algorithm == "aws:kms" => return,
+        Fact::Known(Some(other)) if other.starts_with("aws:kms") => "aws:kms",
+        Fact::Known(_) => "AES256",
+        Fact::Unknown(gap) => {
+            let reason = format!("the encryption of the bucket {} could not be read: {gap}", bucket.1.id);
+            return draft.leave_out(aims, reason);
         }
-        None => return,
     };
     draft.want(bucket, "sse_algorithm", algorithm.into(), aims);
+}
+
+/// Gives a log group a key, unless the log group has one.
+fn encrypt_group(group: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
+    let entry = draft.inventory.log_groups.get(&group.1);
+    match entry.map(|entry| entry.attributes.kms_key.clone()).unwrap_or_default() {
+        Fact::Known(None) => draft.ask(group, "encrypt", aims),
+        Fact::Known(Some(_)) => {}
+        Fact::Unknown(gap) => {
+            draft.leave_out(aims, format!("the key of the log group {} could not be read: {gap}", group.1.id));
+        }
+    }
 }
 
 /// The regions whose preferences name this bucket, or are to.

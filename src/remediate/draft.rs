@@ -1,15 +1,17 @@
 //! A plan in the making, for one account: what each resource is to be like, what was seen of it, and the steps so far.
 
+mod change;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+pub(crate) use self::change::Change;
 use super::aspect::Aspect;
-use super::limits::{Limits, Nature};
-use super::operation::Operation;
-use super::plan::{Aim, Disruption, LeftOut, Made, Step, Subject, Undo};
-use super::reference::{self, Text, Texts};
+use super::limits::Limits;
+use super::plan::{Aim, LeftOut, Step, Subject};
+use super::reference::{self, Texts};
 use super::remedy::Remedy;
 use super::settings::{Here, Settings};
 use crate::model::{AccountId, Gap, Inventory, Key, Region, ResourceType};
@@ -58,129 +60,6 @@ pub(crate) struct Goal<'a> {
     pub(crate) thing: Thing,
     pub(crate) subject: Subject,
     pub(crate) fingerprint: String,
-}
-
-/// A step that is not numbered yet; `needs` and references count from 0, in the order in which steps were drafted.
-#[derive(Debug, Clone)]
-pub(crate) struct Change {
-    pub(crate) thing: Thing,
-    /// Where the call is made.
-    pub(crate) region: Option<Region>,
-    pub(crate) aspect: Aspect,
-    pub(crate) before: Json,
-    pub(crate) after: Json,
-    pub(crate) made: Made,
-    pub(crate) call: Operation,
-    pub(crate) undo: Undo,
-    pub(crate) aims: Aims,
-    pub(crate) needs: BTreeSet<usize>,
-    pub(crate) unit: Option<String>,
-    pub(crate) rehearsal: Option<Operation>,
-    pub(crate) disruption: Disruption,
-    pub(crate) shared: bool,
-    pub(crate) by_name: bool,
-    pub(crate) creates: bool,
-    pub(crate) warnings: Vec<String>,
-}
-
-impl Change {
-    /// A change of this resource by one call.
-    pub(crate) fn new(
-        thing: Thing,
-        aims: Aims,
-        aspect: Aspect,
-        before: Json,
-        after: Json,
-        call: impl Into<Operation>,
-    ) -> Self {
-        Self {
-            region: thing.1.region.clone(),
-            thing,
-            aspect,
-            before,
-            after,
-            made: Made::default(),
-            call: call.into(),
-            undo: Undo::Not("nothing takes it back".to_owned()),
-            aims,
-            needs: BTreeSet::new(),
-            unit: None,
-            rehearsal: None,
-            disruption: Disruption::None,
-            shared: false,
-            by_name: false,
-            creates: false,
-            warnings: Vec::new(),
-        }
-    }
-
-    /// Made in this region: that of a bucket is not part of its key.
-    pub(crate) fn in_region(self, region: &Region) -> Self {
-        Self { region: Some(region.clone()), ..self }
-    }
-
-    /// With this member before it, which an earlier step may make.
-    pub(crate) fn with_made_before(mut self, member: &str, text: Text) -> Self {
-        put(&mut self.before, &mut self.made.before, member, text);
-        self
-    }
-
-    /// With this member after it, which an earlier step may make.
-    pub(crate) fn with_made_after(mut self, member: &str, text: Text) -> Self {
-        put(&mut self.after, &mut self.made.after, member, text);
-        self
-    }
-
-    /// Taken back by this call.
-    pub(crate) fn undone_by(self, call: impl Into<Operation>) -> Self {
-        Self { undo: Undo::By(call.into()), ..self }
-    }
-
-    /// Asked beforehand by this call, of what is there by then.
-    pub(crate) fn rehearsed_by(self, call: impl Into<Operation>) -> Self {
-        Self { rehearsal: Some(call.into()), ..self }
-    }
-
-    /// Asked beforehand by just its call.
-    pub(crate) fn rehearsed(self) -> Self {
-        let call = self.call.clone();
-        self.rehearsed_by(call)
-    }
-
-    /// Not taken back, and why.
-    pub(crate) fn not_undone(self, why: impl Into<String>) -> Self {
-        Self { undo: Undo::Not(why.into()), ..self }
-    }
-
-    /// After these.
-    pub(crate) fn needing(mut self, steps: impl IntoIterator<Item = usize>) -> Self {
-        self.needs.extend(steps);
-        self
-    }
-
-    /// With something to know before it is done.
-    pub(crate) fn warning(mut self, warning: impl Into<String>) -> Self {
-        self.warnings.push(warning.into());
-        self
-    }
-
-    /// What limits look at.
-    pub(crate) fn nature(&self) -> Nature<'_> {
-        Nature { id: &self.thing.1.id, disruption: self.disruption, shared: self.shared, by_name: self.by_name }
-    }
-
-    /// Makes something that was not there.
-    pub(crate) fn creating(self) -> Self {
-        Self { creates: true, ..self }
-    }
-}
-
-/// Puts a member into a state: among the members that steps make, where they make a part of it.
-fn put(state: &mut Json, made: &mut reference::Members, member: &str, text: Text) {
-    match text.plain() {
-        Some(plain) => state[member] = plain.into(),
-        None => drop(made.insert(member.to_owned(), text)),
-    }
 }
 
 /// Steps in their order, what they are for, and what is left out.
@@ -346,8 +225,8 @@ impl<'a> Draft<'a> {
     pub(crate) fn add(&mut self, change: Change) -> usize {
         let mut change = self.as_remedied(change);
         let this = self.changes.len();
-        let referred = reference::all(&change.made).into_iter().chain(reference::all(&change.call));
-        change.needs.extend(referred.map(|reference| reference.step).filter(|step| *step != this));
+        let referred = change.referred();
+        change.needs.extend(referred.into_iter().filter(|step| *step != this));
         self.changes.push(change);
         this
     }
@@ -384,8 +263,7 @@ impl<'a> Draft<'a> {
         let dropped: BTreeSet<usize> =
             (0..self.changes.len()).filter(|index| of_left_out(&self.changes[*index])).collect();
         for change in &mut self.changes {
-            let referred = reference::all(&change.made).into_iter().chain(reference::all(&change.call));
-            let referred: BTreeSet<usize> = referred.map(|reference| reference.step).collect();
+            let referred = change.referred();
             change.needs.retain(|needed| !dropped.contains(needed) || referred.contains(needed));
         }
         loop {
@@ -542,7 +420,7 @@ mod tests {
     use crate::model::{Partition, Source};
     use crate::remediate::aspect::Kind;
     use crate::remediate::operation::{CreateAlias, EnableKey};
-    use crate::remediate::reference::Reference;
+    use crate::remediate::reference::{Reference, Text};
 
     fn change(alias: &str, target: Text) -> Change {
         let thing = (ResourceType::KmsKey, Key::regional(&"eu-west-1".parse().expect("a region"), alias));

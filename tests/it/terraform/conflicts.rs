@@ -26,6 +26,12 @@ fn preferences(of_key: &str, of_bucket: &str) -> String {
     )
 }
 
+/// A role in an instance profile.
+const ROLE: &str = "resource \"aws_iam_role\" \"r\" {\n  name = \"r\"\n  assume_role_policy = jsonencode({ Version = \
+    \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = { Service = \
+    \"ec2.amazonaws.com\" } }] })\n}\nresource \"aws_iam_instance_profile\" \"p\" {\n  role = \
+    aws_iam_role.r.name\n}\n";
+
 #[test]
 fn of_two_settings_of_one_resource_neither_counts() {
     let statement = |principal: &str| {
@@ -149,10 +155,6 @@ fn of_a_group_with_exclusive_rules_others_are_not_known_to_be_there() {
 
 #[test]
 fn a_policy_is_attached_by_any_of_the_resources_that_name_the_role() {
-    let role = "resource \"aws_iam_role\" \"r\" {\n  name = \"r\"\n  assume_role_policy = jsonencode({ Version = \
-                \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = { Service = \
-                \"ec2.amazonaws.com\" } }] })\n}\nresource \"aws_iam_instance_profile\" \"p\" {\n  role = \
-                aws_iam_role.r.name\n}\n";
     let core = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
     let single = format!(
         "resource \"aws_iam_role_policy_attachment\" \"a\" {{\n  role = aws_iam_role.r.name\n  policy_arn = \
@@ -173,7 +175,7 @@ fn a_policy_is_attached_by_any_of_the_resources_that_name_the_role() {
         (format!("{single}{}", all("b", "\"other\"", "\"arn:aws:iam::aws:policy/ReadOnlyAccess\"")), "pass"),
         (all("b", "\"other\"", &quoted), "fail"),
     ] {
-        expect(&format!("{role}{code}"), &[("iam-role-ssm-core", "role.r", verdict)]);
+        expect(&format!("{ROLE}{code}"), &[("iam-role-ssm-core", "role.r", verdict)]);
     }
 }
 
@@ -207,10 +209,6 @@ fn private_dns_of_an_endpoint_may_be_set_apart() {
 
 #[test]
 fn a_grant_lets_a_role_use_the_session_key() {
-    let role = "resource \"aws_iam_role\" \"r\" {\n  name = \"r\"\n  assume_role_policy = jsonencode({ Version = \
-                \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = { Service = \
-                \"ec2.amazonaws.com\" } }] })\n}\nresource \"aws_iam_instance_profile\" \"p\" {\n  role = \
-                aws_iam_role.r.name\n}\n";
     let node = format!("{INSTANCE}  iam_instance_profile = aws_iam_instance_profile.p.name\n}}\n");
     let grant = |principal: &str, operations: &str, more: &str| {
         format!(
@@ -227,7 +225,7 @@ fn a_grant_lets_a_role_use_the_session_key() {
         (grant("\"arn:aws:iam::123456789012:role/other\"", "\"Decrypt\"", ""), "fail"),
         (grant(role_arn, "\"Decrypt\"", constraints), "unknown"),
     ] {
-        let code = format!("{}{role}{node}{grant}", preferences("", ""));
+        let code = format!("{}{ROLE}{node}{grant}", preferences("", ""));
         expect(&code, &[("iam-role-uses-session-key", "role.r", verdict)]);
     }
 }

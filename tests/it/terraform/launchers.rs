@@ -1,4 +1,4 @@
-//! What launches instances, where the code does not show what they are like.
+//! Launchers whose instances the code does not show.
 
 use super::mapped::expect;
 

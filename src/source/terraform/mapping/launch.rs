@@ -13,7 +13,7 @@ use super::{ByAddress, Draft, Judged, Mapper, fact};
 use crate::model::ec2::Instance;
 use crate::model::{Entry, Fact, Gap, ResourceType, symbol};
 
-/// What launches instances with nothing but what its template says.
+/// Launchers that add nothing to their templates.
 const FLEETS: &[&str] = &["aws_autoscaling_group", "aws_ec2_fleet", "aws_spot_fleet_request"];
 
 /// Services that supply a profile and security groups to the instances that they launch from a template.
@@ -24,7 +24,7 @@ const NODE_GROUP: &str = "aws_eks_node_group";
 
 const COMPUTE_ENVIRONMENT: &str = "aws_batch_compute_environment";
 
-/// What launches from templates, and the blocks that lead to the one that names a template.
+/// Launchers, each with the blocks that lead to the one that names a template.
 static LAUNCHERS: &[(&str, &[&str])] = &[
     ("aws_instance", &["launch_template"]),
     ("aws_spot_instance_request", &["launch_template"]),
@@ -254,7 +254,7 @@ impl Mapper {
         }
     }
 
-    /// What launches instances, by the address of what it launches from.
+    /// Launchers, by the address of the template or configuration that they launch from.
     pub(super) fn groups_by_launch(&self) -> Rc<ByAddress> {
         if let Some(known) = &*self.launching.borrow() {
             return Rc::clone(known);

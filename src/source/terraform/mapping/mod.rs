@@ -10,6 +10,7 @@ mod fact;
 mod home;
 mod iam;
 mod instances;
+mod interfaces;
 mod kms;
 mod launch;
 mod logs;
@@ -112,7 +113,7 @@ pub(super) struct Mapper {
     /// Autoscaling groups, by what they launch from.
     launching: RefCell<Option<Rc<ByAddress>>>,
     /// Network interfaces, by the instance that they are attached to.
-    interfaces: RefCell<Option<Rc<instances::Attached>>>,
+    interfaces: RefCell<Option<Rc<interfaces::Attached>>>,
     /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
     unread: Option<Arc<Gap>>,
     given_away: HashMap<String, Arc<Gap>>,

@@ -1,9 +1,9 @@
 //! Literals of templates as Terraform reads them: <https://developer.hashicorp.com/terraform/language/expressions/strings>.
 //!
-//! Terraform divides a heredoc, and a template that is a file, into lines before it takes blanks away. A strip marker
-//! reaches to the end of the line on its side, and `<<-` takes the indentation off the lines that are left then. In a
-//! text in quotes, a strip marker takes away all blanks up to the next element. hcl-edit does either in its own way,
-//! and leaves the escapes in directives of a text in quotes as they are. So literals are read anew from their source.
+//! Terraform divides a heredoc, and a template that is a file, into lines before it removes blanks. A strip marker reaches
+//! to the end of the line on its side. Then `<<-` removes the indentation of the lines that are left. In a text in quotes,
+//! a strip marker removes all blanks up to the next element. hcl-edit does both differently, and leaves the escapes in
+//! directives of a text in quotes as they are. So literals are read from their source again.
 
 use std::str::FromStr as _;
 use std::vec::IntoIter;
@@ -89,7 +89,8 @@ impl Reader<'_> {
     }
 
     fn literal(&mut self, text: &str) {
-        let lines = if self.form == Form::Quoted { vec![text] } else { text.split_inclusive('\n').collect() };
+        let whole = self.form == Form::Quoted || text.is_empty();
+        let lines = if whole { vec![text] } else { text.split_inclusive('\n').collect() };
         for (index, line) in lines.into_iter().enumerate() {
             let line = if std::mem::take(&mut self.strip_next) { line.trim_start() } else { line };
             self.tokens.push(Token::Literal { text: line.to_owned(), continues: index > 0 });

@@ -205,8 +205,9 @@ const NOT_APPLIED: &[(&str, &str, &str)] = &[
     ("ec2-root-volume-encrypted", "", "AWS takes no key without encryption; other forms prove the fix"),
 ];
 
-/// Rules that are broken once everything is there: AWS makes nothing with a key that cannot be used.
-const AFTERWARDS: &[&str] = &["kms-key-usable", "kms-policy-grants-logs"];
+/// Rules that are broken once everything is there: AWS makes nothing with a key that cannot be used, and the provider
+/// sends no other option of the metadata service while its endpoint is off.
+const AFTERWARDS: &[&str] = &["kms-key-usable", "kms-policy-grants-logs", "ec2-imds-endpoint-enabled"];
 
 /// Compliant code as the emulator takes it.
 fn appliable(code: &str) -> String {
@@ -270,7 +271,9 @@ fn prove(terraform: &Terraform, code: &str, breakages: &[&Breakage]) -> (Vec<Str
     let root = Root::new(terraform, &[("main.tf", formatted.remove(0))]);
     let (mut wrong, mut rules) = (Vec::new(), BTreeSet::new());
     let (mut before, mut all) = (root.plan(&[]), Vec::new());
-    wrong.extend(before.keys().map(|address| format!("{address}: what was applied is not what the code says")));
+    wrong.extend(
+        before.iter().map(|(address, what)| format!("{address}: what was applied is not what the code says: {what:?}")),
+    );
     if first != code {
         std::fs::write(root.folder().join("main.tf"), broken).unwrap();
         root.done(&["apply", "-auto-approve", "-input=false"]);

@@ -5,6 +5,7 @@ pub mod boundary;
 pub mod cli;
 pub mod config;
 pub mod diagnostic;
+pub mod file_envelope;
 pub mod fleet;
 #[doc(hidden)]
 #[cfg(any(test, fuzzing))]
@@ -18,7 +19,6 @@ pub mod remediate;
 pub mod report;
 mod repository;
 pub mod rule;
-pub mod saved;
 pub mod scan;
 pub mod schemas;
 pub mod source;

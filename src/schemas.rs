@@ -8,7 +8,7 @@ use crate::model::schema::{Kind, Structure};
 use crate::model::{Gap, Report, ResourceType, Scope};
 use crate::remediate::code::show::Answer;
 use crate::remediate::plan::Plan;
-use crate::remediate::remedy;
+use crate::remediate::remediation;
 use crate::remediate::run::{RunList, RunReport};
 use crate::rule;
 use crate::source::snapshot;
@@ -19,7 +19,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("code-fix.schema.json", titled(schemars::schema_for!(Answer<'static>), "ssm-audit code fix")),
         ("config.schema.json", crate::config::schema()),
         ("plan.schema.json", titled(schemars::schema_for!(Plan), "ssm-audit plan")),
-        ("remediation.schema.json", remedy::file_schema()),
+        ("remediation.schema.json", remediation::file_schema()),
         ("report.schema.json", report()),
         ("rule.schema.json", rule::file_schema()),
         ("run.schema.json", titled(schemars::schema_for!(RunReport), "ssm-audit run")),
@@ -177,10 +177,10 @@ mod tests {
 
     #[test]
     fn every_remediation_is_of_the_schema_of_remediations() {
-        for (name, text) in crate::remediate::remedy::EMBEDDED {
+        for (name, text) in crate::remediate::remediation::EMBEDDED {
             let file: serde_json::Value =
                 crate::yaml::parse(&crate::diagnostic::SourceFile::new(*name, *text)).expect("YAML");
-            assert_eq!(wrong(&crate::remediate::remedy::file_schema(), &file), [""; 0], "{name}");
+            assert_eq!(wrong(&crate::remediate::remediation::file_schema(), &file), [""; 0], "{name}");
         }
     }
 

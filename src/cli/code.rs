@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Level};
 use crate::model::finding::Edit;
 use crate::model::{AccountId, Finding, Inventory, Region};
 use crate::remediate::code::{self, Look, Request, Texts};
-use crate::remediate::remedy::Remedies;
+use crate::remediate::remediation::Remedies;
 use crate::rule::Rule;
 use crate::scan::{self, Selected};
 use crate::source::terraform::{self, About, Code, CodeError, Engine, Options};

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::live::LiveArgs;
-use super::reading::{self, Judge};
+use super::aws_args::LiveArgs;
+use super::collect_fleet::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
 use crate::diagnostic::Diagnostic;
@@ -27,8 +27,12 @@ pub(super) struct CollectArgs {
 
 pub(super) fn run(arguments: &CollectArgs, globals: &Globals) -> Result<Exit, Error> {
     let selection = Selection::from_args(&arguments.selection, globals)?;
-    let mut read =
-        reading::read(&arguments.live, &selection.needs()?, globals, Judge(|inventory| inventory, |_: &Inventory| 0))?;
+    let mut read = collect_fleet::read(
+        &arguments.live,
+        &selection.needs()?,
+        globals,
+        Judge(|inventory| inventory, |_: &Inventory| 0),
+    )?;
     read.accounts.sort_by(|left, right| left.account.cmp(&right.account));
     to_file(&arguments.output, |out| snapshot::write(&read.accounts, out))?;
     let scopes = || read.accounts.iter().flat_map(|inventory| &inventory.scopes);

@@ -9,32 +9,32 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::carry_out::{self, LockArgs, Reaches, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
-use super::check::{self, check};
+use super::apply::{self, LockArgs, Reaches, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::aws_args::{self, LiveArgs, Reached};
 use super::code::CodeArgs;
 use super::confirm::{can_ask, confirm};
-use super::earlier::Earlier;
-use super::live::{self, LiveArgs, Reached};
 use super::named::Names;
+use super::report_input::Earlier;
 use super::selection::{self, Selection, SelectionArgs};
-use super::state::StateArgs;
+use super::state_dir::StateArgs;
+use super::verify::{self, check};
 use super::{Error, Exit, Globals, output};
+use crate::file_envelope::SavedError;
 use crate::model::finding::Tool;
 use crate::model::{Finding, Severity, Verdict};
+use crate::remediate::account_clients::Reach;
 use crate::remediate::account_lock::AccountLocks;
-use crate::remediate::cap::Cap;
+use crate::remediate::approvals::{Allow, Limits};
+use crate::remediate::change_limit::Cap;
 use crate::remediate::consistency::Wrong;
-use crate::remediate::draft::Contradiction;
 use crate::remediate::journal::{Journal, RunState};
-use crate::remediate::limits::{Allow, Limits};
-use crate::remediate::place::Reach;
 use crate::remediate::plan::{Extent, Plan, Purpose};
+use crate::remediate::plan_builder::Contradiction;
 use crate::remediate::planner::{self, Request};
 use crate::remediate::run::RunReport;
-use crate::remediate::{commands, remedy, show};
+use crate::remediate::{aws_cli_script, remediation, show};
 use crate::report::output::to_file;
 use crate::rule::Library;
-use crate::saved::SavedError;
 use crate::scan::{self, Selected};
 use crate::source::{Shutdown, terraform};
 use crate::terminal::{self, Encoding};
@@ -137,10 +137,10 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
         None => selection.rules()?,
         Some(earlier) => selection.rules_of(&earlier.rules())?,
     };
-    live::run(async {
+    aws_args::run(async {
         let planned = arguments.plan(&selection, &rules, earlier.as_ref(), &limits, globals).await?;
         let Some((plan, reaches, whole)) = planned else { return Err(Error::Interrupted) };
-        let rules = check::rules(&plan, selection.library())?;
+        let rules = verify::rules(&plan, selection.library())?;
         let exit = arguments.go(&plan, &rules, &reaches, &limits, globals).await?;
         Ok(if exit == Exit::Success { whole } else { exit })
     })
@@ -161,7 +161,7 @@ impl FixArgs {
             ));
         }
         let library: Library = selection::library(&self.selection.folders, globals)?;
-        let rules = check::rules(&plan, &library)?;
+        let rules = verify::rules(&plan, &library)?;
         let made_by = Tool::this(scan::digest(&rules));
         if plan.tool != made_by {
             let (other, this) = (&plan.tool, &made_by);
@@ -181,7 +181,7 @@ impl FixArgs {
                 "a plan is applied by the version and with the rules that made it: make it again with `ssm-audit fix --out FILE`",
             ));
         }
-        let remedies = remedy::embedded(&library).map_err(Error::Diagnostics)?;
+        let remedies = remediation::embedded(&library).map_err(Error::Diagnostics)?;
         plan.consistent(&library, &remedies).map_err(wrong)?;
         if let Some(stray) = limits.named.iter().find(|id| plan.steps.iter().all(|step| step.resource.id != **id)) {
             return Err(usage(
@@ -200,7 +200,7 @@ impl FixArgs {
                 "a plan is applied as a whole: allow that, or make one without it",
             ));
         }
-        live::run(async {
+        aws_args::run(async {
             let reaches = if self.form.is_some() {
                 Reaches::new()
             } else {
@@ -222,15 +222,15 @@ impl FixArgs {
         limits: &Limits,
         globals: &Globals,
     ) -> Result<Option<(Plan, Reaches, Exit)>, Error> {
-        let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+        let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
         let settings = &globals.config()?.fix;
         let live = match earlier {
             None => self.live.clone(),
             Some(earlier) => self.live.or_regions(earlier.regions()),
         };
         let needs = planner::needs(rules, selection.library(), &remedies);
-        let (reached, unreached) = live::reach(&live, globals).await?;
-        carry_out::warn_of_unreached(&unreached, globals);
+        let (reached, unreached) = aws_args::reach(&live, globals).await?;
+        apply::warn_of_unreached(&unreached, globals);
         let mut plan = Plan::empty(new_id(), Timestamp::now().to_string(), scan::digest(rules));
         let mut reaches = Reaches::new();
         let mut names = Names::default();
@@ -242,7 +242,8 @@ impl FixArgs {
             let reach = Reach::new(connection);
             let started_at = Timestamp::now();
             let shutdown = Shutdown::new();
-            let inventory = live::read_regions(&live, reach.connection(), &regions, &needs, &shutdown, globals).await?;
+            let inventory =
+                aws_args::read_regions(&live, reach.connection(), &regions, &needs, &shutdown, globals).await?;
             if shutdown.is_requested() {
                 return Ok(None);
             }
@@ -270,7 +271,7 @@ impl FixArgs {
         let aimed_at: BTreeSet<&str> = plan.findings.iter().map(|aim| aim.rule.as_str()).collect();
         let aimed_at = rules.iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str()));
         plan.rules = aimed_at.map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect();
-        plan.tool = Tool::this(scan::digest(&check::rules(&plan, selection.library())?));
+        plan.tool = Tool::this(scan::digest(&verify::rules(&plan, selection.library())?));
         let plan = plan.sealed();
         // What would be refused later is an error now. Plans that are not saved are held to it in tests.
         if self.out.is_some() || cfg!(debug_assertions) {
@@ -296,7 +297,7 @@ impl FixArgs {
             })?;
         }
         if let Some(As::Cli) = self.form {
-            let script = commands::script(plan).map_err(|untold| Error::Usage {
+            let script = aws_cli_script::script(plan).map_err(|untold| Error::Usage {
                 message: format!("the plan cannot be printed as commands: {untold}"),
                 help: "leave out what it is for, with --exclude-rule, or apply the plan itself".to_owned(),
             })?;
@@ -356,7 +357,7 @@ impl FixArgs {
     ) -> Result<Exit, Error> {
         let journal = self.state.journal()?;
         let _locks = journal.lock(plan.accounts())?;
-        carry_out::nothing_unfinished(plan, &journal)?;
+        apply::nothing_unfinished(plan, &journal)?;
         not_applied(plan, &journal)?;
         let begin = || Ok(journal.begin(plan, &Timestamp::now().to_string())?);
         let apply = async |locks: &AccountLocks<'_>| {
@@ -364,7 +365,7 @@ impl FixArgs {
             let steps = exit_of_steps(plan, &records);
             conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await
         };
-        carry_out::locked(plan, reaches, &self.lock, globals, begin, apply).await
+        apply::locked(plan, reaches, &self.lock, globals, begin, apply).await
     }
 
     /// Whether the finding is one that was asked for.
@@ -409,7 +410,7 @@ pub(super) async fn conclude(
         }
     }
     let Some(verified) = verified else { return Ok(Exit::Interrupted) };
-    Ok(match (steps, check::exit(&verified)) {
+    Ok(match (steps, verify::exit(&verified)) {
         (Exit::Success, Exit::Success) if !plan.left_out.is_empty() => Exit::Failed,
         (Exit::Success, exit) => exit,
         (steps, _) => steps,

@@ -8,7 +8,7 @@ use jiff::{Span, Timestamp};
 use serde_json::json;
 
 use super::output::{self, Outputs, parse_format};
-use super::state::StateArgs;
+use super::state_dir::StateArgs;
 use super::{Error, Exit, Globals};
 use crate::history::{Change, Difference, History, HistoryError, Sweep, SweepLock};
 use crate::model::{AccountId, Region};

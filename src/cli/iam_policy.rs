@@ -8,13 +8,13 @@ use serde_json::{Value as Json, json};
 
 use super::fleet::FleetArgs;
 use super::member_role::{Task, template};
-use super::place::{Place, parse_place};
 use super::selection::{Selection, SelectionArgs};
+use super::shard_location::{Place, parse_place};
 use super::{Error, Exit, Globals, output};
 use crate::diagnostic::Diagnostic;
 use crate::fleet::{caller_policy, log_archive};
 use crate::model::{Partition, Region};
-use crate::remediate::{permissions, remedy};
+use crate::remediate::{permissions, remediation};
 use crate::terminal::Encoding;
 
 /// What the policy is for.
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &IamPolicyArgs, globals: &Globals) -> Result<Exit, 
     let policy = match arguments.purpose {
         Purpose::Scan => scan(&selection, arguments, globals)?,
         Purpose::Fix => {
-            let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+            let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
             let settings = &globals.config()?.fix;
             let permissions = permissions::policy(&selection.rules()?, selection.library(), &remedies, settings);
             let wide = permissions.wide.iter().map(|wide| Diagnostic::warning(wide.as_str()));

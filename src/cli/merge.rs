@@ -8,11 +8,11 @@ use clap::Args;
 
 use super::notify::{self, NotifyArgs};
 use super::output::ReportArgs;
-use super::place::{Place, StoreArgs, parse_place};
-use super::state::StateArgs;
+use super::shard_location::{Place, StoreArgs, parse_place};
+use super::state_dir::StateArgs;
 use super::sweep;
 use super::{Error, Exit, Globals};
-use crate::history::part::{self, Source};
+use crate::history::shard_file::{self, Source};
 use crate::history::{History, SweepLock};
 
 /// The arguments of `merge`.
@@ -51,8 +51,9 @@ pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Erro
     let folder = arguments.state.folder()?;
     let _lock = SweepLock::take(&folder)?;
     let mut history = History::open(&folder)?;
-    let merged =
-        part::merge(&mut history, &sources, |history, sweep| notify::announce(history, sweep, receiver.as_ref()))?;
+    let merged = shard_file::merge(&mut history, &sources, |history, sweep| {
+        notify::announce(history, sweep, receiver.as_ref())
+    })?;
     let exit = sweep::report(&history, merged, &outputs, arguments.report.fail_on, globals)?;
     notify::tell(&mut history, receiver, globals)?;
     Ok(exit)
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Erro
 
 /// The files of a folder that have the ending of parts, by name.
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| part::PartError::Unreadable { name: folder.display().to_string(), source };
+    let unreadable = |source| shard_file::PartError::Unreadable { name: folder.display().to_string(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();

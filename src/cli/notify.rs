@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::live::run;
+use super::aws_args::run;
 use super::{Error, Globals};
 use crate::aws::Carrier;
 use crate::diagnostic::Diagnostic;

@@ -4,14 +4,14 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::carry_out::{self, LockArgs, carry_out, exit_of_steps, reach_accounts};
-use super::live::{self, LiveArgs};
+use super::apply::{self, LockArgs, carry_out, exit_of_steps, reach_accounts};
+use super::aws_args::{self, LiveArgs};
 use super::selection::{self, RulesFolders};
-use super::state::StateArgs;
-use super::{Error, Exit, Globals, check, discard, fix, runs};
+use super::state_dir::StateArgs;
+use super::{Error, Exit, Globals, cleanup, fix, runs, verify};
 use crate::remediate::account_lock::AccountLocks;
+use crate::remediate::approvals::Allow;
 use crate::remediate::journal::RunState;
-use crate::remediate::limits::Allow;
 use crate::remediate::plan::Purpose;
 
 /// The arguments of `resume`.
@@ -51,12 +51,12 @@ pub(super) struct ResumeArgs {
 
 pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Error> {
     if arguments.delete_replaced {
-        return discard::run(arguments, globals);
+        return cleanup::run(arguments, globals);
     }
     let journal = arguments.state.journal()?;
     let id = journal.run(&arguments.run)?.plan.id;
     let library = selection::library(&arguments.rules, globals)?;
-    live::run(async {
+    aws_args::run(async {
         let plan = journal.run(&id)?.plan;
         let _locks = journal.lock(plan.accounts())?;
         // Read once more: it may have come to its end until the lock was had.
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
                 help: format!("`ssm-audit runs show {id}` says how; `ssm-audit fix` plans what is left to do"),
             });
         }
-        let rules = check::rules(&plan, &library)?;
+        let rules = verify::rules(&plan, &library)?;
         let reaches = reach_accounts(&plan, &arguments.live, globals).await?;
         let resume = async |locks: &AccountLocks<'_>| {
             let records = if unverified {
@@ -88,6 +88,6 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
                 Ok(steps)
             }
         };
-        carry_out::locked(&plan, &reaches, &arguments.lock, globals, || Ok(()), resume).await
+        apply::locked(&plan, &reaches, &arguments.lock, globals, || Ok(()), resume).await
     })
 }

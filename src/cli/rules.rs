@@ -11,7 +11,7 @@ use super::{Error, Exit, Globals, output};
 use crate::model::ResourceType;
 use crate::model::schema::Structure;
 use crate::remediate::plan::Disruption;
-use crate::remediate::remedy::{self, Remedies, Remedy};
+use crate::remediate::remediation::{self, Remedies, Remedy};
 use crate::rule::framework::{self, Framework};
 use crate::rule::function::FUNCTIONS;
 use crate::rule::params::ParamValue;
@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Erro
             let library = selection::library(rules, globals)?;
             let rule = library.rule(id).ok_or_else(|| selection::no_such_rule(id, &library))?;
             let frameworks = framework::all();
-            let remedies = remedy::embedded(&library).map_err(Error::Diagnostics)?;
+            let remedies = remediation::embedded(&library).map_err(Error::Diagnostics)?;
             output::to_stdout(Encoding::Text, |out| explain(rule, frameworks, &remedies, out))?;
             Ok(Exit::Success)
         }

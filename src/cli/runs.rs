@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 
-use super::carry_out::look;
+use super::apply::look;
 use super::fix::Format;
-use super::state::StateArgs;
+use super::state_dir::StateArgs;
 use super::{Error, Exit, Globals, output};
 use crate::remediate::journal::{Journal, Run, RunState};
 use crate::remediate::run::{RunList, RunReport};

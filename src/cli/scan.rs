@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
+use super::aws_args::LiveArgs;
 use super::code::{CodeArgs, Subject, about, refuse_what_cannot_be_read};
-use super::live::LiveArgs;
-use super::narrow::NarrowArgs;
-use super::origin::OriginArgs;
+use super::collect_fleet::{self, Judge};
+use super::diff_filter::NarrowArgs;
+use super::drift::OriginArgs;
 use super::output::ReportArgs;
 use super::provenance::{self, provenance};
-use super::reading::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
 use crate::model::Inventory;
-use crate::remediate::remedy::{self, Remedies};
+use crate::remediate::remediation::{self, Remedies};
 use crate::report::{ControlInfo, RemediationInfo, RuleInfo};
 use crate::rule::framework::{self, Framework};
 use crate::rule::{Remediation, Rule};
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let selection = Selection::from_args(&arguments.selection, globals)?
         .ignoring_inline_waivers(arguments.code.ignore_inline_waivers);
     let rules = selection.rules()?;
-    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+    let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let narrow = arguments.narrow.read(globals)?;
     let state = arguments.origin.state()?;
     let started_at = Timestamp::now();
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     let mut of_code = Vec::new();
     let mut provenance = provenance(&selection, globals);
     let (mut judged, interrupted) = if arguments.inputs.is_empty() {
-        let read = reading::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
+        let read = collect_fleet::read(&arguments.live, &needs, globals, Judge(judge, Judged::open))?;
         (read.accounts, read.interrupted)
     } else {
         let mut judged = Vec::new();

@@ -9,25 +9,25 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
+use super::aws_args::LiveArgs;
+use super::collect_fleet::{self, Reader};
 use super::exit::FailOn;
-use super::live::LiveArgs;
 use super::notify::{self, NotifyArgs};
 use super::output::{Outputs, ReportArgs};
-use super::place::{PartTo, Place, parse_place};
 use super::provenance::provenance;
-use super::reading::{self, Reader};
 use super::scan::information;
 use super::selection::{Selection, SelectionArgs};
-use super::state::StateArgs;
+use super::shard_location::{PartTo, Place, parse_place};
+use super::state_dir::StateArgs;
 use super::{Error, Exit, Globals};
 use crate::diagnostic::Diagnostic;
 use crate::fleet::{Fleet, Shard, ShardChoice, Target};
-use crate::history::compare::Rules;
-use crate::history::part::{self, Header};
+use crate::history::lifecycle::Rules;
+use crate::history::shard_file::{self, Header};
 use crate::history::{Begun, History, HistoryError, Look, SweepLock, Terms};
 use crate::model::{Finding, Inventory, Verdict};
 use crate::notify::Receiver;
-use crate::remediate::remedy;
+use crate::remediate::remediation;
 use crate::report::sweep;
 use crate::scan::{self, Passes, Selected};
 use crate::source::Shutdown;
@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
     let outputs = arguments.report.outputs()?;
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
-    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+    let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let needs = scan::needs(&rules);
     if needs.calls().next().is_none() {
         return Err(Error::Usage {
@@ -135,7 +135,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         tally: Mutex::new(Tally::of(selection.waivers())),
         failure: Mutex::new(None),
     };
-    let read = reading::read(&arguments.live, &needs, globals, &mut reading)?;
+    let read = collect_fleet::read(&arguments.live, &needs, globals, &mut reading)?;
     let Sweeping { history, begun, tally, failure, today, terms, choice, oldest, .. } = reading;
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
@@ -149,8 +149,8 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
         if let Some(part) = part {
             let sweep = history.sweep(begun.sweep)?;
             let header = Header {
-                kind: part::KIND.to_owned(),
-                schema_version: part::SCHEMA_VERSION,
+                kind: shard_file::KIND.to_owned(),
+                schema_version: shard_file::SCHEMA_VERSION,
                 part: part.shard,
                 tool_version: sweep.tool_version,
                 started_at: sweep.started_at,
@@ -160,7 +160,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
                 left_out: sweep.left_out,
                 accounts: sweep.totals.accounts,
             };
-            part.write(globals, |out| part::write(&history, begun.sweep, &header, out))?;
+            part.write(globals, |out| shard_file::write(&history, begun.sweep, &header, out))?;
         }
         // Of a sweep that was taken up, nobody knows what waivers covered in its first part.
         if begun.done.is_empty() {

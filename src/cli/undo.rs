@@ -6,15 +6,15 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::carry_out::{self, LockArgs, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::apply::{self, LockArgs, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::aws_args::{self, LiveArgs};
 use super::confirm::{can_ask, confirm};
-use super::live::{self, LiveArgs};
-use super::state::StateArgs;
+use super::state_dir::StateArgs;
 use super::{Error, Exit, Globals, output};
 use crate::remediate::account_lock::AccountLocks;
 use crate::remediate::journal::{Run, RunState};
 use crate::remediate::plan::{Plan, Purpose};
-use crate::remediate::settle::settle;
+use crate::remediate::reconcile::settle;
 use crate::remediate::show;
 use crate::remediate::undo::{self, Replaced};
 use crate::terminal::Encoding;
@@ -45,7 +45,7 @@ pub(super) struct UndoArgs {
 pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error> {
     let journal = arguments.state.journal()?;
     let id = journal.run(&arguments.run)?.plan.id;
-    live::run(async {
+    aws_args::run(async {
         let accounts = journal.run(&id)?.plan;
         let _locks = journal.lock(accounts.accounts())?;
         // Read once more: another process may have gone on with it until the lock was had.
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
         settle(&mut run, &journal.calls(&id)?, &reaches).await;
         let replaced = if arguments.delete_replaced { Replaced::Deleted } else { Replaced::Kept };
         let plan: Plan = undo::plan(&run, &new_id(), &Timestamp::now().to_string(), replaced);
-        carry_out::nothing_unfinished(&plan, &journal)?;
+        apply::nothing_unfinished(&plan, &journal)?;
         output::to_stdout(Encoding::Text, |out| show::plan(&plan, None, look(globals), out))?;
         let agreed = plan.steps.is_empty() || arguments.yes || (can_ask() && confirm(&plan, &BTreeSet::new())?);
         if !agreed {
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
                 exit => Ok(exit),
             }
         };
-        carry_out::locked(&plan, &reaches, &arguments.lock, globals, begin, apply).await
+        apply::locked(&plan, &reaches, &arguments.lock, globals, begin, apply).await
     })
 }
 

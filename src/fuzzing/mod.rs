@@ -18,9 +18,9 @@ use crate::diagnostic::SourceFile;
 use crate::model::{Finding, Inventory};
 use crate::remediate::code::{self, Look, Texts};
 use crate::remediate::plan::Plan;
-use crate::remediate::remedy::{self, Remedies};
+use crate::remediate::remediation::{self, Remedies};
 use crate::remediate::settings::Settings;
-use crate::remediate::{commands, show};
+use crate::remediate::{aws_cli_script, show};
 use crate::rule::{self, Library};
 use crate::scan::{self, Selected};
 use crate::source::terraform::{self, About, Options, State};
@@ -44,7 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
 ];
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| rule::embedded().expect("the rules load"));
-static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| remedy::embedded(&LIBRARY).expect("the remediations load"));
+static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| remediation::embedded(&LIBRARY).expect("the remediations load"));
 static RULES: LazyLock<Vec<Selected<'static>>> =
     LazyLock::new(|| LIBRARY.rules().map(|rule| Selected::new(rule, None, BTreeMap::new())).collect());
 static NO_RULES_PARAMS: BTreeMap<String, BTreeMap<String, Json>> = BTreeMap::new();
@@ -216,7 +216,7 @@ pub fn plan(input: &[u8]) {
     for step in &sealed.steps {
         assert!(shown.contains(step.call.call().operation), "a call is not shown");
     }
-    let _ = commands::script(&sealed);
+    let _ = aws_cli_script::script(&sealed);
     let again: Plan = serde_json::from_value(serde_json::to_value(&sealed).expect("JSON")).expect("a plan");
     assert_eq!(consistent(&again), Ok(()), "a plan changes when written");
 }

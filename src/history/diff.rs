@@ -3,7 +3,7 @@
 use rusqlite::params;
 use serde::Serialize;
 
-use super::look::unreadable;
+use super::account_result::unreadable;
 use super::{History, HistoryError};
 use crate::model::Finding;
 

@@ -8,16 +8,16 @@
 //!
 //! Nothing here reads AWS, judges a rule or writes a report.
 
-pub mod compare;
+mod account_result;
 mod diff;
 mod error;
+pub mod lifecycle;
 mod lock;
-mod look;
 mod notification;
-pub mod part;
 mod prune;
-mod read;
+mod queries;
 mod schema;
+pub mod shard_file;
 mod sweep;
 
 use std::path::{Path, PathBuf};
@@ -27,13 +27,13 @@ use rusqlite::Connection;
 use crate::private;
 use crate::sqlite::Access;
 
+pub use account_result::Look;
 pub use diff::{Change, Difference};
 pub use error::HistoryError;
 pub use lock::SweepLock;
-pub use look::Look;
 pub use notification::Told;
 pub use prune::Pruned;
-pub use read::{Order, Row, RuleCount, Which};
+pub use queries::{Order, Row, RuleCount, Which};
 pub use sweep::{Absent, Begun, Sweep, Terms, Totals};
 
 /// The name of the file.

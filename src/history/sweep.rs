@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Because, Rules, Standing};
-use super::look::{body, json, unreadable};
+use super::account_result::{body, json, unreadable};
+use super::lifecycle::{Because, Rules, Standing};
 use super::{History, HistoryError};
 use crate::model::{Provenance, Severity};
 use crate::report::RuleInfo;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::compare::Standing;
+use super::lifecycle::Standing;
 use super::*;
 use crate::model::{Finding, Scope, Verdict};
 use crate::report::example;
@@ -113,7 +113,7 @@ fn a_report_is_read_without_sorting() {
     sweep(&mut history, |_| {});
     let mut statement = history
         .connection
-        .prepare(&format!("EXPLAIN QUERY PLAN {}", super::read::query(Which::Judged, Order::Report)))
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", super::queries::query(Which::Judged, Order::Report)))
         .expect("a plan");
     let plan: Vec<String> = statement.query_map([1], |row| row.get(3)).and_then(Iterator::collect).expect("a plan");
     assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::history::compare::Standing;
+use crate::history::lifecycle::Standing;
 use crate::history::{History, HistoryError, Order, Row, Sweep, Which};
 use crate::model::Finding;
 
@@ -90,7 +90,7 @@ fn listed(row: &Row) -> Value {
         "severity": severity,
         "resource": resource,
         "remediation": remediation,
-        "because": row.because.map(crate::history::compare::Because::as_str),
+        "because": row.because.map(crate::history::lifecycle::Because::as_str),
         "fingerprint": fingerprint,
     })
 }

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::place::{Place, Reach};
+use super::account_clients::{Place, Reach};
 use super::plan::{Plan, Purpose};
 use crate::aws::Failure;
 use crate::model::call::Call;

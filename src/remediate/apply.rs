@@ -10,11 +10,11 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde_json::Value as Json;
 
+use super::account_clients::Reach;
 use super::journal::{Journal, JournalError, Record, Status};
-use super::place::Reach;
 use super::plan::{Plan, Step, Subject, Undo};
-use super::transition::{Log, Outcome, Transition};
-use super::{reference, rehearsal};
+use super::step_executor::{Log, Outcome, Transition};
+use super::{preflight, step_output};
 use crate::model::AccountId;
 use crate::source::Shutdown;
 
@@ -142,7 +142,7 @@ impl Apply<'_> {
             Ok(transition) => transition,
             Err(problem) => return Ok(vec![(step.number, failed(problem))]),
         };
-        let refusals = rehearsal::refusals(&unit, transition.place.reach).await;
+        let refusals = preflight::refusals(&unit, transition.place.reach).await;
         if let Some(first) = refusals.keys().next().copied() {
             let mut records: BTreeMap<usize, Record> =
                 refusals.into_iter().map(|(number, problem)| (number, failed(problem))).collect();
@@ -158,13 +158,13 @@ impl Apply<'_> {
     }
 
     fn forward(&self, step: &Step, left: &BTreeMap<usize, Json>, resumed: bool) -> Result<Transition<'_>, String> {
-        let dangling = |problem: reference::Dangling| problem.to_string();
+        let dangling = |problem: step_output::Dangling| problem.to_string();
         Ok(Transition {
             place: self.reach(step)?.place(step.resource.region.as_ref()),
             aspect: step.aspect.clone(),
             before: step.before_in(left).map_err(dangling)?,
             after: step.after_in(left).map_err(dangling)?,
-            operation: reference::resolve(&step.call, left).map_err(dangling)?,
+            operation: step_output::resolve(&step.call, left).map_err(dangling)?,
             resumed,
             builds_on_new: !step.needs.is_empty(),
         })
@@ -242,10 +242,10 @@ pub(crate) fn back(
     operation: &super::operation::Operation,
     record: &Record,
     left: &BTreeMap<usize, Json>,
-) -> Result<(Json, super::operation::Operation), reference::Dangling> {
+) -> Result<(Json, super::operation::Operation), step_output::Dangling> {
     let mut left = left.clone();
     left.insert(step.number, record.left.clone());
-    Ok((step.before_in(&left)?, reference::resolve(operation, &left)?))
+    Ok((step.before_in(&left)?, step_output::resolve(operation, &left)?))
 }
 
 fn left(records: &BTreeMap<usize, Record>) -> BTreeMap<usize, Json> {

@@ -14,15 +14,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::aspect::{Kind, satisfies, sorted};
 use super::effect::words;
+use super::observed::{Kind, satisfies, sorted};
 use super::operation::Operation;
 use super::permissions::abilities_of;
 use super::plan::{Aim, Disruption, Plan, Step, Undo};
 use super::policy::is_ambiguous;
-use super::reference::{Members, Text, with};
-use super::remedy::{Remedies, Remedy};
+use super::remediation::{Remedies, Remedy};
 use super::setters::{ATTACHED_POLICIES, INLINE_POLICY};
+use super::step_output::{Members, Text, with};
 use crate::model::ResourceType;
 use crate::rule::{Library, Remediation};
 use crate::scan;

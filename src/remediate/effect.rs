@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::aspect::{KEY_MADE_BY as MADE_BY, Kind, canonical};
+use super::observed::{KEY_MADE_BY as MADE_BY, Kind, canonical};
 use super::operation::{Ec2Tag, IpPermission, Operation, TagSpecification};
-use super::reference::{Part, Reference, Text};
 use super::security_group_rule::{Way, rules_of};
+use super::step_output::{Part, Reference, Text};
 
 /// What a call does.
 #[derive(Debug, Clone, PartialEq)]

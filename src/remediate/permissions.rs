@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::account_lock;
 use super::planner;
-use super::remedy::{Action, Remedies, Remedy};
+use super::remediation::{Action, Remedies, Remedy};
 use super::setters::{self, Ability};
 use super::settings::Settings;
 use crate::model::ResourceType;
@@ -295,9 +295,9 @@ fn asks(remedy: &Remedy) -> Vec<(ResourceType, String)> {
 mod tests {
     use super::*;
     use crate::model::Source;
-    use crate::remediate::aspect::Kind;
+    use crate::remediate::observed::Kind;
     use crate::remediate::operation::Operation;
-    use crate::remediate::remedy;
+    use crate::remediate::remediation;
     use crate::rule::{self, Policy};
 
     fn library() -> Library {
@@ -305,7 +305,7 @@ mod tests {
     }
 
     fn remedies(library: &Library) -> Remedies {
-        remedy::embedded(library).unwrap_or_else(|errors| panic!("{errors:?}"))
+        remediation::embedded(library).unwrap_or_else(|errors| panic!("{errors:?}"))
     }
 
     fn all_abilities() -> impl Iterator<Item = &'static Ability> {

@@ -8,15 +8,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::aspect::Aspect;
+use super::approvals::Nature;
 use super::consistency::Seal;
-use super::limits::Nature;
+use super::observed::Aspect;
 use super::operation::Operation;
 use super::planner::Part;
-use super::reference::{self, Dangling, Members, Text, Texts};
+use super::step_output::{self, Dangling, Members, Text, Texts};
+use crate::file_envelope::Form;
 use crate::model::finding::Tool;
 use crate::model::{AccountId, Region, ResourceType};
-use crate::saved::Form;
 
 /// Steps that make findings right, and what is left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -240,12 +240,12 @@ pub(crate) struct LeftOut {
 impl Step {
     /// What there must be before, where these steps have left this.
     pub(crate) fn before_in(&self, left: &BTreeMap<usize, Json>) -> Result<Json, Dangling> {
-        reference::state(&self.before, &self.made.before, left)
+        step_output::state(&self.before, &self.made.before, left)
     }
 
     /// What there is to be after, where these steps have left this.
     pub(crate) fn after_in(&self, left: &BTreeMap<usize, Json>) -> Result<Json, Dangling> {
-        reference::state(&self.after, &self.made.after, left)
+        step_output::state(&self.after, &self.made.after, left)
     }
 
     /// What limits look at.
@@ -379,5 +379,5 @@ impl Plan {
 
 /// The steps that a value refers to.
 fn steps_of<T: Texts + Clone>(value: &T) -> Vec<usize> {
-    reference::all(value).into_iter().map(|reference| reference.step).collect()
+    step_output::all(value).into_iter().map(|reference| reference.step).collect()
 }

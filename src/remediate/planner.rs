@@ -7,12 +7,12 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream;
 
-use super::aspect::{Aspect, Clue};
-use super::draft::{Contradiction, Draft, Goal, Thing};
-use super::limits::Limits;
-use super::place::Reach;
+use super::account_clients::Reach;
+use super::approvals::Limits;
+use super::observed::{Aspect, Clue};
 use super::plan::{Aim, LeftOut, Step, Subject};
-use super::remedy::{Action, Remedies, Remedy, Wish};
+use super::plan_builder::{Contradiction, Draft, Goal, Thing};
+use super::remediation::{Action, Remedies, Remedy, Wish};
 use super::setters;
 use super::settings::Settings;
 use crate::model::call::Needs;

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::words;
+use super::phrasing;
 use crate::model::Provenance;
 use crate::model::provenance::{ConfigurationFile, RulesFolder, Setting, WaiverFile};
 
@@ -47,7 +47,7 @@ fn setting(setting: &Setting) -> String {
     let Setting { key, value, origin } = setting;
     match value {
         Json::Null => format!("{key}: set, and not shown ({origin})"),
-        value => format!("{key}: {} ({origin})", words::value(value)),
+        value => format!("{key}: {} ({origin})", phrasing::value(value)),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::words;
+use super::phrasing;
 use crate::model::{Gap, Scope, Verdict};
 
 /// The name under which coverage is listed among the rules.
@@ -29,16 +29,16 @@ pub(super) fn message(scope: &Scope) -> String {
         (true, false) => "was read in part",
         (false, _) => "was not read",
     };
-    format!("{} {how}", words::scope(scope))
+    format!("{} {how}", phrasing::scope(scope))
 }
 
 /// Why it was not read in full, each reason once.
 pub(super) fn reasons(scope: &Scope) -> Vec<String> {
-    words::each_once(scope.gaps.iter().map(Gap::to_string))
+    phrasing::each_once(scope.gaps.iter().map(Gap::to_string))
 }
 
 /// Lower-case hexadecimal SHA-256 that stays the same as long as the scope does.
 pub(super) fn fingerprint(scope: &Scope) -> String {
-    let hash = Sha256::digest(format!("{RULE}\n{}", words::scope(scope)));
+    let hash = Sha256::digest(format!("{RULE}\n{}", phrasing::scope(scope)));
     hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

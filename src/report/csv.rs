@@ -10,8 +10,8 @@ use std::io::{self, Write};
 
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 
-use super::by_account::Findings;
-use super::{Format, RuleInfo, Writer, basis, coverage, words};
+use super::stream::Findings;
+use super::{Format, RuleInfo, Writer, basis, coverage, phrasing};
 use crate::model::{Finding, Report, Scope, Verdict};
 use crate::terminal::{Encoding, harmless};
 
@@ -56,7 +56,7 @@ fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut
         }
         Ok(())
     })?;
-    for scope in words::incomplete(report) {
+    for scope in phrasing::incomplete(report) {
         table.write_record(row_of_scope(scope).map(|cell| safe(&cell)))?;
     }
     table.write_record(row_of_provenance(report).map(|cell| safe(&cell)))?;
@@ -85,7 +85,7 @@ fn row(finding: &Finding, info: Option<&RuleInfo>) -> [String; COLUMNS.len()] {
         finding.severity.to_string(),
         finding.verdict.to_string(),
         finding.message.clone(),
-        list(finding.evidence.iter().flat_map(words::evidence).collect()),
+        list(finding.evidence.iter().flat_map(phrasing::evidence).collect()),
         list(finding.gaps.iter().map(ToString::to_string).collect()),
         waiver.map(|waiver| waiver.verdict.to_string()).unwrap_or_default(),
         text(waiver.map(|waiver| &waiver.reason)),

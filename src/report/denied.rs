@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words;
+use super::phrasing;
 use crate::model::call::ALL;
 use crate::model::{Finding, Gap, GapKind, Report, Verdict};
 
@@ -27,7 +27,7 @@ pub(super) fn calls(report: &Report) -> Vec<Denied<'_>> {
     let mut calls: BTreeMap<(&str, Option<&str>), Denied<'_>> = BTreeMap::new();
     for scope in &report.scopes {
         for gap in scope.gaps.iter().filter(|gap| is_denied(gap)) {
-            entry(&mut calls, gap).places.insert(words::scope(scope));
+            entry(&mut calls, gap).places.insert(phrasing::scope(scope));
         }
     }
     for finding in report.findings.iter().filter(|finding| is_only_denied(finding)) {

@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::by_account::{self, Findings, Part};
-use super::{Format, RuleInfo, Writer as ReportWriter, basis, coverage, words};
+use super::stream::{self, Findings, Part};
+use super::{Format, RuleInfo, Writer as ReportWriter, basis, coverage, phrasing};
 use crate::model::{AccountId, Finding, Region, Report, Scope, Verdict};
 use crate::terminal::{Encoding, harmless};
 
@@ -25,7 +25,7 @@ pub(super) static FORMAT: Format =
 
 fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
     let mut total = Count::default();
-    by_account::each(report, findings, |part| {
+    stream::each(report, findings, |part| {
         total = suites(part).values().map(Suite::count).fold(total, Count::and);
         Ok(())
     })?;
@@ -40,7 +40,7 @@ fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut
         .with_attribute(("failures", total.failures.to_string().as_str()))
         .with_attribute(("errors", total.errors.to_string().as_str()));
     root.write_inner_content(|writer| {
-        by_account::each(report, findings, |part| {
+        stream::each(report, findings, |part| {
             suites(part).iter().try_for_each(|(place, suite)| suite.write(*place, report, rules, writer))
         })
     })?;
@@ -172,7 +172,7 @@ impl<'a> Case<'a> {
             rule: &finding.rule,
             name: finding.resource.address.as_deref().unwrap_or(&finding.resource.id),
             kind: finding.severity.as_str(),
-            message: words::statement(finding),
+            message: phrasing::statement(finding),
             body: body(finding, info),
         }
     }
@@ -215,14 +215,14 @@ impl<'a> Case<'a> {
 /// What a person who opens the failed test wants to know.
 fn body(finding: &Finding, info: Option<&RuleInfo>) -> Vec<String> {
     let resource = &finding.resource;
-    let mut lines = vec![format!("{} {}", resource.resource_type, words::resource(resource))];
+    let mut lines = vec![format!("{} {}", resource.resource_type, phrasing::resource(resource))];
     lines.extend(resource.arn.clone());
-    lines.extend(finding.location.iter().chain(&finding.related).map(words::location));
-    lines.extend(finding.evidence.iter().flat_map(words::evidence));
+    lines.extend(finding.location.iter().chain(&finding.related).map(phrasing::location));
+    lines.extend(finding.evidence.iter().flat_map(phrasing::evidence));
     if let Some(info) = info {
         lines.extend([info.title.clone(), info.rationale.clone()]);
     }
-    if let Some(fix) = words::fix_of(finding, info) {
+    if let Some(fix) = phrasing::fix_of(finding, info) {
         lines.push(format!("fix: {}: {}", fix.title, fix.command));
     }
     lines.extend(info.into_iter().flat_map(|info| info.references.iter().cloned()));

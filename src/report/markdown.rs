@@ -9,9 +9,9 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
-use super::groups::{self, Group};
-use super::tally::{SEVERITIES, Tallies, Tally};
-use super::words::{self, Accounts};
+use super::by_rule::{self, Group};
+use super::counts::{SEVERITIES, Tallies, Tally};
+use super::phrasing::{self, Accounts};
 use super::{Detail, Format, Options, RuleInfo, Writer, basis, denied};
 use crate::model::{Finding, Report, Scope, Verdict};
 use crate::terminal::{Encoding, harmless};
@@ -63,10 +63,10 @@ fn write_within(
 fn heading(report: &Report) -> String {
     format!(
         "# Session Manager: {}\n\n{}, policy {}, {}, {} {}\n\n",
-        words::headline(report),
-        prose(&words::coverage(report)),
+        phrasing::headline(report),
+        prose(&phrasing::coverage(report)),
         prose(&report.policy),
-        prose(&words::time(&report.finished_at)),
+        prose(&phrasing::time(&report.finished_at)),
         prose(&report.tool.name),
         prose(&report.tool.version),
     )
@@ -128,13 +128,13 @@ fn denied(report: &Report) -> String {
 }
 
 fn not_read(report: &Report) -> String {
-    let scopes = words::incomplete(report);
+    let scopes = phrasing::incomplete(report);
     if scopes.is_empty() {
         return String::new();
     }
     let mut text = format!("## Not read in full: {} of {}\n\n", scopes.len(), report.scopes.len());
     let mut left = 0;
-    for (index, group) in scopes.chunk_by(|one, other| words::same_gaps(one, other)).enumerate() {
+    for (index, group) in scopes.chunk_by(|one, other| phrasing::same_gaps(one, other)).enumerate() {
         if index < LISTED { text.push_str(&unread(group)) } else { left += group.len() }
     }
     if left > 0 {
@@ -154,7 +154,7 @@ fn unread(group: &[&Scope]) -> String {
     let others = group[0].gaps.iter().filter(|gap| !denied::is_denied(gap));
     let reasons = others.take(LISTED).map(|gap| code(&gap.to_string())).collect::<Vec<_>>();
     let because = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
-    format!("- {}{more}: {what}{because}\n", prose(&words::scopes(named)))
+    format!("- {}{more}: {what}{because}\n", prose(&phrasing::scopes(named)))
 }
 
 fn by_account(tallies: &Tallies<'_>) -> String {
@@ -262,14 +262,14 @@ impl Page<'_> {
 
     fn details(&mut self, report: &Report, rules: &[RuleInfo]) -> io::Result<()> {
         let mut lost = Count::default();
-        for group in groups::open(report, rules, |finding| !denied::is_only_denied(finding)) {
+        for group in by_rule::open(report, rules, |finding| !denied::is_only_denied(finding)) {
             let message = group.common_message();
             let header = format!("{}{HEADER}", introduction(&group, message));
             let rows = group.findings().map(|finding| (finding.verdict, self.row(finding, message.is_some())));
             let rows: Vec<_> = rows.collect();
             self.table(&header, &rows, &mut lost)?;
         }
-        let waived = groups::of_verdict(report, Verdict::Waived);
+        let waived = by_rule::of_verdict(report, Verdict::Waived);
         if !waived.is_empty() {
             let rows = waived.iter().map(|finding| (finding.verdict, self.row(finding, false)));
             let rows: Vec<_> = rows.collect();
@@ -302,11 +302,11 @@ impl Page<'_> {
 
     fn row(&self, finding: &Finding, message_is_said: bool) -> String {
         let mut found: Vec<String> = match finding.verdict {
-            Verdict::Unknown => words::reasons(finding),
+            Verdict::Unknown => phrasing::reasons(finding),
             Verdict::Fail if message_is_said => Vec::new(),
-            Verdict::Fail | Verdict::Waived | Verdict::Pass => vec![words::statement(finding)],
+            Verdict::Fail | Verdict::Waived | Verdict::Pass => vec![phrasing::statement(finding)],
         };
-        found.extend(finding.evidence.iter().flat_map(words::evidence));
+        found.extend(finding.evidence.iter().flat_map(phrasing::evidence));
         let more = found.len().saturating_sub(LISTED);
         let mut cells: Vec<String> = found.iter().take(LISTED).map(|text| code(text)).collect();
         if more > 0 {
@@ -315,8 +315,8 @@ impl Page<'_> {
         format!(
             "| {} | {} | {} | {} |\n",
             finding.verdict,
-            code(&words::resource(&finding.resource)),
-            code(&words::place(finding, self.accounts)),
+            code(&phrasing::resource(&finding.resource)),
+            code(&phrasing::place(finding, self.accounts)),
             cells.join("<br>")
         )
     }
@@ -333,11 +333,11 @@ fn introduction(group: &Group<'_>, message: Option<&str>) -> String {
     if let Some(message) = message {
         add(&mut text, format_args!("What was found: {}\n\n", code(message)));
     }
-    let by_finding = group.failed.first().and_then(|finding| words::fix_of(finding, group.info));
+    let by_finding = group.failed.first().and_then(|finding| phrasing::fix_of(finding, group.info));
     let by_rule = || {
-        let command = group.findings().next().map(words::command_of);
-        let fix = group.info.and_then(words::fix)?;
-        Some(words::Fix { command: command.unwrap_or_else(|| fix.command.clone()), ..fix })
+        let command = group.findings().next().map(phrasing::command_of);
+        let fix = group.info.and_then(phrasing::fix)?;
+        Some(phrasing::Fix { command: command.unwrap_or_else(|| fix.command.clone()), ..fix })
     };
     if let Some(fix) = by_finding.or_else(by_rule) {
         add(&mut text, format_args!("Fix: {}: {}\n\n", prose(&fix.title), code(&fix.command)));

@@ -5,28 +5,28 @@
 
 mod asff;
 mod basis;
-mod by_account;
+mod by_rule;
+mod counts;
 mod coverage;
 mod csv;
 mod denied;
-mod groups;
 pub mod html;
 mod json;
 mod junit;
 mod markdown;
 mod ocsf;
 pub mod output;
+mod phrasing;
 mod sarif;
 mod spool;
+mod stream;
 pub mod sweep;
 mod table;
-mod tally;
-mod words;
 
 #[cfg(test)]
 pub(crate) mod example;
 
-pub use by_account::{Findings, Take};
+pub use stream::{Findings, Take};
 
 use std::fmt;
 use std::io::{self, Write};
@@ -164,7 +164,7 @@ impl Format {
     pub fn write(&self, report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
         match self.writer {
             Writer::Whole(write) => write(report, rules, options, out),
-            Writer::Stream(write) | Writer::Ledger(write) => write(report, &by_account::listed(report), rules, out),
+            Writer::Stream(write) | Writer::Ledger(write) => write(report, &stream::listed(report), rules, out),
         }
     }
 

@@ -10,8 +10,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::by_account::Findings;
-use super::{Format, RuleInfo, Writer, coverage, words};
+use super::stream::Findings;
+use super::{Format, RuleInfo, Writer, coverage, phrasing};
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, Scope, Severity, Verdict};
 use crate::terminal::{Encoding, harmless};
 
@@ -45,8 +45,8 @@ fn of_finding(finding: &Finding, info: Option<&RuleInfo>, report: &Report, time:
     let more = json!({
         "status_id": status,
         "status": status_name,
-        "message": harmless(&words::statement(finding)),
-        "comment": (finding.verdict == Verdict::Waived).then(|| harmless(&words::waiver(finding)).into_owned()),
+        "message": harmless(&phrasing::statement(finding)),
+        "comment": (finding.verdict == Verdict::Waived).then(|| harmless(&phrasing::waiver(finding)).into_owned()),
         "cloud": cloud(resource.account.as_ref(), resource.region.as_ref()),
         "finding_info": {
             "uid": finding.fingerprint,
@@ -68,7 +68,7 @@ fn of_scope(scope: &Scope, report: &Report, time: i64) -> Value {
     let verdict = coverage::verdict(scope);
     let mut event = event(report, time, verdict, Severity::Medium);
     let (status, status_name) = compliance_status(verdict);
-    let name = words::scope(scope);
+    let name = phrasing::scope(scope);
     let more = json!({
         "status_id": 1,
         "status": "New",
@@ -131,14 +131,14 @@ fn compliance(finding: &Finding, info: Option<&RuleInfo>, report: &Report) -> Va
     let controls = info.map(|info| info.controls.as_slice()).unwrap_or_default();
     let standards = controls.iter().map(|control| control.framework.clone());
     let details = match verdict {
-        Verdict::Unknown => words::reasons(finding),
+        Verdict::Unknown => phrasing::reasons(finding),
         Verdict::Fail => vec![finding.message.clone()],
         Verdict::Pass | Verdict::Waived => Vec::new(),
     };
     json!({
         "control": finding.rule,
         "desc": info.map(|info| &info.description),
-        "standards": words::each_once(std::iter::once(policy(report)).chain(standards)),
+        "standards": phrasing::each_once(std::iter::once(policy(report)).chain(standards)),
         "requirements": some(controls.iter().map(|control| format!("{}: {}", control.id, control.title)).collect()),
         "status_id": status,
         "status": status_name,
@@ -210,7 +210,7 @@ fn remediation(finding: &Finding, info: Option<&RuleInfo>) -> Value {
     if finding.verdict == Verdict::Pass {
         return Value::Null;
     }
-    let fix = words::fix_of(finding, info).map(|fix| format!("{}: {}", fix.title, fix.command));
+    let fix = phrasing::fix_of(finding, info).map(|fix| format!("{}: {}", fix.title, fix.command));
     let text = fix.or_else(|| info.map(|info| info.description.clone()));
     let references = info.map(|info| info.references.clone()).unwrap_or_default();
     text.map_or(Value::Null, |text| json!({"desc": text, "references": some(references)}))

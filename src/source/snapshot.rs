@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::file_envelope::{Form, SavedError};
 use crate::model::Inventory;
-use crate::saved::{Form, SavedError};
 
 /// The `kind` that every snapshot begins with.
 pub const KIND: &str = "ssm-audit/snapshot";

@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::{FixArgs, Format};
-use crate::cli::carry_out::{look, say};
+use crate::cli::apply::{look, say};
 use crate::cli::code::Subject;
 use crate::cli::confirm::{ask, can_ask};
 use crate::cli::selection::Selection;
@@ -15,7 +15,7 @@ use crate::cli::{Error, Exit, Globals, output};
 use crate::model::{Finding, Verdict};
 use crate::remediate::code::show::{self, Answer};
 use crate::remediate::code::{self, Patch, Texts};
-use crate::remediate::remedy;
+use crate::remediate::remediation;
 use crate::source::terraform::Places;
 use crate::terminal::{self, Encoding};
 
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
     let subject = Subject { root, options, selection: &selection, rules: &rules, started_at };
     let (first, problems) = subject.look(&Texts::new()).map_err(Box::new)?;
     globals.warn(&problems);
-    let remedies = remedy::embedded(selection.library()).map_err(Error::Diagnostics)?;
+    let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let concerns = |finding: &Finding| arguments.concerns(finding);
     let patch =
         subject.ask(&remedies, arguments.unsafe_fixes, &concerns, globals, |request| code::plan(request, &first))?;

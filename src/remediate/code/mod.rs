@@ -37,7 +37,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::remedy::{Remedies, Remedy};
+use super::remediation::{Remedies, Remedy};
 use super::settings::Settings;
 use crate::model::finding::Edit;
 use crate::model::{Finding, Inventory, Verdict};

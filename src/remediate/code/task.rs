@@ -8,7 +8,7 @@ use super::document::{Found, Spot};
 use super::workspace::{Edited, New, Refusal, Workspace};
 use super::{attribute, bucket, instance, key, log_group, preferences, role, security_group, tags};
 use crate::model::{Finding, Key, ResourceType, Verdict};
-use crate::remediate::remedy::{Action, Remedy, Wish};
+use crate::remediate::remediation::{Action, Remedy, Wish};
 use crate::scan::ANY;
 use crate::source::terraform::Place;
 

@@ -7,16 +7,16 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::model::AccountId;
-use crate::remediate::aspect::Aspect;
-use crate::remediate::limits::Allow;
+use crate::remediate::approvals::Allow;
+use crate::remediate::observed::Aspect;
 use crate::remediate::plan::Extent;
-use crate::remediate::remedy;
+use crate::remediate::remediation;
 use crate::remediate::setters::trial::{Trial, region, thing};
 use crate::remediate::show::{self, Look};
 use crate::terminal::Paint;
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| crate::rule::embedded().expect("the rules load"));
-static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| remedy::embedded(&LIBRARY).expect("the remediations load"));
+static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| remediation::embedded(&LIBRARY).expect("the remediations load"));
 
 fn account() -> AccountId {
     "111122223333".parse().expect("an account")
@@ -192,7 +192,7 @@ fn leaves(value: &Json, place: &str, found: &mut Vec<String>) {
             items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{place}/{index}"), found));
         }
         Json::Object(members) if !members.is_empty() => members.iter().for_each(|(name, value)| {
-            leaves(value, &format!("{place}/{}", super::super::reference::escaped(name)), found);
+            leaves(value, &format!("{place}/{}", crate::remediate::step_output::escaped(name)), found);
         }),
         _ => found.push(place.to_owned()),
     }

@@ -2,7 +2,7 @@
 
 use super::operation;
 use super::parameter::part;
-use crate::remediate::reference::Text;
+use crate::remediate::step_output::Text;
 
 part! {
     /// A tag, as KMS has it.

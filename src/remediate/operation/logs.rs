@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::operation;
-use crate::remediate::reference::Text;
+use crate::remediate::step_output::Text;
 
 impl super::parameter::Parameter<std::collections::HashMap<String, String>> for BTreeMap<String, String> {
     fn give(self) -> Option<std::collections::HashMap<String, String>> {

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
 pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*, ssm::*, volume::*};
-use super::place::{Place, Sent};
-use super::reference::{self, Text, Texts, escaped};
+use super::account_clients::{Place, Sent};
+use super::step_output::{self, Text, Texts, escaped};
 use crate::aws::Failure;
 use crate::model::call::Call;
 
@@ -42,9 +42,9 @@ macro_rules! operation {
             $($(#[$field_meta])* pub(crate) $field: $type,)*
         }
 
-        impl $crate::remediate::reference::Texts for $name {
-            fn each_text(&mut self, visit: &mut dyn FnMut(&mut $crate::remediate::reference::Text)) {
-                $($crate::remediate::reference::Texts::each_text(&mut self.$field, visit);)*
+        impl $crate::remediate::step_output::Texts for $name {
+            fn each_text(&mut self, visit: &mut dyn FnMut(&mut $crate::remediate::step_output::Text)) {
+                $($crate::remediate::step_output::Texts::each_text(&mut self.$field, visit);)*
             }
         }
 
@@ -55,9 +55,9 @@ macro_rules! operation {
 
             pub(super) async fn send(
                 self,
-                place: &$crate::remediate::place::Place<'_>,
+                place: &$crate::remediate::account_clients::Place<'_>,
                 dry_run: Option<bool>,
-            ) -> $crate::remediate::place::Sent {
+            ) -> $crate::remediate::account_clients::Sent {
                 let changing = place.changing();
                 let request = changing.$service().$method();
                 $(let request = request.$setter($crate::remediate::operation::parameter::Parameter::give(self.$field));)*
@@ -66,7 +66,7 @@ macro_rules! operation {
                 let result = Box::pin(request.send()).await;
                 let answer: Option<serde_json::Value> = None;
                 $(let answer = result.as_ref().ok().and_then(|$member| $answer).or(answer);)?
-                $crate::remediate::place::Sent { answer, ..$crate::remediate::place::Sent::of(&Self::CALL, result) }
+                $crate::remediate::account_clients::Sent { answer, ..$crate::remediate::account_clients::Sent::of(&Self::CALL, result) }
             }
 
             /// Whether it can be asked beforehand if it would be allowed.
@@ -245,7 +245,7 @@ impl Operation {
 
     /// A call must not be sent with a part left out that a step was to make.
     fn unresolved(&self) -> Option<Sent> {
-        let reference = reference::all(self).into_iter().next()?;
+        let reference = step_output::all(self).into_iter().next()?;
         let problem = format!("internal error: {} of step {} is not resolved", reference.member, reference.step);
         Some(Sent::not_sent(Failure::unreadable(self.call(), &problem)))
     }

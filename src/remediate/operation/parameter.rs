@@ -1,6 +1,6 @@
 //! How a parameter's JSON type becomes the SDK's.
 
-use crate::remediate::reference::Text;
+use crate::remediate::step_output::Text;
 
 /// A parameter, given to a setter of the SDK.
 pub(super) trait Parameter<S> {
@@ -58,9 +58,9 @@ macro_rules! part {
             $($(#[$field_meta])* pub(crate) $field: $type,)*
         }
 
-        impl $crate::remediate::reference::Texts for $name {
-            fn each_text(&mut self, visit: &mut dyn FnMut(&mut $crate::remediate::reference::Text)) {
-                $($crate::remediate::reference::Texts::each_text(&mut self.$field, visit);)*
+        impl $crate::remediate::step_output::Texts for $name {
+            fn each_text(&mut self, visit: &mut dyn FnMut(&mut $crate::remediate::step_output::Text)) {
+                $($crate::remediate::step_output::Texts::each_text(&mut self.$field, visit);)*
             }
         }
 

@@ -3,7 +3,7 @@
 use super::ec2::Ec2Tag;
 use super::operation;
 use super::parameter::part;
-use crate::remediate::reference::Text;
+use crate::remediate::step_output::Text;
 
 part! {
     /// Tags for what is made.

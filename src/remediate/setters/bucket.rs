@@ -9,8 +9,7 @@ use wildmatch::WildMatch;
 use super::{Ability, Setter, seen};
 use crate::model::arn::Arn;
 use crate::model::{Fact, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind, satisfies};
-use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, Kind, satisfies};
 use crate::remediate::operation::{
     ApplyServerSideEncryptionByDefault, BlockedEncryptionTypes, BucketLoggingStatus, CreateBucket,
     CreateBucketConfiguration, DeleteBucket, DeleteBucketEncryption, DeleteBucketTagging, LoggingEnabled,
@@ -19,6 +18,7 @@ use crate::remediate::operation::{
     VersioningConfiguration,
 };
 use crate::remediate::plan::Undo;
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::policy;
 use crate::rule::params::ParamValue;
 

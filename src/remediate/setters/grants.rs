@@ -6,10 +6,10 @@ use iam_policy::{BucketOwner, BucketPolicy, Decision, Denial, Layer, PolicyDocum
 use serde_json::{Value as Json, json};
 
 use crate::model::{Fact, Key, Region};
-use crate::remediate::aspect::{Kind, sorted};
-use crate::remediate::draft::Draft;
+use crate::remediate::observed::{Kind, sorted};
+use crate::remediate::plan_builder::Draft;
 use crate::remediate::policy;
-use crate::remediate::reference::Text;
+use crate::remediate::step_output::Text;
 use crate::rule::function::RolePolicies;
 
 /// Actions on resources, by the statement's name.

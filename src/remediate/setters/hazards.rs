@@ -4,9 +4,9 @@ use serde_json::{Value as Json, json};
 
 use super::trial::{Planned, Trial, thing};
 use crate::model::{Key, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind, document};
-use crate::remediate::draft::Thing;
-use crate::remediate::limits::Allow;
+use crate::remediate::approvals::Allow;
+use crate::remediate::observed::{Aspect, Kind, document};
+use crate::remediate::plan_builder::Thing;
 
 const BUCKET: &str = "session-logs";
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/0c9e1d6a-0000-4000-8000-000000000000";

@@ -10,8 +10,8 @@ use super::security_group::{self, ALLOW_HTTPS, ALLOW_HTTPS_IPV6, relied_on_by};
 use super::{Ability, Setter};
 use crate::model::ec2::NetworkInterface;
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind};
-use crate::remediate::draft::{Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::plan_builder::{Draft, Thing, Wanted};
 
 /// Lets instances reach Systems Manager.
 pub(super) struct HttpsEgress;

@@ -4,13 +4,13 @@ use serde_json::{Value as Json, json};
 
 use super::{Ability, Setter, volume_key};
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind};
-use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::operation::{
     AddRoleToInstanceProfile, AssociateIamInstanceProfile, CreateInstanceProfile, DeleteInstanceProfile,
     DisassociateIamInstanceProfile, IamInstanceProfileSpecification, IamTag, RemoveRoleFromInstanceProfile,
 };
-use crate::remediate::reference::Reference;
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::step_output::Reference;
 
 /// Makes the instance profile, with the role in it.
 pub(super) struct Profiles;

@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Ability, Setter};
 use crate::model::{Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind};
-use crate::remediate::draft::{Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::operation::{CreateTags, DeleteTags, Ec2Tag};
+use crate::remediate::plan_builder::{Change, Draft, Thing, Wanted};
 
 /// Adds tags to instances.
 pub(super) struct InstanceTags;

@@ -7,15 +7,15 @@ use serde_json::{Value as Json, json};
 use super::sessions::{KEY_MANAGER, KEY_SPEC, KEY_USAGE, Sessions};
 use super::{Ability, Setter, seen};
 use crate::model::{Fact, Partition, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, KEY_MADE_BY, Kind, document, wanted_document};
-use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, KEY_MADE_BY, Kind, document, wanted_document};
 use crate::remediate::operation::{
     CancelKeyDeletion, CreateAlias, CreateKey, DeleteAlias, DisableKey, DisableKeyRotation, EnableKey,
     EnableKeyRotation, KmsTag, PutKeyPolicy, ScheduleKeyDeletion,
 };
 use crate::remediate::plan::Undo;
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::policy;
-use crate::remediate::reference::{Reference, Text};
+use crate::remediate::step_output::{Reference, Text};
 
 /// Sets attributes of keys, and makes the key for sessions.
 pub(super) struct Keys;

@@ -4,12 +4,12 @@ use serde_json::{Value as Json, json};
 
 use super::{Ability, Setter, key, seen};
 use crate::model::{Key, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind};
-use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::operation::{
     AssociateKmsKey, CreateLogGroup, DeleteLogGroup, DeleteRetentionPolicy, DisassociateKmsKey, PutRetentionPolicy,
 };
 use crate::remediate::plan::{Disruption, Undo};
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 use crate::rule::params::ParamValue;
 
 /// Sets attributes of log groups, and makes the group for sessions.

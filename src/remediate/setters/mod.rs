@@ -29,8 +29,8 @@ use serde_json::Value as Json;
 pub(crate) use self::key::{grants_logs, logs_service};
 pub(crate) use self::preferences::INPUTS;
 pub(crate) use self::role::{ATTACHED as ATTACHED_POLICIES, POLICY as INLINE_POLICY};
-use super::aspect::{Aspect, Kind};
-use super::draft::{Aims, Draft, Thing, Wanted};
+use super::observed::{Aspect, Kind};
+use super::plan_builder::{Aims, Draft, Thing, Wanted};
 use crate::model::call::Call;
 use crate::model::{Region, ResourceType};
 

@@ -8,12 +8,12 @@ use serde_json::{Map, Value as Json, json};
 use super::sessions::{Sessions, live};
 use super::{Ability, Setter, key, role};
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind, sorted};
-use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, Kind, sorted};
 use crate::remediate::operation::{
     CreateDocument, DeleteDocument, SsmTag, UpdateDocument, UpdateDocumentDefaultVersion,
 };
-use crate::remediate::reference::{Reference, Text};
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::step_output::{Reference, Text};
 use crate::source::session_document::{INPUTS as KNOWN, MEMBERS, SHELL_PROFILE};
 use crate::yaml::nearest;
 

@@ -15,15 +15,15 @@ use super::{Ability, Setter, key, log_group, seen, volume_key};
 use crate::model::s3::Bucket;
 use crate::model::ssm::uploads;
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind, canonical, wanted_document};
-use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, Kind, canonical, wanted_document};
 use crate::remediate::operation::{
     AttachRolePolicy, CreateRole, DeleteRole, DeleteRolePolicy, DetachRolePolicy, IamTag, Operation, PutRolePolicy,
     UpdateAssumeRolePolicy,
 };
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::policy;
-use crate::remediate::reference::Text;
 use crate::remediate::settings::Settings;
+use crate::remediate::step_output::Text;
 use crate::rule::function::RolePolicies;
 
 /// Changes roles, and makes the one for instances.

@@ -10,15 +10,15 @@ use serde_json::{Value as Json, json};
 use self::hindrance::{hindrance, unusable};
 use super::{Ability, Setter, volume_key};
 use crate::model::{Key, Region, ResourceType};
-use crate::remediate::aspect::{Aspect, KEY_MADE_BY as MADE_BY, Kind, made_for};
-use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, KEY_MADE_BY as MADE_BY, Kind, made_for};
 use crate::remediate::operation::{
     AttachVolume, CreateSnapshot, CreateVolume, DeleteSnapshot, DeleteVolume, DetachVolume,
     EbsInstanceBlockDeviceSpecification, Ec2Tag, InstanceBlockDeviceMappingSpecification, ModifyInstanceAttribute,
     Operation, StartInstances, StopInstances, TagSpecification,
 };
 use crate::remediate::plan::Undo;
-use crate::remediate::reference::{Reference, Text};
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::step_output::{Reference, Text};
 
 /// Swaps root volumes.
 pub(super) struct RootVolume;

@@ -9,12 +9,12 @@ use super::{Ability, Setter};
 use crate::model::arn::Arn;
 use crate::model::call::Call;
 use crate::model::{Region, ResourceType};
-use crate::remediate::aspect::{Aspect, Kind};
-use crate::remediate::draft::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::operation::{
     AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, IpPermission, Operation, RevokeSecurityGroupEgress,
     RevokeSecurityGroupIngress, UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
 };
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::security_group_rule::{Peer, Rules, SecurityGroupRule, Way};
 
 /// Changes security groups.

@@ -6,7 +6,7 @@ use super::log_group;
 use crate::model::kms::KmsKey;
 use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::model::{Entry, Fact, Key, Region, ResourceType};
-use crate::remediate::draft::{Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Draft, Thing, Wanted};
 use crate::rule::params::ParamValue;
 
 /// The only keys that encrypt sessions: symmetric ones of customers.

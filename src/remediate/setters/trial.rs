@@ -7,12 +7,12 @@ use serde_json::Value as Json;
 
 use super::{SETTERS, in_order_of_asking};
 use crate::model::{AccountId, Fact, Gap, GapKind, Inventory, Key, Partition, Region, ResourceType, Source};
-use crate::remediate::aspect::Aspect;
-use crate::remediate::draft::{Draft, Goal, Thing};
-use crate::remediate::limits::{Allow, Limits};
+use crate::remediate::approvals::{Allow, Limits};
+use crate::remediate::observed::Aspect;
 use crate::remediate::permissions::abilities_of;
 use crate::remediate::plan::{Aim, LeftOut, Step, Subject};
-use crate::remediate::remedy::{self, Action, Remedies, Wish};
+use crate::remediate::plan_builder::{Draft, Goal, Thing};
+use crate::remediate::remediation::{self, Action, Remedies, Wish};
 use crate::remediate::settings::Settings;
 
 /// What a test makes up.
@@ -93,7 +93,7 @@ impl Trial {
     pub(in crate::remediate) fn plan(&self) -> Planned {
         static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| {
             let library = crate::rule::embedded().expect("the rules load");
-            remedy::embedded(&library).expect("the remediations load")
+            remediation::embedded(&library).expect("the remediations load")
         });
         let account: AccountId = "111122223333".parse().expect("an account");
         let mut draft = Draft::new("PLAN", &self.inventory, &account, &self.settings);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{instance_profile, root_volume};
 use crate::model::{Key, ResourceType};
-use crate::remediate::draft::{Aims, Draft, Thing};
+use crate::remediate::plan_builder::{Aims, Draft, Thing};
 use crate::rule::params::ParamValue;
 
 /// The task of the role.

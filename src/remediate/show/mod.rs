@@ -11,9 +11,9 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value as Json;
 
 pub(crate) use self::run::{run, runs, verified};
-use super::cap::Cap;
+use super::change_limit::Cap;
 use super::plan::{Disruption, LeftOut, Plan, Purpose, Step, Undo};
-use super::reference::state_in_words;
+use super::step_output::state_in_words;
 use crate::model::finding::Tool;
 use crate::model::{AccountId, Region};
 use crate::terminal::{Paint, harmless, wrap};

@@ -17,8 +17,8 @@ use std::io::{self, ErrorKind, Write};
 use serde_json::{Map, Value, json};
 
 use self::limits::text;
-use super::by_account::{self, Findings, Part};
-use super::{Format, RuleInfo, Writer, basis, coverage, words};
+use super::stream::{self, Findings, Part};
+use super::{Format, RuleInfo, Writer, basis, coverage, phrasing};
 use crate::model::finding::Evidence;
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, ResourceType, Scope, Severity, Verdict};
 use crate::scan::ANY;
@@ -38,7 +38,7 @@ const TYPE: &str = "Software and Configuration Checks/AWS Security Best Practice
 fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
     let homes = homes(report);
     let mut nowhere = 0;
-    by_account::each(report, findings, |part| {
+    stream::each(report, findings, |part| {
         nowhere += results(part, &homes).1;
         Ok(())
     })?;
@@ -49,7 +49,7 @@ fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut
         );
         return Err(io::Error::new(ErrorKind::InvalidInput, message));
     }
-    by_account::each(report, findings, |part| {
+    stream::each(report, findings, |part| {
         for ((account, region), results) in results(part, &homes).0 {
             let place = Place { account, region, report };
             let findings = results.iter().map(|result| match result {
@@ -114,8 +114,8 @@ impl Place<'_> {
     fn of_finding(&self, finding: &Finding, info: Option<&RuleInfo>) -> Value {
         let verdict = finding.waiver.as_ref().map_or(finding.verdict, |waiver| waiver.verdict);
         let description = match info {
-            Some(info) => format!("{}. {}", words::statement(finding), info.rationale),
-            None => words::statement(finding),
+            Some(info) => format!("{}. {}", phrasing::statement(finding), info.rationale),
+            None => phrasing::statement(finding),
         };
         let mut asff = self.required(&Required {
             id: &finding.fingerprint,
@@ -129,15 +129,15 @@ impl Place<'_> {
         let controls = info.map(|info| info.controls.as_slice()).unwrap_or_default();
         let related: Vec<String> =
             controls.iter().map(|control| format!("{} {}", control.framework, control.id)).collect();
-        let reasons = if verdict == Verdict::Unknown { words::reasons(finding) } else { Vec::new() };
+        let reasons = if verdict == Verdict::Unknown { phrasing::reasons(finding) } else { Vec::new() };
         asff["Compliance"] = compliance(&finding.rule, verdict, &reasons, &related);
         if finding.verdict == Verdict::Waived {
             asff["Workflow"] = json!({"Status": "SUPPRESSED"});
-            asff["ProductFields"]["ssm-audit/waiver"] = json!(text(&words::waiver(finding), limits::PRODUCT_FIELD));
+            asff["ProductFields"]["ssm-audit/waiver"] = json!(text(&phrasing::waiver(finding), limits::PRODUCT_FIELD));
         }
         if let Some(location) = &finding.location {
             asff["ProductFields"]["ssm-audit/location"] =
-                json!(text(&words::location(location), limits::PRODUCT_FIELD));
+                json!(text(&phrasing::location(location), limits::PRODUCT_FIELD));
         }
         if let Some(recommendation) = recommendation(finding, info) {
             asff["Remediation"] = json!({"Recommendation": recommendation});
@@ -292,7 +292,7 @@ fn recommendation(finding: &Finding, info: Option<&RuleInfo>) -> Option<Value> {
     if finding.verdict == Verdict::Pass {
         return None;
     }
-    let fix = words::fix_of(finding, info).map(|fix| format!("{}: {}", fix.title, fix.command));
+    let fix = phrasing::fix_of(finding, info).map(|fix| format!("{}: {}", fix.title, fix.command));
     let what = fix.or_else(|| info.map(|info| info.description.clone()))?;
     let mut recommendation = json!({"Text": text(&what, limits::RECOMMENDATION)});
     if let Some(reference) = info.and_then(|info| info.references.first()) {

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::model::{AccountId, Finding, Region, Report, Severity, Verdict};
-use crate::report::words::{self, Accounts, Fix};
+use crate::report::phrasing::{self, Accounts, Fix};
 use crate::report::{RuleInfo, denied};
 use crate::terminal::{harmless, harmless_json};
 
@@ -156,13 +156,13 @@ impl<'a> FindingOfPage<'a> {
     fn of(finding: &'a Finding, info: Option<&RuleInfo>, accounts: Accounts) -> Self {
         let text = |text: &str| harmless(text).into_owned();
         let resource = &finding.resource;
-        let reasons = if finding.gaps.is_empty() { Vec::new() } else { words::reasons(finding) };
+        let reasons = if finding.gaps.is_empty() { Vec::new() } else { phrasing::reasons(finding) };
         Self {
             rule: &finding.rule,
             verdict: finding.verdict,
             severity: finding.severity,
-            resource: text(&words::resource(resource)),
-            place: text(&words::place(finding, accounts)),
+            resource: text(&phrasing::resource(resource)),
+            place: text(&phrasing::place(finding, accounts)),
             resource_type: resource.resource_type.as_str(),
             id: text(&resource.id),
             name: resource.name.as_deref().map(text),
@@ -170,13 +170,14 @@ impl<'a> FindingOfPage<'a> {
             address: resource.address.as_deref().map(text),
             account: resource.account.as_ref().map(AccountId::as_str),
             region: resource.region.as_ref().map(Region::as_str),
-            location: finding.location.as_ref().map(|location| text(&words::location(location))),
+            location: finding.location.as_ref().map(|location| text(&phrasing::location(location))),
             message: text(&finding.message),
-            evidence: finding.evidence.iter().flat_map(words::evidence).map(|line| text(&line)).collect(),
+            evidence: finding.evidence.iter().flat_map(phrasing::evidence).map(|line| text(&line)).collect(),
             reasons: reasons.iter().map(|reason| text(reason)).collect(),
             denied: denied::is_only_denied(finding),
-            waiver: finding.waiver.as_ref().map(|_| text(&words::waiver(finding))),
-            fix: words::fix_of(finding, info).map(|Fix { title, command }| FixOfPage { title: text(&title), command }),
+            waiver: finding.waiver.as_ref().map(|_| text(&phrasing::waiver(finding))),
+            fix: phrasing::fix_of(finding, info)
+                .map(|Fix { title, command }| FixOfPage { title: text(&title), command }),
             fingerprint: &finding.fingerprint,
         }
     }

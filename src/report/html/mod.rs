@@ -15,8 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use self::data::Data;
-use super::tally::{SEVERITIES, Tallies, Tally};
-use super::words::{self, Accounts};
+use super::counts::{SEVERITIES, Tallies, Tally};
+use super::phrasing::{self, Accounts};
 use super::{Format, Options, RuleInfo, Writer, basis, denied};
 use crate::model::{Finding, Report, Scope, Severity, Verdict};
 use crate::terminal::{Encoding, harmless};
@@ -133,13 +133,13 @@ fn page<'a>(report: &'a Report, rules: &'a [RuleInfo], looks: &'a [Look]) -> Pag
     let accounts = tallies.worst_accounts();
     let data = Data::of(report, rules);
     let open: Vec<&Finding> = data.open().into_iter().filter(|finding| !denied::is_only_denied(finding)).collect();
-    let incomplete = words::incomplete(report);
+    let incomplete = phrasing::incomplete(report);
     Page {
         report,
-        headline: words::headline(report),
-        coverage: words::coverage(report),
-        started: words::time(&report.started_at),
-        finished: words::time(&report.finished_at),
+        headline: phrasing::headline(report),
+        coverage: phrasing::coverage(report),
+        started: phrasing::time(&report.started_at),
+        finished: phrasing::time(&report.finished_at),
         style: STYLE,
         style_hash: hash(STYLE),
         script: SCRIPT,
@@ -153,7 +153,7 @@ fn page<'a>(report: &'a Report, rules: &'a [RuleInfo], looks: &'a [Look]) -> Pag
         incomplete: incomplete.len(),
         denied: denied::calls(report).iter().map(|call| harmless(&call.message(report)).into_owned()).collect(),
         provenance: basis::lines(&report.provenance).iter().map(|line| harmless(line).into_owned()).collect(),
-        unread: incomplete.chunk_by(|one, other| words::same_gaps(one, other)).take(LISTED).map(unread).collect(),
+        unread: incomplete.chunk_by(|one, other| phrasing::same_gaps(one, other)).take(LISTED).map(unread).collect(),
         more_accounts: accounts.len().saturating_sub(LISTED),
         accounts: accounts
             .iter()
@@ -238,7 +238,7 @@ fn unread(group: &[&Scope]) -> Unread {
         more => format!(" and {more} more"),
     };
     Unread {
-        scopes: format!("{}{more}", words::scopes(named)),
+        scopes: format!("{}{more}", phrasing::scopes(named)),
         how: if group[0].read { "in part" } else { "not at all" },
         reasons: group[0].gaps.iter().map(|gap| harmless(&gap.to_string()).into_owned()).collect(),
     }
@@ -246,15 +246,16 @@ fn unread(group: &[&Scope]) -> Unread {
 
 fn open(finding: &Finding, rules: &[RuleInfo], accounts: Accounts) -> Open {
     let info = rules.iter().find(|rule| rule.id == finding.rule);
-    let found = std::iter::once(words::statement(finding)).chain(finding.evidence.iter().flat_map(words::evidence));
+    let found =
+        std::iter::once(phrasing::statement(finding)).chain(finding.evidence.iter().flat_map(phrasing::evidence));
     Open {
         verdict: finding.verdict,
         severity: finding.severity,
         rule: finding.rule.clone(),
-        resource: harmless(&words::resource(&finding.resource)).into_owned(),
-        place: harmless(&words::place(finding, accounts)).into_owned(),
+        resource: harmless(&phrasing::resource(&finding.resource)).into_owned(),
+        place: harmless(&phrasing::place(finding, accounts)).into_owned(),
         found: found.map(|line| harmless(&line).into_owned()).collect(),
-        fix: words::fix_of(finding, info).map(|fix| fix.command).unwrap_or_default(),
+        fix: phrasing::fix_of(finding, info).map(|fix| fix.command).unwrap_or_default(),
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::finding::Location as Place;
 use crate::model::{Finding, ResourceRef, Scope};
-use crate::report::words;
+use crate::report::phrasing;
 
 /// The location of a finding.
 pub(super) fn of(finding: &Finding) -> Location {
@@ -88,7 +88,7 @@ pub(super) fn subject(scopes: &[Scope]) -> Option<String> {
     let accounts: BTreeSet<&str> = scopes.iter().filter_map(|scope| Some(scope.account.as_ref()?.as_str())).collect();
     let regions: BTreeSet<&str> = scopes.iter().filter_map(|scope| Some(scope.region.as_ref()?.as_str())).collect();
     let first = accounts.first()?;
-    let all: BTreeSet<String> = scopes.iter().map(words::scope).collect();
+    let all: BTreeSet<String> = scopes.iter().map(phrasing::scope).collect();
     let digest = || {
         let hash = Sha256::digest(all.iter().cloned().collect::<Vec<_>>().join("\n"));
         hash.iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))

@@ -21,8 +21,8 @@ use serde_sarif::sarif::{
 };
 
 use self::rules::Rules;
-use super::by_account::Findings;
-use super::{Format, RuleInfo, Writer, basis, words};
+use super::stream::Findings;
+use super::{Format, RuleInfo, Writer, basis, phrasing};
 use crate::model::{Report, Scope};
 use crate::terminal::Encoding;
 
@@ -171,7 +171,7 @@ fn category(report: &Report, part: Part) -> Option<String> {
 }
 
 fn invocation(report: &Report, part: Part) -> Invocation {
-    let mut notifications: Vec<Notification> = words::incomplete(report).into_iter().flat_map(not_read).collect();
+    let mut notifications: Vec<Notification> = phrasing::incomplete(report).into_iter().flat_map(not_read).collect();
     if part.of > 1 {
         let text = format!(
             "The results are spread over {} runs of at most {RESULTS_OF_A_RUN}; this is run {}.",
@@ -190,7 +190,7 @@ fn invocation(report: &Report, part: Part) -> Invocation {
 /// One notification for each reason.
 fn not_read(scope: &Scope) -> Vec<Notification> {
     let (level, what) = if scope.read { ("warning", "was read in part") } else { ("error", "was not read") };
-    let name = words::scope(scope);
+    let name = phrasing::scope(scope);
     if scope.gaps.is_empty() {
         return vec![notification(NOT_READ, 0, level, &format!("{name} {what}."))];
     }
@@ -239,10 +239,10 @@ mod tests {
 
     use super::*;
     use crate::model::Verdict;
-    use crate::report::{by_account, example};
+    use crate::report::{example, stream};
 
     fn value(report: &Report, results_of_a_run: usize) -> Value {
-        let findings = by_account::listed(report);
+        let findings = stream::listed(report);
         let log = Log::of(report, &findings, &example::rules(), results_of_a_run).expect("a log");
         serde_json::to_value(log).expect("a value")
     }
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_report_without_rules_still_names_them() {
         let report = example::report();
-        let findings = by_account::listed(&report);
+        let findings = stream::listed(&report);
         let log = serde_json::to_value(Log::of(&report, &findings, &[], 100).expect("a log")).expect("a value");
         assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][0]["id"], "ec2-imdsv2-required");
     }

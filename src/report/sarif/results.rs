@@ -12,7 +12,7 @@ use super::location;
 use super::rules::Rules;
 use crate::model::finding::{self, AppliedWaiver, Edit};
 use crate::model::{Finding, Severity, Verdict};
-use crate::report::words;
+use crate::report::phrasing;
 use crate::terminal::harmless;
 
 /// What fails, what is not known, and what is waived.
@@ -82,12 +82,12 @@ fn level(finding: &Finding) -> ResultLevel {
 
 /// What is wrong with which resource: lists of alerts show no more than this.
 fn text(finding: &Finding) -> String {
-    let resource = words::resource(&finding.resource);
+    let resource = phrasing::resource(&finding.resource);
     let what = match verdict(finding) {
-        Verdict::Unknown => format!("unknown, because {}", words::reasons(finding).join("; ")),
+        Verdict::Unknown => format!("unknown, because {}", phrasing::reasons(finding).join("; ")),
         _ => finding.message.clone(),
     };
-    let evidence: Vec<String> = finding.evidence.iter().flat_map(words::evidence).collect();
+    let evidence: Vec<String> = finding.evidence.iter().flat_map(phrasing::evidence).collect();
     let stop = if what.ends_with(['.', '!', '?']) { "" } else { "." };
     let mut text = format!("{resource}: {what}{stop}");
     if verdict(finding) == Verdict::Fail && !evidence.is_empty() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use serde_sarif::sarif::{MultiformatMessageString, PropertyBag, ReportingConfiguration, ReportingDescriptor};
 
 use crate::model::{Finding, Severity};
-use crate::report::{RuleInfo, words};
+use crate::report::{RuleInfo, phrasing};
 
 /// How many characters of a description GitHub takes. The help has the whole text.
 const DESCRIPTION: usize = 1024;
@@ -53,7 +53,7 @@ impl Rules {
 
 /// Names the folder in the command of the help, where the finding is about code.
 fn name_folder(descriptor: &mut ReportingDescriptor, finding: &Finding) {
-    let (of_rule, of_finding) = (words::command(&finding.rule), words::command_of(finding));
+    let (of_rule, of_finding) = (phrasing::command(&finding.rule), phrasing::command_of(finding));
     if of_rule == of_finding {
         return;
     }
@@ -94,7 +94,7 @@ fn help(rule: &RuleInfo) -> MultiformatMessageString {
     let mut plain = vec![sentence(&rule.description), sentence(&rule.rationale)];
     let mut markdown = plain.clone();
     if let Some(remediation) = &rule.remediation {
-        let command = words::command(&rule.id);
+        let command = phrasing::command(&rule.id);
         plain.push(format!("Fix: {} ({command}).", remediation.title));
         markdown.push(format!("**Fix:** {} (`{command}`).", remediation.title));
     }

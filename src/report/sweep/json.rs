@@ -7,7 +7,7 @@ use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use super::{each_scope, failed, summary, tool};
-use crate::history::compare::Standing;
+use crate::history::lifecycle::Standing;
 use crate::history::{Absent, History, Order, Row, Sweep, Which};
 use crate::model::finding::Tool;
 use crate::model::{Provenance, Report, Summary};
@@ -129,7 +129,7 @@ impl<'a> Element<'a> {
         Self {
             finding: &row.finding,
             standing: row.standing.as_str(),
-            because: row.because.map(crate::history::compare::Because::as_str),
+            because: row.because.map(crate::history::lifecycle::Because::as_str),
             since: row.since.as_deref(),
             seen: row.seen.as_deref(),
         }

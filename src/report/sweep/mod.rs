@@ -8,9 +8,9 @@ mod table;
 
 use std::io::{self, Write};
 
-use super::by_account::Take;
+use super::stream::Take;
 use super::{Format, Options, Writer, html};
-use crate::history::compare::Standing;
+use crate::history::lifecycle::Standing;
 use crate::history::{History, HistoryError, Order, Row, Sweep, Which};
 use crate::model::finding::Tool;
 use crate::model::{Finding, Gap, GapKind, Report, Scope, Source, Summary, Verdict};

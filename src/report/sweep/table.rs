@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::{each_scope, failed};
-use crate::history::compare::{Because, Standing};
+use crate::history::lifecycle::{Because, Standing};
 use crate::history::{Absent, History, Order, Row, RuleCount, Sweep, Which};
 use crate::model::Scope;
-use crate::report::words::{self, Accounts};
+use crate::report::phrasing::{self, Accounts};
 use crate::report::{Detail, Options, RuleInfo};
 use crate::report::{basis, denied};
 use crate::terminal::harmless;
@@ -96,8 +96,8 @@ impl Page<'_> {
     }
 
     fn row(&mut self, row: &Row) -> io::Result<()> {
-        let resource = words::resource(&row.finding.resource);
-        let place = words::place(&row.finding, Accounts::Several);
+        let resource = phrasing::resource(&row.finding.resource);
+        let place = phrasing::place(&row.finding, Accounts::Several);
         let more = match (row.standing, row.because) {
             (Standing::New, Some(Because::Rules)) => ", the rule has changed".to_owned(),
             (Standing::New, Some(Because::Waiver)) => ", no longer waived".to_owned(),
@@ -140,7 +140,8 @@ impl Page<'_> {
             if scope.complete && scope.read {
                 return Ok(());
             }
-            if group.first().is_some_and(|first| first.account != scope.account || !words::same_gaps(first, &scope)) {
+            if group.first().is_some_and(|first| first.account != scope.account || !phrasing::same_gaps(first, &scope))
+            {
                 self.group(&mut group, most, &mut listed, &mut left)?;
             }
             group.push(scope);
@@ -162,7 +163,7 @@ impl Page<'_> {
         }
         *listed += 1;
         let what = if first.read { "read in part" } else { "not read" };
-        let scopes = words::scopes(&group.iter().collect::<Vec<_>>());
+        let scopes = phrasing::scopes(&group.iter().collect::<Vec<_>>());
         writeln!(self.out, "  {}: {what}", harmless(&scopes))?;
         for gap in &first.gaps {
             writeln!(self.out, "    {}", harmless(&gap.to_string()))?;

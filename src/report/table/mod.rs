@@ -10,8 +10,8 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use self::rows::{DETAIL, Row};
-use super::groups::{self, Group};
-use super::words::{self, Accounts};
+use super::by_rule::{self, Group};
+use super::phrasing::{self, Accounts};
 use super::{Detail, Format, Options, RuleInfo, Writer, basis, denied};
 use crate::model::{AccountId, Finding, Region, Report, Scope, Severity, Verdict};
 use crate::scan::ANY;
@@ -31,12 +31,12 @@ fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn W
             || resource.id == ANY && unread.contains(&(resource.account.as_ref(), resource.region.as_ref()));
         options.detail > Detail::Brief || !said_below
     };
-    for group in groups::open(report, rules, lists) {
+    for group in by_rule::open(report, rules, lists) {
         page.group(&group)?;
     }
-    page.waived(&groups::of_verdict(report, Verdict::Waived))?;
+    page.waived(&by_rule::of_verdict(report, Verdict::Waived))?;
     if options.detail >= Detail::Everything {
-        page.passed(&groups::of_verdict(report, Verdict::Pass))?;
+        page.passed(&by_rule::of_verdict(report, Verdict::Pass))?;
     }
     page.denied(report)?;
     page.incomplete(report)?;
@@ -89,18 +89,18 @@ impl Page<'_> {
         self.rows(rows)?;
         if let Some(remediation) = group.info.and_then(|info| info.remediation.as_ref()) {
             let finding = group.findings().next();
-            let command = finding.map_or_else(|| format!("ssm-audit fix --rule {}", group.rule), words::command_of);
+            let command = finding.map_or_else(|| format!("ssm-audit fix --rule {}", group.rule), phrasing::command_of);
             self.text(2, 9, Style::new(), &format!("fix      {} ({command})", remediation.title))?;
         }
         writeln!(self.out)
     }
 
     fn open(&self, finding: &Finding, message_is_said: bool) -> Row {
-        let evidence = finding.evidence.iter().flat_map(words::evidence);
-        let related = finding.related.iter().map(|location| format!("see {}", words::location(location)));
+        let evidence = finding.evidence.iter().flat_map(phrasing::evidence);
+        let related = finding.related.iter().map(|location| format!("see {}", phrasing::location(location)));
         let details = match finding.verdict {
-            Verdict::Unknown if self.options.detail == Detail::Brief => words::reasons(finding),
-            Verdict::Unknown => words::reasons(finding).into_iter().chain(evidence).collect(),
+            Verdict::Unknown if self.options.detail == Detail::Brief => phrasing::reasons(finding),
+            Verdict::Unknown => phrasing::reasons(finding).into_iter().chain(evidence).collect(),
             _ if message_is_said => evidence.chain(related).collect(),
             _ => std::iter::once(finding.message.clone()).chain(evidence).chain(related).collect(),
         };
@@ -110,14 +110,14 @@ impl Page<'_> {
     fn row_of(&self, finding: &Finding, details: &[String]) -> Row {
         Row {
             verdict: finding.verdict,
-            resource: harmless(&words::resource(&finding.resource)).into_owned(),
-            place: harmless(&words::place(finding, self.accounts)).into_owned(),
+            resource: harmless(&phrasing::resource(&finding.resource)).into_owned(),
+            place: harmless(&phrasing::place(finding, self.accounts)).into_owned(),
             details: details.iter().map(|detail| harmless(detail).into_owned()).collect(),
         }
     }
 
     fn waived(&mut self, findings: &[&Finding]) -> io::Result<()> {
-        let rows = findings.iter().map(|finding| self.row_of(finding, &[words::waiver(finding)])).collect();
+        let rows = findings.iter().map(|finding| self.row_of(finding, &[phrasing::waiver(finding)])).collect();
         self.section("WAIVED", rows)
     }
 
@@ -149,14 +149,14 @@ impl Page<'_> {
     }
 
     fn incomplete(&mut self, report: &Report) -> io::Result<()> {
-        let scopes = words::incomplete(report);
+        let scopes = phrasing::incomplete(report);
         if scopes.is_empty() {
             return Ok(());
         }
         writeln!(self.out, "{}", self.paint(BOLD, "NOT READ IN FULL"))?;
-        for group in scopes.chunk_by(|one, other| words::same_gaps(one, other)) {
+        for group in scopes.chunk_by(|one, other| phrasing::same_gaps(one, other)) {
             let what = if group[0].read { "read in part" } else { "not read" };
-            self.text(2, 2, Style::new(), &format!("{}: {what}", words::scopes(group)))?;
+            self.text(2, 2, Style::new(), &format!("{}: {what}", phrasing::scopes(group)))?;
             let others = group[0].gaps.iter().filter(|gap| !denied::is_denied(gap));
             self.details(4, &others.map(ToString::to_string).collect::<Vec<_>>())?;
         }
@@ -165,8 +165,8 @@ impl Page<'_> {
 
     fn summary(&mut self, report: &Report) -> io::Result<()> {
         let summary = &report.summary;
-        let incomplete = words::incomplete(report).len();
-        let coverage = words::coverage(report);
+        let incomplete = phrasing::incomplete(report).len();
+        let coverage = phrasing::coverage(report);
         let judged = summary.pass + summary.fail + summary.unknown + summary.waived;
         if incomplete == 0 && judged == 0 && summary.in_baseline == 0 {
             return self.text(
@@ -180,7 +180,7 @@ impl Page<'_> {
             return self.text(0, 0, verdict_style(Verdict::Pass), &format!("all checks hold: {judged} in {coverage}"));
         }
         let style = if summary.fail > 0 { verdict_style(Verdict::Fail).bold() } else { BOLD };
-        self.text(0, 0, style, &words::counts(report))?;
+        self.text(0, 0, style, &phrasing::counts(report))?;
         let read = match incomplete {
             0 => "read in full".to_owned(),
             many => format!("{many} of {} scopes not read in full", report.scopes.len()),

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::join;
 use iam_policy::PolicyDocument;
 
-use super::inquiry::Inquiry;
+use super::api_call::Inquiry;
 use super::kms::Use;
 use super::s3::{NO_ENCRYPTION, NO_POLICY, Place, default_encryption, policy_in};
 use crate::aws::api_error::Failure;

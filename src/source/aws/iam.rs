@@ -8,9 +8,9 @@ use futures::future::join_all;
 use futures::join;
 use iam_policy::PolicyDocument;
 
+use super::api_call::filled;
+use super::collector::Reader;
 use super::ec2::instances::Attached;
-use super::inquiry::filled;
-use super::reader::Reader;
 use crate::aws::next_marker;
 use crate::aws::response_integrity::Requires;
 use crate::model::arn::last_segment;

@@ -6,8 +6,8 @@ use aws_sdk_kms::types::{
 };
 use futures::join;
 
-use super::inquiry::filled;
-use super::reader::Reader;
+use super::api_call::filled;
+use super::collector::Reader;
 use crate::aws::connection::Connection;
 use crate::aws::response_integrity::Requires;
 use crate::model::arn::Arn;

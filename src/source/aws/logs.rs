@@ -3,9 +3,9 @@
 
 use aws_sdk_cloudwatchlogs::types::{LogGroup as LogGroupAnswer, LogGroupClass};
 
-use super::inquiry::{Inquiry, filled};
+use super::api_call::{Inquiry, filled};
+use super::collector::Reader;
 use super::kms::{self, Use};
-use super::reader::Reader;
 use crate::model::call::DESCRIBE_LOG_GROUPS;
 use crate::model::logs::LogGroup;
 use crate::model::{Entry, Fact, Key, Link, Region};

@@ -17,25 +17,25 @@ use crate::source::{Progress, Shutdown};
 
 #[cfg(any(test, fuzzing))]
 mod answers;
+mod api_call;
+mod collector;
 mod coverage;
 mod ec2;
 mod foreign_bucket;
 mod iam;
-mod inquiry;
 mod kms;
 mod logs;
 mod organization;
 mod policy;
-mod reader;
 mod region;
 mod s3;
 mod ssm;
-mod unread;
+mod unreachable;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use answers::answered;
 pub use foreign_bucket::BucketOwners;
-pub use unread::unread;
+pub use unreachable::unread;
 
 /// How many calls may run at once in an account, unless said otherwise.
 pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
@@ -66,7 +66,7 @@ pub struct Collection<'a> {
 /// Reads the account. It always gives an inventory: what could not be read is in it as gaps. The derived
 /// attributes are filled (`Inventory::join`).
 pub async fn collect(connection: &Connection, collection: &Collection<'_>) -> Inventory {
-    let reader = reader::Reader::new(connection, collection);
+    let reader = collector::Reader::new(connection, collection);
     join_all(collection.regions.iter().map(|region| region::read(&reader, region))).await;
     organization::read(&reader).await;
     reader.finish()

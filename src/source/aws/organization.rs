@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use iam_policy::PolicyDocument;
 
-use super::reader::Reader;
+use super::collector::Reader;
 use crate::model::call::DESCRIBE_ORGANIZATION;
 use crate::model::{Fact, Inventory};
 

@@ -2,7 +2,7 @@
 
 use iam_policy::{PolicyDocument, PolicyError};
 
-use super::inquiry::Inquiry;
+use super::api_call::Inquiry;
 use crate::model::Fact;
 
 impl Inquiry<'_> {

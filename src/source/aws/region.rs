@@ -2,7 +2,7 @@
 
 use futures::join;
 
-use super::reader::Reader;
+use super::collector::Reader;
 use super::{ec2, iam, ssm};
 use crate::model::Region;
 

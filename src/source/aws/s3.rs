@@ -12,10 +12,10 @@ use aws_sdk_s3::types::{
 use futures::join;
 use iam_policy::PolicyDocument;
 
+use super::api_call::{Inquiry, filled};
+use super::collector::Reader;
 use super::foreign_bucket;
-use super::inquiry::{Inquiry, filled};
 use super::kms::{self, Use};
-use super::reader::Reader;
 use crate::aws::api_error::Failure;
 use crate::aws::connection::Connection;
 use crate::aws::response_integrity::Requires;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use iam_policy::{PolicyDocument, managed};
 
-use super::computed;
+use super::computed_attributes;
 use super::instance::Instance;
 use super::policy_document;
 use super::value::Value;
@@ -24,7 +24,7 @@ pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
             Partition::Aws | Partition::UsGov => {
                 let suffix = Value::text("amazonaws.com");
                 let service = [instance.attribute("service_name"), Value::text("."), suffix.clone()];
-                Some(if name == "name" { computed::text(instance, &service) } else { suffix })
+                Some(if name == "name" { computed_attributes::text(instance, &service) } else { suffix })
             }
             Partition::China => None,
         },

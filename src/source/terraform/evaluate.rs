@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use iam_policy::is_symbol;
 
+use super::eval_context::World;
 use super::expansion::Binding;
 use super::file::Span;
 use super::folder::Mode;
@@ -17,7 +18,6 @@ use super::syntax::{ELEMENT, Expression, For, Node, Operator, Part};
 use super::types::{as_bool, as_number, as_text};
 use super::unify::of_one_type;
 use super::value::{Hole, Nature, Value, is_exact, too_much};
-use super::world::World;
 
 /// Where names are looked up.
 #[derive(Clone, Copy)]

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::block_view::kind_of;
 use super::engine::{CodeFiles, Engine, stem};
 use super::file::{File, FileId, Span};
 use super::folder::Folder;
 use super::parse::{self, Form};
 use super::syntax::{Block, Body, Name, Node};
-use super::view::kind_of;
 use crate::boundary::Boundary;
 use crate::diagnostic::Diagnostic;
 

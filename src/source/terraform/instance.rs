@@ -5,6 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::block_view::View;
+use super::eval_context::Memo;
 use super::evaluate::{Scope, evaluate};
 use super::expansion::Binding;
 use super::folder::{Mode, Resource};
@@ -12,9 +14,7 @@ use super::module::Module;
 use super::provider::Provider;
 use super::syntax::{Block, Name};
 use super::value::{Hole, Nature, Value};
-use super::view::View;
-use super::world::Memo;
-use super::{computed, data, sensitive};
+use super::{computed_attributes, data, sensitive};
 use crate::diagnostic::Diagnostic;
 use crate::model::Gap;
 
@@ -128,7 +128,7 @@ impl Instance {
             }
         }
         let value = match self.mode {
-            Mode::Managed => computed::attribute(self, name),
+            Mode::Managed => computed_attributes::attribute(self, name),
             Mode::Data => data::attribute(self, name),
         };
         if let Some(value) = value {

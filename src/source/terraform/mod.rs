@@ -8,36 +8,36 @@
 //! Evaluation is lazy, remembers what it did, is bounded in depth and in work, and never fails: what has no value is
 //! unknown, with its place and its reason.
 
+mod block_view;
 mod budget;
-mod computed;
+mod computed_attributes;
 mod data;
 mod engine;
+mod eval_context;
 mod evaluate;
 mod expansion;
 pub mod file;
 mod folder;
 mod folders;
 mod functions;
-mod ignore;
+mod inline_waivers;
 mod instance;
 mod mapping;
 mod module;
 mod parse;
-mod places;
 mod plan;
 mod policy_document;
 mod provider;
 mod read;
-mod related;
+mod related_locations;
 mod sensitive;
+mod source_map;
 mod state;
 mod syntax;
 mod types;
 mod unify;
 mod value;
 mod variables;
-mod view;
-mod world;
 mod yaml;
 
 #[cfg(test)]
@@ -46,10 +46,10 @@ mod tests;
 pub use engine::Engine;
 pub use file::{File, Span};
 pub use folders::FolderError;
-pub use ignore::waivers;
-pub use places::{About, Place, Places};
+pub use inline_waivers::waivers;
 pub use plan::PlanError;
 pub use read::{Code, CodeError, Options, folder_of_file, is_code, read, read_each, stored_form};
+pub use source_map::{About, Place, Places};
 pub use state::{State, StateError};
 pub use variables::VariableError;
 

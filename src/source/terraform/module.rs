@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::eval_context::{Memo, World};
 use super::evaluate::{Scope, evaluate};
 use super::expansion::{Binding, Cost, Expansion, binding_of, expand, keyed_label};
 use super::file::Span;
@@ -20,7 +21,6 @@ use super::provider::Provider;
 use super::syntax::{Block, Expression, Name};
 use super::types::{Type, as_bool};
 use super::value::{Hole, Nature, Value};
-use super::world::{Memo, World};
 use crate::boundary::Refusal;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Gap, GapKind};

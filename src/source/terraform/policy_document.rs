@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::block_view::View;
 use super::instance::Instance;
 use super::value::{Hole, Nature, Value};
-use super::view::View;
 use crate::model::Gap;
 
 /// The document, with the characters of holes in its texts.

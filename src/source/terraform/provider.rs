@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use iam_policy::is_symbol;
 
+use super::block_view::View;
+use super::eval_context::World;
 use super::evaluate::{Scope, append_value, evaluate};
 use super::expansion::{Binding, keys};
 use super::folder::{Mode, Resource};
@@ -13,8 +15,6 @@ use super::instance::Instance;
 use super::module::Module;
 use super::syntax::{Block, Expression, Node};
 use super::value::{Hole, Nature, Value};
-use super::view::View;
-use super::world::World;
 use crate::model::{AccountId, Gap, Partition, Region};
 
 /// The local name that resources whose type begins with `aws_` have their provider by.

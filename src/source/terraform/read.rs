@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::engine::{Engine, form_of};
+use super::eval_context::World;
 use super::folders::{FolderError, Folders, on_disk, shown};
 use super::mapping;
 use super::module::Module;
-use super::places::Places;
 use super::plan::{self, PlanError};
+use super::source_map::Places;
 use super::variables::{self, Sources, VariableError};
-use super::world::World;
 use crate::boundary::Boundary;
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Inventory, Region};

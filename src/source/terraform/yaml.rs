@@ -7,8 +7,8 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use iam_policy::is_symbol;
 
+use super::eval_context::World;
 use super::value::{Hole, LARGEST, Nature, Value, has_known_digits, number_text};
-use super::world::World;
 
 /// Why a text has no value.
 #[derive(Debug)]

@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::trial::{Trial, region, thing};
 use crate::model::ResourceType;
-use crate::remediate::aspect::{Aspect, Kind};
+use crate::remediate::observed::{Aspect, Kind};
 
 /// An instance with these interfaces, and groups of these names with these users; `None`: not known.
 fn trial(interfaces: &Json, groups: &[(&str, &str, Option<&[&str]>)]) -> Trial {

@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::trial::{Planned, Trial, thing};
 use crate::model::ResourceType;
-use crate::remediate::aspect::{Aspect, Kind};
+use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::plan::Undo;
 
 fn plan(there: Json, given: &[(&str, &str)]) -> Planned {

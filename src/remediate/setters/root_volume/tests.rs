@@ -2,8 +2,8 @@ use serde_json::{Value as Json, json};
 
 use super::super::trial::{Planned, Trial, thing};
 use crate::model::ResourceType;
-use crate::remediate::aspect::{Aspect, Kind};
-use crate::remediate::limits::Allow;
+use crate::remediate::approvals::Allow;
+use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::plan::{Disruption, Undo};
 
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/default";

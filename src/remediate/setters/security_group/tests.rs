@@ -2,8 +2,8 @@ use serde_json::{Value as Json, json};
 
 use super::super::trial::{Planned, Trial, thing};
 use crate::model::ResourceType;
-use crate::remediate::aspect::{Aspect, Kind, satisfies};
-use crate::remediate::limits::Allow;
+use crate::remediate::approvals::Allow;
+use crate::remediate::observed::{Aspect, Kind, satisfies};
 use crate::remediate::plan::Undo;
 use crate::remediate::security_group_rule::{Way, rules};
 

@@ -11,8 +11,6 @@ use aws_sdk_ec2::types::{
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use super::super::inquiry::Inquiry;
-use super::super::reader::Reader;
 use super::{PAGE, filter, shared, tags, with_hidden};
 use crate::aws::raw_response::{NEXT_TOKEN, document};
 use crate::aws::xml::{Document, Node};
@@ -21,6 +19,8 @@ use crate::model::call::DESCRIBE_INSTANCES;
 use crate::model::ec2::{Instance, MetadataOptions, NetworkInterface, SecurityGroup, Volume};
 use crate::model::iam::InstanceProfile;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region};
+use crate::source::aws::api_call::Inquiry;
+use crate::source::aws::collector::Reader;
 
 /// What the instances of a region refer to.
 #[derive(Debug, Default)]

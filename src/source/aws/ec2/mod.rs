@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::inquiry::{Inquiry, filled};
+use super::api_call::{Inquiry, filled};
 use crate::model::{Fact, Gap, Key, Region};
 
 pub(super) mod instances;

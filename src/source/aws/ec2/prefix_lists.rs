@@ -1,11 +1,11 @@
 //! `GetManagedPrefixListEntries`, of the lists that egress rules name.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetManagedPrefixListEntries.html>
 
-use super::super::inquiry::filled;
-use super::super::reader::Reader;
 use crate::model::call::GET_MANAGED_PREFIX_LIST_ENTRIES;
 use crate::model::ec2::PrefixList;
 use crate::model::{Entry, Fact, Key, Region};
+use crate::source::aws::api_call::filled;
+use crate::source::aws::collector::Reader;
 
 /// The most entries that a page can have.
 const ENTRIES: i32 = 100;

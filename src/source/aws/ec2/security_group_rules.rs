@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::IpPermission;
 
-use super::super::inquiry::{Inquiry, filled};
 use super::shared;
 use crate::model::ec2::{PrefixList, SecurityGroupRule};
 use crate::model::{Fact, Key, Link, Region};
+use crate::source::aws::api_call::{Inquiry, filled};
 
 /// The rules that these permissions are. The prefix lists that they name are added to `lists`, if given.
 pub(super) fn rules(

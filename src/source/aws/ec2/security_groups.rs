@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 
-use super::super::inquiry::{Inquiry, filled};
-use super::super::reader::Reader;
 use super::security_group_rules::rules;
 use super::{PAGE, filter, portions, prefix_lists, tags};
 use crate::model::call::DESCRIBE_SECURITY_GROUPS;
 use crate::model::ec2::SecurityGroup;
 use crate::model::{Entry, Fact, Key, Region};
+use crate::source::aws::api_call::{Inquiry, filled};
+use crate::source::aws::collector::Reader;
 
 /// Reads these groups, and the prefix lists of what they let out.
 pub(in super::super) async fn read(reader: &Reader<'_>, region: &Region, groups: &BTreeSet<Key>) {

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use super::super::inquiry::Inquiry;
 use super::super::kms::{self, Use};
-use super::super::reader::Reader;
 use super::{PAGE, filter, portions, with_hidden};
 use crate::aws::raw_response::{NEXT_TOKEN, document};
 use crate::aws::xml::{Document, Node};
 use crate::model::call::DESCRIBE_VOLUMES;
 use crate::model::ec2::Volume;
 use crate::model::{Entry, Fact, Key, Link, Region};
+use crate::source::aws::api_call::Inquiry;
+use crate::source::aws::collector::Reader;
 
 /// Volumes of which the key is still a text.
 type References = BTreeMap<Key, String>;

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::State;
 use futures::future::join_all;
 
-use super::super::inquiry::{Inquiry, filled};
-use super::super::reader::Reader;
 use super::{FILTER_VALUES, PAGE, filter, with_hidden};
 use crate::model::call::{DESCRIBE_NETWORK_INTERFACES, DESCRIBE_VPC_ENDPOINTS};
 use crate::model::ec2::VpcEndpoint;
 use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Key, Region};
+use crate::source::aws::api_call::{Inquiry, filled};
+use crate::source::aws::collector::Reader;
 
 /// The services whose endpoints matter to sessions, by the last part of their names.
 const SERVICES: &[&str] = &["ssm", "ssmmessages"];

@@ -4,11 +4,11 @@
 use aws_sdk_ssm::types::ServiceSetting;
 
 use super::super::iam;
-use super::super::inquiry::{Inquiry, filled};
-use super::super::reader::Reader;
 use super::preferences;
 use crate::model::call::GET_SERVICE_SETTING;
 use crate::model::{Fact, Key, Link, Region};
+use crate::source::aws::api_call::{Inquiry, filled};
+use crate::source::aws::collector::Reader;
 
 /// The setting that holds the role's name.
 const SETTING: &str = "/ssm/managed-instance/default-ec2-instance-management-role";

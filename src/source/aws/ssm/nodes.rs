@@ -7,12 +7,12 @@ use aws_sdk_ssm::types::{InstanceInformation, PingStatus, PlatformType, Resource
 use futures::future::join_all;
 
 use super::super::iam;
-use super::super::inquiry::{Inquiry, filled};
-use super::super::reader::Reader;
 use crate::model::call::DESCRIBE_INSTANCE_INFORMATION;
 use crate::model::iam::Role;
 use crate::model::ssm::ManagedInstance;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region};
+use crate::source::aws::api_call::{Inquiry, filled};
+use crate::source::aws::collector::Reader;
 
 /// The most nodes that a page can have.
 const PAGE: i32 = 50;

@@ -8,14 +8,14 @@ use aws_sdk_ssm::types::{DocumentFormat, DocumentType};
 use futures::future::OptionFuture;
 use futures::join;
 
-use super::super::inquiry::Inquiry;
 use super::super::kms::{self, Use};
-use super::super::reader::Reader;
 use super::super::{logs, s3};
 use crate::model::call::GET_DOCUMENT;
 use crate::model::schema::Node;
 use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region, ResourceType, Unlisted};
+use crate::source::aws::api_call::Inquiry;
+use crate::source::aws::collector::Reader;
 use crate::source::session_document::{Content, Problem};
 
 /// The code by which Systems Manager says that a document does not exist.

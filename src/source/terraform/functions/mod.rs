@@ -22,12 +22,12 @@ use std::sync::Arc;
 
 use iam_policy::is_symbol;
 
+use super::eval_context::World;
 use super::evaluate::{Scope, append_value, blurred, evaluate, number as number_of};
 use super::file::Span;
 use super::syntax::{Call, Expression};
 use super::types::as_bool;
 use super::value::{Hole, Nature, Value};
-use super::world::World;
 
 /// What a function gives, or the hole that keeps it from giving anything.
 type Answer = Result<Value, Rc<Hole>>;

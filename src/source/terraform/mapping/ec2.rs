@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::super::instance::Instance;
 use super::super::value::Value;
-use super::super::view::View;
-use super::companions::set_twice;
-use super::targets::{Reach, Target, reaches};
+use super::associations::set_twice;
+use super::references::{Reach, Target, reaches};
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::ec2::{Volume, VpcEndpoint};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
+use crate::source::terraform::block_view::View;
 
 const ENDPOINTS: &[&str] = &["aws_vpc_endpoint"];
 

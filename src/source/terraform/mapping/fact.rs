@@ -7,9 +7,9 @@ use iam_policy::{PolicyDocument, is_symbol};
 
 use super::super::types::{as_bool, as_text};
 use super::super::value::{Hole, Nature, Value};
-use super::super::view::View;
-use super::super::world::World;
 use crate::model::{Fact, Gap, GapKind, symbol};
+use crate::source::terraform::block_view::View;
+use crate::source::terraform::eval_context::World;
 
 /// A text, or nothing where it is null.
 pub(super) fn text(world: &World, value: &Value) -> Fact<Option<String>> {

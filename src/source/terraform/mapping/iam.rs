@@ -7,7 +7,7 @@ use iam_policy::{is_symbol, managed};
 
 use super::super::instance::Instance;
 use super::super::value::Value;
-use super::targets::Target;
+use super::references::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::iam::{InlinePolicy, InstanceProfile, ManagedPolicy, Role};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};

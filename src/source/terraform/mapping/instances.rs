@@ -8,13 +8,13 @@ use std::sync::Arc;
 use super::super::file::Span;
 use super::super::instance::Instance as Resource;
 use super::super::value::{Hole, Nature, Value};
-use super::super::view::View;
 use super::interfaces::interface;
 use super::launch::Supplied;
-use super::targets::Target;
+use super::references::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::ec2::{Instance, MetadataOptions};
 use crate::model::{Fact, Gap, ResourceType, symbol};
+use crate::source::terraform::block_view::View;
 
 pub(super) const TEMPLATES: &[&str] = &["aws_launch_template"];
 

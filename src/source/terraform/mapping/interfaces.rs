@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::super::instance::Instance as Resource;
 use super::super::value::Value;
-use super::super::view::View;
 use super::instances::{Layers, Setting, span, value};
-use super::targets::Target;
+use super::references::Target;
 use super::{ByAddress, Draft, MOST_LINKS, Mapper, fact};
 use crate::model::ec2::{Instance, NetworkInterface, SecurityGroup};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
+use crate::source::terraform::block_view::View;
 
 const INTERFACE: &[&str] = &["aws_network_interface"];
 

@@ -9,12 +9,12 @@ use serde_json::Value as Json;
 
 use super::super::instance::Instance;
 use super::super::value::Value;
-use super::super::view::View;
-use super::companions::with_text;
-use super::targets::Target;
+use super::associations::with_text;
+use super::references::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::kms::KmsKey;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, ResourceType, symbol};
+use crate::source::terraform::block_view::View;
 
 /// The types that are keys.
 pub(super) const KEYS: &[&str] =

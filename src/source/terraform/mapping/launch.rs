@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::super::instance::Instance as Resource;
 use super::super::value::{Hole, Value};
-use super::super::view::View;
 use super::instances::TEMPLATES;
-use super::targets::Target;
+use super::references::Target;
 use super::{ByAddress, Draft, Judged, Mapper, fact};
 use crate::model::ec2::Instance;
 use crate::model::{Entry, Fact, Gap, ResourceType, symbol};
+use crate::source::terraform::block_view::View;
 
 /// Launchers that add nothing to their templates.
 const FLEETS: &[&str] = &["aws_autoscaling_group", "aws_ec2_fleet", "aws_spot_fleet_request"];

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use super::super::computed;
 use super::super::instance::Instance;
 use super::super::value::Value;
-use super::targets::Target;
+use super::references::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::logs::LogGroup;
 use crate::model::{Fact, Key, Link, ResourceType};
+use crate::source::terraform::computed_attributes;
 
 impl Mapper {
     /// The log group that a value names.
@@ -28,7 +28,7 @@ impl Mapper {
                     by.account_value(),
                     word(format!(":log-group:{name}")),
                 ];
-                let arn = fact::text(&self.world, &computed::text(by, &parts));
+                let arn = fact::text(&self.world, &computed_attributes::text(by, &parts));
                 let link = self.put_named(Key { region: by.region(), id: name }, by);
                 if let Some(entry) = self.inventory.log_groups.get_mut(&link.key) {
                     entry.attributes.arn = fact::or(arn, String::new);

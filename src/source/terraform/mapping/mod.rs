@@ -4,7 +4,7 @@
 //! What is judged is what sessions use: instances with their groups, roles and volumes; the session preferences; and
 //! what these point to.
 
-mod companions;
+mod associations;
 mod ec2;
 mod fact;
 mod home;
@@ -14,34 +14,34 @@ mod interfaces;
 mod kms;
 mod launch;
 mod logs;
+mod references;
 mod s3;
 mod security_groups;
 mod ssm;
-mod targets;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::block_view::View;
 use super::engine::form_of;
+use super::eval_context::World;
 use super::evaluate::{Scope, evaluate};
 use super::file::Span;
 use super::folder::Mode;
 use super::instance::Instance;
 use super::module::Module;
-use super::places::{Place, Places};
+use super::source_map::{Place, Places};
 use super::syntax::{Block, Name};
 use super::value::Value;
-use super::view::View;
-use super::world::World;
 use crate::model::inventory::{Resource, ResourceType};
 use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Source, Unlisted};
-use companions::Companions;
+use associations::Companions;
 use home::Home;
+use references::{Named, Target};
 pub(super) use security_groups::normal_protocol;
-use targets::{Named, Target};
 
 /// Resources by the address of another one.
 type ByAddress = HashMap<String, Vec<Rc<Instance>>>;

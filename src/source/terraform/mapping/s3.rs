@@ -7,13 +7,13 @@ use iam_policy::PolicyDocument;
 
 use super::super::instance::Instance;
 use super::super::value::Value;
-use super::super::view::View;
-use super::companions::with_text;
-use super::targets::Target;
+use super::associations::with_text;
+use super::references::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::kms::KmsKey;
 use crate::model::s3::{Bucket, DefaultRetention};
 use crate::model::{Fact, Gap, Key, Link, ResourceType};
+use crate::source::terraform::block_view::View;
 
 const BUCKETS: &[&str] = &["aws_s3_bucket"];
 

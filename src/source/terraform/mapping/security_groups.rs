@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::super::instance::Instance;
 use super::super::value::{Nature, Value};
-use super::super::view::View;
-use super::companions::set_twice;
-use super::targets::Target;
+use super::associations::set_twice;
+use super::references::Target;
 use super::{Draft, Judged, Mapper, fact};
 use crate::model::ec2::{PrefixList, SecurityGroup, SecurityGroupRule};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
+use crate::source::terraform::block_view::View;
 
 /// The types that are groups.
 pub(super) const GROUPS: &[&str] = &["aws_security_group", "aws_default_security_group"];

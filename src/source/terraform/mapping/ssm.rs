@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 use super::super::file::Span;
 use super::super::instance::Instance;
 use super::super::value::{Value, number_json};
-use super::super::view::View;
 use super::super::yaml::{Mistake, decode};
 use super::iam::role_name;
 use super::{Draft, Judged, Mapper, fact};
@@ -19,6 +18,7 @@ use crate::model::iam::Role;
 use crate::model::ssm::{ManagedInstance, PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::model::{Entry, Fact, Gap, Key, Link, Region, ResourceType};
 use crate::source::session_document::Content;
+use crate::source::terraform::block_view::View;
 
 /// The setting that names the role of default host management, at the end of its id.
 const HOST_MANAGEMENT: &str = "/ssm/managed-instance/default-ec2-instance-management-role";

@@ -24,5 +24,6 @@ pub mod schemas;
 pub mod source;
 mod sqlite;
 pub mod terminal;
+pub(crate) mod terraform_fix;
 pub mod waiver;
 pub mod yaml;

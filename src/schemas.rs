@@ -6,12 +6,12 @@ use serde_json::{Map, Value as Json, json};
 use crate::model::fact::UNKNOWN;
 use crate::model::schema::{Kind, Structure};
 use crate::model::{Gap, Report, ResourceType, Scope};
-use crate::remediate::code::show::Answer;
 use crate::remediate::plan::Plan;
 use crate::remediate::remediation;
 use crate::remediate::run::{RunList, RunReport};
 use crate::rule;
 use crate::source::snapshot;
+use crate::terraform_fix::show::Answer;
 
 /// Each schema with the name of its file.
 pub fn all() -> Vec<(&'static str, Schema)> {

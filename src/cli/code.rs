@@ -13,11 +13,11 @@ use super::{Error, Globals};
 use crate::diagnostic::{Diagnostic, Level};
 use crate::model::finding::Edit;
 use crate::model::{AccountId, Finding, Inventory, Region};
-use crate::remediate::code::{self, Look, Request, Texts};
 use crate::remediate::remediation::Remedies;
 use crate::rule::Rule;
 use crate::scan::{self, Selected};
 use crate::source::terraform::{self, About, Code, CodeError, Engine, Options};
+use crate::terraform_fix::{self, Look, Request, Texts};
 
 /// Flags for reading code.
 #[derive(Debug, Clone, Args)]
@@ -166,8 +166,8 @@ impl Subject<'_> {
     pub(super) fn edits(&self, remedies: &Remedies, globals: &Globals) -> Result<BTreeMap<String, Edit>, Error> {
         let (first, _) = self.look(&Texts::new()).map_err(Box::new)?;
         self.ask(remedies, false, &|_: &Finding| true, globals, |request| {
-            request.bytes.set(code::MOST_BYTES);
-            code::edits(request, &first)
+            request.bytes.set(terraform_fix::MOST_BYTES);
+            terraform_fix::edits(request, &first)
         })
     }
 

@@ -9,9 +9,9 @@ use super::code::{Subject, about};
 use super::{Error, Globals};
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Finding, Verdict};
-use crate::remediate::code::{Look, Texts};
 use crate::scan::Judged;
 use crate::source::terraform::{About, State};
+use crate::terraform_fix::{Look, Texts};
 
 /// Flags that lead from accounts to code.
 #[derive(Debug, Clone, Args)]

@@ -16,7 +16,6 @@ use tempfile::TempDir;
 use crate::config::Config;
 use crate::diagnostic::SourceFile;
 use crate::model::{Finding, Inventory};
-use crate::remediate::code::{self, Look, Texts};
 use crate::remediate::plan::Plan;
 use crate::remediate::remediation::{self, Remedies};
 use crate::remediate::settings::Settings;
@@ -26,6 +25,7 @@ use crate::scan::{self, Selected};
 use crate::source::terraform::{self, About, Options, State};
 use crate::source::{aws, snapshot};
 use crate::terminal::Paint;
+use crate::terraform_fix::{self, Look, Texts};
 
 /// A target.
 pub type Target = fn(&[u8]);
@@ -106,7 +106,7 @@ fn scanned(root: &Path, options: &Options) -> Option<(Look, String)> {
 
 /// Plans the fixes of a folder of code: gives the texts of the files that change.
 fn fixes(root: &Path, options: &Options, first: &Look) -> Vec<String> {
-    let request = code::Request {
+    let request = terraform_fix::Request {
         root,
         library: &LIBRARY,
         remedies: &REMEDIES,
@@ -117,7 +117,7 @@ fn fixes(root: &Path, options: &Options, first: &Look) -> Vec<String> {
         concerns: &|_: &Finding| true,
         look: &|texts: &Texts| look(root, &Options { edited: texts.clone(), ..options.clone() }),
     };
-    let patch = code::plan(&request, first).expect("what was read is read again");
+    let patch = terraform_fix::plan(&request, first).expect("what was read is read again");
     patch.files.into_iter().map(|changed| changed.after).collect()
 }
 

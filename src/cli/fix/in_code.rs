@@ -13,11 +13,11 @@ use crate::cli::confirm::{ask, can_ask};
 use crate::cli::selection::Selection;
 use crate::cli::{Error, Exit, Globals, output};
 use crate::model::{Finding, Verdict};
-use crate::remediate::code::show::{self, Answer};
-use crate::remediate::code::{self, Patch, Texts};
 use crate::remediate::remediation;
 use crate::source::terraform::Places;
 use crate::terminal::{self, Encoding};
+use crate::terraform_fix::show::{self, Answer};
+use crate::terraform_fix::{self, Patch, Texts};
 
 /// What a file with a byte order mark begins with.
 const MARK: &[u8] = "\u{FEFF}".as_bytes();
@@ -34,8 +34,8 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
     globals.warn(&problems);
     let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
     let concerns = |finding: &Finding| arguments.concerns(finding);
-    let patch =
-        subject.ask(&remedies, arguments.unsafe_fixes, &concerns, globals, |request| code::plan(request, &first))?;
+    let patch = subject
+        .ask(&remedies, arguments.unsafe_fixes, &concerns, globals, |request| terraform_fix::plan(request, &first))?;
     let asks = can_ask() && !arguments.yes;
     let writes = !patch.files.is_empty() && (arguments.yes || asks);
     if arguments.format == Format::Table {

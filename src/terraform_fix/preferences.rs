@@ -3,16 +3,16 @@
 use serde_json::Value as Json;
 
 use super::content::{Content, Type};
-use super::document::Spot;
+use super::edit_session::{Edited, New, Refusal, Workspace};
+use super::hcl_file::Spot;
 use super::task::{Task, undone};
 use super::values::quoted;
-use super::workspace::{Edited, New, Refusal, Workspace};
 use super::{bucket, key, log_group, role};
 use crate::model::{Fact, ResourceType};
 use crate::remediate::setters::INPUTS;
 
 /// Sets an input.
-pub(super) fn set(path: &str, value: &Json, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn set(path: &str, value: &Json, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let Some((_, name)) = INPUTS.iter().find(|(known, _)| *known == path) else { return Err(undone(path)) };
     let new = match value {
         Json::String(text) => {
@@ -27,7 +27,7 @@ pub(super) fn set(path: &str, value: &Json, task: &Task<'_>, work: &mut Workspac
     put(&["inputs"], name, &new, &task.spot, work)
 }
 
-pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "log-to-s3" => {
             let bucket = bucket::ensure(&task.spot, work)?;

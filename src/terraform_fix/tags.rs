@@ -2,13 +2,13 @@
 
 use hcl_edit::expr::Expression;
 
-use super::document::{Found, Spot};
+use super::edit_session::{Edited, New, Refusal, Workspace};
+use super::hcl_file::{Found, Spot};
 use super::task::Task;
-use super::workspace::{Edited, New, Refusal, Workspace};
 use crate::model::Fact;
 
 /// Adds the tags that the rule requires and the resource has not.
-pub(super) fn add(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn add(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let key = &task.key;
     let of_instance = work.inventory.instances.get(key).map(|entry| &entry.attributes.tags);
     let of_bucket = work.inventory.buckets.get(key).map(|entry| &entry.attributes.tags);
@@ -48,7 +48,7 @@ fn add_to(spot: &Spot, name: &str, tags: &[(String, String)], work: &mut Workspa
         let current = work.value(spot, name).ok_or_else(misunderstood)?;
         if let Some(object) = members(&current) {
             // The same edit, for another instance of the block, has added it.
-            if super::document::member(object, key).is_some() {
+            if super::hcl_file::member(object, key).is_some() {
                 continue;
             }
             work.edit(&spot.file)?.add_member(object, key, value).ok_or_else(misunderstood)?;
@@ -91,13 +91,13 @@ fn as_key(name: &str) -> String {
 }
 
 /// Tags as an object, a line each.
-pub(super) fn object(tags: &[(String, String)]) -> String {
+pub(crate) fn object(tags: &[(String, String)]) -> String {
     let lines: Vec<String> = tags.iter().map(|(name, value)| format!("  {} = {value}", as_key(name))).collect();
     if lines.is_empty() { "{}".to_owned() } else { format!("{{\n{}\n}}", lines.join("\n")) }
 }
 
 /// The tags of the configuration, as lines for what is made; none where there are none.
-pub(super) fn configured(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+pub(crate) fn configured(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
     let mut tags = Vec::new();
     for (name, value) in work.settings.tags.clone() {
         tags.push((name, work.template(beside, &value)?));

@@ -3,15 +3,15 @@
 use hcl_edit::expr::Expression;
 use serde_json::Value as Json;
 
-use super::document::{Spot, member};
+use super::edit_session::{Edited, New, Refusal, Workspace};
+use super::hcl_file::{Spot, member};
 use super::task::{Task, undone};
-use super::workspace::{Edited, New, Refusal, Workspace};
 use crate::model::{Fact, Key, ResourceType};
 use crate::remediate::policy::unused_sid;
 use crate::remediate::setters::{grants_logs, logs_service};
 use crate::source::terraform::Place;
 
-pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "enable" => {
             let argument = if task.spot.labels().0 == "aws_kms_key" { "is_enabled" } else { "enabled" };
@@ -123,14 +123,14 @@ impl Here {
 
     fn policy(&self, statements: &[Statement]) -> String {
         let statements: Vec<String> =
-            statements.iter().map(|statement| super::document::indented(&self.object(*statement), "    ")).collect();
+            statements.iter().map(|statement| super::hcl_file::indented(&self.object(*statement), "    ")).collect();
         format!("jsonencode({{\n  Version = \"2012-10-17\"\n  Statement = [\n{}\n  ]\n}})", statements.join(",\n"))
     }
 }
 
 /// Lets CloudWatch Logs use a key of the code for a log group, where the key's policy is known and does not: AWS takes a
 /// key for a group only if it can be used.
-pub(super) fn let_logs_use(key: &Key, group: &Key, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn let_logs_use(key: &Key, group: &Key, work: &mut Workspace<'_>) -> Edited {
     let (Some(entry), Some(of_group)) = (work.inventory.keys.get(key), work.inventory.log_groups.get(group)) else {
         return Ok(());
     };
@@ -160,7 +160,7 @@ fn grant(statement: Statement, place: &Place, spot: &Spot, work: &mut Workspace<
             };
             return work.set(spot, "policy", &New::Expression(here.policy(statements), None));
         }
-        Some(Some(super::document::Found::Attribute(spot, name))) => (spot, name),
+        Some(Some(super::hcl_file::Found::Attribute(spot, name))) => (spot, name),
         Some(_) => return Err(Refusal::new("the policy is not written in Terraform's own syntax")),
     };
     let Some(value) = work.value(&spot, &name) else {
@@ -219,15 +219,15 @@ fn statements_of(value: &Expression) -> Option<&Expression> {
 }
 
 /// A key that the code makes.
-pub(super) struct Made {
+pub(crate) struct Made {
     /// How its ARN is written.
-    pub(super) arn: String,
+    pub(crate) arn: String,
     /// Its alias, as a text in quotes.
-    pub(super) alias: Option<String>,
+    pub(crate) alias: Option<String>,
 }
 
 /// The key for sessions: the one of the configured alias, which is made where there is none.
-pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<Made, Refusal> {
+pub(crate) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<Made, Refusal> {
     let alias = work.template(beside, &work.settings.key_alias.clone())?;
     for spot in work.resources_beside(beside, "aws_kms_alias") {
         let name = work.value(&spot, "name").map(|value| work.source(&spot.file, &value));

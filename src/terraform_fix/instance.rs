@@ -1,12 +1,12 @@
 //! Instances: the encryption of root volumes, the profile of instances that have none, and a way out for HTTPS.
 
-use super::document::{Found, Spot};
+use super::edit_session::{Edited, New, Refusal, Workspace};
+use super::hcl_file::{Found, Spot};
 use super::task::{Task, undone};
-use super::workspace::{Edited, New, Refusal, Workspace};
 use super::{role, security_group};
 use crate::model::{Fact, ResourceType};
 
-pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "swap-root-volume" => encrypt_root_volume(task, work),
         "instance-profile" => attach_profile(task, work),

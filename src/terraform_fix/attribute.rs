@@ -1,8 +1,8 @@
 //! Attributes that have an argument of their own in Terraform.
 
-use super::document::Found;
+use super::edit_session::{Edited, New, Refusal, Workspace};
+use super::hcl_file::Found;
 use super::task::Task;
-use super::workspace::{Edited, New, Refusal, Workspace};
 
 /// The argument that an attribute is, by the type of the resource: the blocks that lead to it, and its name.
 fn argument(kind: &str, path: &str) -> Option<(&'static [&'static str], &'static str)> {
@@ -29,7 +29,7 @@ fn argument(kind: &str, path: &str) -> Option<(&'static [&'static str], &'static
 }
 
 /// Sets an attribute: where the code sets it already, there; else in the resource itself.
-pub(super) fn set(path: &str, new: &New, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn set(path: &str, new: &New, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match task.written(path, work) {
         Some(Some(Found::Attribute(spot, name))) => work.set(&spot, &name, new),
         // The block is there, and what it is to say is not.

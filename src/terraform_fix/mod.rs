@@ -12,13 +12,14 @@ mod attribute;
 mod bucket;
 mod content;
 pub(crate) mod difference;
-mod document;
 mod edit;
+mod edit_session;
 mod embedded;
+mod format;
+mod hcl_file;
 mod impact;
 mod instance;
 mod key;
-mod layout;
 mod log_group;
 mod preferences;
 mod references;
@@ -29,7 +30,6 @@ pub(crate) mod show;
 mod tags;
 mod task;
 mod values;
-mod workspace;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,13 +37,13 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::remediation::{Remedies, Remedy};
-use super::settings::Settings;
 use crate::model::finding::Edit;
 use crate::model::{Finding, Inventory, Verdict};
+use crate::remediate::remediation::{Remedies, Remedy};
+use crate::remediate::settings::Settings;
 use crate::rule::{Library, Remediation};
 use crate::source::terraform::{CodeError, Places, Span};
-use workspace::{Refusal, Workspace};
+use edit_session::{Refusal, Workspace};
 
 /// Texts of files by their names: those that differ from what is on disk.
 pub(crate) type Texts = BTreeMap<String, String>;

@@ -5,14 +5,14 @@
 use hcl_edit::expr::{Expression, Object};
 
 use super::about::About;
-use super::document::{Spot, member};
+use super::edit_session::{Edited, New, Refusal, Workspace};
+use super::hcl_file::{Spot, member};
 use super::task::{Task, undone};
 use super::values::quoted;
-use super::workspace::{Edited, New, Refusal, Workspace};
 
 const PURPOSE: &str = "HTTPS, for Session Manager";
 
-pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "describe-rules" => describe(&task.spot, work),
         "remove-ingress" => remove(Way::In, &task.spot, work),
@@ -329,7 +329,7 @@ fn is_https(of: &dyn Fn(&str) -> Option<Expression>) -> Option<bool> {
 }
 
 /// Adds the rule that lets HTTPS out, in the form in which the group has its rules.
-pub(super) fn allow_https(group: &Spot, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn allow_https(group: &Spot, work: &mut Workspace<'_>) -> Edited {
     let rules = Rules::of(Way::Out, group, work);
     rules.refuse_mixed(Way::Out, group, work)?;
     let is_there = |rule: &Spot| {
@@ -383,7 +383,7 @@ fn add_inline(group: &Spot, content: &str, work: &mut Workspace<'_>) -> Edited {
         Some(Expression::Array(array)) if !array.is_empty() => {
             // An object in place of a block has all of its arguments.
             const REST: &str = "ipv6_cidr_blocks = []\nprefix_list_ids = []\nsecurity_groups = []\nself = false";
-            let element = format!("{{\n{}\n}}", super::document::indented(&format!("{content}\n{REST}"), "  "));
+            let element = format!("{{\n{}\n}}", super::hcl_file::indented(&format!("{content}\n{REST}"), "  "));
             let list = Expression::Array(array);
             work.edit(&group.file)?.add_element(&list, &element).ok_or_else(|| misunderstood(work))
         }

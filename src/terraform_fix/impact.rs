@@ -7,8 +7,8 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Body, Structure};
 
-use super::document::{Document, Spot};
-use super::workspace::{Edited, Refusal, Workspace};
+use super::edit_session::{Edited, Refusal, Workspace};
+use super::hcl_file::{Document, Spot};
 
 /// Arguments that the provider cannot change in place, by the type of the resource.
 /// <https://registry.terraform.io/providers/hashicorp/aws/latest/docs>
@@ -101,7 +101,7 @@ fn ignores(element: &str, path: &str, after: &str) -> bool {
 impl Workspace<'_> {
     /// Checks the effects of the fix at hand: a change that Terraform would not apply is refused, and a resource that it
     /// would replace is a hazard.
-    pub(super) fn check_impact(&mut self) -> Edited {
+    pub(crate) fn check_impact(&mut self) -> Edited {
         for (spot, changes) in self.changes_of_resources() {
             let changes: Vec<(Path, String)> = changes.into_iter().collect();
             self.refuse_if_ignored(&spot, &changes)?;

@@ -9,10 +9,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use ssm_audit::collect::snapshot;
+use ssm_audit::engine::rule;
+use ssm_audit::engine::scan::{Passes, Selected, scan};
 use ssm_audit::model::{Inventory, Key};
-use ssm_audit::rule;
-use ssm_audit::scan::{Passes, Selected, scan};
-use ssm_audit::source::snapshot;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let instances = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);

@@ -3,8 +3,10 @@
 pub mod aws;
 pub mod boundary;
 pub mod cli;
+pub mod collect;
 pub mod config;
 pub mod diagnostic;
+pub mod engine;
 pub mod file_envelope;
 pub mod fleet;
 #[doc(hidden)]
@@ -18,12 +20,8 @@ pub mod progress;
 pub mod remediate;
 pub mod report;
 mod repository;
-pub mod rule;
-pub mod scan;
 pub mod schemas;
-pub mod source;
 mod sqlite;
 pub mod terminal;
 pub(crate) mod terraform_fix;
-pub mod waiver;
 pub mod yaml;

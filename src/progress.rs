@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::collect::{Outcome, Progress};
 use crate::model::call::Call;
 use crate::model::{AccountId, Region};
-use crate::source::{Outcome, Progress};
 
 pub use fleet::{FleetDisplay, PERIOD};
 

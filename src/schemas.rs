@@ -3,14 +3,14 @@
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
+use crate::collect::snapshot;
+use crate::engine::rule;
 use crate::model::fact::UNKNOWN;
 use crate::model::schema::{Kind, Structure};
 use crate::model::{Gap, Report, ResourceType, Scope};
 use crate::remediate::plan::Plan;
 use crate::remediate::remediation;
 use crate::remediate::run::{RunList, RunReport};
-use crate::rule;
-use crate::source::snapshot;
 use crate::terraform_fix::show::Answer;
 
 /// Each schema with the name of its file.
@@ -186,10 +186,10 @@ mod tests {
 
     #[test]
     fn every_rule_is_of_the_schema_of_rules() {
-        let library = crate::rule::embedded().expect("sound rules");
+        let library = crate::engine::rule::embedded().expect("sound rules");
         for rule in library.rules() {
             let file: serde_json::Value = crate::yaml::parse(&rule.file).expect("YAML");
-            assert_eq!(wrong(&crate::rule::file_schema(), &file), [""; 0], "{}", rule.id);
+            assert_eq!(wrong(&crate::engine::rule::file_schema(), &file), [""; 0], "{}", rule.id);
         }
     }
 }

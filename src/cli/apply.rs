@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::aws_args::{self, LiveArgs, Reached, Unreached};
 use super::{Error, Exit, Globals, output};
+use crate::collect::Shutdown;
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Region};
 use crate::remediate::account_clients::Reach;
@@ -18,7 +19,6 @@ use crate::remediate::apply::{Apply, Observer};
 use crate::remediate::journal::{Journal, Record, Status};
 use crate::remediate::plan::{Plan, Purpose};
 use crate::remediate::show::Look;
-use crate::source::Shutdown;
 use crate::terminal::{self, harmless};
 
 /// The accounts that are reached.

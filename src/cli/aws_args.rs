@@ -10,13 +10,13 @@ use clap::Args;
 use super::fleet::FleetArgs;
 use super::{Error, Globals};
 use crate::aws::{Carrier, Connection, ConnectionSettings, Timeouts};
+use crate::collect::live::{Collection, DEFAULT_CONCURRENCY, collect};
+use crate::collect::{Progress, Quiet, Shutdown};
 use crate::diagnostic::Diagnostic;
 use crate::fleet::{Choice, ConfiguredOwner, Fleet};
 use crate::model::call::Needs;
 use crate::model::{AccountId, Gap, Inventory, Region};
 use crate::progress::Display;
-use crate::source::aws::{Collection, DEFAULT_CONCURRENCY, collect};
-use crate::source::{Progress, Quiet, Shutdown};
 
 /// Flags for reading a live account.
 #[derive(Debug, Clone, Args)]

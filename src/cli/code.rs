@@ -10,13 +10,13 @@ use serde_json::Value as Json;
 
 use super::selection::Selection;
 use super::{Error, Globals};
+use crate::collect::terraform::{self, About, Code, CodeError, Engine, Options};
 use crate::diagnostic::{Diagnostic, Level};
+use crate::engine::rule::Rule;
+use crate::engine::scan::{self, Selected};
 use crate::model::finding::Edit;
 use crate::model::{AccountId, Finding, Inventory, Region};
 use crate::remediate::remediation::Remedies;
-use crate::rule::Rule;
-use crate::scan::{self, Selected};
-use crate::source::terraform::{self, About, Code, CodeError, Engine, Options};
 use crate::terraform_fix::{self, Look, Request, Texts};
 
 /// Flags for reading code.

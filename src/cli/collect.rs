@@ -8,10 +8,10 @@ use super::aws_args::LiveArgs;
 use super::collect_fleet::{self, Judge};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
+use crate::collect::snapshot;
 use crate::diagnostic::Diagnostic;
 use crate::model::Inventory;
 use crate::report::output::to_file;
-use crate::source::snapshot;
 
 /// The arguments of `collect`.
 #[derive(Debug, Args)]

@@ -5,11 +5,11 @@ use tokio::sync::oneshot;
 
 use super::aws_args::{self, LiveArgs};
 use super::{Error, Globals};
+use crate::collect::{Progress, Quiet, Shutdown};
 use crate::fleet::{self, Fleet, Reading, Target, session_policy};
 use crate::model::Inventory;
 use crate::model::call::Needs;
 use crate::progress::{Display, FleetDisplay, PERIOD};
-use crate::source::{Progress, Quiet, Shutdown};
 
 /// What came of each account, and whether the user stopped it.
 pub(super) struct Read<T> {

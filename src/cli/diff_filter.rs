@@ -9,11 +9,11 @@ use serde_json::Value as Json;
 
 use super::{Error, Globals};
 use crate::boundary::read_named_json;
+use crate::collect::terraform::Places;
+use crate::engine::scan::{ANY, Judged};
 use crate::model::finding::Location;
 use crate::model::{Finding, Report, Verdict};
 use crate::repository::{Repository, Revision};
-use crate::scan::{ANY, Judged};
-use crate::source::terraform::Places;
 
 /// Flags that narrow what is reported.
 #[derive(Debug, Clone, Args)]

@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::code::{Subject, about};
 use super::{Error, Globals};
+use crate::collect::terraform::{About, State};
 use crate::diagnostic::Diagnostic;
+use crate::engine::scan::Judged;
 use crate::model::{AccountId, Finding, Verdict};
-use crate::scan::Judged;
-use crate::source::terraform::{About, State};
 use crate::terraform_fix::{Look, Texts};
 
 /// Flags that lead from accounts to code.

@@ -19,6 +19,10 @@ use super::selection::{self, Selection, SelectionArgs};
 use super::state_dir::StateArgs;
 use super::verify::{self, check};
 use super::{Error, Exit, Globals, output};
+use crate::collect::{Shutdown, terraform};
+use crate::engine::rule::Library;
+use crate::engine::scan::{self, Selected};
+use crate::engine::waiver::Glob;
 use crate::file_envelope::SavedError;
 use crate::model::finding::Tool;
 use crate::model::{Finding, Severity, Verdict};
@@ -34,11 +38,7 @@ use crate::remediate::planner::{self, Request};
 use crate::remediate::run::RunReport;
 use crate::remediate::{aws_cli_script, remediation, show};
 use crate::report::output::to_file;
-use crate::rule::Library;
-use crate::scan::{self, Selected};
-use crate::source::{Shutdown, terraform};
 use crate::terminal::{self, Encoding};
-use crate::waiver::Glob;
 
 /// The arguments of `fix`.
 #[derive(Debug, Args)]

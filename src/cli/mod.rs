@@ -43,6 +43,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::aws::ConnectionError;
+use crate::collect::terraform::{CodeError, StateError};
 use crate::config::{self, Config, Lookup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::file_envelope::SavedError;
@@ -53,7 +54,6 @@ use crate::notify::NotSent;
 use crate::remediate::journal::JournalError;
 use crate::remediate::plan_builder::Contradiction;
 use crate::report::output::OutputError;
-use crate::source::terraform::{CodeError, StateError};
 use crate::terminal::{self, harmless};
 use exit::Exit;
 use invocation::Invocation;

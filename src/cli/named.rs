@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Error;
+use crate::engine::scan;
+use crate::engine::waiver::Glob;
 use crate::model::{Inventory, ResourceRef};
 use crate::remediate::plan::Plan;
-use crate::scan;
-use crate::waiver::Glob;
 use crate::yaml::nearest;
 
 /// The names of the resources of accounts, as they are read.

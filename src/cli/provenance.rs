@@ -9,9 +9,9 @@ use super::Globals;
 use super::invocation::Flag;
 use super::selection::Selection;
 use crate::diagnostic::Diagnostic;
+use crate::engine::waiver::Waiver;
 use crate::model::Provenance;
 use crate::model::provenance::{Setting, WaiverFile};
-use crate::waiver::Waiver;
 
 /// Flags and arguments that change how a result is shown or kept, how fast it is there, or what is scanned, which reports
 /// name anyway. Every other one is named, also one that does not exist yet.

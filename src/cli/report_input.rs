@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::code::refuse_what_cannot_be_read;
+use crate::collect::snapshot;
+use crate::engine::scan::{self, Selected};
 use crate::file_envelope::Form;
 use crate::model::{AccountId, Finding, Region, Report, Source, Verdict};
-use crate::scan::{self, Selected};
-use crate::source::snapshot;
 
 const FORM: &Form = &Form {
     kind: Report::KIND,

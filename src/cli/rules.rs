@@ -8,15 +8,15 @@ use serde_json::json;
 
 use super::selection::{self, Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
+use crate::engine::rule::framework::{self, Framework};
+use crate::engine::rule::function::FUNCTIONS;
+use crate::engine::rule::params::ParamValue;
+use crate::engine::rule::{Remediation, Rule, example, schema};
+use crate::engine::scan::Selected;
 use crate::model::ResourceType;
 use crate::model::schema::Structure;
 use crate::remediate::plan::Disruption;
 use crate::remediate::remediation::{self, Remedies, Remedy};
-use crate::rule::framework::{self, Framework};
-use crate::rule::function::FUNCTIONS;
-use crate::rule::params::ParamValue;
-use crate::rule::{Remediation, Rule, example, schema};
-use crate::scan::Selected;
 use crate::terminal::{Columns, Encoding};
 
 /// The arguments of `rules`.

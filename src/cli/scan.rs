@@ -15,14 +15,14 @@ use super::output::ReportArgs;
 use super::provenance::{self, provenance};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
+use crate::collect::snapshot;
+use crate::collect::terraform::{self, Code, Options, Places};
+use crate::engine::rule::framework::{self, Framework};
+use crate::engine::rule::{Remediation, Rule};
+use crate::engine::scan::{self, Judged, Selected};
 use crate::model::Inventory;
 use crate::remediate::remediation::{self, Remedies};
 use crate::report::{ControlInfo, RemediationInfo, RuleInfo};
-use crate::rule::framework::{self, Framework};
-use crate::rule::{Remediation, Rule};
-use crate::scan::{self, Judged, Selected};
-use crate::source::snapshot;
-use crate::source::terraform::{self, Code, Options, Places};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]

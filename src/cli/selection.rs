@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use super::{Error, Globals};
 use crate::config::{Config, InlineWaivers, digest};
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::engine::rule::params::{ParamKind, ParamValue};
+use crate::engine::rule::{self, Library, Policy, Rule};
+use crate::engine::scan::{self, Judged, Selected};
+use crate::engine::waiver::{self, Glob, RuleNames, Waiver};
 use crate::model::Report;
 use crate::model::call::Needs;
 use crate::model::provenance::RulesFolder;
-use crate::rule::params::{ParamKind, ParamValue};
-use crate::rule::{self, Library, Policy, Rule};
-use crate::scan::{self, Judged, Selected};
-use crate::waiver::{self, Glob, RuleNames, Waiver};
 use crate::yaml::nearest;
 
 /// Flags that select rules.

@@ -20,7 +20,10 @@ use super::selection::{Selection, SelectionArgs};
 use super::shard_location::{PartTo, Place, parse_place};
 use super::state_dir::StateArgs;
 use super::{Error, Exit, Globals};
+use crate::collect::Shutdown;
 use crate::diagnostic::Diagnostic;
+use crate::engine::scan::{self, Passes, Selected};
+use crate::engine::waiver::{self, RuleNames, Tally, Waiver};
 use crate::fleet::{Fleet, Shard, ShardChoice, Target};
 use crate::history::lifecycle::Rules;
 use crate::history::shard_file::{self, Header};
@@ -29,9 +32,6 @@ use crate::model::{Finding, Inventory, Verdict};
 use crate::notify::Receiver;
 use crate::remediate::remediation;
 use crate::report::sweep;
-use crate::scan::{self, Passes, Selected};
-use crate::source::Shutdown;
-use crate::waiver::{self, RuleNames, Tally, Waiver};
 
 /// The arguments of `sweep`.
 #[derive(Debug, Args)]

@@ -8,12 +8,12 @@ use serde_json::Value as Json;
 use super::apply::Reaches;
 use super::aws_args::{self, LiveArgs};
 use super::{Error, Exit, Globals};
+use crate::collect::Shutdown;
+use crate::engine::rule::params::ParamValue;
+use crate::engine::rule::{Library, Policy};
+use crate::engine::scan::{self, Selected};
 use crate::remediate::plan::Plan;
 use crate::remediate::verify::{Result as Verification, Verified, verify};
-use crate::rule::params::ParamValue;
-use crate::rule::{Library, Policy};
-use crate::scan::{self, Selected};
-use crate::source::Shutdown;
 
 /// The rules of a plan, with the parameters that they were held with when it was made.
 pub(super) fn rules<'r>(plan: &Plan, library: &'r Library) -> Result<Vec<Selected<'r>>, Error> {

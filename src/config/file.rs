@@ -11,10 +11,10 @@ use serde_json::Value as Json;
 
 use super::fleet::{FleetFile, LogArchiveFile};
 use super::inline::InlineWaiversFile;
+use crate::collect::terraform::Engine;
+use crate::engine::rule::Policy;
 use crate::model::Severity;
 use crate::remediate::settings::Settings;
-use crate::rule::Policy;
-use crate::source::terraform::Engine;
 use crate::yaml::Spanned;
 
 /// The configuration of ssm-audit. A flag of the same name wins over it.

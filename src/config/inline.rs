@@ -8,7 +8,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::diagnostic::Diagnostic;
-use crate::waiver::{Glob, Waiver};
+use crate::engine::waiver::{Glob, Waiver};
 use crate::yaml::Spanned;
 
 /// Which comments in code are accepted as waivers.

@@ -21,15 +21,15 @@ pub use self::origin::{Lookup, digest, under};
 
 use self::file::{ConfigFile, WaiverFile};
 use crate::boundary::{Boundary, Refusal, read_named};
+use crate::collect::terraform::Engine;
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::engine::rule::params::{ParamKind, ParamValue};
+use crate::engine::rule::{self, Library, Policy, Rule};
+use crate::engine::waiver::{Glob, Resources, Waiver};
 use crate::fleet::Choice;
 use crate::model::Severity;
 use crate::model::provenance::{ConfigurationFile, Setting};
 use crate::remediate::settings::Settings;
-use crate::rule::params::{ParamKind, ParamValue};
-use crate::rule::{self, Library, Policy, Rule};
-use crate::source::terraform::Engine;
-use crate::waiver::{Glob, Resources, Waiver};
 use crate::yaml::{self, Spanned, nearest};
 
 /// The parameter of rules that `network.endpoint_cidrs` sets.

@@ -6,7 +6,7 @@ use crate::model::{AccountId, Region};
 use crate::terminal::Paint;
 
 fn library() -> Library {
-    crate::rule::embedded().expect("the rules")
+    crate::engine::rule::embedded().expect("the rules")
 }
 
 fn parse(text: &str) -> Result<Config, Vec<Diagnostic>> {

@@ -10,8 +10,8 @@ use tokio::sync::OnceCell;
 use super::accounts::{Fleet, Target};
 use super::choice::{Access, LogArchive};
 use crate::aws::{Assumption, Connection};
+use crate::collect::live::BucketOwners;
 use crate::model::{Gap, Region};
-use crate::source::aws::BucketOwners;
 
 /// How many accounts of a fleet are tried for the owner of one bucket, besides those that its name tells.
 const TRIED: usize = 32;

@@ -14,10 +14,10 @@ use futures::stream::{self, Stream, StreamExt};
 use super::accounts::{Fleet, Target};
 use super::log_archive::FleetOwners;
 use crate::aws::Shared;
+use crate::collect::live::{Collection, DEFAULT_CONCURRENCY, collect, unread};
+use crate::collect::{Progress, Shutdown};
 use crate::model::call::Needs;
 use crate::model::{Gap, GapKind, Inventory, Region};
-use crate::source::aws::{Collection, DEFAULT_CONCURRENCY, collect, unread};
-use crate::source::{Progress, Shutdown};
 
 /// How many calls an account keeps going, by and large: so many fewer accounts are read at once.
 const CALLS: usize = 2;

@@ -13,17 +13,17 @@ use iam_policy::{Boundary, Context, PolicyDocument, Principal, Request, Resource
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
+use crate::collect::terraform::{self, About, Options, State};
+use crate::collect::{live, snapshot};
 use crate::config::Config;
 use crate::diagnostic::SourceFile;
+use crate::engine::rule::{self, Library};
+use crate::engine::scan::{self, Selected};
 use crate::model::{Finding, Inventory};
 use crate::remediate::plan::Plan;
 use crate::remediate::remediation::{self, Remedies};
 use crate::remediate::settings::Settings;
 use crate::remediate::{aws_cli_script, show};
-use crate::rule::{self, Library};
-use crate::scan::{self, Selected};
-use crate::source::terraform::{self, About, Options, State};
-use crate::source::{aws, snapshot};
 use crate::terminal::Paint;
 use crate::terraform_fix::{self, Look, Texts};
 
@@ -279,7 +279,7 @@ pub fn yaml(input: &[u8]) {
 pub fn answers(input: &[u8]) {
     let needs = scan::needs(&RULES);
     same(input, || {
-        let inventory = aws::answered(input, &needs, NOW);
+        let inventory = live::answered(input, &needs, NOW);
         serde_json::to_string(scan::judge(&inventory, &RULES).findings()).expect("findings are JSON")
     });
 }

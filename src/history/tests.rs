@@ -95,7 +95,7 @@ fn what_a_sweep_found_is_read_back_in_the_order_of_the_report() {
         .into_iter()
         .filter(|one| one.verdict != Verdict::Pass && one.resource.account.is_some())
         .collect();
-    crate::scan::sort(&mut expected);
+    crate::engine::scan::sort(&mut expected);
     assert_eq!(findings(&history, id, Which::Judged, Order::Report), expected);
     let totals = history.sweep(id).expect("a sweep").totals;
     assert_eq!((totals.accounts, totals.pass, totals.not_applicable), (2, 14, 2));

@@ -11,7 +11,6 @@ pub mod gap;
 pub mod iam;
 pub mod ids;
 pub mod inventory;
-pub mod join;
 pub mod kms;
 pub mod logs;
 pub mod provenance;

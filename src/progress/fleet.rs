@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::TICK;
+use crate::collect::{Outcome, Progress};
 use crate::model::call::Call;
 use crate::model::{AccountId, Region, Scope};
-use crate::source::{Outcome, Progress};
 use crate::terminal;
 
 /// How often a line is written where there is no terminal.

@@ -15,8 +15,8 @@ use super::journal::{Journal, JournalError, Record, Status};
 use super::plan::{Plan, Step, Subject, Undo};
 use super::step_executor::{Log, Outcome, Transition};
 use super::{preflight, step_output};
+use crate::collect::Shutdown;
 use crate::model::AccountId;
-use crate::source::Shutdown;
 
 /// Is told of each step.
 pub(crate) trait Observer: Sync {

@@ -23,9 +23,9 @@ use super::policy::is_ambiguous;
 use super::remediation::{Remedies, Remedy};
 use super::setters::{ATTACHED_POLICIES, INLINE_POLICY};
 use super::step_output::{Members, Text, with};
+use crate::engine::rule::{Library, Remediation};
+use crate::engine::scan;
 use crate::model::ResourceType;
-use crate::rule::{Library, Remediation};
-use crate::scan;
 
 /// Digests of a plan as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

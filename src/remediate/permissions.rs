@@ -10,9 +10,9 @@ use super::planner;
 use super::remediation::{Action, Remedies, Remedy};
 use super::setters::{self, Ability};
 use super::settings::Settings;
+use crate::engine::rule::{Library, Remediation};
+use crate::engine::scan::Selected;
 use crate::model::ResourceType;
-use crate::rule::{Library, Remediation};
-use crate::scan::Selected;
 
 /// Narrower terms of actions than every resource without a condition.
 struct Terms {
@@ -294,11 +294,11 @@ fn asks(remedy: &Remedy) -> Vec<(ResourceType, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::rule::{self, Policy};
     use crate::model::Source;
     use crate::remediate::observed::Kind;
     use crate::remediate::operation::Operation;
     use crate::remediate::remediation;
-    use crate::rule::{self, Policy};
 
     fn library() -> Library {
         rule::embedded().unwrap_or_else(|errors| panic!("{errors:?}"))

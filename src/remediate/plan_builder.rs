@@ -14,8 +14,8 @@ use super::plan::{Aim, LeftOut, Step, Subject};
 use super::remediation::Remedy;
 use super::settings::{Here, Settings};
 use super::step_output::{self, Texts};
+use crate::engine::rule::params::ParamValue;
 use crate::model::{AccountId, Gap, Inventory, Key, Region, ResourceType};
-use crate::rule::params::ParamValue;
 
 /// The tag of everything that is made, with the id of the plan.
 const MADE_BY: &str = "ssm-audit:run";

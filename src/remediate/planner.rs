@@ -15,11 +15,11 @@ use super::plan_builder::{Contradiction, Draft, Goal, Thing};
 use super::remediation::{Action, Remedies, Remedy, Wish};
 use super::setters;
 use super::settings::Settings;
+use crate::engine::rule::params::ParamValue;
+use crate::engine::rule::{Library, Remediation};
+use crate::engine::scan::{self, Selected};
 use crate::model::call::Needs;
 use crate::model::{AccountId, Fact, Finding, Inventory, Key, Region, ResourceType, Source, Verdict};
-use crate::rule::params::ParamValue;
-use crate::rule::{Library, Remediation};
-use crate::scan::{self, Selected};
 
 /// How many looks may run at once.
 const LOOKS: usize = 16;

@@ -11,9 +11,9 @@ use serde_json::Value as Json;
 use super::plan::Disruption;
 use super::setters;
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::engine::rule::{Library, Remediation};
 use crate::model::ResourceType;
 use crate::model::schema::{Attribute, Kind};
-use crate::rule::{Library, Remediation};
 use crate::yaml::{self, Spanned, nearest};
 
 include!(concat!(env!("OUT_DIR"), "/embedded_remediations.rs"));

@@ -73,7 +73,7 @@ pub(crate) fn verify(plan: &Plan, report: &Report) -> Vec<Verified> {
             // Where its resources could not be listed, nothing is known of any of them.
             let unlisted = report.findings.iter().find(|finding| {
                 finding.rule == aim.rule
-                    && finding.resource.id == crate::scan::ANY
+                    && finding.resource.id == crate::engine::scan::ANY
                     && finding.resource.account.as_ref() == Some(&aim.resource.account)
             });
             let result = if unlisted.is_some() { Result::Unknown } else { Result::NotApplicable };

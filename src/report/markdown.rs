@@ -446,7 +446,7 @@ mod tests {
     fn the_summary_is_as_reviewed() {
         let mut report = example::report();
         report.findings.drain(2..11);
-        report.summary = crate::scan::count(&report.findings, 12);
+        report.summary = crate::engine::scan::count(&report.findings, 12);
         insta::assert_snapshot!(example::written(&FORMAT, &report));
     }
 
@@ -488,7 +488,7 @@ mod tests {
                 finding
             })
             .to_vec();
-        report.summary = crate::scan::count(&report.findings, 0);
+        report.summary = crate::engine::scan::count(&report.findings, 0);
         let html = rendered(&within(BYTES, &report, Detail::Full));
         let plain = html.replace("<td>", "").replace("<td align=\"right\">", "");
         for tag in ["<img", "<a ", "<b>"] {
@@ -515,7 +515,7 @@ mod tests {
             finding.resource.id = format!("i-{number:017}");
             finding
         }));
-        report.summary = crate::scan::count(&report.findings, 12);
+        report.summary = crate::engine::scan::count(&report.findings, 12);
         let text = within(BYTES, &report, Detail::Everything);
         assert!(text.len() <= BYTES, "{}", text.len());
         assert!(text.contains("| fail |  | 20013 | 3 |  |  | 20016 |"), "{}", &text[..600]);

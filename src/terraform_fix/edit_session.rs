@@ -12,10 +12,10 @@ use serde_json::Value as Json;
 
 use super::hcl_file::{Document, Found, Spot};
 use super::values::literal;
+use crate::collect::terraform::{Place, Places};
 use crate::model::gap::SENSITIVE;
 use crate::model::{Finding, Inventory, Key, Partition, ResourceType, Source};
 use crate::remediate::settings::Settings;
-use crate::source::terraform::{Place, Places};
 
 /// The inventory of code that deploys to no account.
 static NOTHING: LazyLock<Inventory> =
@@ -207,7 +207,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// The bytes of the file that a place is in, with what was added to it.
-    pub(crate) fn size(&self, span: crate::source::terraform::Span) -> Option<usize> {
+    pub(crate) fn size(&self, span: crate::collect::terraform::Span) -> Option<usize> {
         let name = self.places.file(span)?.source().name();
         let document = self.changed.get(name).or_else(|| self.originals.get(name))?;
         Some(document.text().len())
@@ -311,7 +311,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// What stands at a place of the code.
-    pub(crate) fn found(&self, span: crate::source::terraform::Span) -> Option<Found> {
+    pub(crate) fn found(&self, span: crate::collect::terraform::Span) -> Option<Found> {
         let file = self.places.file(span)?;
         let name = file.source().name();
         self.originals.get(name)?.find(name, &span.bytes())

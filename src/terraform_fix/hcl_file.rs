@@ -125,7 +125,7 @@ impl Document {
         {
             return Some(Rc::clone(body));
         }
-        let body = Rc::new(crate::source::terraform::body_of(&self.text)?);
+        let body = Rc::new(crate::collect::terraform::body_of(&self.text)?);
         *parsed = Some((self.text.clone(), Rc::clone(&body)));
         Some(body)
     }

@@ -6,10 +6,10 @@ use serde_json::Value as Json;
 use super::edit_session::{Edited, New, Refusal, Workspace};
 use super::hcl_file::{Spot, member};
 use super::task::{Task, undone};
+use crate::collect::terraform::Place;
 use crate::model::{Fact, Key, ResourceType};
 use crate::remediate::policy::unused_sid;
 use crate::remediate::setters::{grants_logs, logs_service};
-use crate::source::terraform::Place;
 
 pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {

@@ -37,12 +37,12 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use crate::collect::terraform::{CodeError, Places, Span};
+use crate::engine::rule::{Library, Remediation};
 use crate::model::finding::Edit;
 use crate::model::{Finding, Inventory, Verdict};
 use crate::remediate::remediation::{Remedies, Remedy};
 use crate::remediate::settings::Settings;
-use crate::rule::{Library, Remediation};
-use crate::source::terraform::{CodeError, Places, Span};
 use edit_session::{Refusal, Workspace};
 
 /// Texts of files by their names: those that differ from what is on disk.
@@ -250,7 +250,7 @@ pub(crate) fn edits(request: &Request<'_>, look: &Look) -> Result<BTreeMap<Strin
     Ok(edits)
 }
 
-fn name_of(file: &crate::source::terraform::File) -> String {
+fn name_of(file: &crate::collect::terraform::File) -> String {
     file.source().name().to_owned()
 }
 

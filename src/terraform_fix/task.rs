@@ -7,10 +7,10 @@ use serde_json::Value as Json;
 use super::edit_session::{Edited, New, Refusal, Workspace};
 use super::hcl_file::{Found, Spot};
 use super::{attribute, bucket, instance, key, log_group, preferences, role, security_group, tags};
+use crate::collect::terraform::Place;
+use crate::engine::scan::ANY;
 use crate::model::{Finding, Key, ResourceType, Verdict};
 use crate::remediate::remediation::{Action, Remedy, Wish};
-use crate::scan::ANY;
-use crate::source::terraform::Place;
 
 /// A finding that is made right.
 pub(crate) struct Task<'a> {

@@ -294,7 +294,7 @@ impl Workspace<'_> {
     }
 
     /// Returns `true` if an attribute of a resource is written in the code, and not left open.
-    pub(crate) fn is_block(&self, span: crate::source::terraform::Span) -> bool {
+    pub(crate) fn is_block(&self, span: crate::collect::terraform::Span) -> bool {
         matches!(self.found(span), Some(Found::Block(_)))
     }
 }

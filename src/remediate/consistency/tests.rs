@@ -15,7 +15,7 @@ use crate::remediate::setters::trial::{Trial, region, thing};
 use crate::remediate::show::{self, Look};
 use crate::terminal::Paint;
 
-static LIBRARY: LazyLock<Library> = LazyLock::new(|| crate::rule::embedded().expect("the rules load"));
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| crate::engine::rule::embedded().expect("the rules load"));
 static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| remediation::embedded(&LIBRARY).expect("the remediations load"));
 
 fn account() -> AccountId {
@@ -31,7 +31,7 @@ fn plan(trial: &Trial) -> Plan {
     plan.steps = planned.steps;
     plan.findings = planned.aims;
     for aim in &mut plan.findings {
-        let named = |rule: &&crate::rule::Rule| matches!(&rule.remediation, Some(Remediation::Id(id)) if *id == aim.remediation);
+        let named = |rule: &&crate::engine::rule::Rule| matches!(&rule.remediation, Some(Remediation::Id(id)) if *id == aim.remediation);
         let rule = LIBRARY.rules().find(named).expect("a rule with that remediation");
         let resource = &aim.resource;
         let (region, id) = (resource.region.as_ref(), &resource.id);

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use wildmatch::WildMatch;
 
 use super::{Ability, Setter, seen};
+use crate::engine::rule::params::ParamValue;
 use crate::model::arn::Arn;
 use crate::model::{Fact, Region, ResourceType};
 use crate::remediate::observed::{Aspect, Kind, satisfies};
@@ -20,7 +21,6 @@ use crate::remediate::operation::{
 use crate::remediate::plan::Undo;
 use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::policy;
-use crate::rule::params::ParamValue;
 
 /// Sets attributes of buckets, and makes the bucket for session logs.
 pub(super) struct Buckets;

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use iam_policy::{BucketOwner, BucketPolicy, Decision, Denial, Layer, PolicyDocument, bucket_allows, key_allows};
 use serde_json::{Value as Json, json};
 
+use crate::engine::rule::function::RolePolicies;
 use crate::model::{Fact, Key, Region};
 use crate::remediate::observed::{Kind, sorted};
 use crate::remediate::plan_builder::Draft;
 use crate::remediate::policy;
 use crate::remediate::step_output::Text;
-use crate::rule::function::RolePolicies;
 
 /// Actions on resources, by the statement's name.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Ability, Setter, key, seen};
+use crate::engine::rule::params::ParamValue;
 use crate::model::{Key, Region, ResourceType};
 use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::operation::{
@@ -10,7 +11,6 @@ use crate::remediate::operation::{
 };
 use crate::remediate::plan::{Disruption, Undo};
 use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
-use crate::rule::params::ParamValue;
 
 /// Sets attributes of log groups, and makes the group for sessions.
 pub(super) struct LogGroups;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::sessions::{Sessions, live};
 use super::{Ability, Setter, key, role};
+use crate::collect::session_document::{INPUTS as KNOWN, MEMBERS, SHELL_PROFILE};
 use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::observed::{Aspect, Kind, sorted};
 use crate::remediate::operation::{
@@ -14,7 +15,6 @@ use crate::remediate::operation::{
 };
 use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::step_output::{Reference, Text};
-use crate::source::session_document::{INPUTS as KNOWN, MEMBERS, SHELL_PROFILE};
 use crate::yaml::nearest;
 
 /// Sets the inputs of session preferences, and makes the document.

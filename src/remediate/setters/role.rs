@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 use super::grants::Grants;
 use super::sessions::{self, Sessions};
 use super::{Ability, Setter, key, log_group, seen, volume_key};
+use crate::engine::rule::function::RolePolicies;
 use crate::model::s3::Bucket;
 use crate::model::ssm::uploads;
 use crate::model::{Fact, Key, Region, ResourceType};
@@ -24,7 +25,6 @@ use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 use crate::remediate::policy;
 use crate::remediate::settings::Settings;
 use crate::remediate::step_output::Text;
-use crate::rule::function::RolePolicies;
 
 /// Changes roles, and makes the one for instances.
 pub(super) struct Roles;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::log_group;
+use crate::engine::rule::params::ParamValue;
 use crate::model::kms::KmsKey;
 use crate::model::ssm::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::model::{Entry, Fact, Key, Region, ResourceType};
 use crate::remediate::plan_builder::{Draft, Thing, Wanted};
-use crate::rule::params::ParamValue;
 
 /// The only keys that encrypt sessions: symmetric ones of customers.
 pub(super) const KEY_SPEC: &str = "SYMMETRIC_DEFAULT";

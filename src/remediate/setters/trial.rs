@@ -92,7 +92,7 @@ impl Trial {
 
     pub(in crate::remediate) fn plan(&self) -> Planned {
         static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| {
-            let library = crate::rule::embedded().expect("the rules load");
+            let library = crate::engine::rule::embedded().expect("the rules load");
             remediation::embedded(&library).expect("the remediations load")
         });
         let account: AccountId = "111122223333".parse().expect("an account");

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::{instance_profile, root_volume};
+use crate::engine::rule::params::ParamValue;
 use crate::model::{Key, ResourceType};
 use crate::remediate::plan_builder::{Aims, Draft, Thing};
-use crate::rule::params::ParamValue;
 
 /// The task of the role.
 pub(super) const TASK: &str = "use-volume-key";

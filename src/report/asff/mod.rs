@@ -19,9 +19,9 @@ use serde_json::{Map, Value, json};
 use self::limits::text;
 use super::stream::{self, Findings, Part};
 use super::{Format, RuleInfo, Writer, basis, coverage, phrasing};
+use crate::engine::scan::ANY;
 use crate::model::finding::Evidence;
 use crate::model::{AccountId, Finding, Region, Report, ResourceRef, ResourceType, Scope, Severity, Verdict};
-use crate::scan::ANY;
 use crate::terminal::Encoding;
 
 pub(super) static FORMAT: Format = Format {

@@ -306,7 +306,7 @@ mod tests {
     fn the_page_is_as_reviewed() {
         let mut report = example::report();
         report.findings.drain(2..12);
-        report.summary = crate::scan::count(&report.findings, 12);
+        report.summary = crate::engine::scan::count(&report.findings, 12);
         insta::assert_snapshot!(bare(&report));
     }
 

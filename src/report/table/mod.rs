@@ -13,8 +13,8 @@ use self::rows::{DETAIL, Row};
 use super::by_rule::{self, Group};
 use super::phrasing::{self, Accounts};
 use super::{Detail, Format, Options, RuleInfo, Writer, basis, denied};
+use crate::engine::scan::ANY;
 use crate::model::{AccountId, Finding, Region, Report, Scope, Severity, Verdict};
-use crate::scan::ANY;
 use crate::terminal::{Encoding, harmless, wrap};
 
 pub(super) static FORMAT: Format =
@@ -317,7 +317,7 @@ mod tests {
         let unknown = Finding { verdict: Verdict::Unknown, ..report.findings[0].clone() };
         report.findings = vec![unknown.clone(), unknown];
         report.findings[0].resource.id = ANY.to_owned();
-        report.summary = crate::scan::count(&report.findings, 0);
+        report.summary = crate::engine::scan::count(&report.findings, 0);
         for scope in &mut report.scopes {
             (scope.complete, scope.read) = (false, false);
         }

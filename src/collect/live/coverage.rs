@@ -1,0 +1,55 @@
+//! What was read and what failed, by region.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{AccountId, Gap, Region, Scope, Source};
+
+/// The coverage of an account while it is being read.
+#[derive(Debug, Default)]
+pub(crate) struct Coverage(BTreeMap<Option<Region>, Reading>);
+
+#[derive(Debug, Default)]
+struct Reading {
+    answered: bool,
+    gaps: BTreeSet<Gap>,
+}
+
+impl Coverage {
+    /// Nothing read yet in any of these regions, nor in the account.
+    pub(crate) fn of(regions: &BTreeSet<Region>) -> Self {
+        let scopes = std::iter::once(None).chain(regions.iter().cloned().map(Some));
+        Self(scopes.map(|scope| (scope, Reading::default())).collect())
+    }
+
+    /// A call gave an answer.
+    pub(crate) fn answered(&mut self, region: Option<&Region>) {
+        self.reading(region).answered = true;
+    }
+
+    /// A call gave none, or only a part of one.
+    pub(crate) fn failed(&mut self, region: Option<&Region>, gap: &Gap) {
+        let gaps = &mut self.reading(region).gaps;
+        if !gaps.contains(gap) {
+            gaps.insert(gap.clone());
+        }
+    }
+
+    /// What is asked of a region that was not selected (a key or a bucket elsewhere) counts for the account.
+    fn reading(&mut self, region: Option<&Region>) -> &mut Reading {
+        let scope = region.cloned().filter(|region| self.0.contains_key(&Some(region.clone())));
+        self.0.entry(scope).or_default()
+    }
+
+    /// As scopes of the report, the account's first.
+    pub(crate) fn scopes(self, account: &AccountId) -> Vec<Scope> {
+        let scope = |(region, reading): (Option<Region>, Reading)| Scope {
+            source: Source::Aws,
+            account: Some(account.clone()),
+            region,
+            complete: reading.gaps.is_empty(),
+            read: reading.answered || reading.gaps.is_empty(),
+            gaps: reading.gaps.into_iter().collect(),
+        };
+        self.0.into_iter().map(scope).collect()
+    }
+}

@@ -1,0 +1,189 @@
+//! `count` and `for_each`: what a block stands for.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use iam_policy::is_symbol;
+
+use super::evaluate::{Scope, evaluate};
+use super::syntax::{Attribute, Block};
+use super::types::{as_bool, as_number};
+use super::value::{Hole, LONGEST_KEY, Nature, Value};
+use crate::model::Gap;
+
+/// The most instances that one block may have.
+const INSTANCES: f64 = 20_000.0;
+
+/// What a block stands for.
+#[derive(Debug)]
+pub(crate) enum Expansion<T> {
+    One(Rc<T>),
+    /// By `count`.
+    Many(Vec<Rc<T>>),
+    /// By `for_each`.
+    Keyed(BTreeMap<Arc<str>, Rc<T>>),
+    /// It is not known how many: this one stands for all.
+    Uncertain(Rc<T>),
+}
+
+// By hand, since a derived one would ask the same of `T`.
+impl<T> Clone for Expansion<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One(one) => Self::One(Rc::clone(one)),
+            Self::Many(all) => Self::Many(all.clone()),
+            Self::Keyed(all) => Self::Keyed(all.clone()),
+            Self::Uncertain(one) => Self::Uncertain(Rc::clone(one)),
+        }
+    }
+}
+
+impl<T> Expansion<T> {
+    pub(crate) fn all(&self) -> Vec<Rc<T>> {
+        match self {
+            Self::One(one) | Self::Uncertain(one) => vec![Rc::clone(one)],
+            Self::Many(all) => all.clone(),
+            Self::Keyed(all) => all.values().cloned().collect(),
+        }
+    }
+}
+
+/// What `count` and `each` are in one instance.
+#[derive(Debug, Default)]
+pub(crate) struct Binding {
+    pub(crate) count: Option<Value>,
+    pub(crate) each: Option<(Value, Value)>,
+}
+
+/// What one instance costs of the budget.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) steps: usize,
+    pub(crate) bytes: usize,
+}
+
+/// The instances of a block; `make` is given what the address ends with. One of them is paid for already.
+pub(crate) fn expand<T>(
+    block: &Block,
+    scope: &Scope<'_>,
+    cost: Cost,
+    make: impl Fn(&str, Binding, Option<Arc<Gap>>) -> Rc<T>,
+) -> Expansion<T> {
+    if let Some(enabled) = enabled(block) {
+        let value = evaluate(&enabled.value, scope);
+        return match as_bool(value.clone()) {
+            Ok(Value::Bool(true)) => Expansion::One(make("", Binding::default(), None)),
+            Ok(Value::Bool(false)) => Expansion::Many(Vec::new()),
+            _ => {
+                let gap = match value.hole() {
+                    Some(hole) => Arc::clone(&hole.gap),
+                    None => scope.module.world.gap(enabled.span, "enabled is not true or false"),
+                };
+                Expansion::Uncertain(make("", Binding::default(), Some(gap)))
+            }
+        };
+    }
+    let budget = &scope.world().budget;
+    let afford =
+        |count: usize| budget.spend_on_whole(cost.steps.saturating_mul(count), cost.bytes.saturating_mul(count));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is compared first")]
+    let afford_all = |number: f64| afford(number as usize);
+    if let Some(count) = block.body.attribute("count") {
+        // How many there are does not show how that was computed.
+        let world = &scope.module.world;
+        let value = world.open(evaluate(&count.value, scope));
+        return match as_number(value.clone()) {
+            Ok(Value::Number(number))
+                if (0.0..=INSTANCES).contains(&number) && number.fract() == 0.0 && afford_all(number) =>
+            {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in range")]
+                let number = number as u32;
+                let one = |index: u32| {
+                    let count = Some(Value::Number(f64::from(index)));
+                    make(&format!("[{index}]"), Binding { count, each: None }, None)
+                };
+                Expansion::Many((0..number).map(one).collect())
+            }
+            _ => {
+                let gap = match value.hole() {
+                    Some(hole) => Arc::clone(&hole.gap),
+                    None => world.gap(count.span, "count is not a whole number, or makes too many"),
+                };
+                let index = Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
+                Expansion::Uncertain(make("[*]", Binding { count: Some(index), each: None }, Some(gap)))
+            }
+        };
+    }
+    let Some(each) = block.body.attribute("for_each") else {
+        return Expansion::One(make("", Binding::default(), None));
+    };
+    let value = evaluate(&each.value, scope);
+    let affords = |keys: &Vec<(Arc<str>, Value)>| {
+        let written = keys.iter().map(|(key, _)| 2 * key.len()).sum();
+        afford(keys.len()) && budget.spend_on_whole(0, written)
+    };
+    if let Some(keys) = keys(&value).filter(affords) {
+        let one = |(key, value): (Arc<str>, Value)| {
+            let suffix = format!("[{}]", serde_json::Value::from(&*key));
+            let each = Some((Value::Text(Arc::clone(&key)), value));
+            (key, make(&suffix, Binding { count: None, each }, None))
+        };
+        return Expansion::Keyed(keys.into_iter().map(one).collect());
+    }
+    let gap = match value.hole() {
+        Some(hole) => Arc::clone(&hole.gap),
+        None if value.is_sensitive() => scope.module.world.gap(each.span, "for_each is sensitive"),
+        None if keys(&value).is_some() => scope.module.world.gap(each.span, "for_each makes too many"),
+        None => scope.module.world.gap(each.span, "for_each is not a map or a set of strings that are known"),
+    };
+    let unknown = || Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
+    let binding = Binding { count: None, each: Some((unknown(), unknown())) };
+    Expansion::Uncertain(make("[*]", binding, Some(gap)))
+}
+
+/// Returns the name and the key of a label that is one instance: those of plans are such as `node[0]`.
+pub(crate) fn keyed_label(label: &str) -> Option<(&str, serde_json::Value)> {
+    let (name, key) = label.strip_suffix(']')?.split_once('[')?;
+    Some((name, serde_json::from_str(key).ok()?))
+}
+
+/// Returns what `count` and `each` are in the instance of a plan that has this label.
+pub(crate) fn binding_of(label: &str, block: &Block, scope: &Scope<'_>) -> Option<Binding> {
+    let (_, key) = keyed_label(label)?;
+    if let Some(index) = key.as_f64() {
+        return Some(Binding { count: Some(Value::Number(index)), each: None });
+    }
+    let key: Arc<str> = key.as_str()?.into();
+    let span = block.span;
+    let value = match block.body.attribute("for_each").map(|each| evaluate(&each.value, scope)) {
+        Some(Value::Map(members)) => members.get(&key).cloned(),
+        Some(Value::Set(_)) => Some(Value::Text(Arc::clone(&key))),
+        _ => None,
+    };
+    let value = value.unwrap_or_else(|| scope.module.world.unknown(span, "a plan does not tell each.value"));
+    Some(Binding { count: None, each: Some((Value::Text(key), value)) })
+}
+
+/// `enabled` in `lifecycle`, by which OpenTofu leaves out a block that has no `count` and no `for_each`.
+fn enabled(block: &Block) -> Option<&Attribute> {
+    block.body.blocks_of("lifecycle").find_map(|lifecycle| lifecycle.body.attribute("enabled"))
+}
+
+/// The keys and values to repeat for, where all keys are known.
+pub(crate) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
+    let known = |text: &Arc<str>| text.len() <= LONGEST_KEY && !text.contains(is_symbol);
+    match value {
+        Value::Map(members) if members.keys().all(known) => {
+            Some(members.iter().map(|(key, value)| (Arc::clone(key), value.clone())).collect())
+        }
+        Value::Set(items) | Value::List(items) => items
+            .iter()
+            .map(|item| match item {
+                Value::Text(text) if known(text) => Some((Arc::clone(text), item.clone())),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    }
+}

@@ -1,0 +1,140 @@
+//! Resources that say something of another one: the versioning of a bucket, the rules of a security group.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::instance::Instance;
+use super::super::value::Value;
+use super::references::Target;
+use super::{Mapper, fact};
+use crate::collect::terraform::block_view::View;
+use crate::model::Gap;
+
+/// The companions of one type, by the address of what they speak of.
+#[derive(Default)]
+pub(crate) struct Companions {
+    by_address: HashMap<String, Vec<Rc<Instance>>>,
+    /// Why it is not known of what some speak, or whether some are there.
+    loose: Option<Arc<Gap>>,
+}
+
+impl Mapper {
+    /// The resources of this type whose attribute refers to the instance.
+    ///
+    /// # Errors
+    /// Where there may be others.
+    pub(crate) fn companions(
+        &self,
+        kind: &'static str,
+        attribute: &'static str,
+        of: &Rc<Instance>,
+        of_kinds: &[&'static str],
+    ) -> Result<Vec<Rc<Instance>>, Arc<Gap>> {
+        if let Some(gap) = self.unread.as_ref().or_else(|| self.given_away.get(&of.address)) {
+            return Err(Arc::clone(gap));
+        }
+        let known = self.companions.borrow().get(&(kind, attribute)).cloned();
+        let all = known.unwrap_or_else(|| {
+            let all = Rc::new(self.gather_companions(kind, attribute, of_kinds));
+            self.companions.borrow_mut().insert((kind, attribute), Rc::clone(&all));
+            all
+        });
+        if let Some(gap) = &all.loose {
+            return Err(Arc::clone(gap));
+        }
+        let own = all.by_address.get(&of.address).cloned().unwrap_or_default();
+        // Within a module of which it is not known whether it is there, all are there or none is.
+        match own.iter().find_map(|companion| companion.uncertain.as_ref().filter(|_| of.uncertain.is_none())) {
+            Some(gap) => Err(Arc::clone(gap)),
+            None => Ok(own),
+        }
+    }
+
+    /// The one resource of this type whose attribute refers to the instance.
+    ///
+    /// # Errors
+    /// Where there may be others, or there are several, each of which sets the same.
+    pub(crate) fn companion(
+        &self,
+        kind: &'static str,
+        attribute: &'static str,
+        of: &Rc<Instance>,
+        of_kinds: &[&'static str],
+    ) -> Result<Option<Rc<Instance>>, Arc<Gap>> {
+        let all = self.companions(kind, attribute, of, of_kinds)?;
+        match all.as_slice() {
+            [first, second, ..] => Err(set_twice(first, second)),
+            _ => Ok(all.into_iter().next()),
+        }
+    }
+
+    /// The view of what sets something: the one resource of this type whose attribute refers to the instance, or a part
+    /// of the instance itself.
+    ///
+    /// # Errors
+    /// Where it is not known which there are, or both set it.
+    pub(crate) fn companion_or_own(
+        &self,
+        kind: &'static str,
+        attribute: &'static str,
+        of: &Rc<Instance>,
+        of_kinds: &[&'static str],
+        own: impl Fn(&View) -> Result<Option<View>, Arc<Gap>>,
+    ) -> Result<Option<View>, Arc<Gap>> {
+        match self.companion(kind, attribute, of, of_kinds)? {
+            None => own(&of.view()),
+            Some(companion) if self.is_written(of) && own(&of.view())?.is_some() => Err(set_twice(&companion, of)),
+            Some(companion) => Ok(Some(companion.view())),
+        }
+    }
+
+    fn gather_companions(&self, kind: &str, attribute: &str, of_kinds: &[&'static str]) -> Companions {
+        let mut all = Companions::default();
+        for companion in self.everywhere(kind) {
+            // A list refers to each of its elements.
+            let values = match companion.attribute(attribute) {
+                Value::List(items) | Value::Set(items) => items.to_vec(),
+                value => vec![value],
+            };
+            for value in values {
+                if of_kinds.contains(&"aws_default_security_group")
+                    && let Some(vpc) = self.vpc_of_default_group(&value)
+                {
+                    // The default group of a VPC is not one of the other groups, and is mapped if the code declares it.
+                    let is_of_vpc =
+                        |group: &Rc<Instance>| group.attribute("vpc_id").equals(&vpc).is_ok_and(|same| same);
+                    if let Some(group) = self.everywhere("aws_default_security_group").into_iter().find(is_of_vpc) {
+                        all.by_address.entry(group.address.clone()).or_default().push(Rc::clone(&companion));
+                    }
+                    continue;
+                }
+                match self.target(&value, of_kinds, &companion) {
+                    Target::Declared(target) => {
+                        all.by_address.entry(target.address.clone()).or_default().push(Rc::clone(&companion));
+                    }
+                    Target::Unknown(gap) => all.loose = Some(gap),
+                    Target::None | Target::Named(_) | Target::Outside(_) => {}
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Returns the gap of what two resources set: the one that Terraform applies last stays.
+pub(crate) fn set_twice(first: &Rc<Instance>, second: &Rc<Instance>) -> Arc<Gap> {
+    let why =
+        format!("{} and {} set the same: the one that is applied last stays; leave one", first.address, second.address);
+    fact::left_open(&first.view(), &why)
+}
+
+/// The view itself if it sets this text.
+pub(crate) fn with_text(view: &View, name: &str) -> Option<View> {
+    let is_set = match view.get(name) {
+        Value::Null => false,
+        Value::Text(text) => !text.is_empty(),
+        _ => true,
+    };
+    is_set.then(|| view.clone())
+}

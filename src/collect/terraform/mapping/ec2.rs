@@ -1,0 +1,210 @@
+//! EC2 beside instances: root volumes, endpoints, and what an account sets for all instances of a region.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::instance::Instance;
+use super::super::value::Value;
+use super::associations::set_twice;
+use super::references::{Reach, Target, reaches};
+use super::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::block_view::View;
+use crate::model::ec2::{Volume, VpcEndpoint};
+use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
+
+const ENDPOINTS: &[&str] = &["aws_vpc_endpoint"];
+
+/// The services that the agent talks to.
+const SERVICES: &[&str] = &["ssm", "ssmmessages"];
+
+impl Mapper {
+    /// The root volume of an instance, with the block that configures it, where there is one.
+    pub(crate) fn put_root_volume(
+        &mut self,
+        instance: &Rc<Instance>,
+        block: Result<Option<View>, Arc<Gap>>,
+    ) -> Link<Volume> {
+        let key = Key { region: instance.region(), id: format!("{}/root_block_device", instance.address).into() };
+        let volume = match block {
+            Err(gap) => {
+                Volume { encrypted: Fact::Unknown(Arc::clone(&gap)), kms_key: Fact::Unknown(gap), ..Volume::default() }
+            }
+            Ok(block) => {
+                let get = |name: &str| block.as_ref().map_or(Value::Null, |view| view.get(name));
+                let encrypted = match fact::flag(&get("encrypted")) {
+                    Fact::Known(Some(true)) => Fact::Known(true),
+                    Fact::Unknown(gap) => Fact::Unknown(gap),
+                    // What the account asks of all volumes, `false` does not take back.
+                    Fact::Known(_) => self.encryption_by_default(instance),
+                };
+                let kms_key = match get("kms_key_id") {
+                    Value::Null if encrypted == Fact::Known(false) => Fact::Known(None),
+                    Value::Null => self.default_volume_key(instance),
+                    value => self.key_link(&value, instance, Judged::No),
+                };
+                Volume { encrypted, kms_key, ..Volume::default() }
+            }
+        };
+        let arn = Fact::Unknown(Self::not_told("the ARN of a root volume is known to AWS only"));
+        let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes: Volume { arn, ..volume } };
+        self.inventory.volumes.insert(key.clone(), entry);
+        Link::to(key)
+    }
+
+    /// The resource of this type that is in the account and the region of the instance.
+    ///
+    /// # Errors
+    /// Where it is not known whether there is one, or there are several, each of which sets the same.
+    pub(crate) fn in_region(&self, kind: &str, instance: &Rc<Instance>) -> Result<Option<Rc<Instance>>, Arc<Gap>> {
+        let mut found: Option<Rc<Instance>> = None;
+        let mut undecided = None;
+        for other in self.everywhere(kind) {
+            match (reaches(&other, instance, Reach::Region), &found) {
+                (Ok(true), Some(first)) => return Err(set_twice(first, &other)),
+                (Ok(true), None) => found = Some(other),
+                (Ok(false), _) => {}
+                (Err(_), _) => undecided = Some(self.elsewhere(&other, instance)),
+            }
+        }
+        match (found, undecided) {
+            (None, Some(gap)) => Err(gap),
+            (found, _) => Ok(found),
+        }
+    }
+
+    fn encryption_by_default(&self, instance: &Rc<Instance>) -> Fact<bool> {
+        match self.in_region("aws_ebs_encryption_by_default", instance) {
+            Err(gap) => Fact::Unknown(gap),
+            Ok(None) => Fact::Known(false),
+            Ok(Some(setting)) => match &setting.uncertain {
+                Some(gap) => Fact::Unknown(Arc::clone(gap)),
+                None => fact::or(fact::flag(&setting.view().get("enabled")), || true),
+            },
+        }
+    }
+
+    fn default_volume_key(&mut self, instance: &Rc<Instance>) -> Fact<Option<Link<crate::model::kms::KmsKey>>> {
+        match self.in_region("aws_ebs_default_kms_key", instance) {
+            Ok(Some(setting)) => self.key_link(&setting.attribute("key_arn"), &setting, Judged::No),
+            Err(gap) => Fact::Unknown(gap),
+            Ok(None) => Fact::Unknown(Self::not_told(
+                "no key is named for the root volume: the account's default for EBS decides",
+            )),
+        }
+    }
+
+    /// The endpoints that the agent can use.
+    pub(crate) fn vpc_endpoints(&mut self) {
+        for endpoint in self.all("aws_vpc_endpoint") {
+            let service = match fact::text(&self.world, &endpoint.attribute("service_name")) {
+                Fact::Known(service) => service.unwrap_or_default(),
+                Fact::Unknown(gap) => match &gap.symbol {
+                    Some(symbol) if symbol.contains('.') => symbol.to_string(),
+                    _ => {
+                        self.unlisted(ResourceType::VpcEndpoint, endpoint.region(), &gap);
+                        continue;
+                    }
+                },
+            };
+            let service = service.rsplit('.').next().unwrap_or_default().to_owned();
+            if SERVICES.contains(&&*service) {
+                self.put_endpoint(&endpoint, service);
+            }
+        }
+    }
+
+    fn put_endpoint(&mut self, endpoint: &Rc<Instance>, service: String) {
+        let key = Self::key_of(ResourceType::VpcEndpoint, endpoint);
+        let view = endpoint.view();
+        let mut draft: Draft<VpcEndpoint> = Draft::new();
+        draft.resource = VpcEndpoint {
+            vpc_id: fact::or(fact::text(&self.world, &view.get("vpc_id")), String::new),
+            service: Fact::Known(service),
+            state: Fact::Known("available".to_owned()),
+            private_dns_enabled: self.private_dns(endpoint),
+            security_group_ids: self.endpoint_groups(endpoint).into(),
+            private_ips: self.endpoint_ranges(endpoint).map_or_else(|| self.endpoint_addresses(endpoint), Fact::Known),
+        };
+        self.put(key, endpoint, draft, Judged::Yes);
+    }
+
+    /// Private DNS, which the endpoint sets or a resource of its own.
+    fn private_dns(&self, endpoint: &Rc<Instance>) -> Fact<bool> {
+        let flag = |by: &Rc<Instance>| fact::flag(&by.view().get("private_dns_enabled"));
+        let apart = match self.companion("aws_vpc_endpoint_private_dns", "vpc_endpoint_id", endpoint, ENDPOINTS) {
+            Err(gap) => return Fact::Unknown(gap),
+            Ok(None) => return fact::or(flag(endpoint), || false),
+            Ok(Some(apart)) => apart,
+        };
+        match (flag(endpoint), flag(&apart)) {
+            (Fact::Known(None), set) => fact::or(set, || false),
+            (own, set) if own != set && self.is_written(endpoint) => Fact::Unknown(set_twice(&apart, endpoint)),
+            (_, set) => fact::or(set, || false),
+        }
+    }
+
+    /// Returns addresses that are not known: what needs them cannot be decided.
+    fn endpoint_addresses(&self, endpoint: &Rc<Instance>) -> Fact<Vec<String>> {
+        match fact::text(&self.world, &endpoint.told_by_aws("private_ip_id")) {
+            Fact::Unknown(gap) => match &gap.symbol {
+                Some(symbol) => Fact::Known(vec![symbol.to_string()]),
+                None => Fact::Unknown(gap),
+            },
+            Fact::Known(_) => Fact::default(),
+        }
+    }
+
+    /// Returns the ranges that the addresses of an endpoint are in: those of its subnets, or of its VPC.
+    fn endpoint_ranges(&self, endpoint: &Rc<Instance>) -> Option<Vec<String>> {
+        let range = |of: &Rc<Instance>| match fact::text(&self.world, &of.attribute("cidr_block")) {
+            Fact::Known(range) => range,
+            Fact::Unknown(_) => None,
+        };
+        let subnets = match endpoint.view().get("subnet_ids") {
+            Value::List(items) | Value::Set(items) => items.to_vec(),
+            _ => Vec::new(),
+        };
+        let subnet_of = |value: &Value| match self.target(value, &["aws_subnet"], endpoint) {
+            Target::Declared(subnet) => range(&subnet),
+            _ => None,
+        };
+        let ranges: Option<Vec<String>> = subnets.iter().map(subnet_of).collect();
+        if let Some(ranges) = ranges.filter(|ranges| !ranges.is_empty()) {
+            return Some(ranges);
+        }
+        match self.target(&endpoint.view().get("vpc_id"), &["aws_vpc"], endpoint) {
+            Target::Declared(vpc) => {
+                let more = "aws_vpc_ipv4_cidr_block_association";
+                // Of several ranges, it is not known in which one an address will be.
+                let more = self.companions(more, "vpc_id", &vpc, &["aws_vpc"]).ok()?;
+                if more.is_empty() { Some(vec![range(&vpc)?]) } else { None }
+            }
+            _ => None,
+        }
+    }
+
+    /// The ids of the groups, with the characters of holes.
+    fn endpoint_groups(&self, endpoint: &Rc<Instance>) -> Result<Vec<String>, Arc<Gap>> {
+        let kind = "aws_vpc_endpoint_security_group_association";
+        let more = self.companions(kind, "vpc_endpoint_id", endpoint, ENDPOINTS)?;
+        let mut values: Vec<Value> = more.iter().map(|companion| companion.attribute("security_group_id")).collect();
+        match endpoint.view().get("security_group_ids") {
+            Value::List(items) | Value::Set(items) => values.extend(items.iter().cloned()),
+            Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
+            _ => {}
+        }
+        let id = |value: &Value| match fact::text(&self.world, value) {
+            Fact::Known(id) => Ok(id.unwrap_or_default()),
+            Fact::Unknown(gap) => gap.symbol.as_deref().map(str::to_owned).ok_or(gap),
+        };
+        values.iter().map(id).collect()
+    }
+
+    /// The VPC that a subnet is in: null where that is not for the code to say.
+    pub(crate) fn vpc_of_subnet(&self, subnet: &Value, by: &Rc<Instance>) -> Value {
+        match self.target(subnet, &["aws_subnet"], by) {
+            Target::Declared(subnet) => subnet.attribute("vpc_id"),
+            _ => Value::Null,
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! Code to an inventory: one file a service, and in it one function a resource type. A new type is mapped there, and
+//! put in by whatever leads to it.
+//!
+//! What is judged is what sessions use: instances with their groups, roles and volumes; the session preferences; and
+//! what these point to.
+
+mod associations;
+mod ec2;
+mod fact;
+mod home;
+mod iam;
+mod instances;
+mod interfaces;
+mod kms;
+mod launch;
+mod logs;
+mod references;
+mod s3;
+mod security_groups;
+mod ssm;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::block_view::View;
+use super::engine::form_of;
+use super::eval_context::World;
+use super::evaluate::{Scope, evaluate};
+use super::file::Span;
+use super::folder::Mode;
+use super::instance::Instance;
+use super::module::Module;
+use super::source_map::{Place, Places};
+use super::syntax::{Block, Name};
+use super::value::Value;
+use crate::model::inventory::{Resource, ResourceType};
+use crate::model::schema::Node;
+use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Source, Unlisted};
+use associations::Companions;
+use home::Home;
+use references::{Named, Target};
+pub(crate) use security_groups::normal_protocol;
+
+/// Resources by the address of another one.
+type ByAddress = HashMap<String, Vec<Rc<Instance>>>;
+
+/// A call of a module that was not read.
+struct Closed {
+    by: Rc<Module>,
+    block: Arc<Block>,
+    gap: Arc<Gap>,
+}
+
+/// The types of which other resources say something.
+const WITH_COMPANIONS: &[&str] = &[
+    "aws_default_security_group",
+    "aws_ec2_managed_prefix_list",
+    "aws_iam_role",
+    "aws_instance",
+    "aws_kms_key",
+    "aws_s3_bucket",
+    "aws_security_group",
+    "aws_vpc_endpoint",
+];
+
+/// Whether rules evaluate resources of this Terraform type, so that findings are made of them.
+pub(crate) fn is_judged(kind: &str) -> bool {
+    JUDGED.contains(&kind)
+}
+
+/// The types that rules evaluate.
+const JUDGED: &[&str] = &[
+    "aws_autoscaling_group",
+    "aws_batch_compute_environment",
+    "aws_ec2_fleet",
+    "aws_eks_node_group",
+    "aws_iam_role",
+    "aws_instance",
+    "aws_kms_key",
+    "aws_launch_configuration",
+    "aws_launch_template",
+    "aws_s3_bucket",
+    "aws_security_group",
+    "aws_spot_fleet_request",
+    "aws_spot_instance_request",
+    "aws_ssm_document",
+    "aws_vpc_endpoint",
+];
+
+/// The most reasons that are listed for resources that may be hidden. Each alone makes the account incomplete.
+const MOST_HIDDEN: usize = 200;
+
+/// The most links of one resource that are looked at. AWS's own bounds are far below.
+const MOST_LINKS: usize = 1_000;
+
+/// Whether rules judge a resource, or it is there only because another one refers to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    Yes,
+    No,
+}
+
+/// Everything that mapping shares.
+pub(crate) struct Mapper {
+    world: Rc<World>,
+    by_kind: HashMap<Name, Vec<Rc<Instance>>>,
+    /// The same by the accounts that have them.
+    by_home: HashMap<usize, HashMap<Name, Vec<Rc<Instance>>>>,
+    named: RefCell<HashMap<&'static str, Rc<Named>>>,
+    companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
+    /// Autoscaling groups, by what they launch from.
+    launching: RefCell<Option<Rc<ByAddress>>>,
+    /// Network interfaces, by the instance that they are attached to.
+    interfaces: RefCell<Option<Rc<interfaces::Attached>>>,
+    /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
+    unread: Option<Arc<Gap>>,
+    given_away: HashMap<String, Arc<Gap>>,
+    /// The accounts that the code deploys to, each of which has an inventory.
+    homes: Vec<Home>,
+    /// The account of the inventory at hand, and which of them it is.
+    account: Value,
+    home: usize,
+    inventory: Inventory,
+    /// Resources of other accounts, by the inventory that has them, too.
+    foreign: HashMap<(usize, ResourceType, Key), Rc<Instance>>,
+    /// Resources that rules judge in the inventory of their own account, since another account uses them.
+    abroad: Vec<Rc<Instance>>,
+    places: Places,
+}
+
+impl Mapper {
+    /// Returns `true` if a resource is written in code. Plans and states show the content of a resource in the arguments
+    /// that manage it in code.
+    fn is_written(&self, resource: &Rc<Instance>) -> bool {
+        let file = self.world.file(resource.block.span.file);
+        file.is_some_and(|file| form_of(file.source().name()).is_some())
+    }
+}
+
+/// The inventory of each account that the code deploys to.
+pub(crate) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Places) {
+    let nothing = Inventory::new(Source::Terraform, None, root.world.partition(), collected_at.to_owned());
+    let mut mapper = Mapper {
+        world: Rc::clone(&root.world),
+        by_kind: HashMap::new(),
+        by_home: HashMap::new(),
+        named: RefCell::default(),
+        companions: RefCell::default(),
+        launching: RefCell::default(),
+        interfaces: RefCell::default(),
+        unread: None,
+        given_away: HashMap::new(),
+        homes: vec![Home::of(root)],
+        account: Value::Null,
+        home: 0,
+        inventory: nothing.clone(),
+        foreign: HashMap::new(),
+        abroad: Vec::new(),
+        places: Places::default(),
+    };
+    let (mut closed, mut hidden) = (Vec::new(), Vec::new());
+    mapper.gather(root, &mut closed, &mut hidden);
+    mapper.give_away(closed);
+    let homes = home::in_use(std::mem::take(&mut mapper.homes));
+    mapper.sort_by_home(&homes);
+    let mut inventories: Vec<Inventory> = homes.iter().map(|home| home.inventory(&nothing, &hidden)).collect();
+    for index in 0..homes.len() {
+        mapper.within(&homes, index, &mut inventories, |mapper| {
+            mapper.session_preferences();
+            mapper.instances();
+            mapper.unused_profiles();
+            mapper.undeclared_preferences();
+            mapper.vpc_endpoints();
+        });
+    }
+    while let Some(instance) = mapper.abroad.pop() {
+        let own = homes.iter().position(|home| home.is_of(&instance.account_value()));
+        if let Some(index) = own {
+            mapper.within(&homes, index, &mut inventories, |mapper| mapper.put_at_home(&instance));
+        }
+    }
+    inventories.iter_mut().for_each(Inventory::join);
+    (inventories, mapper.places)
+}
+
+impl Mapper {
+    /// All resources of the module, and of the modules that it calls.
+    fn gather(&mut self, module: &Rc<Module>, closed: &mut Vec<Closed>, hidden: &mut Vec<Arc<Gap>>) {
+        let hide = |hidden: &mut Vec<Arc<Gap>>, gap: Arc<Gap>| {
+            if hidden.len() < MOST_HIDDEN {
+                hidden.push(gap);
+            }
+        };
+        self.places.used(&module.folder.path);
+        for (message, span) in &module.folder.unread {
+            let gap = span.map_or_else(
+                || Arc::new(Gap::because(GapKind::Failed, message.clone())),
+                |span| self.world.gap(span, message.clone()),
+            );
+            hide(hidden, Arc::clone(&gap));
+            self.unread.get_or_insert(gap);
+        }
+        for (index, resource) in module.folder.resources.iter().enumerate() {
+            if resource.mode != Mode::Managed {
+                continue;
+            }
+            if let Some(expansion) = module.instances(index) {
+                expansion.all().iter().for_each(|instance| home::add(&mut self.homes, instance));
+                self.by_kind.entry(Arc::clone(&resource.kind)).or_default().extend(expansion.all());
+            } else {
+                let message = "how many there are depends on itself, or is too many to be evaluated";
+                let gap = self.world.gap(resource.block.span, message);
+                hide(hidden, gap);
+            }
+        }
+        for (index, (name, block)) in module.folder.calls.iter().enumerate() {
+            if let Some(expansion) = module.modules(index) {
+                expansion.all().iter().for_each(|child| self.gather(child, closed, hidden));
+            } else {
+                let gap = self.world.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
+                hide(hidden, Arc::clone(&gap));
+                closed.push(Closed { by: Rc::clone(module), block: Arc::clone(block), gap });
+            }
+        }
+    }
+
+    /// Notes what is given to modules that were not read: they may attach anything to it.
+    fn give_away(&mut self, closed: Vec<Closed>) {
+        for Closed { by, block, gap } in closed {
+            let own = ["source", "version", "providers", "depends_on", "count", "for_each"];
+            let arguments = block.body.attributes.iter().filter(|attribute| !own.contains(&&*attribute.name));
+            let values: Vec<Value> =
+                arguments.map(|attribute| self.world.leaving(evaluate(&attribute.value, &Scope::of(&by)))).collect();
+            let call = Instance::of_call(&by, &block);
+            let mut given = Vec::new();
+            for value in &values {
+                self.instances_in(value, &call, &mut given);
+            }
+            for instance in given {
+                self.given_away.entry(instance.address.clone()).or_insert_with(|| Arc::clone(&gap));
+            }
+        }
+    }
+
+    /// The resources that a value refers to, itself or in its parts.
+    fn instances_in(&self, value: &Value, by: &Rc<Instance>, found: &mut Vec<Rc<Instance>>) {
+        if !self.world.afford(1) {
+            return;
+        }
+        match value {
+            Value::List(items) | Value::Set(items) => items.iter().for_each(|item| self.instances_in(item, by, found)),
+            Value::Map(members) => members.values().for_each(|member| self.instances_in(member, by, found)),
+            Value::Instance(instance) => found.push(Rc::clone(instance)),
+            value => {
+                if let Target::Declared(instance) = self.target(value, WITH_COMPANIONS, by) {
+                    found.push(instance);
+                }
+            }
+        }
+    }
+
+    fn unlisted(&mut self, resource_type: ResourceType, region: Option<crate::model::Region>, gap: &Arc<Gap>) {
+        let unlisted = Unlisted { resource_type, region, gap: Arc::clone(gap) };
+        if !self.inventory.unlisted.contains(&unlisted) {
+            self.inventory.unlisted.push(unlisted);
+        }
+    }
+
+    /// The resources of a Terraform type in the account at hand.
+    fn all(&self, kind: &str) -> Vec<Rc<Instance>> {
+        self.by_home.get(&self.home).and_then(|by_kind| by_kind.get(kind)).cloned().unwrap_or_default()
+    }
+
+    /// Sorts all resources by the account that has them.
+    #[expect(clippy::iter_over_hash_type, reason = "each type is sorted by itself")]
+    fn sort_by_home(&mut self, homes: &[Home]) {
+        for (kind, instances) in &self.by_kind {
+            for instance in instances {
+                let account = instance.account_value();
+                if let Some(home) = homes.iter().position(|home| home.is_of(&account)) {
+                    let by_kind = self.by_home.entry(home).or_default();
+                    by_kind.entry(Arc::clone(kind)).or_default().push(Rc::clone(instance));
+                }
+            }
+        }
+    }
+
+    /// Refuses links of which there are more than a resource can have.
+    fn bounded<T>(&self, links: Vec<T>, by: &Rc<Instance>) -> Result<Vec<T>, Arc<Gap>> {
+        // Each becomes a fact, and rules look at what it leads to.
+        if links.len() <= MOST_LINKS && self.world.budget.spend(links.len() * 16, links.len() * 128) {
+            return Ok(links);
+        }
+        Err(self.world.gap(by.block.span, format!("{} refers to more than is evaluated", by.address)))
+    }
+
+    /// The resources of a Terraform type in all accounts.
+    fn everywhere(&self, kind: &str) -> Vec<Rc<Instance>> {
+        self.by_kind.get(kind).cloned().unwrap_or_default()
+    }
+
+    /// The key of a resource that code declares: its address.
+    fn key_of(resource_type: ResourceType, instance: &Rc<Instance>) -> Key {
+        let region = if resource_type.is_regional() { instance.region() } else { None };
+        Key { region, id: instance.address.as_str().into() }
+    }
+
+    /// Whether the resource is in the inventory already; then it is judged if anything that leads to it says so.
+    fn seen<T: Resource>(&mut self, key: &Key, judged: Judged) -> bool {
+        if let Some(instance) = self.foreign.get(&(self.home, T::TYPE, key.clone())) {
+            self.abroad.extend((judged == Judged::Yes).then(|| Rc::clone(instance)));
+            return true;
+        }
+        match T::table_mut(&mut self.inventory).get_mut(key) {
+            Some(entry) => {
+                entry.in_scope |= judged == Judged::Yes;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Puts in a resource that code declares.
+    fn put<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>, draft: Draft<T>, judged: Judged) {
+        let exists = match &instance.uncertain {
+            None => Fact::Known(true),
+            Some(gap) => Fact::Unknown(Arc::clone(gap)),
+        };
+        let place = Place { address: instance.address.clone(), block: instance.block.span, attributes: draft.places };
+        self.places.put(T::TYPE, key.clone(), place);
+        let in_scope = self.is_at_home(T::TYPE, &key, instance, judged) && judged == Judged::Yes;
+        let entry = Entry { exists, in_scope, attributes: draft.resource };
+        T::table_mut(&mut self.inventory).insert(key, entry);
+    }
+
+    /// Puts in a resource that code names and does not declare.
+    fn put_named<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>) -> Link<T> {
+        let name = &key.id;
+        let message = format!("{name} is not declared in this code");
+        let gap = self.world.gap(instance.block.span, message);
+        T::table_mut(&mut self.inventory)
+            .entry(key.clone())
+            .or_insert_with(|| Entry { in_scope: false, ..Entry::unread(&gap) });
+        Link::to(key)
+    }
+
+    /// A link that leads nowhere, or of which it is not known where; none where the target is one. What is judged and
+    /// not known may be anything that the code declares.
+    fn no_link<T: Resource>(
+        &mut self,
+        target: &Target,
+        by: &Rc<Instance>,
+        judged: Judged,
+    ) -> Option<Fact<Option<Link<T>>>> {
+        match target {
+            Target::None => Some(Fact::Known(None)),
+            Target::Outside(gap) => Some(Fact::Unknown(Arc::clone(gap))),
+            Target::Unknown(gap) => {
+                if judged == Judged::Yes {
+                    self.unlisted(T::TYPE, T::TYPE.region_unlisted(by.region().as_ref()), gap);
+                }
+                Some(Fact::Unknown(Arc::clone(gap)))
+            }
+            Target::Declared(_) | Target::Named(_) => None,
+        }
+    }
+
+    /// The gap of something that code does not tell.
+    fn not_told(message: impl Into<String>) -> Arc<Gap> {
+        Arc::new(Gap::because(GapKind::Unresolved, message))
+    }
+
+    /// The tags of a resource with those that its provider adds.
+    fn tags(&self, view: &View) -> Fact<std::collections::BTreeMap<String, String>> {
+        let own = fact::texts_by_name(&self.world, &view.get("tags"));
+        let default = match &view.instance.provider().default_tags {
+            Some(value) => fact::texts_by_name(&self.world, &self.world.leaving(value.clone())),
+            None => return own,
+        };
+        match (default, own) {
+            (Fact::Known(mut tags), Fact::Known(own)) => {
+                fact::overlay(&mut tags, own);
+                Fact::Known(tags)
+            }
+            (Fact::Unknown(gap), _) | (_, Fact::Unknown(gap)) => Fact::Unknown(gap),
+        }
+    }
+
+    /// An attribute that is a text for sure, such as an ARN.
+    fn told(&self, instance: &Rc<Instance>, name: &str) -> Fact<String> {
+        fact::or(fact::text(&self.world, &instance.attribute(name)), String::new)
+    }
+}
+
+/// A resource with the places of its attributes.
+struct Draft<T> {
+    resource: T,
+    places: Vec<(&'static str, Span)>,
+}
+
+impl<T: Node + Default> Draft<T> {
+    fn new() -> Self {
+        Self { resource: T::default(), places: Vec::new() }
+    }
+
+    /// Notes that the attribute that rules know by this path stands there.
+    fn at(&mut self, path: &'static str, span: Option<Span>) {
+        if let Some(span) = span {
+            self.places.push((path, span));
+        }
+    }
+
+    /// The value of an attribute, whose place is noted under this path.
+    fn get(&mut self, path: &'static str, view: &View, name: &str) -> Value {
+        self.at(path, view.span_of(name));
+        view.get(name)
+    }
+}

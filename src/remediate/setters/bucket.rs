@@ -78,7 +78,8 @@ impl Setter for Buckets {
     }
 
     fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
-        match draft.inventory.buckets.get(&thing.1).map(|entry| entry.attributes.foreign.clone()) {
+        let there = draft.inventory.buckets.get(&thing.1).filter(|entry| entry.exists != Fact::Known(false));
+        match there.map(|entry| entry.attributes.foreign.clone()) {
             Some(Fact::Known(true)) => {
                 draft.leave_out(&wanted.aims(), "the bucket is another account's, which must change it");
                 return;

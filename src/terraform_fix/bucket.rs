@@ -10,7 +10,7 @@ use super::hcl_file::{Found, Spot};
 use super::task::{Task, undone};
 use super::values::literal;
 
-pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "log-access" => log_access(task, work),
         "tag" => super::tags::add(task, work),
@@ -19,7 +19,7 @@ pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -
 }
 
 /// Sets the algorithm of the default encryption.
-pub(crate) fn encrypt(algorithm: &Json, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn encrypt(algorithm: &Json, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match task.written("sse_algorithm", work) {
         Some(Some(Found::Attribute(spot, name))) => work.set(&spot, &name, &New::of(algorithm)),
         Some(Some(Found::Block(spot))) => work.set(&spot, "sse_algorithm", &New::of(algorithm)),
@@ -57,7 +57,7 @@ fn log_access(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
 /// Switches object lock on, for a bucket that may exist: versioning, and then the configuration of object lock. The
 /// argument of the bucket itself would destroy it.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-configure.html>
-pub(crate) fn lock(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn lock(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let bucket = &task.spot;
     match work.value(bucket, "object_lock_enabled") {
         None => {}
@@ -112,7 +112,7 @@ fn enable_versioning(bucket: &Spot, work: &mut Workspace<'_>) -> Result<Option<S
 }
 
 /// The bucket for session logs: the one of the configured name, which is made where there is none. How it is named.
-pub(crate) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
     let bucket = work.template(beside, &work.settings.bucket.clone())?;
     for spot in work.resources_beside(beside, "aws_s3_bucket") {
         if work.value(&spot, "bucket").is_some_and(|value| work.source(&spot.file, &value) == bucket) {

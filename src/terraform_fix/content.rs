@@ -46,14 +46,14 @@ impl Names {
 }
 
 /// The content of a document, with the attribute that it is written in.
-pub(crate) struct Content {
+pub(super) struct Content {
     spot: Spot,
     name: String,
     holder: Holder,
 }
 
 /// A value as it is written.
-pub(crate) enum Written {
+pub(super) enum Written {
     /// An expression of an object.
     Expression(Expression),
     /// A part of a text.
@@ -62,7 +62,7 @@ pub(crate) enum Written {
 
 impl Content {
     /// The content of the document.
-    pub(crate) fn of(spot: &Spot, work: &mut Workspace<'_>) -> Result<Self, Refusal> {
+    pub(super) fn of(spot: &Spot, work: &mut Workspace<'_>) -> Result<Self, Refusal> {
         let spot = &work.overriding(spot, "content").unwrap_or_else(|| spot.clone());
         let value = work.value(spot, "content");
         let value = value.ok_or_else(|| work.refuse(spot, "content", "the document has no content"))?;
@@ -117,7 +117,7 @@ impl Content {
     }
 
     /// How a member of the object at the end of this way is written; none where it is absent.
-    pub(crate) fn value(&self, way: &[&str], name: &str, work: &mut Workspace<'_>) -> Result<Option<Written>, Refusal> {
+    pub(super) fn value(&self, way: &[&str], name: &str, work: &mut Workspace<'_>) -> Result<Option<Written>, Refusal> {
         match &self.holder {
             Holder::Object(whole) => {
                 let Some(object) = self.object(whole, way, work)? else { return Ok(None) };
@@ -150,7 +150,7 @@ impl Content {
     }
 
     /// Sets a member of the object at the end of this way.
-    pub(crate) fn put(&self, way: &[&str], name: &str, new: &New, work: &mut Workspace<'_>) -> Edited {
+    pub(super) fn put(&self, way: &[&str], name: &str, new: &New, work: &mut Workspace<'_>) -> Edited {
         match (self.value(way, name, work)?, &self.holder) {
             (Some(Written::Expression(value)), _) => work.assign(&self.spot, &self.name, &value, new),
             (Some(Written::Scalar(scalar)), Holder::Text(text)) => self.set_scalar(text, &scalar, name, new, work),
@@ -301,7 +301,7 @@ impl Content {
     }
 
     /// Gives a value the type that it must have: a text, or a flag.
-    pub(crate) fn convert(
+    pub(super) fn convert(
         &self,
         way: &[&str],
         name: &str,
@@ -350,7 +350,7 @@ impl Content {
 }
 
 /// How a member of a document is written, where the module itself could use it so.
-pub(crate) fn written(spot: &Spot, way: &[&str], name: &str, work: &mut Workspace<'_>) -> Option<Written> {
+pub(super) fn written(spot: &Spot, way: &[&str], name: &str, work: &mut Workspace<'_>) -> Option<Written> {
     work.peek(|work| {
         let content = Content::of(spot, work).ok()?;
         let in_module = match &content.holder {
@@ -366,7 +366,7 @@ pub(crate) fn written(spot: &Spot, way: &[&str], name: &str, work: &mut Workspac
 
 /// The type that an input must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
+pub(super) enum Type {
     Text,
     Flag,
 }

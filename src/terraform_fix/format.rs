@@ -183,12 +183,12 @@ fn align(lines: &mut [String], part: impl Fn(&str) -> Option<usize>) {
 }
 
 /// Whether the lines around this one are laid out so.
-pub(crate) fn is_tidy(text: &str, line: usize) -> bool {
+pub(super) fn is_tidy(text: &str, line: usize) -> bool {
     tidy(text, line) == text
 }
 
 /// Lays out the lines around this one.
-pub(crate) fn tidy(text: &str, line: usize) -> String {
+pub(super) fn tidy(text: &str, line: usize) -> String {
     let lines = logical(text);
     let Some(index) = logical_index(&lines, line) else { return text.to_owned() };
     let (mut heads, bodies): (Vec<String>, Vec<String>) = lines.into_iter().unzip();
@@ -214,7 +214,7 @@ fn tidy_lines(lines: &mut [String], line: usize) {
 }
 
 /// Lays out all lines of a text that is new.
-pub(crate) fn tidy_all(text: &str) -> String {
+pub(super) fn tidy_all(text: &str) -> String {
     let (mut heads, bodies): (Vec<String>, Vec<String>) = logical(text).into_iter().unzip();
     for index in 0..heads.len() {
         tidy_lines(&mut heads, index);

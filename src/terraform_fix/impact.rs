@@ -101,7 +101,7 @@ fn ignores(element: &str, path: &str, after: &str) -> bool {
 impl Workspace<'_> {
     /// Checks the effects of the fix at hand: a change that Terraform would not apply is refused, and a resource that it
     /// would replace is a hazard.
-    pub(crate) fn check_impact(&mut self) -> Edited {
+    pub(super) fn check_impact(&mut self) -> Edited {
         for (spot, changes) in self.changes_of_resources() {
             let changes: Vec<(Path, String)> = changes.into_iter().collect();
             self.refuse_if_ignored(&spot, &changes)?;

@@ -6,7 +6,7 @@ use super::task::{Task, undone};
 use super::{role, security_group};
 use crate::model::{Fact, ResourceType};
 
-pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "swap-root-volume" => encrypt_root_volume(task, work),
         "instance-profile" => attach_profile(task, work),

@@ -11,7 +11,7 @@ use crate::model::{Fact, Key, ResourceType};
 use crate::remediate::policy::unused_sid;
 use crate::remediate::setters::{grants_logs, logs_service};
 
-pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "enable" => {
             let argument = if task.spot.labels().0 == "aws_kms_key" { "is_enabled" } else { "enabled" };
@@ -130,7 +130,7 @@ impl Here {
 
 /// Lets CloudWatch Logs use a key of the code for a log group, where the key's policy is known and does not: AWS takes a
 /// key for a group only if it can be used.
-pub(crate) fn let_logs_use(key: &Key, group: &Key, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn let_logs_use(key: &Key, group: &Key, work: &mut Workspace<'_>) -> Edited {
     let (Some(entry), Some(of_group)) = (work.inventory.keys.get(key), work.inventory.log_groups.get(group)) else {
         return Ok(());
     };
@@ -219,15 +219,15 @@ fn statements_of(value: &Expression) -> Option<&Expression> {
 }
 
 /// A key that the code makes.
-pub(crate) struct Made {
+pub(super) struct Made {
     /// How its ARN is written.
-    pub(crate) arn: String,
+    pub(super) arn: String,
     /// Its alias, as a text in quotes.
-    pub(crate) alias: Option<String>,
+    pub(super) alias: Option<String>,
 }
 
 /// The key for sessions: the one of the configured alias, which is made where there is none.
-pub(crate) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<Made, Refusal> {
+pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<Made, Refusal> {
     let alias = work.template(beside, &work.settings.key_alias.clone())?;
     for spot in work.resources_beside(beside, "aws_kms_alias") {
         let name = work.value(&spot, "name").map(|value| work.source(&spot.file, &value));

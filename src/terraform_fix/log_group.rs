@@ -6,7 +6,7 @@ use super::key;
 use crate::model::{Fact, Key};
 
 /// Encrypts a group with the key of sessions, where the code declares it beside the group, or with one that is made.
-pub(crate) fn encrypt(group: &Key, spot: &Spot, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn encrypt(group: &Key, spot: &Spot, work: &mut Workspace<'_>) -> Edited {
     let arn = match key_of_sessions(group, work) {
         Some(arn) => arn,
         None => key::ensure(spot, work)?.arn,
@@ -33,7 +33,7 @@ fn key_of_sessions(group: &Key, work: &Workspace<'_>) -> Option<String> {
 
 /// The log group for sessions: the one of the configured name, which is made where there is none. How its name is
 /// written.
-pub(crate) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
     let name = work.template(beside, &work.settings.log_group.clone())?;
     for spot in work.resources_beside(beside, "aws_cloudwatch_log_group") {
         if work.value(&spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name) {

@@ -12,7 +12,7 @@ use crate::model::{Fact, ResourceType};
 use crate::remediate::setters::INPUTS;
 
 /// Sets an input.
-pub(crate) fn set(path: &str, value: &Json, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn set(path: &str, value: &Json, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let Some((_, name)) = INPUTS.iter().find(|(known, _)| *known == path) else { return Err(undone(path)) };
     let new = match value {
         Json::String(text) => {
@@ -27,7 +27,7 @@ pub(crate) fn set(path: &str, value: &Json, task: &Task<'_>, work: &mut Workspac
     put(&["inputs"], name, &new, &task.spot, work)
 }
 
-pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "log-to-s3" => {
             let bucket = bucket::ensure(&task.spot, work)?;

@@ -14,7 +14,7 @@ const CORE: &str = "AmazonSSMManagedInstanceCore";
 /// What is more than sessions need.
 const LOGS_FULL_ACCESS: &str = "CloudWatchLogsFullAccess";
 
-pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "attach-core" => attach_core(&task.spot, work),
         "write-s3" | "write-cloudwatch" | "use-session-key" | "use-volume-key" => {
@@ -101,7 +101,7 @@ fn refuse_to_be_detached(spot: &Spot, work: &Workspace<'_>) -> Edited {
 }
 
 /// Grants what a task is for: a policy of its own.
-pub(crate) fn grant(task: &str, role: &Key, spot: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn grant(task: &str, role: &Key, spot: &Spot, address: &str, work: &mut Workspace<'_>) -> Edited {
     let nested = work.document(&spot.file).map(|document| document.nested(spot, "inline_policy")).unwrap_or_default();
     if let Some(inline) = nested.first() {
         return Err(work.refuse(inline, "policy", "the role takes no inline policies but those in its own block"));
@@ -244,7 +244,7 @@ fn prefix(preferences: &Key, work: &mut Workspace<'_>) -> Option<String> {
 
 /// The role for instances that have none: the one of the configured name, which is made where there is none. The name
 /// that the code has for it.
-pub(crate) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+pub(super) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
     let name = work.template(beside, &work.settings.role.clone())?;
     for spot in work.resources_beside(beside, "aws_iam_role") {
         if work.value(&spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name) {

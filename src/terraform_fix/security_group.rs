@@ -12,7 +12,7 @@ use super::values::quoted;
 
 const PURPOSE: &str = "HTTPS, for Session Manager";
 
-pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match name {
         "describe-rules" => describe(&task.spot, work),
         "remove-ingress" => remove(Way::In, &task.spot, work),
@@ -329,7 +329,7 @@ fn is_https(of: &dyn Fn(&str) -> Option<Expression>) -> Option<bool> {
 }
 
 /// Adds the rule that lets HTTPS out, in the form in which the group has its rules.
-pub(crate) fn allow_https(group: &Spot, work: &mut Workspace<'_>) -> Edited {
+pub(super) fn allow_https(group: &Spot, work: &mut Workspace<'_>) -> Edited {
     let rules = Rules::of(Way::Out, group, work);
     rules.refuse_mixed(Way::Out, group, work)?;
     let is_there = |rule: &Spot| {

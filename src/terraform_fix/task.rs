@@ -13,19 +13,19 @@ use crate::model::{Finding, Key, ResourceType, Verdict};
 use crate::remediate::remediation::{Action, Remedy, Wish};
 
 /// A finding that is made right.
-pub(crate) struct Task<'a> {
-    pub(crate) key: Key,
-    pub(crate) place: &'a Place,
+pub(super) struct Task<'a> {
+    pub(super) key: Key,
+    pub(super) place: &'a Place,
     /// The block of the resource.
-    pub(crate) spot: Spot,
+    pub(super) spot: Spot,
     /// The parameters of the rule.
-    pub(crate) params: &'a BTreeMap<String, Json>,
+    pub(super) params: &'a BTreeMap<String, Json>,
 }
 
 impl Task<'_> {
     /// What stands where the code says the attribute; the inner none where that is not Terraform's own syntax.
     #[expect(clippy::option_option, reason = "not written, and written in another syntax, are different answers")]
-    pub(crate) fn written(&self, path: &str, work: &Workspace<'_>) -> Option<Option<Found>> {
+    pub(super) fn written(&self, path: &str, work: &Workspace<'_>) -> Option<Option<Found>> {
         let (_, span) = self.place.attributes.iter().find(|(known, _)| *known == path)?;
         Some(work.found(*span))
     }
@@ -38,12 +38,12 @@ fn key_of(finding: &Finding) -> Key {
 }
 
 /// The place of the resource that a finding is about; none where the code does not declare it by itself.
-pub(crate) fn place_of<'a>(finding: &Finding, work: &Workspace<'a>) -> Option<&'a Place> {
+pub(super) fn place_of<'a>(finding: &Finding, work: &Workspace<'a>) -> Option<&'a Place> {
     work.places.of(finding.resource.resource_type, &key_of(finding))
 }
 
 /// Makes a finding right, in the draft of the workspace.
-pub(crate) fn carry_out(
+pub(super) fn carry_out(
     finding: &Finding,
     remedy: &Remedy,
     params: &BTreeMap<String, Json>,
@@ -84,7 +84,7 @@ pub(crate) fn carry_out(
 }
 
 /// The refusal of what is done in accounts only.
-pub(crate) fn undone(name: &str) -> Refusal {
+pub(super) fn undone(name: &str) -> Refusal {
     Refusal::new(format!("this changes accounts only, not code: {}", name.replace('-', " ")))
 }
 

@@ -38,7 +38,7 @@ impl Connection {
 }
 
 /// The reason why another account's bucket is not known, with what to do.
-pub(crate) fn gap(name: &str) -> Arc<Gap> {
+pub(super) fn gap(name: &str) -> Arc<Gap> {
     let message = format!(
         "the bucket {name} belongs to another account, and only that account may read its policy: scan that account in \
          the same run, or name a role of it in ssm-audit.yaml (log_archive: {{role: arn:aws:iam::ACCOUNT:role/NAME}})"
@@ -47,7 +47,7 @@ pub(crate) fn gap(name: &str) -> Arc<Gap> {
 }
 
 /// Reads what decides whether roles of this account deliver to the bucket.
-pub(crate) async fn read(place: &Place<'_>, bucket: &mut Bucket) {
+pub(super) async fn read(place: &Place<'_>, bucket: &mut Bucket) {
     let wanted = [&GET_BUCKET_POLICY, &GET_BUCKET_OWNERSHIP_CONTROLS, &GET_BUCKET_ENCRYPTION];
     if !wanted.iter().any(|call| place.reader.wants(call)) {
         return;

@@ -29,12 +29,12 @@ const ABSENT: &[&str] = &["NoSuchEntity", "NoSuchEntityException"];
 const PAGE: i32 = 1000;
 
 /// The key of the role that is named so; a path before the name is no part of it.
-pub(crate) fn role_key(name: &str) -> Key {
+pub(super) fn role_key(name: &str) -> Key {
     Key::global(last_segment(name))
 }
 
 /// Reads these instance profiles, and their roles.
-pub(crate) async fn profiles(reader: &Reader<'_>, attached: &BTreeMap<Key, Vec<Attached>>) {
+pub(super) async fn profiles(reader: &Reader<'_>, attached: &BTreeMap<Key, Vec<Attached>>) {
     let read = attached.iter().map(|(key, instances)| async move {
         let Some(id) = reader.profiles.get(key.clone(), profile(reader, key)).await else { return };
         for Attached { instance, id: of_instance } in instances {
@@ -105,7 +105,7 @@ async fn profile(reader: &Reader<'_>, key: &Key) -> Option<String> {
 }
 
 /// Reads a role with its policies, unless it has been.
-pub(crate) async fn role_once(reader: &Reader<'_>, key: Key) {
+pub(super) async fn role_once(reader: &Reader<'_>, key: Key) {
     reader.roles.get(key.clone(), role(reader, key)).await;
 }
 

@@ -21,7 +21,7 @@ const ABSENT: &[&str] = &["InvalidArnException", "NotFoundException"];
 
 /// What refers to a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(super) enum Use {
     /// Sessions or their logs: the key is judged.
     Sessions,
     /// The root volume of an instance: the key is read, for the roles that use it, and not judged.
@@ -42,7 +42,7 @@ struct Reference {
 
 /// What `DescribeKey` says for the calls that follow.
 #[derive(Debug, Clone)]
-pub(crate) struct Described {
+pub(super) struct Described {
     key: Key,
     /// How KMS is asked for its policy; none where only an alias is known, which is not taken.
     ask: Option<String>,
@@ -79,12 +79,12 @@ impl Reference {
 }
 
 /// Reads the key that this text names in this region, and gives the key of its entry.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, text: &str, used: Use) -> Key {
+pub(super) async fn read(reader: &Reader<'_>, region: &Region, text: &str, used: Use) -> Key {
     read_by(reader, reader.connection, region, text, used).await
 }
 
 /// Reads the key that this text names in this region of the connection's account.
-pub(crate) async fn read_by(
+pub(super) async fn read_by(
     reader: &Reader<'_>,
     connection: &Connection,
     region: &Region,

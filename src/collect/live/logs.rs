@@ -21,7 +21,7 @@ fn may_name_a_group(name: &str) -> bool {
 }
 
 /// Reads the group of exactly this name, and its key.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, name: &str) {
+pub(super) async fn read(reader: &Reader<'_>, region: &Region, name: &str) {
     let key = Key::regional(region, name);
     if !reader.wants(&DESCRIBE_LOG_GROUPS) {
         reader.mention::<LogGroup>(&key);

@@ -7,7 +7,7 @@ use super::{ec2, iam, ssm};
 use crate::model::Region;
 
 /// Reads a region.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region) {
+pub(super) async fn read(reader: &Reader<'_>, region: &Region) {
     ssm::preferences::begin(reader, region);
     join!(
         instances(reader, region),

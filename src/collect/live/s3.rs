@@ -29,7 +29,7 @@ use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region};
 
 /// Reads a bucket that the preferences of this region name, unless it has been.
-pub(crate) async fn read_once(reader: &Reader<'_>, region: &Region, name: &str) {
+pub(super) async fn read_once(reader: &Reader<'_>, region: &Region, name: &str) {
     let key = Key::global(name);
     reader.buckets.get(key.clone(), read(reader, region, key)).await;
 }
@@ -213,16 +213,16 @@ async fn head_where_it_is(
 }
 
 /// The algorithm of the default encryption, the name of its key, and the key.
-pub(crate) type Encryption = (Fact<Option<String>>, Fact<Option<String>>, Fact<Option<Link<KmsKey>>>);
+pub(super) type Encryption = (Fact<Option<String>>, Fact<Option<String>>, Fact<Option<Link<KmsKey>>>);
 
 /// The code by which S3 says that a bucket has no default encryption.
-pub(crate) const NO_ENCRYPTION: &[&str] = &["ServerSideEncryptionConfigurationNotFoundError"];
+pub(super) const NO_ENCRYPTION: &[&str] = &["ServerSideEncryptionConfigurationNotFoundError"];
 
 /// The code by which S3 says that a bucket has no policy.
-pub(crate) const NO_POLICY: &[&str] = &["NoSuchBucketPolicy"];
+pub(super) const NO_POLICY: &[&str] = &["NoSuchBucketPolicy"];
 
 /// The default encryption in an answer.
-pub(crate) fn default_encryption(
+pub(super) fn default_encryption(
     inquiry: Inquiry<'_>,
     answer: Option<GetBucketEncryptionOutput>,
 ) -> Result<Option<ServerSideEncryptionByDefault>, Arc<Gap>> {
@@ -234,7 +234,7 @@ pub(crate) fn default_encryption(
 }
 
 /// The bucket policy in an answer; none where the bucket has none.
-pub(crate) fn policy_in(inquiry: Inquiry<'_>, answer: Option<GetBucketPolicyOutput>) -> Fact<Option<PolicyDocument>> {
+pub(super) fn policy_in(inquiry: Inquiry<'_>, answer: Option<GetBucketPolicyOutput>) -> Fact<Option<PolicyDocument>> {
     match answer.map(|answer| answer.policy) {
         None => Fact::Known(None),
         Some(Some(text)) => inquiry.policy_json(&text).map(Some),
@@ -259,14 +259,14 @@ fn default_retention(inquiry: Inquiry<'_>, rule: Option<ObjectLockRule>) -> Fact
 }
 
 /// What is asked about one bucket.
-pub(crate) struct Place<'r> {
-    pub(crate) reader: &'r Reader<'r>,
-    pub(crate) client: aws_sdk_s3::Client,
-    pub(crate) name: &'r str,
+pub(super) struct Place<'r> {
+    pub(super) reader: &'r Reader<'r>,
+    pub(super) client: aws_sdk_s3::Client,
+    pub(super) name: &'r str,
     /// The region that named it.
-    pub(crate) named_in: &'r Region,
+    pub(super) named_in: &'r Region,
     /// The region that it is in.
-    pub(crate) region: Option<&'r Region>,
+    pub(super) region: Option<&'r Region>,
 }
 
 impl Place<'_> {
@@ -323,7 +323,7 @@ impl Place<'_> {
     }
 
     /// The default encryption, with its key as `connection` sees it.
-    pub(crate) async fn encrypted(
+    pub(super) async fn encrypted(
         &self,
         default: Option<ServerSideEncryptionByDefault>,
         connection: &Connection,

@@ -17,14 +17,14 @@ const BYTES: u64 = 192 << 20;
 const ELEMENT: usize = 32;
 
 /// How many bytes of a text are read in the time of a step.
-pub(crate) const TEXT: usize = 32;
+pub(super) const TEXT: usize = 32;
 
 /// The part of what is left that one attribute may take, so that one that takes too much leaves enough for the others.
 const SHARE: u64 = 8;
 
 /// What is left to spend.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(super) struct Budget {
     steps: Cell<u64>,
     bytes: Cell<u64>,
     /// What must be left of both.
@@ -33,12 +33,12 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// The budget of a scan.
-    pub(crate) fn of_scan() -> Self {
+    pub(super) fn of_scan() -> Self {
         Self::new(STEPS, BYTES)
     }
 
     /// A budget for something small.
-    pub(crate) fn small() -> Self {
+    pub(super) fn small() -> Self {
         Self::new(STEPS / 100, BYTES / 100)
     }
 
@@ -47,7 +47,7 @@ impl Budget {
     }
 
     /// Spends so much; `false` where it is not there. To ask for too much costs a step, too: it may be asked often.
-    pub(crate) fn spend(&self, steps: usize, bytes: usize) -> bool {
+    pub(super) fn spend(&self, steps: usize, bytes: usize) -> bool {
         let after = |cell: &Cell<u64>, amount: usize, reserve: u64| {
             cell.get().checked_sub(amount as u64).filter(|left| amount == 0 || *left >= reserve)
         };
@@ -63,7 +63,7 @@ impl Budget {
     }
 
     /// Does something that may take a share of what is left.
-    pub(crate) fn share<T>(&self, spend: impl FnOnce() -> T) -> T {
+    pub(super) fn share<T>(&self, spend: impl FnOnce() -> T) -> T {
         let keep = |left: u64| left - left / SHARE;
         let before = self.reserve.get();
         let reserve = (keep(self.steps.get()).max(before.0), keep(self.bytes.get()).max(before.1));
@@ -74,7 +74,7 @@ impl Budget {
     }
 
     /// Spends so much for what is there as a whole, such as a resource: half of the budget stays for what is in it.
-    pub(crate) fn spend_on_whole(&self, steps: usize, bytes: usize) -> bool {
+    pub(super) fn spend_on_whole(&self, steps: usize, bytes: usize) -> bool {
         let before = self.reserve.replace((STEPS / 2, BYTES / 2));
         let spent = self.spend(steps, bytes);
         self.reserve.set(before);
@@ -82,23 +82,23 @@ impl Budget {
     }
 
     /// Spends what so many elements of a collection take.
-    pub(crate) fn elements(&self, count: usize) -> bool {
+    pub(super) fn elements(&self, count: usize) -> bool {
         self.spend(count, count.saturating_mul(ELEMENT))
     }
 
     /// Spends what a text of so many bytes takes.
-    pub(crate) fn text(&self, length: usize) -> bool {
+    pub(super) fn text(&self, length: usize) -> bool {
         self.spend(length / TEXT + 1, length)
     }
 
     /// Takes away what was spent elsewhere.
-    pub(crate) fn take(&self, steps: u64, bytes: u64) {
+    pub(super) fn take(&self, steps: u64, bytes: u64) {
         self.steps.set(self.steps.get().saturating_sub(steps));
         self.bytes.set(self.bytes.get().saturating_sub(bytes));
     }
 
     /// What was spent of the budget of a scan: steps and bytes.
-    pub(crate) fn spent(&self) -> (u64, u64) {
+    pub(super) fn spent(&self) -> (u64, u64) {
         (STEPS - self.steps.get(), BYTES - self.bytes.get())
     }
 }

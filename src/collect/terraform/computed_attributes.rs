@@ -117,7 +117,7 @@ static NAMING: &[Naming] = &[
 ];
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
-pub(crate) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
+pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
     if name == "region" && instance.kind.starts_with("aws_") {
         return Some(instance.region_value());
     }
@@ -175,7 +175,7 @@ fn linked(instance: &Rc<Instance>, name: &str) -> Option<Value> {
 }
 
 /// These values one after the other, with the characters of holes.
-pub(crate) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
+pub(super) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
     let mut text = String::new();
     for part in parts {
         let appended: Result<(), Rc<Hole>> = append_value(part, &mut text, instance.block.span, &instance.module.world);
@@ -187,6 +187,6 @@ pub(crate) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
 }
 
 /// Whether the `id` of such resources is a name that is theirs in one account or region only.
-pub(crate) fn id_is_name(kind: &str) -> bool {
+pub(super) fn id_is_name(kind: &str) -> bool {
     NAMING.iter().any(|naming| naming.kind == kind && naming.id_is_name && naming.name == "name")
 }

@@ -18,19 +18,19 @@ use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};
 const DEPTH: u32 = 1_000;
 
 /// A template that was read, or why it is none.
-pub(crate) type Template = Rc<Result<Expression, &'static str>>;
+pub(super) type Template = Rc<Result<Expression, &'static str>>;
 
 /// What all evaluation shares.
-pub(crate) struct World {
-    pub(crate) account: Option<AccountId>,
-    pub(crate) region: Option<Region>,
+pub(super) struct World {
+    pub(super) account: Option<AccountId>,
+    pub(super) region: Option<Region>,
     /// The name of the workspace.
-    pub(crate) workspace: Option<Value>,
+    pub(super) workspace: Option<Value>,
     /// Folders that sources of modules lead to and that were not read.
-    pub(crate) missing: RefCell<BTreeSet<PathBuf>>,
-    pub(crate) folders: Folders,
-    pub(crate) symbols: Symbols,
-    pub(crate) budget: Budget,
+    pub(super) missing: RefCell<BTreeSet<PathBuf>>,
+    pub(super) folders: Folders,
+    pub(super) symbols: Symbols,
+    pub(super) budget: Budget,
     depth: Cell<u32>,
     /// Whether an instance was chosen of a resource of which it is not known how many there are.
     uncertain: Cell<bool>,
@@ -53,7 +53,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(
+    pub(super) fn new(
         account: Option<AccountId>,
         region: Option<Region>,
         workspace: Option<&str>,
@@ -97,24 +97,24 @@ impl World {
     }
 
     /// Forgets all holes and templates.
-    pub(crate) fn release(&self) {
+    pub(super) fn release(&self) {
         self.symbols.release();
         self.accounts.borrow_mut().clear();
         self.templates.borrow_mut().clear();
     }
 
     /// The account that is deployed to.
-    pub(crate) fn account_value(&self) -> Value {
+    pub(super) fn account_value(&self) -> Value {
         self.account_value.clone()
     }
 
     /// The region that is deployed to.
-    pub(crate) fn region_value(&self) -> Value {
+    pub(super) fn region_value(&self) -> Value {
         self.region_value.clone()
     }
 
     /// The account that something decides which the code does not show: the same thing, the same account.
-    pub(crate) fn account_of(&self, decider: &str, span: Span, what: &str) -> Value {
+    pub(super) fn account_of(&self, decider: &str, span: Span, what: &str) -> Value {
         if let Some(known) = self.accounts.borrow().get(decider) {
             return known.clone();
         }
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// A place, or a hole in place of one that is sensitive: nothing tells of it, but the same one is the same hole.
-    pub(crate) fn place(&self, what: &str, span: Span, evaluate: impl FnOnce() -> Value) -> Value {
+    pub(super) fn place(&self, what: &str, span: Span, evaluate: impl FnOnce() -> Value) -> Value {
         let value = match self.marking(evaluate) {
             Value::Sensitive(value) => value,
             value => return value,
@@ -145,34 +145,34 @@ impl World {
     }
 
     /// The partition: that of the region, or the commercial one.
-    pub(crate) fn partition(&self) -> Partition {
+    pub(super) fn partition(&self) -> Partition {
         self.region.as_ref().map_or(Partition::Aws, Region::partition)
     }
 
     /// The file.
-    pub(crate) fn file(&self, id: FileId) -> Option<File> {
+    pub(super) fn file(&self, id: FileId) -> Option<File> {
         let files = self.folders.files();
         let index = id.0 as usize;
         files.get(index).cloned().or_else(|| self.read.borrow().get(index - files.len()).cloned())
     }
 
     /// The text in place of the one that this file has on disk.
-    pub(crate) fn edited(&self, name: &str) -> Option<String> {
+    pub(super) fn edited(&self, name: &str) -> Option<String> {
         self.folders.edited(name)
     }
 
     /// A function read this text.
-    pub(crate) fn add_asset(&self, name: String, text: &str) {
+    pub(super) fn add_asset(&self, name: String, text: &str) {
         self.assets.borrow_mut().entry(name).or_insert_with(|| text.to_owned());
     }
 
     /// The texts of files that functions read, by name.
-    pub(crate) fn assets(&self) -> BTreeMap<String, String> {
+    pub(super) fn assets(&self) -> BTreeMap<String, String> {
         self.assets.borrow().clone()
     }
 
     /// A file that a function read.
-    pub(crate) fn add_file(&self, name: &Path, text: String) -> (File, FileId) {
+    pub(super) fn add_file(&self, name: &Path, text: String) -> (File, FileId) {
         let file = File::new(name.to_string_lossy().into_owned(), text);
         let mut read = self.read.borrow_mut();
         read.push(file.clone());
@@ -181,19 +181,19 @@ impl World {
     }
 
     /// The template of this path, if it was read before.
-    pub(crate) fn template(&self, path: &Path) -> Option<Template> {
+    pub(super) fn template(&self, path: &Path) -> Option<Template> {
         self.templates.borrow().get(path).cloned()
     }
 
     /// Keeps a template, so that it is read once.
-    pub(crate) fn add_template(&self, path: PathBuf, parsed: Result<Expression, &'static str>) -> Template {
+    pub(super) fn add_template(&self, path: PathBuf, parsed: Result<Expression, &'static str>) -> Template {
         let template = Rc::new(parsed);
         self.templates.borrow_mut().insert(path, Rc::clone(&template));
         template
     }
 
     /// Where a word stands in these bytes, to the end of its line.
-    pub(crate) fn find_in(&self, span: Span, word: &str) -> Option<Span> {
+    pub(super) fn find_in(&self, span: Span, word: &str) -> Option<Span> {
         let file = self.file(span.file)?;
         let text = file.source().text().get(span.bytes())?;
         let is_part = |character: char| character.is_alphanumeric() || character == '_';
@@ -207,30 +207,30 @@ impl World {
     }
 
     /// A gap at this place.
-    pub(crate) fn gap(&self, span: Span, message: impl Into<String>) -> Arc<Gap> {
+    pub(super) fn gap(&self, span: Span, message: impl Into<String>) -> Arc<Gap> {
         let gap = Gap::because(GapKind::Unresolved, message);
         let Some(file) = self.file(span.file) else { return Arc::new(gap) };
         Arc::new(gap.at(file.source().name(), file.line(span.bytes().start)))
     }
 
     /// A gap at this place about the expression that stands there.
-    pub(crate) fn gap_of(&self, span: Span, expression: &str, message: &str) -> Arc<Gap> {
+    pub(super) fn gap_of(&self, span: Span, expression: &str, message: &str) -> Arc<Gap> {
         let gap = self.gap(span, message);
         Arc::new(Gap { expression: Some(expression.to_owned()), ..Arc::unwrap_or_clone(gap) })
     }
 
     /// A value that is not known.
-    pub(crate) fn unknown(&self, span: Span, message: impl Into<String>) -> Value {
+    pub(super) fn unknown(&self, span: Span, message: impl Into<String>) -> Value {
         Value::Unknown(Hole::new(self.gap(span, message), Nature::Open))
     }
 
     /// An expression that has no value.
-    pub(crate) fn wrong(&self, span: Span, message: impl Into<String>) -> Value {
+    pub(super) fn wrong(&self, span: Span, message: impl Into<String>) -> Value {
         Value::Unknown(Hole::new(self.gap(span, message), Nature::Wrong))
     }
 
     /// What went wrong, each once, by place.
-    pub(crate) fn report(&self, span: Span, problem: Diagnostic) {
+    pub(super) fn report(&self, span: Span, problem: Diagnostic) {
         let problem = match self.file(span.file) {
             Some(file) => problem.at(file.source(), span.bytes()),
             None => problem,
@@ -238,22 +238,22 @@ impl World {
         self.problems.borrow_mut().entry((span, problem.message.clone())).or_insert(problem);
     }
 
-    pub(crate) fn problems(&self) -> Vec<Diagnostic> {
+    pub(super) fn problems(&self) -> Vec<Diagnostic> {
         self.problems.borrow().values().cloned().collect()
     }
 
     /// Whether there is still room for so many elements.
-    pub(crate) fn afford(&self, elements: usize) -> bool {
+    pub(super) fn afford(&self, elements: usize) -> bool {
         self.budget.elements(elements)
     }
 
     /// Whether there is still room for a text of so many bytes.
-    pub(crate) fn afford_text(&self, length: usize) -> bool {
+    pub(super) fn afford_text(&self, length: usize) -> bool {
         self.budget.text(length)
     }
 
     /// The value, to be looked into. What follows from it is as sensitive as it is; its parts may be so, too.
-    pub(crate) fn open(&self, value: Value) -> Value {
+    pub(super) fn open(&self, value: Value) -> Value {
         match value {
             Value::Sensitive(value) => {
                 self.looked.set(true);
@@ -264,7 +264,7 @@ impl World {
     }
 
     /// The value with all its parts, to be looked into.
-    pub(crate) fn open_all(&self, value: Value) -> Value {
+    pub(super) fn open_all(&self, value: Value) -> Value {
         if !value.is_sensitive() {
             return value;
         }
@@ -273,14 +273,14 @@ impl World {
     }
 
     /// Evaluates; what comes of it is sensitive where something sensitive was looked into meanwhile.
-    pub(crate) fn marking(&self, evaluate: impl FnOnce() -> Value) -> Value {
+    pub(super) fn marking(&self, evaluate: impl FnOnce() -> Value) -> Value {
         let before = self.looked.replace(false);
         let value = evaluate();
         if self.looked.replace(before) { value.into_sensitive() } else { value }
     }
 
     /// The value as it leaves evaluation: as it is, or with holes in place of what is sensitive.
-    pub(crate) fn leaving(&self, value: Value) -> Value {
+    pub(super) fn leaving(&self, value: Value) -> Value {
         if !value.is_sensitive() {
             return value;
         }
@@ -289,17 +289,17 @@ impl World {
     }
 
     /// Whether something sensitive has left evaluation.
-    pub(crate) fn has_let_go(&self) -> bool {
+    pub(super) fn has_let_go(&self) -> bool {
         self.left.get()
     }
 
     /// From here on nothing sensitive leaves evaluation.
-    pub(crate) fn hide(&self) {
+    pub(super) fn hide(&self) {
         self.hides.set(true);
     }
 
     /// Evaluates one level further down; none where that is too deep.
-    pub(crate) fn deeper<T>(&self, evaluate: impl FnOnce() -> T) -> Option<T> {
+    pub(super) fn deeper<T>(&self, evaluate: impl FnOnce() -> T) -> Option<T> {
         let depth = self.depth.get();
         if depth >= DEPTH || !self.budget.spend(1, 0) {
             return None;
@@ -311,12 +311,12 @@ impl World {
     }
 
     /// An instance was chosen of a resource of which it is not known how many there are.
-    pub(crate) fn touch_uncertain(&self) {
+    pub(super) fn touch_uncertain(&self) {
         self.uncertain.set(true);
     }
 
     /// Evaluates, and says whether that was done meanwhile.
-    pub(crate) fn watching_uncertain<T>(&self, evaluate: impl FnOnce() -> T) -> (T, bool) {
+    pub(super) fn watching_uncertain<T>(&self, evaluate: impl FnOnce() -> T) -> (T, bool) {
         let before = self.uncertain.replace(false);
         let value = evaluate();
         let touched = self.uncertain.get();
@@ -325,13 +325,13 @@ impl World {
     }
 
     /// The character of a hole; the hole itself where there are no more characters.
-    pub(crate) fn symbol(&self, hole: &Rc<Hole>) -> Result<char, Rc<Hole>> {
+    pub(super) fn symbol(&self, hole: &Rc<Hole>) -> Result<char, Rc<Hole>> {
         self.symbols.of(hole).ok_or_else(|| Rc::clone(hole))
     }
 }
 
 /// A value that is evaluated when it is first asked for.
-pub(crate) struct Memo<T>(RefCell<State<T>>);
+pub(super) struct Memo<T>(RefCell<State<T>>);
 
 enum State<T> {
     Open,
@@ -347,7 +347,7 @@ impl<T> Default for Memo<T> {
 
 impl<T> Memo<T> {
     /// Forgets the value, and gives it.
-    pub(crate) fn take(&self) -> Option<T> {
+    pub(super) fn take(&self) -> Option<T> {
         match self.0.replace(State::Open) {
             State::Done(value) => Some(value),
             State::Open | State::Busy => None,
@@ -357,7 +357,7 @@ impl<T> Memo<T> {
 
 impl<T: Clone> Memo<T> {
     /// The value; what `cycle` gives where it is asked for while it is evaluated.
-    pub(crate) fn get(&self, evaluate: impl FnOnce() -> T, cycle: impl FnOnce() -> T) -> T {
+    pub(super) fn get(&self, evaluate: impl FnOnce() -> T, cycle: impl FnOnce() -> T) -> T {
         match &*self.0.borrow() {
             State::Done(value) => return value.clone(),
             State::Busy => return cycle(),

@@ -17,7 +17,7 @@ const INSTANCES: f64 = 20_000.0;
 
 /// What a block stands for.
 #[derive(Debug)]
-pub(crate) enum Expansion<T> {
+pub(super) enum Expansion<T> {
     One(Rc<T>),
     /// By `count`.
     Many(Vec<Rc<T>>),
@@ -40,7 +40,7 @@ impl<T> Clone for Expansion<T> {
 }
 
 impl<T> Expansion<T> {
-    pub(crate) fn all(&self) -> Vec<Rc<T>> {
+    pub(super) fn all(&self) -> Vec<Rc<T>> {
         match self {
             Self::One(one) | Self::Uncertain(one) => vec![Rc::clone(one)],
             Self::Many(all) => all.clone(),
@@ -51,20 +51,20 @@ impl<T> Expansion<T> {
 
 /// What `count` and `each` are in one instance.
 #[derive(Debug, Default)]
-pub(crate) struct Binding {
-    pub(crate) count: Option<Value>,
-    pub(crate) each: Option<(Value, Value)>,
+pub(super) struct Binding {
+    pub(super) count: Option<Value>,
+    pub(super) each: Option<(Value, Value)>,
 }
 
 /// What one instance costs of the budget.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cost {
-    pub(crate) steps: usize,
-    pub(crate) bytes: usize,
+pub(super) struct Cost {
+    pub(super) steps: usize,
+    pub(super) bytes: usize,
 }
 
 /// The instances of a block; `make` is given what the address ends with. One of them is paid for already.
-pub(crate) fn expand<T>(
+pub(super) fn expand<T>(
     block: &Block,
     scope: &Scope<'_>,
     cost: Cost,
@@ -143,13 +143,13 @@ pub(crate) fn expand<T>(
 }
 
 /// Returns the name and the key of a label that is one instance: those of plans are such as `node[0]`.
-pub(crate) fn keyed_label(label: &str) -> Option<(&str, serde_json::Value)> {
+pub(super) fn keyed_label(label: &str) -> Option<(&str, serde_json::Value)> {
     let (name, key) = label.strip_suffix(']')?.split_once('[')?;
     Some((name, serde_json::from_str(key).ok()?))
 }
 
 /// Returns what `count` and `each` are in the instance of a plan that has this label.
-pub(crate) fn binding_of(label: &str, block: &Block, scope: &Scope<'_>) -> Option<Binding> {
+pub(super) fn binding_of(label: &str, block: &Block, scope: &Scope<'_>) -> Option<Binding> {
     let (_, key) = keyed_label(label)?;
     if let Some(index) = key.as_f64() {
         return Some(Binding { count: Some(Value::Number(index)), each: None });
@@ -171,7 +171,7 @@ fn enabled(block: &Block) -> Option<&Attribute> {
 }
 
 /// The keys and values to repeat for, where all keys are known.
-pub(crate) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
+pub(super) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
     let known = |text: &Arc<str>| text.len() <= LONGEST_KEY && !text.contains(is_symbol);
     match value {
         Value::Map(members) if members.keys().all(known) => {

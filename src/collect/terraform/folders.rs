@@ -41,7 +41,7 @@ pub enum FolderError {
 
 impl FolderError {
     /// Of a folder that has no code itself.
-    pub(crate) fn empty(path: &Path) -> Self {
+    pub(super) fn empty(path: &Path) -> Self {
         let mut below = Vec::new();
         let mut open = vec![path.to_owned()];
         // So far down that the usual `envs/prod` is found, and not so far that a large tree takes long.
@@ -66,7 +66,7 @@ fn holds_code(path: &Path) -> bool {
 const MOST_FOLDERS: usize = 200;
 
 /// Returns the folders in a folder, without hidden ones.
-pub(crate) fn folders_in(path: &Path) -> Vec<PathBuf> {
+pub(super) fn folders_in(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(on_disk(path)).into_iter().flatten().filter_map(Result::ok);
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let visible = folders.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
@@ -91,9 +91,9 @@ fn hint(below: &[PathBuf]) -> String {
 
 /// All folders that belong to a root module.
 #[derive(Debug)]
-pub(crate) struct Folders {
+pub(super) struct Folders {
     /// What may be read.
-    pub(crate) boundary: Boundary,
+    pub(super) boundary: Boundary,
     by_path: HashMap<PathBuf, Arc<Folder>>,
     files: Vec<File>,
     /// The folders that Terraform fetched modules to, by the address of the call.
@@ -104,9 +104,9 @@ pub(crate) struct Folders {
     /// The engine whose files are read.
     engine: Engine,
     /// Whether another engine reads other files.
-    pub(crate) has_tofu: bool,
+    pub(super) has_tofu: bool,
     /// Whether only OpenTofu can read it: a module has no files of Terraform.
-    pub(crate) needs_tofu: bool,
+    pub(super) needs_tofu: bool,
     /// How many bytes of code may still be read.
     left: u64,
     /// The size that may still be parsed, as `parse::size` counts it.
@@ -122,7 +122,7 @@ const MOST_WRITTEN: usize = 800_000;
 
 impl Folders {
     /// Reads the folder, those of the modules that it calls, and these.
-    pub(crate) fn read(
+    pub(super) fn read(
         root: &Path,
         edited: &BTreeMap<String, String>,
         boundary: Boundary,
@@ -164,7 +164,7 @@ impl Folders {
     }
 
     /// No folders.
-    pub(crate) fn none(boundary: Boundary) -> Self {
+    pub(super) fn none(boundary: Boundary) -> Self {
         Self {
             boundary,
             by_path: HashMap::new(),
@@ -181,7 +181,7 @@ impl Folders {
     }
 
     /// The folder at this path.
-    pub(crate) fn at(&self, path: &Path) -> Option<Arc<Folder>> {
+    pub(super) fn at(&self, path: &Path) -> Option<Arc<Folder>> {
         self.by_path.get(&self.identity(path)).cloned()
     }
 
@@ -191,41 +191,41 @@ impl Folders {
     }
 
     /// The folder of a module that Terraform fetched for the call of that address.
-    pub(crate) fn fetched(&self, call: &str) -> Option<Arc<Folder>> {
+    pub(super) fn fetched(&self, call: &str) -> Option<Arc<Folder>> {
         self.at(self.fetched.get(call)?)
     }
 
     /// The text in place of the one that this file has on disk.
-    pub(crate) fn edited(&self, name: &str) -> Option<String> {
+    pub(super) fn edited(&self, name: &str) -> Option<String> {
         self.edited.get(name).cloned()
     }
 
     /// Whether a call of a module has a source that must be evaluated, as OpenTofu does.
-    pub(crate) fn has_computed_sources(&self) -> bool {
+    pub(super) fn has_computed_sources(&self) -> bool {
         self.by_path.values().any(|folder| folder.calls.iter().any(|(_, block)| source_of(block).is_none()))
     }
 
-    pub(crate) fn files(&self) -> &[File] {
+    pub(super) fn files(&self) -> &[File] {
         &self.files
     }
 
-    pub(crate) fn problems(&self) -> &[(Span, Diagnostic)] {
+    pub(super) fn problems(&self) -> &[(Span, Diagnostic)] {
         &self.problems
     }
 
     /// Adds a file that is no code of a folder: values of variables.
-    pub(crate) fn add(&mut self, name: &Path, text: String) -> (File, FileId) {
+    pub(super) fn add(&mut self, name: &Path, text: String) -> (File, FileId) {
         let file = File::new(name.to_string_lossy().into_owned(), text);
         self.files.push(file.clone());
         (file, FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)))
     }
 
     /// Adds a folder that was read elsewhere.
-    pub(crate) fn insert(&mut self, path: &Path, folder: Folder) {
+    pub(super) fn insert(&mut self, path: &Path, folder: Folder) {
         self.by_path.insert(self.identity(path), Arc::new(folder));
     }
 
-    pub(crate) fn report(&mut self, span: Span, problem: Diagnostic) {
+    pub(super) fn report(&mut self, span: Span, problem: Diagnostic) {
         self.problems.push((span, problem));
     }
 
@@ -246,7 +246,7 @@ impl Folders {
     }
 
     /// Takes in a text that is about to be parsed, as long as there is room for what is written in it.
-    pub(crate) fn take_in(&mut self, text: &str) -> Result<(), String> {
+    pub(super) fn take_in(&mut self, text: &str) -> Result<(), String> {
         let left = self.left_to_parse.checked_sub(parse::size(text));
         self.left_to_parse =
             left.ok_or_else(|| format!("it is not read: there are more than {MOST_WRITTEN} values"))?;
@@ -367,7 +367,7 @@ fn merged(block: &Block, change: &Block) -> Arc<Block> {
 }
 
 /// The `source` of a call of a module, which is always a plain text.
-pub(crate) fn source_of(block: &Block) -> Option<&str> {
+pub(super) fn source_of(block: &Block) -> Option<&str> {
     match &block.body.attribute("source")?.value.node {
         Node::Text(text) => Some(text),
         _ => None,
@@ -375,17 +375,17 @@ pub(crate) fn source_of(block: &Block) -> Option<&str> {
 }
 
 /// Whether the source is a folder beside the caller.
-pub(crate) fn is_local(source: &str) -> bool {
+pub(super) fn is_local(source: &str) -> bool {
     source.starts_with("./") || source.starts_with("../") || source == "." || source == ".."
 }
 
 /// The path as the file system takes it: the folder that one is in has no name.
-pub(crate) fn on_disk(path: &Path) -> &Path {
+pub(super) fn on_disk(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
 /// The path without `.` and, where a name precedes it, `..`.
-pub(crate) fn shown(path: &Path) -> PathBuf {
+pub(super) fn shown(path: &Path) -> PathBuf {
     let mut shown = PathBuf::new();
     for part in path.components() {
         match part {

@@ -19,18 +19,18 @@ use crate::diagnostic::Diagnostic;
 use crate::model::Gap;
 
 /// One resource or data source.
-pub(crate) struct Instance {
-    pub(crate) module: Rc<Module>,
-    pub(crate) mode: Mode,
-    pub(crate) kind: Name,
+pub(super) struct Instance {
+    pub(super) module: Rc<Module>,
+    pub(super) mode: Mode,
+    pub(super) kind: Name,
     /// `module.a.aws_instance.b[0]`
-    pub(crate) address: String,
-    pub(crate) block: Arc<Block>,
-    pub(crate) binding: Binding,
+    pub(super) address: String,
+    pub(super) block: Arc<Block>,
+    pub(super) binding: Binding,
     /// Why it is not known whether, or how often, it is there.
-    pub(crate) uncertain: Option<Arc<Gap>>,
-    pub(crate) provider: Memo<Rc<Provider>>,
-    pub(crate) region: Memo<Value>,
+    pub(super) uncertain: Option<Arc<Gap>>,
+    pub(super) provider: Memo<Rc<Provider>>,
+    pub(super) region: Memo<Value>,
     attributes: RefCell<Vec<(Name, Rc<Memo<Value>>)>>,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Debug for Instance {
 }
 
 impl Instance {
-    pub(crate) fn new(
+    pub(super) fn new(
         module: &Rc<Module>,
         resource: &Resource,
         suffix: &str,
@@ -64,35 +64,35 @@ impl Instance {
     }
 
     /// A call of a module as if it were a resource, for what it refers to.
-    pub(crate) fn of_call(module: &Rc<Module>, block: &Arc<Block>) -> Rc<Self> {
+    pub(super) fn of_call(module: &Rc<Module>, block: &Arc<Block>) -> Rc<Self> {
         let name = block.labels.first().cloned().unwrap_or_else(|| "".into());
         let call = Resource { mode: Mode::Managed, kind: "module".into(), name, block: Arc::clone(block) };
         Self::new(module, &call, "", Binding::default(), None)
     }
 
     /// Forgets all values.
-    pub(crate) fn release(&self) {
+    pub(super) fn release(&self) {
         self.attributes.borrow_mut().clear();
         drop(self.provider.take());
         drop(self.region.take());
     }
 
-    pub(crate) fn scope(&self) -> Scope<'_> {
+    pub(super) fn scope(&self) -> Scope<'_> {
         Scope::with(&self.module, &self.binding)
     }
 
     /// What it is written as.
-    pub(crate) fn view(self: &Rc<Self>) -> View {
+    pub(super) fn view(self: &Rc<Self>) -> View {
         View::of(self)
     }
 
     /// The value of an attribute, whoever sets it, as it leaves evaluation.
-    pub(crate) fn attribute(self: &Rc<Self>, name: &str) -> Value {
+    pub(super) fn attribute(self: &Rc<Self>, name: &str) -> Value {
         self.module.world.leaving(self.marked_attribute(name))
     }
 
     /// The value of an attribute, sensitive where it is.
-    pub(crate) fn marked_attribute(self: &Rc<Self>, name: &str) -> Value {
+    pub(super) fn marked_attribute(self: &Rc<Self>, name: &str) -> Value {
         let memo = {
             let mut attributes = self.attributes.borrow_mut();
             if let Some((_, memo)) = attributes.iter().find(|(known, _)| **known == *name) {
@@ -144,7 +144,7 @@ impl Instance {
     }
 
     /// An attribute that only AWS will tell.
-    pub(crate) fn told_by_aws(self: &Rc<Self>, name: &str) -> Value {
+    pub(super) fn told_by_aws(self: &Rc<Self>, name: &str) -> Value {
         let expression = format!("{}.{name}", self.address);
         let gap = self.module.world.gap_of(self.block.span, &expression, "known to AWS only");
         // Of most attributes, only the schema of the provider tells the type.

@@ -113,7 +113,7 @@ pub fn read(root: &Path, options: &Options) -> Result<Code, CodeError> {
 }
 
 /// Evaluates in a thread of its own, for the stack. What evaluation shares does not leave it.
-pub(crate) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<T, CodeError> {
+pub(super) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<T, CodeError> {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("terraform".to_owned()).stack_size(STACK);
         let thread = builder.spawn_scoped(scope, evaluate).map_err(CodeError::Start)?;
@@ -125,7 +125,7 @@ pub(crate) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<
 const ROUNDS: usize = 8;
 
 /// The root module, with everything that it calls, before anything of it is evaluated.
-pub(crate) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
+pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
     let mut more = BTreeSet::new();
     let mut module = open_with(root, options, &more)?;
     for _ in 0..ROUNDS {

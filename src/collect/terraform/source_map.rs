@@ -92,15 +92,15 @@ impl Places {
     }
 
     /// The module of this folder is used once more.
-    pub(crate) fn used(&mut self, folder: &Path) {
+    pub(super) fn used(&mut self, folder: &Path) {
         *self.uses.entry(folder.to_owned()).or_default() += 1;
     }
 
-    pub(crate) fn put(&mut self, resource_type: ResourceType, key: Key, place: Place) {
+    pub(super) fn put(&mut self, resource_type: ResourceType, key: Key, place: Place) {
         self.resources.entry((resource_type, key)).or_insert(place);
     }
 
-    pub(crate) fn set_files(&mut self, files: Vec<File>) {
+    pub(super) fn set_files(&mut self, files: Vec<File>) {
         self.files = files;
     }
 
@@ -120,23 +120,23 @@ impl Places {
         self.boundary.as_ref().ok_or(Refusal::Outside)?.replace(Path::new(file), content)
     }
 
-    pub(crate) fn set_boundary(&mut self, boundary: Boundary) {
+    pub(super) fn set_boundary(&mut self, boundary: Boundary) {
         self.boundary = Some(boundary);
     }
 
-    pub(crate) fn set_assets(&mut self, assets: BTreeMap<String, String>) {
+    pub(super) fn set_assets(&mut self, assets: BTreeMap<String, String>) {
         self.assets = assets;
     }
 
-    pub(crate) fn set_root(&mut self, root: String) {
+    pub(super) fn set_root(&mut self, root: String) {
         self.root = root;
     }
 
-    pub(crate) fn set_folder(&mut self, folder: &Path) {
+    pub(super) fn set_folder(&mut self, folder: &Path) {
         self.folder = Some(folder.to_string_lossy().into());
     }
 
-    pub(crate) fn set_symbols(&mut self, symbols: BTreeMap<char, String>) {
+    pub(super) fn set_symbols(&mut self, symbols: BTreeMap<char, String>) {
         self.symbols = symbols;
     }
 

@@ -11,7 +11,7 @@ use super::value::{LARGEST, Value, has_known_digits, number_text, too_many_digit
 
 /// A type constraint.
 #[derive(Debug)]
-pub(crate) enum Type<'e> {
+pub(super) enum Type<'e> {
     Any,
     Text,
     Number,
@@ -25,7 +25,7 @@ pub(crate) enum Type<'e> {
 
 /// An attribute of an object type.
 #[derive(Debug)]
-pub(crate) struct Member<'e> {
+pub(super) struct Member<'e> {
     name: Name,
     of: Type<'e>,
     optional: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Member<'e> {
 
 impl<'e> Type<'e> {
     /// The type that the expression names; anything where it names none.
-    pub(crate) fn of(expression: &'e Expression) -> Self {
+    pub(super) fn of(expression: &'e Expression) -> Self {
         match &expression.node {
             // A text in old code.
             Node::Root(name) | Node::Text(name) => match &**name {
@@ -63,12 +63,12 @@ impl<'e> Type<'e> {
     }
 
     /// Whether a value on the command line or in the environment is taken as it is written.
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         matches!(self, Self::Text | Self::Number | Self::Bool)
     }
 
     /// The value in this type; an error where it cannot be.
-    pub(crate) fn convert(
+    pub(super) fn convert(
         &self,
         value: Value,
         default: &dyn Fn(&Expression) -> Value,
@@ -177,7 +177,7 @@ fn expected(what: &str, found: &Value) -> String {
 }
 
 /// The value as a text.
-pub(crate) fn as_text(value: Value) -> Result<Value, String> {
+pub(super) fn as_text(value: Value) -> Result<Value, String> {
     match value {
         Value::Text(_) | Value::Null | Value::Unknown(_) => Ok(value),
         Value::Bool(value) => Ok(Value::text(if value { "true" } else { "false" })),
@@ -188,7 +188,7 @@ pub(crate) fn as_text(value: Value) -> Result<Value, String> {
 }
 
 /// The value as a number.
-pub(crate) fn as_number(value: Value) -> Result<Value, String> {
+pub(super) fn as_number(value: Value) -> Result<Value, String> {
     match &value {
         Value::Number(_) | Value::Null | Value::Unknown(_) => Ok(value),
         Value::Text(text) => match text.parse::<f64>() {
@@ -202,7 +202,7 @@ pub(crate) fn as_number(value: Value) -> Result<Value, String> {
 }
 
 /// The value as true or false.
-pub(crate) fn as_bool(value: Value) -> Result<Value, String> {
+pub(super) fn as_bool(value: Value) -> Result<Value, String> {
     match &value {
         Value::Bool(_) | Value::Null | Value::Unknown(_) => Ok(value),
         Value::Text(text) if matches!(&**text, "true" | "1") => Ok(Value::Bool(true)),

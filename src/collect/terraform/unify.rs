@@ -7,7 +7,7 @@ use super::types::as_text;
 use super::value::{Value, too_much};
 
 /// Converts values to the one type that Terraform finds for them.
-pub(crate) fn of_one_type(values: Vec<Value>, budget: &Budget) -> Vec<Value> {
+pub(super) fn of_one_type(values: Vec<Value>, budget: &Budget) -> Vec<Value> {
     let has_text = values.iter().any(|value| matches!(plain(value), Value::Text(_)));
     if has_text && !values.iter().all(|value| matches!(value, Value::Text(_))) {
         return values.into_iter().map(scalar_as_text).collect();

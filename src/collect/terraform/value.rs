@@ -20,7 +20,7 @@ use crate::model::{Gap, GapKind, symbol};
 
 /// A value of Terraform's language.
 #[derive(Clone)]
-pub(crate) enum Value {
+pub(super) enum Value {
     Null,
     Bool(bool),
     Number(f64),
@@ -42,14 +42,14 @@ pub(crate) enum Value {
 
 /// The elements of a list or a set.
 #[derive(Clone)]
-pub(crate) struct Elements {
+pub(super) struct Elements {
     items: Rc<[Value]>,
     nature: Nested,
 }
 
 /// The members of a map or an object.
 #[derive(Clone)]
-pub(crate) struct Members {
+pub(super) struct Members {
     members: Rc<BTreeMap<Arc<str>, Value>>,
     nature: Nested,
 }
@@ -67,7 +67,7 @@ struct Nested {
 const DEEPEST: u16 = 200;
 
 /// The longest key of a map, and of what `for_each` repeats. Keys are compared and copied with all that they lead to.
-pub(crate) const LONGEST_KEY: usize = 4_096;
+pub(super) const LONGEST_KEY: usize = 4_096;
 
 impl Nested {
     fn of_one(value: &Value) -> Self {
@@ -116,18 +116,18 @@ impl Deref for Members {
 }
 
 /// A value that is not known. Clones of the `Rc` are one and the same value, whatever it will be.
-pub(crate) struct Hole {
+pub(super) struct Hole {
     /// Why.
-    pub(crate) gap: Arc<Gap>,
+    pub(super) gap: Arc<Gap>,
     /// What it is beyond that.
-    pub(crate) nature: Nature,
+    pub(super) nature: Nature,
     /// The character that stands for it in texts, once it has one.
     symbol: Cell<Option<char>>,
 }
 
 /// What is known of something that is not known.
 #[derive(Debug, Clone)]
-pub(crate) enum Nature {
+pub(super) enum Nature {
     /// Nothing: it may be empty or null, too.
     Open,
     /// As little, but that it comes from outside: it is no attribute of what is declared here.
@@ -145,17 +145,17 @@ pub(crate) enum Nature {
 }
 
 impl Hole {
-    pub(crate) fn new(gap: Arc<Gap>, nature: Nature) -> Rc<Self> {
+    pub(super) fn new(gap: Arc<Gap>, nature: Nature) -> Rc<Self> {
         Rc::new(Self { gap, nature, symbol: Cell::new(None) })
     }
 
     /// Gives it a character of its own choosing.
-    pub(crate) fn stand_for(&self, symbol: &str) {
+    pub(super) fn stand_for(&self, symbol: &str) {
         self.symbol.set(symbol.chars().next());
     }
 
     /// Whether it surely is a text that is not empty.
-    pub(crate) fn is_text(&self) -> bool {
+    pub(super) fn is_text(&self) -> bool {
         matches!(self.nature, Nature::Attribute(..) | Nature::Place | Nature::Sensitive(true))
     }
 
@@ -191,17 +191,17 @@ impl fmt::Debug for Value {
 
 impl Value {
     /// A text that is known, in the normal form in which Terraform keeps texts.
-    pub(crate) fn text(text: impl Into<Arc<str>>) -> Self {
+    pub(super) fn text(text: impl Into<Arc<str>>) -> Self {
         let text: Arc<str> = text.into();
         Self::Text(if is_nfc(&text) { text } else { text.nfc().collect::<String>().into() })
     }
 
-    pub(crate) fn list(items: Vec<Self>) -> Self {
+    pub(super) fn list(items: Vec<Self>) -> Self {
         let nature = Nested::of(items.iter());
         nature.bounded(|nature| Self::List(Elements { items: items.into(), nature }))
     }
 
-    pub(crate) fn map(members: BTreeMap<Arc<str>, Self>) -> Self {
+    pub(super) fn map(members: BTreeMap<Arc<str>, Self>) -> Self {
         if members.keys().any(|key| key.len() > LONGEST_KEY) {
             let gap = Gap::because(GapKind::Unresolved, format!("a key has more than {LONGEST_KEY} bytes"));
             return Self::Unknown(Hole::new(Arc::new(gap), Nature::Open));
@@ -211,7 +211,7 @@ impl Value {
     }
 
     /// A set of these, if it is known how they compare.
-    pub(crate) fn set(items: Vec<Self>, budget: &Budget) -> Result<Self, Rc<Hole>> {
+    pub(super) fn set(items: Vec<Self>, budget: &Budget) -> Result<Self, Rc<Hole>> {
         // Each text is compared with some others.
         let texts = items.iter().map(|item| if let Self::Text(text) = item { text.len() } else { 0 });
         if !budget.elements(items.len()) || !budget.spend(texts.sum::<usize>() / TEXT, 0) {
@@ -254,7 +254,7 @@ impl Value {
     }
 
     /// Returns `true` for a list, set, map or object.
-    pub(crate) fn is_collection(&self) -> bool {
+    pub(super) fn is_collection(&self) -> bool {
         match self {
             Self::Sensitive(value) => value.is_collection(),
             value => matches!(value, Self::List(_) | Self::Set(_) | Self::Map(_)),
@@ -262,7 +262,7 @@ impl Value {
     }
 
     /// What it is, in Terraform's words.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "bool",
@@ -277,7 +277,7 @@ impl Value {
     }
 
     /// The elements of a list or set.
-    pub(crate) fn elements(&self) -> Option<&[Self]> {
+    pub(super) fn elements(&self) -> Option<&[Self]> {
         match self {
             Self::List(items) | Self::Set(items) => Some(items),
             _ => None,
@@ -285,7 +285,7 @@ impl Value {
     }
 
     /// The hole that keeps the value, or a part of it, from being known.
-    pub(crate) fn hole(&self) -> Option<&Rc<Hole>> {
+    pub(super) fn hole(&self) -> Option<&Rc<Hole>> {
         fn find<'v>(value: &'v Value, budget: &Budget) -> Option<&'v Rc<Hole>> {
             // Where it takes too long to find one, there may be none.
             if !budget.spend(1, 0) {
@@ -304,7 +304,7 @@ impl Value {
 
     /// The value as one that must not be shown. What is not known shows nothing.
     #[must_use]
-    pub(crate) fn into_sensitive(self) -> Self {
+    pub(super) fn into_sensitive(self) -> Self {
         match self {
             Self::Null | Self::Unknown(_) | Self::Sensitive(_) => self,
             value => Self::Sensitive(Rc::new(value)),
@@ -312,7 +312,7 @@ impl Value {
     }
 
     /// Whether something of it is sensitive.
-    pub(crate) fn is_sensitive(&self) -> bool {
+    pub(super) fn is_sensitive(&self) -> bool {
         match self {
             Self::Sensitive(_) => true,
             Self::List(items) | Self::Set(items) => items.nature.is_sensitive,
@@ -342,22 +342,22 @@ impl Value {
     }
 
     /// The value with nothing in it marked as sensitive.
-    pub(crate) fn unmarked(&self, budget: &Budget) -> Self {
+    pub(super) fn unmarked(&self, budget: &Budget) -> Self {
         self.replaced(&|value| value.unmarked(budget), budget)
     }
 
     /// The value as it may be shown: a hole in place of each sensitive part.
-    pub(crate) fn hidden(&self, budget: &Budget) -> Self {
+    pub(super) fn hidden(&self, budget: &Budget) -> Self {
         self.replaced(&|value| Self::Unknown(Hole::sensitive(value)), budget)
     }
 
     /// Whether two small values are equal. A hole equals itself; against anything else it is undecided.
-    pub(crate) fn equals(&self, other: &Self) -> Result<bool, Rc<Hole>> {
+    pub(super) fn equals(&self, other: &Self) -> Result<bool, Rc<Hole>> {
         self.equals_within(other, &Budget::small())
     }
 
     /// Whether the two are equal, if that is decided within the budget.
-    pub(crate) fn equals_within(&self, other: &Self, budget: &Budget) -> Result<bool, Rc<Hole>> {
+    pub(super) fn equals_within(&self, other: &Self, budget: &Budget) -> Result<bool, Rc<Hole>> {
         if !budget.spend(1, 0) {
             return Err(too_much());
         }
@@ -401,7 +401,7 @@ impl Value {
 }
 
 /// The hole of what takes too much.
-pub(crate) fn too_much() -> Rc<Hole> {
+pub(super) fn too_much() -> Rc<Hole> {
     Hole::new(Arc::new(Gap::because(GapKind::Unresolved, "it takes too much to evaluate it")), Nature::Open)
 }
 
@@ -436,7 +436,7 @@ fn all_equal<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>, budget: &B
 }
 
 /// A number as Terraform writes it in a text.
-pub(crate) fn number_text(number: f64) -> String {
+pub(super) fn number_text(number: f64) -> String {
     const WHOLE: f64 = 1e18;
     if number.fract() == 0.0 && number.abs() < WHOLE {
         #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
@@ -448,22 +448,22 @@ pub(crate) fn number_text(number: f64) -> String {
 }
 
 /// A number as JSON.
-pub(crate) fn number_json(number: f64) -> Json {
+pub(super) fn number_json(number: f64) -> Json {
     number_text(number).parse::<i64>().map_or_else(|_| number.into(), Into::into)
 }
 
 /// The largest number up to which all whole numbers are exact here. Terraform counts exactly further than this.
-pub(crate) const LARGEST: f64 = 9_007_199_254_740_992.0;
+pub(super) const LARGEST: f64 = 9_007_199_254_740_992.0;
 
 /// Returns `true` if the number is surely what Terraform has: a whole number or a binary fraction. Terraform's numbers
 /// have 512 bits: another one is rounded here, and what is computed from it may differ.
-pub(crate) fn is_exact(number: f64) -> bool {
+pub(super) fn is_exact(number: f64) -> bool {
     const PARTS: f64 = 1_024.0;
     number.abs() <= LARGEST && (number * PARTS).fract() == 0.0
 }
 
 /// Returns `true` if the number has the same digits in Terraform: it is exact, or as short as a person writes it.
-pub(crate) fn has_known_digits(number: f64) -> bool {
+pub(super) fn has_known_digits(number: f64) -> bool {
     const DIGITS: usize = 15;
     let text = number_text(number);
     let digits = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
@@ -471,26 +471,26 @@ pub(crate) fn has_known_digits(number: f64) -> bool {
 }
 
 /// The hole of a number that has more digits than are computed here.
-pub(crate) fn too_many_digits() -> Rc<Hole> {
+pub(super) fn too_many_digits() -> Rc<Hole> {
     let gap = Gap::because(GapKind::Unresolved, "the number has more digits than are computed here");
     Hole::new(Arc::new(gap), Nature::Open)
 }
 
 /// The characters that stand for holes, and the holes.
 #[derive(Default)]
-pub(crate) struct Symbols {
+pub(super) struct Symbols {
     holes: std::cell::RefCell<std::collections::HashMap<char, Rc<Hole>>>,
     next: Cell<u32>,
 }
 
 impl Symbols {
     /// Forgets all holes.
-    pub(crate) fn release(&self) {
+    pub(super) fn release(&self) {
         self.holes.borrow_mut().clear();
     }
 
     /// The character of this hole; none where there are more holes than characters.
-    pub(crate) fn of(&self, hole: &Rc<Hole>) -> Option<char> {
+    pub(super) fn of(&self, hole: &Rc<Hole>) -> Option<char> {
         if let Some(symbol) = hole.symbol.get() {
             self.holes.borrow_mut().entry(symbol).or_insert_with(|| Rc::clone(hole));
             return Some(symbol);
@@ -511,12 +511,12 @@ impl Symbols {
     }
 
     /// The hole that the character stands for.
-    pub(crate) fn hole(&self, symbol: char) -> Option<Rc<Hole>> {
+    pub(super) fn hole(&self, symbol: char) -> Option<Rc<Hole>> {
         self.holes.borrow().get(&symbol).cloned()
     }
 
     /// What each character stands for.
-    pub(crate) fn names(&self) -> BTreeMap<char, String> {
+    pub(super) fn names(&self) -> BTreeMap<char, String> {
         let holes = self.holes.borrow();
         let name = |hole: &Rc<Hole>| {
             let gap = &hole.gap;
@@ -538,7 +538,7 @@ impl Symbols {
     }
 
     /// The first hole in a text.
-    pub(crate) fn hole_in(&self, text: &str) -> Option<Rc<Hole>> {
+    pub(super) fn hole_in(&self, text: &str) -> Option<Rc<Hole>> {
         text.chars().filter(|character| is_symbol(*character)).find_map(|symbol| self.hole(symbol))
     }
 }

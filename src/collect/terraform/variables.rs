@@ -34,18 +34,18 @@ pub enum VariableError {
 
 /// What the user gives.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Sources<'a> {
+pub(super) struct Sources<'a> {
     /// Variables of the environment that begin with `TF_VAR_`, without that.
-    pub(crate) environment: &'a [(String, String)],
+    pub(super) environment: &'a [(String, String)],
     /// Makes these values sensitive.
-    pub(crate) hides_environment: bool,
+    pub(super) hides_environment: bool,
     /// `NAME=VALUE`
-    pub(crate) values: &'a [String],
-    pub(crate) files: &'a [PathBuf],
+    pub(super) values: &'a [String],
+    pub(super) files: &'a [PathBuf],
 }
 
 /// All values, by variable.
-pub(crate) fn given(
+pub(super) fn given(
     root: &Path,
     sources: &Sources<'_>,
     folders: &mut Folders,

@@ -17,7 +17,7 @@ struct RegionFacts {
 
 /// The roles that default host management names.
 pub(crate) struct HostManagement {
-    pub(crate) regions: BTreeMap<Option<Region>, Fact<Option<Key>>>,
+    pub(super) regions: BTreeMap<Option<Region>, Fact<Option<Key>>>,
     /// In regions of which nothing is said.
     elsewhere: Fact<Option<Key>>,
 }
@@ -36,7 +36,7 @@ struct Endpoints {
 }
 
 impl Inventory {
-    pub(crate) fn join_instances(&mut self) {
+    pub(super) fn join_instances(&mut self) {
         let mut regions: BTreeMap<Option<Region>, RegionFacts> = BTreeMap::new();
         for key in self.instances.keys() {
             if !regions.contains_key(&key.region) {
@@ -93,7 +93,7 @@ impl Inventory {
         HostManagement { regions, elsewhere }
     }
 
-    pub(crate) fn join_nodes(&mut self) {
+    pub(super) fn join_nodes(&mut self) {
         let regions: BTreeMap<Option<Region>, Blame> = self
             .managed_instances
             .keys()
@@ -113,7 +113,7 @@ impl Inventory {
 }
 
 /// The entries of a table that are in a region.
-pub(crate) fn in_region<'a, T>(
+pub(super) fn in_region<'a, T>(
     table: &'a Table<T>,
     region: Option<&Region>,
 ) -> impl Iterator<Item = (&'a Key, &'a crate::model::Entry<T>)> {

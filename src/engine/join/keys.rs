@@ -9,7 +9,7 @@ use crate::model::logs::LogGroup;
 use crate::model::{Fact, Link};
 
 impl Inventory {
-    pub(crate) fn join_keys(&mut self) {
+    pub(super) fn join_keys(&mut self) {
         let mut groups: BTreeMap<Key, BTreeSet<Link<LogGroup>>> = BTreeMap::new();
         let mut blames: BTreeMap<Option<Region>, Blame> = self
             .keys

@@ -10,35 +10,35 @@ use crate::model::version::{Version, without_ec2messages};
 
 /// The uses of roles, by region.
 #[derive(Debug, Default)]
-pub(crate) struct RoleUses {
-    pub(crate) regions: BTreeMap<Option<Region>, RegionUses>,
-    pub(crate) root_volume_keys: RootVolumeKeys,
-    pub(crate) agents: Agents,
+pub(super) struct RoleUses {
+    pub(super) regions: BTreeMap<Option<Region>, RegionUses>,
+    pub(super) root_volume_keys: RootVolumeKeys,
+    pub(super) agents: Agents,
     /// Roles that no agent uses, unless another instance or node shows it: those of instance profiles whose instances
     /// have an agent with another role, and those that only nodes of terminated instances name.
-    pub(crate) without_agent: BTreeSet<Key>,
+    pub(super) without_agent: BTreeSet<Key>,
 }
 
 /// The roles that are used in one region.
 #[derive(Debug, Default)]
-pub(crate) struct RegionUses {
+pub(super) struct RegionUses {
     /// By agents that get them through instance profiles.
-    pub(crate) instances: Uses,
+    pub(super) instances: Uses,
     /// By hybrid nodes, and the role that default host management names: it counts though every instance may
     /// have a profile now, since the next one without gets it.
-    pub(crate) systems_manager: Uses,
+    pub(super) systems_manager: Uses,
 }
 
 /// Roles in use, and why there may be more.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Uses {
-    pub(crate) roles: BTreeSet<Key>,
-    pub(crate) blame: Blame,
+pub(super) struct Uses {
+    pub(super) roles: BTreeSet<Key>,
+    pub(super) blame: Blame,
 }
 
 /// The agents that use each role.
 #[derive(Debug, Default)]
-pub(crate) struct Agents {
+pub(super) struct Agents {
     /// Whether all of them take their messages from `ssmmessages`, by role.
     newer: BTreeMap<Key, bool>,
     /// What leaves unknown whether there are more.
@@ -57,7 +57,7 @@ impl Agents {
     }
 
     /// Whether an agent with this role may ask `ec2messages`. One of which nothing is reported may.
-    pub(crate) fn may_use_ec2messages(&self, role: &Key) -> Fact<bool> {
+    pub(super) fn may_use_ec2messages(&self, role: &Key) -> Fact<bool> {
         match self.newer.get(role) {
             Some(false) => Fact::Known(true),
             newer => self.blame.clone().or(|| newer.is_none()),
@@ -67,22 +67,22 @@ impl Agents {
 
 /// The keys of the root volumes of the instances that have a role.
 #[derive(Debug, Default)]
-pub(crate) struct RootVolumeKeys {
-    pub(crate) by_role: BTreeMap<Key, (BTreeSet<Key>, Blame)>,
+pub(super) struct RootVolumeKeys {
+    pub(super) by_role: BTreeMap<Key, (BTreeSet<Key>, Blame)>,
     /// What leaves the keys of every role unknown.
-    pub(crate) blame: Blame,
+    pub(super) blame: Blame,
 }
 
 impl Uses {
     /// Whether it is a use of this role: yes, no, or why that is unknown.
-    pub(crate) fn contains(&self, role: &Key) -> Fact<bool> {
+    pub(super) fn contains(&self, role: &Key) -> Fact<bool> {
         if self.roles.contains(role) { Fact::Known(true) } else { self.blame.clone().or(|| false) }
     }
 }
 
 impl RegionUses {
     /// All roles in use.
-    pub(crate) fn all(&self) -> Uses {
+    pub(super) fn all(&self) -> Uses {
         let mut all = self.instances.clone();
         all.roles.extend(self.systems_manager.roles.iter().cloned());
         all.blame.add_all(&self.systems_manager.blame);
@@ -91,7 +91,7 @@ impl RegionUses {
 }
 
 impl RoleUses {
-    pub(crate) fn of(inventory: &Inventory) -> Self {
+    pub(super) fn of(inventory: &Inventory) -> Self {
         let mut uses = Self::default();
         let listed = inventory.unlisted.iter();
         let unlisted = listed
@@ -211,7 +211,7 @@ impl RoleUses {
 }
 
 /// Whether a node is not on EC2: of EC2, the id is that of the instance.
-pub(crate) fn is_hybrid(node: &Key) -> bool {
+pub(super) fn is_hybrid(node: &Key) -> bool {
     !node.id.starts_with("i-")
 }
 

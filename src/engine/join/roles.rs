@@ -39,7 +39,7 @@ impl Inventory {
         })
     }
 
-    pub(crate) fn join_roles(&mut self, uses: &RoleUses) {
+    pub(super) fn join_roles(&mut self, uses: &RoleUses) {
         let preferences: BTreeMap<&Key, Uses> = self
             .session_preferences
             .iter()
@@ -77,7 +77,7 @@ impl Inventory {
         }
     }
 
-    pub(crate) fn join_session_preferences(&mut self, uses: &RoleUses) {
+    pub(super) fn join_session_preferences(&mut self, uses: &RoleUses) {
         let regions: BTreeSet<Option<Region>> = self.session_preferences.keys().map(|key| key.region.clone()).collect();
         let has_nodes: BTreeMap<Option<Region>, Fact<bool>> =
             regions.into_iter().map(|region| (region.clone(), self.has_nodes(region.as_ref()))).collect();

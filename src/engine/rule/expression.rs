@@ -112,7 +112,7 @@ fn path(expression: &Expr) -> Option<String> {
 }
 
 /// The expressions right inside of one.
-pub(crate) fn parts(expression: &mut IdedExpr) -> impl Iterator<Item = &mut IdedExpr> {
+pub(super) fn parts(expression: &mut IdedExpr) -> impl Iterator<Item = &mut IdedExpr> {
     let parts: Vec<&mut IdedExpr> = match &mut expression.expr {
         Expr::Call(call) => call.target.as_deref_mut().into_iter().chain(&mut call.args).collect(),
         Expr::Comprehension(all) => {

@@ -73,7 +73,7 @@ impl Param {
         Err(format!("expected one of {}, got {value}", allowed.join(", ")))
     }
 
-    pub(crate) fn checked_type(&self) -> RuleType {
+    pub(super) fn checked_type(&self) -> RuleType {
         match self.kind {
             ParamKind::Bool => RuleType::Bool,
             ParamKind::Int => RuleType::Int,

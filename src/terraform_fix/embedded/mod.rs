@@ -8,13 +8,13 @@ mod yaml;
 use std::ops::Range;
 
 /// Why a text is not changed.
-pub(crate) type Misunderstood = &'static str;
+pub(super) type Misunderstood = &'static str;
 
 /// The reason why nothing is changed below a member that the document does not have: it can be added with what is below.
-pub(crate) const NO_INPUTS: Misunderstood = "the document has no inputs";
+pub(super) const NO_INPUTS: Misunderstood = "the document has no inputs";
 
 /// A document in a text. Interpolations are part of its values.
-pub(crate) struct Embedded<'t> {
+pub(super) struct Embedded<'t> {
     text: &'t str,
     /// The text with letters in place of interpolations, so that nothing in these looks like syntax.
     masked: String,
@@ -22,13 +22,13 @@ pub(crate) struct Embedded<'t> {
 
 /// A value of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Scalar {
+pub(super) struct Scalar {
     /// The bytes of the value, with its quotes.
-    pub(crate) bytes: Range<usize>,
+    pub(super) bytes: Range<usize>,
     /// The quote that it stands in.
-    pub(crate) quote: Option<char>,
+    pub(super) quote: Option<char>,
     /// The text between the quotes.
-    pub(crate) inner: String,
+    pub(super) inner: String,
 }
 
 impl Scalar {
@@ -41,7 +41,7 @@ impl Scalar {
     }
 
     /// The expression, where the value is one interpolation and nothing else.
-    pub(crate) fn interpolation(&self) -> Option<&str> {
+    pub(super) fn interpolation(&self) -> Option<&str> {
         let whole = interpolations(&self.inner)?;
         let [only] = whole.as_slice() else { return None };
         if *only != (0..self.inner.len()) {
@@ -53,16 +53,16 @@ impl Scalar {
 
 /// A change of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Splice {
+pub(super) struct Splice {
     /// The bytes that are replaced.
-    pub(crate) bytes: Range<usize>,
+    pub(super) bytes: Range<usize>,
     /// The new text.
-    pub(crate) text: String,
+    pub(super) text: String,
 }
 
 impl<'t> Embedded<'t> {
     /// The document of a template; of a plain text where it is none.
-    pub(crate) fn new(text: &'t str, is_template: bool) -> Result<Self, Misunderstood> {
+    pub(super) fn new(text: &'t str, is_template: bool) -> Result<Self, Misunderstood> {
         let mut masked = text.to_owned();
         if is_template {
             let all = interpolations(text).ok_or("the document has directives, such as %{ if … }")?;
@@ -78,14 +78,14 @@ impl<'t> Embedded<'t> {
     }
 
     /// The value of a member of the object at the end of this way; none where the member is absent.
-    pub(crate) fn value(&self, way: &[&str], name: &str) -> Result<Option<Scalar>, Misunderstood> {
+    pub(super) fn value(&self, way: &[&str], name: &str) -> Result<Option<Scalar>, Misunderstood> {
         let bytes =
             if self.is_json() { json::value(&self.masked, way, name)? } else { yaml::value(&self.masked, way, name)? };
         Ok(bytes.map(|bytes| Scalar::new(self.text, bytes)))
     }
 
     /// The change that adds a member. The value is written as in JSON.
-    pub(crate) fn addition(&self, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
+    pub(super) fn addition(&self, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
         if self.is_json() {
             json::addition(&self.masked, way, name, value)
         } else {
@@ -94,7 +94,7 @@ impl<'t> Embedded<'t> {
     }
 
     /// The change that adds an object with one member to the outermost one.
-    pub(crate) fn addition_of_object(&self, name: &str, member: &str, value: &str) -> Result<Splice, Misunderstood> {
+    pub(super) fn addition_of_object(&self, name: &str, member: &str, value: &str) -> Result<Splice, Misunderstood> {
         if self.is_json() {
             json::addition(&self.masked, &[], name, &format!("{{\"{member}\": {value}}}"))
         } else {
@@ -104,7 +104,7 @@ impl<'t> Embedded<'t> {
 }
 
 /// The interpolations of a template; none where it has directives, or one does not end.
-pub(crate) fn interpolations(text: &str) -> Option<Vec<Range<usize>>> {
+pub(super) fn interpolations(text: &str) -> Option<Vec<Range<usize>>> {
     let bytes = text.as_bytes();
     let mut all = Vec::new();
     let mut index = 0;

@@ -19,7 +19,7 @@ impl Line {
 }
 
 /// The bytes of a member's value, where it is a scalar.
-pub(crate) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
+pub(super) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
     let lines = lines(text)?;
     let block = match mapping(text, &lines, way)? {
         Mapping::Lines(block) => block,
@@ -35,7 +35,7 @@ pub(crate) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range
 }
 
 /// Adds a member behind the others.
-pub(crate) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
+pub(super) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
     let lines = lines(text)?;
     match mapping(text, &lines, way)? {
         Mapping::Flow(bytes) => flow::addition(text, &bytes, name, value),
@@ -52,7 +52,7 @@ pub(crate) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Res
 }
 
 /// Adds a mapping with one member to the outermost one.
-pub(crate) fn addition_of_mapping(text: &str, name: &str, member: &str, value: &str) -> Result<Splice, Misunderstood> {
+pub(super) fn addition_of_mapping(text: &str, name: &str, member: &str, value: &str) -> Result<Splice, Misunderstood> {
     let Splice { bytes, text: line } = addition(text, &[], name, "")?;
     let line = line.trim_end();
     let indent = &line[..line.len() - line.trim_start().len()];
@@ -159,7 +159,7 @@ fn scalar(text: &str, value: Range<usize>) -> Result<Range<usize>, Misunderstood
     Ok(start..start + written[..length].trim_end().len())
 }
 
-pub(crate) fn end_of_quoted(written: &str, quote: char) -> Option<usize> {
+pub(super) fn end_of_quoted(written: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     for (index, character) in written.char_indices().skip(1) {
         match character {

@@ -11,12 +11,12 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::api_call::{Inquiry, filled};
 use crate::model::{Fact, Gap, Key, Region};
 
-pub(crate) mod instances;
-pub(crate) mod prefix_lists;
-pub(crate) mod security_group_rules;
-pub(crate) mod security_groups;
-pub(crate) mod volumes;
-pub(crate) mod vpc_endpoints;
+pub(super) mod instances;
+pub(super) mod prefix_lists;
+pub(super) mod security_group_rules;
+pub(super) mod security_groups;
+pub(super) mod volumes;
+pub(super) mod vpc_endpoints;
 
 /// How many values one filter may have, in all of a request.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>

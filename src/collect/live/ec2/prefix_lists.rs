@@ -11,7 +11,7 @@ use crate::model::{Entry, Fact, Key, Region};
 const ENTRIES: i32 = 100;
 
 /// Reads one list. A list of which a page is missing is unknown: the ranges are judged together.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, key: Key) {
+pub(super) async fn read(reader: &Reader<'_>, region: &Region, key: Key) {
     if !reader.wants(&GET_MANAGED_PREFIX_LIST_ENTRIES) {
         reader.mention::<PrefixList>(&key);
         return;

@@ -11,7 +11,7 @@ use crate::model::ec2::{PrefixList, SecurityGroupRule};
 use crate::model::{Fact, Key, Link, Region};
 
 /// The rules that these permissions are. The prefix lists that they name are added to `lists`, if given.
-pub(crate) fn rules(
+pub(super) fn rules(
     inquiry: Inquiry<'_>,
     region: &Region,
     permissions: Vec<IpPermission>,

@@ -1,5 +1,5 @@
 //! Systems Manager: the session preferences, the nodes, and default host management.
 
-pub(crate) mod host_management;
-pub(crate) mod nodes;
-pub(crate) mod preferences;
+pub(super) mod host_management;
+pub(super) mod nodes;
+pub(super) mod preferences;

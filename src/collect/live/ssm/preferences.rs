@@ -27,7 +27,7 @@ pub(in super::super) fn begin(reader: &Reader<'_>, region: &Region) {
 }
 
 /// Changes the preferences of a region.
-pub(crate) fn change(reader: &Reader<'_>, region: &Region, change: impl FnOnce(&mut SessionPreferences)) {
+pub(super) fn change(reader: &Reader<'_>, region: &Region, change: impl FnOnce(&mut SessionPreferences)) {
     reader.record(|inventory| {
         if let Some(entry) = inventory.session_preferences.get_mut(&Key::regional(region, PREFERENCES_DOCUMENT)) {
             change(&mut entry.attributes);

@@ -14,7 +14,7 @@ use crate::collect::terraform::unify::of_one_type;
 use crate::collect::terraform::value::{Hole, Value, is_exact, too_much};
 
 /// The functions that move elements and do not look into them: each stays as sensitive as it is.
-pub(crate) const STRUCTURAL: &[&str] = &[
+pub(super) const STRUCTURAL: &[&str] = &[
     "chunklist",
     "concat",
     "element",
@@ -31,7 +31,7 @@ pub(crate) const STRUCTURAL: &[&str] = &[
     "values",
 ];
 
-pub(crate) const TABLE: Table = &[
+pub(super) const TABLE: Table = &[
     ("alltrue", |call| all(call, true)),
     ("anytrue", |call| all(call, false)),
     ("chunklist", chunk_list),

@@ -6,9 +6,9 @@ use crate::collect::terraform::unify::of_one_type;
 use crate::collect::terraform::value::Value;
 
 /// The functions that are about sensitivity itself: they are given values as they are marked.
-pub(crate) const MARKS: &[&str] = &["ephemeralasnull", "issensitive", "nonsensitive", "sensitive"];
+pub(super) const MARKS: &[&str] = &["ephemeralasnull", "issensitive", "nonsensitive", "sensitive"];
 
-pub(crate) const TABLE: Table = &[
+pub(super) const TABLE: Table = &[
     ("issensitive", |call| Ok(Value::Bool(matches!(call.any(0)?, Value::Sensitive(_))))),
     ("nonsensitive", |call| match call.any(0)? {
         Value::Sensitive(value) => Ok(value.as_ref().clone()),

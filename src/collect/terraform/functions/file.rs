@@ -19,7 +19,7 @@ use crate::collect::terraform::parse;
 use crate::collect::terraform::syntax::Expression;
 use crate::collect::terraform::value::{Hole, Value};
 
-pub(crate) const TABLE: Table = &[
+pub(super) const TABLE: Table = &[
     ("abspath", |call| call.unknown("it depends on the machine")),
     ("basename", |call| Ok(Value::text(base(&call.text(0)?)))),
     ("dirname", |call| Ok(Value::text(folder(&call.text(0)?)))),
@@ -174,7 +174,7 @@ fn template_file(call: &Arguments<'_>) -> Answer {
 }
 
 /// The most names that a template may be given.
-pub(crate) const MOST_NAMES: usize = 200;
+pub(super) const MOST_NAMES: usize = 200;
 
 /// Returns `true` for an identifier of the language.
 fn is_name(text: &str) -> bool {
@@ -183,7 +183,7 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|character| begins(character) || character.is_numeric() || character == '-')
 }
 
-pub(crate) fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression) -> Value {
+pub(super) fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression) -> Value {
     match names.split_first() {
         None => evaluate(template, scope),
         Some(((name, value), rest)) => {

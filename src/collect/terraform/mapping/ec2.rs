@@ -19,7 +19,7 @@ const SERVICES: &[&str] = &["ssm", "ssmmessages"];
 
 impl Mapper {
     /// The root volume of an instance, with the block that configures it, where there is one.
-    pub(crate) fn put_root_volume(
+    pub(super) fn put_root_volume(
         &mut self,
         instance: &Rc<Instance>,
         block: Result<Option<View>, Arc<Gap>>,
@@ -55,7 +55,7 @@ impl Mapper {
     ///
     /// # Errors
     /// Where it is not known whether there is one, or there are several, each of which sets the same.
-    pub(crate) fn in_region(&self, kind: &str, instance: &Rc<Instance>) -> Result<Option<Rc<Instance>>, Arc<Gap>> {
+    pub(super) fn in_region(&self, kind: &str, instance: &Rc<Instance>) -> Result<Option<Rc<Instance>>, Arc<Gap>> {
         let mut found: Option<Rc<Instance>> = None;
         let mut undecided = None;
         for other in self.everywhere(kind) {
@@ -94,7 +94,7 @@ impl Mapper {
     }
 
     /// The endpoints that the agent can use.
-    pub(crate) fn vpc_endpoints(&mut self) {
+    pub(super) fn vpc_endpoints(&mut self) {
         for endpoint in self.all("aws_vpc_endpoint") {
             let service = match fact::text(&self.world, &endpoint.attribute("service_name")) {
                 Fact::Known(service) => service.unwrap_or_default(),
@@ -201,7 +201,7 @@ impl Mapper {
     }
 
     /// The VPC that a subnet is in: null where that is not for the code to say.
-    pub(crate) fn vpc_of_subnet(&self, subnet: &Value, by: &Rc<Instance>) -> Value {
+    pub(super) fn vpc_of_subnet(&self, subnet: &Value, by: &Rc<Instance>) -> Value {
         match self.target(subnet, &["aws_subnet"], by) {
             Target::Declared(subnet) => subnet.attribute("vpc_id"),
             _ => Value::Null,

@@ -14,7 +14,7 @@ use super::{Judged, Mapper};
 use crate::model::{Fact, Gap, Inventory, Key, Region, ResourceType, Scope, Source, Unlisted};
 
 /// An account that the code deploys to.
-pub(crate) struct Home {
+pub(super) struct Home {
     account: Value,
     /// The regions of its resources; without a region where that is not known.
     regions: BTreeSet<Option<Region>>,
@@ -25,19 +25,19 @@ pub(crate) struct Home {
 
 impl Home {
     /// The account of the root module's own provider.
-    pub(crate) fn of(root: &Rc<Module>) -> Self {
+    pub(super) fn of(root: &Rc<Module>) -> Self {
         let provider = root.default_provider();
         let default = provider.region();
         Self { account: provider.account(), regions: BTreeSet::new(), default, is_used: false }
     }
 
     /// Whether a value is this account.
-    pub(crate) fn is_of(&self, account: &Value) -> bool {
+    pub(super) fn is_of(&self, account: &Value) -> bool {
         is_same(&self.account, account)
     }
 
     /// The inventory of the account, with nothing in it yet but what may hide resources.
-    pub(crate) fn inventory(&self, nothing: &Inventory, hidden: &[Arc<Gap>]) -> Inventory {
+    pub(super) fn inventory(&self, nothing: &Inventory, hidden: &[Arc<Gap>]) -> Inventory {
         let mut inventory = nothing.clone();
         if let Value::Text(account) = &self.account {
             inventory.account = account.parse().ok();
@@ -80,7 +80,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
 }
 
 /// Notes the account and the region of a resource.
-pub(crate) fn add(homes: &mut Vec<Home>, instance: &Rc<Instance>) {
+pub(super) fn add(homes: &mut Vec<Home>, instance: &Rc<Instance>) {
     if !instance.kind.starts_with("aws_") {
         return;
     }
@@ -99,7 +99,7 @@ pub(crate) fn add(homes: &mut Vec<Home>, instance: &Rc<Instance>) {
 }
 
 /// The accounts that have resources, or the default one where none has.
-pub(crate) fn in_use(mut homes: Vec<Home>) -> Vec<Home> {
+pub(super) fn in_use(mut homes: Vec<Home>) -> Vec<Home> {
     if homes.iter().any(|home| home.is_used) {
         homes.retain(|home| home.is_used);
     }
@@ -108,7 +108,7 @@ pub(crate) fn in_use(mut homes: Vec<Home>) -> Vec<Home> {
 
 impl Mapper {
     /// Maps into the inventory of an account.
-    pub(crate) fn within(
+    pub(super) fn within(
         &mut self,
         homes: &[Home],
         index: usize,
@@ -122,12 +122,12 @@ impl Mapper {
     }
 
     /// Whether the resource is in the account at hand.
-    pub(crate) fn owns(&self, instance: &Rc<Instance>) -> bool {
+    pub(super) fn owns(&self, instance: &Rc<Instance>) -> bool {
         is_same(&self.account, &instance.account_value())
     }
 
     /// Whether the resource is in another account than the one at hand.
-    pub(crate) fn is_foreign(&self, instance: &Rc<Instance>) -> Fact<bool> {
+    pub(super) fn is_foreign(&self, instance: &Rc<Instance>) -> Fact<bool> {
         match self.account.equals(&instance.account_value()) {
             Ok(same) => Fact::Known(!same),
             Err(hole) => Fact::Unknown(Arc::clone(&hole.gap)),
@@ -135,7 +135,7 @@ impl Mapper {
     }
 
     /// Whether the resource is judged in the inventory at hand. If not, it will be in that of its own account.
-    pub(crate) fn is_at_home(
+    pub(super) fn is_at_home(
         &mut self,
         resource_type: ResourceType,
         key: &Key,
@@ -153,7 +153,7 @@ impl Mapper {
     }
 
     /// Puts in a resource of the account at hand that another account uses.
-    pub(crate) fn put_at_home(&mut self, instance: &Rc<Instance>) {
+    pub(super) fn put_at_home(&mut self, instance: &Rc<Instance>) {
         match &*instance.kind {
             "aws_s3_bucket" => drop(self.put_bucket(instance, Judged::Yes)),
             kind if KEYS.contains(&kind) => drop(self.put_key(instance, Judged::Yes)),

@@ -21,7 +21,7 @@ const OF_AWS: &str = ":iam::aws:policy/";
 
 impl Mapper {
     /// The instance profile that a value names.
-    pub(crate) fn profile_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<InstanceProfile>>> {
+    pub(super) fn profile_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<InstanceProfile>>> {
         let target = self.target(value, &["aws_iam_instance_profile"], by);
         // Whichever it is, the roles of all profiles that the code declares are judged.
         if let Some(none) = self.no_link(&target, by, Judged::Yes) {
@@ -36,7 +36,7 @@ impl Mapper {
 
     /// Puts in the instance profiles that no instance of the code has: instances of other code have them. Those are
     /// not in scope, by which they are told apart.
-    pub(crate) fn unused_profiles(&mut self) {
+    pub(super) fn unused_profiles(&mut self) {
         for profile in self.all("aws_iam_instance_profile") {
             let key = Self::key_of(ResourceType::InstanceProfile, &profile);
             if !self.inventory.instance_profiles.contains_key(&key) {
@@ -46,7 +46,7 @@ impl Mapper {
     }
 
     /// Puts in the instance profile that another service makes for its instances, with the role that it is given.
-    pub(crate) fn profile_of_service(
+    pub(super) fn profile_of_service(
         &mut self,
         role: &Value,
         by: &Rc<Instance>,
@@ -82,7 +82,7 @@ impl Mapper {
     }
 
     /// The role that a value names.
-    pub(crate) fn role_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<Role>>> {
+    pub(super) fn role_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<Role>>> {
         let target = self.target(value, ROLES, by);
         if let Some(none) = self.no_link(&target, by, Judged::Yes) {
             return none;
@@ -299,7 +299,7 @@ impl Mapper {
 }
 
 /// Returns the name of a role that may be given with its path; its ARN, or what is not known, stays.
-pub(crate) fn role_name(role: &Value) -> Value {
+pub(super) fn role_name(role: &Value) -> Value {
     match role {
         Value::Text(text) if text.contains('/') && !text.starts_with("arn:") && !text.contains(is_symbol) => {
             Value::text(text.rsplit('/').next().unwrap_or_default())

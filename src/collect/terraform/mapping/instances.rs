@@ -16,26 +16,26 @@ use crate::collect::terraform::block_view::View;
 use crate::model::ec2::{Instance, MetadataOptions};
 use crate::model::{Fact, Gap, ResourceType, symbol};
 
-pub(crate) const TEMPLATES: &[&str] = &["aws_launch_template"];
+pub(super) const TEMPLATES: &[&str] = &["aws_launch_template"];
 
 /// The names that root devices have.
 const ROOT_DEVICES: &[&str] = &["/dev/xvda", "/dev/sda1"];
 
 /// What configures an instance, the nearest first.
-pub(crate) struct Layers {
-    pub(crate) layers: Vec<View>,
+pub(super) struct Layers {
+    pub(super) layers: Vec<View>,
     /// Why there may be one more below.
     below: Option<Arc<Gap>>,
     /// What launches from a template, where that supplies settings that the template leaves out.
-    pub(crate) supplied: Supplied,
+    pub(super) supplied: Supplied,
 }
 
 /// A value and its place; none where nothing sets it.
-pub(crate) type Setting = Result<Option<(Value, Option<Span>)>, Arc<Gap>>;
+pub(super) type Setting = Result<Option<(Value, Option<Span>)>, Arc<Gap>>;
 
 impl Layers {
     /// The first layer that has something to say.
-    pub(crate) fn first(&self, read: impl Fn(&View) -> Setting) -> Setting {
+    pub(super) fn first(&self, read: impl Fn(&View) -> Setting) -> Setting {
         for layer in &self.layers {
             match read(layer)? {
                 Some((Value::Null, _)) | None => {}
@@ -79,7 +79,7 @@ fn attribute_or_block(view: &View, attribute: &str, block: &str, name: &str) -> 
 }
 
 /// The value of a setting.
-pub(crate) fn value(setting: &Setting) -> Value {
+pub(super) fn value(setting: &Setting) -> Value {
     match setting {
         Ok(Some((value, _))) => value.clone(),
         Ok(None) => Value::Null,
@@ -87,13 +87,13 @@ pub(crate) fn value(setting: &Setting) -> Value {
     }
 }
 
-pub(crate) fn span(setting: &Setting) -> Option<Span> {
+pub(super) fn span(setting: &Setting) -> Option<Span> {
     setting.as_ref().ok().and_then(|found| found.as_ref()).and_then(|(_, span)| *span)
 }
 
 impl Mapper {
     /// All instances that the code makes.
-    pub(crate) fn instances(&mut self) {
+    pub(super) fn instances(&mut self) {
         for kind in ["aws_instance", "aws_spot_instance_request"] {
             for resource in self.all(kind) {
                 let layers = self.layers_of(&resource);

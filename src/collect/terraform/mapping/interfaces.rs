@@ -19,7 +19,7 @@ const INTERFACE_BLOCKS: [&str; 3] = ["network_interfaces", "network_interface", 
 
 /// Interfaces that are attached to instances by themselves or by a resource of their own.
 #[derive(Default)]
-pub(crate) struct Attached {
+pub(super) struct Attached {
     by_instance: ByAddress,
     /// Why any instance may have a further one.
     loose: Option<Arc<Gap>>,
@@ -37,7 +37,7 @@ fn listed(setting: Setting) -> Result<Vec<Value>, Arc<Gap>> {
 
 impl Mapper {
     /// The security groups, and the VPC where they tell.
-    pub(crate) fn groups(
+    pub(super) fn groups(
         &mut self,
         resource: &Rc<Resource>,
         layers: &Layers,
@@ -160,7 +160,7 @@ impl Mapper {
     }
 
     /// The groups of the further interfaces of an instance.
-    pub(crate) fn further_groups(
+    pub(super) fn further_groups(
         &mut self,
         resource: &Rc<Resource>,
         layers: &Layers,
@@ -246,7 +246,7 @@ impl Mapper {
 }
 
 /// The network interface of an instance.
-pub(crate) fn interface(layers: &Layers, groups: &[Link<SecurityGroup>]) -> NetworkInterface {
+pub(super) fn interface(layers: &Layers, groups: &[Link<SecurityGroup>]) -> NetworkInterface {
     let asks = |name: &str| {
         let setting = layers.first(|view| Ok(Some((view.get(name), None))));
         match value(&setting) {

@@ -17,7 +17,7 @@ use crate::model::kms::KmsKey;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, ResourceType, symbol};
 
 /// The types that are keys.
-pub(crate) const KEYS: &[&str] =
+pub(super) const KEYS: &[&str] =
     &["aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key", "aws_kms_replica_external_key"];
 
 /// The types that are replicas of a multi-Region key.
@@ -28,7 +28,7 @@ const OF_AWS: &str = "alias/aws/";
 
 impl Mapper {
     /// The key that a value names, by id, ARN or alias.
-    pub(crate) fn key_link(&mut self, value: &Value, by: &Rc<Instance>, judged: Judged) -> Fact<Option<Link<KmsKey>>> {
+    pub(super) fn key_link(&mut self, value: &Value, by: &Rc<Instance>, judged: Judged) -> Fact<Option<Link<KmsKey>>> {
         let kinds = [KEYS, &["aws_kms_alias"]].concat();
         let mut target = self.target(value, &kinds, by);
         // Aliases of aliases there are none of.
@@ -81,7 +81,7 @@ impl Mapper {
         Arc::new(Gap { symbol: Some(symbol::REGION.into()), ..gap })
     }
 
-    pub(crate) fn put_key(&mut self, instance: &Rc<Instance>, judged: Judged) -> Key {
+    pub(super) fn put_key(&mut self, instance: &Rc<Instance>, judged: Judged) -> Key {
         let key = Self::key_of(ResourceType::KmsKey, instance);
         if self.seen::<KmsKey>(&key, judged) {
             return key;

@@ -42,13 +42,13 @@ static LAUNCHERS: &[(&str, &[&str])] = &[
 
 /// Settings that come from what launches from a template.
 #[derive(Default)]
-pub(crate) struct Supplied {
+pub(super) struct Supplied {
     /// The profile and the groups, and why they are not known.
-    pub(crate) access: Option<Arc<Gap>>,
+    pub(super) access: Option<Arc<Gap>>,
     /// All other settings but metadata options and volumes, which hardly anything supplies.
-    pub(crate) others: Option<Arc<Gap>>,
+    pub(super) others: Option<Arc<Gap>>,
     /// The node group whose role the instances have.
-    pub(crate) node_group: Option<Rc<Resource>>,
+    pub(super) node_group: Option<Rc<Resource>>,
 }
 
 /// Returns the blocks at the end of a path of blocks.
@@ -68,7 +68,7 @@ fn specifications(launcher: &Rc<Resource>) -> Result<Vec<View>, Arc<Gap>> {
 
 impl Mapper {
     /// Returns the settings that come from what launches from a template; none where only instances of the code do.
-    pub(crate) fn supplied_to(&self, template: &Rc<Resource>) -> Option<Supplied> {
+    pub(super) fn supplied_to(&self, template: &Rc<Resource>) -> Option<Supplied> {
         let launching = self.groups_by_launch();
         let users = launching.get(&template.address).map(Vec::as_slice).unwrap_or_default();
         let is = |user: &Rc<Resource>, kinds: &[&str]| kinds.contains(&&*user.kind);
@@ -90,7 +90,7 @@ impl Mapper {
     }
 
     /// Returns the launch template that a block names, if the code shows the version that is launched.
-    pub(crate) fn template_of(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
+    pub(super) fn template_of(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
         match self.named_template(block)? {
             Some(template) => match self.hidden_version(block, &template) {
                 Some(gap) => Err(gap),
@@ -102,7 +102,7 @@ impl Mapper {
 
     /// Returns why the version that a block launches is not the one that the code shows: that is the latest.
     /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-templates.html>
-    pub(crate) fn hidden_version(&self, block: &View, template: &Rc<Resource>) -> Option<Arc<Gap>> {
+    pub(super) fn hidden_version(&self, block: &View, template: &Rc<Resource>) -> Option<Arc<Gap>> {
         let refers_to =
             |hole: &Hole, name: &str| hole.gap.expression.as_deref() == Some(&*format!("{}.{name}", template.address));
         let version = block.get("version");
@@ -145,7 +145,7 @@ impl Mapper {
     }
 
     /// The launch template that a block names by id or name.
-    pub(crate) fn named_template(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
+    pub(super) fn named_template(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
         for name in ["id", "name", "launch_template_id", "launch_template_name"] {
             match self.target(&block.get(name), TEMPLATES, &block.instance) {
                 Target::None => {}
@@ -163,7 +163,7 @@ impl Mapper {
     }
 
     /// Puts in an instance for each launcher of which it is not known what it launches.
-    pub(crate) fn launchers(&mut self) {
+    pub(super) fn launchers(&mut self) {
         for kind in [FLEETS, SERVICES].concat() {
             for launcher in self.all(kind) {
                 if let Some(gap) = self.launches_elsewhere(&launcher) {
@@ -255,7 +255,7 @@ impl Mapper {
     }
 
     /// Launchers, by the address of the template or configuration that they launch from.
-    pub(crate) fn groups_by_launch(&self) -> Rc<ByAddress> {
+    pub(super) fn groups_by_launch(&self) -> Rc<ByAddress> {
         if let Some(known) = &*self.launching.borrow() {
             return Rc::clone(known);
         }
@@ -283,7 +283,7 @@ impl Mapper {
     }
 
     /// The tags that all autoscaling groups give to what they launch from this template.
-    pub(crate) fn group_tags(&self, resource: &Rc<Resource>) -> Result<BTreeMap<String, String>, Arc<Gap>> {
+    pub(super) fn group_tags(&self, resource: &Rc<Resource>) -> Result<BTreeMap<String, String>, Arc<Gap>> {
         if *resource.kind == *"aws_instance" {
             return Ok(BTreeMap::new());
         }

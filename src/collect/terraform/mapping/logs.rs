@@ -12,7 +12,7 @@ use crate::model::{Fact, Key, Link, ResourceType};
 
 impl Mapper {
     /// The log group that a value names.
-    pub(crate) fn log_group_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<LogGroup>>> {
+    pub(super) fn log_group_link(&mut self, value: &Value, by: &Rc<Instance>) -> Fact<Option<Link<LogGroup>>> {
         let target = self.target(value, &["aws_cloudwatch_log_group"], by);
         if let Some(none) = self.no_link(&target, by, Judged::Yes) {
             return none;

@@ -41,7 +41,7 @@ use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Source, Unli
 use associations::Companions;
 use home::Home;
 use references::{Named, Target};
-pub(crate) use security_groups::normal_protocol;
+pub(super) use security_groups::normal_protocol;
 
 /// Resources by the address of another one.
 type ByAddress = HashMap<String, Vec<Rc<Instance>>>;
@@ -66,7 +66,7 @@ const WITH_COMPANIONS: &[&str] = &[
 ];
 
 /// Whether rules evaluate resources of this Terraform type, so that findings are made of them.
-pub(crate) fn is_judged(kind: &str) -> bool {
+pub(super) fn is_judged(kind: &str) -> bool {
     JUDGED.contains(&kind)
 }
 
@@ -103,7 +103,7 @@ enum Judged {
 }
 
 /// Everything that mapping shares.
-pub(crate) struct Mapper {
+pub(super) struct Mapper {
     world: Rc<World>,
     by_kind: HashMap<Name, Vec<Rc<Instance>>>,
     /// The same by the accounts that have them.
@@ -140,7 +140,7 @@ impl Mapper {
 }
 
 /// The inventory of each account that the code deploys to.
-pub(crate) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Places) {
+pub(super) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Places) {
     let nothing = Inventory::new(Source::Terraform, None, root.world.partition(), collected_at.to_owned());
     let mut mapper = Mapper {
         world: Rc::clone(&root.world),

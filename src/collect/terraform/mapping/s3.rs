@@ -25,7 +25,7 @@ type Encryption = (Fact<Option<String>>, Fact<Option<String>>, Fact<Option<Link<
 
 impl Mapper {
     /// The bucket that a value names.
-    pub(crate) fn bucket_link(
+    pub(super) fn bucket_link(
         &mut self,
         value: &Value,
         by: &Rc<Instance>,
@@ -49,7 +49,7 @@ impl Mapper {
         }))
     }
 
-    pub(crate) fn put_bucket(&mut self, bucket: &Rc<Instance>, judged: Judged) -> Key {
+    pub(super) fn put_bucket(&mut self, bucket: &Rc<Instance>, judged: Judged) -> Key {
         let key = Self::key_of(ResourceType::Bucket, bucket);
         if self.seen::<Bucket>(&key, judged) {
             return key;

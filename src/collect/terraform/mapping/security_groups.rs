@@ -14,7 +14,7 @@ use crate::model::ec2::{PrefixList, SecurityGroup, SecurityGroupRule};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
 
 /// The types that are groups.
-pub(crate) const GROUPS: &[&str] = &["aws_security_group", "aws_default_security_group"];
+pub(super) const GROUPS: &[&str] = &["aws_security_group", "aws_default_security_group"];
 
 /// Which way a rule lets traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Direction {
 
 impl Mapper {
     /// The group that a value names, by id or name. One that is not known is one of which nothing is.
-    pub(crate) fn group_link(&mut self, value: &Value, by: &Rc<Instance>, index: usize) -> Option<Link<SecurityGroup>> {
+    pub(super) fn group_link(&mut self, value: &Value, by: &Rc<Instance>, index: usize) -> Option<Link<SecurityGroup>> {
         if let Some(vpc) = self.vpc_of_default_group(value) {
             return Some(self.default_group(by, &vpc));
         }
@@ -84,7 +84,7 @@ impl Mapper {
     }
 
     /// The group that an instance has where the code names none: the default one of its VPC.
-    pub(crate) fn default_group(&mut self, by: &Rc<Instance>, vpc: &Value) -> Link<SecurityGroup> {
+    pub(super) fn default_group(&mut self, by: &Rc<Instance>, vpc: &Value) -> Link<SecurityGroup> {
         let vpc_of = |group: &Rc<Instance>| {
             let own = group.attribute("vpc_id");
             own.equals(vpc).is_ok_and(|same| same)
@@ -113,7 +113,7 @@ impl Mapper {
     }
 
     /// Returns the VPC whose default group a value is.
-    pub(crate) fn vpc_of_default_group(&self, value: &Value) -> Option<Value> {
+    pub(super) fn vpc_of_default_group(&self, value: &Value) -> Option<Value> {
         let hole = match value {
             Value::Unknown(hole) => Rc::clone(hole),
             Value::Text(text) => {
@@ -145,7 +145,7 @@ impl Mapper {
         self.unread.is_some() || self.given_away.contains_key(&vpc.address) || groups.into_iter().any(of_default)
     }
 
-    pub(crate) fn put_group(&mut self, group: &Rc<Instance>, judged: Judged) -> Key {
+    pub(super) fn put_group(&mut self, group: &Rc<Instance>, judged: Judged) -> Key {
         let key = Self::key_of(ResourceType::SecurityGroup, group);
         if self.seen::<SecurityGroup>(&key, judged) {
             return key;

@@ -45,7 +45,7 @@ static MEMBERS: &[(&str, &str)] = &[
 
 impl Mapper {
     /// The preferences, where the code declares them.
-    pub(crate) fn session_preferences(&mut self) {
+    pub(super) fn session_preferences(&mut self) {
         for document in self.all("aws_ssm_document") {
             match fact::text(&self.world, &document.attribute("name")) {
                 Fact::Known(Some(name)) if name == PREFERENCES_DOCUMENT => self.put_preferences(&document),
@@ -65,7 +65,7 @@ impl Mapper {
 
     /// Puts in the preferences of regions with nodes whose document the code does not declare, so that nobody takes
     /// what is not there for right. They may live elsewhere.
-    pub(crate) fn undeclared_preferences(&mut self) {
+    pub(super) fn undeclared_preferences(&mut self) {
         let others = self.other_session_documents();
         let mut regions: Vec<(Option<Region>, Option<Span>)> = Vec::new();
         let nodes = self.inventory.instances.keys().map(|key| (ResourceType::Instance, key));

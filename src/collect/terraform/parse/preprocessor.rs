@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// What a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
+pub(super) enum Start {
     /// The body of a file.
     Body,
     /// An expression.
@@ -47,7 +47,7 @@ struct Object {
 }
 
 /// The text with blanks for what hcl-edit takes amiss.
-pub(crate) fn preprocess(text: &str, start: Start) -> String {
+pub(super) fn preprocess(text: &str, start: Start) -> String {
     let reader = Reader::of(text, start);
     let mut bytes = text.as_bytes().to_vec();
     for range in reader.blanks {

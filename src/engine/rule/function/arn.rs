@@ -4,11 +4,11 @@
 use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
 
-pub(crate) fn region(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn region(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     part(arguments, 3, "region")
 }
 
-pub(crate) fn account(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn account(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     part(arguments, 4, "account")
 }
 

@@ -12,11 +12,11 @@ use crate::model::s3::Bucket;
 use crate::model::ssm::{SessionPreferences, uploads};
 use crate::model::{Entry, Fact, Key, ResourceType, Source};
 
-pub(crate) fn delivers_logs(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn delivers_logs(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     all(Delivery::of(receiver, arguments)?.checks())
 }
 
-pub(crate) fn delivery_denial(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn delivery_denial(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let denials = Delivery::of(receiver, arguments)?.checks().into_iter().filter_map(|check| match check {
         Check::Denied(denial) => Some(denial),
         Check::Allowed | Check::Undecided(_) => None,
@@ -24,7 +24,7 @@ pub(crate) fn delivery_denial(receiver: &Receiver<'_>, arguments: &[Argument]) -
     Ok(Answer::Text(denials.collect::<Vec<_>>().join("; ")))
 }
 
-pub(crate) fn sees_bucket_encryption(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn sees_bucket_encryption(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     all(vec![Delivery::of(receiver, arguments)?.sees_encryption()])
 }
 

@@ -11,20 +11,20 @@ use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
 use crate::model::schema::View;
 
-pub(crate) fn allows_egress(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn allows_egress(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let wanted: IpNet = parse(arguments.text(2)?)?;
     let peers = Peers::of(receiver, arguments.text(0)?, arguments.int(1)?)?;
     peers.answer(peers.cover(wanted))
 }
 
-pub(crate) fn allows_any_egress(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn allows_any_egress(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let peers = Peers::of(receiver, arguments.text(0)?, arguments.int(1)?)?;
     peers.answer(!peers.ranges.is_empty() || !peers.groups.is_empty())
 }
 
-pub(crate) fn allows_egress_to(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn allows_egress_to(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let peers = Peers::of(receiver, arguments.text(0)?, arguments.int(1)?)?;
     let by_group = arguments.texts(3)?.iter().any(|group| peers.groups.contains(group));
@@ -52,7 +52,7 @@ pub(crate) fn allows_egress_to(receiver: &Receiver<'_>, arguments: &[Argument]) 
     }
 }
 
-pub(crate) fn allows_egress_to_hidden_endpoints(
+pub(super) fn allows_egress_to_hidden_endpoints(
     receiver: &Receiver<'_>,
     arguments: &[Argument],
 ) -> Result<Answer, Undecided> {

@@ -14,7 +14,7 @@ use crate::model::iam::{ManagedPolicy, Role};
 use crate::model::kms::KmsKey;
 use crate::model::{Fact, Inventory, Key, Region, ResourceType, Source as SourceKind, symbol};
 
-pub(crate) fn allows(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn allows(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
     let requests = role.requests(arguments.text(0)?, arguments.text(1)?)?;
@@ -22,20 +22,20 @@ pub(crate) fn allows(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<
     answer(requests.into_iter().map(decide).collect())
 }
 
-pub(crate) fn allows_with_key(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn allows_with_key(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
     answer(role.with_key(arguments.text(0)?, arguments.resource(ResourceType::KmsKey, 1)?, Through::Nothing)?)
 }
 
-pub(crate) fn allows_with_key_through(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn allows_with_key_through(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
     let through = Through::Service(arguments.text(1)?);
     answer(role.with_key(arguments.text(0)?, arguments.resource(ResourceType::KmsKey, 2)?, through)?)
 }
 
-pub(crate) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let role = RolePolicies::of(receiver)?;
     let actions: Vec<&str> = arguments.texts(0)?.iter().map(String::as_str).collect();
@@ -86,7 +86,7 @@ pub(crate) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
     }
 }
 
-pub(crate) fn trusts_only(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn trusts_only(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let document = document(receiver)?;
     let arguments = Arguments(arguments);
     let wanted = arguments.texts(0)?.iter().map(|name| principal(name)).collect::<Result<Vec<_>, _>>()?;
@@ -102,7 +102,7 @@ pub(crate) fn trusts_only(receiver: &Receiver<'_>, arguments: &[Argument]) -> Re
     }
 }
 
-pub(crate) fn principals(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn principals(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let action = Arguments(arguments).text(0)?;
     Ok(Answer::Texts(principal_names(document(receiver)?, &[action])))
 }
@@ -120,7 +120,7 @@ fn principal_names(document: &PolicyDocument, actions: &[&str]) -> Vec<String> {
     names.collect()
 }
 
-pub(crate) fn admits(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn admits(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let document = document(receiver)?;
     let request = Request::new(principal(arguments.text(0)?)?, arguments.text(1)?, resource(arguments.text(2)?));
@@ -134,7 +134,7 @@ fn calm() -> Context {
 
 /// What is known of every request that the agent makes itself, with the role's credentials.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-pub(crate) fn by_itself() -> Context {
+pub(super) fn by_itself() -> Context {
     ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"]
         .iter()
         .fold(calm().with("aws:ViaAWSService", "false"), |context, key| context.without(key))
@@ -142,7 +142,7 @@ pub(crate) fn by_itself() -> Context {
 
 /// Who asks KMS on the role's behalf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Through<'a> {
+pub(super) enum Through<'a> {
     /// The agent asks itself.
     Nothing,
     /// A service does, by the first part of its name: `s3`.
@@ -191,7 +191,7 @@ fn answer(decision: Decision) -> Result<Answer, Undecided> {
     }
 }
 
-pub(crate) fn undecided(reasons: &[Reason]) -> Undecided {
+pub(super) fn undecided(reasons: &[Reason]) -> Undecided {
     Undecided(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
@@ -205,13 +205,13 @@ const SESSION: char = '\u{10FFFD}';
 
 /// Everything that decides what a role may do; `None` for what could not be read.
 pub(crate) struct RolePolicies<'a> {
-    pub(crate) inventory: &'a Inventory,
+    pub(super) inventory: &'a Inventory,
     role: &'a Role,
     policies: Vec<(&'a str, Option<&'a PolicyDocument>)>,
 }
 
 impl<'a> RolePolicies<'a> {
-    pub(crate) fn of(receiver: &Receiver<'a>) -> Result<Self, Undecided> {
+    pub(super) fn of(receiver: &Receiver<'a>) -> Result<Self, Undecided> {
         let Receiver::Place(Place { inventory, identity: Some((ResourceType::Role, key)), .. }) = receiver else {
             return Err(Undecided("not a role".to_owned()));
         };
@@ -293,7 +293,7 @@ impl<'a> RolePolicies<'a> {
     }
 
     /// The same question for one session of the role, where its name is known.
-    pub(crate) fn request_of(
+    pub(super) fn request_of(
         &self,
         session: Option<&str>,
         action: &str,
@@ -321,7 +321,7 @@ impl<'a> RolePolicies<'a> {
 
     /// The sessions for which a resource's policy is evaluated. On EC2 a session is named after its instance; where the
     /// policy names no session, they do not differ.
-    pub(crate) fn sessions(&self, policy: Option<&PolicyDocument>) -> Vec<Option<String>> {
+    pub(super) fn sessions(&self, policy: Option<&PolicyDocument>) -> Vec<Option<String>> {
         let differ = policy.is_some_and(|policy| policy.as_value().to_string().contains(":assumed-role/"));
         let known = differ.then(|| self.instances()).flatten().filter(|instances| !instances.is_empty());
         known.map_or_else(|| vec![None], |instances| instances.into_iter().map(Some).collect())
@@ -412,7 +412,7 @@ impl<'a> RolePolicies<'a> {
     }
 
     /// Whether it may do this with a key: the key policy and its own policies together.
-    pub(crate) fn with_key(&self, action: &str, key: &Key, through: Through<'_>) -> Result<Decision, Undecided> {
+    pub(super) fn with_key(&self, action: &str, key: &Key, through: Through<'_>) -> Result<Decision, Undecided> {
         let entry = self.inventory.keys.get(key).ok_or_else(|| Undecided("the key was not read".to_owned()))?;
         let KmsKey { arn, policy, .. } = &entry.attributes;
         let arn = text(arn)?;

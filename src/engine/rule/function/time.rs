@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
 
-pub(crate) fn minutes_between(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn minutes_between(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     let instant = |text: &str| {
         text.parse::<Timestamp>().map_err(|error| Undecided(format!("{text:?} is not an RFC 3339 instant: {error}")))

@@ -4,7 +4,7 @@ use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
 use crate::model::version::Version;
 
-pub(crate) fn at_least(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
+pub(super) fn at_least(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);
     Ok(Answer::Bool(parse(arguments.text(0)?)? >= parse(arguments.text(1)?)?))
 }

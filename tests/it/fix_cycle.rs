@@ -32,7 +32,7 @@ fn fixable() -> BTreeSet<String> {
 }
 
 /// What no fix can make right: it is left out, and the plan says why.
-const OUT_OF_REACH: [&str; 9] = [
+const OUT_OF_REACH: [&str; 10] = [
     "iam-role-ssm-core.bounded",
     "iam-role-ssm-core.denied",
     "iam-role-uses-session-key.denied",
@@ -41,6 +41,7 @@ const OUT_OF_REACH: [&str; 9] = [
     "iam-role-writes-s3.bucket-policy",
     "kms-policy-grants-logs.denied",
     "logs-retention-set.delivery-class",
+    "s3-encrypted.key-missing",
     "ssm-encryption-flags-satisfiable.bucket-policy",
 ];
 

@@ -9,7 +9,7 @@ use wildmatch::WildMatch;
 use super::{Ability, Setter, seen};
 use crate::engine::rule::params::ParamValue;
 use crate::model::arn::Arn;
-use crate::model::{Fact, Region, ResourceType};
+use crate::model::{Fact, Key, Region, ResourceType};
 use crate::remediate::observed::{Aspect, Kind, satisfies};
 use crate::remediate::operation::{
     ApplyServerSideEncryptionByDefault, BlockedEncryptionTypes, BucketLoggingStatus, CreateBucket,
@@ -112,6 +112,17 @@ impl Setter for Buckets {
         this.tag(&wanted);
         this.log(&wanted);
     }
+}
+
+/// Returns why nothing can be written to a bucket: it names a key that does not exist.
+pub(super) fn missing_key(bucket: &str, draft: &Draft<'_>) -> Option<String> {
+    let attributes = &draft.inventory.buckets.get(&Key::global(bucket))?.attributes;
+    let named = attributes.kms_master_key_id.known()?.as_ref()?;
+    let missing = match attributes.kms_key.known()? {
+        Some(link) => draft.inventory.keys.get(&link.key).is_some_and(|key| key.exists == Fact::Known(false)),
+        None => true,
+    };
+    missing.then(|| format!("the bucket {bucket} names the key {named}, which does not exist: name another one"))
 }
 
 /// Returns the bucket for server access logs of the buckets of a region.
@@ -314,14 +325,14 @@ impl Bucket<'_, '_> {
         let after = wanted.state();
         let current = before["SSEAlgorithm"].as_str().unwrap_or_default();
         if current.starts_with("aws:kms") && algorithm == "AES256" {
-            self.draft.leave_out(&aims, format!("the bucket encrypts with a KMS key ({current}), which it keeps"));
+            let keeps = || format!("the bucket encrypts with a KMS key ({current}), which it keeps");
+            let reason = missing_key(&self.thing.1.id, self.draft).unwrap_or_else(keeps);
+            self.draft.leave_out(&aims, reason);
             return;
         }
         if self.new.is_none() && satisfies(&before, &after) {
-            let reason = match before["KMSMasterKeyID"].as_str() {
-                Some(key) => format!("the bucket names the key {key}, which does not exist: name another one"),
-                None => "the bucket has this encryption".to_owned(),
-            };
+            let reason = missing_key(&self.thing.1.id, self.draft);
+            let reason = reason.unwrap_or_else(|| "the bucket has this encryption".to_owned());
             self.draft.leave_out(&aims, reason);
             return;
         }

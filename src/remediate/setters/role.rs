@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::grants::Grants;
 use super::sessions::{self, Sessions};
-use super::{Ability, Setter, key, log_group, seen, volume_key};
+use super::{Ability, Setter, bucket, key, log_group, seen, volume_key};
 use crate::engine::rule::function::RolePolicies;
 use crate::model::s3::Bucket;
 use crate::model::ssm::uploads;
@@ -395,18 +395,6 @@ fn own_aims(thing: &Thing, task: &str, wanted: &Wanted, draft: &Draft<'_>) -> Ai
     wanted.tasks(&[task]).into_iter().filter(|aim| draft.goals[*aim].thing == *thing).collect()
 }
 
-/// Why no policy lets a role write to the session bucket: it names a key that does not exist.
-fn missing_bucket_key(sessions: &Sessions, draft: &Draft<'_>) -> Option<String> {
-    let bucket = Key::global(sessions.bucket.as_deref()?);
-    let attributes = &draft.inventory.buckets.get(&bucket)?.attributes;
-    let named = attributes.kms_master_key_id.known()?.as_ref()?;
-    let missing = match attributes.kms_key.known()? {
-        Some(link) => draft.inventory.keys.get(&link.key).is_some_and(|key| key.exists == Fact::Known(false)),
-        None => true,
-    };
-    missing.then(|| format!("the bucket {} names the key {named}, which does not exist: name another one", bucket.id))
-}
-
 /// Everything that sessions need of the role, in one policy.
 fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft<'_>) -> Option<usize> {
     let mut names = GRANTS.to_vec();
@@ -427,7 +415,7 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
             let own = own_aims(thing, "write-s3", wanted, draft);
             draft.leave_out(&own, format!("under which prefix of the bucket sessions are logged is not known: {gap}"));
         }
-        if let Some(reason) = missing_bucket_key(&sessions, draft) {
+        if let Some(reason) = sessions.bucket.as_ref().and_then(|name| bucket::missing_key(name, draft)) {
             draft.leave_out(&own_aims(thing, "use-session-key", wanted, draft), reason);
         }
     }

@@ -331,8 +331,10 @@ impl Bucket<'_, '_> {
             return;
         }
         if self.new.is_none() && satisfies(&before, &after) {
-            let reason = missing_key(&self.thing.1.id, self.draft);
-            let reason = reason.unwrap_or_else(|| "the bucket has this encryption".to_owned());
+            let reason = match before["KMSMasterKeyID"].as_str() {
+                Some(key) => format!("the bucket names the key {key}, which does not exist: name another one"),
+                None => "the bucket has this encryption".to_owned(),
+            };
             self.draft.leave_out(&aims, reason);
             return;
         }

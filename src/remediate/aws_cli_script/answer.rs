@@ -15,20 +15,20 @@ const QUERIES: &[(&str, &str, &str)] = &[
 ];
 
 /// The query that gives this member in the answer of this call.
-pub(crate) fn query(call: &Call, member: &str) -> Option<&'static str> {
+pub(super) fn query(call: &Call, member: &str) -> Option<&'static str> {
     let found = QUERIES.iter().find(|(operation, of, _)| *operation == call.operation && *of == member);
     found.map(|(.., query)| *query)
 }
 
 /// How the AWS CLI waits for what a call does.
-pub(crate) struct Waiter {
-    pub(crate) name: &'static str,
+pub(super) struct Waiter {
+    pub(super) name: &'static str,
     /// The flag that takes what is waited for.
-    pub(crate) flag: &'static str,
+    pub(super) flag: &'static str,
     /// The parameter of the call that has it.
-    pub(crate) given: &'static str,
+    pub(super) given: &'static str,
     /// The member of what the call makes that has it instead.
-    pub(crate) made: Option<&'static str>,
+    pub(super) made: Option<&'static str>,
 }
 
 const fn given(name: &'static str, flag: &'static str, given: &'static str) -> Waiter {
@@ -54,6 +54,6 @@ const WAITERS: &[(&str, Waiter)] = &[
 ];
 
 /// How this call is waited for; none where its answer says that it is done.
-pub(crate) fn waiter(call: &Operation) -> Option<&'static Waiter> {
+pub(super) fn waiter(call: &Operation) -> Option<&'static Waiter> {
     WAITERS.iter().find(|(operation, _)| *operation == call.call().operation).map(|(_, waiter)| waiter)
 }

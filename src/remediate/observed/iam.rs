@@ -29,7 +29,7 @@ async fn get(place: &Place<'_>, name: &str) -> Result<Option<aws_sdk_iam::types:
 }
 
 /// A role, and the names of its policies.
-pub(crate) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let Some(role) = get(place, &aspect.id).await? else { return Ok(Json::Null) };
     let (mut policies, mut is_cut) = (BTreeSet::new(), false);
     let attached = |marker| place.iam().list_attached_role_policies().role_name(&aspect.id).set_marker(marker).send();
@@ -55,13 +55,13 @@ pub(crate) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
     Ok(json!({"Arn": role.arn, "RoleId": role.role_id, "Policies": policies}))
 }
 
-pub(crate) async fn trust(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn trust(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let Some(role) = get(place, &aspect.id).await? else { return Ok(Json::Null) };
     let lacks = || Failure::lacks(&GET_ROLE, "AssumeRolePolicyDocument");
     decoded(&GET_ROLE, &role.assume_role_policy_document.ok_or_else(lacks)?).map_err(|failure| *failure)
 }
 
-pub(crate) async fn attachment(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn attachment(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let request = |marker| place.iam().list_attached_role_policies().role_name(&aspect.id).set_marker(marker).send();
     let (mut attached, mut nameless, mut cut) = (false, false, false);
     let read = place.pages(&LIST_ATTACHED_ROLE_POLICIES, request, |page| {
@@ -80,7 +80,7 @@ pub(crate) async fn attachment(place: &Place<'_>, aspect: &Aspect) -> Result<Jso
     }
 }
 
-pub(crate) async fn inline_policy(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn inline_policy(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let name = aspect.part.as_deref().unwrap_or_default();
     let request = place.iam().get_role_policy().role_name(&aspect.id).policy_name(name);
     match place.read_unless(ABSENT, &GET_ROLE_POLICY, request.send()).await? {
@@ -106,13 +106,13 @@ async fn instance_profile(
     profile.map(Some).ok_or_else(|| Failure::lacks(&GET_INSTANCE_PROFILE, "InstanceProfile, its ARN, its id or a role"))
 }
 
-pub(crate) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let profile = instance_profile(place, &aspect.id).await?;
     Ok(profile
         .map_or(Json::Null, |profile| json!({"Arn": profile.arn, "InstanceProfileId": profile.instance_profile_id})))
 }
 
-pub(crate) async fn profile_role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn profile_role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let profile = instance_profile(place, &aspect.id).await?;
     let role = profile.and_then(|profile| profile.roles.into_iter().next());
     Ok(role.map_or(Json::Null, |role| json!({"RoleName": role.role_name})))

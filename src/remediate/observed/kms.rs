@@ -14,7 +14,7 @@ const LIST_RESOURCE_TAGS: Call =
     Call { service: "kms", operation: "ListResourceTags", actions: &["kms:ListResourceTags"] };
 
 /// The calls that find a key by its tags.
-pub(crate) const MADE: &[Call] = &[LIST_KEYS, LIST_RESOURCE_TAGS, DESCRIBE_KEY];
+pub(super) const MADE: &[Call] = &[LIST_KEYS, LIST_RESOURCE_TAGS, DESCRIBE_KEY];
 
 /// The tag that a key is found by.
 pub(crate) const MADE_BY: &str = "ssm-audit:plan";
@@ -39,13 +39,13 @@ async fn describe(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
     }))
 }
 
-pub(crate) async fn alias(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn alias(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     describe(place, &aspect.id).await
 }
 
 /// A key that was made for this alias: its tag names the plan and the alias. One that is to be deleted is gone: nobody
 /// can use it.
-pub(crate) async fn made(place: &Place<'_>, aspect: &Aspect, clue: &Clue) -> Result<Json, Failure> {
+pub(super) async fn made(place: &Place<'_>, aspect: &Aspect, clue: &Clue) -> Result<Json, Failure> {
     let key = find(place, aspect, clue).await?;
     Ok(if key["KeyState"] == json!("PendingDeletion") { Json::Null } else { key })
 }
@@ -95,11 +95,11 @@ async fn is_made(place: &Place<'_>, id: &str, mark: &str) -> Result<bool, Failur
     }
 }
 
-pub(crate) async fn state(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn state(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     Ok(describe(place, &aspect.id).await?["KeyState"].clone())
 }
 
-pub(crate) async fn primary(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn primary(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let request = place.kms().describe_key().key_id(&aspect.id);
     let answer = place.read_unless(ABSENT, &DESCRIBE_KEY, request.send()).await?;
     let Some(answer) = answer else { return Ok(Json::Null) };
@@ -112,14 +112,14 @@ pub(crate) async fn primary(place: &Place<'_>, aspect: &Aspect) -> Result<Json, 
     Ok(json!({"Region": region.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "the region of PrimaryKey"))?}))
 }
 
-pub(crate) async fn rotation(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn rotation(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let key = describe(place, &aspect.id).await?;
     let Some(id) = key["KeyId"].as_str() else { return Ok(Json::Null) };
     let request = place.kms().get_key_rotation_status().key_id(id);
     Ok(place.read(&GET_KEY_ROTATION_STATUS, request.send()).await?.key_rotation_enabled.into())
 }
 
-pub(crate) async fn policy(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn policy(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let key = describe(place, &aspect.id).await?;
     let Some(id) = key["KeyId"].as_str() else { return Ok(Json::Null) };
     let request = place.kms().get_key_policy().key_id(id).policy_name("default");

@@ -24,14 +24,14 @@ async fn find(place: &Place<'_>, name: &str) -> Result<Option<LogGroup>, Failure
     }
 }
 
-pub(crate) async fn group(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn group(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| {
         json!({"Name": group.log_group_name, "Class": group.log_group_class.map(|class| class.as_str().to_owned())})
     }))
 }
 
 /// Absent where the group is kept for ever, or is not there: of a group that is not there nothing is set.
-pub(crate) async fn retention(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn retention(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| {
         json!({
             "RetentionInDays": group.retention_in_days,
@@ -40,6 +40,6 @@ pub(crate) async fn retention(place: &Place<'_>, aspect: &Aspect) -> Result<Json
     }))
 }
 
-pub(crate) async fn key(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn key(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| json!({"KmsKeyId": group.kms_key_id})))
 }

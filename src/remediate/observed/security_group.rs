@@ -14,11 +14,11 @@ use crate::remediate::security_group_rule::{Way, rules};
 /// The most results that a page of these operations can have.
 const PAGE: i32 = 1000;
 
-pub(crate) async fn egress(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn egress(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     by_words(place, aspect, Way::Out).await
 }
 
-pub(crate) async fn ingress(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn ingress(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     by_words(place, aspect, Way::In).await
 }
 
@@ -46,7 +46,7 @@ async fn groups(place: &Place<'_>, filter: &str, value: &str) -> Result<Vec<Secu
 }
 
 /// Groups with rules that name this one, and interfaces in it that are not of instances.
-pub(crate) async fn users(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn users(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let mut referring = BTreeSet::new();
     for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
         let found = groups(place, filter, &aspect.id).await?;

@@ -11,11 +11,11 @@ use crate::remediate::account_clients::Place;
 
 const ABSENT: &[&str] = &["InvalidDocument"];
 
-pub(crate) const LIST_DOCUMENT_VERSIONS: Call =
+pub(super) const LIST_DOCUMENT_VERSIONS: Call =
     Call { service: "ssm", operation: "ListDocumentVersions", actions: &["ssm:ListDocumentVersions"] };
 
 /// A version of the document that says what is wanted; the latest where there are several.
-pub(crate) async fn equal_version(place: &Place<'_>, aspect: &Aspect, wanted: &Json) -> Result<Option<Json>, Failure> {
+pub(super) async fn equal_version(place: &Place<'_>, aspect: &Aspect, wanted: &Json) -> Result<Option<Json>, Failure> {
     let mut versions = Vec::new();
     let request = |token| place.ssm().list_document_versions().name(&aspect.id).set_next_token(token).send();
     let read = place.pages(&LIST_DOCUMENT_VERSIONS, request, |page| {
@@ -54,10 +54,10 @@ fn state(answer: Option<GetDocumentOutput>) -> Json {
     })
 }
 
-pub(crate) async fn latest(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn latest(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     Ok(state(get(place, aspect, "$LATEST").await?))
 }
 
-pub(crate) async fn default(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn default(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     Ok(state(get(place, aspect, "$DEFAULT").await?))
 }

@@ -10,20 +10,20 @@ use crate::aws::Failure;
 use crate::model::call::{Call, DESCRIBE_KEY, DESCRIBE_VOLUMES};
 use crate::remediate::account_clients::Place;
 
-pub(crate) const DESCRIBE_INSTANCE_ATTRIBUTE: Call =
+pub(super) const DESCRIBE_INSTANCE_ATTRIBUTE: Call =
     Call { service: "ec2", operation: "DescribeInstanceAttribute", actions: &["ec2:DescribeInstanceAttribute"] };
-pub(crate) const DESCRIBE_INSTANCE_TYPES: Call =
+pub(super) const DESCRIBE_INSTANCE_TYPES: Call =
     Call { service: "ec2", operation: "DescribeInstanceTypes", actions: &["ec2:DescribeInstanceTypes"] };
-pub(crate) const DESCRIBE_SNAPSHOTS: Call =
+pub(super) const DESCRIBE_SNAPSHOTS: Call =
     Call { service: "ec2", operation: "DescribeSnapshots", actions: &["ec2:DescribeSnapshots"] };
-pub(crate) const GET_EBS_DEFAULT_KMS_KEY_ID: Call =
+pub(super) const GET_EBS_DEFAULT_KMS_KEY_ID: Call =
     Call { service: "ec2", operation: "GetEbsDefaultKmsKeyId", actions: &["ec2:GetEbsDefaultKmsKeyId"] };
 
 /// The most results that a page of these operations can have.
 const PAGE: i32 = 1000;
 
 /// The root volume, with what another must be like to take its place, and what stands in the way of that.
-pub(crate) async fn root(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn root(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let Some(instance) = instance(place, &aspect.id).await? else { return Ok(Json::Null) };
     let device = instance.root_device_name.clone();
     let mapping = instance.block_device_mappings().iter().find(|mapping| mapping.device_name == device);
@@ -80,7 +80,7 @@ fn passing_addresses(instance: &Instance) -> Vec<String> {
 }
 
 /// A volume by its id; one that is being deleted is not there any more.
-pub(crate) async fn one(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn one(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let found = volumes(place, Filter::builder().name("volume-id").values(&aspect.id).build()).await?;
     let mut found = found.into_iter().map(described).filter(|volume| volume["State"] != "deleting");
     Ok(found.next().unwrap_or_default())
@@ -126,7 +126,7 @@ fn made_by(aspect: &Aspect) -> Filter {
 }
 
 /// The volume that a plan made.
-pub(crate) async fn made(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn made(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let found = volumes(place, made_by(aspect)).await?;
     let mut found = found.into_iter().map(described).filter(|volume| volume["State"] != "deleting");
     Ok(found.next().map_or(Json::Null, |mut volume| {
@@ -138,7 +138,7 @@ pub(crate) async fn made(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
 }
 
 /// The snapshot that a plan made.
-pub(crate) async fn snapshot(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn snapshot(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     let request = |token| {
         let request = place.ec2().describe_snapshots().owner_ids("self").filters(made_by(aspect));
         request.max_results(PAGE).set_next_token(token).send()
@@ -162,7 +162,7 @@ pub(crate) async fn snapshot(place: &Place<'_>, aspect: &Aspect) -> Result<Json,
 }
 
 /// The key of new volumes for which none is named.
-pub(crate) async fn default_key(place: &Place<'_>, _: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn default_key(place: &Place<'_>, _: &Aspect) -> Result<Json, Failure> {
     let request = place.ec2().get_ebs_default_kms_key_id();
     let answer = place.read(&GET_EBS_DEFAULT_KMS_KEY_ID, request.send()).await?;
     match answer.kms_key_id {
@@ -171,7 +171,7 @@ pub(crate) async fn default_key(place: &Place<'_>, _: &Aspect) -> Result<Json, F
     }
 }
 
-pub(crate) async fn key(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(super) async fn key(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
     described_key(place, &aspect.id).await
 }
 

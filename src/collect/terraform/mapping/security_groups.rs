@@ -497,7 +497,7 @@ fn values(value: &Value) -> Result<Vec<Value>, Arc<Gap>> {
 }
 
 /// AWS knows some protocols by name, whichever way they are written.
-pub(crate) fn normal_protocol(protocol: &str) -> String {
+pub(in super::super) fn normal_protocol(protocol: &str) -> String {
     let protocol = protocol.to_ascii_lowercase();
     match protocol.as_str() {
         "all" | "-1" => "-1".to_owned(),

@@ -63,7 +63,7 @@ fn parsed<T: FromStr<Err = Error>>(text: &str, start: Start) -> Result<T, Error>
 ///
 /// # Errors
 /// Where it is no native syntax.
-pub(crate) fn body_of(text: &str) -> Result<HclBody, Error> {
+pub(in crate::collect::terraform) fn body_of(text: &str) -> Result<HclBody, Error> {
     parsed(text, Start::Body)
 }
 

@@ -58,7 +58,7 @@ pub(super) fn preprocess(text: &str, start: Start) -> String {
 }
 
 /// The comments of a file that begin with `#` or `//`: texts and heredocs have none.
-pub(crate) fn comments(text: &str) -> Vec<Range<usize>> {
+pub(in crate::collect::terraform) fn comments(text: &str) -> Vec<Range<usize>> {
     Reader::of(text, Start::Body).comments
 }
 

@@ -217,16 +217,17 @@ pub(super) fn is_cut_off(plan: &Plan, records: &BTreeMap<usize, Record>) -> bool
     plan.steps.iter().any(|step| matches!(status(&step.number), Status::Pending | Status::Intended))
 }
 
-/// How a run ended, as far as its steps go.
-pub(super) fn exit_of_steps(plan: &Plan, records: &BTreeMap<usize, Record>) -> Exit {
-    let holds = |number: &usize| records.get(number).is_some_and(|record| record.status.holds());
+/// The exit code of a run, as far as its steps go.
+///
+/// # Errors
+/// Where the run was cut off.
+pub(super) fn exit_of_steps(plan: &Plan, records: &BTreeMap<usize, Record>) -> Result<Exit, Error> {
     if is_cut_off(plan, records) {
-        Exit::Interrupted
-    } else if !plan.fails() && plan.steps.iter().all(|step| holds(&step.number)) {
-        Exit::Success
-    } else {
-        Exit::Failed
+        return Err(Error::CutOff(plan.id.clone()));
     }
+    let holds = |number: &usize| records.get(number).is_some_and(|record| record.status.holds());
+    let all_hold = !plan.fails() && plan.steps.iter().all(|step| holds(&step.number));
+    Ok(if all_hold { Exit::Success } else { Exit::Failed })
 }
 
 /// Reaches the accounts of a plan.

@@ -45,10 +45,7 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         let apply = async |locks: &AccountLocks<'_>| {
             let steps = arguments.steps;
             let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, steps, locks, globals).await?;
-            match exit_of_steps(&plan, &records) {
-                Exit::Interrupted => Err(Error::CutOff(plan.id.clone())),
-                exit => Ok(exit),
-            }
+            exit_of_steps(&plan, &records)
         };
         apply::locked(&plan, &reaches, &arguments.lock, globals, begin, apply).await
     })

@@ -77,12 +77,10 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
             } else {
                 carry_out(&plan, run.records, &reaches, &journal, arguments.steps, locks, globals).await?
             };
-            let steps = exit_of_steps(&plan, &records);
+            let steps = exit_of_steps(&plan, &records)?;
             if plan.purpose == Purpose::Fix {
                 let how = (steps, arguments.format);
                 fix::conclude(&plan, &rules, &reaches, &journal, &arguments.live, how, globals).await
-            } else if steps == Exit::Interrupted {
-                Err(Error::CutOff(id.clone()))
             } else {
                 runs::show(&journal, &id, arguments.format, globals)?;
                 Ok(steps)

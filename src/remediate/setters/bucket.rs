@@ -9,7 +9,8 @@ use wildmatch::WildMatch;
 use super::{Ability, Setter, seen};
 use crate::engine::rule::params::ParamValue;
 use crate::model::arn::Arn;
-use crate::model::{Fact, Key, Region, ResourceType};
+use crate::model::kms::KmsKey;
+use crate::model::{Entry, Fact, Key, Region, ResourceType};
 use crate::remediate::observed::{Aspect, Kind, satisfies};
 use crate::remediate::operation::{
     ApplyServerSideEncryptionByDefault, BlockedEncryptionTypes, BucketLoggingStatus, CreateBucket,
@@ -114,15 +115,24 @@ impl Setter for Buckets {
     }
 }
 
+/// Returns `true` for a bucket that is known to be another account's.
+pub(super) fn is_foreign(bucket: &str, draft: &Draft<'_>) -> bool {
+    let entry = draft.inventory.buckets.get(&Key::global(bucket));
+    entry.is_some_and(|entry| entry.attributes.foreign == Fact::Known(true))
+}
+
+/// Returns the key that a bucket encrypts with by default, where it names one.
+pub(super) fn default_key<'a>(bucket: &str, draft: &Draft<'a>) -> Option<&'a Entry<KmsKey>> {
+    let link = draft.inventory.buckets.get(&Key::global(bucket))?.attributes.kms_key.known()?.as_ref()?;
+    draft.inventory.keys.get(&link.key)
+}
+
 /// Returns why nothing can be written to a bucket: it names a key that does not exist.
 pub(super) fn missing_key(bucket: &str, draft: &Draft<'_>) -> Option<String> {
+    default_key(bucket, draft).filter(|key| key.exists == Fact::Known(false))?;
     let attributes = &draft.inventory.buckets.get(&Key::global(bucket))?.attributes;
     let named = attributes.kms_master_key_id.known()?.as_ref()?;
-    let missing = match attributes.kms_key.known()? {
-        Some(link) => draft.inventory.keys.get(&link.key).is_some_and(|key| key.exists == Fact::Known(false)),
-        None => true,
-    };
-    missing.then(|| format!("the bucket {bucket} names the key {named}, which does not exist: name another one"))
+    Some(format!("the bucket {bucket} names the key {named}, which does not exist: name another one"))
 }
 
 /// Returns the bucket for server access logs of the buckets of a region.
@@ -324,18 +334,16 @@ impl Bucket<'_, '_> {
         };
         let after = wanted.state();
         let current = before["SSEAlgorithm"].as_str().unwrap_or_default();
-        if current.starts_with("aws:kms") && algorithm == "AES256" {
-            let keeps = || format!("the bucket encrypts with a KMS key ({current}), which it keeps");
-            let reason = missing_key(&self.thing.1.id, self.draft).unwrap_or_else(keeps);
+        if let Some(reason) = missing_key(&self.thing.1.id, self.draft) {
             self.draft.leave_out(&aims, reason);
             return;
         }
+        if current.starts_with("aws:kms") && algorithm == "AES256" {
+            self.draft.leave_out(&aims, format!("the bucket encrypts with a KMS key ({current}), which it keeps"));
+            return;
+        }
         if self.new.is_none() && satisfies(&before, &after) {
-            let reason = match before["KMSMasterKeyID"].as_str() {
-                Some(key) => format!("the bucket names the key {key}, which does not exist: name another one"),
-                None => "the bucket has this encryption".to_owned(),
-            };
-            self.draft.leave_out(&aims, reason);
+            self.draft.leave_out(&aims, "the bucket has this encryption");
             return;
         }
         // Objects of other accounts would be encrypted with a key of theirs, which nobody else can use.

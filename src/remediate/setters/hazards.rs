@@ -11,6 +11,13 @@ use crate::remediate::plan_builder::Thing;
 const BUCKET: &str = "session-logs";
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/0c9e1d6a-0000-4000-8000-000000000000";
 
+/// The same in an inventory.
+const SHORT_KEY: &str = "eu-west-1/0c9e1d6a-0000-4000-8000-000000000000";
+
+fn key() -> Thing {
+    thing(ResourceType::KmsKey, SHORT_KEY.trim_start_matches("eu-west-1/"))
+}
+
 fn bucket() -> Thing {
     (ResourceType::Bucket, Key::global(BUCKET))
 }
@@ -81,28 +88,103 @@ fn a_bucket_keeps_its_kms_key() {
     let planned = of_bucket("s3-encrypt", &Json::Null, with_key.clone()).plan();
     assert!(left_out(&planned).contains("which it keeps"));
     // The same once more would change nothing.
-    let planned = of_bucket("s3-encrypt-with-kms", &Json::Null, with_key).plan();
-    assert!(left_out(&planned).contains("does not exist"));
+    let planned = of_bucket("s3-encrypt-with-kms", &Json::Null, with_key.clone()).plan();
+    assert!(left_out(&planned).contains("has this encryption"));
+    // No encryption with a key that is gone is any better.
+    for (remediation, algorithm) in
+        [("s3-encrypt", "aws:kms"), ("s3-encrypt-with-kms", "aws:kms"), ("s3-encrypt-with-kms", "aws:kms:dsse")]
+    {
+        let seen = json!({"SSEAlgorithm": algorithm, "KMSMasterKeyID": KEY});
+        let known = json!({
+            "bucket_region": "eu-west-1", "foreign": false, "policy": null, "kms_master_key_id": KEY, "kms_key": SHORT_KEY,
+        });
+        let planned = of_bucket(remediation, &Json::Null, seen).knows(bucket(), known).lacks(key()).plan();
+        assert!(left_out(&planned).contains("does not exist"), "{remediation}");
+    }
+}
+
+/// Answers what is asked about a role: it trusts as it says, and has what is attached to it and no inline policy of ours.
+fn with_role(trial: Trial, name: &str, trust: Json) -> Trial {
+    let attached = super::ATTACHED_POLICIES.iter().fold(trial, |trial, policy| {
+        let aspect = Aspect::of(Kind::RoleAttachment, name).part(format!("arn:aws:iam::aws:policy/{policy}"));
+        trial.sees(aspect, json!({}))
+    });
+    attached
+        .sees(Aspect::of(Kind::RoleTrust, name), trust)
+        .sees(Aspect::of(Kind::RolePolicy, name).part(super::INLINE_POLICY), Json::Null)
+}
+
+/// The preferences of the region.
+fn preferences() -> Thing {
+    thing(ResourceType::SessionPreferences, "SSM-SessionManagerRunShell")
+}
+
+/// The attributes of preferences that name the bucket, which these roles write to, with these inputs besides.
+fn logging(roles: &[&str], inputs: Json) -> Json {
+    let mut attributes = json!({
+        "document_exists": true, "document_type": "Session", "s3_bucket": format!("aws-global/{BUCKET}"), "log_group": null,
+        "kms_key": null, "roles": roles, "inputs": inputs,
+    });
+    attributes["inputs"]["s3_bucket_name"] = BUCKET.into();
+    attributes
+}
+
+/// Answers what is asked about the preferences: they name the bucket.
+fn with_preferences(trial: Trial) -> Trial {
+    let content = json!({"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {"s3BucketName": BUCKET}});
+    let seen = json!({"Version": "1", "Document": content.to_string(), "Text": content.to_string()});
+    [Kind::PreferencesLatest, Kind::PreferencesDefault]
+        .into_iter()
+        .fold(trial, |trial, kind| trial.sees(Aspect::of(kind, "SSM-SessionManagerRunShell"), seen.clone()))
+}
+
+#[test]
+fn a_bucket_that_does_not_exist_is_made() {
+    let trial = Trial::new()
+        .finding("ssm-log-to-s3", preferences(), Json::Null)
+        .knows(preferences(), logging(&["aws-global/node"], json!({})))
+        .lacks(bucket())
+        .sees(Aspect::of(Kind::Bucket, BUCKET), Json::Null)
+        .sees(Aspect::of(Kind::BucketEncryption, BUCKET), json!({}))
+        .sees(Aspect::of(Kind::BucketTags, BUCKET), json!([]))
+        .sees(Aspect::of(Kind::BucketLogging, BUCKET), json!({}));
+    let mut trial = with_role(with_preferences(trial), "node", Json::Null);
+    trial.settings.bucket = BUCKET.to_owned();
+    assert!(trial.plan().operations().contains(&"CreateBucket"), "{:?}", trial.plan().reasons());
+}
+
+#[test]
+fn a_bucket_whose_key_is_gone_is_the_reason_why_its_role_stays_as_it_is() {
+    let role = (ResourceType::Role, Key::global("node"));
+    let plan = |remediation: &str, foreign: bool| {
+        let known = json!({
+            "bucket_region": "eu-west-1", "foreign": foreign, "kms_master_key_id": KEY, "kms_key": SHORT_KEY,
+        });
+        let trial = Trial::new()
+            .finding(remediation, role.clone(), Json::Null)
+            .knows(role.clone(), json!({"session_preferences": ["eu-west-1/SSM-SessionManagerRunShell"]}))
+            .knows(preferences(), logging(&["aws-global/node"], json!({"s3_key_prefix": null})))
+            .knows(bucket(), known)
+            .lacks(key());
+        with_role(trial, "node", Json::Null).plan()
+    };
+    let gone = "which does not exist: name another one";
+    assert!(left_out(&plan("iam-grant-session-key", false)).contains(gone));
+    assert!(left_out(&plan("iam-grant-s3", true)).contains(gone));
+    // One rule speaks of the key of a bucket.
+    assert_eq!(plan("iam-grant-s3", false).operations(), ["PutRolePolicy"]);
+    assert!(!plan("iam-grant-session-key", true).reasons().iter().any(|reason| reason.contains(gone)));
 }
 
 /// Preferences that are to require an encrypted bucket, and the bucket with this encryption.
 fn requiring(algorithm: &Json) -> Planned {
-    let preferences = thing(ResourceType::SessionPreferences, "SSM-SessionManagerRunShell");
-    let content = json!({"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {"s3BucketName": BUCKET}});
-    let seen = json!({"Version": "1", "Document": content.to_string(), "Text": content.to_string()});
-    let attributes = json!({
-        "document_exists": true, "document_type": "Session", "s3_bucket": format!("aws-global/{BUCKET}"), "log_group": null,
-        "kms_key": null, "roles": [], "inputs": {"s3_bucket_name": BUCKET, "s3_encryption_enabled": false},
-    });
     let known = json!({"bucket_region": "eu-west-1", "foreign": false, "policy": null, "sse_algorithm": algorithm});
-    Trial::new()
-        .finding("ssm-require-encrypted-bucket", preferences.clone(), Json::Null)
-        .knows(preferences, attributes)
+    let trial = Trial::new()
+        .finding("ssm-require-encrypted-bucket", preferences(), Json::Null)
+        .knows(preferences(), logging(&[], json!({"s3_encryption_enabled": false})))
         .knows(bucket(), known)
-        .sees(Aspect::of(Kind::PreferencesLatest, "SSM-SessionManagerRunShell"), seen.clone())
-        .sees(Aspect::of(Kind::PreferencesDefault, "SSM-SessionManagerRunShell"), seen)
-        .sees(Aspect::of(Kind::BucketEncryption, BUCKET), json!({"SSEAlgorithm": algorithm, "KMSMasterKeyID": KEY}))
-        .plan()
+        .sees(Aspect::of(Kind::BucketEncryption, BUCKET), json!({"SSEAlgorithm": algorithm, "KMSMasterKeyID": KEY}));
+    with_preferences(trial).plan()
 }
 
 #[test]
@@ -153,7 +235,6 @@ fn a_security_group_of_another_account_is_left_to_it() {
 fn a_role_in_a_profile_of_other_instances_is_a_shared_change() {
     let trust = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
-    let managed = |name: &str| format!("arn:aws:iam::aws:policy/{name}");
     let trial = |others: &[&str]| {
         let first = thing(ResourceType::Instance, "i-1");
         let attached = json!({"iam_instance_profile": "aws-global/empty"});
@@ -164,13 +245,8 @@ fn a_role_in_a_profile_of_other_instances_is_a_shared_change() {
             .sees(Aspect::of(Kind::InstanceProfile, "i-1"), json!({"Name": "empty"}))
             .sees(Aspect::of(Kind::Profile, "empty"), json!({"Name": "empty"}))
             .sees(Aspect::of(Kind::ProfileRole, "empty"), Json::Null)
-            .sees(Aspect::of(Kind::Role, "ssm-ec2-role"), json!({"Policies": ["AmazonSSMManagedInstanceCore"]}))
-            .sees(Aspect::of(Kind::RoleTrust, "ssm-ec2-role"), document(&trust.to_string()))
-            .sees(Aspect::of(Kind::RolePolicy, "ssm-ec2-role").part(super::INLINE_POLICY), Json::Null);
-        for policy in super::ATTACHED_POLICIES {
-            let aspect = Aspect::of(Kind::RoleAttachment, "ssm-ec2-role").part(managed(policy));
-            trial = trial.sees(aspect, json!({}));
-        }
+            .sees(Aspect::of(Kind::Role, "ssm-ec2-role"), json!({"Policies": ["AmazonSSMManagedInstanceCore"]}));
+        trial = with_role(trial, "ssm-ec2-role", document(&trust.to_string()));
         for other in others {
             trial = trial.knows(thing(ResourceType::Instance, other), attached.clone());
         }

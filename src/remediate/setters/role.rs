@@ -344,7 +344,7 @@ impl Grants {
         if let Some(bucket) = &sessions.bucket {
             let arn = format!("arn:{}:s3:::{bucket}", draft.inventory.partition);
             let known = draft.inventory.buckets.get(&Key::global(bucket.as_str())).map(|entry| &entry.attributes);
-            let foreign = known.is_some_and(|bucket| bucket.foreign == Fact::Known(true));
+            let foreign = bucket::is_foreign(bucket, draft);
             // A prefix that is not known is no reason to let the role write everywhere.
             if let (true, Fact::Known(prefix)) = (asked("write-s3"), &sessions.prefix) {
                 // Where ACLs are off, nobody needs a permission for them.
@@ -357,11 +357,8 @@ impl Grants {
             if asked("write-s3") || asked(SEE_ENCRYPTION) {
                 self.add("SessionLogBucket", &["s3:GetEncryptionConfiguration"], arn);
             }
-            let bucket_key = draft.inventory.buckets.get(&Key::global(bucket.as_str()));
-            let bucket_key = bucket_key.and_then(|entry| entry.attributes.kms_key.known()?.as_ref());
-            let bucket_key = bucket_key.and_then(|link| draft.inventory.keys.get(&link.key));
-            let customer =
-                bucket_key.filter(|key| key.attributes.key_manager.known().is_some_and(|by| by == "CUSTOMER"));
+            let customer = bucket::default_key(bucket, draft)
+                .filter(|key| key.attributes.key_manager.known().is_some_and(|by| by == "CUSTOMER"));
             let asked_for_key = asked("use-session-key") || (foreign && asked("write-s3"));
             if let (Some(key), true) = (customer.and_then(|key| key.attributes.arn.known()), asked_for_key) {
                 // Uploads of more than 5 MiB come in parts, which S3 decrypts to put them together.
@@ -415,8 +412,12 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
             let own = own_aims(thing, "write-s3", wanted, draft);
             draft.leave_out(&own, format!("under which prefix of the bucket sessions are logged is not known: {gap}"));
         }
-        if let Some(reason) = sessions.bucket.as_ref().and_then(|name| bucket::missing_key(name, draft)) {
-            draft.leave_out(&own_aims(thing, "use-session-key", wanted, draft), reason);
+        if let Some(name) = &sessions.bucket
+            && let Some(reason) = bucket::missing_key(name, draft)
+        {
+            // Of the key of another account's bucket, the rule about uploads speaks.
+            let task = if bucket::is_foreign(name, draft) { "write-s3" } else { "use-session-key" };
+            draft.leave_out(&own_aims(thing, task, wanted, draft), reason);
         }
     }
     if wanted.task(volume_key::TASK).is_some() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::{SETTERS, in_order_of_asking};
 use crate::model::{AccountId, Fact, Gap, GapKind, Inventory, Key, Partition, Region, ResourceType, Source};
@@ -68,6 +68,14 @@ impl Trial {
     /// This is known from the scan.
     pub(in crate::remediate) fn knows(mut self, (resource_type, key): Thing, attributes: Json) -> Self {
         resource_type.insert(&mut self.inventory, key, Fact::Known(true), attributes).expect("attributes of the type");
+        self
+    }
+
+    /// This is known not to exist.
+    pub(in crate::remediate) fn lacks(mut self, (resource_type, key): Thing) -> Self {
+        resource_type
+            .insert(&mut self.inventory, key, Fact::Known(false), Json::Object(Map::new()))
+            .expect("no attributes");
         self
     }
 

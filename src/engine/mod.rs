@@ -1,4 +1,4 @@
-//! Judging: rules, what they say of an inventory, and waivers. Nothing here reads anything from outside.
+//! Rules, what they say of an inventory, and waivers. Of files, only rules are read here; no account and no code is.
 
 pub(crate) mod join;
 pub mod rule;

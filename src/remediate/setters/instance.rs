@@ -6,7 +6,7 @@ use super::{Ability, Setter};
 use crate::model::{Region, ResourceType};
 use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::operation::{ModifyInstanceMetadataOptions, MonitorInstances, Operation, UnmonitorInstances};
-use crate::remediate::plan_builder::{Change, Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
 
 /// Sets attributes of instances.
 pub(super) struct Instances;
@@ -60,7 +60,7 @@ impl Setter for Instances {
 /// One call for all options that are wanted.
 fn metadata_options(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     let mut values = serde_json::Map::new();
-    let mut aims = crate::remediate::plan_builder::Aims::new();
+    let mut aims = Aims::new();
     for (attribute, name) in METADATA_OPTIONS {
         if let Some((value, why)) = wanted.set.get(*attribute) {
             values.insert((*name).to_owned(), value.clone());

@@ -120,7 +120,7 @@ fn preferences() -> Thing {
 }
 
 /// The attributes of preferences that name the bucket, which these roles write to, with these inputs besides.
-fn logging(roles: &[&str], inputs: Json) -> Json {
+fn logging(roles: &[&str], inputs: &Json) -> Json {
     let mut attributes = json!({
         "document_exists": true, "document_type": "Session", "s3_bucket": format!("aws-global/{BUCKET}"), "log_group": null,
         "kms_key": null, "roles": roles, "inputs": inputs,
@@ -142,7 +142,7 @@ fn with_preferences(trial: Trial) -> Trial {
 fn a_bucket_that_does_not_exist_is_made() {
     let trial = Trial::new()
         .finding("ssm-log-to-s3", preferences(), Json::Null)
-        .knows(preferences(), logging(&["aws-global/node"], json!({})))
+        .knows(preferences(), logging(&["aws-global/node"], &json!({})))
         .lacks(bucket())
         .sees(Aspect::of(Kind::Bucket, BUCKET), Json::Null)
         .sees(Aspect::of(Kind::BucketEncryption, BUCKET), json!({}))
@@ -163,7 +163,7 @@ fn a_bucket_whose_key_is_gone_is_the_reason_why_its_role_stays_as_it_is() {
         let trial = Trial::new()
             .finding(remediation, role.clone(), Json::Null)
             .knows(role.clone(), json!({"session_preferences": ["eu-west-1/SSM-SessionManagerRunShell"]}))
-            .knows(preferences(), logging(&["aws-global/node"], json!({"s3_key_prefix": null})))
+            .knows(preferences(), logging(&["aws-global/node"], &json!({"s3_key_prefix": null})))
             .knows(bucket(), known)
             .lacks(key());
         with_role(trial, "node", Json::Null).plan()
@@ -181,7 +181,7 @@ fn requiring(algorithm: &Json) -> Planned {
     let known = json!({"bucket_region": "eu-west-1", "foreign": false, "policy": null, "sse_algorithm": algorithm});
     let trial = Trial::new()
         .finding("ssm-require-encrypted-bucket", preferences(), Json::Null)
-        .knows(preferences(), logging(&[], json!({"s3_encryption_enabled": false})))
+        .knows(preferences(), logging(&[], &json!({"s3_encryption_enabled": false})))
         .knows(bucket(), known)
         .sees(Aspect::of(Kind::BucketEncryption, BUCKET), json!({"SSEAlgorithm": algorithm, "KMSMasterKeyID": KEY}));
     with_preferences(trial).plan()

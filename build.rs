@@ -1,5 +1,5 @@
-//! Embeds the folders of rules, remediations and frameworks: walked, so that a new file is found and no list
-//! is kept by hand.
+//! Embeds the rules, the remediations, the frameworks, and the compliant example of each resource type. Folders are
+//! walked, so that a new file is found and no list is kept by hand.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,10 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    for folder in ["rules", "remediations", "frameworks"] {
-        fs::write(out.join(format!("embedded_{folder}.rs")), embed(&root, folder)?)?;
+    for (folder, name) in
+        [("rules", "rules"), ("remediations", "remediations"), ("frameworks", "frameworks"), ("src/resource", "bases")]
+    {
+        fs::write(out.join(format!("embedded_{name}.rs")), embed(&root, folder)?)?;
     }
     Ok(())
 }

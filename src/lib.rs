@@ -20,6 +20,7 @@ pub mod progress;
 pub mod remediate;
 pub mod report;
 mod repository;
+pub mod resource;
 pub mod schemas;
 mod sqlite;
 pub mod terminal;

@@ -27,7 +27,7 @@ pub(crate) use replace::write_file;
 use crate::repository::Repository;
 
 /// The largest file that is read.
-pub(crate) const LARGEST: u64 = 16 << 20;
+pub(crate) const LARGEST: u64 = crate::repository::LARGEST;
 
 /// The most symbolic links that one path may lead through, as in Linux.
 const MOST_LINKS: usize = 40;

@@ -21,8 +21,8 @@ use crate::engine::rule::framework::{self, Framework};
 use crate::engine::rule::{Remediation, Rule};
 use crate::engine::scan::{self, Judged, Selected};
 use crate::model::Inventory;
+use crate::model::{ControlInfo, RemediationInfo, RuleInfo};
 use crate::remediate::remediation::{self, Remedies};
-use crate::report::{ControlInfo, RemediationInfo, RuleInfo};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]

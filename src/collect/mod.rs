@@ -2,7 +2,6 @@
 
 pub mod live;
 mod progress;
-pub(crate) mod session_document;
 mod shutdown;
 pub mod snapshot;
 pub mod terraform;

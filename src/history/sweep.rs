@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::account_result::{body, json, unreadable};
 use super::lifecycle::{Because, Rules, Standing};
 use super::{History, HistoryError};
+use crate::model::RuleInfo;
 use crate::model::{Provenance, Severity};
-use crate::report::RuleInfo;
 
 /// What a sweep is about. One that was cut off is only taken up with the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

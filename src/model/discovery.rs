@@ -3,7 +3,7 @@
 
 use super::call::{self, Call, Needs};
 use super::ids::Region;
-use super::inventory::ResourceType;
+use super::inventory::{Extent, ResourceType};
 
 /// The types of which resources may exist unseen when this call fails, is cut short, or gives a
 /// reference that cannot be read. What the call describes of resources whose key is known already is
@@ -84,33 +84,14 @@ static ROLES: &[&Call] =
     &[&call::GET_INSTANCE_PROFILE, &call::GET_SERVICE_SETTING, &call::DESCRIBE_INSTANCE_INFORMATION, &call::GET_ROLE];
 
 impl ResourceType {
-    /// The call that tells that a resource of this type exists. What leads to it are that call's prerequisites.
-    pub fn found_by(self) -> &'static Call {
-        match self {
-            Self::Instance => &call::DESCRIBE_INSTANCES,
-            Self::SecurityGroup => &call::DESCRIBE_SECURITY_GROUPS,
-            Self::Volume => &call::DESCRIBE_VOLUMES,
-            Self::VpcEndpoint => &call::DESCRIBE_VPC_ENDPOINTS,
-            Self::PrefixList => &call::GET_MANAGED_PREFIX_LIST_ENTRIES,
-            Self::InstanceProfile => &call::GET_INSTANCE_PROFILE,
-            Self::Role => &call::GET_ROLE,
-            Self::ManagedPolicy => &call::GET_POLICY,
-            Self::KmsKey => &call::DESCRIBE_KEY,
-            Self::LogGroup => &call::DESCRIBE_LOG_GROUPS,
-            Self::Bucket => &call::HEAD_BUCKET,
-            Self::SessionPreferences => &call::GET_DOCUMENT,
-            Self::ManagedInstance => &call::DESCRIBE_INSTANCE_INFORMATION,
-        }
-    }
-
-    /// Whether resources of this type are known by region and id. A bucket is in a region, and known by its name.
+    /// Returns `true` if resources of this type are known by region and id.
     pub fn is_regional(self) -> bool {
-        !self.is_global() && self != Self::Bucket
+        self.extent() == Extent::Regional
     }
 
-    /// Whether resources of this type have no region.
+    /// Returns `true` if resources of this type have no region.
     pub fn is_global(self) -> bool {
-        matches!(self, Self::InstanceProfile | Self::Role | Self::ManagedPolicy)
+        self.extent() == Extent::Global
     }
 
     /// The region under which it is said that resources of this type could not be listed.

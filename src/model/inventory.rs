@@ -8,16 +8,24 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ec2::{Instance, PrefixList, SecurityGroup, Volume, VpcEndpoint};
+use super::call::Call;
 use super::fact::Fact;
 use super::gap::Gap;
-use super::iam::{InstanceProfile, ManagedPolicy, Role};
 use super::ids::{AccountId, Key, Partition, Region};
-use super::kms::KmsKey;
-use super::logs::LogGroup;
-use super::s3::Bucket;
 use super::schema::{Node, Structure};
-use super::ssm::{ManagedInstance, SessionPreferences};
+use crate::resource::bucket::schema::Bucket;
+use crate::resource::instance::schema::Instance;
+use crate::resource::instance_profile::schema::InstanceProfile;
+use crate::resource::key::schema::KmsKey;
+use crate::resource::log_group::schema::LogGroup;
+use crate::resource::managed_instance::schema::ManagedInstance;
+use crate::resource::managed_policy::schema::ManagedPolicy;
+use crate::resource::prefix_list::schema::PrefixList;
+use crate::resource::role::schema::Role;
+use crate::resource::security_group::schema::SecurityGroup;
+use crate::resource::session_preferences::schema::SessionPreferences;
+use crate::resource::volume::schema::Volume;
+use crate::resource::vpc_endpoint::schema::VpcEndpoint;
 
 /// The resources of one type.
 pub type Table<T> = BTreeMap<Key, Entry<T>>;
@@ -57,8 +65,32 @@ impl<T: Resource> Entry<T> {
     }
 }
 
+/// Properties of a resource type besides its attributes. The folder of a type states all of them.
+pub trait Described {
+    /// The call that tells that a resource of the type exists. The calls that lead to it are its prerequisites.
+    const FOUND_BY: Call;
+    /// The place in which an id names one resource.
+    const EXTENT: Extent;
+    /// The Terraform resource types that a plan or a state has for a resource of the type.
+    const TERRAFORM: &[&str];
+    /// The name that Security Hub has for the type; none for a type that it does not know.
+    /// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources.html>
+    const SECURITY_HUB: Option<&str>;
+}
+
+/// The place in which an id names one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The region.
+    Regional,
+    /// The account: resources of the type have no region.
+    Global,
+    /// The partition: a bucket is in a region, and known by its name.
+    Named,
+}
+
 /// A type of resource that has a table in the inventory.
-pub trait Resource: Node + Default + Sized {
+pub trait Resource: Node + Described + Default + Sized {
     /// The type.
     const TYPE: ResourceType;
 
@@ -103,6 +135,34 @@ macro_rules! tables {
             pub fn table_name(self) -> &'static str {
                 match self {
                     $(Self::$type => stringify!($table),)+
+                }
+            }
+
+            /// The call that tells that a resource of this type exists. The calls that lead to it are its prerequisites.
+            pub fn found_by(self) -> &'static Call {
+                match self {
+                    $(Self::$type => &<$type as Described>::FOUND_BY,)+
+                }
+            }
+
+            /// The place in which an id names one resource.
+            pub fn extent(self) -> Extent {
+                match self {
+                    $(Self::$type => <$type as Described>::EXTENT,)+
+                }
+            }
+
+            /// The Terraform resource types that a plan or a state has for a resource of this type.
+            pub fn terraform_types(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$type => <$type as Described>::TERRAFORM,)+
+                }
+            }
+
+            /// The name that Security Hub has for this type; none for a type that it does not know.
+            pub fn security_hub(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$type => <$type as Described>::SECURITY_HUB,)+
                 }
             }
 

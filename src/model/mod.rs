@@ -4,19 +4,14 @@
 pub(crate) mod arn;
 pub mod call;
 pub mod discovery;
-pub mod ec2;
 pub mod fact;
 pub mod finding;
 pub mod gap;
-pub mod iam;
 pub mod ids;
 pub mod inventory;
-pub mod kms;
-pub mod logs;
 pub mod provenance;
-pub mod s3;
+pub mod rule_info;
 pub mod schema;
-pub mod ssm;
 pub mod symbol;
 pub(crate) mod version;
 
@@ -26,3 +21,4 @@ pub use gap::{Gap, GapKind};
 pub use ids::{AccountId, Key, Link, Partition, Region};
 pub use inventory::{Entry, Inventory, Resource, ResourceType, Scope, Source, Table, Unlisted};
 pub use provenance::Provenance;
+pub use rule_info::{ControlInfo, RemediationInfo, RuleInfo};

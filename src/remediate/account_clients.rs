@@ -55,25 +55,25 @@ macro_rules! clients {
         impl Place<'_> {
             $(
                 #[doc = concat!("The client of `", stringify!($sdk), "` for reading.")]
-                pub(super) fn $service(&self) -> $sdk::Client {
+                pub(crate) fn $service(&self) -> $sdk::Client {
                     self.reach.reading.$service(&self.region)
                 }
             )*
         }
 
         /// The clients for changing.
-        pub(super) struct Changing<'a>(&'a Place<'a>);
+        pub(crate) struct Changing<'a>(&'a Place<'a>);
 
         impl Changing<'_> {
             $(
                 #[doc = concat!("The client of `", stringify!($sdk), "` for changing.")]
-                pub(super) fn $service(&self) -> $sdk::Client {
+                pub(crate) fn $service(&self) -> $sdk::Client {
                     self.0.reach.changing.$service(&self.0.region)
                 }
             )*
 
             /// The client of IAM for changing.
-            pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
+            pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
                 self.0.reach.changing.iam()
             }
         }
@@ -84,17 +84,17 @@ clients!(ec2: aws_sdk_ec2, kms: aws_sdk_kms, logs: aws_sdk_cloudwatchlogs, s3: a
 
 impl Place<'_> {
     /// The client of IAM for reading.
-    pub(super) fn iam(&self) -> &aws_sdk_iam::Client {
+    pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
         self.reach.reading.iam()
     }
 
     /// The clients for changing.
-    pub(super) fn changing(&self) -> Changing<'_> {
+    pub(crate) fn changing(&self) -> Changing<'_> {
         Changing(self)
     }
 
     /// Sends a request that reads.
-    pub(super) async fn read<T, E>(
+    pub(crate) async fn read<T, E>(
         &self,
         call: &Call,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -107,7 +107,7 @@ impl Place<'_> {
 
     /// Sends requests that read, page after page, until one has no token for another or `take` has had enough. A token
     /// that comes again is a failure.
-    pub(super) async fn pages<P, E, F>(
+    pub(crate) async fn pages<P, E, F>(
         &self,
         call: &Call,
         mut request: impl FnMut(Option<String>) -> F,
@@ -122,7 +122,7 @@ impl Place<'_> {
     }
 
     /// Sends a request that reads, to which these codes are the answer that the thing does not exist.
-    pub(super) async fn read_unless<T, E>(
+    pub(crate) async fn read_unless<T, E>(
         &self,
         absent: &[&str],
         call: &Call,
@@ -154,12 +154,12 @@ pub(crate) struct Sent {
 
 impl Sent {
     /// A request that was not sent.
-    pub(super) fn not_sent(failure: Failure) -> Self {
+    pub(crate) fn not_sent(failure: Failure) -> Self {
         Self { request_id: None, failure: Some(failure), answer: None, message: None }
     }
 
     /// Why there is no answer, with what the service says about it.
-    pub(super) fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         let gap = self.failure.as_ref().map(|failure| failure.gap.to_string()).unwrap_or_default();
         match &self.message {
             Some(message) => format!("{gap}: {message}"),
@@ -168,7 +168,7 @@ impl Sent {
     }
 
     /// What became of it.
-    pub(super) fn of<T: RequestId, E>(call: &Call, result: Result<T, SdkError<E, HttpResponse>>) -> Self
+    pub(crate) fn of<T: RequestId, E>(call: &Call, result: Result<T, SdkError<E, HttpResponse>>) -> Self
     where
         E: ProvideErrorMetadata,
         SdkError<E, HttpResponse>: RequestId,

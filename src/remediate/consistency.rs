@@ -25,7 +25,6 @@ use super::setters::{ATTACHED_POLICIES, INLINE_POLICY};
 use super::step_output::{Members, Text, with};
 use crate::engine::rule::{Library, Remediation};
 use crate::engine::scan;
-use crate::model::ResourceType;
 
 /// Digests of a plan as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -99,12 +98,12 @@ impl Plan {
         let regions = extent.map(|extent| extent.regions.as_slice()).unwrap_or_default();
         let elsewhere = step.aspect.of.may_be_elsewhere();
         match &resource.region {
-            Some(region) if resource.resource_type.is_regional() || resource.resource_type == ResourceType::Bucket => {
+            Some(region) if !resource.resource_type.is_global() => {
                 if !elsewhere && !regions.contains(region) {
                     return Err(("resource.region", format!("changes region {region}, which is not among `scopes`")));
                 }
             }
-            None if !resource.resource_type.is_regional() && resource.resource_type != ResourceType::Bucket => {}
+            None if resource.resource_type.is_global() => {}
             _ => return Err(("resource.region", "is not in a place where its resource can be".to_owned())),
         }
         let made_for = matches!(step.aspect.of, Kind::KeyMade | Kind::RootSnapshot | Kind::RootVolumeMade);

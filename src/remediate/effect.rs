@@ -5,24 +5,24 @@ use serde_json::{Map, Value as Json, json};
 
 use super::observed::{KEY_MADE_BY as MADE_BY, Kind, canonical};
 use super::operation::{Ec2Tag, IpPermission, Operation, TagSpecification};
-use super::security_group_rule::{Way, rules_of};
 use super::step_output::{Part, Reference, Text};
+use crate::resource::security_group::fix_rule::{Way, rules_of};
 
 /// What a call does.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Effect {
     /// What of the resource it changes.
-    pub(super) of: Kind,
+    pub(crate) of: Kind,
     /// The id of the resource; none where the parameters do not say.
-    pub(super) id: Option<Text>,
+    pub(crate) id: Option<Text>,
     /// The part of it.
-    pub(super) part: Option<String>,
+    pub(crate) part: Option<String>,
     /// Members of the state that the call takes away, where the parameters say so.
-    pub(super) from: Option<Json>,
+    pub(crate) from: Option<Json>,
     /// The state that it leads to; none where the parameters do not say.
-    pub(super) after: Option<Json>,
+    pub(crate) after: Option<Json>,
     /// Parameters that say more than the resource, the part and the states.
-    pub(super) beside: &'static [&'static str],
+    pub(crate) beside: &'static [&'static str],
 }
 
 impl Effect {
@@ -44,7 +44,7 @@ impl Effect {
 }
 
 /// A text with its references as words that stand nowhere in its plain parts: equal texts have equal words.
-pub(super) fn words(text: &Text) -> String {
+pub(crate) fn words(text: &Text) -> String {
     let plain = |word: &str| text.parts().iter().any(|part| matches!(part, Part::Plain(text) if text.contains(word)));
     let mut mark = "reference".to_owned();
     while plain(&mark) {

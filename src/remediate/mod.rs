@@ -1,7 +1,7 @@
 //! Makes findings right: plans what to change, shows it, applies it, looks again, and can take it back.
 //!
-//! What a finding needs is data, `remediations/<id>.yaml`; how an attribute is set is code, `setters/`; what a call
-//! changes and how that is looked at are `operation/` and `aspect/`. Whether something is right is for rules to say.
+//! What a finding needs is data, `remediations/<id>.yaml`. The folder of a resource type has the code: `fix` plans the
+//! steps, `operations` has the calls, `observed` reads the state that a call changes. Rules alone say if something is right.
 
 pub(crate) mod account_clients;
 pub(crate) mod account_lock;
@@ -13,8 +13,8 @@ pub(crate) mod cleanup;
 pub(crate) mod consistency;
 mod effect;
 pub(crate) mod journal;
-mod observed;
-mod operation;
+pub(crate) mod observed;
+pub(crate) mod operation;
 pub(crate) mod permissions;
 pub(crate) mod plan;
 pub(crate) mod plan_builder;
@@ -24,11 +24,10 @@ mod preflight;
 pub(crate) mod reconcile;
 pub(crate) mod remediation;
 pub(crate) mod run;
-mod security_group_rule;
 pub(crate) mod setters;
 pub mod settings;
 pub(crate) mod show;
 mod step_executor;
-mod step_output;
+pub(crate) mod step_output;
 pub(crate) mod undo;
 pub(crate) mod verify;

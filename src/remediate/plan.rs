@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     /// Its id, which is the id of the run that applies it.
     pub(crate) id: String,
     /// When it was made, RFC 3339.
-    pub(crate) created_at: String,
+    pub(super) created_at: String,
     /// What it is for.
     pub(crate) purpose: Purpose,
     /// The accounts that were looked at.
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
     pub(crate) left_out: Vec<LeftOut>,
     /// Digests of all that, by which a plan that was changed is told; none in the journal of an undo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) seal: Option<Seal>,
+    pub(super) seal: Option<Seal>,
 }
 
 /// What was looked at of an account.
@@ -239,12 +239,12 @@ pub(crate) struct LeftOut {
 
 impl Step {
     /// What there must be before, where these steps have left this.
-    pub(crate) fn before_in(&self, left: &BTreeMap<usize, Json>) -> Result<Json, Dangling> {
+    pub(super) fn before_in(&self, left: &BTreeMap<usize, Json>) -> Result<Json, Dangling> {
         step_output::state(&self.before, &self.made.before, left)
     }
 
     /// What there is to be after, where these steps have left this.
-    pub(crate) fn after_in(&self, left: &BTreeMap<usize, Json>) -> Result<Json, Dangling> {
+    pub(super) fn after_in(&self, left: &BTreeMap<usize, Json>) -> Result<Json, Dangling> {
         step_output::state(&self.after, &self.made.after, left)
     }
 
@@ -316,7 +316,7 @@ impl Plan {
     }
 
     /// The resources of an account that it changes; what it makes is not counted.
-    pub(crate) fn changed_in(&self, account: &AccountId) -> BTreeSet<&Subject> {
+    pub(super) fn changed_in(&self, account: &AccountId) -> BTreeSet<&Subject> {
         let changes = self.steps.iter().filter(|step| !step.creates && step.resource.account == *account);
         changes.map(|step| &step.resource).collect()
     }

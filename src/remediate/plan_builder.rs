@@ -200,7 +200,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What is wanted of the resources of a type.
-    pub(crate) fn wanted_of(&self, resource_type: ResourceType) -> Vec<(Thing, Wanted)> {
+    pub(super) fn wanted_of(&self, resource_type: ResourceType) -> Vec<(Thing, Wanted)> {
         let of_type = self.wanted.iter().filter(|((of, _), _)| *of == resource_type);
         of_type.map(|(thing, wanted)| (thing.clone(), wanted.clone())).collect()
     }
@@ -258,7 +258,7 @@ impl<'a> Draft<'a> {
 
     /// Lets each step serve everything that the steps which need it serve. A step for findings that are left out is no
     /// longer needed, unless another step uses its output.
-    pub(crate) fn share_aims(&mut self) {
+    pub(super) fn share_aims(&mut self) {
         let of_left_out = |change: &Change| change.aims.iter().all(|aim| self.left_out.contains_key(aim));
         let dropped: BTreeSet<usize> =
             (0..self.changes.len()).filter(|index| of_left_out(&self.changes[*index])).collect();

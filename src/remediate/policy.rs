@@ -48,7 +48,7 @@ pub(crate) fn with_statements(text: &str, statements: &[Json]) -> Option<String>
 }
 
 /// Returns `true` if an object in a JSON text has two members of one name. Some readers take the first, others the last.
-pub(crate) fn is_ambiguous(text: &str) -> bool {
+pub(super) fn is_ambiguous(text: &str) -> bool {
     struct Distinct;
     impl<'de> Deserialize<'de> for Distinct {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -23,42 +23,42 @@ pub(crate) struct RunReport {
     /// What made the plan.
     tool: Tool,
     /// The id of the run, and of its plan.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// What it was for.
-    pub(super) purpose: Purpose,
+    pub(crate) purpose: Purpose,
     /// How far it is.
-    pub(super) state: RunState,
+    pub(crate) state: RunState,
     /// When the plan was made, RFC 3339.
     created_at: String,
     /// When it began, RFC 3339.
-    pub(super) started_at: String,
+    pub(crate) started_at: String,
     /// When it came to its end, RFC 3339.
-    pub(super) finished_at: Option<String>,
+    pub(crate) finished_at: Option<String>,
     /// The accounts that were looked at.
     scopes: BTreeMap<AccountId, Extent>,
     /// The rules of its findings, each with the parameters that it was held with.
     rules: BTreeMap<String, BTreeMap<String, Json>>,
     /// Its steps.
-    pub(super) steps: Vec<RunStep>,
+    pub(crate) steps: Vec<RunStep>,
     /// What came of the findings that it was to make right.
-    pub(super) findings: Vec<Verified>,
+    pub(crate) findings: Vec<Verified>,
     /// What it did not do, and why.
-    pub(super) left_out: Vec<LeftOut>,
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// A step and what came of it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct RunStep {
+pub(crate) struct RunStep {
     #[serde(flatten)]
-    pub(super) step: Step,
+    pub(crate) step: Step,
     /// How far it is.
-    pub(super) status: Status,
+    pub(crate) status: Status,
     /// What was seen after it.
     left: Json,
     /// What went wrong.
-    pub(super) problem: Option<String>,
+    pub(crate) problem: Option<String>,
     /// The calls that were made, in order.
-    pub(super) calls: Vec<CallRecord>,
+    pub(crate) calls: Vec<CallRecord>,
 }
 
 impl RunReport {

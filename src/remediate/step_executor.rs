@@ -63,15 +63,15 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// A change from one state to another by one call.
-pub(super) struct Transition<'a> {
-    pub(super) place: Place<'a>,
+pub(crate) struct Transition<'a> {
+    pub(crate) place: Place<'a>,
     /// What is changed.
-    pub(super) aspect: Aspect,
+    pub(crate) aspect: Aspect,
     /// What there must be.
-    pub(super) before: Json,
+    pub(crate) before: Json,
     /// What there is to be.
-    pub(super) after: Json,
-    pub(super) operation: Operation,
+    pub(crate) after: Json,
+    pub(crate) operation: Operation,
     /// Whether the call may have been sent before, by a run that was cut off.
     pub(super) resumed: bool,
     /// Whether it builds on what was made just now.
@@ -80,7 +80,7 @@ pub(super) struct Transition<'a> {
 
 /// What became of it.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It is done; what is there now.
     Done(Json),
     /// It was so already; what is there.
@@ -95,15 +95,15 @@ pub(super) enum Outcome {
 
 /// Where calls are written down.
 #[derive(Clone, Copy)]
-pub(super) struct Log<'a> {
-    pub(super) journal: &'a Journal,
-    pub(super) run: &'a str,
-    pub(super) step: usize,
+pub(crate) struct Log<'a> {
+    pub(crate) journal: &'a Journal,
+    pub(crate) run: &'a str,
+    pub(crate) step: usize,
 }
 
 impl Transition<'_> {
     /// Makes the change.
-    pub(super) async fn make(&self, log: Log<'_>) -> Result<Outcome, JournalError> {
+    pub(crate) async fn make(&self, log: Log<'_>) -> Result<Outcome, JournalError> {
         // What is taken away is there, though this run has not made it.
         let makes = self.before.is_null();
         let mut clue = if makes && !self.resumed { Clue::NotSent } else { Clue::None };

@@ -118,7 +118,7 @@ impl Text {
     }
 
     /// The text for people, with its references in words.
-    pub(crate) fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         if let Some(Reference { step, member }) = self.reference() {
             let noun = match member.as_str() {
                 "KeyId" | "Arn" => "key",
@@ -136,7 +136,7 @@ impl Text {
     }
 
     /// The text, with this after it.
-    pub(crate) fn followed_by(mut self, more: &str) -> Self {
+    pub(super) fn followed_by(mut self, more: &str) -> Self {
         self.push(Part::Plain(more.to_owned()));
         self
     }
@@ -295,7 +295,7 @@ fn found(reference: &Reference, left: &BTreeMap<usize, Json>) -> Option<String> 
 }
 
 /// A value with its references pointing to other steps; none where one of them is no other step.
-pub(crate) fn renumber<T: Texts + Clone>(value: &T, number: impl Fn(usize) -> Option<usize>) -> Option<T> {
+pub(super) fn renumber<T: Texts + Clone>(value: &T, number: impl Fn(usize) -> Option<usize>) -> Option<T> {
     let mut value = value.clone();
     let mut all = true;
     value.each_text(&mut |text| {
@@ -335,7 +335,7 @@ pub(crate) fn state(known: &Json, made: &Members, left: &BTreeMap<usize, Json>) 
 }
 
 /// The same for people, with references in words.
-pub(crate) fn state_in_words(known: &Json, made: &Members) -> Json {
+pub(super) fn state_in_words(known: &Json, made: &Members) -> Json {
     with(known, made.iter().map(|(name, text)| (name, text.in_words().into())))
 }
 

@@ -32,55 +32,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::{Report, ResourceType, Severity};
+use crate::model::Report;
+pub use crate::model::{ControlInfo, RemediationInfo, RuleInfo};
 use crate::terminal::{Encoding, Paint};
-
-/// What a writer needs to know of a rule that ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleInfo {
-    /// Its id.
-    pub id: String,
-    /// What it asks for, in a line.
-    pub title: String,
-    /// How much it matters, as configured.
-    pub severity: Severity,
-    /// What holds, in a sentence or two.
-    pub description: String,
-    /// What goes wrong when it does not.
-    pub rationale: String,
-    /// Addresses of documentation, the most telling first.
-    pub references: Vec<String>,
-    /// What makes it right.
-    pub remediation: Option<RemediationInfo>,
-    /// The type of resource that it judges.
-    pub resource_type: ResourceType,
-    /// The policy that it belongs to: `guide` or `hardened`.
-    pub policy: String,
-    /// The controls of published frameworks that it answers for.
-    pub controls: Vec<ControlInfo>,
-}
-
-/// What a writer needs to know of a control.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ControlInfo {
-    /// What the framework is called, with its version where it has one.
-    pub framework: String,
-    /// The control's id in it.
-    pub id: String,
-    /// What it asks, in the framework's words.
-    pub title: String,
-}
-
-/// What a writer needs to know of a remediation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RemediationInfo {
-    /// Its id.
-    pub id: String,
-    /// What it does, in a line.
-    pub title: String,
-}
 
 /// How a report for people is laid out. Formats for machines do not look at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

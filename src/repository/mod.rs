@@ -8,6 +8,9 @@ use std::path::{Component, Path, PathBuf};
 
 pub(crate) use revision::Revision;
 
+/// The largest file of code that is read, in bytes.
+pub(crate) const LARGEST: u64 = 16 << 20;
+
 /// The longest file `.git` that is read.
 const LONGEST_LINK: u64 = 4096;
 

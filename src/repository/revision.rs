@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
+use super::LARGEST;
 use super::Repository;
 use super::scratch::Scratch;
 
@@ -19,9 +20,6 @@ pub(crate) struct RevisionError(String);
 /// The most lines between the first and the last difference that are compared line by line. Beyond it, all of them
 /// count as changed.
 const MOST_LINES: usize = 8_000;
-
-/// The largest file that is compared.
-const LARGEST: u64 = crate::boundary::LARGEST;
 
 /// What a file was at the revision.
 enum Before {

@@ -5,7 +5,7 @@ use super::hcl_file::Spot;
 
 /// The relation of a resource to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
+pub(crate) enum About {
     /// It names it.
     This,
     /// It names another one, or one from elsewhere.
@@ -16,7 +16,7 @@ pub(super) enum About {
 
 impl Workspace<'_> {
     /// Compares another resource with the one that this argument names, also by its own name.
-    pub(super) fn about(&self, spot: &Spot, argument: &str, other: &Spot, own_name: &str) -> About {
+    pub(crate) fn about(&self, spot: &Spot, argument: &str, other: &Spot, own_name: &str) -> About {
         let Some(value) = self.value(spot, argument) else { return About::Other };
         let mut source = self.source(&spot.file, &value);
         if let Some(("local", name)) = super::values::source_of(&value)
@@ -33,7 +33,7 @@ impl Workspace<'_> {
     }
 
     /// The file of the folder, in JSON, that has resources of this type.
-    pub(super) fn in_json(&self, beside: &Spot, kind: &str) -> Option<(String, usize)> {
+    fn in_json(&self, beside: &Spot, kind: &str) -> Option<(String, usize)> {
         let mut code = self.json_beside(&beside.file).filter(|(name, _)| !name.ends_with(".tfvars.json"));
         code.find_map(|(name, text)| {
             let at = text.find(&format!("\"{kind}\""))?;
@@ -42,7 +42,7 @@ impl Workspace<'_> {
     }
 
     /// Refuses to add what a list of all that a resource has would take away again.
-    pub(super) fn refuse_exclusive(&self, kind: &str, argument: &str, spot: &Spot) -> Result<(), Refusal> {
+    pub(crate) fn refuse_exclusive(&self, kind: &str, argument: &str, spot: &Spot) -> Result<(), Refusal> {
         let (of_kind, of_name) = spot.labels();
         let address = format!("{of_kind}.{of_name}");
         for exclusive in self.resources(&spot.file, kind) {
@@ -57,7 +57,7 @@ impl Workspace<'_> {
     }
 
     /// A refusal where it cannot be seen whether a resource of this type is about another one already.
-    pub(super) fn refuse_unclear(
+    pub(crate) fn refuse_unclear(
         &self,
         kind: &str,
         argument: &str,

@@ -12,13 +12,13 @@ use super::values::quoted;
 const PLACE: &[&str] = &["provider", "region"];
 
 /// A name, and the same with numbers from 2.
-pub(super) fn numbered(name: &str) -> impl Iterator<Item = String> {
+pub(crate) fn numbered(name: &str) -> impl Iterator<Item = String> {
     std::iter::once(name.to_owned()).chain((2..=u32::MAX).map(move |number| format!("{name}_{number}")))
 }
 
 impl Workspace<'_> {
     /// Adds a resource beside another one, under a name that no other has, and says which.
-    pub(super) fn add_resource(
+    pub(crate) fn add_resource(
         &mut self,
         beside: &Spot,
         kind: &str,
@@ -29,7 +29,7 @@ impl Workspace<'_> {
     }
 
     /// Adds a resource for another one, as often as that is made. The content is told how it names the other one.
-    pub(super) fn add_companion(
+    pub(crate) fn add_companion(
         &mut self,
         of: &Spot,
         kind: &str,
@@ -101,7 +101,7 @@ impl Workspace<'_> {
     }
 
     /// A refusal to make what is there once in an account, where the code would make it twice.
-    pub(super) fn refuse_twice(&self, beside: &Spot, kind: &str, name: &str) -> Edited {
+    pub(crate) fn refuse_twice(&self, beside: &Spot, kind: &str, name: &str) -> Edited {
         let uses = self.places.uses(Path::new(&beside.file));
         if uses > 1 {
             let reason =
@@ -132,14 +132,14 @@ impl Workspace<'_> {
     }
 
     /// The arguments that say where a resource is made, as they are written.
-    pub(super) fn place_of(&self, spot: &Spot) -> Vec<(&'static str, String)> {
+    pub(crate) fn place_of(&self, spot: &Spot) -> Vec<(&'static str, String)> {
         let top = spot.top();
         let written = |name: &&'static str| Some((*name, self.source(&top.file, &self.value(&top, name)?)));
         PLACE.iter().filter_map(written).collect()
     }
 
     /// The resources of a type that are made in the same place as another one.
-    pub(super) fn resources_beside(&self, beside: &Spot, kind: &str) -> Vec<Spot> {
+    pub(crate) fn resources_beside(&self, beside: &Spot, kind: &str) -> Vec<Spot> {
         let place = self.place_of(beside);
         self.resources(&beside.file, kind).into_iter().filter(|spot| self.place_of(spot) == place).collect()
     }
@@ -170,7 +170,7 @@ impl Workspace<'_> {
     }
 
     /// A text of the configuration as HCL writes it: account, region and partition become references.
-    pub(super) fn template(&mut self, beside: &Spot, text: &str) -> Result<String, Refusal> {
+    pub(crate) fn template(&mut self, beside: &Spot, text: &str) -> Result<String, Refusal> {
         let mut template = quoted(text);
         for (placeholder, kind, attribute) in [
             ("$${account}", "aws_caller_identity", "account_id"),

@@ -29,7 +29,7 @@ fn argument(kind: &str, path: &str) -> Option<(&'static [&'static str], &'static
 }
 
 /// Sets an attribute: where the code sets it already, there; else in the resource itself.
-pub(super) fn set(path: &str, new: &New, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn set(path: &str, new: &New, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     match task.written(path, work) {
         Some(Some(Found::Attribute(spot, name))) => work.set(&spot, &name, new),
         // The block is there, and what it is to say is not.

@@ -46,14 +46,14 @@ impl Names {
 }
 
 /// The content of a document, with the attribute that it is written in.
-pub(super) struct Content {
+pub(crate) struct Content {
     spot: Spot,
     name: String,
     holder: Holder,
 }
 
 /// A value as it is written.
-pub(super) enum Written {
+pub(crate) enum Written {
     /// An expression of an object.
     Expression(Expression),
     /// A part of a text.
@@ -62,7 +62,7 @@ pub(super) enum Written {
 
 impl Content {
     /// The content of the document.
-    pub(super) fn of(spot: &Spot, work: &mut Workspace<'_>) -> Result<Self, Refusal> {
+    pub(crate) fn of(spot: &Spot, work: &mut Workspace<'_>) -> Result<Self, Refusal> {
         let spot = &work.overriding(spot, "content").unwrap_or_else(|| spot.clone());
         let value = work.value(spot, "content");
         let value = value.ok_or_else(|| work.refuse(spot, "content", "the document has no content"))?;
@@ -117,7 +117,7 @@ impl Content {
     }
 
     /// How a member of the object at the end of this way is written; none where it is absent.
-    pub(super) fn value(&self, way: &[&str], name: &str, work: &mut Workspace<'_>) -> Result<Option<Written>, Refusal> {
+    pub(crate) fn value(&self, way: &[&str], name: &str, work: &mut Workspace<'_>) -> Result<Option<Written>, Refusal> {
         match &self.holder {
             Holder::Object(whole) => {
                 let Some(object) = self.object(whole, way, work)? else { return Ok(None) };
@@ -150,7 +150,7 @@ impl Content {
     }
 
     /// Sets a member of the object at the end of this way.
-    pub(super) fn put(&self, way: &[&str], name: &str, new: &New, work: &mut Workspace<'_>) -> Edited {
+    pub(crate) fn put(&self, way: &[&str], name: &str, new: &New, work: &mut Workspace<'_>) -> Edited {
         match (self.value(way, name, work)?, &self.holder) {
             (Some(Written::Expression(value)), _) => work.assign(&self.spot, &self.name, &value, new),
             (Some(Written::Scalar(scalar)), Holder::Text(text)) => self.set_scalar(text, &scalar, name, new, work),
@@ -301,7 +301,7 @@ impl Content {
     }
 
     /// Gives a value the type that it must have: a text, or a flag.
-    pub(super) fn convert(
+    pub(crate) fn convert(
         &self,
         way: &[&str],
         name: &str,
@@ -350,7 +350,7 @@ impl Content {
 }
 
 /// How a member of a document is written, where the module itself could use it so.
-pub(super) fn written(spot: &Spot, way: &[&str], name: &str, work: &mut Workspace<'_>) -> Option<Written> {
+pub(crate) fn written(spot: &Spot, way: &[&str], name: &str, work: &mut Workspace<'_>) -> Option<Written> {
     work.peek(|work| {
         let content = Content::of(spot, work).ok()?;
         let in_module = match &content.holder {
@@ -366,7 +366,7 @@ pub(super) fn written(spot: &Spot, way: &[&str], name: &str, work: &mut Workspac
 
 /// The type that an input must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
+pub(crate) enum Type {
     Text,
     Flag,
 }

@@ -8,7 +8,7 @@ use crate::model::finding::Replacement;
 const CONTEXT: usize = 3;
 
 /// A unified diff, with the names that `git apply` takes.
-pub(crate) fn unified(name: &str, before: &str, after: &str) -> String {
+pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
     let name = name.strip_prefix("./").unwrap_or(name);
     let diff = TextDiff::from_lines(before, after);
     diff.unified_diff().context_radius(CONTEXT).header(&format!("a/{name}"), &format!("b/{name}")).to_string()

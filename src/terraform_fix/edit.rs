@@ -11,7 +11,7 @@ use super::hcl_file::{Document, Spot, indented, is_name, key_span};
 
 impl Document {
     /// Changes the text, and lays out these lines of it afterwards if those lines were laid out before.
-    pub(super) fn lay_out(
+    pub(crate) fn lay_out(
         &mut self,
         before: &[usize],
         after: impl IntoIterator<Item = usize>,
@@ -27,7 +27,7 @@ impl Document {
     }
 
     /// Replaces bytes, and lays out the lines around them if they were laid out.
-    pub(super) fn replace(&mut self, bytes: &Range<usize>, with: &str) {
+    pub(crate) fn replace(&mut self, bytes: &Range<usize>, with: &str) {
         let line = self.line(bytes.start) - 1;
         let above = line.saturating_sub(1);
         let with = hanging(with, &self.indent(bytes.start));
@@ -37,7 +37,7 @@ impl Document {
     }
 
     /// Puts a text before these bytes, and one behind them.
-    pub(super) fn wrap(&mut self, bytes: &Range<usize>, before: &str, behind: &str) {
+    pub(crate) fn wrap(&mut self, bytes: &Range<usize>, before: &str, behind: &str) {
         let lines = [self.line(bytes.start) - 1, self.line(bytes.end) - 1];
         self.lay_out(&lines, lines, |text| {
             text.insert_str(bytes.end, behind);
@@ -46,7 +46,7 @@ impl Document {
     }
 
     /// Replaces bytes by a text as it is.
-    pub(super) fn splice(&mut self, bytes: &Range<usize>, with: &str) {
+    pub(crate) fn splice(&mut self, bytes: &Range<usize>, with: &str) {
         self.text.replace_range(bytes.clone(), with);
     }
 
@@ -63,7 +63,7 @@ impl Document {
     }
 
     /// The white space that the line of this byte begins with.
-    pub(super) fn indent(&self, byte: usize) -> String {
+    pub(crate) fn indent(&self, byte: usize) -> String {
         let start = self.text[..byte].rfind('\n').map_or(0, |newline| newline + 1);
         self.text[start..].chars().take_while(|character| matches!(character, ' ' | '\t')).collect()
     }
@@ -82,7 +82,7 @@ impl Document {
     }
 
     /// Adds an attribute to a block, after those that it has.
-    pub(super) fn add_attribute(&mut self, spot: &Spot, name: &str, value: &str) -> Option<()> {
+    pub(crate) fn add_attribute(&mut self, spot: &Spot, name: &str, value: &str) -> Option<()> {
         self.unfold(spot)?;
         let inside = self.inside(spot)?;
         let indent = self.indent(self.span(spot)?.start);
@@ -113,7 +113,7 @@ impl Document {
     }
 
     /// Adds a nested block at the end of a block; its content is given line by line, not indented.
-    pub(super) fn add_block(&mut self, spot: &Spot, kind: &str, content: &str) -> Option<()> {
+    pub(crate) fn add_block(&mut self, spot: &Spot, kind: &str, content: &str) -> Option<()> {
         self.unfold(spot)?;
         let inside = self.inside(spot)?;
         let indent = self.indent(self.span(spot)?.start);
@@ -138,7 +138,7 @@ impl Document {
     }
 
     /// Adds a member to an object, in the way in which it is written.
-    pub(super) fn add_member(&mut self, object: &Object, name: &str, value: &str) -> Option<()> {
+    pub(crate) fn add_member(&mut self, object: &Object, name: &str, value: &str) -> Option<()> {
         let span = object.span()?;
         let items: Vec<(Range<usize>, Range<usize>)> =
             object.iter().map(|(key, value)| Some((key_span(key)?, value.expr().span()?))).collect::<Option<_>>()?;
@@ -179,7 +179,7 @@ impl Document {
     }
 
     /// Adds an element to a list, in the way in which the others are written.
-    pub(super) fn add_element(&mut self, list: &Expression, element: &str) -> Option<()> {
+    pub(crate) fn add_element(&mut self, list: &Expression, element: &str) -> Option<()> {
         let Expression::Array(array) = list else { return None };
         let span = list.span()?;
         match array.iter().last().and_then(hcl_edit::Span::span) {

@@ -23,32 +23,32 @@ static NOTHING: LazyLock<Inventory> =
 
 /// Why something is not changed in code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// In words.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// The file and line that it is about.
-    pub(super) place: Option<(String, usize)>,
+    pub(crate) place: Option<(String, usize)>,
     /// Whether `lifecycle.ignore_changes` is the reason.
     pub(super) is_ignored: bool,
 }
 
 impl Refusal {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self::at(reason, None)
     }
 
     /// A refusal about a place.
-    pub(super) fn at(reason: impl Into<String>, place: Option<(String, usize)>) -> Self {
+    pub(crate) fn at(reason: impl Into<String>, place: Option<(String, usize)>) -> Self {
         Self { reason: reason.into(), place, is_ignored: false }
     }
 }
 
 /// What comes of an edit.
-pub(super) type Edited = Result<(), Refusal>;
+pub(crate) type Edited = Result<(), Refusal>;
 
 /// What a value is to be.
 #[derive(Debug, Clone)]
-pub(super) enum New {
+pub(crate) enum New {
     /// A value that stands for itself.
     Literal(String),
     /// An expression, with the text that says the same where no expression may stand, such as a name.
@@ -57,18 +57,18 @@ pub(super) enum New {
 
 impl New {
     /// A value as HCL writes it.
-    pub(super) fn of(json: &Json) -> Self {
+    pub(crate) fn of(json: &Json) -> Self {
         Self::Literal(literal(json))
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::Literal(text) | Self::Expression(text, _) => text,
         }
     }
 
     /// As the default of a variable.
-    pub(super) fn constant(&self) -> Option<&str> {
+    pub(crate) fn constant(&self) -> Option<&str> {
         match self {
             Self::Literal(text) => Some(text),
             Self::Expression(_, constant) => constant.as_deref(),
@@ -76,7 +76,7 @@ impl New {
     }
 
     /// A text of digits as a number, for what is converted to a text anyway.
-    pub(super) fn as_number(&self) -> Self {
+    pub(crate) fn as_number(&self) -> Self {
         match self {
             Self::Literal(text) => {
                 let digits = text.trim_matches('"');
@@ -89,12 +89,12 @@ impl New {
 }
 
 /// The files while they are edited.
-pub(super) struct Workspace<'a> {
+pub(crate) struct Workspace<'a> {
     /// That of the account of the finding at hand.
-    pub(super) inventory: &'a Inventory,
+    pub(crate) inventory: &'a Inventory,
     inventories: &'a [Inventory],
-    pub(super) places: &'a Places,
-    pub(super) settings: &'a Settings,
+    pub(crate) places: &'a Places,
+    pub(crate) settings: &'a Settings,
     root: PathBuf,
     originals: BTreeMap<String, Document>,
     changed: BTreeMap<String, Document>,
@@ -109,7 +109,7 @@ pub(super) struct Workspace<'a> {
 }
 
 impl<'a> Workspace<'a> {
-    pub(super) fn new(root: &Path, inventories: &'a [Inventory], places: &'a Places, settings: &'a Settings) -> Self {
+    pub(crate) fn new(root: &Path, inventories: &'a [Inventory], places: &'a Places, settings: &'a Settings) -> Self {
         let files = places.files().iter().filter(|file| is_native(file.source().name()));
         let files = files.map(|file| (file.source().name(), file.source().text()));
         let assets = places.assets().iter().map(|(name, text)| (name.as_str(), text.as_str()));
@@ -130,7 +130,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// Begins the fix of a finding.
-    pub(super) fn begin(&mut self, finding: &Finding) {
+    pub(crate) fn begin(&mut self, finding: &Finding) {
         let resource = &finding.resource;
         let has = |inventory: &&Inventory| {
             let mut of_type = inventory.entries(resource.resource_type).into_iter();
@@ -144,7 +144,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// Reads something in a way in which edits look for it, and leaves no trace of that.
-    pub(super) fn peek<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn peek<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let before = (self.hazards.clone(), self.notes.clone(), self.touched.clone());
         let value = read(self);
         (self.hazards, self.notes, self.touched) = before;
@@ -157,43 +157,43 @@ impl<'a> Workspace<'a> {
     }
 
     /// The arguments of resources whose values the fix at hand changes where they come from.
-    pub(super) fn touched(&self) -> impl Iterator<Item = &(Spot, String)> {
+    pub(crate) fn touched(&self) -> impl Iterator<Item = &(Spot, String)> {
         self.touched.iter()
     }
 
     /// The fix at hand changes the value of this attribute, wherever that is written.
-    pub(super) fn touch(&mut self, spot: &Spot, name: &str) {
+    pub(crate) fn touch(&mut self, spot: &Spot, name: &str) {
         if spot.top().kind() == "resource" {
             self.touched.insert((spot.top(), spot.path_to(name)));
         }
     }
 
     /// What else there is to know of the fix at hand.
-    pub(super) fn note(&mut self, note: impl Into<String>) {
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.insert(note.into());
     }
 
-    pub(super) fn notes(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn notes(&self) -> impl Iterator<Item = &str> {
         self.notes.iter().map(String::as_str)
     }
 
     /// Whether the fix at hand changes anything.
-    pub(super) fn changes(&self) -> bool {
+    pub(crate) fn changes(&self) -> bool {
         self.draft.iter().any(|(name, draft)| self.before(name).is_some_and(|before| before.text() != draft.text()))
     }
 
     /// What makes the fix at hand unsafe.
-    pub(super) fn hazards(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn hazards(&self) -> impl Iterator<Item = &str> {
         self.hazards.iter().map(String::as_str)
     }
 
     /// The fix at hand replaces, interrupts or cuts something.
-    pub(super) fn hazard(&mut self, why: impl Into<String>) {
+    pub(crate) fn hazard(&mut self, why: impl Into<String>) {
         self.hazards.insert(why.into());
     }
 
     /// Takes the fix at hand.
-    pub(super) fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         self.changed.append(&mut self.draft);
     }
 
@@ -207,7 +207,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// The bytes of the file that a place is in, with what was added to it.
-    pub(super) fn size(&self, span: crate::collect::terraform::Span) -> Option<usize> {
+    pub(crate) fn size(&self, span: crate::collect::terraform::Span) -> Option<usize> {
         let name = self.places.file(span)?.source().name();
         let document = self.changed.get(name).or_else(|| self.originals.get(name))?;
         Some(document.text().len())
@@ -231,23 +231,23 @@ impl<'a> Workspace<'a> {
     }
 
     /// The texts of the files that have changed, by name.
-    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+    pub(crate) fn texts(&self) -> BTreeMap<String, String> {
         let texts = self.changed.iter().map(|(name, document)| (name.clone(), document.text()));
         texts.filter(|(name, text)| self.originals.get(name).is_none_or(|before| before.text() != *text)).collect()
     }
 
     /// The file as it is on disk.
-    pub(super) fn original(&self, name: &str) -> Option<&Document> {
+    pub(crate) fn original(&self, name: &str) -> Option<&Document> {
         self.originals.get(name)
     }
 
     /// The names of all files that can be edited.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.originals.keys().cloned().collect()
     }
 
     /// The folder of the root module.
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
@@ -263,16 +263,16 @@ impl<'a> Workspace<'a> {
         self.places.assets().contains_key(&name).then_some((name, length))
     }
 
-    pub(super) fn before(&self, name: &str) -> Option<&Document> {
+    pub(crate) fn before(&self, name: &str) -> Option<&Document> {
         self.changed.get(name).or_else(|| self.originals.get(name))
     }
 
-    pub(super) fn document(&self, name: &str) -> Option<&Document> {
+    pub(crate) fn document(&self, name: &str) -> Option<&Document> {
         self.draft.get(name).or_else(|| self.before(name))
     }
 
     /// The document, to edit it.
-    pub(super) fn edit(&mut self, name: &str) -> Result<&mut Document, Refusal> {
+    pub(crate) fn edit(&mut self, name: &str) -> Result<&mut Document, Refusal> {
         if name.contains(".terraform/") {
             return Err(Refusal::new(format!("{name} belongs to a module that was fetched")));
         }
@@ -299,7 +299,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// The place of a resource, and the block that it is.
-    pub(super) fn spot(&self, resource_type: ResourceType, key: &Key) -> Result<(&'a Place, Spot), Refusal> {
+    pub(crate) fn spot(&self, resource_type: ResourceType, key: &Key) -> Result<(&'a Place, Spot), Refusal> {
         let place = self
             .places
             .of(resource_type, key)
@@ -311,14 +311,14 @@ impl<'a> Workspace<'a> {
     }
 
     /// What stands at a place of the code.
-    pub(super) fn found(&self, span: crate::collect::terraform::Span) -> Option<Found> {
+    pub(crate) fn found(&self, span: crate::collect::terraform::Span) -> Option<Found> {
         let file = self.places.file(span)?;
         let name = file.source().name();
         self.originals.get(name)?.find(name, &span.bytes())
     }
 
     /// A refusal about an attribute, with its place in the text as it is on disk.
-    pub(super) fn refuse(&self, spot: &Spot, name: &str, reason: impl Into<String>) -> Refusal {
+    pub(crate) fn refuse(&self, spot: &Spot, name: &str, reason: impl Into<String>) -> Refusal {
         let document = self.originals.get(&spot.file);
         let line = document.and_then(|document| {
             let value = document.value(spot, name).and_then(|value| value.span());
@@ -328,25 +328,25 @@ impl<'a> Workspace<'a> {
     }
 
     /// The value of an attribute as it is written now.
-    pub(super) fn value(&self, spot: &Spot, name: &str) -> Option<Expression> {
+    pub(crate) fn value(&self, spot: &Spot, name: &str) -> Option<Expression> {
         self.document(&spot.file)?.value(spot, name)
     }
 
     /// How an expression is written now.
-    pub(super) fn source(&self, file: &str, expression: &Expression) -> String {
+    pub(crate) fn source(&self, file: &str, expression: &Expression) -> String {
         let span = expression.span();
         span.and_then(|span| Some(self.document(file)?.source(&span).to_owned())).unwrap_or_default()
     }
 
     /// The files of the folder that a file is in.
-    pub(super) fn folder_of(&self, file: &str) -> Vec<String> {
+    pub(crate) fn folder_of(&self, file: &str) -> Vec<String> {
         let folder = |name: &str| Path::new(name).parent().map(PathBuf::from);
         let same = self.originals.keys().filter(|other| is_native(other) && folder(other) == folder(file));
         same.cloned().collect()
     }
 
     /// The outermost blocks of the folder that a file is in.
-    pub(super) fn tops(&self, file: &str) -> Vec<Spot> {
+    pub(crate) fn tops(&self, file: &str) -> Vec<Spot> {
         let files = self.folder_of(file);
         let tops = files.iter().filter_map(|file| Some(self.document(file)?.tops(file)));
         tops.flatten().collect()
@@ -379,7 +379,7 @@ impl<'a> Workspace<'a> {
     /// The block of an override file that says this of the resource, as an attribute or a nested block: it takes the
     /// place of what the resource itself says.
     /// <https://developer.hashicorp.com/terraform/language/files/override>
-    pub(super) fn overriding(&self, spot: &Spot, name: &str) -> Option<Spot> {
+    pub(crate) fn overriding(&self, spot: &Spot, name: &str) -> Option<Spot> {
         let is_override = |file: &String| {
             let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             stem == "override" || stem.ends_with("_override")
@@ -397,12 +397,12 @@ impl<'a> Workspace<'a> {
     }
 
     /// The resources of a type in the folder that a file is in.
-    pub(super) fn resources(&self, file: &str, kind: &str) -> Vec<Spot> {
+    pub(crate) fn resources(&self, file: &str, kind: &str) -> Vec<Spot> {
         self.tops(file).into_iter().filter(|top| top.kind() == "resource" && top.labels().0 == kind).collect()
     }
 
     /// How one resource names another one.
-    pub(super) fn reference(from: &str, to: &str) -> Result<String, Refusal> {
+    pub(crate) fn reference(from: &str, to: &str) -> Result<String, Refusal> {
         let ((from, _), (to, local)) = (split(from), split(to));
         if from != to {
             return Err(Refusal::new(format!("{to}{local} is in another module")));
@@ -414,7 +414,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// Returns the address of what is called so in the module of another resource.
-    pub(super) fn address(from: &str, local: &str) -> String {
+    pub(crate) fn address(from: &str, local: &str) -> String {
         let (module, _) = split(from);
         format!("{module}{local}")
     }

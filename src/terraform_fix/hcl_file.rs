@@ -12,8 +12,8 @@ use hcl_edit::structure::{Block, Body};
 
 /// A file that is edited.
 #[derive(Debug, Clone)]
-pub(super) struct Document {
-    pub(super) text: String,
+pub(crate) struct Document {
+    pub(crate) text: String,
     /// Whether lines end as Windows has it; then `text` does not say so.
     crlf: bool,
     /// The text that was parsed last, and its body: places are looked up many times between two edits.
@@ -22,23 +22,23 @@ pub(super) struct Document {
 
 /// A block, by the way that leads to it from the top of its file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Spot {
+pub(crate) struct Spot {
     /// The file.
-    pub(super) file: String,
+    pub(crate) file: String,
     steps: Vec<Step>,
 }
 
 /// The block of that kind and those labels, and its number among them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Step {
-    pub(super) kind: String,
-    pub(super) labels: Vec<String>,
-    pub(super) index: usize,
+pub(crate) struct Step {
+    pub(crate) kind: String,
+    pub(crate) labels: Vec<String>,
+    pub(crate) index: usize,
 }
 
 /// What stands somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// A block.
     Block(Spot),
     /// An attribute of a block, or a part of its value.
@@ -47,13 +47,13 @@ pub(super) enum Found {
 
 impl Spot {
     /// The labels of the outermost block: the type and the name of a resource.
-    pub(super) fn labels(&self) -> (&str, &str) {
+    pub(crate) fn labels(&self) -> (&str, &str) {
         let labels = self.steps.first().map(|step| step.labels.as_slice()).unwrap_or_default();
         (labels.first().map_or("", String::as_str), labels.get(1).map_or("", String::as_str))
     }
 
     /// The outermost block that it is in.
-    pub(super) fn top(&self) -> Self {
+    pub(crate) fn top(&self) -> Self {
         Self { file: self.file.clone(), steps: self.steps.iter().take(1).cloned().collect() }
     }
 
@@ -68,7 +68,7 @@ impl Spot {
     }
 
     /// The kind of the block itself.
-    pub(super) fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.steps.last().map_or("", |step| &step.kind)
     }
 
@@ -80,7 +80,7 @@ impl Spot {
 }
 
 /// A step to each block of a body.
-pub(super) fn steps(body: &Body) -> Vec<(Step, &Block)> {
+pub(crate) fn steps(body: &Body) -> Vec<(Step, &Block)> {
     let mut steps: Vec<(Step, &Block)> = Vec::new();
     let mut counts: BTreeMap<(&str, Vec<String>), usize> = BTreeMap::new();
     for block in body.blocks() {
@@ -93,32 +93,32 @@ pub(super) fn steps(body: &Body) -> Vec<(Step, &Block)> {
 }
 
 impl Document {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let crlf = text.contains("\r\n") && !text.replace("\r\n", "").contains('\n');
         Self { text: if crlf { text.replace("\r\n", "\n") } else { text.to_owned() }, crlf, parsed: RefCell::default() }
     }
 
     /// The length of the edited text.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.text.len()
     }
 
     /// The text as it is to be written.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         if self.crlf { self.text.replace('\n', "\r\n") } else { self.text.clone() }
     }
 
     /// What stands in these bytes of the edited text.
-    pub(super) fn source(&self, bytes: &Range<usize>) -> &str {
+    pub(crate) fn source(&self, bytes: &Range<usize>) -> &str {
         self.text.get(bytes.clone()).unwrap_or_default()
     }
 
     /// The line of a byte, from 1.
-    pub(super) fn line(&self, byte: usize) -> usize {
+    pub(crate) fn line(&self, byte: usize) -> usize {
         self.text[..byte.min(self.text.len())].matches('\n').count() + 1
     }
 
-    pub(super) fn body(&self) -> Option<Rc<Body>> {
+    pub(crate) fn body(&self) -> Option<Rc<Body>> {
         let mut parsed = self.parsed.borrow_mut();
         if let Some((text, body)) = parsed.as_ref()
             && *text == self.text
@@ -131,7 +131,7 @@ impl Document {
     }
 
     /// What stands at a byte of the text as it was read.
-    pub(super) fn find(&self, file: &str, bytes: &Range<usize>) -> Option<Found> {
+    pub(crate) fn find(&self, file: &str, bytes: &Range<usize>) -> Option<Found> {
         let lost = if self.crlf { |text: &str| text.matches('\n').count() } else { |_: &str| 0 };
         let original = self.text();
         let before = |byte: usize| byte - lost(original.get(..byte).unwrap_or_default());
@@ -154,12 +154,12 @@ impl Document {
     }
 
     /// All outermost blocks.
-    pub(super) fn tops(&self, file: &str) -> Vec<Spot> {
+    pub(crate) fn tops(&self, file: &str) -> Vec<Spot> {
         self.sources(file).into_iter().map(|(spot, _)| spot).collect()
     }
 
     /// All outermost blocks, with their texts.
-    pub(super) fn sources(&self, file: &str) -> Vec<(Spot, &str)> {
+    pub(crate) fn sources(&self, file: &str) -> Vec<(Spot, &str)> {
         let Some(body) = self.body() else { return Vec::new() };
         let source = |(step, block): (Step, &Block)| {
             let text = block.span().map(|span| self.source(&span)).unwrap_or_default();
@@ -168,7 +168,7 @@ impl Document {
         steps(&body).into_iter().map(source).collect()
     }
 
-    pub(super) fn with<T>(&self, spot: &Spot, read: impl FnOnce(&Block) -> Option<T>) -> Option<T> {
+    pub(crate) fn with<T>(&self, spot: &Spot, read: impl FnOnce(&Block) -> Option<T>) -> Option<T> {
         let body = self.body()?;
         let mut inner = &*body;
         let mut found = None;
@@ -181,12 +181,12 @@ impl Document {
     }
 
     /// The bytes of a block.
-    pub(super) fn span(&self, spot: &Spot) -> Option<Range<usize>> {
+    pub(crate) fn span(&self, spot: &Spot) -> Option<Range<usize>> {
         self.with(spot, Block::span)
     }
 
     /// The nested blocks of that kind, also those that a dynamic one makes.
-    pub(super) fn nested(&self, spot: &Spot, kind: &str) -> Vec<Spot> {
+    pub(crate) fn nested(&self, spot: &Spot, kind: &str) -> Vec<Spot> {
         let found = self.with(spot, |block| {
             let mut nested = Vec::new();
             for (step, _) in steps(&block.body) {
@@ -203,7 +203,7 @@ impl Document {
     }
 
     /// The bytes of the text of a heredoc, without its delimiters.
-    pub(super) fn heredoc(&self, expression: &Expression) -> Option<Range<usize>> {
+    pub(crate) fn heredoc(&self, expression: &Expression) -> Option<Range<usize>> {
         let start = expression.span()?.start;
         let rest = self.text.get(start..)?;
         let head = rest.lines().next()?;
@@ -220,17 +220,17 @@ impl Document {
     }
 
     /// The value of an attribute, where it is written.
-    pub(super) fn value(&self, spot: &Spot, name: &str) -> Option<Expression> {
+    pub(crate) fn value(&self, spot: &Spot, name: &str) -> Option<Expression> {
         self.with(spot, |block| Some(block.body.get_attribute(name)?.value.clone()))
     }
 }
 
 /// The member of an object; of several that have the name, the last one, as Terraform takes it.
-pub(super) fn member<'o>(object: &'o Object, name: &str) -> Option<&'o Expression> {
+pub(crate) fn member<'o>(object: &'o Object, name: &str) -> Option<&'o Expression> {
     object.iter().filter(|(key, _)| key_text(key).as_deref() == Some(name)).last().map(|(_, value)| value.expr())
 }
 
-pub(super) fn key_text(key: &ObjectKey) -> Option<String> {
+pub(crate) fn key_text(key: &ObjectKey) -> Option<String> {
     match key {
         ObjectKey::Ident(name) | ObjectKey::Expression(Expression::Variable(name)) => Some(name.as_str().to_owned()),
         ObjectKey::Expression(Expression::String(text)) => Some(text.value().clone()),
@@ -245,14 +245,14 @@ pub(super) fn key_span(key: &ObjectKey) -> Option<Range<usize>> {
     }
 }
 
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let mut characters = text.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && characters.all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))
 }
 
 /// The lines, each so far from the left.
-pub(super) fn indented(text: &str, indent: &str) -> String {
+pub(crate) fn indented(text: &str, indent: &str) -> String {
     let line = |line: &str| if line.is_empty() { String::new() } else { format!("{indent}{line}") };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -3,33 +3,26 @@
 //! A fix is tried first: it is made in memory, the code is read again as it would be then, and a finding that does not
 //! hold after all keeps its fix from being made. `document`, `edit` and `removal` change a file and know no resources;
 //! `workspace`, `values` and `additions` find and change things in a folder; `impact` and `references` tell what a change
-//! does to what Terraform has made; `content` and `embedded` change documents within the code; the other files know one
-//! type of resource each. What is not understood is refused, with its place.
+//! does to what Terraform has made; `content` and `embedded` change documents within the code; `edit.rs` of a
+//! resource type changes its resources. What is not understood is refused, with its place.
 
-mod about;
-mod additions;
+pub(crate) mod about;
+pub(crate) mod additions;
 mod attribute;
-mod bucket;
-mod content;
+pub(crate) mod content;
 pub(crate) mod difference;
 mod edit;
-mod edit_session;
+pub(crate) mod edit_session;
 mod embedded;
 mod format;
-mod hcl_file;
+pub(crate) mod hcl_file;
 mod impact;
-mod instance;
-mod key;
-mod log_group;
-mod preferences;
 mod references;
 mod removal;
-mod role;
-mod security_group;
 pub(crate) mod show;
-mod tags;
-mod task;
-mod values;
+pub(crate) mod tags;
+pub(crate) mod task;
+pub(crate) mod values;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,9 +117,9 @@ pub(crate) struct Left {
     /// The file and line that keep it from being fixed.
     pub(crate) place: Option<(String, usize)>,
     /// Whether `--unsafe-fixes` would fix it.
-    pub(crate) is_unsafe: bool,
+    is_unsafe: bool,
     /// Whether `lifecycle.ignore_changes` keeps it.
-    pub(crate) is_ignored: bool,
+    is_ignored: bool,
 }
 
 /// A finding that is tried.

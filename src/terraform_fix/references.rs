@@ -75,7 +75,7 @@ impl Document {
 
 impl Workspace<'_> {
     /// Removes a resource, and its address from the `depends_on` of others. Any other reference to it is a refusal.
-    pub(super) fn remove_resource(&mut self, spot: &Spot) -> Edited {
+    pub(crate) fn remove_resource(&mut self, spot: &Spot) -> Edited {
         let (kind, name) = spot.labels();
         let (kind, name) = (kind.to_owned(), name.to_owned());
         if let Some(protected) = self.protection(spot) {
@@ -124,7 +124,7 @@ impl Workspace<'_> {
     }
 
     /// A refusal where a resource may not be destroyed.
-    pub(super) fn protection(&self, spot: &Spot) -> Option<Refusal> {
+    pub(crate) fn protection(&self, spot: &Spot) -> Option<Refusal> {
         let same = |top: &Spot| top.kind() == spot.kind() && top.labels() == spot.labels();
         for top in self.tops(&spot.file).iter().filter(|top| same(top)) {
             for lifecycle in self.document(&top.file)?.nested(top, "lifecycle") {

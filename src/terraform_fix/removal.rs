@@ -9,13 +9,13 @@ use super::hcl_file::{Document, Spot};
 
 impl Document {
     /// Removes a block, with its lines and the comment lines directly above it.
-    pub(super) fn remove(&mut self, spot: &Spot) -> Option<()> {
+    pub(crate) fn remove(&mut self, spot: &Spot) -> Option<()> {
         let span = self.span(spot)?;
         self.remove_lines(&span)
     }
 
     /// Removes an attribute in the same way.
-    pub(super) fn remove_attribute(&mut self, spot: &Spot, name: &str) -> Option<()> {
+    pub(crate) fn remove_attribute(&mut self, spot: &Spot, name: &str) -> Option<()> {
         let span = self.with(spot, |block| block.body.get_attribute(name)?.span())?;
         self.remove_lines(&span)
     }
@@ -82,7 +82,7 @@ impl Document {
 
     /// Removes the elements of a list that are written so. Gives how many are left; none where the list is not
     /// understood.
-    pub(super) fn remove_elements(&mut self, list: &Expression, gone: impl Fn(&str) -> bool) -> Option<usize> {
+    pub(crate) fn remove_elements(&mut self, list: &Expression, gone: impl Fn(&str) -> bool) -> Option<usize> {
         let Expression::Array(array) = list else { return None };
         let spans: Vec<Range<usize>> = array.iter().map(hcl_edit::Span::span).collect::<Option<_>>()?;
         let whole = list.span()?;

@@ -6,26 +6,27 @@ use serde_json::Value as Json;
 
 use super::edit_session::{Edited, New, Refusal, Workspace};
 use super::hcl_file::{Found, Spot};
-use super::{attribute, bucket, instance, key, log_group, preferences, role, security_group, tags};
+use super::{attribute, tags};
 use crate::collect::terraform::Place;
 use crate::engine::scan::ANY;
 use crate::model::{Finding, Key, ResourceType, Verdict};
 use crate::remediate::remediation::{Action, Remedy, Wish};
+use crate::resource::{bucket, instance, key, log_group, role, security_group, session_preferences};
 
 /// A finding that is made right.
-pub(super) struct Task<'a> {
-    pub(super) key: Key,
-    pub(super) place: &'a Place,
+pub(crate) struct Task<'a> {
+    pub(crate) key: Key,
+    pub(crate) place: &'a Place,
     /// The block of the resource.
-    pub(super) spot: Spot,
+    pub(crate) spot: Spot,
     /// The parameters of the rule.
-    pub(super) params: &'a BTreeMap<String, Json>,
+    pub(crate) params: &'a BTreeMap<String, Json>,
 }
 
 impl Task<'_> {
     /// What stands where the code says the attribute; the inner none where that is not Terraform's own syntax.
     #[expect(clippy::option_option, reason = "not written, and written in another syntax, are different answers")]
-    pub(super) fn written(&self, path: &str, work: &Workspace<'_>) -> Option<Option<Found>> {
+    pub(crate) fn written(&self, path: &str, work: &Workspace<'_>) -> Option<Option<Found>> {
         let (_, span) = self.place.attributes.iter().find(|(known, _)| *known == path)?;
         Some(work.found(*span))
     }
@@ -38,12 +39,12 @@ fn key_of(finding: &Finding) -> Key {
 }
 
 /// The place of the resource that a finding is about; none where the code does not declare it by itself.
-pub(super) fn place_of<'a>(finding: &Finding, work: &Workspace<'a>) -> Option<&'a Place> {
+pub(crate) fn place_of<'a>(finding: &Finding, work: &Workspace<'a>) -> Option<&'a Place> {
     work.places.of(finding.resource.resource_type, &key_of(finding))
 }
 
 /// Makes a finding right, in the draft of the workspace.
-pub(super) fn carry_out(
+pub(crate) fn carry_out(
     finding: &Finding,
     remedy: &Remedy,
     params: &BTreeMap<String, Json>,
@@ -71,20 +72,20 @@ pub(super) fn carry_out(
     match &remedy.action {
         Action::Set(wishes) => set(wishes, resource.resource_type, &task, work),
         Action::Do(name) => match (resource.resource_type, name.as_str()) {
-            (ResourceType::Instance, name) => instance::carry_out(name, &task, work),
-            (ResourceType::SecurityGroup, name) => security_group::carry_out(name, &task, work),
-            (ResourceType::Role, name) => role::carry_out(name, &task, work),
-            (ResourceType::KmsKey, name) => key::carry_out(name, &task, work),
-            (ResourceType::LogGroup, "encrypt") => log_group::encrypt(&task.key, &task.spot, work),
-            (ResourceType::Bucket, name) => bucket::carry_out(name, &task, work),
-            (ResourceType::SessionPreferences, name) => preferences::carry_out(name, &task, work),
+            (ResourceType::Instance, name) => instance::edit::carry_out(name, &task, work),
+            (ResourceType::SecurityGroup, name) => security_group::edit::carry_out(name, &task, work),
+            (ResourceType::Role, name) => role::edit::carry_out(name, &task, work),
+            (ResourceType::KmsKey, name) => key::edit::carry_out(name, &task, work),
+            (ResourceType::LogGroup, "encrypt") => log_group::edit::encrypt(&task.key, &task.spot, work),
+            (ResourceType::Bucket, name) => bucket::edit::carry_out(name, &task, work),
+            (ResourceType::SessionPreferences, name) => session_preferences::edit::carry_out(name, &task, work),
             (_, name) => Err(undone(name)),
         },
     }
 }
 
 /// The refusal of what is done in accounts only.
-pub(super) fn undone(name: &str) -> Refusal {
+pub(crate) fn undone(name: &str) -> Refusal {
     Refusal::new(format!("this changes accounts only, not code: {}", name.replace('-', " ")))
 }
 
@@ -113,9 +114,9 @@ fn set(wishes: &BTreeMap<String, Wish>, resource: ResourceType, task: &Task<'_>,
         let value = value(wish, task)?;
         match (resource, path.as_str()) {
             (_, "tags") => tags::add(task, work)?,
-            (ResourceType::Bucket, "sse_algorithm") => bucket::encrypt(&value, task, work)?,
-            (ResourceType::Bucket, "object_lock_enabled") => bucket::lock(task, work)?,
-            (ResourceType::SessionPreferences, path) => preferences::set(path, &value, task, work)?,
+            (ResourceType::Bucket, "sse_algorithm") => bucket::edit::encrypt(&value, task, work)?,
+            (ResourceType::Bucket, "object_lock_enabled") => bucket::edit::lock(task, work)?,
+            (ResourceType::SessionPreferences, path) => session_preferences::edit::set(path, &value, task, work)?,
             (_, path) => attribute::set(path, &New::of(&value), task, work)?,
         }
     }

@@ -12,7 +12,7 @@ use super::edit_session::{Edited, New, Refusal, Workspace};
 use super::hcl_file::{Found, Spot};
 
 /// A value as HCL writes it.
-pub(super) fn literal(json: &Json) -> String {
+pub(crate) fn literal(json: &Json) -> String {
     match json {
         Json::String(text) => quoted(text),
         Json::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
@@ -21,12 +21,12 @@ pub(super) fn literal(json: &Json) -> String {
 }
 
 /// A text in quotes, in which nothing is a template.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     Json::from(text).to_string().replace("${", "$${").replace("%{", "%%{")
 }
 
 /// The name that an expression is, where it is nothing but `var.name` or `local.name`.
-pub(super) fn source_of(expression: &Expression) -> Option<(&'static str, String)> {
+pub(crate) fn source_of(expression: &Expression) -> Option<(&'static str, String)> {
     let Expression::Traversal(traversal) = expression else { return None };
     let Expression::Variable(root) = &traversal.expr else { return None };
     let root = ["var", "local"].into_iter().find(|name| root.as_str() == *name)?;
@@ -41,7 +41,7 @@ pub(super) fn source_of(expression: &Expression) -> Option<(&'static str, String
 
 /// The expression that is converted to another type, or the expression itself. A text that is nothing but one
 /// interpolation converts what it interpolates.
-pub(super) fn converted(expression: &Expression) -> &Expression {
+pub(crate) fn converted(expression: &Expression) -> &Expression {
     match expression {
         Expression::Parenthesis(inner) => converted(inner.inner()),
         Expression::StringTemplate(template) => {
@@ -59,11 +59,11 @@ pub(super) fn converted(expression: &Expression) -> &Expression {
 }
 
 /// A value with the attribute that it is written in.
-pub(super) type Source = (Spot, String, Expression);
+pub(crate) type Source = (Spot, String, Expression);
 
 impl Workspace<'_> {
     /// Sets an attribute of a block: where it is written, there; else as a new one.
-    pub(super) fn set(&mut self, spot: &Spot, name: &str, new: &New) -> Edited {
+    pub(crate) fn set(&mut self, spot: &Spot, name: &str, new: &New) -> Edited {
         let spot = &self.overriding(spot, name).unwrap_or_else(|| spot.clone());
         if let Some(value) = self.value(spot, name) {
             return self.assign(spot, name, &value, new);
@@ -73,7 +73,7 @@ impl Workspace<'_> {
     }
 
     /// Sets an attribute of a nested block, which is made where there is none.
-    pub(super) fn set_nested(&mut self, spot: &Spot, blocks: &[&str], name: &str, new: &New) -> Edited {
+    pub(crate) fn set_nested(&mut self, spot: &Spot, blocks: &[&str], name: &str, new: &New) -> Edited {
         let Some((block, rest)) = blocks.split_first() else { return self.set(spot, name, new) };
         let spot = &self.overriding(spot, block).unwrap_or_else(|| spot.clone());
         if self.value(spot, block).is_some() {
@@ -95,7 +95,7 @@ impl Workspace<'_> {
     }
 
     /// Gives an expression another value where the value comes from. What it belongs to is an attribute of the block.
-    pub(super) fn assign(&mut self, spot: &Spot, name: &str, value: &Expression, new: &New) -> Edited {
+    pub(crate) fn assign(&mut self, spot: &Spot, name: &str, value: &Expression, new: &New) -> Edited {
         match value {
             Expression::Null(_) | Expression::Bool(_) | Expression::Number(_) | Expression::String(_) => {
                 let span = value.span().ok_or_else(|| self.refuse(spot, name, "its place is not known"))?;
@@ -181,7 +181,7 @@ impl Workspace<'_> {
         }
     }
 
-    pub(super) fn local(&self, spot: &Spot, local: &str) -> Option<(Spot, Expression)> {
+    pub(crate) fn local(&self, spot: &Spot, local: &str) -> Option<(Spot, Expression)> {
         let declared = self.tops(&spot.file).into_iter().filter(|top| top.kind() == "locals");
         declared.into_iter().find_map(|top| Some((top.clone(), self.value(&top, local)?)))
     }
@@ -259,7 +259,7 @@ impl Workspace<'_> {
     }
 
     /// A change of what several places use changes all of them.
-    pub(super) fn shared(&mut self, file: &str, name: &str) {
+    pub(crate) fn shared(&mut self, file: &str, name: &str) {
         let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
         let uses = |text: &str| {
             text.match_indices(name)
@@ -294,13 +294,13 @@ impl Workspace<'_> {
     }
 
     /// Returns `true` if an attribute of a resource is written in the code, and not left open.
-    pub(super) fn is_block(&self, span: crate::collect::terraform::Span) -> bool {
+    pub(crate) fn is_block(&self, span: crate::collect::terraform::Span) -> bool {
         matches!(self.found(span), Some(Found::Block(_)))
     }
 }
 
 /// The path without `.` and, where a name precedes it, `..`.
-pub(super) fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

@@ -41,6 +41,7 @@ mod permissions;
 #[expect(dead_code, reason = "the benches use the rest")]
 mod proxy;
 mod report_formats;
+mod rooms;
 mod sample;
 mod sarif;
 mod scan;

@@ -24,15 +24,15 @@ const SLOW: Duration = Duration::from_secs(3);
 
 /// An operation, and where it is asked.
 #[derive(Clone, Copy)]
-pub(super) struct Inquiry<'r> {
-    pub(super) reader: &'r Reader<'r>,
-    pub(super) call: &'static Call,
-    pub(super) region: Option<&'r Region>,
+pub(crate) struct Inquiry<'r> {
+    pub(crate) reader: &'r Reader<'r>,
+    pub(crate) call: &'static Call,
+    pub(crate) region: Option<&'r Region>,
 }
 
 impl<'a> Reader<'a> {
     /// An operation of a region, or (without) of the account.
-    pub(super) fn inquire<'r>(&'r self, call: &'static Call, region: Option<&'r Region>) -> Inquiry<'r>
+    pub(crate) fn inquire<'r>(&'r self, call: &'static Call, region: Option<&'r Region>) -> Inquiry<'r>
     where
         'a: 'r,
     {
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
 
 impl Inquiry<'_> {
     /// Sends a request. Its failure is noted in the coverage.
-    pub(super) fn send<T, E>(
+    pub(crate) fn send<T, E>(
         &self,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
     ) -> impl Future<Output = Result<T, Arc<Gap>>>
@@ -55,7 +55,7 @@ impl Inquiry<'_> {
     }
 
     /// Sends a request, to which these codes are the answer that the thing does not exist.
-    pub(super) fn send_unless<T, E>(
+    pub(crate) fn send_unless<T, E>(
         &self,
         absent: &[&str],
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
@@ -78,7 +78,7 @@ impl Inquiry<'_> {
     }
 
     /// Sends a request whose failure may yet mean something: it is for the caller to note.
-    pub(super) fn attempt<T, E>(
+    pub(crate) fn attempt<T, E>(
         &self,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
     ) -> impl Future<Output = Result<T, Failure>>
@@ -149,12 +149,12 @@ impl Inquiry<'_> {
     }
 
     /// Notes a failure in the coverage.
-    pub(super) fn failed(&self, failure: Failure) -> Arc<Gap> {
+    pub(crate) fn failed(&self, failure: Failure) -> Arc<Gap> {
         self.reader.failed(self.region, failure.gap)
     }
 
     /// Reads page after page, until one has no token for another. What was taken stays when a later one fails.
-    pub(super) async fn pages<P, F>(
+    pub(crate) async fn pages<P, F>(
         &self,
         request: impl FnMut(Option<String>) -> F,
         take: impl FnMut(P) -> Option<String>,
@@ -166,12 +166,12 @@ impl Inquiry<'_> {
     }
 
     /// Something is wrong with the answer.
-    pub(super) fn problem(&self, message: &str) -> Arc<Gap> {
+    pub(crate) fn problem(&self, message: &str) -> Arc<Gap> {
         self.reader.failed(self.region, Gap::of_call(GapKind::Failed, self.call.to_string()).with_message(message))
     }
 
     /// Why something that was asked for by id is not among the answers.
-    pub(super) fn missed(&self, id: &str, read: &Result<(), Arc<Gap>>) -> Arc<Gap> {
+    pub(crate) fn missed(&self, id: &str, read: &Result<(), Arc<Gap>>) -> Arc<Gap> {
         match read {
             Ok(()) => self.lacks(id),
             Err(gap) => Arc::clone(gap),
@@ -179,29 +179,29 @@ impl Inquiry<'_> {
     }
 
     /// The answer lacks a member that AWS always sends.
-    pub(super) fn lacks(&self, member: &str) -> Arc<Gap> {
+    pub(crate) fn lacks(&self, member: &str) -> Arc<Gap> {
         self.problem(&format!("the answer lacks {member}"))
     }
 
     /// The value of a member that AWS always sends.
-    pub(super) fn required<T>(&self, member: &str, value: Option<T>) -> Fact<T> {
+    pub(crate) fn required<T>(&self, member: &str, value: Option<T>) -> Fact<T> {
         value.map_or_else(|| Fact::Unknown(self.lacks(member)), Fact::Known)
     }
 
     /// The text of a member that AWS always sends. An empty one is missing: it names nothing.
-    pub(super) fn named(&self, member: &str, text: Option<String>) -> Fact<String> {
+    pub(crate) fn named(&self, member: &str, text: Option<String>) -> Fact<String> {
         self.required(member, filled(text))
     }
 
     /// The text of a member that AWS always sends, one of these values. A value that AWS has added since is not
     /// understood: rules that compare with the others would take it for one of them, or for none.
-    pub(super) fn one_of(&self, member: &str, text: Option<impl AsRef<str>>, values: &[&str]) -> Fact<String> {
+    pub(crate) fn one_of(&self, member: &str, text: Option<impl AsRef<str>>, values: &[&str]) -> Fact<String> {
         let text = filled(text.map(|text| text.as_ref().to_owned()));
         self.meaning(member, text, |text| values.contains(&text).then(|| text.to_owned()))
     }
 
     /// What a text means that AWS always sends.
-    pub(super) fn meaning<T>(
+    pub(crate) fn meaning<T>(
         &self,
         member: &str,
         text: Option<String>,
@@ -213,13 +213,13 @@ impl Inquiry<'_> {
     }
 
     /// What the call leads to may not all be known.
-    pub(super) fn unlisted(&self, gap: &Arc<Gap>) {
+    pub(crate) fn unlisted(&self, gap: &Arc<Gap>) {
         self.reader.unlisted(self.call, self.region, gap);
     }
 }
 
 /// A text that says something. The SDK fills in an empty one where AWS left out a member that it always sends.
-pub(super) fn filled(text: Option<String>) -> Option<String> {
+pub(crate) fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 

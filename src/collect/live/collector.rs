@@ -9,28 +9,28 @@ use tokio::time::Instant;
 
 use super::Collection;
 use super::coverage::Coverage;
-use super::kms::Described;
 use crate::aws::connection::Connection;
 use crate::aws::once_map::Once;
 use crate::model::call::{self, Call};
 use crate::model::discovery::leads_to;
 use crate::model::{Entry, Fact, Gap, Inventory, Key, Region, Resource, Source, Unlisted};
+use crate::resource::key::collect::Described;
 
 /// The reading of one account.
-pub(super) struct Reader<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) collection: &'a Collection<'a>,
-    pub(super) permits: Semaphore,
+pub(crate) struct Reader<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) collection: &'a Collection<'a>,
+    pub(crate) permits: Semaphore,
     /// When the reading has to end.
-    pub(super) deadline: Option<Instant>,
+    pub(crate) deadline: Option<Instant>,
     /// The ids of instance profiles by their names.
-    pub(super) profiles: Once<Key, Option<String>>,
-    pub(super) roles: Once<Key, ()>,
-    pub(super) managed_policies: Once<Key, ()>,
-    pub(super) buckets: Once<Key, ()>,
-    pub(super) described_keys: Once<(Region, String), Described>,
-    pub(super) key_policies: Once<Key, ()>,
-    pub(super) key_rotations: Once<Key, ()>,
+    pub(crate) profiles: Once<Key, Option<String>>,
+    pub(crate) roles: Once<Key, ()>,
+    pub(crate) managed_policies: Once<Key, ()>,
+    pub(crate) buckets: Once<Key, ()>,
+    pub(crate) described_keys: Once<(Region, String), Described>,
+    pub(crate) key_policies: Once<Key, ()>,
+    pub(crate) key_rotations: Once<Key, ()>,
     gathered: Mutex<Gathered>,
 }
 
@@ -41,7 +41,7 @@ struct Gathered {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(connection: &'a Connection, collection: &'a Collection<'a>) -> Self {
+    pub(crate) fn new(connection: &'a Connection, collection: &'a Collection<'a>) -> Self {
         let inventory = Inventory::new(
             Source::Aws,
             Some(connection.account().clone()),
@@ -70,22 +70,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the rules need this call.
-    pub(super) fn wants(&self, call: &Call) -> bool {
+    pub(crate) fn wants(&self, call: &Call) -> bool {
         self.collection.needs.wants(call)
     }
 
     /// Changes what was read so far.
-    pub(super) fn record<T>(&self, change: impl FnOnce(&mut Inventory) -> T) -> T {
+    pub(crate) fn record<T>(&self, change: impl FnOnce(&mut Inventory) -> T) -> T {
         change(&mut self.gathered().inventory)
     }
 
     /// Puts a resource in.
-    pub(super) fn put<T: Resource>(&self, key: Key, entry: Entry<T>) {
+    pub(crate) fn put<T: Resource>(&self, key: Key, entry: Entry<T>) {
         self.record(|inventory| T::table_mut(inventory).insert(key, entry));
     }
 
     /// Puts in that a resource is referred to, where no call that describes it is wanted.
-    pub(super) fn mention<T: Resource>(&self, key: &Key) {
+    pub(crate) fn mention<T: Resource>(&self, key: &Key) {
         self.record(|inventory| {
             T::table_mut(inventory).entry(key.clone()).or_insert_with(|| Entry {
                 exists: Fact::default(),
@@ -96,18 +96,18 @@ impl<'a> Reader<'a> {
     }
 
     /// A call of this region (none: of the account) gave an answer.
-    pub(super) fn answered(&self, region: Option<&Region>) {
+    pub(crate) fn answered(&self, region: Option<&Region>) {
         self.gathered().coverage.answered(region);
     }
 
     /// A call of this region (none: of the account) left a gap.
-    pub(super) fn failed(&self, region: Option<&Region>, gap: Gap) -> Arc<Gap> {
+    pub(crate) fn failed(&self, region: Option<&Region>, gap: Gap) -> Arc<Gap> {
         self.gathered().coverage.failed(region, &gap);
         Arc::new(gap)
     }
 
     /// Because of this gap, what the call leads to may not all be known.
-    pub(super) fn unlisted(&self, call: &Call, region: Option<&Region>, gap: &Arc<Gap>) {
+    pub(crate) fn unlisted(&self, call: &Call, region: Option<&Region>, gap: &Arc<Gap>) {
         let unlisted = leads_to(call).iter().map(|resource_type| Unlisted {
             resource_type: *resource_type,
             region: resource_type.region_unlisted(region),
@@ -117,12 +117,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Resources of this type may not all be known.
-    pub(super) fn say_unlisted(&self, unlisted: Unlisted) {
+    pub(crate) fn say_unlisted(&self, unlisted: Unlisted) {
         self.gathered().unlisted.insert(unlisted);
     }
 
     /// All that was read. What unwanted calls would have led to is unlisted too: nobody asked for it.
-    pub(super) fn finish(self) -> Inventory {
+    pub(crate) fn finish(self) -> Inventory {
         for call in call::ALL.iter().filter(|call| !self.wants(call)) {
             for region in self.collection.regions {
                 self.unlisted(call, Some(region), &Gap::not_collected());

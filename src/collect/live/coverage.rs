@@ -6,7 +6,7 @@ use crate::model::{AccountId, Gap, Region, Scope, Source};
 
 /// The coverage of an account while it is being read.
 #[derive(Debug, Default)]
-pub(super) struct Coverage(BTreeMap<Option<Region>, Reading>);
+pub(crate) struct Coverage(BTreeMap<Option<Region>, Reading>);
 
 #[derive(Debug, Default)]
 struct Reading {
@@ -16,18 +16,18 @@ struct Reading {
 
 impl Coverage {
     /// Nothing read yet in any of these regions, nor in the account.
-    pub(super) fn of(regions: &BTreeSet<Region>) -> Self {
+    pub(crate) fn of(regions: &BTreeSet<Region>) -> Self {
         let scopes = std::iter::once(None).chain(regions.iter().cloned().map(Some));
         Self(scopes.map(|scope| (scope, Reading::default())).collect())
     }
 
     /// A call gave an answer.
-    pub(super) fn answered(&mut self, region: Option<&Region>) {
+    pub(crate) fn answered(&mut self, region: Option<&Region>) {
         self.reading(region).answered = true;
     }
 
     /// A call gave none, or only a part of one.
-    pub(super) fn failed(&mut self, region: Option<&Region>, gap: &Gap) {
+    pub(crate) fn failed(&mut self, region: Option<&Region>, gap: &Gap) {
         let gaps = &mut self.reading(region).gaps;
         if !gaps.contains(gap) {
             gaps.insert(gap.clone());
@@ -41,7 +41,7 @@ impl Coverage {
     }
 
     /// As scopes of the report, the account's first.
-    pub(super) fn scopes(self, account: &AccountId) -> Vec<Scope> {
+    pub(crate) fn scopes(self, account: &AccountId) -> Vec<Scope> {
         let scope = |(region, reading): (Option<Region>, Reading)| Scope {
             source: Source::Aws,
             account: Some(account.clone()),

@@ -17,24 +17,18 @@ use crate::model::{Inventory, Region};
 
 #[cfg(any(test, fuzzing))]
 mod answers;
-mod api_call;
-mod collector;
+pub(crate) mod api_call;
+pub(crate) mod collector;
 mod coverage;
-mod ec2;
-mod foreign_bucket;
-mod iam;
-mod kms;
-mod logs;
+pub(crate) mod ec2;
 mod organization;
 mod policy;
 mod region;
-mod s3;
-mod ssm;
 mod unreachable;
 
+pub use crate::resource::bucket::collect_foreign::BucketOwners;
 #[cfg(any(test, fuzzing))]
 pub(crate) use answers::answered;
-pub use foreign_bucket::BucketOwners;
 pub use unreachable::unread;
 
 /// How many calls may run at once in an account, unless said otherwise.

@@ -13,7 +13,7 @@ use crate::model::{Fact, Inventory};
 const NONE: &[&str] = &["AWSOrganizationsNotInUseException"];
 
 /// Reads the organisation, after all policies have been read.
-pub(super) async fn read(reader: &Reader<'_>) {
+pub(crate) async fn read(reader: &Reader<'_>) {
     if !reader.wants(&DESCRIBE_ORGANIZATION) || !reader.record(|inventory| speaks_of_organizations(inventory)) {
         return;
     }

@@ -8,13 +8,13 @@ use crate::model::Fact;
 impl Inquiry<'_> {
     /// A policy document in JSON, as KMS gives it.
     /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html>
-    pub(super) fn policy_json(&self, text: &str) -> Fact<PolicyDocument> {
+    pub(crate) fn policy_json(&self, text: &str) -> Fact<PolicyDocument> {
         self.policy(PolicyDocument::from_json(text))
     }
 
     /// A policy document in URL-encoded JSON, as IAM gives it.
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html>
-    pub(super) fn policy_url_encoded(&self, text: &str) -> Fact<PolicyDocument> {
+    pub(crate) fn policy_url_encoded(&self, text: &str) -> Fact<PolicyDocument> {
         self.policy(PolicyDocument::from_url_encoded(text))
     }
 

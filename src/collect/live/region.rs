@@ -3,27 +3,28 @@
 use futures::join;
 
 use super::collector::Reader;
-use super::{ec2, iam, ssm};
 use crate::model::Region;
+use crate::resource::session_preferences::{self, collect_host_management};
+use crate::resource::{instance, instance_profile, managed_instance, security_group, volume, vpc_endpoint};
 
 /// Reads a region.
-pub(super) async fn read(reader: &Reader<'_>, region: &Region) {
-    ssm::preferences::begin(reader, region);
+pub(crate) async fn read(reader: &Reader<'_>, region: &Region) {
+    session_preferences::collect::begin(reader, region);
     join!(
         instances(reader, region),
-        ssm::nodes::read(reader, region),
-        ssm::host_management::read(reader, region),
-        ssm::preferences::read(reader, region),
+        managed_instance::collect::read(reader, region),
+        collect_host_management::read(reader, region),
+        session_preferences::collect::read(reader, region),
     );
 }
 
 /// The instances, and what they refer to.
 async fn instances(reader: &Reader<'_>, region: &Region) {
-    let found = ec2::instances::read(reader, region).await;
+    let found = instance::collect::read(reader, region).await;
     join!(
-        ec2::volumes::read(reader, region, &found.volumes),
-        ec2::security_groups::read(reader, region, &found.security_groups),
-        ec2::vpc_endpoints::read(reader, region, &found.vpcs),
-        iam::profiles(reader, &found.instance_profiles),
+        volume::collect::read(reader, region, &found.volumes),
+        security_group::collect::read(reader, region, &found.security_groups),
+        vpc_endpoint::collect::read(reader, region, &found.vpcs),
+        instance_profile::collect::profiles(reader, &found.instance_profiles),
     );
 }

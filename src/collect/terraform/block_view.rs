@@ -14,8 +14,8 @@ use crate::model::Gap;
 
 /// A block of a resource, or the resource itself.
 #[derive(Clone)]
-pub(super) struct View {
-    pub(super) instance: Rc<Instance>,
+pub(crate) struct View {
+    pub(crate) instance: Rc<Instance>,
     content: Content,
     /// What the iterators of dynamic blocks around it are.
     bound: Rc<Vec<(Arc<str>, Value)>>,
@@ -30,7 +30,7 @@ enum Content {
 }
 
 impl View {
-    pub(super) fn of(instance: &Rc<Instance>) -> Self {
+    pub(crate) fn of(instance: &Rc<Instance>) -> Self {
         Self {
             instance: Rc::clone(instance),
             content: Content::Block(Arc::clone(&instance.block)),
@@ -40,7 +40,7 @@ impl View {
     }
 
     /// Where it stands.
-    pub(super) fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         self.span
     }
 
@@ -65,12 +65,12 @@ impl View {
     }
 
     /// The value that is written for an attribute, as it leaves evaluation; null where none is.
-    pub(super) fn get(&self, name: &str) -> Value {
+    pub(crate) fn get(&self, name: &str) -> Value {
         self.instance.module.world.leaving(self.marked(name))
     }
 
     /// The value that is written for an attribute, sensitive where it is; null where none is.
-    pub(super) fn marked(&self, name: &str) -> Value {
+    pub(crate) fn marked(&self, name: &str) -> Value {
         match &self.content {
             Content::Value(Value::Map(members)) => members.get(name).cloned().unwrap_or(Value::Null),
             Content::Value(_) => Value::Null,
@@ -83,7 +83,7 @@ impl View {
     }
 
     /// Where an attribute stands, if it is written.
-    pub(super) fn span_of(&self, name: &str) -> Option<Span> {
+    pub(crate) fn span_of(&self, name: &str) -> Option<Span> {
         match self.body() {
             Some(body) => body
                 .attribute(name)
@@ -97,7 +97,7 @@ impl View {
     ///
     /// # Errors
     /// Where it is not known which there are.
-    pub(super) fn blocks(&self, kind: &str) -> Result<Vec<Self>, Arc<Gap>> {
+    pub(crate) fn blocks(&self, kind: &str) -> Result<Vec<Self>, Arc<Gap>> {
         let mut blocks = Vec::new();
         let assigned = self.get(kind);
         let span = self.span_of(kind).unwrap_or(self.span);
@@ -117,7 +117,7 @@ impl View {
     ///
     /// # Errors
     /// Where it is not known whether there is one.
-    pub(super) fn block(&self, kind: &str) -> Result<Option<Self>, Arc<Gap>> {
+    pub(crate) fn block(&self, kind: &str) -> Result<Option<Self>, Arc<Gap>> {
         Ok(self.blocks(kind)?.into_iter().next())
     }
 
@@ -191,7 +191,7 @@ impl View {
     }
 
     /// The block as an object, with what is written in it.
-    pub(super) fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         match &self.content {
             Content::Value(value) => value.clone(),
             Content::Block(block) => {
@@ -203,7 +203,7 @@ impl View {
 }
 
 /// What a block is a block of, be it dynamic or not.
-pub(super) fn kind_of(block: &Block) -> &str {
+pub(crate) fn kind_of(block: &Block) -> &str {
     match (&*block.kind, block.labels.first()) {
         ("dynamic", Some(label)) => label,
         (kind, _) => kind,

@@ -17,14 +17,14 @@ const BYTES: u64 = 192 << 20;
 const ELEMENT: usize = 32;
 
 /// How many bytes of a text are read in the time of a step.
-pub(super) const TEXT: usize = 32;
+pub(crate) const TEXT: usize = 32;
 
 /// The part of what is left that one attribute may take, so that one that takes too much leaves enough for the others.
 const SHARE: u64 = 8;
 
 /// What is left to spend.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     steps: Cell<u64>,
     bytes: Cell<u64>,
     /// What must be left of both.
@@ -63,7 +63,7 @@ impl Budget {
     }
 
     /// Does something that may take a share of what is left.
-    pub(super) fn share<T>(&self, spend: impl FnOnce() -> T) -> T {
+    pub(crate) fn share<T>(&self, spend: impl FnOnce() -> T) -> T {
         let keep = |left: u64| left - left / SHARE;
         let before = self.reserve.get();
         let reserve = (keep(self.steps.get()).max(before.0), keep(self.bytes.get()).max(before.1));
@@ -82,17 +82,17 @@ impl Budget {
     }
 
     /// Spends what so many elements of a collection take.
-    pub(super) fn elements(&self, count: usize) -> bool {
+    pub(crate) fn elements(&self, count: usize) -> bool {
         self.spend(count, count.saturating_mul(ELEMENT))
     }
 
     /// Spends what a text of so many bytes takes.
-    pub(super) fn text(&self, length: usize) -> bool {
+    pub(crate) fn text(&self, length: usize) -> bool {
         self.spend(length / TEXT + 1, length)
     }
 
     /// Takes away what was spent elsewhere.
-    pub(super) fn take(&self, steps: u64, bytes: u64) {
+    pub(crate) fn take(&self, steps: u64, bytes: u64) {
         self.steps.set(self.steps.get().saturating_sub(steps));
         self.bytes.set(self.bytes.get().saturating_sub(bytes));
     }

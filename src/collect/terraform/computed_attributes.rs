@@ -117,7 +117,7 @@ static NAMING: &[Naming] = &[
 ];
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
-pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
+pub(crate) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
     if name == "region" && instance.kind.starts_with("aws_") {
         return Some(instance.region_value());
     }
@@ -175,7 +175,7 @@ fn linked(instance: &Rc<Instance>, name: &str) -> Option<Value> {
 }
 
 /// These values one after the other, with the characters of holes.
-pub(super) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
+pub(crate) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
     let mut text = String::new();
     for part in parts {
         let appended: Result<(), Rc<Hole>> = append_value(part, &mut text, instance.block.span, &instance.module.world);

@@ -11,7 +11,7 @@ use super::value::Value;
 use crate::model::Partition;
 
 /// The value of an attribute that the code does not set; none where only AWS will tell.
-pub(super) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
+pub(crate) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
     // Asked for where it is needed: a provider may take its region from a data source of another provider.
     let partition = || instance.partition();
     match (&*instance.kind, name) {

@@ -47,16 +47,16 @@ pub(super) fn form_of(name: &str) -> Option<Form> {
 
 /// The files of code in a folder.
 #[derive(Debug, Default)]
-pub(super) struct CodeFiles {
+pub(crate) struct CodeFiles {
     /// Those that the engine reads, sorted as it reads them.
-    pub(super) names: Vec<(PathBuf, Form)>,
+    pub(crate) names: Vec<(PathBuf, Form)>,
     /// Whether some are of OpenTofu alone.
     pub(super) has_tofu: bool,
 }
 
 impl CodeFiles {
     /// Those among the names of the files of a folder.
-    pub(super) fn among(names: Vec<String>, engine: Engine) -> Self {
+    pub(crate) fn among(names: Vec<String>, engine: Engine) -> Self {
         let mut all: BTreeMap<String, (Form, bool)> = BTreeMap::new();
         for name in names {
             if name.starts_with(['.', '#']) || name.ends_with('~') {
@@ -85,7 +85,7 @@ fn of_tofu(name: &str) -> String {
 }
 
 /// The name of a file of code without its ending.
-pub(super) fn stem(name: &str) -> &str {
+pub(crate) fn stem(name: &str) -> &str {
     let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
     ENDINGS.iter().find_map(|(ending, ..)| name.strip_suffix(ending)).unwrap_or(name)
 }

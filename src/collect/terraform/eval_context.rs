@@ -18,18 +18,18 @@ use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};
 const DEPTH: u32 = 1_000;
 
 /// A template that was read, or why it is none.
-pub(super) type Template = Rc<Result<Expression, &'static str>>;
+pub(crate) type Template = Rc<Result<Expression, &'static str>>;
 
 /// What all evaluation shares.
-pub(super) struct World {
-    pub(super) account: Option<AccountId>,
-    pub(super) region: Option<Region>,
+pub(crate) struct World {
+    pub(crate) account: Option<AccountId>,
+    pub(crate) region: Option<Region>,
     /// The name of the workspace.
-    pub(super) workspace: Option<Value>,
+    pub(crate) workspace: Option<Value>,
     /// Folders that sources of modules lead to and that were not read.
-    pub(super) missing: RefCell<BTreeSet<PathBuf>>,
-    pub(super) folders: Folders,
-    pub(super) symbols: Symbols,
+    pub(crate) missing: RefCell<BTreeSet<PathBuf>>,
+    pub(crate) folders: Folders,
+    pub(crate) symbols: Symbols,
     pub(super) budget: Budget,
     depth: Cell<u32>,
     /// Whether an instance was chosen of a resource of which it is not known how many there are.
@@ -53,7 +53,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(
+    pub(crate) fn new(
         account: Option<AccountId>,
         region: Option<Region>,
         workspace: Option<&str>,
@@ -97,19 +97,19 @@ impl World {
     }
 
     /// Forgets all holes and templates.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.symbols.release();
         self.accounts.borrow_mut().clear();
         self.templates.borrow_mut().clear();
     }
 
     /// The account that is deployed to.
-    pub(super) fn account_value(&self) -> Value {
+    pub(crate) fn account_value(&self) -> Value {
         self.account_value.clone()
     }
 
     /// The region that is deployed to.
-    pub(super) fn region_value(&self) -> Value {
+    pub(crate) fn region_value(&self) -> Value {
         self.region_value.clone()
     }
 
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// A place, or a hole in place of one that is sensitive: nothing tells of it, but the same one is the same hole.
-    pub(super) fn place(&self, what: &str, span: Span, evaluate: impl FnOnce() -> Value) -> Value {
+    pub(crate) fn place(&self, what: &str, span: Span, evaluate: impl FnOnce() -> Value) -> Value {
         let value = match self.marking(evaluate) {
             Value::Sensitive(value) => value,
             value => return value,
@@ -145,19 +145,19 @@ impl World {
     }
 
     /// The partition: that of the region, or the commercial one.
-    pub(super) fn partition(&self) -> Partition {
+    pub(crate) fn partition(&self) -> Partition {
         self.region.as_ref().map_or(Partition::Aws, Region::partition)
     }
 
     /// The file.
-    pub(super) fn file(&self, id: FileId) -> Option<File> {
+    pub(crate) fn file(&self, id: FileId) -> Option<File> {
         let files = self.folders.files();
         let index = id.0 as usize;
         files.get(index).cloned().or_else(|| self.read.borrow().get(index - files.len()).cloned())
     }
 
     /// The text in place of the one that this file has on disk.
-    pub(super) fn edited(&self, name: &str) -> Option<String> {
+    pub(crate) fn edited(&self, name: &str) -> Option<String> {
         self.folders.edited(name)
     }
 
@@ -167,7 +167,7 @@ impl World {
     }
 
     /// The texts of files that functions read, by name.
-    pub(super) fn assets(&self) -> BTreeMap<String, String> {
+    pub(crate) fn assets(&self) -> BTreeMap<String, String> {
         self.assets.borrow().clone()
     }
 
@@ -181,7 +181,7 @@ impl World {
     }
 
     /// The template of this path, if it was read before.
-    pub(super) fn template(&self, path: &Path) -> Option<Template> {
+    pub(crate) fn template(&self, path: &Path) -> Option<Template> {
         self.templates.borrow().get(path).cloned()
     }
 
@@ -193,7 +193,7 @@ impl World {
     }
 
     /// Where a word stands in these bytes, to the end of its line.
-    pub(super) fn find_in(&self, span: Span, word: &str) -> Option<Span> {
+    pub(crate) fn find_in(&self, span: Span, word: &str) -> Option<Span> {
         let file = self.file(span.file)?;
         let text = file.source().text().get(span.bytes())?;
         let is_part = |character: char| character.is_alphanumeric() || character == '_';
@@ -207,30 +207,30 @@ impl World {
     }
 
     /// A gap at this place.
-    pub(super) fn gap(&self, span: Span, message: impl Into<String>) -> Arc<Gap> {
+    pub(crate) fn gap(&self, span: Span, message: impl Into<String>) -> Arc<Gap> {
         let gap = Gap::because(GapKind::Unresolved, message);
         let Some(file) = self.file(span.file) else { return Arc::new(gap) };
         Arc::new(gap.at(file.source().name(), file.line(span.bytes().start)))
     }
 
     /// A gap at this place about the expression that stands there.
-    pub(super) fn gap_of(&self, span: Span, expression: &str, message: &str) -> Arc<Gap> {
+    pub(crate) fn gap_of(&self, span: Span, expression: &str, message: &str) -> Arc<Gap> {
         let gap = self.gap(span, message);
         Arc::new(Gap { expression: Some(expression.to_owned()), ..Arc::unwrap_or_clone(gap) })
     }
 
     /// A value that is not known.
-    pub(super) fn unknown(&self, span: Span, message: impl Into<String>) -> Value {
+    pub(crate) fn unknown(&self, span: Span, message: impl Into<String>) -> Value {
         Value::Unknown(Hole::new(self.gap(span, message), Nature::Open))
     }
 
     /// An expression that has no value.
-    pub(super) fn wrong(&self, span: Span, message: impl Into<String>) -> Value {
+    pub(crate) fn wrong(&self, span: Span, message: impl Into<String>) -> Value {
         Value::Unknown(Hole::new(self.gap(span, message), Nature::Wrong))
     }
 
     /// What went wrong, each once, by place.
-    pub(super) fn report(&self, span: Span, problem: Diagnostic) {
+    pub(crate) fn report(&self, span: Span, problem: Diagnostic) {
         let problem = match self.file(span.file) {
             Some(file) => problem.at(file.source(), span.bytes()),
             None => problem,
@@ -238,22 +238,22 @@ impl World {
         self.problems.borrow_mut().entry((span, problem.message.clone())).or_insert(problem);
     }
 
-    pub(super) fn problems(&self) -> Vec<Diagnostic> {
+    pub(crate) fn problems(&self) -> Vec<Diagnostic> {
         self.problems.borrow().values().cloned().collect()
     }
 
     /// Whether there is still room for so many elements.
-    pub(super) fn afford(&self, elements: usize) -> bool {
+    pub(crate) fn afford(&self, elements: usize) -> bool {
         self.budget.elements(elements)
     }
 
     /// Whether there is still room for a text of so many bytes.
-    pub(super) fn afford_text(&self, length: usize) -> bool {
+    pub(crate) fn afford_text(&self, length: usize) -> bool {
         self.budget.text(length)
     }
 
     /// The value, to be looked into. What follows from it is as sensitive as it is; its parts may be so, too.
-    pub(super) fn open(&self, value: Value) -> Value {
+    pub(crate) fn open(&self, value: Value) -> Value {
         match value {
             Value::Sensitive(value) => {
                 self.looked.set(true);
@@ -299,7 +299,7 @@ impl World {
     }
 
     /// Evaluates one level further down; none where that is too deep.
-    pub(super) fn deeper<T>(&self, evaluate: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn deeper<T>(&self, evaluate: impl FnOnce() -> T) -> Option<T> {
         let depth = self.depth.get();
         if depth >= DEPTH || !self.budget.spend(1, 0) {
             return None;
@@ -325,13 +325,13 @@ impl World {
     }
 
     /// The character of a hole; the hole itself where there are no more characters.
-    pub(super) fn symbol(&self, hole: &Rc<Hole>) -> Result<char, Rc<Hole>> {
+    pub(crate) fn symbol(&self, hole: &Rc<Hole>) -> Result<char, Rc<Hole>> {
         self.symbols.of(hole).ok_or_else(|| Rc::clone(hole))
     }
 }
 
 /// A value that is evaluated when it is first asked for.
-pub(super) struct Memo<T>(RefCell<State<T>>);
+pub(crate) struct Memo<T>(RefCell<State<T>>);
 
 enum State<T> {
     Open,
@@ -347,7 +347,7 @@ impl<T> Default for Memo<T> {
 
 impl<T> Memo<T> {
     /// Forgets the value, and gives it.
-    pub(super) fn take(&self) -> Option<T> {
+    pub(crate) fn take(&self) -> Option<T> {
         match self.0.replace(State::Open) {
             State::Done(value) => Some(value),
             State::Open | State::Busy => None,
@@ -357,7 +357,7 @@ impl<T> Memo<T> {
 
 impl<T: Clone> Memo<T> {
     /// The value; what `cycle` gives where it is asked for while it is evaluated.
-    pub(super) fn get(&self, evaluate: impl FnOnce() -> T, cycle: impl FnOnce() -> T) -> T {
+    pub(crate) fn get(&self, evaluate: impl FnOnce() -> T, cycle: impl FnOnce() -> T) -> T {
         match &*self.0.borrow() {
             State::Done(value) => return value.clone(),
             State::Busy => return cycle(),

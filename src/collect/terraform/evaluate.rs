@@ -21,31 +21,31 @@ use super::value::{Hole, Nature, Value, is_exact, too_much};
 
 /// Where names are looked up.
 #[derive(Clone, Copy)]
-pub(super) struct Scope<'a> {
-    pub(super) module: &'a Rc<Module>,
+pub(crate) struct Scope<'a> {
+    pub(crate) module: &'a Rc<Module>,
     pub(super) binding: Option<&'a Binding>,
     pub(super) frame: Option<&'a Frame<'a>>,
     /// Whether it is that of a template in a file, in which the names of the module mean nothing.
-    pub(super) is_template: bool,
+    pub(crate) is_template: bool,
 }
 
 /// A name that an expression binds itself.
-pub(super) struct Frame<'a> {
-    pub(super) name: &'a str,
-    pub(super) value: Value,
-    pub(super) outer: Option<&'a Frame<'a>>,
+pub(crate) struct Frame<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: Value,
+    pub(crate) outer: Option<&'a Frame<'a>>,
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn of(module: &'a Rc<Module>) -> Self {
+    pub(crate) fn of(module: &'a Rc<Module>) -> Self {
         Self { module, binding: None, frame: None, is_template: false }
     }
 
-    pub(super) fn with(module: &'a Rc<Module>, binding: &'a Binding) -> Self {
+    pub(crate) fn with(module: &'a Rc<Module>, binding: &'a Binding) -> Self {
         Self { module, binding: Some(binding), frame: None, is_template: false }
     }
 
-    pub(super) fn world(&self) -> &'a World {
+    pub(crate) fn world(&self) -> &'a World {
         &self.module.world
     }
 
@@ -62,7 +62,7 @@ impl<'a> Scope<'a> {
 }
 
 /// The value of an expression.
-pub(super) fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Value {
+pub(crate) fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Value {
     scope
         .world()
         .deeper(|| scope.world().marking(|| value(expression, scope)))
@@ -133,7 +133,7 @@ fn unknown_operand(operand: Result<Value, String>, span: Span, world: &World) ->
 }
 
 /// Another value that is not known, for the same reason.
-pub(super) fn blurred(hole: &Rc<Hole>) -> Value {
+pub(crate) fn blurred(hole: &Rc<Hole>) -> Value {
     let nature = if matches!(hole.nature, Nature::Wrong) { Nature::Wrong } else { Nature::Open };
     Value::Unknown(Hole::new(Arc::clone(&hole.gap), nature))
 }
@@ -147,7 +147,7 @@ fn part_of(hole: &Rc<Hole>) -> Value {
 }
 
 /// The number that a value is; else what it is instead.
-pub(super) fn number(value: &Value, world: &World) -> Result<f64, Result<Value, String>> {
+pub(crate) fn number(value: &Value, world: &World) -> Result<f64, Result<Value, String>> {
     if let Value::Text(text) = value {
         if !world.afford_text(text.len()) {
             return Err(Ok(Value::Unknown(too_much())));
@@ -301,7 +301,7 @@ fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) ->
 }
 
 /// `of.name`
-pub(super) fn member(of: &Value, name: &str, span: Span, world: &World) -> Value {
+pub(crate) fn member(of: &Value, name: &str, span: Span, world: &World) -> Value {
     match of {
         Value::Map(members) => match members.get(name) {
             Some(value) => value.clone(),
@@ -317,7 +317,7 @@ pub(super) fn member(of: &Value, name: &str, span: Span, world: &World) -> Value
 }
 
 /// `of[key]`
-pub(super) fn index(of: &Value, key: &Value, span: Span, world: &World) -> Value {
+pub(crate) fn index(of: &Value, key: &Value, span: Span, world: &World) -> Value {
     match (of, key) {
         // How many there are is not known: this one stands for each.
         (Value::Instance(instance), _) if instance.uncertain.is_some() && !is_attribute(key) => {
@@ -476,7 +476,7 @@ fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, s
 }
 
 /// The keys and values of a collection.
-pub(super) fn pairs(of: &Value, span: Span, world: &World) -> Result<Vec<(Value, Value)>, Rc<Hole>> {
+pub(crate) fn pairs(of: &Value, span: Span, world: &World) -> Result<Vec<(Value, Value)>, Rc<Hole>> {
     let pairs: Vec<(Value, Value)> = match of {
         Value::List(items) => (0_u32..).map(|index| Value::Number(index.into())).zip(items.iter().cloned()).collect(),
         Value::Set(items) => items.iter().map(|item| (item.clone(), item.clone())).collect(),

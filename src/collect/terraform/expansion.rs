@@ -17,7 +17,7 @@ const INSTANCES: f64 = 20_000.0;
 
 /// What a block stands for.
 #[derive(Debug)]
-pub(super) enum Expansion<T> {
+pub(crate) enum Expansion<T> {
     One(Rc<T>),
     /// By `count`.
     Many(Vec<Rc<T>>),
@@ -40,7 +40,7 @@ impl<T> Clone for Expansion<T> {
 }
 
 impl<T> Expansion<T> {
-    pub(super) fn all(&self) -> Vec<Rc<T>> {
+    pub(crate) fn all(&self) -> Vec<Rc<T>> {
         match self {
             Self::One(one) | Self::Uncertain(one) => vec![Rc::clone(one)],
             Self::Many(all) => all.clone(),
@@ -51,20 +51,20 @@ impl<T> Expansion<T> {
 
 /// What `count` and `each` are in one instance.
 #[derive(Debug, Default)]
-pub(super) struct Binding {
-    pub(super) count: Option<Value>,
-    pub(super) each: Option<(Value, Value)>,
+pub(crate) struct Binding {
+    pub(crate) count: Option<Value>,
+    pub(crate) each: Option<(Value, Value)>,
 }
 
 /// What one instance costs of the budget.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cost {
-    pub(super) steps: usize,
-    pub(super) bytes: usize,
+pub(crate) struct Cost {
+    pub(crate) steps: usize,
+    pub(crate) bytes: usize,
 }
 
 /// The instances of a block; `make` is given what the address ends with. One of them is paid for already.
-pub(super) fn expand<T>(
+pub(crate) fn expand<T>(
     block: &Block,
     scope: &Scope<'_>,
     cost: Cost,
@@ -171,7 +171,7 @@ fn enabled(block: &Block) -> Option<&Attribute> {
 }
 
 /// The keys and values to repeat for, where all keys are known.
-pub(super) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
+pub(crate) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
     let known = |text: &Arc<str>| text.len() <= LONGEST_KEY && !text.contains(is_symbol);
     match value {
         Value::Map(members) if members.keys().all(known) => {

@@ -8,7 +8,7 @@ use crate::model::finding::Location;
 
 /// A file among those that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId(pub(super) u32);
+pub struct FileId(pub(crate) u32);
 
 /// Bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,7 @@ pub struct Span {
 
 impl Span {
     /// These bytes of the file.
-    pub(super) fn new(file: FileId, bytes: &Range<usize>) -> Self {
+    pub(crate) fn new(file: FileId, bytes: &Range<usize>) -> Self {
         // Files are not read from 2 GiB on.
         let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
         Self { file, start: offset(bytes.start), end: offset(bytes.end) }
@@ -33,13 +33,13 @@ impl Span {
     }
 
     /// Whether the other lies in it.
-    pub(super) fn holds(&self, other: Self) -> bool {
+    pub(crate) fn holds(&self, other: Self) -> bool {
         self.file == other.file && self.start <= other.start && other.end <= self.end
     }
 
     /// From the beginning of this one to the end of the other.
     #[must_use]
-    pub(super) fn to(self, other: Self) -> Self {
+    pub(crate) fn to(self, other: Self) -> Self {
         Self { end: other.end.max(self.end), ..self }
     }
 }
@@ -57,7 +57,7 @@ struct Contents {
 
 impl File {
     /// The text under the name that it has below the folder that is scanned.
-    pub(super) fn new(name: String, text: String) -> Self {
+    pub(crate) fn new(name: String, text: String) -> Self {
         Self(Arc::new(Contents { source: SourceFile::new(name, text), lines: OnceLock::new() }))
     }
 
@@ -74,13 +74,13 @@ impl File {
     }
 
     /// The line of a byte, from 1.
-    pub(super) fn line(&self, byte: usize) -> usize {
+    pub(crate) fn line(&self, byte: usize) -> usize {
         self.lines().partition_point(|start| *start <= byte).max(1)
     }
 
     /// The line and the column of a byte, both from 1, the column in code points. On a line that nobody wrote, such as
     /// one of a megabyte, columns are counted in bytes.
-    pub(super) fn line_column(&self, byte: usize) -> (usize, usize) {
+    pub(crate) fn line_column(&self, byte: usize) -> (usize, usize) {
         const LONGEST: usize = 10_000;
         let text = self.0.source.text();
         let byte = text.floor_char_boundary(byte);
@@ -90,7 +90,7 @@ impl File {
     }
 
     /// The place of these bytes.
-    pub(super) fn location(&self, bytes: Range<usize>) -> Location {
+    pub(crate) fn location(&self, bytes: Range<usize>) -> Location {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let (line, column) = self.line_column(bytes.start);
         let (end_line, _) = self.line_column(bytes.end.saturating_sub(1).max(bytes.start));

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 
 /// The name of a resource in its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// `resource`
     Managed,
     /// `data`
@@ -19,16 +19,16 @@ pub(super) enum Mode {
 
 /// A resource or a data source as it is declared.
 #[derive(Debug)]
-pub(super) struct Resource {
-    pub(super) mode: Mode,
-    pub(super) kind: Name,
-    pub(super) name: Name,
-    pub(super) block: Arc<Block>,
+pub(crate) struct Resource {
+    pub(crate) mode: Mode,
+    pub(crate) kind: Name,
+    pub(crate) name: Name,
+    pub(crate) block: Arc<Block>,
 }
 
 /// Things by name, in the order in which they are declared.
 #[derive(Debug)]
-pub(super) struct Index<T> {
+pub(crate) struct Index<T> {
     items: Vec<(Name, T)>,
     by_name: HashMap<Name, usize>,
 }
@@ -40,21 +40,21 @@ impl<T> Default for Index<T> {
 }
 
 impl<T> Index<T> {
-    pub(super) fn find(&self, name: &str) -> Option<(usize, &T)> {
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, &T)> {
         let index = *self.by_name.get(name)?;
         Some((index, &self.items[index].1))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
     /// The item at this place.
-    pub(super) fn nth(&self, index: usize) -> Option<(&Name, &T)> {
+    pub(crate) fn nth(&self, index: usize) -> Option<(&Name, &T)> {
         self.items.get(index).map(|(name, item)| (name, item))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Name, &T)> {
         self.items.iter().map(|(name, item)| (name, item))
     }
 
@@ -71,34 +71,34 @@ impl<T> Index<T> {
 
 /// What a folder declares.
 #[derive(Debug, Default)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     /// Its path as a person knows it.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The folder on disk that a module of a plan was made of.
-    pub(super) source: Option<PathBuf>,
-    pub(super) variables: Index<Arc<Block>>,
-    pub(super) locals: Index<Attribute>,
-    pub(super) outputs: Index<Arc<Block>>,
-    pub(super) calls: Index<Arc<Block>>,
-    pub(super) resources: Vec<Resource>,
+    pub(crate) source: Option<PathBuf>,
+    pub(crate) variables: Index<Arc<Block>>,
+    pub(crate) locals: Index<Attribute>,
+    pub(crate) outputs: Index<Arc<Block>>,
+    pub(crate) calls: Index<Arc<Block>>,
+    pub(crate) resources: Vec<Resource>,
     by_address: HashMap<(Mode, Name), HashMap<Name, usize>>,
-    pub(super) providers: Vec<Arc<Block>>,
+    pub(crate) providers: Vec<Arc<Block>>,
     /// What could not be read, each with its place: there may be more in the folder than is known.
-    pub(super) unread: Vec<(String, Option<Span>)>,
+    pub(crate) unread: Vec<(String, Option<Span>)>,
 }
 
 impl Folder {
     /// A folder in which nothing is declared yet.
-    pub(super) fn empty(path: &Path) -> Self {
+    pub(crate) fn empty(path: &Path) -> Self {
         Self { path: path.to_owned(), ..Self::default() }
     }
 
     /// The resource or data source of that type and name, by its place in the list.
-    pub(super) fn resource(&self, mode: Mode, kind: &Name, name: &str) -> Option<usize> {
+    pub(crate) fn resource(&self, mode: Mode, kind: &Name, name: &str) -> Option<usize> {
         self.by_address.get(&(mode, Arc::clone(kind)))?.get(name).copied()
     }
 
-    pub(super) fn declare(&mut self, block: Arc<Block>, problems: &mut Vec<(Span, Diagnostic)>) {
+    pub(crate) fn declare(&mut self, block: Arc<Block>, problems: &mut Vec<(Span, Diagnostic)>) {
         let labels = block.labels.clone();
         let span = block.span;
         let new = match (&*block.kind, labels.as_slice()) {

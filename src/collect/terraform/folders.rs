@@ -41,7 +41,7 @@ pub enum FolderError {
 
 impl FolderError {
     /// Of a folder that has no code itself.
-    pub(super) fn empty(path: &Path) -> Self {
+    pub(crate) fn empty(path: &Path) -> Self {
         let mut below = Vec::new();
         let mut open = vec![path.to_owned()];
         // So far down that the usual `envs/prod` is found, and not so far that a large tree takes long.
@@ -91,9 +91,9 @@ fn hint(below: &[PathBuf]) -> String {
 
 /// All folders that belong to a root module.
 #[derive(Debug)]
-pub(super) struct Folders {
+pub(crate) struct Folders {
     /// What may be read.
-    pub(super) boundary: Boundary,
+    pub(crate) boundary: Boundary,
     by_path: HashMap<PathBuf, Arc<Folder>>,
     files: Vec<File>,
     /// The folders that Terraform fetched modules to, by the address of the call.
@@ -122,7 +122,7 @@ const MOST_WRITTEN: usize = 800_000;
 
 impl Folders {
     /// Reads the folder, those of the modules that it calls, and these.
-    pub(super) fn read(
+    pub(crate) fn read(
         root: &Path,
         edited: &BTreeMap<String, String>,
         boundary: Boundary,
@@ -164,7 +164,7 @@ impl Folders {
     }
 
     /// No folders.
-    pub(super) fn none(boundary: Boundary) -> Self {
+    pub(crate) fn none(boundary: Boundary) -> Self {
         Self {
             boundary,
             by_path: HashMap::new(),
@@ -181,7 +181,7 @@ impl Folders {
     }
 
     /// The folder at this path.
-    pub(super) fn at(&self, path: &Path) -> Option<Arc<Folder>> {
+    pub(crate) fn at(&self, path: &Path) -> Option<Arc<Folder>> {
         self.by_path.get(&self.identity(path)).cloned()
     }
 
@@ -191,12 +191,12 @@ impl Folders {
     }
 
     /// The folder of a module that Terraform fetched for the call of that address.
-    pub(super) fn fetched(&self, call: &str) -> Option<Arc<Folder>> {
+    pub(crate) fn fetched(&self, call: &str) -> Option<Arc<Folder>> {
         self.at(self.fetched.get(call)?)
     }
 
     /// The text in place of the one that this file has on disk.
-    pub(super) fn edited(&self, name: &str) -> Option<String> {
+    pub(crate) fn edited(&self, name: &str) -> Option<String> {
         self.edited.get(name).cloned()
     }
 
@@ -205,27 +205,27 @@ impl Folders {
         self.by_path.values().any(|folder| folder.calls.iter().any(|(_, block)| source_of(block).is_none()))
     }
 
-    pub(super) fn files(&self) -> &[File] {
+    pub(crate) fn files(&self) -> &[File] {
         &self.files
     }
 
-    pub(super) fn problems(&self) -> &[(Span, Diagnostic)] {
+    pub(crate) fn problems(&self) -> &[(Span, Diagnostic)] {
         &self.problems
     }
 
     /// Adds a file that is no code of a folder: values of variables.
-    pub(super) fn add(&mut self, name: &Path, text: String) -> (File, FileId) {
+    pub(crate) fn add(&mut self, name: &Path, text: String) -> (File, FileId) {
         let file = File::new(name.to_string_lossy().into_owned(), text);
         self.files.push(file.clone());
         (file, FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)))
     }
 
     /// Adds a folder that was read elsewhere.
-    pub(super) fn insert(&mut self, path: &Path, folder: Folder) {
+    pub(crate) fn insert(&mut self, path: &Path, folder: Folder) {
         self.by_path.insert(self.identity(path), Arc::new(folder));
     }
 
-    pub(super) fn report(&mut self, span: Span, problem: Diagnostic) {
+    pub(crate) fn report(&mut self, span: Span, problem: Diagnostic) {
         self.problems.push((span, problem));
     }
 
@@ -367,7 +367,7 @@ fn merged(block: &Block, change: &Block) -> Arc<Block> {
 }
 
 /// The `source` of a call of a module, which is always a plain text.
-pub(super) fn source_of(block: &Block) -> Option<&str> {
+pub(crate) fn source_of(block: &Block) -> Option<&str> {
     match &block.body.attribute("source")?.value.node {
         Node::Text(text) => Some(text),
         _ => None,
@@ -380,12 +380,12 @@ pub(super) fn is_local(source: &str) -> bool {
 }
 
 /// The path as the file system takes it: the folder that one is in has no name.
-pub(super) fn on_disk(path: &Path) -> &Path {
+pub(crate) fn on_disk(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
 /// The path without `.` and, where a name precedes it, `..`.
-pub(super) fn shown(path: &Path) -> PathBuf {
+pub(crate) fn shown(path: &Path) -> PathBuf {
     let mut shown = PathBuf::new();
     for part in path.components() {
         match part {

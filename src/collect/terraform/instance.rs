@@ -19,18 +19,18 @@ use crate::diagnostic::Diagnostic;
 use crate::model::Gap;
 
 /// One resource or data source.
-pub(super) struct Instance {
-    pub(super) module: Rc<Module>,
-    pub(super) mode: Mode,
-    pub(super) kind: Name,
+pub(crate) struct Instance {
+    pub(crate) module: Rc<Module>,
+    pub(crate) mode: Mode,
+    pub(crate) kind: Name,
     /// `module.a.aws_instance.b[0]`
-    pub(super) address: String,
-    pub(super) block: Arc<Block>,
+    pub(crate) address: String,
+    pub(crate) block: Arc<Block>,
     pub(super) binding: Binding,
     /// Why it is not known whether, or how often, it is there.
-    pub(super) uncertain: Option<Arc<Gap>>,
-    pub(super) provider: Memo<Rc<Provider>>,
-    pub(super) region: Memo<Value>,
+    pub(crate) uncertain: Option<Arc<Gap>>,
+    pub(crate) provider: Memo<Rc<Provider>>,
+    pub(crate) region: Memo<Value>,
     attributes: RefCell<Vec<(Name, Rc<Memo<Value>>)>>,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Debug for Instance {
 }
 
 impl Instance {
-    pub(super) fn new(
+    pub(crate) fn new(
         module: &Rc<Module>,
         resource: &Resource,
         suffix: &str,
@@ -64,30 +64,30 @@ impl Instance {
     }
 
     /// A call of a module as if it were a resource, for what it refers to.
-    pub(super) fn of_call(module: &Rc<Module>, block: &Arc<Block>) -> Rc<Self> {
+    pub(crate) fn of_call(module: &Rc<Module>, block: &Arc<Block>) -> Rc<Self> {
         let name = block.labels.first().cloned().unwrap_or_else(|| "".into());
         let call = Resource { mode: Mode::Managed, kind: "module".into(), name, block: Arc::clone(block) };
         Self::new(module, &call, "", Binding::default(), None)
     }
 
     /// Forgets all values.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.attributes.borrow_mut().clear();
         drop(self.provider.take());
         drop(self.region.take());
     }
 
-    pub(super) fn scope(&self) -> Scope<'_> {
+    pub(crate) fn scope(&self) -> Scope<'_> {
         Scope::with(&self.module, &self.binding)
     }
 
     /// What it is written as.
-    pub(super) fn view(self: &Rc<Self>) -> View {
+    pub(crate) fn view(self: &Rc<Self>) -> View {
         View::of(self)
     }
 
     /// The value of an attribute, whoever sets it, as it leaves evaluation.
-    pub(super) fn attribute(self: &Rc<Self>, name: &str) -> Value {
+    pub(crate) fn attribute(self: &Rc<Self>, name: &str) -> Value {
         self.module.world.leaving(self.marked_attribute(name))
     }
 
@@ -144,7 +144,7 @@ impl Instance {
     }
 
     /// An attribute that only AWS will tell.
-    pub(super) fn told_by_aws(self: &Rc<Self>, name: &str) -> Value {
+    pub(crate) fn told_by_aws(self: &Rc<Self>, name: &str) -> Value {
         let expression = format!("{}.{name}", self.address);
         let gap = self.module.world.gap_of(self.block.span, &expression, "known to AWS only");
         // Of most attributes, only the schema of the provider tells the type.

@@ -2,15 +2,15 @@
 //!
 //! From the outside in: `folders` finds and parses files, `syntax` is what they say, `module` and `instance` give it
 //! meaning, `evaluate` and `functions` compute, `value` is what comes of it, and `mapping` says which resource of the
-//! model each Terraform resource is. Whoever adds a resource type adds it in `mapping`, and what AWS derives for it in
-//! `computed`.
+//! model each Terraform resource is. A resource type is mapped in `terraform.rs` of its folder; the
+//! attributes that AWS computes are in `computed_attributes`.
 //!
 //! Evaluation is lazy, remembers what it did, is bounded in depth and in work, and never fails: what has no value is
 //! unknown, with its place and its reason.
 
-mod block_view;
+pub(crate) mod block_view;
 mod budget;
-mod computed_attributes;
+pub(crate) mod computed_attributes;
 mod data;
 mod engine;
 mod eval_context;
@@ -21,8 +21,8 @@ mod folder;
 mod folders;
 mod functions;
 mod inline_waivers;
-mod instance;
-mod mapping;
+pub(crate) mod instance;
+pub(crate) mod mapping;
 mod module;
 mod parse;
 mod plan;
@@ -36,9 +36,9 @@ mod state;
 mod syntax;
 mod types;
 mod unify;
-mod value;
+pub(crate) mod value;
 mod variables;
-mod yaml;
+pub(crate) mod yaml;
 
 #[cfg(test)]
 mod tests;

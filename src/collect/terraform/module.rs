@@ -36,19 +36,19 @@ const JUDGED: Cost = Cost { steps: 500, bytes: 12_288 };
 const USUAL: usize = 50;
 
 /// A module, as it is called once.
-pub(super) struct Module {
-    pub(super) world: Rc<World>,
-    pub(super) folder: Arc<Folder>,
+pub(crate) struct Module {
+    pub(crate) world: Rc<World>,
+    pub(crate) folder: Arc<Folder>,
     /// `module.a["b"].module.c`; empty for the root.
-    pub(super) address: String,
+    pub(crate) address: String,
     /// Where it is from the root, as Terraform has it.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Who calls it; none for the root.
-    pub(super) call: Option<Call>,
+    pub(crate) call: Option<Call>,
     /// What the variables of the root are given.
     given: HashMap<String, Given>,
     /// Why it is not known whether, or how often, it is there.
-    pub(super) uncertain: Option<Arc<Gap>>,
+    pub(crate) uncertain: Option<Arc<Gap>>,
     depth: usize,
     variables: Vec<Memo<Value>>,
     locals: Vec<Memo<Value>>,
@@ -56,22 +56,22 @@ pub(super) struct Module {
     resources: Vec<Memo<Option<Expansion<Instance>>>>,
     children: Vec<Memo<Option<Expansion<Module>>>>,
     /// Configurations of the provider, by name and by key where there are several of a name.
-    pub(super) providers: RefCell<HashMap<ProviderName, Rc<Provider>>>,
+    pub(crate) providers: RefCell<HashMap<ProviderName, Rc<Provider>>>,
 }
 
 /// The name of a configuration, and its key where there are several of the name.
 type ProviderName = (String, Option<Arc<str>>);
 
 /// A call of a module.
-pub(super) struct Call {
-    pub(super) by: Rc<Module>,
-    pub(super) block: Arc<Block>,
+pub(crate) struct Call {
+    pub(crate) by: Rc<Module>,
+    pub(crate) block: Arc<Block>,
     pub(super) binding: Binding,
 }
 
 /// A value that is given to a variable from outside.
 #[derive(Debug)]
-pub(super) enum Given {
+pub(crate) enum Given {
     /// As text: of the type of the variable, or an expression.
     Text(String),
     /// Not at all: the value is not for the author of the code.
@@ -82,7 +82,7 @@ pub(super) enum Given {
 
 impl Module {
     /// The root module.
-    pub(super) fn root(world: Rc<World>, folder: Arc<Folder>, given: HashMap<String, Given>) -> Rc<Self> {
+    pub(crate) fn root(world: Rc<World>, folder: Arc<Folder>, given: HashMap<String, Given>) -> Rc<Self> {
         Self::new(world, folder, String::new(), PathBuf::from("."), None, given, None, 0)
     }
 
@@ -132,7 +132,7 @@ impl Module {
     }
 
     /// The module at the top.
-    pub(super) fn top(self: &Rc<Self>) -> Rc<Self> {
+    pub(crate) fn top(self: &Rc<Self>) -> Rc<Self> {
         self.call.as_ref().map_or_else(|| Rc::clone(self), |call| call.by.top())
     }
 
@@ -146,7 +146,7 @@ impl Module {
     }
 
     /// The value of a variable.
-    pub(super) fn variable(self: &Rc<Self>, name: &str, span: Span) -> Value {
+    pub(crate) fn variable(self: &Rc<Self>, name: &str, span: Span) -> Value {
         let Some((index, block)) = self.folder.variables.find(name) else {
             let gap = self.world.gap_of(span, &format!("var.{name}"), "the variable is not declared");
             self.world.report(span, Diagnostic::warning(format!("the variable {name} is not declared")));
@@ -234,7 +234,7 @@ impl Module {
     }
 
     /// The value of a local.
-    pub(super) fn local(self: &Rc<Self>, name: &str, span: Span) -> Value {
+    pub(crate) fn local(self: &Rc<Self>, name: &str, span: Span) -> Value {
         let Some((index, attribute)) = self.folder.locals.find(name) else {
             return self.undeclared(span, &format!("local.{name}"));
         };
@@ -243,7 +243,7 @@ impl Module {
     }
 
     /// The value of an output.
-    pub(super) fn output(self: &Rc<Self>, name: &str, span: Span) -> Value {
+    pub(crate) fn output(self: &Rc<Self>, name: &str, span: Span) -> Value {
         let Some((index, block)) = self.folder.outputs.find(name) else {
             return self.undeclared(span, &format!("{}.{name}", self.address));
         };
@@ -263,7 +263,7 @@ impl Module {
     }
 
     /// A resource or data source as a value: one, or a list or map of them.
-    pub(super) fn resource(self: &Rc<Self>, mode: Mode, kind: &Name, name: &str, span: Span) -> Value {
+    pub(crate) fn resource(self: &Rc<Self>, mode: Mode, kind: &Name, name: &str, span: Span) -> Value {
         let Some(index) = self.folder.resource(mode, kind, name) else {
             let all = self.folder.resources.iter().enumerate();
             let of_kind = all.filter(|(_, resource)| resource.mode == mode && resource.kind == *kind);
@@ -292,7 +292,7 @@ impl Module {
     }
 
     /// The instances of the resource at this place of the list; none where that depends on itself.
-    pub(super) fn instances(self: &Rc<Self>, index: usize) -> Option<Expansion<Instance>> {
+    pub(crate) fn instances(self: &Rc<Self>, index: usize) -> Option<Expansion<Instance>> {
         let resource = &self.folder.resources[index];
         self.resources[index].get(
             || {
@@ -321,7 +321,7 @@ impl Module {
     }
 
     /// A child module as a value.
-    pub(super) fn child(self: &Rc<Self>, name: &str, span: Span) -> Value {
+    pub(crate) fn child(self: &Rc<Self>, name: &str, span: Span) -> Value {
         let Some((index, block)) = self.folder.calls.find(name) else {
             let calls = self.folder.calls.iter().enumerate();
             let modules = calls.filter_map(|(index, (label, _))| {
@@ -348,7 +348,7 @@ impl Module {
     }
 
     /// The modules that the call at this place of the list makes; none where its folder could not be read.
-    pub(super) fn modules(self: &Rc<Self>, index: usize) -> Option<Expansion<Module>> {
+    pub(crate) fn modules(self: &Rc<Self>, index: usize) -> Option<Expansion<Module>> {
         let (name, block) = self.folder.calls.nth(index)?;
         self.children[index].get(
             || {
@@ -411,7 +411,7 @@ impl Module {
     }
 
     /// Forgets all values, which refer to each other in circles and would stay in memory.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.children.iter().filter_map(Memo::take).flatten().for_each(|children| {
             children.all().iter().for_each(|child| child.release());
         });
@@ -426,7 +426,7 @@ impl Module {
     }
 
     /// What the addresses of all that is in it begin with.
-    pub(super) fn prefix(&self) -> String {
+    pub(crate) fn prefix(&self) -> String {
         if self.address.is_empty() { String::new() } else { format!("{}.", self.address) }
     }
 

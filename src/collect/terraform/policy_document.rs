@@ -12,7 +12,7 @@ use super::value::{Hole, Nature, Value};
 use crate::model::Gap;
 
 /// The document, with the characters of holes in its texts.
-pub(super) fn json(instance: &Rc<Instance>) -> Value {
+pub(crate) fn json(instance: &Rc<Instance>) -> Value {
     match document(&instance.view()) {
         Ok(document) => Value::text(document.to_string()),
         Err(gap) => Value::Unknown(Hole::new(gap, Nature::Open)),

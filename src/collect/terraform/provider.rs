@@ -29,7 +29,7 @@ const CREDENTIALS: &[&str] =
 
 /// A configuration of the provider.
 #[derive(Debug)]
-pub(super) struct Provider {
+pub(crate) struct Provider {
     /// The name of the region, or a hole.
     region: Value,
     /// The number of the account, or a hole. Holes that are one and the same are one and the same account.
@@ -66,7 +66,7 @@ impl Provider {
 
 impl Provider {
     /// The region, where it is known.
-    pub(super) fn region(&self) -> Option<Region> {
+    pub(crate) fn region(&self) -> Option<Region> {
         match &self.region {
             Value::Text(name) => name.parse().ok(),
             _ => None,
@@ -74,7 +74,7 @@ impl Provider {
     }
 
     /// The account, or a hole.
-    pub(super) fn account(&self) -> Value {
+    pub(crate) fn account(&self) -> Value {
         self.account.clone()
     }
 }
@@ -231,7 +231,7 @@ impl Module {
     }
 
     /// The configuration of the provider that a resource or data source has.
-    pub(super) fn provider(self: &Rc<Self>, block: &Block, binding: &Binding) -> Rc<Provider> {
+    pub(crate) fn provider(self: &Rc<Self>, block: &Block, binding: &Binding) -> Rc<Provider> {
         match block.body.attribute("provider") {
             None => self.provider_named(AWS, None),
             Some(named) => self.provider_referred(&named.value, binding),
@@ -312,7 +312,7 @@ impl Module {
 
 impl Instance {
     /// The region that it is in, as a value.
-    pub(super) fn region_value(self: &Rc<Self>) -> Value {
+    pub(crate) fn region_value(self: &Rc<Self>) -> Value {
         let world = &self.module.world;
         let region = || match world.place("the region", self.block.span, || self.view().get("region")) {
             Value::Null => self.provider().region.clone(),
@@ -325,7 +325,7 @@ impl Instance {
     }
 
     /// The region that it is in, where that is known.
-    pub(super) fn region(self: &Rc<Self>) -> Option<Region> {
+    pub(crate) fn region(self: &Rc<Self>) -> Option<Region> {
         match self.region_value() {
             Value::Text(name) => name.parse().ok(),
             _ => None,
@@ -333,17 +333,17 @@ impl Instance {
     }
 
     /// The partition that it is in: that of its region, or of the region that is deployed to.
-    pub(super) fn partition(self: &Rc<Self>) -> Partition {
+    pub(crate) fn partition(self: &Rc<Self>) -> Partition {
         self.region().map_or_else(|| self.module.world.partition(), |region| region.partition())
     }
 
     /// The account that it is in, as a value.
-    pub(super) fn account_value(self: &Rc<Self>) -> Value {
+    pub(crate) fn account_value(self: &Rc<Self>) -> Value {
         self.provider().account.clone()
     }
 
     /// The configuration of its provider.
-    pub(super) fn provider(self: &Rc<Self>) -> Rc<Provider> {
+    pub(crate) fn provider(self: &Rc<Self>) -> Rc<Provider> {
         let find = || self.module.provider(&self.block, &self.binding);
         let cycle = || {
             let message = format!("the provider of {self:?} depends on itself");

@@ -125,7 +125,7 @@ pub(super) fn with_room<T: Send>(evaluate: impl FnOnce() -> T + Send) -> Result<
 const ROUNDS: usize = 8;
 
 /// The root module, with everything that it calls, before anything of it is evaluated.
-pub(super) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
+pub(crate) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeError> {
     let mut more = BTreeSet::new();
     let mut module = open_with(root, options, &more)?;
     for _ in 0..ROUNDS {

@@ -3,7 +3,7 @@
 use crate::model::{Fact, Inventory, Key, Link, ResourceType};
 
 /// The resources that a rule reads through this one.
-pub(super) fn of(
+pub(crate) fn of(
     inventory: &Inventory,
     resource_type: ResourceType,
     key: &Key,

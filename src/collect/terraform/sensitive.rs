@@ -66,7 +66,7 @@ static SENSITIVE: &[(&str, &[&str])] = &[
 ];
 
 /// Returns `true` if the provider marks the attribute as sensitive.
-pub(super) fn is_sensitive(kind: &str, attribute: &str) -> bool {
+pub(crate) fn is_sensitive(kind: &str, attribute: &str) -> bool {
     let of_kind = SENSITIVE.binary_search_by_key(&kind, |(kind, _)| *kind);
     of_kind.is_ok_and(|index| SENSITIVE[index].1.contains(&attribute))
 }

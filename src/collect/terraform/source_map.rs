@@ -92,11 +92,11 @@ impl Places {
     }
 
     /// The module of this folder is used once more.
-    pub(super) fn used(&mut self, folder: &Path) {
+    pub(crate) fn used(&mut self, folder: &Path) {
         *self.uses.entry(folder.to_owned()).or_default() += 1;
     }
 
-    pub(super) fn put(&mut self, resource_type: ResourceType, key: Key, place: Place) {
+    pub(crate) fn put(&mut self, resource_type: ResourceType, key: Key, place: Place) {
         self.resources.entry((resource_type, key)).or_insert(place);
     }
 

@@ -143,30 +143,18 @@ impl State {
 
     /// Whether the provider tells no ARN of such resources.
     fn lacks_arns(&self, resource_type: ResourceType) -> bool {
-        let marker = match resource_type {
-            ResourceType::Instance => "aws_instance.",
-            ResourceType::SecurityGroup => "aws_security_group.",
-            ResourceType::Role => "aws_iam_role.",
-            ResourceType::KmsKey => "aws_kms_key.",
-            ResourceType::LogGroup => "aws_cloudwatch_log_group.",
-            ResourceType::Bucket => "aws_s3_bucket.",
-            _ => return true,
-        };
-        !self.by_arn.values().any(|address| address.contains(marker))
+        // Of the documents of a state, one may be the session preferences.
+        if resource_type == ResourceType::SessionPreferences {
+            return true;
+        }
+        let Some(kind) = resource_type.terraform_types().first() else { return true };
+        let marker = format!("{kind}.");
+        !self.by_arn.values().any(|address| address.contains(&marker))
     }
 }
 
 fn type_of(kind: &str) -> Option<ResourceType> {
-    Some(match kind {
-        "aws_instance" | "aws_spot_instance_request" => ResourceType::Instance,
-        "aws_security_group" | "aws_default_security_group" => ResourceType::SecurityGroup,
-        "aws_iam_role" => ResourceType::Role,
-        "aws_kms_key" | "aws_kms_external_key" | "aws_kms_replica_key" => ResourceType::KmsKey,
-        "aws_cloudwatch_log_group" => ResourceType::LogGroup,
-        "aws_s3_bucket" => ResourceType::Bucket,
-        "aws_ssm_document" => ResourceType::SessionPreferences,
-        _ => return None,
-    })
+    ResourceType::ALL.iter().copied().find(|resource_type| resource_type.terraform_types().contains(&kind))
 }
 
 #[cfg(test)]

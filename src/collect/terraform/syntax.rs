@@ -9,20 +9,20 @@ use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 use super::file::Span;
 
 /// A name that is written many times and compared often.
-pub(super) type Name = Arc<str>;
+pub(crate) type Name = Arc<str>;
 
 /// What stands between the braces of a block, or in a file.
 #[derive(Debug, Default)]
-pub(super) struct Body {
+pub(crate) struct Body {
     /// The attributes, in the order in which they are written.
-    pub(super) attributes: Vec<Attribute>,
+    pub(crate) attributes: Vec<Attribute>,
     /// The blocks, in that order.
-    pub(super) blocks: Vec<Arc<Block>>,
+    pub(crate) blocks: Vec<Arc<Block>>,
 }
 
 impl Body {
     /// The attribute of that name.
-    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| *attribute.name == *name)
     }
 
@@ -34,32 +34,32 @@ impl Body {
 
 /// `name = value`
 #[derive(Debug, Clone)]
-pub(super) struct Attribute {
-    pub(super) name: Name,
-    pub(super) value: Arc<Expression>,
+pub(crate) struct Attribute {
+    pub(crate) name: Name,
+    pub(crate) value: Arc<Expression>,
     /// From the name to the end of the value.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 /// `kind "label" { … }`
 #[derive(Debug)]
-pub(super) struct Block {
-    pub(super) kind: Name,
-    pub(super) labels: Vec<Name>,
-    pub(super) body: Body,
-    pub(super) span: Span,
+pub(crate) struct Block {
+    pub(crate) kind: Name,
+    pub(crate) labels: Vec<Name>,
+    pub(crate) body: Body,
+    pub(crate) span: Span,
 }
 
 /// An expression and its place.
 #[derive(Debug)]
-pub(super) struct Expression {
-    pub(super) node: Node,
-    pub(super) span: Span,
+pub(crate) struct Expression {
+    pub(crate) node: Node,
+    pub(crate) span: Span,
 }
 
 /// What an expression is.
 #[derive(Debug)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Null,
     Bool(bool),
     Number(f64),
@@ -92,7 +92,7 @@ pub(super) const ELEMENT: &str = "each element";
 
 /// A part of a template.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(crate) enum Part {
     Literal(Name),
     Value(Expression),
     If(Box<(Expression, Vec<Part>, Vec<Part>)>),
@@ -101,29 +101,29 @@ pub(super) enum Part {
 
 /// `name(arguments…)`
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) name: Name,
-    pub(super) arguments: Vec<Expression>,
+pub(crate) struct Call {
+    pub(crate) name: Name,
+    pub(crate) arguments: Vec<Expression>,
     /// Whether the last argument is a list of arguments.
     pub(super) expands: bool,
 }
 
 /// `[for key, value in collection : result if condition]`
 #[derive(Debug)]
-pub(super) struct For {
-    pub(super) key: Option<Name>,
-    pub(super) value: Name,
-    pub(super) collection: Expression,
+pub(crate) struct For {
+    pub(crate) key: Option<Name>,
+    pub(crate) value: Name,
+    pub(crate) collection: Expression,
     /// The key of the result, which makes it an object.
     pub(super) result_key: Option<Expression>,
-    pub(super) result: Expression,
-    pub(super) condition: Option<Expression>,
+    pub(crate) result: Expression,
+    pub(crate) condition: Option<Expression>,
     pub(super) grouping: bool,
 }
 
 /// An operator between two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(crate) enum Operator {
     Equal,
     NotEqual,
     LessOrEqual,
@@ -141,16 +141,16 @@ pub(super) enum Operator {
 
 /// Names that are written often, each kept once a file.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<Box<str>, Name>);
+pub(crate) struct Names(HashMap<Box<str>, Name>);
 
 impl Names {
     /// The text in the normal form in which Terraform keeps texts, shared.
-    pub(super) fn text(&mut self, text: &str) -> Name {
+    pub(crate) fn text(&mut self, text: &str) -> Name {
         if is_nfc(text) { self.of(text) } else { self.of(&text.nfc().collect::<String>()) }
     }
 
     /// The name, shared.
-    pub(super) fn of(&mut self, text: &str) -> Name {
+    pub(crate) fn of(&mut self, text: &str) -> Name {
         if let Some(name) = self.0.get(text) {
             return Arc::clone(name);
         }

@@ -11,7 +11,7 @@ use super::value::{LARGEST, Value, has_known_digits, number_text, too_many_digit
 
 /// A type constraint.
 #[derive(Debug)]
-pub(super) enum Type<'e> {
+pub(crate) enum Type<'e> {
     Any,
     Text,
     Number,
@@ -25,7 +25,7 @@ pub(super) enum Type<'e> {
 
 /// An attribute of an object type.
 #[derive(Debug)]
-pub(super) struct Member<'e> {
+pub(crate) struct Member<'e> {
     name: Name,
     of: Type<'e>,
     optional: bool,
@@ -34,7 +34,7 @@ pub(super) struct Member<'e> {
 
 impl<'e> Type<'e> {
     /// The type that the expression names; anything where it names none.
-    pub(super) fn of(expression: &'e Expression) -> Self {
+    pub(crate) fn of(expression: &'e Expression) -> Self {
         match &expression.node {
             // A text in old code.
             Node::Root(name) | Node::Text(name) => match &**name {
@@ -63,12 +63,12 @@ impl<'e> Type<'e> {
     }
 
     /// Whether a value on the command line or in the environment is taken as it is written.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Text | Self::Number | Self::Bool)
     }
 
     /// The value in this type; an error where it cannot be.
-    pub(super) fn convert(
+    pub(crate) fn convert(
         &self,
         value: Value,
         default: &dyn Fn(&Expression) -> Value,
@@ -188,7 +188,7 @@ pub(super) fn as_text(value: Value) -> Result<Value, String> {
 }
 
 /// The value as a number.
-pub(super) fn as_number(value: Value) -> Result<Value, String> {
+pub(crate) fn as_number(value: Value) -> Result<Value, String> {
     match &value {
         Value::Number(_) | Value::Null | Value::Unknown(_) => Ok(value),
         Value::Text(text) => match text.parse::<f64>() {
@@ -202,7 +202,7 @@ pub(super) fn as_number(value: Value) -> Result<Value, String> {
 }
 
 /// The value as true or false.
-pub(super) fn as_bool(value: Value) -> Result<Value, String> {
+pub(crate) fn as_bool(value: Value) -> Result<Value, String> {
     match &value {
         Value::Bool(_) | Value::Null | Value::Unknown(_) => Ok(value),
         Value::Text(text) if matches!(&**text, "true" | "1") => Ok(Value::Bool(true)),

@@ -20,7 +20,7 @@ use crate::model::{Gap, GapKind, symbol};
 
 /// A value of Terraform's language.
 #[derive(Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Number(f64),
@@ -42,14 +42,14 @@ pub(super) enum Value {
 
 /// The elements of a list or a set.
 #[derive(Clone)]
-pub(super) struct Elements {
+pub(crate) struct Elements {
     items: Rc<[Value]>,
     nature: Nested,
 }
 
 /// The members of a map or an object.
 #[derive(Clone)]
-pub(super) struct Members {
+pub(crate) struct Members {
     members: Rc<BTreeMap<Arc<str>, Value>>,
     nature: Nested,
 }
@@ -116,18 +116,18 @@ impl Deref for Members {
 }
 
 /// A value that is not known. Clones of the `Rc` are one and the same value, whatever it will be.
-pub(super) struct Hole {
+pub(crate) struct Hole {
     /// Why.
-    pub(super) gap: Arc<Gap>,
+    pub(crate) gap: Arc<Gap>,
     /// What it is beyond that.
-    pub(super) nature: Nature,
+    pub(crate) nature: Nature,
     /// The character that stands for it in texts, once it has one.
     symbol: Cell<Option<char>>,
 }
 
 /// What is known of something that is not known.
 #[derive(Debug, Clone)]
-pub(super) enum Nature {
+pub(crate) enum Nature {
     /// Nothing: it may be empty or null, too.
     Open,
     /// As little, but that it comes from outside: it is no attribute of what is declared here.
@@ -145,7 +145,7 @@ pub(super) enum Nature {
 }
 
 impl Hole {
-    pub(super) fn new(gap: Arc<Gap>, nature: Nature) -> Rc<Self> {
+    pub(crate) fn new(gap: Arc<Gap>, nature: Nature) -> Rc<Self> {
         Rc::new(Self { gap, nature, symbol: Cell::new(None) })
     }
 
@@ -155,7 +155,7 @@ impl Hole {
     }
 
     /// Whether it surely is a text that is not empty.
-    pub(super) fn is_text(&self) -> bool {
+    pub(crate) fn is_text(&self) -> bool {
         matches!(self.nature, Nature::Attribute(..) | Nature::Place | Nature::Sensitive(true))
     }
 
@@ -191,17 +191,17 @@ impl fmt::Debug for Value {
 
 impl Value {
     /// A text that is known, in the normal form in which Terraform keeps texts.
-    pub(super) fn text(text: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn text(text: impl Into<Arc<str>>) -> Self {
         let text: Arc<str> = text.into();
         Self::Text(if is_nfc(&text) { text } else { text.nfc().collect::<String>().into() })
     }
 
-    pub(super) fn list(items: Vec<Self>) -> Self {
+    pub(crate) fn list(items: Vec<Self>) -> Self {
         let nature = Nested::of(items.iter());
         nature.bounded(|nature| Self::List(Elements { items: items.into(), nature }))
     }
 
-    pub(super) fn map(members: BTreeMap<Arc<str>, Self>) -> Self {
+    pub(crate) fn map(members: BTreeMap<Arc<str>, Self>) -> Self {
         if members.keys().any(|key| key.len() > LONGEST_KEY) {
             let gap = Gap::because(GapKind::Unresolved, format!("a key has more than {LONGEST_KEY} bytes"));
             return Self::Unknown(Hole::new(Arc::new(gap), Nature::Open));
@@ -211,7 +211,7 @@ impl Value {
     }
 
     /// A set of these, if it is known how they compare.
-    pub(super) fn set(items: Vec<Self>, budget: &Budget) -> Result<Self, Rc<Hole>> {
+    pub(crate) fn set(items: Vec<Self>, budget: &Budget) -> Result<Self, Rc<Hole>> {
         // Each text is compared with some others.
         let texts = items.iter().map(|item| if let Self::Text(text) = item { text.len() } else { 0 });
         if !budget.elements(items.len()) || !budget.spend(texts.sum::<usize>() / TEXT, 0) {
@@ -262,7 +262,7 @@ impl Value {
     }
 
     /// What it is, in Terraform's words.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "bool",
@@ -277,7 +277,7 @@ impl Value {
     }
 
     /// The elements of a list or set.
-    pub(super) fn elements(&self) -> Option<&[Self]> {
+    pub(crate) fn elements(&self) -> Option<&[Self]> {
         match self {
             Self::List(items) | Self::Set(items) => Some(items),
             _ => None,
@@ -285,7 +285,7 @@ impl Value {
     }
 
     /// The hole that keeps the value, or a part of it, from being known.
-    pub(super) fn hole(&self) -> Option<&Rc<Hole>> {
+    pub(crate) fn hole(&self) -> Option<&Rc<Hole>> {
         fn find<'v>(value: &'v Value, budget: &Budget) -> Option<&'v Rc<Hole>> {
             // Where it takes too long to find one, there may be none.
             if !budget.spend(1, 0) {
@@ -312,7 +312,7 @@ impl Value {
     }
 
     /// Whether something of it is sensitive.
-    pub(super) fn is_sensitive(&self) -> bool {
+    pub(crate) fn is_sensitive(&self) -> bool {
         match self {
             Self::Sensitive(_) => true,
             Self::List(items) | Self::Set(items) => items.nature.is_sensitive,
@@ -347,12 +347,12 @@ impl Value {
     }
 
     /// The value as it may be shown: a hole in place of each sensitive part.
-    pub(super) fn hidden(&self, budget: &Budget) -> Self {
+    pub(crate) fn hidden(&self, budget: &Budget) -> Self {
         self.replaced(&|value| Self::Unknown(Hole::sensitive(value)), budget)
     }
 
     /// Whether two small values are equal. A hole equals itself; against anything else it is undecided.
-    pub(super) fn equals(&self, other: &Self) -> Result<bool, Rc<Hole>> {
+    pub(crate) fn equals(&self, other: &Self) -> Result<bool, Rc<Hole>> {
         self.equals_within(other, &Budget::small())
     }
 
@@ -448,12 +448,12 @@ pub(super) fn number_text(number: f64) -> String {
 }
 
 /// A number as JSON.
-pub(super) fn number_json(number: f64) -> Json {
+pub(crate) fn number_json(number: f64) -> Json {
     number_text(number).parse::<i64>().map_or_else(|_| number.into(), Into::into)
 }
 
 /// The largest number up to which all whole numbers are exact here. Terraform counts exactly further than this.
-pub(super) const LARGEST: f64 = 9_007_199_254_740_992.0;
+pub(crate) const LARGEST: f64 = 9_007_199_254_740_992.0;
 
 /// Returns `true` if the number is surely what Terraform has: a whole number or a binary fraction. Terraform's numbers
 /// have 512 bits: another one is rounded here, and what is computed from it may differ.
@@ -478,19 +478,19 @@ pub(super) fn too_many_digits() -> Rc<Hole> {
 
 /// The characters that stand for holes, and the holes.
 #[derive(Default)]
-pub(super) struct Symbols {
+pub(crate) struct Symbols {
     holes: std::cell::RefCell<std::collections::HashMap<char, Rc<Hole>>>,
     next: Cell<u32>,
 }
 
 impl Symbols {
     /// Forgets all holes.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.holes.borrow_mut().clear();
     }
 
     /// The character of this hole; none where there are more holes than characters.
-    pub(super) fn of(&self, hole: &Rc<Hole>) -> Option<char> {
+    pub(crate) fn of(&self, hole: &Rc<Hole>) -> Option<char> {
         if let Some(symbol) = hole.symbol.get() {
             self.holes.borrow_mut().entry(symbol).or_insert_with(|| Rc::clone(hole));
             return Some(symbol);
@@ -511,12 +511,12 @@ impl Symbols {
     }
 
     /// The hole that the character stands for.
-    pub(super) fn hole(&self, symbol: char) -> Option<Rc<Hole>> {
+    pub(crate) fn hole(&self, symbol: char) -> Option<Rc<Hole>> {
         self.holes.borrow().get(&symbol).cloned()
     }
 
     /// What each character stands for.
-    pub(super) fn names(&self) -> BTreeMap<char, String> {
+    pub(crate) fn names(&self) -> BTreeMap<char, String> {
         let holes = self.holes.borrow();
         let name = |hole: &Rc<Hole>| {
             let gap = &hole.gap;
@@ -538,7 +538,7 @@ impl Symbols {
     }
 
     /// The first hole in a text.
-    pub(super) fn hole_in(&self, text: &str) -> Option<Rc<Hole>> {
+    pub(crate) fn hole_in(&self, text: &str) -> Option<Rc<Hole>> {
         text.chars().filter(|character| is_symbol(*character)).find_map(|symbol| self.hole(symbol))
     }
 }

@@ -34,18 +34,18 @@ pub enum VariableError {
 
 /// What the user gives.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     /// Variables of the environment that begin with `TF_VAR_`, without that.
-    pub(super) environment: &'a [(String, String)],
+    pub(crate) environment: &'a [(String, String)],
     /// Makes these values sensitive.
-    pub(super) hides_environment: bool,
+    pub(crate) hides_environment: bool,
     /// `NAME=VALUE`
-    pub(super) values: &'a [String],
-    pub(super) files: &'a [PathBuf],
+    pub(crate) values: &'a [String],
+    pub(crate) files: &'a [PathBuf],
 }
 
 /// All values, by variable.
-pub(super) fn given(
+pub(crate) fn given(
     root: &Path,
     sources: &Sources<'_>,
     folders: &mut Folders,

@@ -12,7 +12,7 @@ use super::value::{Hole, LARGEST, Nature, Value, has_known_digits, number_text};
 
 /// Why a text has no value.
 #[derive(Debug)]
-pub(super) enum Mistake {
+pub(crate) enum Mistake {
     /// It is not YAML.
     Wrong(String),
     /// It is, but its value is not computed.
@@ -34,7 +34,7 @@ enum Open {
 const MERGE: &str = "<<";
 
 /// The value of a text; `afford` says whether there is still room for so much.
-pub(super) fn decode(text: &str, afford: &dyn Fn(usize) -> bool) -> Result<Value, Mistake> {
+pub(crate) fn decode(text: &str, afford: &dyn Fn(usize) -> bool) -> Result<Value, Mistake> {
     // Each value in it is charged, too.
     if !afford(text.len() / 4) {
         return Err(Mistake::Unknown("there is too much of it"));
@@ -218,7 +218,7 @@ fn number(text: &str, unsigned: &str) -> Option<f64> {
 
 /// The value as YAML, in which a hole is a text of its character. What cannot be written is unknown, for this hole or
 /// for this reason.
-pub(super) fn encode(value: &Value, world: &World) -> Result<String, Result<Rc<Hole>, &'static str>> {
+pub(crate) fn encode(value: &Value, world: &World) -> Result<String, Result<Rc<Hole>, &'static str>> {
     let mut writer = Writer { text: String::new(), world };
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => {

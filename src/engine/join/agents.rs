@@ -10,10 +10,10 @@ use iam_policy::Decision;
 use super::instances::HostManagement;
 use super::region_of;
 use crate::engine::rule::function::RolePolicies;
-use crate::model::ec2::Instance;
 use crate::model::ids::Key;
 use crate::model::inventory::{Inventory, ResourceType};
 use crate::model::{Fact, Gap, GapKind};
+use crate::resource::instance::schema::Instance;
 
 /// What an agent does first of all.
 const REGISTER: &str = "ssm:UpdateInstanceInformation";

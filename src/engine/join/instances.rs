@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::role_uses::is_hybrid;
 use super::{Blame, region_of};
-use crate::model::ec2::VpcEndpoint;
 use crate::model::ids::{Key, Region};
 use crate::model::inventory::{Inventory, ResourceType, Source, Table};
 use crate::model::{Fact, Link};
+use crate::resource::vpc_endpoint::schema::VpcEndpoint;
 
 /// What all instances of a region share.
 struct RegionFacts {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Blame, region_of};
 use crate::model::ids::{Key, Region};
 use crate::model::inventory::{Inventory, ResourceType};
-use crate::model::logs::LogGroup;
 use crate::model::{Fact, Link};
+use crate::resource::log_group::schema::LogGroup;
 
 impl Inventory {
     pub(super) fn join_keys(&mut self) {

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::instances::in_region;
 use super::role_uses::{RegionUses, RoleUses, Uses};
 use super::{Blame, region_of};
-use crate::model::ec2::Volume;
-use crate::model::iam::InstanceProfile;
 use crate::model::ids::{Key, Region};
 use crate::model::inventory::{Inventory, ResourceType, Source};
 use crate::model::{Fact, Link};
+use crate::resource::instance_profile::schema::InstanceProfile;
+use crate::resource::volume::schema::Volume;
 
 impl Inventory {
     /// The role that an instance profile gives.

@@ -293,8 +293,11 @@ fn with_case<T>(
     let whole = moved(whole, partition)?;
     let key = built.insert(rule.resource_type, whole)?;
     // The resource itself stands under its key, so a link to itself is possible.
-    let nowhere =
-        Place { inventory: &built.inventory, node: &crate::model::ssm::SessionInputs::default(), identity: None };
+    let nowhere = Place {
+        inventory: &built.inventory,
+        node: &crate::resource::session_preferences::schema::SessionInputs::default(),
+        identity: None,
+    };
     let Followed::Resource(place) = nowhere.follow(rule.resource_type, &key) else {
         return Err("the example itself does not exist".to_owned());
     };

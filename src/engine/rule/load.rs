@@ -20,7 +20,12 @@ use crate::yaml::{self, Spanned, nearest};
 
 include!(concat!(env!("OUT_DIR"), "/embedded_rules.rs"));
 
-/// Where the bases of examples stand within a folder of rules.
+/// The compliant example of each resource type.
+mod bases {
+    include!(concat!(env!("OUT_DIR"), "/embedded_bases.rs"));
+}
+
+/// Where the bases of examples stand within a folder of rules of a user.
 const BASES: &str = "bases/";
 
 /// Rules, by id, with the bases of their examples.
@@ -90,8 +95,14 @@ impl Library {
 /// Everything that is wrong with them; the tests see to it that nothing is.
 pub fn embedded() -> Result<Library, Vec<Diagnostic>> {
     let mut library = Library::default();
-    library.add(EMBEDDED.iter().map(|(name, text)| SourceFile::new(*name, *text)))?;
-    Ok(library)
+    let mut diagnostics = Vec::new();
+    for (name, text) in bases::EMBEDDED {
+        diagnostics.extend(library.bases.add(&SourceFile::new(*name, *text)).err().into_iter().flatten());
+    }
+    diagnostics.extend(
+        library.add(EMBEDDED.iter().map(|(name, text)| SourceFile::new(*name, *text))).err().into_iter().flatten(),
+    );
+    if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics) }
 }
 
 /// The files of a folder of rules that the user names, with their paths as names, sorted.

@@ -15,20 +15,20 @@ const QUERIES: &[(&str, &str, &str)] = &[
 ];
 
 /// The query that gives this member in the answer of this call.
-pub(super) fn query(call: &Call, member: &str) -> Option<&'static str> {
+pub(crate) fn query(call: &Call, member: &str) -> Option<&'static str> {
     let found = QUERIES.iter().find(|(operation, of, _)| *operation == call.operation && *of == member);
     found.map(|(.., query)| *query)
 }
 
 /// How the AWS CLI waits for what a call does.
-pub(super) struct Waiter {
-    pub(super) name: &'static str,
+pub(crate) struct Waiter {
+    pub(crate) name: &'static str,
     /// The flag that takes what is waited for.
-    pub(super) flag: &'static str,
+    pub(crate) flag: &'static str,
     /// The parameter of the call that has it.
-    pub(super) given: &'static str,
+    pub(crate) given: &'static str,
     /// The member of what the call makes that has it instead.
-    pub(super) made: Option<&'static str>,
+    pub(crate) made: Option<&'static str>,
 }
 
 const fn given(name: &'static str, flag: &'static str, given: &'static str) -> Waiter {

@@ -1,7 +1,7 @@
 //! Text for a POSIX shell.
 
 /// The text as one word: within single quotes nothing has a meaning but a single quote.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 

@@ -1,5 +1,6 @@
 //! Every leaf of plans is changed in turn: the plan is refused, or the change is shown.
 
+use crate::model::ResourceType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 

@@ -81,7 +81,7 @@ pub enum JournalError {
 
 impl JournalError {
     /// What kept this file from being opened.
-    pub(super) fn of(path: &Path, error: &rusqlite::Error) -> Self {
+    pub(crate) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 Self::Damaged { path: path.to_owned(), reason: error.to_string() }

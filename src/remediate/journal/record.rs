@@ -48,7 +48,7 @@ impl Status {
         STATUSES.iter().find(|(status, _)| *status == self).map_or("", |(_, word)| word)
     }
 
-    pub(super) fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         STATUSES.iter().find(|(_, known)| *known == word).map(|(status, _)| *status)
     }
 
@@ -96,7 +96,7 @@ impl RunState {
         }
     }
 
-    pub(super) fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         [Self::Open, Self::Finished, Self::Undone].into_iter().find(|state| state.as_str() == word)
     }
 }

@@ -10,7 +10,7 @@ use super::{JournalError, seal};
 use crate::sqlite::{self, Access};
 
 /// The statements that make each version of the one before. The number of the last is the version of the tables.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(crate) const MIGRATIONS: [&str; 2] = [
     "CREATE TABLE runs (
          id TEXT PRIMARY KEY, state TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT, plan TEXT NOT NULL,
          verified TEXT
@@ -34,7 +34,7 @@ pub(super) const MIGRATIONS: [&str; 2] = [
 const WITHOUT_SEALS: i64 = 1;
 
 /// Opens the file; for writing it is made, or brought up to date, where that is needed.
-pub(super) fn open(path: &Path, access: Access) -> Result<Connection, JournalError> {
+pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, JournalError> {
     let failed = |error: rusqlite::Error| JournalError::of(path, &error);
     if access == Access::Write {
         let created = sqlite::create(path, migrate);

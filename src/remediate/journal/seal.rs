@@ -16,7 +16,7 @@ const ROWS: [&str; 3] = [
 
 /// One row of a run.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// The run itself.
     Run,
     /// A step, by its number.
@@ -44,7 +44,7 @@ impl Seal {
 }
 
 /// Changes one row of a run, and the run's seal with it.
-pub(super) fn change<T>(
+pub(crate) fn change<T>(
     transaction: &Transaction<'_>,
     run: &str,
     part: Part,
@@ -63,12 +63,12 @@ pub(super) fn change<T>(
 }
 
 /// Seals a run as it is.
-pub(super) fn set(transaction: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
+pub(crate) fn set(transaction: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
     store(transaction, run, computed(transaction, run)?)
 }
 
 /// The runs that are not as they were written, and `the list of runs` where whole ones are missing.
-pub(super) fn broken(database: &mut Connection) -> rusqlite::Result<Vec<String>> {
+pub(crate) fn broken(database: &mut Connection) -> rusqlite::Result<Vec<String>> {
     // In one transaction, or a run that is under way would change in between.
     let transaction = database.transaction()?;
     let mut statement = transaction.prepare(

@@ -1,17 +1,8 @@
 //! What the calls change, one aspect at a time, and how it is looked at: what a plan shows as before and after, what
 //! must not have changed since, and what says that a call has taken effect.
 //!
-//! One file a service. A state is JSON, by the API's own names: null where the thing does not exist; lists in an order
+//! Each aspect is read in `observed.rs` of its resource type. A state is JSON, by the API's own names: null where the thing does not exist; lists in an order
 //! that does not depend on the answer. A state that a step wants may name fewer members than one that was seen.
-
-mod ec2;
-mod iam;
-mod kms;
-mod logs;
-mod s3;
-mod security_group;
-mod ssm;
-mod volume;
 
 use std::fmt;
 use std::time::Duration;
@@ -20,12 +11,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-pub(crate) use self::kms::MADE_BY as KEY_MADE_BY;
-pub(crate) use self::volume::made_for;
 use super::account_clients::Place;
 use crate::aws::Failure;
 use crate::model::ResourceType;
 use crate::model::call::{self, Call};
+use crate::resource::bucket;
+use crate::resource::instance;
+use crate::resource::instance_profile;
+use crate::resource::key;
+pub(crate) use crate::resource::key::observed::MADE_BY as KEY_MADE_BY;
+use crate::resource::log_group;
+use crate::resource::role;
+use crate::resource::security_group;
+use crate::resource::session_preferences;
+use crate::resource::volume;
+pub(crate) use crate::resource::volume::observed::made_for;
 
 /// What is known of a call that makes something which has no name to find it by.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +102,7 @@ impl Kind {
     }
 
     /// The member of its state by which later calls name what is made.
-    pub(crate) fn id_member(self) -> Option<&'static str> {
+    pub(super) fn id_member(self) -> Option<&'static str> {
         match self {
             Self::KeyMade => Some("KeyId"),
             Self::RootSnapshot => Some("SnapshotId"),
@@ -114,12 +114,12 @@ impl Kind {
     }
 
     /// Whether it may be in a region that is not read: buckets and the primaries of keys are where they are.
-    pub(crate) fn may_be_elsewhere(self) -> bool {
+    pub(super) fn may_be_elsewhere(self) -> bool {
         self.resource_type() == ResourceType::Bucket || self == Self::KeyRotation
     }
 
     /// Whether it decides if the resource is there and can be used; the rest can be made right apart from that.
-    pub(crate) fn is_for_use(self) -> bool {
+    pub(super) fn is_for_use(self) -> bool {
         !matches!(
             self,
             Self::KeyRotation
@@ -133,7 +133,7 @@ impl Kind {
     }
 
     /// How long a change that is under way is waited for, at most.
-    pub(crate) fn patience(self) -> Duration {
+    pub(super) fn patience(self) -> Duration {
         match self {
             // The first snapshot of a volume copies all that is on it.
             Self::RootSnapshot => Duration::from_hours(12),
@@ -146,9 +146,11 @@ impl Kind {
 
 impl Aspect {
     /// What there is already of what a call was refused for, since it would be the same again.
-    pub(crate) async fn look_for_equal(&self, place: &Place<'_>, wanted: &Json) -> Result<Option<Json>, Failure> {
+    pub(super) async fn look_for_equal(&self, place: &Place<'_>, wanted: &Json) -> Result<Option<Json>, Failure> {
         match self.of {
-            Kind::PreferencesLatest => Box::pin(ssm::equal_version(place, self, wanted)).await,
+            Kind::PreferencesLatest => {
+                Box::pin(session_preferences::observed::equal_version(place, self, wanted)).await
+            }
             _ => Ok(None),
         }
     }
@@ -209,7 +211,7 @@ macro_rules! aspects {
             /// The calls that look at it.
             pub(crate) fn calls(self) -> &'static [Call] {
                 match self {
-                    Self::KeyMade => kms::MADE,
+                    Self::KeyMade => key::observed::MADE,
                     $(Self::$name => const { &[$($call),+] },)*
                 }
             }
@@ -219,7 +221,7 @@ macro_rules! aspects {
             /// What it is like now.
             pub(crate) async fn look(&self, place: &Place<'_>, clue: &Clue) -> Result<Json, Failure> {
                 match self.of {
-                    Kind::KeyMade => Box::pin(kms::made(place, self, clue)).await,
+                    Kind::KeyMade => Box::pin(key::observed::made(place, self, clue)).await,
                     $(Kind::$name => Box::pin($look(place, self)).await,)*
                 }
             }
@@ -229,90 +231,90 @@ macro_rules! aspects {
 
 aspects! {
     /// The aliased key, and its state.
-    KeyAlias = "alias", [call::DESCRIBE_KEY] => kms::alias;
+    KeyAlias = "alias", [call::DESCRIBE_KEY] => key::observed::alias;
     /// Whether it can be used.
-    KeyState = "state", [call::DESCRIBE_KEY] => kms::state;
+    KeyState = "state", [call::DESCRIBE_KEY] => key::observed::state;
     /// Whether it rotates automatically.
-    KeyRotation = "automatic rotation", [call::DESCRIBE_KEY, call::GET_KEY_ROTATION_STATUS] => kms::rotation;
+    KeyRotation = "automatic rotation", [call::DESCRIBE_KEY, call::GET_KEY_ROTATION_STATUS] => key::observed::rotation;
     /// The region of its primary, which is its own but for replicas.
-    KeyPrimary = "primary", [call::DESCRIBE_KEY] => kms::primary;
+    KeyPrimary = "primary", [call::DESCRIBE_KEY] => key::observed::primary;
     /// Its policy.
-    KeyPolicy = "key policy", [call::DESCRIBE_KEY, call::GET_KEY_POLICY] => kms::policy;
+    KeyPolicy = "key policy", [call::DESCRIBE_KEY, call::GET_KEY_POLICY] => key::observed::policy;
     /// Whether it is there.
-    LogGroup = "log group", [call::DESCRIBE_LOG_GROUPS] => logs::group;
+    LogGroup = "log group", [call::DESCRIBE_LOG_GROUPS] => log_group::observed::group;
     /// For how many days it keeps events.
-    LogGroupRetention = "retention", [call::DESCRIBE_LOG_GROUPS] => logs::retention;
+    LogGroupRetention = "retention", [call::DESCRIBE_LOG_GROUPS] => log_group::observed::retention;
     /// The key that encrypts what comes.
-    LogGroupKey = "key", [call::DESCRIBE_LOG_GROUPS] => logs::key;
+    LogGroupKey = "key", [call::DESCRIBE_LOG_GROUPS] => log_group::observed::key;
     /// Whether it is there.
-    Bucket = "bucket", [call::HEAD_BUCKET] => s3::bucket;
+    Bucket = "bucket", [call::HEAD_BUCKET] => bucket::observed::bucket;
     /// Its default encryption.
-    BucketEncryption = "default encryption", [call::GET_BUCKET_ENCRYPTION] => s3::encryption;
+    BucketEncryption = "default encryption", [call::GET_BUCKET_ENCRYPTION] => bucket::observed::encryption;
     /// Whether it keeps versions.
-    BucketVersioning = "versioning", [s3::GET_BUCKET_VERSIONING] => s3::versioning;
+    BucketVersioning = "versioning", [bucket::observed::GET_BUCKET_VERSIONING] => bucket::observed::versioning;
     /// Whether its objects can be locked.
-    BucketObjectLock = "object lock", [call::GET_OBJECT_LOCK_CONFIGURATION] => s3::object_lock;
+    BucketObjectLock = "object lock", [call::GET_OBJECT_LOCK_CONFIGURATION] => bucket::observed::object_lock;
     /// Its tags.
-    BucketTags = "tags", [call::GET_BUCKET_TAGGING] => s3::tags;
+    BucketTags = "tags", [call::GET_BUCKET_TAGGING] => bucket::observed::tags;
     /// Where its server access logs go.
-    BucketLogging = "server access logging", [call::GET_BUCKET_LOGGING] => s3::logging;
+    BucketLogging = "server access logging", [call::GET_BUCKET_LOGGING] => bucket::observed::logging;
     /// Whether it is there.
-    Role = "role", [call::GET_ROLE, call::LIST_ATTACHED_ROLE_POLICIES, call::LIST_ROLE_POLICIES] => iam::role;
+    Role = "role", [call::GET_ROLE, call::LIST_ATTACHED_ROLE_POLICIES, call::LIST_ROLE_POLICIES] => role::observed::role;
     /// Who may assume it.
-    RoleTrust = "trust policy", [call::GET_ROLE] => iam::trust;
+    RoleTrust = "trust policy", [call::GET_ROLE] => role::observed::trust;
     /// A managed policy that is attached to it.
-    RoleAttachment = "attached policy", [call::LIST_ATTACHED_ROLE_POLICIES] => iam::attachment;
+    RoleAttachment = "attached policy", [call::LIST_ATTACHED_ROLE_POLICIES] => role::observed::attachment;
     /// A policy that is embedded in it.
-    RolePolicy = "inline policy", [call::GET_ROLE_POLICY] => iam::inline_policy;
+    RolePolicy = "inline policy", [call::GET_ROLE_POLICY] => role::observed::inline_policy;
     /// Whether it is there.
-    Profile = "instance profile", [call::GET_INSTANCE_PROFILE] => iam::profile;
+    Profile = "instance profile", [call::GET_INSTANCE_PROFILE] => instance_profile::observed::profile;
     /// The role in it.
-    ProfileRole = "role", [call::GET_INSTANCE_PROFILE] => iam::profile_role;
+    ProfileRole = "role", [call::GET_INSTANCE_PROFILE] => instance_profile::observed::profile_role;
     /// The latest version of the document.
-    PreferencesLatest = "latest version", [call::GET_DOCUMENT, ssm::LIST_DOCUMENT_VERSIONS] => ssm::latest;
+    PreferencesLatest = "latest version", [call::GET_DOCUMENT, session_preferences::observed::LIST_DOCUMENT_VERSIONS] => session_preferences::observed::latest;
     /// The version that sessions use.
-    PreferencesDefault = "default version", [call::GET_DOCUMENT] => ssm::default;
+    PreferencesDefault = "default version", [call::GET_DOCUMENT] => session_preferences::observed::default;
     /// The instance profile that it has.
-    InstanceProfile = "instance profile", [ec2::DESCRIBE_ASSOCIATIONS] => ec2::profile;
+    InstanceProfile = "instance profile", [instance::observed::DESCRIBE_ASSOCIATIONS] => instance::observed::profile;
     /// How its metadata service answers.
-    InstanceMetadataOptions = "metadata options", [call::DESCRIBE_INSTANCES] => ec2::metadata_options;
+    InstanceMetadataOptions = "metadata options", [call::DESCRIBE_INSTANCES] => instance::observed::metadata_options;
     /// Whether detailed monitoring is on.
-    InstanceMonitoring = "detailed monitoring", [call::DESCRIBE_INSTANCES] => ec2::monitoring;
+    InstanceMonitoring = "detailed monitoring", [call::DESCRIBE_INSTANCES] => instance::observed::monitoring;
     /// Its tags.
-    InstanceTags = "tags", [call::DESCRIBE_INSTANCES] => ec2::tags;
+    InstanceTags = "tags", [call::DESCRIBE_INSTANCES] => instance::observed::tags;
     /// Whether it runs.
-    InstanceState = "state", [call::DESCRIBE_INSTANCES] => ec2::state;
+    InstanceState = "state", [call::DESCRIBE_INSTANCES] => instance::observed::state;
     /// The volume that is attached at a device.
-    InstanceDevice = "volume at", [call::DESCRIBE_INSTANCES] => ec2::device;
+    InstanceDevice = "volume at", [call::DESCRIBE_INSTANCES] => instance::observed::device;
     /// Its root volume, and what stands in the way of putting another in its place.
     InstanceRoot = "root volume", [
         call::DESCRIBE_INSTANCES,
         call::DESCRIBE_VOLUMES,
-        volume::DESCRIBE_INSTANCE_ATTRIBUTE,
-        volume::DESCRIBE_INSTANCE_TYPES
-    ] => volume::root;
+        volume::observed::DESCRIBE_INSTANCE_ATTRIBUTE,
+        volume::observed::DESCRIBE_INSTANCE_TYPES
+    ] => volume::observed::root;
     /// A snapshot of its root volume that a plan makes: found by its tag.
-    RootSnapshot = "snapshot", [volume::DESCRIBE_SNAPSHOTS] => volume::snapshot;
+    RootSnapshot = "snapshot", [volume::observed::DESCRIBE_SNAPSHOTS] => volume::observed::snapshot;
     /// A root volume that a plan makes: found by its tag.
-    RootVolumeMade = "new root volume", [call::DESCRIBE_VOLUMES] => volume::made;
+    RootVolumeMade = "new root volume", [call::DESCRIBE_VOLUMES] => volume::observed::made;
     /// A volume, whatever it was made for.
-    Volume = "volume", [call::DESCRIBE_VOLUMES] => volume::one;
+    Volume = "volume", [call::DESCRIBE_VOLUMES] => volume::observed::one;
     /// The key that new volumes are encrypted with, unless another is named.
-    DefaultVolumeKey = "default key of volumes", [volume::GET_EBS_DEFAULT_KMS_KEY_ID, call::DESCRIBE_KEY]
-        => volume::default_key;
+    DefaultVolumeKey = "default key of volumes", [volume::observed::GET_EBS_DEFAULT_KMS_KEY_ID, call::DESCRIBE_KEY]
+        => volume::observed::default_key;
     /// A key that volumes are to be encrypted with.
-    VolumeKey = "key of volumes", [call::DESCRIBE_KEY] => volume::key;
+    VolumeKey = "key of volumes", [call::DESCRIBE_KEY] => volume::observed::key;
     /// What it lets out.
     SecurityGroupEgress = "egress", [call::DESCRIBE_SECURITY_GROUPS]
-        => security_group::egress;
+        => security_group::observed::egress;
     /// What it lets in.
     SecurityGroupIngress = "ingress", [call::DESCRIBE_SECURITY_GROUPS]
-        => security_group::ingress;
+        => security_group::observed::ingress;
     /// Who else relies on it.
     SecurityGroupUsers = "users", [
         call::DESCRIBE_SECURITY_GROUPS,
         call::DESCRIBE_NETWORK_INTERFACES
-    ] => security_group::users;
+    ] => security_group::observed::users;
 }
 
 /// Whether a change is under way that nothing more can be done about: what comes of it must be waited for.

@@ -1,17 +1,9 @@
 //! The calls that change something, as data: each is one AWS API operation with its parameters by the API's own
 //! names, so that a plan, the journal and `aws … --cli-input-json` all show what is sent.
 //!
-//! One file a service. What a call changes, and what it was before, is the matter of `aspect`.
+//! Each call is in `operations.rs` of the resource type that it changes. The state that a call changes is in `observed`.
 
-mod ec2;
-mod iam;
-mod kms;
-mod logs;
-mod parameter;
-mod s3;
-mod security_group;
-mod ssm;
-mod volume;
+pub(crate) mod parameter;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,11 +12,19 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-pub(crate) use self::{ec2::*, iam::*, kms::*, logs::*, s3::*, security_group::*, ssm::*, volume::*};
 use super::account_clients::{Place, Sent};
 use super::step_output::{self, Text, Texts, escaped};
 use crate::aws::Failure;
 use crate::model::call::Call;
+pub(crate) use crate::resource::bucket::operations::*;
+pub(crate) use crate::resource::instance::operations::*;
+pub(crate) use crate::resource::instance_profile::operations::*;
+pub(crate) use crate::resource::key::operations::*;
+pub(crate) use crate::resource::log_group::operations::*;
+pub(crate) use crate::resource::role::operations::*;
+pub(crate) use crate::resource::security_group::operations::*;
+pub(crate) use crate::resource::session_preferences::operations::*;
+pub(crate) use crate::resource::volume::operations::*;
 
 /// One operation: its parameters with the SDK's setter for each, and the IAM actions that it needs; `asked_by` the SDK's
 /// setter of `DryRun`, where the API has that.
@@ -53,7 +53,7 @@ macro_rules! operation {
             pub(crate) const CALL: $crate::model::call::Call =
                 $crate::model::call::Call { service: $prefix, operation: $operation, actions: &[$($action),+] };
 
-            pub(super) async fn send(
+            pub(crate) async fn send(
                 self,
                 place: &$crate::remediate::account_clients::Place<'_>,
                 dry_run: Option<bool>,
@@ -70,11 +70,11 @@ macro_rules! operation {
             }
 
             /// Whether it can be asked beforehand if it would be allowed.
-            pub(super) const CAN_BE_REHEARSED: bool = !stringify!($($dry_run)?).is_empty();
+            pub(crate) const CAN_BE_REHEARSED: bool = !stringify!($($dry_run)?).is_empty();
         }
     };
 }
-use operation;
+pub(crate) use operation;
 
 macro_rules! operations {
     ($($name:ident,)*) => {
@@ -223,7 +223,7 @@ impl Operation {
     }
 
     /// The parameters with references in words, for people.
-    pub(crate) fn written_in_words(&self) -> Json {
+    pub(super) fn written_in_words(&self) -> Json {
         let mut call = self.clone();
         call.each_text(&mut |text| *text = text.in_words().into());
         call.parameters()
@@ -237,7 +237,7 @@ impl Operation {
     }
 
     /// The same content in another layout: so many blank lines follow it. None where the call has no content.
-    pub(crate) fn in_another_layout(&self, blank_lines: usize) -> Option<Self> {
+    pub(super) fn in_another_layout(&self, blank_lines: usize) -> Option<Self> {
         let Self::UpdateDocument(update) = self else { return None };
         let content = update.content.clone().followed_by(&"\n".repeat(blank_lines));
         Some(UpdateDocument { content, ..update.clone() }.into())

@@ -3,7 +3,7 @@
 use crate::remediate::step_output::Text;
 
 /// A parameter, given to a setter of the SDK.
-pub(super) trait Parameter<S> {
+pub(crate) trait Parameter<S> {
     /// The SDK's value; none leaves the parameter out.
     fn give(self) -> Option<S>;
 }
@@ -84,4 +84,4 @@ macro_rules! built {
     };
 }
 
-pub(super) use {built, part};
+pub(crate) use {built, part};

@@ -122,7 +122,7 @@ impl Change {
     }
 
     /// Returns the steps whose output this one uses.
-    pub(super) fn referred(&self) -> BTreeSet<usize> {
+    pub(crate) fn referred(&self) -> BTreeSet<usize> {
         let references = step_output::all(&self.made).into_iter().chain(step_output::all(&self.call));
         references.map(|reference| reference.step).collect()
     }

@@ -1,38 +1,33 @@
-//! How resources are made what they are wanted to be: one file a type of resource.
+//! Setters: they plan the steps that lead from the observed to the desired state. Each is in `fix.rs` of its resource type.
 //!
 //! A setter is asked three things, in turn: what its wishes ask of other resources (`spread`), what must be looked at
 //! (`looks`), and, when that was seen, which steps lead there (`draft`). It reads nothing and sends nothing itself.
 
-mod bucket;
-mod grants;
 #[cfg(test)]
 mod hazards;
-mod https_egress;
-mod instance;
-mod instance_profile;
-mod instance_tags;
-mod key;
-mod log_group;
-mod preferences;
 #[cfg(test)]
 mod reuse;
-mod role;
-mod root_volume;
-mod security_group;
-mod sessions;
 #[cfg(test)]
-pub(super) mod trial;
-mod volume_key;
+pub(crate) mod trial;
 
 use serde_json::Value as Json;
 
-pub(crate) use self::key::{grants_logs, logs_service};
-pub(crate) use self::preferences::INPUTS;
-pub(crate) use self::role::{ATTACHED as ATTACHED_POLICIES, POLICY as INLINE_POLICY};
 use super::observed::{Aspect, Kind};
 use super::plan_builder::{Aims, Draft, Thing, Wanted};
 use crate::model::call::Call;
 use crate::model::{Region, ResourceType};
+use crate::resource::bucket;
+use crate::resource::instance;
+use crate::resource::instance_profile;
+use crate::resource::key;
+pub(crate) use crate::resource::key::fix::{grants_logs, logs_service};
+use crate::resource::log_group;
+use crate::resource::role;
+pub(crate) use crate::resource::role::fix::{ATTACHED as ATTACHED_POLICIES, POLICY as INLINE_POLICY};
+use crate::resource::security_group;
+use crate::resource::session_preferences;
+pub(crate) use crate::resource::session_preferences::fix::INPUTS;
+use crate::resource::volume;
 
 /// What sets attributes of a type of resource, and does tasks on it.
 pub(crate) trait Setter: Sync {
@@ -69,7 +64,7 @@ pub(crate) struct Ability {
     /// What else it may ask for, of which resources.
     pub(crate) asks: &'static [(ResourceType, &'static str)],
     /// True if it depends on more than what the rule of the finding reads.
-    pub(crate) reads_all: bool,
+    pub(super) reads_all: bool,
 }
 
 impl Ability {
@@ -95,24 +90,24 @@ impl Ability {
 }
 
 /// All setters, in the order in which what they make is referred to: what comes later needs what comes before.
-pub(crate) static SETTERS: &[&dyn Setter] = &[
-    &key::Keys,
-    &log_group::LogGroups,
-    &bucket::Buckets,
-    &role::Roles,
-    &instance_profile::Profiles,
-    &preferences::Preferences,
-    &instance_profile::OfInstances,
+pub(super) static SETTERS: &[&dyn Setter] = &[
+    &key::fix::Keys,
+    &log_group::fix::LogGroups,
+    &bucket::fix::Buckets,
+    &role::fix::Roles,
+    &instance_profile::fix::Profiles,
+    &session_preferences::fix::Preferences,
+    &instance::fix_profile::OfInstances,
     // It asks something of groups, when it is known what they are like.
-    &https_egress::HttpsEgress,
-    &security_group::SecurityGroups,
-    &instance::Instances,
-    &instance_tags::InstanceTags,
-    &root_volume::RootVolume,
+    &instance::fix_https_egress::HttpsEgress,
+    &security_group::fix::SecurityGroups,
+    &instance::fix::Instances,
+    &instance::fix_tags::InstanceTags,
+    &volume::fix::RootVolume,
 ];
 
 /// The order in which setters ask things of each other's resources: what asks comes before what is asked.
-pub(crate) fn in_order_of_asking() -> impl Iterator<Item = &'static dyn Setter> {
+pub(super) fn in_order_of_asking() -> impl Iterator<Item = &'static dyn Setter> {
     SETTERS.iter().rev().copied()
 }
 
@@ -136,7 +131,7 @@ pub(crate) fn does(resource_type: ResourceType, task: &str) -> bool {
 }
 
 /// The tasks that setters do to resources of this type.
-pub(crate) fn procedures(resource_type: ResourceType) -> impl Iterator<Item = &'static str> {
+pub(super) fn procedures(resource_type: ResourceType) -> impl Iterator<Item = &'static str> {
     abilities(resource_type).filter(|ability| !ability.sets).map(|ability| ability.name)
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::role::POLICY;
 use super::trial::{Trial, region, thing};
 use crate::model::{Key, ResourceType};
 use crate::remediate::observed::{Aspect, Kind, document};
+use crate::resource::role::fix::POLICY;
 
 const ROLE: &str = "ssm-ec2-role";
 const GROUP: &str = "/ssm/sessions";

@@ -16,23 +16,23 @@ use crate::remediate::remediation::{self, Action, Remedies, Wish};
 use crate::remediate::settings::Settings;
 
 /// What a test makes up.
-pub(in crate::remediate) struct Trial {
-    pub(in crate::remediate) inventory: Inventory,
-    pub(in crate::remediate) settings: Settings,
-    pub(in crate::remediate) limits: Limits,
+pub(crate) struct Trial {
+    pub(crate) inventory: Inventory,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
     findings: Vec<(String, Thing, Json)>,
     sights: Vec<(Aspect, Option<Json>)>,
 }
 
 /// What is planned.
 #[derive(Debug)]
-pub(in crate::remediate) struct Planned {
-    pub(in crate::remediate) steps: Vec<Step>,
-    pub(in crate::remediate) aims: Vec<Aim>,
-    pub(in crate::remediate) left_out: Vec<LeftOut>,
+pub(crate) struct Planned {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) aims: Vec<Aim>,
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
-pub(in crate::remediate) fn region() -> Region {
+pub(crate) fn region() -> Region {
     "eu-west-1".parse().expect("a region")
 }
 
@@ -43,12 +43,12 @@ fn place(aspect: &Aspect) -> Option<Region> {
 }
 
 /// A resource of the region.
-pub(in crate::remediate) fn thing(resource_type: ResourceType, id: &str) -> Thing {
+pub(crate) fn thing(resource_type: ResourceType, id: &str) -> Thing {
     (resource_type, Key::regional(&region(), id))
 }
 
 impl Trial {
-    pub(in crate::remediate) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let account: AccountId = "111122223333".parse().expect("an account");
         Self {
             inventory: Inventory::new(Source::Aws, Some(account), Partition::Aws, String::new()),
@@ -60,19 +60,19 @@ impl Trial {
     }
 
     /// This remediation is called for, with the value of whatever parameter it takes.
-    pub(in crate::remediate) fn finding(mut self, remediation: &str, thing: Thing, param: Json) -> Self {
+    pub(crate) fn finding(mut self, remediation: &str, thing: Thing, param: Json) -> Self {
         self.findings.push((remediation.to_owned(), thing, param));
         self
     }
 
     /// This is known from the scan.
-    pub(in crate::remediate) fn knows(mut self, (resource_type, key): Thing, attributes: Json) -> Self {
+    pub(crate) fn knows(mut self, (resource_type, key): Thing, attributes: Json) -> Self {
         resource_type.insert(&mut self.inventory, key, Fact::Known(true), attributes).expect("attributes of the type");
         self
     }
 
     /// This is known not to exist.
-    pub(in crate::remediate) fn lacks(mut self, (resource_type, key): Thing) -> Self {
+    pub(crate) fn lacks(mut self, (resource_type, key): Thing) -> Self {
         resource_type
             .insert(&mut self.inventory, key, Fact::Known(false), Json::Object(Map::new()))
             .expect("no attributes");
@@ -80,25 +80,25 @@ impl Trial {
     }
 
     /// This is allowed, and these resources are named.
-    pub(in crate::remediate) fn allowing(mut self, allowed: &[Allow], named: &[&str]) -> Self {
+    pub(crate) fn allowing(mut self, allowed: &[Allow], named: &[&str]) -> Self {
         self.limits.allowed.extend(allowed);
         self.limits.named.extend(named.iter().map(|id| (*id).to_owned()));
         self
     }
 
     /// This is seen.
-    pub(in crate::remediate) fn sees(mut self, aspect: Aspect, state: Json) -> Self {
+    pub(crate) fn sees(mut self, aspect: Aspect, state: Json) -> Self {
         self.sights.push((aspect, Some(state)));
         self
     }
 
     /// The caller may not look at this.
-    pub(in crate::remediate) fn may_not_see(mut self, aspect: Aspect) -> Self {
+    pub(crate) fn may_not_see(mut self, aspect: Aspect) -> Self {
         self.sights.push((aspect, None));
         self
     }
 
-    pub(in crate::remediate) fn plan(&self) -> Planned {
+    pub(crate) fn plan(&self) -> Planned {
         static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| {
             let library = crate::engine::rule::embedded().expect("the rules load");
             remediation::embedded(&library).expect("the remediations load")
@@ -169,17 +169,17 @@ impl Trial {
 
 impl Planned {
     /// Each step's call with its parameters.
-    pub(in crate::remediate) fn calls(&self) -> Vec<(&'static str, Json)> {
+    pub(crate) fn calls(&self) -> Vec<(&'static str, Json)> {
         self.steps.iter().map(|step| (step.call.call().operation, step.call.parameters())).collect()
     }
 
     /// The names of the calls.
-    pub(in crate::remediate) fn operations(&self) -> Vec<&'static str> {
+    pub(crate) fn operations(&self) -> Vec<&'static str> {
         self.steps.iter().map(|step| step.call.call().operation).collect()
     }
 
     /// Why findings were left out.
-    pub(in crate::remediate) fn reasons(&self) -> Vec<&str> {
+    pub(crate) fn reasons(&self) -> Vec<&str> {
         self.left_out.iter().map(|left| left.reason.as_str()).collect()
     }
 }

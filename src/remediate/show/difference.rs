@@ -10,7 +10,7 @@ use crate::terminal::{harmless, width, wrap};
 const CONTEXT: usize = 2;
 
 /// The difference, member by member; what stays is left out.
-pub(super) fn lines(before: &Json, after: &Json, look: Look) -> Vec<String> {
+pub(crate) fn lines(before: &Json, after: &Json, look: Look) -> Vec<String> {
     let look = Look { width: look.width.saturating_sub(MARGIN), ..look };
     let none = serde_json::Map::new();
     let (before, after) = match (before, after) {

@@ -21,7 +21,7 @@ use super::stream::{self, Findings, Part};
 use super::{Format, RuleInfo, Writer, basis, coverage, phrasing};
 use crate::engine::scan::ANY;
 use crate::model::finding::Evidence;
-use crate::model::{AccountId, Finding, Region, Report, ResourceRef, ResourceType, Scope, Severity, Verdict};
+use crate::model::{AccountId, Finding, Region, Report, ResourceRef, Scope, Severity, Verdict};
 use crate::terminal::Encoding;
 
 pub(super) static FORMAT: Format = Format {
@@ -202,7 +202,7 @@ impl Place<'_> {
             self.account_as_resource()
         } else {
             json!({
-                "Type": resource_type(resource.resource_type),
+                "Type": resource.resource_type.security_hub().unwrap_or("Other"),
                 "Id": text(resource.arn.as_ref().unwrap_or(&resource.id), limits::RESOURCE),
                 "Partition": self.region.partition().as_str(),
                 "Region": resource.region.as_ref().unwrap_or(&self.region),
@@ -259,20 +259,6 @@ fn label(severity: Severity) -> &'static str {
         Severity::Medium => "MEDIUM",
         Severity::High => "HIGH",
         Severity::Critical => "CRITICAL",
-    }
-}
-
-/// The name that Security Hub has for a type; `Other` for those that it does not know.
-/// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-resources.html>
-fn resource_type(resource_type: ResourceType) -> &'static str {
-    match resource_type.as_str() {
-        "AWS::EC2::Instance" => "AwsEc2Instance",
-        "AWS::EC2::SecurityGroup" => "AwsEc2SecurityGroup",
-        "AWS::EC2::Volume" => "AwsEc2Volume",
-        "AWS::IAM::Role" => "AwsIamRole",
-        "AWS::KMS::Key" => "AwsKmsKey",
-        "AWS::S3::Bucket" => "AwsS3Bucket",
-        _ => "Other",
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Misunderstood, Splice};
 const ODD: Misunderstood = "the inputs of the document are written in braces, on several lines or in another odd way";
 
 /// The bytes of a member's value, where it is a scalar.
-pub(super) fn value(text: &str, bytes: &Range<usize>, name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
+pub(crate) fn value(text: &str, bytes: &Range<usize>, name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
     for member in members(text, bytes)?.0 {
         let written = &text[member.clone()];
         let key = key_end(written).ok_or(ODD)?;
@@ -27,7 +27,7 @@ pub(super) fn value(text: &str, bytes: &Range<usize>, name: &str) -> Result<Opti
 }
 
 /// Adds a member behind the others.
-pub(super) fn addition(text: &str, bytes: &Range<usize>, name: &str, value: &str) -> Result<Splice, Misunderstood> {
+pub(crate) fn addition(text: &str, bytes: &Range<usize>, name: &str, value: &str) -> Result<Splice, Misunderstood> {
     let (members, close) = members(text, bytes)?;
     let inside = &text[bytes.start + 1..close];
     let Some(last) = members.last() else {

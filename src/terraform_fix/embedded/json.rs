@@ -23,7 +23,7 @@ struct Member {
 }
 
 /// The bytes of a member's value, where it is a scalar.
-pub(super) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
+pub(crate) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
     let object = object(text, way)?;
     // Of equal names, the last one counts.
     let Some(member) = object.iter().rev().find(|member| member.name == name) else { return Ok(None) };
@@ -34,7 +34,7 @@ pub(super) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range
 }
 
 /// Adds a member behind the others.
-pub(super) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
+pub(crate) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
     let whole = node(text, way)?;
     let Some(last) = whole.members.as_deref().and_then(<[Member]>::last) else {
         return Ok(Splice { bytes: whole.bytes, text: format!("{{\"{name}\": {value}}}") });

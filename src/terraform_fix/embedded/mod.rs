@@ -8,13 +8,13 @@ mod yaml;
 use std::ops::Range;
 
 /// Why a text is not changed.
-pub(super) type Misunderstood = &'static str;
+pub(crate) type Misunderstood = &'static str;
 
 /// The reason why nothing is changed below a member that the document does not have: it can be added with what is below.
 pub(super) const NO_INPUTS: Misunderstood = "the document has no inputs";
 
 /// A document in a text. Interpolations are part of its values.
-pub(super) struct Embedded<'t> {
+pub(crate) struct Embedded<'t> {
     text: &'t str,
     /// The text with letters in place of interpolations, so that nothing in these looks like syntax.
     masked: String,
@@ -22,13 +22,13 @@ pub(super) struct Embedded<'t> {
 
 /// A value of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Scalar {
+pub(crate) struct Scalar {
     /// The bytes of the value, with its quotes.
-    pub(super) bytes: Range<usize>,
+    pub(crate) bytes: Range<usize>,
     /// The quote that it stands in.
-    pub(super) quote: Option<char>,
+    pub(crate) quote: Option<char>,
     /// The text between the quotes.
-    pub(super) inner: String,
+    pub(crate) inner: String,
 }
 
 impl Scalar {
@@ -53,16 +53,16 @@ impl Scalar {
 
 /// A change of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Splice {
+pub(crate) struct Splice {
     /// The bytes that are replaced.
-    pub(super) bytes: Range<usize>,
+    pub(crate) bytes: Range<usize>,
     /// The new text.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 impl<'t> Embedded<'t> {
     /// The document of a template; of a plain text where it is none.
-    pub(super) fn new(text: &'t str, is_template: bool) -> Result<Self, Misunderstood> {
+    pub(crate) fn new(text: &'t str, is_template: bool) -> Result<Self, Misunderstood> {
         let mut masked = text.to_owned();
         if is_template {
             let all = interpolations(text).ok_or("the document has directives, such as %{ if … }")?;
@@ -78,7 +78,7 @@ impl<'t> Embedded<'t> {
     }
 
     /// The value of a member of the object at the end of this way; none where the member is absent.
-    pub(super) fn value(&self, way: &[&str], name: &str) -> Result<Option<Scalar>, Misunderstood> {
+    pub(crate) fn value(&self, way: &[&str], name: &str) -> Result<Option<Scalar>, Misunderstood> {
         let bytes =
             if self.is_json() { json::value(&self.masked, way, name)? } else { yaml::value(&self.masked, way, name)? };
         Ok(bytes.map(|bytes| Scalar::new(self.text, bytes)))

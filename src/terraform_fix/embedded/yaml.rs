@@ -19,7 +19,7 @@ impl Line {
 }
 
 /// The bytes of a member's value, where it is a scalar.
-pub(super) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
+pub(crate) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range<usize>>, Misunderstood> {
     let lines = lines(text)?;
     let block = match mapping(text, &lines, way)? {
         Mapping::Lines(block) => block,
@@ -35,7 +35,7 @@ pub(super) fn value(text: &str, way: &[&str], name: &str) -> Result<Option<Range
 }
 
 /// Adds a member behind the others.
-pub(super) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
+pub(crate) fn addition(text: &str, way: &[&str], name: &str, value: &str) -> Result<Splice, Misunderstood> {
     let lines = lines(text)?;
     match mapping(text, &lines, way)? {
         Mapping::Flow(bytes) => flow::addition(text, &bytes, name, value),

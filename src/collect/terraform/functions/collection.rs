@@ -31,7 +31,7 @@ pub(super) const STRUCTURAL: &[&str] = &[
     "values",
 ];
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("alltrue", |call| all(call, true)),
     ("anytrue", |call| all(call, false)),
     ("chunklist", chunk_list),

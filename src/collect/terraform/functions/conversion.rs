@@ -8,7 +8,7 @@ use crate::collect::terraform::value::Value;
 /// The functions that are about sensitivity itself: they are given values as they are marked.
 pub(super) const MARKS: &[&str] = &["ephemeralasnull", "issensitive", "nonsensitive", "sensitive"];
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("issensitive", |call| Ok(Value::Bool(matches!(call.any(0)?, Value::Sensitive(_))))),
     ("nonsensitive", |call| match call.any(0)? {
         Value::Sensitive(value) => Ok(value.as_ref().clone()),

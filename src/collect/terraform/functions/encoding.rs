@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::{Answer, Arguments, Table};
 use crate::collect::terraform::value::{Hole, LARGEST, Value, has_known_digits, number_json};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("base64decode", |call| {
         let text = call.text(0)?;
         match decode(&text).and_then(|bytes| String::from_utf8(bytes).ok()) {
@@ -207,7 +207,7 @@ fn json_decode(call: &Arguments<'_>) -> Answer {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));

@@ -19,7 +19,7 @@ use crate::collect::terraform::parse;
 use crate::collect::terraform::syntax::Expression;
 use crate::collect::terraform::value::{Hole, Value};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("abspath", |call| call.unknown("it depends on the machine")),
     ("basename", |call| Ok(Value::text(base(&call.text(0)?)))),
     ("dirname", |call| Ok(Value::text(folder(&call.text(0)?)))),
@@ -183,7 +183,7 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|character| begins(character) || character.is_numeric() || character == '-')
 }
 
-pub(super) fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression) -> Value {
+pub(crate) fn bind(names: &[(&Arc<str>, &Value)], scope: &Scope<'_>, template: &Expression) -> Value {
     match names.split_first() {
         None => evaluate(template, scope),
         Some(((name, value), rest)) => {

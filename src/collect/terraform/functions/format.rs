@@ -8,7 +8,7 @@ use super::{Answer, Arguments, Table};
 use crate::collect::terraform::evaluate::INEXACT;
 use crate::collect::terraform::value::{Hole, Value, is_exact, number_text};
 
-pub(super) const TABLE: Table = &[("format", |call| format(call, call.values)), ("formatlist", format_list)];
+pub(crate) const TABLE: Table = &[("format", |call| format(call, call.values)), ("formatlist", format_list)];
 
 /// The widest that a value is made.
 const WIDEST: usize = 1_000;

@@ -9,14 +9,14 @@ const LONGEST: usize = 4_096;
 
 /// A pattern.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     /// Each without alternatives, by the names that it is made of.
     alternatives: Vec<Vec<Vec<char>>>,
 }
 
 impl Pattern {
     /// Reads a pattern; none for one that is not understood.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
         }
@@ -29,12 +29,12 @@ impl Pattern {
     }
 
     /// The number of characters that a path is compared with.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.alternatives.iter().flatten().map(Vec::len).sum()
     }
 
     /// Returns `true` if a path matches.
-    pub(super) fn matches(&self, path: &str) -> bool {
+    pub(crate) fn matches(&self, path: &str) -> bool {
         let path: Vec<Vec<char>> = path.split('/').map(|name| name.chars().collect()).collect();
         self.alternatives.iter().any(|pattern| path_matches(pattern, &path))
     }

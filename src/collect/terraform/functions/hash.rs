@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 use super::{Answer, Arguments, Table};
 use crate::collect::terraform::value::{Hole, Value};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("base64gzip", |call| call.unknown("compressed bytes are not computed")),
     ("base64sha256", |call| base64(call, |bytes| Sha256::digest(bytes).to_vec())),
     ("base64sha512", |call| base64(call, |bytes| Sha512::digest(bytes).to_vec())),

@@ -56,12 +56,12 @@ static TABLES: &[Table] = &[
 
 /// The names of the functions.
 #[cfg(test)]
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name)
 }
 
 /// The value of a call.
-pub(super) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
+pub(crate) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
     match &*call.name {
         "try" => return attempt(&call.arguments, span, scope),
         "can" => return can(&call.arguments, span, scope),

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::{Answer, Arguments, Table};
 use crate::collect::terraform::value::{Hole, Value};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     // OpenTofu's.
     ("cidrcontains", |call| {
         let (all, text) = (range(call, 0)?, call.text(1)?);

@@ -4,7 +4,7 @@ use super::{Answer, Arguments, Table};
 use crate::collect::terraform::evaluate::INEXACT;
 use crate::collect::terraform::value::{Value, is_exact};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("abs", |call| Ok(Value::Number(call.number(0)?.abs()))),
     ("ceil", |call| Ok(Value::Number(call.number(0)?.ceil()))),
     ("floor", |call| Ok(Value::Number(call.number(0)?.floor()))),

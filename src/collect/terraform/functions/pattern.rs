@@ -11,7 +11,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use super::{Answer, Arguments, Table};
 use crate::collect::terraform::value::{Hole, Value};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("regex", |call| {
         let (pattern, text) = arguments(call)?;
         match pattern.captures(&text) {
@@ -82,7 +82,7 @@ fn groups(call: &Arguments<'_>, pattern: &Regex, found: &Captures<'_>) -> Answer
 }
 
 /// `replace` with a pattern between slashes.
-pub(super) fn replace(call: &Arguments<'_>, text: &str, pattern: &str, with: &str) -> Answer {
+pub(crate) fn replace(call: &Arguments<'_>, text: &str, pattern: &str, with: &str) -> Answer {
     let pattern = compiled(call, pattern, text.len())?;
     // Each match may bring the whole text again.
     let mut matches = 0_usize;

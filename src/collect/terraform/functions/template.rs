@@ -9,7 +9,7 @@ use crate::collect::terraform::evaluate::Scope;
 use crate::collect::terraform::parse;
 use crate::collect::terraform::value::Value;
 
-pub(super) const TABLE: Table = &[("templatestring", template_string)];
+pub(crate) const TABLE: Table = &[("templatestring", template_string)];
 
 /// A text as a template, in which only the names of the second argument mean something.
 fn template_string(call: &Arguments<'_>) -> Answer {

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 use super::{Answer, Arguments, Table};
 use crate::collect::terraform::value::{Hole, Value};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("chomp", |call| Ok(Value::text(call.text(0)?.trim_end_matches(['\n', '\r'])))),
     ("endswith", |call| Ok(Value::Bool(call.text(0)?.ends_with(&call.text(1)?)))),
     ("indent", indent),

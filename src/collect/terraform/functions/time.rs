@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use super::{Answer, Arguments, Table};
 use crate::collect::terraform::value::{Hole, Value};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("formatdate", format_date),
     ("timeadd", |call| {
         let (time, text) = (timestamp(call, 0)?, call.text(1)?);

@@ -4,7 +4,7 @@ use super::Table;
 use crate::collect::terraform::value::Value;
 use crate::collect::terraform::yaml::{Mistake, decode, encode};
 
-pub(super) const TABLE: Table = &[
+pub(crate) const TABLE: Table = &[
     ("yamldecode", |call| {
         let text = call.text(0)?;
         match decode(&text, &|amount| call.world().afford(amount)) {

@@ -13,7 +13,7 @@ use crate::model::Gap;
 
 /// The companions of one type, by the address of what they speak of.
 #[derive(Default)]
-pub(super) struct Companions {
+pub(crate) struct Companions {
     by_address: HashMap<String, Vec<Rc<Instance>>>,
     /// Why it is not known of what some speak, or whether some are there.
     loose: Option<Arc<Gap>>,
@@ -24,7 +24,7 @@ impl Mapper {
     ///
     /// # Errors
     /// Where there may be others.
-    pub(super) fn companions(
+    pub(crate) fn companions(
         &self,
         kind: &'static str,
         attribute: &'static str,
@@ -55,7 +55,7 @@ impl Mapper {
     ///
     /// # Errors
     /// Where there may be others, or there are several, each of which sets the same.
-    pub(super) fn companion(
+    pub(crate) fn companion(
         &self,
         kind: &'static str,
         attribute: &'static str,
@@ -74,7 +74,7 @@ impl Mapper {
     ///
     /// # Errors
     /// Where it is not known which there are, or both set it.
-    pub(super) fn companion_or_own(
+    pub(crate) fn companion_or_own(
         &self,
         kind: &'static str,
         attribute: &'static str,
@@ -123,14 +123,14 @@ impl Mapper {
 }
 
 /// Returns the gap of what two resources set: the one that Terraform applies last stays.
-pub(super) fn set_twice(first: &Rc<Instance>, second: &Rc<Instance>) -> Arc<Gap> {
+pub(crate) fn set_twice(first: &Rc<Instance>, second: &Rc<Instance>) -> Arc<Gap> {
     let why =
         format!("{} and {} set the same: the one that is applied last stays; leave one", first.address, second.address);
     fact::left_open(&first.view(), &why)
 }
 
 /// The view itself if it sets this text.
-pub(super) fn with_text(view: &View, name: &str) -> Option<View> {
+pub(crate) fn with_text(view: &View, name: &str) -> Option<View> {
     let is_set = match view.get(name) {
         Value::Null => false,
         Value::Text(text) => !text.is_empty(),

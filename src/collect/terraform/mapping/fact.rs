@@ -12,7 +12,7 @@ use crate::collect::terraform::eval_context::World;
 use crate::model::{Fact, Gap, GapKind, symbol};
 
 /// A text, or nothing where it is null.
-pub(super) fn text(world: &World, value: &Value) -> Fact<Option<String>> {
+pub(crate) fn text(world: &World, value: &Value) -> Fact<Option<String>> {
     match value {
         Value::Null => Fact::Known(None),
         Value::Unknown(hole) => Fact::Unknown(gap_of_text(world, hole)),
@@ -44,7 +44,7 @@ fn gap_of_text(world: &World, hole: &std::rc::Rc<Hole>) -> Arc<Gap> {
 }
 
 /// The gap of a text with holes in it.
-pub(super) fn gap_in(world: &World, text: &str) -> Arc<Gap> {
+pub(crate) fn gap_in(world: &World, text: &str) -> Arc<Gap> {
     let Some(hole) = world.symbols.hole_in(text) else { return Gap::not_collected() };
     // A text of nothing but holes may be empty.
     let mut symbols = text.chars();
@@ -57,7 +57,7 @@ fn with_symbol(gap: &Gap, symbol: &str) -> Arc<Gap> {
 }
 
 /// True or false, or nothing where it is null.
-pub(super) fn flag(value: &Value) -> Fact<Option<bool>> {
+pub(crate) fn flag(value: &Value) -> Fact<Option<bool>> {
     match as_bool(value.clone()) {
         Ok(Value::Bool(flag)) => Fact::Known(Some(flag)),
         Ok(Value::Null) => Fact::Known(None),
@@ -68,7 +68,7 @@ pub(super) fn flag(value: &Value) -> Fact<Option<bool>> {
 }
 
 /// A whole number, or nothing where it is null.
-pub(super) fn whole(world: &World, value: &Value) -> Fact<Option<i64>> {
+pub(crate) fn whole(world: &World, value: &Value) -> Fact<Option<i64>> {
     if matches!(value, Value::Null) {
         return Fact::Known(None);
     }
@@ -84,7 +84,7 @@ pub(super) fn whole(world: &World, value: &Value) -> Fact<Option<i64>> {
 }
 
 /// Texts by name, such as tags.
-pub(super) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<String, String>> {
+pub(crate) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<String, String>> {
     let members = match value {
         Value::Null => return Fact::Known(BTreeMap::new()),
         Value::Unknown(hole) => return Fact::Unknown(Arc::clone(&hole.gap)),
@@ -121,7 +121,7 @@ pub(super) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<Strin
 }
 
 /// Puts texts by name over others. One that may be absent leaves what is there for sure.
-pub(super) fn overlay(texts: &mut BTreeMap<String, String>, over: BTreeMap<String, String>) {
+pub(crate) fn overlay(texts: &mut BTreeMap<String, String>, over: BTreeMap<String, String>) {
     for (name, text) in over {
         if text != symbol::PERHAPS || !texts.contains_key(&name) {
             texts.insert(name, text);
@@ -133,7 +133,7 @@ pub(super) fn overlay(texts: &mut BTreeMap<String, String>, over: BTreeMap<Strin
 const LONGEST_POLICY: usize = 128 << 10;
 
 /// A policy document.
-pub(super) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<PolicyDocument>> {
+pub(crate) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<PolicyDocument>> {
     let text = match value {
         Value::Null => return Fact::Known(None),
         Value::Unknown(hole) => return Fact::Unknown(Arc::clone(&hole.gap)),
@@ -159,12 +159,12 @@ pub(super) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<P
 }
 
 /// The value, or what stands where the code sets none.
-pub(super) fn or<T>(fact: Fact<Option<T>>, default: impl FnOnce() -> T) -> Fact<T> {
+pub(crate) fn or<T>(fact: Fact<Option<T>>, default: impl FnOnce() -> T) -> Fact<T> {
     fact.map(|value| value.unwrap_or_else(default))
 }
 
 /// The gap of something that the code leaves to AWS or to others.
-pub(super) fn left_open(view: &View, message: &str) -> Arc<Gap> {
+pub(crate) fn left_open(view: &View, message: &str) -> Arc<Gap> {
     view.instance.module.world.gap(view.span(), message)
 }
 

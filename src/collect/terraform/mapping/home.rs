@@ -8,13 +8,13 @@ use std::sync::Arc;
 use super::super::instance::Instance;
 use super::super::module::Module;
 use super::super::value::Value;
-use super::kms::KEYS;
-use super::security_groups::GROUPS;
 use super::{Judged, Mapper};
 use crate::model::{Fact, Gap, Inventory, Key, Region, ResourceType, Scope, Source, Unlisted};
+use crate::resource::key::terraform::KEYS;
+use crate::resource::security_group::terraform::GROUPS;
 
 /// An account that the code deploys to.
-pub(super) struct Home {
+pub(crate) struct Home {
     account: Value,
     /// The regions of its resources; without a region where that is not known.
     regions: BTreeSet<Option<Region>>,
@@ -25,19 +25,19 @@ pub(super) struct Home {
 
 impl Home {
     /// The account of the root module's own provider.
-    pub(super) fn of(root: &Rc<Module>) -> Self {
+    pub(crate) fn of(root: &Rc<Module>) -> Self {
         let provider = root.default_provider();
         let default = provider.region();
         Self { account: provider.account(), regions: BTreeSet::new(), default, is_used: false }
     }
 
     /// Whether a value is this account.
-    pub(super) fn is_of(&self, account: &Value) -> bool {
+    pub(crate) fn is_of(&self, account: &Value) -> bool {
         is_same(&self.account, account)
     }
 
     /// The inventory of the account, with nothing in it yet but what may hide resources.
-    pub(super) fn inventory(&self, nothing: &Inventory, hidden: &[Arc<Gap>]) -> Inventory {
+    pub(crate) fn inventory(&self, nothing: &Inventory, hidden: &[Arc<Gap>]) -> Inventory {
         let mut inventory = nothing.clone();
         if let Value::Text(account) = &self.account {
             inventory.account = account.parse().ok();
@@ -80,7 +80,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
 }
 
 /// Notes the account and the region of a resource.
-pub(super) fn add(homes: &mut Vec<Home>, instance: &Rc<Instance>) {
+pub(crate) fn add(homes: &mut Vec<Home>, instance: &Rc<Instance>) {
     if !instance.kind.starts_with("aws_") {
         return;
     }
@@ -108,7 +108,7 @@ pub(super) fn in_use(mut homes: Vec<Home>) -> Vec<Home> {
 
 impl Mapper {
     /// Maps into the inventory of an account.
-    pub(super) fn within(
+    pub(crate) fn within(
         &mut self,
         homes: &[Home],
         index: usize,
@@ -122,12 +122,12 @@ impl Mapper {
     }
 
     /// Whether the resource is in the account at hand.
-    pub(super) fn owns(&self, instance: &Rc<Instance>) -> bool {
+    pub(crate) fn owns(&self, instance: &Rc<Instance>) -> bool {
         is_same(&self.account, &instance.account_value())
     }
 
     /// Whether the resource is in another account than the one at hand.
-    pub(super) fn is_foreign(&self, instance: &Rc<Instance>) -> Fact<bool> {
+    pub(crate) fn is_foreign(&self, instance: &Rc<Instance>) -> Fact<bool> {
         match self.account.equals(&instance.account_value()) {
             Ok(same) => Fact::Known(!same),
             Err(hole) => Fact::Unknown(Arc::clone(&hole.gap)),

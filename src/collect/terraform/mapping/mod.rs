@@ -1,23 +1,13 @@
-//! Code to an inventory: one file a service, and in it one function a resource type. A new type is mapped there, and
-//! put in by whatever leads to it.
+//! Mapping of Terraform resources to an inventory. Each type is mapped in `terraform.rs` of its folder, and put in by
+//! the resources that lead to it.
 //!
 //! What is judged is what sessions use: instances with their groups, roles and volumes; the session preferences; and
 //! what these point to.
 
-mod associations;
-mod ec2;
-mod fact;
-mod home;
-mod iam;
-mod instances;
-mod interfaces;
-mod kms;
-mod launch;
-mod logs;
-mod references;
-mod s3;
-mod security_groups;
-mod ssm;
+pub(crate) mod associations;
+pub(crate) mod fact;
+pub(crate) mod home;
+pub(crate) mod references;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -38,16 +28,17 @@ use super::value::Value;
 use crate::model::inventory::{Resource, ResourceType};
 use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Source, Unlisted};
+use crate::resource::instance;
+pub(crate) use crate::resource::security_group::terraform::normal_protocol;
 use associations::Companions;
 use home::Home;
 use references::{Named, Target};
-pub(super) use security_groups::normal_protocol;
 
 /// Resources by the address of another one.
-type ByAddress = HashMap<String, Vec<Rc<Instance>>>;
+pub(crate) type ByAddress = HashMap<String, Vec<Rc<Instance>>>;
 
 /// A call of a module that was not read.
-struct Closed {
+pub(crate) struct Closed {
     by: Rc<Module>,
     block: Arc<Block>,
     gap: Arc<Gap>,
@@ -93,54 +84,54 @@ const JUDGED: &[&str] = &[
 const MOST_HIDDEN: usize = 200;
 
 /// The most links of one resource that are looked at. AWS's own bounds are far below.
-const MOST_LINKS: usize = 1_000;
+pub(crate) const MOST_LINKS: usize = 1_000;
 
 /// Whether rules judge a resource, or it is there only because another one refers to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Judged {
+pub(crate) enum Judged {
     Yes,
     No,
 }
 
 /// Everything that mapping shares.
-pub(super) struct Mapper {
-    world: Rc<World>,
+pub(crate) struct Mapper {
+    pub(crate) world: Rc<World>,
     by_kind: HashMap<Name, Vec<Rc<Instance>>>,
     /// The same by the accounts that have them.
     by_home: HashMap<usize, HashMap<Name, Vec<Rc<Instance>>>>,
-    named: RefCell<HashMap<&'static str, Rc<Named>>>,
-    companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
+    pub(crate) named: RefCell<HashMap<&'static str, Rc<Named>>>,
+    pub(crate) companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
     /// Autoscaling groups, by what they launch from.
-    launching: RefCell<Option<Rc<ByAddress>>>,
+    pub(crate) launching: RefCell<Option<Rc<ByAddress>>>,
     /// Network interfaces, by the instance that they are attached to.
-    interfaces: RefCell<Option<Rc<interfaces::Attached>>>,
+    pub(crate) interfaces: RefCell<Option<Rc<instance::terraform_interfaces::Attached>>>,
     /// Why there may be more companions than are known: of any resource, and of those that unread modules are given.
-    unread: Option<Arc<Gap>>,
-    given_away: HashMap<String, Arc<Gap>>,
+    pub(crate) unread: Option<Arc<Gap>>,
+    pub(crate) given_away: HashMap<String, Arc<Gap>>,
     /// The accounts that the code deploys to, each of which has an inventory.
-    homes: Vec<Home>,
+    pub(crate) homes: Vec<Home>,
     /// The account of the inventory at hand, and which of them it is.
-    account: Value,
-    home: usize,
-    inventory: Inventory,
+    pub(crate) account: Value,
+    pub(crate) home: usize,
+    pub(crate) inventory: Inventory,
     /// Resources of other accounts, by the inventory that has them, too.
-    foreign: HashMap<(usize, ResourceType, Key), Rc<Instance>>,
+    pub(crate) foreign: HashMap<(usize, ResourceType, Key), Rc<Instance>>,
     /// Resources that rules judge in the inventory of their own account, since another account uses them.
     abroad: Vec<Rc<Instance>>,
-    places: Places,
+    pub(crate) places: Places,
 }
 
 impl Mapper {
     /// Returns `true` if a resource is written in code. Plans and states show the content of a resource in the arguments
     /// that manage it in code.
-    fn is_written(&self, resource: &Rc<Instance>) -> bool {
+    pub(crate) fn is_written(&self, resource: &Rc<Instance>) -> bool {
         let file = self.world.file(resource.block.span.file);
         file.is_some_and(|file| form_of(file.source().name()).is_some())
     }
 }
 
 /// The inventory of each account that the code deploys to.
-pub(super) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Places) {
+pub(crate) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Places) {
     let nothing = Inventory::new(Source::Terraform, None, root.world.partition(), collected_at.to_owned());
     let mut mapper = Mapper {
         world: Rc::clone(&root.world),
@@ -261,7 +252,12 @@ impl Mapper {
         }
     }
 
-    fn unlisted(&mut self, resource_type: ResourceType, region: Option<crate::model::Region>, gap: &Arc<Gap>) {
+    pub(crate) fn unlisted(
+        &mut self,
+        resource_type: ResourceType,
+        region: Option<crate::model::Region>,
+        gap: &Arc<Gap>,
+    ) {
         let unlisted = Unlisted { resource_type, region, gap: Arc::clone(gap) };
         if !self.inventory.unlisted.contains(&unlisted) {
             self.inventory.unlisted.push(unlisted);
@@ -269,7 +265,7 @@ impl Mapper {
     }
 
     /// The resources of a Terraform type in the account at hand.
-    fn all(&self, kind: &str) -> Vec<Rc<Instance>> {
+    pub(crate) fn all(&self, kind: &str) -> Vec<Rc<Instance>> {
         self.by_home.get(&self.home).and_then(|by_kind| by_kind.get(kind)).cloned().unwrap_or_default()
     }
 
@@ -288,7 +284,7 @@ impl Mapper {
     }
 
     /// Refuses links of which there are more than a resource can have.
-    fn bounded<T>(&self, links: Vec<T>, by: &Rc<Instance>) -> Result<Vec<T>, Arc<Gap>> {
+    pub(crate) fn bounded<T>(&self, links: Vec<T>, by: &Rc<Instance>) -> Result<Vec<T>, Arc<Gap>> {
         // Each becomes a fact, and rules look at what it leads to.
         if links.len() <= MOST_LINKS && self.world.budget.spend(links.len() * 16, links.len() * 128) {
             return Ok(links);
@@ -297,18 +293,18 @@ impl Mapper {
     }
 
     /// The resources of a Terraform type in all accounts.
-    fn everywhere(&self, kind: &str) -> Vec<Rc<Instance>> {
+    pub(crate) fn everywhere(&self, kind: &str) -> Vec<Rc<Instance>> {
         self.by_kind.get(kind).cloned().unwrap_or_default()
     }
 
     /// The key of a resource that code declares: its address.
-    fn key_of(resource_type: ResourceType, instance: &Rc<Instance>) -> Key {
+    pub(crate) fn key_of(resource_type: ResourceType, instance: &Rc<Instance>) -> Key {
         let region = if resource_type.is_regional() { instance.region() } else { None };
         Key { region, id: instance.address.as_str().into() }
     }
 
     /// Whether the resource is in the inventory already; then it is judged if anything that leads to it says so.
-    fn seen<T: Resource>(&mut self, key: &Key, judged: Judged) -> bool {
+    pub(crate) fn seen<T: Resource>(&mut self, key: &Key, judged: Judged) -> bool {
         if let Some(instance) = self.foreign.get(&(self.home, T::TYPE, key.clone())) {
             self.abroad.extend((judged == Judged::Yes).then(|| Rc::clone(instance)));
             return true;
@@ -323,7 +319,7 @@ impl Mapper {
     }
 
     /// Puts in a resource that code declares.
-    fn put<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>, draft: Draft<T>, judged: Judged) {
+    pub(crate) fn put<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>, draft: Draft<T>, judged: Judged) {
         let exists = match &instance.uncertain {
             None => Fact::Known(true),
             Some(gap) => Fact::Unknown(Arc::clone(gap)),
@@ -336,7 +332,7 @@ impl Mapper {
     }
 
     /// Puts in a resource that code names and does not declare.
-    fn put_named<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>) -> Link<T> {
+    pub(crate) fn put_named<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>) -> Link<T> {
         let name = &key.id;
         let message = format!("{name} is not declared in this code");
         let gap = self.world.gap(instance.block.span, message);
@@ -348,7 +344,7 @@ impl Mapper {
 
     /// A link that leads nowhere, or of which it is not known where; none where the target is one. What is judged and
     /// not known may be anything that the code declares.
-    fn no_link<T: Resource>(
+    pub(crate) fn no_link<T: Resource>(
         &mut self,
         target: &Target,
         by: &Rc<Instance>,
@@ -368,12 +364,12 @@ impl Mapper {
     }
 
     /// The gap of something that code does not tell.
-    fn not_told(message: impl Into<String>) -> Arc<Gap> {
+    pub(crate) fn not_told(message: impl Into<String>) -> Arc<Gap> {
         Arc::new(Gap::because(GapKind::Unresolved, message))
     }
 
     /// The tags of a resource with those that its provider adds.
-    fn tags(&self, view: &View) -> Fact<std::collections::BTreeMap<String, String>> {
+    pub(crate) fn tags(&self, view: &View) -> Fact<std::collections::BTreeMap<String, String>> {
         let own = fact::texts_by_name(&self.world, &view.get("tags"));
         let default = match &view.instance.provider().default_tags {
             Some(value) => fact::texts_by_name(&self.world, &self.world.leaving(value.clone())),
@@ -389,31 +385,31 @@ impl Mapper {
     }
 
     /// An attribute that is a text for sure, such as an ARN.
-    fn told(&self, instance: &Rc<Instance>, name: &str) -> Fact<String> {
+    pub(crate) fn told(&self, instance: &Rc<Instance>, name: &str) -> Fact<String> {
         fact::or(fact::text(&self.world, &instance.attribute(name)), String::new)
     }
 }
 
 /// A resource with the places of its attributes.
-struct Draft<T> {
-    resource: T,
-    places: Vec<(&'static str, Span)>,
+pub(crate) struct Draft<T> {
+    pub(crate) resource: T,
+    pub(crate) places: Vec<(&'static str, Span)>,
 }
 
 impl<T: Node + Default> Draft<T> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { resource: T::default(), places: Vec::new() }
     }
 
     /// Notes that the attribute that rules know by this path stands there.
-    fn at(&mut self, path: &'static str, span: Option<Span>) {
+    pub(crate) fn at(&mut self, path: &'static str, span: Option<Span>) {
         if let Some(span) = span {
             self.places.push((path, span));
         }
     }
 
     /// The value of an attribute, whose place is noted under this path.
-    fn get(&mut self, path: &'static str, view: &View, name: &str) -> Value {
+    pub(crate) fn get(&mut self, path: &'static str, view: &View, name: &str) -> Value {
         self.at(path, view.span_of(name));
         view.get(name)
     }

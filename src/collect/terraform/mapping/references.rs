@@ -14,10 +14,10 @@ use crate::model::Gap;
 
 /// The resources of a type by all that they are known by: id, name, ARN. Each comes with the attribute that it is
 /// known by; one name may be that of several resources, in different regions or accounts.
-pub(super) type Named = HashMap<Arc<str>, Vec<(&'static str, Rc<Instance>)>>;
+pub(crate) type Named = HashMap<Arc<str>, Vec<(&'static str, Rc<Instance>)>>;
 
 /// What a value refers to.
-pub(super) enum Target {
+pub(crate) enum Target {
     /// Nothing.
     None,
     /// A resource of the code.
@@ -40,7 +40,7 @@ fn identifies(attribute: &str) -> bool {
 
 /// How far a name goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     Everywhere,
     Account,
     Region,
@@ -66,7 +66,7 @@ impl Reach {
 }
 
 /// Whether a name of the first resource reaches the second: both are in one account, and in one region.
-pub(super) fn reaches(of: &Rc<Instance>, by: &Rc<Instance>, reach: Reach) -> Result<bool, Rc<Hole>> {
+pub(crate) fn reaches(of: &Rc<Instance>, by: &Rc<Instance>, reach: Reach) -> Result<bool, Rc<Hole>> {
     let same_account = || of.account_value().equals(&by.account_value());
     match reach {
         Reach::Everywhere => Ok(true),
@@ -84,7 +84,7 @@ const MOST_NAMESAKES: usize = 32;
 
 impl Mapper {
     /// What a value of the resource `by` refers to among the resources of these types: those that its name reaches.
-    pub(super) fn target(&self, value: &Value, kinds: &[&'static str], by: &Rc<Instance>) -> Target {
+    pub(crate) fn target(&self, value: &Value, kinds: &[&'static str], by: &Rc<Instance>) -> Target {
         match value {
             Value::Null => Target::None,
             Value::Text(text) if text.is_empty() => Target::None,
@@ -115,7 +115,7 @@ impl Mapper {
     }
 
     /// The gap of a name that may be that of a resource in another account or region.
-    pub(super) fn elsewhere(&self, instance: &Rc<Instance>, by: &Rc<Instance>) -> Arc<Gap> {
+    pub(crate) fn elsewhere(&self, instance: &Rc<Instance>, by: &Rc<Instance>) -> Arc<Gap> {
         let message = format!("{} may be in another account or region than {}", instance.address, by.address);
         self.world.gap(by.block.span, message)
     }

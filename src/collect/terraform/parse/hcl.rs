@@ -20,17 +20,17 @@ use crate::collect::terraform::syntax::{
 use crate::collect::terraform::value::LARGEST;
 use crate::diagnostic::Diagnostic;
 
-pub(super) fn body(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
+pub(crate) fn body(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
     let body: HclBody = parsed(file.source().text(), Start::Body).map_err(|error| mistake(file, &error))?;
     Ok(Reader::new(id, file.source().text()).body(&body))
 }
 
-pub(super) fn expression(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
+pub(crate) fn expression(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
     let expression: Hcl = parsed(file.source().text(), Start::Expression).map_err(|error| mistake(file, &error))?;
     Ok(Reader::new(id, file.source().text()).expression(&expression))
 }
 
-pub(super) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
+pub(crate) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
     let template: Template = parsed(file.source().text(), Start::Template).map_err(|error| mistake(file, &error))?;
     let text = file.source().text();
     let node = Reader::new(id, text).template(&template, Form::Lines);
@@ -38,7 +38,7 @@ pub(super) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagno
 }
 
 /// A text that is a template, such as one in JSON: what is in it has the place of the text.
-pub(super) fn embedded(text: &str, span: Span) -> Expression {
+pub(crate) fn embedded(text: &str, span: Span) -> Expression {
     let node = match parsed::<Template>(text, Start::Template) {
         Ok(template) => Reader::at(span, text).template(&template, Form::Lines),
         Err(_) => Node::Unusable("the text is not a template"),
@@ -63,7 +63,7 @@ fn parsed<T: FromStr<Err = Error>>(text: &str, start: Start) -> Result<T, Error>
 ///
 /// # Errors
 /// Where it is no native syntax.
-pub(in crate::collect::terraform) fn body_of(text: &str) -> Result<HclBody, Error> {
+pub(crate) fn body_of(text: &str) -> Result<HclBody, Error> {
     parsed(text, Start::Body)
 }
 

@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 /// How deep objects and lists may nest, as in native syntax.
 const DEPTH: usize = 64;
 
-pub(super) fn code(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
+pub(crate) fn code(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
     let mut builder = Builder { file: id, names: Names::default() };
     let mut body = Body::default();
     for member in root(file)? {
@@ -31,7 +31,7 @@ pub(super) fn code(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
     Ok(body)
 }
 
-pub(super) fn values(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
+pub(crate) fn values(file: &File, id: FileId) -> Result<Body, Box<Diagnostic>> {
     let mut builder = Builder { file: id, names: Names::default() };
     let members = root(file)?;
     // The values of variables are no templates.

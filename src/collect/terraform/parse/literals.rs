@@ -14,7 +14,7 @@ use hcl_edit::template::{Directive, Element, Strip, Template};
 
 /// Where a template stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// In quotes.
     Quoted,
     /// In a heredoc, or in a file of its own.
@@ -25,7 +25,7 @@ pub(super) enum Form {
 
 /// Returns the literals of a template in the order in which they stand, those of its directives among them. `source`
 /// is the text that was parsed.
-pub(super) fn literals<'e>(elements: impl Iterator<Item = &'e Element>, source: &str, form: Form) -> IntoIter<String> {
+pub(crate) fn literals<'e>(elements: impl Iterator<Item = &'e Element>, source: &str, form: Form) -> IntoIter<String> {
     let mut reader = Reader { source, form, tokens: Vec::new(), strip_next: false };
     elements.for_each(|element| reader.element(element));
     if form == Form::Indented {

@@ -5,8 +5,8 @@ mod json;
 mod literals;
 mod preprocessor;
 
-pub(super) use hcl::body_of;
-pub(super) use preprocessor::comments;
+pub(crate) use hcl::body_of;
+pub(crate) use preprocessor::comments;
 
 use super::file::{File, FileId};
 use super::syntax::{Body, Expression};
@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// `.tf`, `.tfvars`
     Native,
     /// `.tf.json`, `.tfvars.json`
@@ -22,12 +22,12 @@ pub(super) enum Form {
 }
 
 /// The size of a text for the parser, about: the number of characters that begin, divide or end values and arguments.
-pub(super) fn size(text: &str) -> usize {
+pub(crate) fn size(text: &str) -> usize {
     text.bytes().filter(|byte| b"[{(,=?\n".contains(byte)).count()
 }
 
 /// The body of a file of code.
-pub(super) fn code(file: &File, id: FileId, form: Form) -> Result<Body, Box<Diagnostic>> {
+pub(crate) fn code(file: &File, id: FileId, form: Form) -> Result<Body, Box<Diagnostic>> {
     match form {
         Form::Native => hcl::body(file, id),
         Form::Json => json::code(file, id),
@@ -35,7 +35,7 @@ pub(super) fn code(file: &File, id: FileId, form: Form) -> Result<Body, Box<Diag
 }
 
 /// The attributes of a file of variable values.
-pub(super) fn values(file: &File, id: FileId, form: Form) -> Result<Body, Box<Diagnostic>> {
+pub(crate) fn values(file: &File, id: FileId, form: Form) -> Result<Body, Box<Diagnostic>> {
     match form {
         Form::Native => hcl::body(file, id),
         Form::Json => json::values(file, id),
@@ -43,11 +43,11 @@ pub(super) fn values(file: &File, id: FileId, form: Form) -> Result<Body, Box<Di
 }
 
 /// An expression that stands alone, such as a value on the command line.
-pub(super) fn expression(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
+pub(crate) fn expression(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
     hcl::expression(file, id)
 }
 
 /// A template that is a whole file.
-pub(super) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
+pub(crate) fn template(file: &File, id: FileId) -> Result<Expression, Box<Diagnostic>> {
     hcl::template(file, id)
 }

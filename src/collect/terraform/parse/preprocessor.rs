@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// What a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(crate) enum Start {
     /// The body of a file.
     Body,
     /// An expression.
@@ -58,7 +58,7 @@ pub(super) fn preprocess(text: &str, start: Start) -> String {
 }
 
 /// The comments of a file that begin with `#` or `//`: texts and heredocs have none.
-pub(in crate::collect::terraform) fn comments(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn comments(text: &str) -> Vec<Range<usize>> {
     Reader::of(text, Start::Body).comments
 }
 

@@ -18,7 +18,7 @@ use crate::collect::terraform::syntax::{Attribute, Block, Body, Expression, Name
 use crate::diagnostic::Diagnostic;
 
 /// Puts a plan back into blocks.
-pub(super) struct Builder<'j> {
+pub(crate) struct Builder<'j> {
     folders: Folders,
     file: FileId,
     /// What is not known after planning, by the address of the resource.
@@ -52,7 +52,7 @@ impl<'s> Declared<'s> {
 }
 
 impl<'j> Builder<'j> {
-    pub(super) fn new(folders: Folders, file: FileId, plan: &'j Json) -> Self {
+    pub(crate) fn new(folders: Folders, file: FileId, plan: &'j Json) -> Self {
         let unknown = changes(plan)
             .filter_map(|change| Some((change["address"].as_str()?.to_owned(), &change["change"]["after_unknown"])));
         let sensitive = changes(plan).filter_map(|change| {
@@ -76,7 +76,7 @@ impl<'j> Builder<'j> {
     }
 
     /// Adds the folder of a module, which is no folder on disk.
-    pub(super) fn declare(&mut self, path: &Path, body: Body, source: Option<&Folder>, incomplete: Option<String>) {
+    pub(crate) fn declare(&mut self, path: &Path, body: Body, source: Option<&Folder>, incomplete: Option<String>) {
         let mut folder = Folder::empty(path);
         folder.source = source.map(|source| source.path.clone());
         folder.unread.extend(incomplete.map(|why| (why, None)));
@@ -88,7 +88,7 @@ impl<'j> Builder<'j> {
     }
 
     /// Returns what a module declares; its child modules are declared on the way.
-    pub(super) fn module(
+    pub(crate) fn module(
         &mut self,
         path: &Path,
         planned: &'j Json,
@@ -174,7 +174,7 @@ impl<'j> Builder<'j> {
     }
 
     /// Returns the variables of the root module with the values that they were given.
-    pub(super) fn variables(&self, given: &Json, configuration: &Json) -> Vec<Arc<Block>> {
+    pub(crate) fn variables(&self, given: &Json, configuration: &Json) -> Vec<Arc<Block>> {
         let variables = given.as_object().into_iter().flatten();
         variables
             .map(|(name, variable)| {

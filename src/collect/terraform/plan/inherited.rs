@@ -109,11 +109,11 @@ static MANAGERS: &[Manager] = &[
 const GROUPS: &[&str] = &["aws_security_group", "aws_default_security_group"];
 
 /// Resources as they are before the plan is applied: their types and values.
-pub(super) struct Before<'j>(Vec<(&'j str, &'j Json)>);
+pub(crate) struct Before<'j>(Vec<(&'j str, &'j Json)>);
 
 impl<'j> Before<'j> {
     /// Gathers the resources of the state that a plan was made from; those of a state itself.
-    pub(super) fn of(plan: &'j Json) -> Self {
+    pub(crate) fn of(plan: &'j Json) -> Self {
         let state = ["/prior_state/values/root_module", "/values/root_module"];
         let state = state.iter().filter_map(|pointer| plan.pointer(pointer)).flat_map(resources);
         let state = state.map(|resource| (resource, &resource["values"]));
@@ -128,7 +128,7 @@ impl<'j> Before<'j> {
     }
 
     /// Returns what is left of an attribute of a resource; none where resources of their own manage all of it.
-    pub(super) fn left(&self, kind: &str, attribute: &str, values: &'j Json) -> Option<Json> {
+    pub(crate) fn left(&self, kind: &str, attribute: &str, values: &'j Json) -> Option<Json> {
         let mut value = values[attribute].clone();
         if GROUPS.contains(&kind) && matches!(attribute, "ingress" | "egress") {
             value = self.rules_left(attribute, values, &value);

@@ -34,11 +34,11 @@ pub struct PlanError {
 }
 
 /// A plan, as the folders that evaluation takes.
-pub(super) struct Plan {
-    pub(super) folders: Folders,
-    pub(super) root: PathBuf,
-    pub(super) account: Option<AccountId>,
-    pub(super) region: Option<Region>,
+pub(crate) struct Plan {
+    pub(crate) folders: Folders,
+    pub(crate) root: PathBuf,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) region: Option<Region>,
 }
 
 /// The path of the root module of a plan; those of its children go on from there.
@@ -52,7 +52,7 @@ pub(super) fn is_plan(path: &Path) -> bool {
 
 /// Returns what a file in a format of Terraform's own is: one that `terraform show -json` puts into the format that is
 /// read here.
-pub(super) fn stored_form(path: &Path) -> Option<&'static str> {
+pub(crate) fn stored_form(path: &Path) -> Option<&'static str> {
     let text = beginning(path);
     if text.trim_start().starts_with('{') && text.contains("\"terraform_version\"") && text.contains("\"version\"") {
         return Some("state");
@@ -72,7 +72,7 @@ fn beginning(path: &Path) -> String {
 }
 
 /// Reads a plan, or a state.
-pub(super) fn read(path: &Path, boundary: &Boundary, engine: Engine) -> Result<Plan, PlanError> {
+pub(crate) fn read(path: &Path, boundary: &Boundary, engine: Engine) -> Result<Plan, PlanError> {
     let wrong = |why: String| PlanError { path: path.to_owned(), why };
     let text = read_named_json(path).map_err(|refusal| wrong(refusal.to_string()))?;
     let json: Json = serde_json::from_str(&text).map_err(|error| wrong(format!("not JSON: {error}")))?;

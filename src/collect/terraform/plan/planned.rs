@@ -78,16 +78,16 @@ const HIDDEN: &str = "a plan does not show what the list holds beside the refere
                       keep the plan in that folder";
 
 /// What a plan says of a value.
-pub(super) struct Planned<'j> {
+pub(crate) struct Planned<'j> {
     /// The type of the resource.
-    pub(super) kind: &'j str,
-    pub(super) value: &'j Json,
-    pub(super) unknown: &'j Json,
-    pub(super) sensitive: &'j Json,
+    pub(crate) kind: &'j str,
+    pub(crate) value: &'j Json,
+    pub(crate) unknown: &'j Json,
+    pub(crate) sensitive: &'j Json,
     /// The expression of the configuration; null where it has none.
-    pub(super) written: Cow<'j, Json>,
+    pub(crate) written: Cow<'j, Json>,
     /// Whether the configuration shows the block that the value stands in: it does not where that is `dynamic`.
-    pub(super) shown: bool,
+    pub(crate) shown: bool,
 }
 
 impl<'j> Planned<'j> {
@@ -135,7 +135,7 @@ impl<'j> Planned<'j> {
     }
 
     /// Returns `true` if the value, or a part of it that somebody wrote, is known only after the plan is applied.
-    pub(super) fn is_open(&self, name: &str) -> bool {
+    pub(crate) fn is_open(&self, name: &str) -> bool {
         match self.unknown {
             Json::Bool(true) => !self.is_left_to_aws(name),
             Json::Array(items) => (0..items.len()).any(|index| self.item(name, index).is_open(name)),
@@ -145,7 +145,7 @@ impl<'j> Planned<'j> {
     }
 
     /// Returns the value, or what stands for it.
-    pub(super) fn node(&self, name: &str, span: Span) -> Node {
+    pub(crate) fn node(&self, name: &str, span: Span) -> Node {
         if *self.sensitive == Json::Bool(true) && *self.unknown != Json::Bool(true) {
             return marked(self.value, self.sensitive, span);
         }
@@ -218,7 +218,7 @@ pub(super) fn has_true(json: &Json) -> bool {
 }
 
 /// Returns a value, each part of which stays as sensitive as it is.
-pub(super) fn marked(value: &Json, sensitive: &Json, span: Span) -> Node {
+pub(crate) fn marked(value: &Json, sensitive: &Json, span: Span) -> Node {
     let inner = |value, sensitive| Expression { node: marked(value, sensitive, span), span };
     match (value, sensitive) {
         (value, Json::Bool(true)) => {
@@ -254,7 +254,7 @@ pub(super) fn either(one: &Json, other: &Json) -> Json {
 }
 
 /// Returns an expression of the configuration, as far as it is told.
-pub(super) fn expression(written: &Json, span: Span) -> Expression {
+pub(crate) fn expression(written: &Json, span: Span) -> Expression {
     if let Some(value) = written.get("constant_value") {
         return Expression { node: literal(value), span };
     }
@@ -296,7 +296,7 @@ fn split(reference: &str) -> Vec<Name> {
 }
 
 /// Returns a value of JSON as an expression.
-pub(super) fn literal(value: &Json) -> Node {
+pub(crate) fn literal(value: &Json) -> Node {
     let at = Span::new(FileId(u32::MAX), &(0..0));
     let expression = |value| Expression { node: literal(value), span: at };
     match value {

@@ -27,7 +27,7 @@ const TOLD_IN_BLOCKS: &[&str] = &["assume_role", "assume_role_with_web_identity"
 
 /// Returns a `provider` block for each configuration of the AWS provider. The alias is the key that resources know
 /// the configuration by, but for the default one of the root module.
-pub(super) fn blocks(plan: &Json, span: Span) -> Vec<Arc<Block>> {
+pub(crate) fn blocks(plan: &Json, span: Span) -> Vec<Arc<Block>> {
     let all = members(&plan["configuration"], "provider_config").filter(|(_, provider)| provider["name"] == "aws");
     all.map(|(key, provider)| {
         let expressions = &provider["expressions"];
@@ -56,7 +56,7 @@ pub(super) fn blocks(plan: &Json, span: Span) -> Vec<Arc<Block>> {
 const DEFAULT: &str = "aws";
 
 /// Returns the `provider` argument of a resource: which of the configurations it has.
-pub(super) fn argument(written: Option<&Json>, span: Span) -> Option<Attribute> {
+pub(crate) fn argument(written: Option<&Json>, span: Span) -> Option<Attribute> {
     let key = written?["provider_config_key"].as_str().filter(|key| *key != DEFAULT)?;
     Some(attribute("provider", Node::Text(format!("aws.{key}").into()), span))
 }
@@ -86,7 +86,7 @@ fn resolved(plan: &Json, written: &Json, span: Span) -> Node {
 }
 
 /// Returns the region of the default provider, or the one that data sources and ARNs of the plan name.
-pub(super) fn region(plan: &Json, span: Span) -> Option<Region> {
+pub(crate) fn region(plan: &Json, span: Span) -> Option<Region> {
     let of_provider = &plan["configuration"]["provider_config"][DEFAULT]["expressions"]["region"];
     let named = match resolved(plan, of_provider, span) {
         Node::Text(name) => Some(name.to_string()),
@@ -96,7 +96,7 @@ pub(super) fn region(plan: &Json, span: Span) -> Option<Region> {
 }
 
 /// Returns the account that data sources of the plan name, or else all of its ARNs.
-pub(super) fn account(plan: &Json) -> Option<AccountId> {
+pub(crate) fn account(plan: &Json) -> Option<AccountId> {
     let named = told(plan, "aws_caller_identity", &["account_id"]);
     let of_arns = || only(arns(plan).filter_map(|arn| arn.split(':').nth(4)).filter(|account| *account != "aws"));
     named.or_else(of_arns).and_then(|account| account.parse().ok())

@@ -18,23 +18,23 @@ use crate::collect::terraform::syntax::Node;
 const MOST_FOLDERS: usize = 50;
 
 /// What was read of the source.
-pub(super) struct Source {
-    pub(super) folders: Folders,
+pub(crate) struct Source {
+    pub(crate) folders: Folders,
     /// The root module.
-    pub(super) folder: Option<Arc<Folder>>,
+    pub(crate) folder: Option<Arc<Folder>>,
     /// Whether the plan was made of it, as far as that can be told.
     pub(super) agrees: bool,
 }
 
 /// The source of one module.
 #[derive(Clone, Copy)]
-pub(super) struct Found<'f> {
-    pub(super) folder: &'f Arc<Folder>,
+pub(crate) struct Found<'f> {
+    pub(crate) folder: &'f Arc<Folder>,
     pub(super) agrees: bool,
 }
 
 /// Finds the source of a plan.
-pub(super) fn find(plan: &Path, configuration: &Json, boundary: &Boundary, engine: Engine) -> Source {
+pub(crate) fn find(plan: &Path, configuration: &Json, boundary: &Boundary, engine: Engine) -> Source {
     let beside = plan.parent().unwrap_or(Path::new(""));
     let here = read(beside, configuration, boundary, engine);
     if here.folder.is_some() {
@@ -68,7 +68,7 @@ fn read(path: &Path, configuration: &Json, boundary: &Boundary, engine: Engine) 
 }
 
 /// Returns the source of the module that a call leads to.
-pub(super) fn of_call(
+pub(crate) fn of_call(
     folders: &Folders,
     by: Found<'_>,
     address: &str,

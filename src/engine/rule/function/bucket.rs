@@ -7,10 +7,10 @@ use super::super::value::Argument;
 use super::policy::{RolePolicies, Through, by_itself, undecided};
 use super::{Answer, Arguments, Receiver, Undecided};
 use crate::model::arn::Arn;
-use crate::model::kms::KmsKey;
-use crate::model::s3::Bucket;
-use crate::model::ssm::{SessionPreferences, uploads};
 use crate::model::{Entry, Fact, Key, ResourceType, Source};
+use crate::resource::bucket::schema::Bucket;
+use crate::resource::key::schema::KmsKey;
+use crate::resource::session_preferences::schema::{SessionPreferences, uploads};
 
 pub(super) fn delivers_logs(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     all(Delivery::of(receiver, arguments)?.checks())

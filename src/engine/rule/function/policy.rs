@@ -10,9 +10,10 @@ use iam_policy::{
 use super::super::path::Place;
 use super::super::value::Argument;
 use super::{Answer, Arguments, Receiver, Undecided};
-use crate::model::iam::{ManagedPolicy, Role};
-use crate::model::kms::KmsKey;
 use crate::model::{Fact, Inventory, Key, Region, ResourceType, Source as SourceKind, symbol};
+use crate::resource::key::schema::KmsKey;
+use crate::resource::managed_policy::schema::ManagedPolicy;
+use crate::resource::role::schema::Role;
 
 pub(super) fn allows(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer, Undecided> {
     let arguments = Arguments(arguments);

@@ -1,0 +1,9 @@
+//! EBS volumes at the root of instances.
+
+pub(crate) mod collect;
+pub(crate) mod fix;
+pub(crate) mod fix_key;
+pub(crate) mod observed;
+pub(crate) mod operations;
+pub mod schema;
+pub(crate) mod terraform;

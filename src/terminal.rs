@@ -93,7 +93,8 @@ pub fn width(text: &str) -> usize {
 }
 
 /// Returns the text in lines of at most so many columns. Words that are longer are broken, best after
-/// punctuation, and never cut. Only the first line can begin with `::`.
+/// punctuation, and never cut. Only the first line can begin with `::`. A command between backquotes stays in one line,
+/// which may be longer: a command that is broken cannot be copied.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(MIN_COLUMNS);
     let mut lines = vec![String::new()];
@@ -106,7 +107,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             lines.push(String::new());
             used = 0;
         }
-        while width(word) > columns {
+        while width(word) > columns && !has_command(word) {
             let (head, tail) = word.split_at(break_at(word, columns));
             push(&mut lines, head);
             lines.push(String::new());
@@ -121,12 +122,42 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
 /// Narrower than this no line is made.
 const MIN_COLUMNS: usize = 16;
 
-/// Splits a text at spaces, but not before `::`.
+/// The longest command that is kept whole, in bytes.
+const LONGEST_COMMAND: usize = 240;
+
+/// Returns the bytes between two backquotes, with a space among them, in the order in which they stand.
+fn commands(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut commands = Vec::new();
+    let mut from = 0;
+    while let Some(start) = text[from..].find('`').map(|at| from + at) {
+        let Some(end) = text[start + 1..].find('`').map(|at| start + 1 + at) else { break };
+        if end - start <= LONGEST_COMMAND && text[start..end].contains(' ') {
+            commands.push(start..end);
+        }
+        from = end + 1;
+    }
+    commands
+}
+
+fn has_command(word: &str) -> bool {
+    !commands(word).is_empty()
+}
+
+/// Returns `true` for a flag, which stays with its value.
+fn is_flag(word: &str) -> bool {
+    let name = word.strip_prefix("--").unwrap_or_default();
+    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-')
+}
+
+/// Splits a text at spaces, but not before `::`, nor within a command, nor after a flag.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut start = 0;
+    let mut commands = commands(text).into_iter().peekable();
     for (space, _) in text.match_indices(' ') {
-        if !begins_command(&text[space + 1..]) {
+        while commands.next_if(|command| command.end < space).is_some() {}
+        let is_within = commands.peek().is_some_and(|command| command.contains(&space));
+        if !is_within && !is_flag(&text[start..space]) && !begins_command(&text[space + 1..]) {
             words.push(&text[start..space]);
             start = space + 1;
         }
@@ -225,6 +256,18 @@ mod tests {
         let wide = wrap("名前名前名前名前名前名前", 17);
         assert!(wide.iter().all(|line| width(line) <= 17), "{wide:?}");
         assert_eq!(wide.concat(), "名前名前名前名前名前名前");
+    }
+
+    #[test]
+    fn a_command_stays_in_one_line() {
+        let text = "allow it with `--allow replace --resource i-0123456789` or leave it";
+        assert_eq!(wrap(text, 24), ["allow it with", "`--allow replace --resource i-0123456789`", "or leave it"]);
+        assert_eq!(wrap(text, 60)[0], "allow it with `--allow replace --resource i-0123456789` or");
+        assert_eq!(wrap("allow it with --resource i-1", 24), ["allow it with", "--resource i-1"]);
+        // What is no pair, or too long for a command, is text.
+        assert_eq!(wrap("a ` b c d e f g h", 16), ["a ` b c d e f g", "h"]);
+        let long = format!("`{}`", "word ".repeat(100));
+        assert!(wrap(&long, 40).iter().all(|line| width(line) <= 40));
     }
 
     #[test]

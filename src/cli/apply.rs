@@ -1,8 +1,9 @@
 //! Carrying out a plan, whichever command made it: the accounts, the run itself, and how it ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -36,7 +37,7 @@ pub(super) fn new_id() -> String {
 
 /// How things are shown on standard output.
 pub(super) fn look(globals: &Globals) -> Look {
-    Look { paint: output::paint_stdout(globals.color), width: output::width() }
+    Look { paint: output::paint_stdout(globals.color), width: output::width(), all: globals.verbose > 0 }
 }
 
 /// Carries out what is left to do of a plan.
@@ -50,7 +51,8 @@ pub(super) async fn carry_out(
     globals: &Globals,
 ) -> Result<BTreeMap<usize, Record>, Error> {
     let shutdown = Shutdown::new();
-    let told = Told { plan, quiet: globals.quiet };
+    let done = records.iter().filter(|(_, record)| record.status.holds()).map(|(number, _)| *number).collect();
+    let told = Told { plan, quiet: globals.quiet, ended: Mutex::new(done) };
     let apply = Apply { plan, journal, reaches, concurrency, shutdown: &shutdown, observer: &told };
     let stop = async {
         aws_args::told_to_end().await;
@@ -172,19 +174,29 @@ pub(super) fn say(text: &str) {
 struct Told<'a> {
     plan: &'a Plan,
     quiet: bool,
+    /// The steps that have ended. Their number is the progress: steps end in another order than they are numbered.
+    ended: Mutex<BTreeSet<usize>>,
 }
 
 impl Observer for Told<'_> {
     fn began(&self, _: usize) {}
 
     fn ended(&self, step: usize, state: &str, problem: Option<&str>) {
+        let ended = {
+            let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+            if state != Status::Pending.as_str() {
+                ended.insert(step);
+            }
+            ended.len()
+        };
         if self.quiet && problem.is_none() {
             return;
         }
-        let id = |id: &str, aspect: &str| format!("{id}: {aspect}");
-        let what = self.plan.step(step).map(|step| id(&step.resource.id, &step.aspect.beside(&step.resource.id)));
+        let what = self.plan.step(step).map(|step| {
+            format!("{}: {}", self.plan.with_name(&step.resource.id), step.aspect.beside(&step.resource.id))
+        });
         let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
-        let number = format!("{step}/{}", self.plan.steps.len());
+        let number = format!("{ended}/{}", self.plan.steps.len());
         say(&format!("{number:>7} {:<11} {}{problem}", state.replace('_', " "), what.unwrap_or_default()));
     }
 }

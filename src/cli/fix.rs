@@ -25,17 +25,18 @@ use crate::engine::scan::{self, Selected};
 use crate::engine::waiver::Glob;
 use crate::file_envelope::SavedError;
 use crate::model::finding::Tool;
-use crate::model::{Finding, Severity, Verdict};
+use crate::model::{Finding, Report, Severity, Verdict};
 use crate::remediate::account_clients::Reach;
 use crate::remediate::account_lock::AccountLocks;
 use crate::remediate::approvals::{Allow, Limits};
-use crate::remediate::change_limit::Cap;
+use crate::remediate::change_limit::{Cap, Excess};
 use crate::remediate::consistency::Wrong;
 use crate::remediate::journal::{Journal, RunState};
 use crate::remediate::plan::{Extent, Plan, Purpose};
 use crate::remediate::plan_builder::Contradiction;
-use crate::remediate::planner::{self, Request};
+use crate::remediate::planner::{self, Part, Request};
 use crate::remediate::run::RunReport;
+use crate::remediate::verify::Verified;
 use crate::remediate::{aws_cli_script, remediation, show};
 use crate::report::output::to_file;
 use crate::terminal::{self, Encoding};
@@ -264,6 +265,7 @@ impl FixArgs {
                 limits,
             };
             let part = planner::plan(&request, plan.steps.len() + 1).await?;
+            plan.names.extend(names_of(&part, &report));
             plan.add(account.clone(), Extent { regions, resources: inventory.judged() }, part);
             reaches.insert(account, reach);
         }
@@ -338,10 +340,7 @@ impl FixArgs {
         if !applies || !(self.yes || confirm(plan, &limits.named)?) {
             let fails = !plan.steps.is_empty() || !plan.left_out.is_empty();
             if !plan.steps.is_empty() && !globals.quiet {
-                say(&match &self.out {
-                    Some(path) => format!("Nothing was changed. `ssm-audit fix --plan {}` applies it.", path.display()),
-                    None => "Nothing was changed. `--yes` applies it, `--out FILE` saves it for later.".to_owned(),
-                });
+                say(&self.not_changed(excess.first()));
             }
             return Ok(if fails { Exit::Failed } else { Exit::Success });
         }
@@ -366,6 +365,28 @@ impl FixArgs {
             conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await
         };
         apply::locked(plan, reaches, &self.lock, globals, begin, apply).await
+    }
+
+    /// Says that nothing was changed, and what applies the plan.
+    fn not_changed(&self, excess: Option<&Excess<'_>>) -> String {
+        let more = excess.map(|excess| format!("--max-changes {}", excess.changed()));
+        let how = match (&self.out, more) {
+            (Some(path), None) => format!(
+                "`ssm-audit fix --plan {} --yes` applies it.",
+                aws_cli_script::word(&path.display().to_string())
+            ),
+            (Some(path), Some(more)) => format!(
+                "`ssm-audit fix --plan {} --yes {more}` applies it.",
+                aws_cli_script::word(&path.display().to_string())
+            ),
+            (None, None) => "`--yes` applies it, `--out FILE` saves it for later.".to_owned(),
+            (None, Some(more)) => {
+                format!(
+                    "The plan is over the limit: `--yes {more}` applies it, `--rule` and `--resource` make it smaller."
+                )
+            }
+        };
+        format!("Nothing was changed. {how}")
     }
 
     /// Whether the finding is one that was asked for.
@@ -393,17 +414,19 @@ pub(super) async fn conclude(
     if let Some(verified) = &verified {
         journal.verified(&plan.id, verified)?;
     }
+    let run = journal.run(&plan.id)?;
     match format {
         Format::Json => {
-            let report = RunReport::new(journal.run(&plan.id)?, journal.calls(&plan.id)?);
+            let report = RunReport::new(run, journal.calls(&plan.id)?);
             output::to_stdout(Encoding::Json, |out| {
                 serde_json::to_writer_pretty(&mut *out, &report)?;
                 writeln!(out)
             })?;
         }
         Format::Table => {
-            let verified = verified.as_deref().unwrap_or_default();
-            output::to_stdout(Encoding::Text, |out| show::verified(plan, verified, look(globals), out))?;
+            let unverified = || plan.findings.iter().map(Verified::not_yet).collect();
+            let verified = verified.clone().unwrap_or_else(unverified);
+            output::to_stdout(Encoding::Text, |out| show::ended(plan, &verified, &run.records, look(globals), out))?;
         }
     }
     let Some(verified) = verified else { return Ok(Exit::Interrupted) };
@@ -412,6 +435,15 @@ pub(super) async fn conclude(
         (Exit::Success, exit) => exit,
         (steps, _) => steps,
     })
+}
+
+/// The names of the resources of a part of a plan, by id.
+fn names_of(part: &Part, report: &Report) -> BTreeMap<String, String> {
+    let steps = part.steps.iter().map(|step| step.resource.id.as_str());
+    let planned: BTreeSet<&str> = steps.chain(part.left_out.iter().map(|left| left.resource.id.as_str())).collect();
+    let resources = report.findings.iter().map(|finding| &finding.resource);
+    let named = resources.filter(|resource| planned.contains(resource.id.as_str()));
+    named.filter_map(|resource| Some((resource.id.clone(), resource.name.clone()?))).collect()
 }
 
 /// Refuses a plan that was applied.

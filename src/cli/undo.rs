@@ -71,6 +71,7 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
             }
             let steps = arguments.steps;
             let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, steps, locks, globals).await?;
+            output::to_stdout(Encoding::Text, |out| show::undone(&plan, &records, look(globals), out))?;
             exit_of_steps(&plan, &records)
         };
         apply::locked(&plan, &reaches, &arguments.lock, globals, begin, apply).await

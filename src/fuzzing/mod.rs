@@ -208,7 +208,7 @@ pub fn plan(input: &[u8]) {
     if consistent(&sealed).is_err() {
         return;
     }
-    let look = show::Look { paint: Paint::Plain, width: 100 };
+    let look = show::Look { paint: Paint::Plain, width: 100, all: false };
     let mut shown = Vec::new();
     show::origin(&sealed, look, &mut shown).expect("memory");
     show::plan(&sealed, None, look, &mut shown).expect("memory");

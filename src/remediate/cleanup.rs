@@ -84,6 +84,7 @@ pub(crate) async fn plan(
     let mut plan = Plan::empty(id.to_owned(), now.to_owned(), run.plan.tool.rules_digest.clone());
     plan.purpose = Purpose::Discard(run.plan.id.clone());
     plan.scopes.clone_from(&run.plan.scopes);
+    plan.names.clone_from(&run.plan.names);
     for replaced in run.plan.steps.iter().filter_map(|step| Replaced::by(step, run)) {
         let resource = &replaced.detached.resource;
         let Some(reach) = reaches.get(&resource.account) else { continue };

@@ -44,6 +44,9 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// What it does not do, and why.
     pub(crate) left_out: Vec<LeftOut>,
+    /// Names of resources that have one beside the id, by id, for people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) names: BTreeMap<String, String>,
     /// Digests of all that, by which a plan that was changed is told; none in the journal of an undo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) seal: Option<Seal>,
@@ -282,6 +285,7 @@ impl Plan {
             findings: Vec::new(),
             steps: Vec::new(),
             left_out: Vec::new(),
+            names: BTreeMap::new(),
             seal: None,
         }
     }
@@ -308,6 +312,11 @@ impl Plan {
     /// The step of that number.
     pub(crate) fn step(&self, number: usize) -> Option<&Step> {
         self.steps.iter().find(|step| step.number == number)
+    }
+
+    /// The id of a resource, and its name beside it if it has one.
+    pub(crate) fn with_name(&self, id: &str) -> String {
+        self.names.get(id).map_or_else(|| id.to_owned(), |name| format!("{id} ({name})"))
     }
 
     /// The accounts that it changes.

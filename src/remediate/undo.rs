@@ -123,6 +123,7 @@ pub(crate) fn plan(run: &Run, id: &str, now: &str, replaced: Replaced) -> Plan {
         findings: Vec::new(),
         steps,
         left_out,
+        names: run.plan.names.clone(),
         seal: None,
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Verified {
 
 impl Verified {
     /// An aim of which nothing is known yet.
-    pub(super) fn not_yet(aim: &Aim) -> Self {
+    pub(crate) fn not_yet(aim: &Aim) -> Self {
         Self { aim: aim.clone(), result: None, message: None, evidence: Vec::new() }
     }
 

@@ -48,6 +48,21 @@ impl Columns {
         }));
     }
 
+    /// Adds a row whose last cell has these lines, which are not wrapped.
+    pub(crate) fn row_of_lines<T: AsRef<str>>(
+        &mut self,
+        cells: impl IntoIterator<Item = (Style, T)>,
+        lines: &[String],
+    ) {
+        let paint = self.paint;
+        let cell = |(style, text): (Style, T)| {
+            let cell = Cell::new(harmless(text.as_ref()));
+            if paint == Paint::Styled { styled(cell, style) } else { cell }
+        };
+        let last = lines.iter().map(|line| harmless(line)).collect::<Vec<_>>().join("\n");
+        self.table.add_row(cells.into_iter().map(cell).chain([Cell::new(last)]));
+    }
+
     /// Writes the list, without blanks at the ends of lines.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Fixed, Left, Patch, difference};
 use crate::model::{Finding, ResourceRef, Verdict};
-use crate::remediate::show::{AFTER, BEFORE, BOLD, DIM, Look, WARN};
+use crate::remediate::show::{AFTER, BEFORE, BOLD, DIM, Look, Rows, WARN, listed};
 use crate::terminal::{harmless, wrap};
 
 /// How far from the left what is said of a finding stands.
@@ -17,6 +17,29 @@ const MARGIN: usize = 4;
 
 /// Writes the diff, what each change is for, and what is left.
 pub(crate) fn patch(patch: &Patch, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    diff(patch, look, out)?;
+    for fixed in &patch.fixed {
+        writeln!(out, "fix   {}", look.paint.paint(BOLD, &harmless(&subject(&fixed.finding))))?;
+        about(fixed, look, out)?;
+    }
+    left(patch, look, out)?;
+    writeln!(out, "{}", summary(patch))
+}
+
+/// Writes fixes that do the same: what they do once, and the places.
+pub(crate) fn group(group: &[&Fixed], look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let Some(first) = group.first() else { return Ok(()) };
+    writeln!(out, "{}", look.paint.paint(BOLD, &harmless(&first.finding.rule)))?;
+    about(first, look, out)?;
+    let places: Vec<String> = group.iter().map(|fixed| place(&fixed.finding)).collect();
+    for line in listed(&places, look.all, look.width.saturating_sub(MARGIN + 2)) {
+        writeln!(out, "      {line}")?;
+    }
+    Ok(())
+}
+
+/// Writes the lines that change.
+pub(crate) fn diff(patch: &Patch, look: Look, out: &mut dyn Write) -> io::Result<()> {
     for file in &patch.files {
         for line in difference::unified(&file.name, &file.before, &file.after).lines() {
             let style = match line.as_bytes().first() {
@@ -29,18 +52,19 @@ pub(crate) fn patch(patch: &Patch, look: Look, out: &mut dyn Write) -> io::Resul
         }
         writeln!(out)?;
     }
-    for fixed in &patch.fixed {
-        writeln!(out, "fix   {}", look.paint.paint(BOLD, &harmless(&subject(&fixed.finding))))?;
-        say(&fixed.title, Style::new(), look, out)?;
-        for hazard in &fixed.hazards {
-            say(&format!("unsafe: {hazard}"), WARN, look, out)?;
-        }
-        if let Some(warning) = fixed.warn.as_ref().filter(|warning| !fixed.hazards.contains(warning)) {
-            say(warning, WARN, look, out)?;
-        }
+    Ok(())
+}
+
+/// Writes what a fix does, and what to know before it.
+fn about(fixed: &Fixed, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    say(&fixed.title, Style::new(), look, out)?;
+    for hazard in &fixed.hazards {
+        say(&format!("unsafe: {hazard}"), WARN, look, out)?;
     }
-    left(patch, look, out)?;
-    writeln!(out, "{}", summary(patch))
+    if let Some(warning) = fixed.warn.as_ref().filter(|warning| !fixed.hazards.contains(warning)) {
+        say(warning, WARN, look, out)?;
+    }
+    Ok(())
 }
 
 /// Writes what came of a patch that was written.
@@ -50,12 +74,17 @@ pub(crate) fn written(
     look: Look,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    writeln!(out)?;
+    const RESULTS: &[&str] = &["fixed", "still failing", "unknown", "left"];
+    let mut rows = Rows::default();
     for fixed in &patch.fixed {
-        let style = if result(fixed, verdicts) == "fixed" { AFTER } else { BEFORE };
-        let result = look.paint.paint(style, &format!("{:<13}", result(fixed, verdicts)));
-        writeln!(out, "{result} {}", harmless(&subject(&fixed.finding)))?;
+        let result = result(fixed, verdicts);
+        let style = if result == "fixed" { AFTER } else { BEFORE };
+        rows.add((result, style), &fixed.finding.rule, place(&fixed.finding), None);
     }
+    for left in &patch.left {
+        rows.add(("left", WARN), &left.finding.rule, place(&left.finding), Some(&because(left)));
+    }
+    rows.write("finding", RESULTS, look, out)?;
     let files: Vec<&str> = patch.files.iter().map(|file| file.name.as_str()).collect();
     writeln!(out, "\nWritten: {}", harmless(&files.join(", ")))
 }
@@ -83,9 +112,14 @@ fn because(left: &Left) -> String {
 
 /// A rule and where its resource stands.
 fn subject(finding: &Finding) -> String {
+    format!("{} {}", finding.rule, place(finding))
+}
+
+/// The address of a resource, and where it stands.
+fn place(finding: &Finding) -> String {
     let id = finding.resource.address.as_ref().unwrap_or(&finding.resource.id);
     let place = finding.location.as_ref().map(|place| format!(" {}:{}", place.file, place.line)).unwrap_or_default();
-    format!("{} {id}{place}", finding.rule)
+    format!("{id}{place}")
 }
 
 fn say(text: &str, style: Style, look: Look, out: &mut dyn Write) -> io::Result<()> {

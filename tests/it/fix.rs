@@ -212,7 +212,9 @@ fn no_more_is_changed_at_once_than_is_allowed() {
     assert_eq!(ground.proxy.mutating_calls().len(), 0);
     let shown = ground.run(&["fix", "--rule", RULES, "--max-changes", "0"]);
     assert_eq!(shown.code, Some(1), "{}", shown.stderr);
-    assert!(shown.stdout.contains("Too much at once"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("Over the limit"), "{}", shown.stdout);
+    // What applies the plan is not `--yes` alone.
+    assert!(shown.stderr.contains("`--yes --max-changes 1` applies it"), "{}", shown.stderr);
     assert_eq!(ground.run(&["fix", "--rule", RULES, "--yes", "--max-changes", "100%"]).code, Some(0));
     assert_eq!(ground.run(&["fix", "--max-changes", "many"]).code, Some(2));
 }

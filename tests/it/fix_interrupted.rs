@@ -114,7 +114,7 @@ fn a_run_that_was_killed_while_it_verified_is_verified_by_resume() {
     let changes = ground.proxy.mutating_calls().len();
     let resumed = ground.run(&["resume", &id]);
     assert_eq!((resumed.code, resumed.code), (ended.code, Some(0)), "{}", resumed.stderr);
-    assert!(resumed.stdout.contains("fixed  ec2-detailed-monitoring"), "{}", resumed.stdout);
+    assert!(resumed.said().contains("fixed 1 ec2-detailed-monitoring"), "{}", resumed.stdout);
     assert_eq!(ground.proxy.mutating_calls().len(), changes);
     let again = ground.run(&["resume", &id]);
     assert_eq!(again.code, Some(2), "{}", again.stdout);

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::answer::{query, waiter};
 use self::quote::quote;
+pub(crate) use self::quote::word;
 use super::operation::Operation;
 use super::plan::{Plan, Step, Undo};
 use super::step_output::{self, Part, Reference, Text};

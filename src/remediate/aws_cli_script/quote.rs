@@ -5,6 +5,12 @@ pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// The text as one word, without quotes where it needs none.
+pub(crate) fn word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=@%,:".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { quote(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;

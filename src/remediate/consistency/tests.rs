@@ -180,7 +180,7 @@ fn plans() -> Vec<Plan> {
 }
 
 fn shown(plan: &Plan) -> String {
-    let look = Look { paint: Paint::Plain, width: 400 };
+    let look = Look { paint: Paint::Plain, width: 400, all: true };
     let mut text = Vec::new();
     show::origin(plan, look, &mut text).and_then(|()| show::plan(plan, None, look, &mut text)).expect("it is shown");
     String::from_utf8(text).expect("text")

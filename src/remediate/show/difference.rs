@@ -142,7 +142,7 @@ mod tests {
     use crate::terminal::Paint;
 
     fn shown_at(width: usize, before: &Json, after: &Json) -> String {
-        lines(before, after, Look { paint: Paint::Plain, width }).join("\n")
+        lines(before, after, Look { paint: Paint::Plain, width, all: false }).join("\n")
     }
 
     #[test]

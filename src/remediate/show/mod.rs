@@ -2,6 +2,8 @@
 //! came of it.
 
 mod difference;
+mod groups;
+mod outcome;
 mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +12,12 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde_json::Value as Json;
 
-pub(crate) use self::run::{run, runs, verified};
+pub(crate) use self::groups::{Group, groups};
+use self::groups::{difference_of, ranges, rules_by_step};
+pub(crate) use self::outcome::{Rows, listed};
+pub(crate) use self::run::{ended, run, runs, undone};
 use super::change_limit::Cap;
 use super::plan::{Disruption, LeftOut, Plan, Purpose, Step, Undo};
-use super::step_output::state_in_words;
 use crate::model::finding::Tool;
 use crate::model::{AccountId, Region};
 use crate::terminal::{Paint, harmless, wrap};
@@ -23,6 +27,8 @@ use crate::terminal::{Paint, harmless, wrap};
 pub(crate) struct Look {
     pub(crate) paint: Paint,
     pub(crate) width: usize,
+    /// Whether everything is listed that is shortened otherwise (`-v`).
+    pub(crate) all: bool,
 }
 
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -36,30 +42,52 @@ const MARGIN: usize = 4;
 /// The width of a label.
 const LABEL: usize = 8;
 
-/// Writes the plan.
+/// Writes the plan: like steps once, with their resources.
 pub(crate) fn plan(plan: &Plan, cap: Option<Cap>, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let rules = rules_by_step(plan);
     let mut place = None;
-    for step in &plan.steps {
-        heading(&mut place, step, look, out)?;
-        let page = &mut Page { look, out };
-        page.title(step)?;
-        let before = state_in_words(&step.before, &step.made.before);
-        let after = state_in_words(&step.after, &step.made.after);
-        for line in difference::lines(&before, &after, look) {
-            writeln!(page.out, "{:MARGIN$}{line}", "")?;
-        }
-        about(plan, step, page)?;
-        writeln!(page.out)?;
+    for group in groups(plan) {
+        let Some(first) = group.steps.first() else { continue };
+        heading(&mut place, first, look, out)?;
+        shown(plan, &group, rules.get(&first.number), look, out)?;
     }
-    left_out(&plan.left_out, look, out)?;
+    left_out(plan, look, out)?;
     Page { look, out }.text(0, &summary(plan))?;
     for excess in cap.iter().flat_map(|cap| cap.exceeded(plan)) {
-        let text = format!("Too much at once: {excess} (--max-changes).");
-        for line in wrap(&text, look.width) {
-            writeln!(out, "{}", look.paint.paint(WARN, &line))?;
-        }
+        Page { look, out }.painted(WARN, &format!("Over the limit: {excess} (--max-changes)."))?;
     }
     Ok(())
+}
+
+/// Writes a group of a plan.
+pub(crate) fn group(plan: &Plan, group: &Group<'_>, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let Some(first) = group.steps.first() else { return Ok(()) };
+    heading(&mut None, first, look, out)?;
+    shown(plan, group, rules_by_step(plan).get(&first.number), look, out)
+}
+
+fn shown(
+    plan: &Plan,
+    group: &Group<'_>,
+    rules: Option<&BTreeSet<&str>>,
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let [first, others @ ..] = group.steps.as_slice() else { return Ok(()) };
+    let page = &mut Page { look, out };
+    if others.is_empty() {
+        page.title(plan, first)?;
+    } else {
+        page.title_of_group(group, first)?;
+    }
+    for line in difference_of(first, look) {
+        writeln!(page.out, "{:MARGIN$}{line}", "")?;
+    }
+    about(plan, first, group.steps.len(), rules, page)?;
+    if !others.is_empty() {
+        page.resources(plan, group)?;
+    }
+    writeln!(page.out)
 }
 
 /// Says of a saved plan which version made it, when, for what, and with which parameters of rules.
@@ -95,7 +123,13 @@ fn heading<'p>(
 }
 
 /// What there is to say of a step beside before and after.
-fn about(plan: &Plan, step: &Step, page: &mut Page<'_>) -> io::Result<()> {
+fn about(
+    plan: &Plan,
+    step: &Step,
+    number: usize,
+    rules: Option<&BTreeSet<&str>>,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
     let call = step.call.call().to_string();
     match &step.undo {
         Undo::By(undo) if undo.call() == step.call.call() => {
@@ -116,13 +150,10 @@ fn about(plan: &Plan, step: &Step, page: &mut Page<'_>) -> io::Result<()> {
         page.fact("unit", &format!("{unit}: what is done of it is taken back if a step of it fails"))?;
     }
     if !step.needs.is_empty() {
-        let needs: Vec<String> = step.needs.iter().map(ToString::to_string).collect();
-        page.fact("after", &format!("step {}", needs.join(", ")))?;
+        page.fact("after", &steps_in_words(step.needs.iter().copied()))?;
     }
-    let aims = plan.findings.iter().filter(|aim| aim.steps.contains(&step.number));
-    let rules: BTreeSet<&str> = aims.map(|aim| aim.rule.as_str()).collect();
-    if !rules.is_empty() {
-        page.fact("for", &rules.into_iter().collect::<Vec<_>>().join(", "))?;
+    if let Some(rules) = rules {
+        page.fact("for", &rules.iter().copied().collect::<Vec<_>>().join(", "))?;
     }
     let effect = match step.disruption {
         Disruption::None => None,
@@ -138,7 +169,11 @@ fn about(plan: &Plan, step: &Step, page: &mut Page<'_>) -> io::Result<()> {
         page.warning("shared", "others use it too")?;
     }
     if step.nature().wants_name() {
-        page.fact("by name", &format!("wants --resource {}, or its name typed", step.resource.id))?;
+        let wanted = match number {
+            1 => format!("wants `--resource {}`, or its name typed", step.resource.id),
+            _ => "each wants `--resource ID`, or its name typed".to_owned(),
+        };
+        page.fact("by name", &wanted)?;
     }
     for warning in &step.warnings {
         page.warning("note", warning)?;
@@ -146,20 +181,38 @@ fn about(plan: &Plan, step: &Step, page: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Numbers of steps: `step 3`, `steps 1-182`.
+fn steps_in_words(numbers: impl IntoIterator<Item = usize>) -> String {
+    let ranges = ranges(numbers);
+    let is_one = ranges.len() == 1 && !ranges.iter().any(|range| range.contains('-'));
+    format!("{} {}", if is_one { "step" } else { "steps" }, ranges.join(", "))
+}
+
 /// What the plan does not do: each reason once for a rule, with the resources.
-fn left_out(left_out: &[LeftOut], look: Look, out: &mut dyn Write) -> io::Result<()> {
+fn left_out(plan: &Plan, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    left_out_of(&plan.left_out, |id| plan.with_name(id), look, out)
+}
+
+fn left_out_of(left_out: &[LeftOut], name: impl Fn(&str) -> String, look: Look, out: &mut dyn Write) -> io::Result<()> {
     if left_out.is_empty() {
         return Ok(());
     }
     writeln!(out, "{}\n", look.paint.paint(BOLD, "Left out"))?;
-    let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    let mut reasons: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for left in left_out {
-        reasons.entry((&left.rule, &left.reason)).or_default().push(&left.resource.id);
+        reasons.entry((&left.rule, &left.reason)).or_default().push(name(&left.resource.id));
     }
     let page = &mut Page { look, out };
     for ((rule, reason), resources) in reasons {
         let subject = if rule.is_empty() { "" } else { &format!("{rule}: ") };
-        page.text(2, &format!("{subject}{}", resources.join(", ")))?;
+        if let [resource] = resources.as_slice() {
+            page.text(2, &format!("{subject}{resource}"))?;
+        } else {
+            page.text(2, &format!("{subject}{}", count(resources.len(), "resource")))?;
+            for line in listed(&resources, look.all, look.width.saturating_sub(MARGIN)) {
+                writeln!(page.out, "{:MARGIN$}{line}", "")?;
+            }
+        }
         page.text(MARGIN, reason)?;
     }
     if left_out.iter().any(|left| left.failed) {
@@ -189,8 +242,8 @@ pub(crate) fn summary(plan: &Plan) -> String {
     };
     let changed: usize = plan.accounts().into_iter().map(|account| plan.changed_in(account).len()).sum();
     let aims = match &plan.purpose {
-        Purpose::Fix => format!(", {} to be made right", count(plan.findings.len(), "finding")),
-        Purpose::Undo(run) => format!(", to take back run {run}"),
+        Purpose::Fix => format!(", {} to fix", count(plan.findings.len(), "finding")),
+        Purpose::Undo(run) => format!(", to undo run {run}"),
         Purpose::Discard(run) => format!(", to delete what run {run} replaced"),
     };
     format!(
@@ -214,12 +267,48 @@ struct Page<'a> {
 
 impl Page<'_> {
     /// The number and the resource of a step, and what of it.
-    fn title(&mut self, step: &Step) -> io::Result<()> {
-        let id = harmless(&step.resource.id);
+    fn title(&mut self, plan: &Plan, step: &Step) -> io::Result<()> {
+        self.title_with(step, &plan.with_name(&step.resource.id))
+    }
+
+    fn title_with(&mut self, step: &Step, id: &str) -> io::Result<()> {
+        let id = harmless(id);
         let aspect = step.aspect.beside(&step.resource.id);
         let made = if step.creates { " (new)" } else { "" };
         let title = format!("{:>2}. {id}{made}", step.number);
         writeln!(self.out, "{}  {}", self.look.paint.paint(BOLD, &title), harmless(&aspect))
+    }
+
+    /// The numbers and the resources of like steps, and what of them.
+    fn title_of_group(&mut self, group: &Group<'_>, step: &Step) -> io::Result<()> {
+        let numbers = ranges(group.steps.iter().map(|step| step.number)).join(", ");
+        let made = if step.creates { " (new)" } else { "" };
+        let count = group.steps.len();
+        let title = format!("{numbers:>2}. {count} × {}{made}", step.resource.resource_type);
+        let aspect = step.aspect.beside(&step.resource.id);
+        writeln!(self.out, "{}  {}", self.look.paint.paint(BOLD, &title), harmless(&aspect))
+    }
+
+    /// The resources of like steps: the first of them, or all with their numbers.
+    fn resources(&mut self, plan: &Plan, group: &Group<'_>) -> io::Result<()> {
+        if !self.look.all {
+            let names: Vec<String> = group.steps.iter().map(|step| plan.with_name(&step.resource.id)).collect();
+            return self.lines("on", Style::new(), &listed(&names, false, self.columns()));
+        }
+        for (index, step) in group.steps.iter().enumerate() {
+            let label = self.look.paint.paint(DIM, &format!("{:LABEL$}", if index == 0 { "on" } else { "" }));
+            let name = plan.with_name(&step.resource.id);
+            writeln!(self.out, "{:MARGIN$}{label}{:>3}. {}", "", step.number, harmless(&name))?;
+        }
+        Ok(())
+    }
+
+    /// A text, wrapped and painted.
+    fn painted(&mut self, style: Style, text: &str) -> io::Result<()> {
+        for line in wrap(&harmless(text), self.look.width) {
+            writeln!(self.out, "{}", self.look.paint.paint(style, &line))?;
+        }
+        Ok(())
     }
 
     /// A text, wrapped, so far from the left.
@@ -251,8 +340,16 @@ impl Page<'_> {
     }
 
     fn labelled(&mut self, label: &str, text: &str, style: Style) -> io::Result<()> {
-        let columns = self.look.width.saturating_sub(MARGIN + LABEL);
-        for (index, line) in wrap(&harmless(text), columns).iter().enumerate() {
+        self.lines(label, style, &wrap(&harmless(text), self.columns()))
+    }
+
+    /// The columns beside a label.
+    fn columns(&self) -> usize {
+        self.look.width.saturating_sub(MARGIN + LABEL)
+    }
+
+    fn lines(&mut self, label: &str, style: Style, lines: &[String]) -> io::Result<()> {
+        for (index, line) in lines.iter().enumerate() {
             let label = if index == 0 { label } else { "" };
             let label = self.look.paint.paint(DIM, &format!("{label:LABEL$}"));
             writeln!(self.out, "{:MARGIN$}{label}{}", "", self.look.paint.paint(style, line))?;
@@ -260,3 +357,6 @@ impl Page<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

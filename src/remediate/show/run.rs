@@ -1,22 +1,107 @@
 //! What runs did, and what the rules say after them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::Style;
 
 use super::difference::pretty;
-use super::{AFTER, BEFORE, BOLD, DIM, Look, MARGIN, Page, WARN, count, heading, left_out};
+use super::groups::difference_of;
+use super::outcome::Rows;
+use super::{AFTER, BEFORE, BOLD, DIM, Look, MARGIN, Page, WARN, count, heading, left_out_of};
 use crate::model::AccountId;
-use crate::remediate::journal::{CallRecord, RunState, Status};
-use crate::remediate::plan::{Plan, Purpose};
+use crate::remediate::journal::{CallRecord, Record, RunState, Status};
+use crate::remediate::plan::{Plan, Purpose, Step};
 use crate::remediate::run::{RunList, RunReport, RunSummary};
 use crate::remediate::verify::{Result as Verification, Verified};
-use crate::terminal::{Columns, harmless, width, wrap};
+use crate::terminal::{Columns, Paint, harmless, width, wrap};
 
-/// Writes what came of each finding, and how the run is taken back.
-pub(crate) fn verified(plan: &Plan, verified: &[Verified], look: Look, out: &mut dyn Write) -> io::Result<()> {
-    findings(verified, look, out)?;
-    writeln!(out, "`ssm-audit undo {}` takes this back.", plan.id)
+/// Results in the order of the table that a run ends with.
+const RESULTS: &[&str] =
+    &["fixed", "failed", "still failing", "unknown", "no longer applies", "not verified", "left out"];
+/// The same of an undo.
+const UNDO_RESULTS: &[&str] = &["restored", "removed", "changed since", "failed", "not done", "kept"];
+
+/// Writes the table of what came of each finding, and how the run is undone.
+pub(crate) fn ended(
+    plan: &Plan,
+    verified: &[Verified],
+    records: &BTreeMap<usize, Record>,
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut rows = Rows::default();
+    for one in verified {
+        let (result, why) = result_of(one, records);
+        rows.add(result, &one.aim.rule, plan.with_name(&one.aim.resource.id), why.as_deref());
+    }
+    for left in &plan.left_out {
+        rows.add(("left out", WARN), &left.rule, plan.with_name(&left.resource.id), Some(&left.reason));
+    }
+    rows.write("finding", RESULTS, look, out)?;
+    let counts = rows.counts(RESULTS);
+    if !counts.is_empty() {
+        writeln!(out, "\n{counts}.")?;
+    }
+    writeln!(out, "`ssm-audit undo {}` undoes this run.", plan.id)
+}
+
+/// The result of a finding, and the reason where it is not fixed: what went wrong with its steps, or what the rule says.
+fn result_of(one: &Verified, records: &BTreeMap<usize, Record>) -> ((&'static str, Style), Option<String>) {
+    let undone = |number: &usize| records.get(number).filter(|record| !record.status.holds());
+    let problem = one.aim.steps.iter().filter_map(undone).find_map(|record| record.problem.clone());
+    match (one.result, problem) {
+        (Some(Verification::Fixed), _) => (("fixed", AFTER), None),
+        (Some(Verification::StillFailing) | None, Some(problem)) => (("failed", BEFORE), Some(problem)),
+        (Some(result), _) => {
+            let style = if result == Verification::StillFailing { BEFORE } else { WARN };
+            ((result.words(), style), one.message.clone())
+        }
+        (None, None) => (("not verified", WARN), None),
+    }
+}
+
+/// Writes the table of what an undo has restored.
+pub(crate) fn undone(
+    plan: &Plan,
+    records: &BTreeMap<usize, Record>,
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut rows = Rows::default();
+    for step in &plan.steps {
+        let record = records.get(&step.number).cloned().unwrap_or_default();
+        let result = match record.status {
+            Status::Done | Status::Found if step.after.is_null() => ("removed", AFTER),
+            Status::Done | Status::Found => ("restored", AFTER),
+            Status::Refused => ("changed since", WARN),
+            Status::Failed => ("failed", BEFORE),
+            Status::Pending | Status::Intended | Status::Stopped | Status::TakenBack => ("not done", WARN),
+        };
+        let why = record.problem.or_else(|| restored(step));
+        let aspect = step.aspect.beside(&step.resource.id);
+        rows.add(result, &aspect, plan.with_name(&step.resource.id), why.as_deref());
+    }
+    for left in &plan.left_out {
+        rows.add(("kept", WARN), &left.rule, plan.with_name(&left.resource.id), Some(&left.reason));
+    }
+    rows.write("change", UNDO_RESULTS, look, out)?;
+    let counts = rows.counts(UNDO_RESULTS);
+    if counts.is_empty() { Ok(()) } else { writeln!(out, "\n{counts}.") }
+}
+
+/// Before and after of a step, where they are short.
+fn restored(step: &Step) -> Option<String> {
+    const PLAIN: Look = Look { paint: Paint::Plain, width: 72, all: false };
+    const MOST: usize = 3;
+    let lines = difference_of(step, PLAIN);
+    let is_short = lines.len() <= MOST && lines.iter().all(|line| line.contains('→'));
+    is_short.then(|| lines.iter().map(|line| words_of(line)).collect::<Vec<_>>().join(", "))
+}
+
+/// A line without what aligns it with others.
+fn words_of(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn findings(verified: &[Verified], look: Look, out: &mut dyn Write) -> io::Result<()> {
@@ -113,7 +198,7 @@ pub(crate) fn run(run: &RunReport, under_way: bool, look: Look, out: &mut dyn Wr
     for step in &run.steps {
         heading(&mut place, &step.step, look, out)?;
         let page = &mut Page { look, out };
-        page.title(&step.step)?;
+        page.title_with(&step.step, &step.step.resource.id)?;
         let status = step.status.as_str().replace('_', " ");
         match (&step.problem, step.status) {
             (None, Status::Done | Status::Found) => page.fact("status", &status)?,
@@ -126,7 +211,7 @@ pub(crate) fn run(run: &RunReport, under_way: bool, look: Look, out: &mut dyn Wr
         writeln!(page.out)?;
     }
     findings(&run.findings, look, out)?;
-    left_out(&run.left_out, look, out)?;
+    left_out_of(&run.left_out, str::to_owned, look, out)?;
     let unverified = !run.findings.is_empty() && run.findings.iter().all(|finding| finding.result.is_none());
     match (&run.purpose, run.state) {
         (_, RunState::Open) if !under_way => writeln!(out, "{}", cut_off(&run.id, &run.purpose)),
@@ -136,7 +221,7 @@ pub(crate) fn run(run: &RunReport, under_way: bool, look: Look, out: &mut dyn Wr
              takes the run back.",
             run.id
         ),
-        (Purpose::Fix, RunState::Finished) => writeln!(out, "`ssm-audit undo {}` takes this back.", run.id),
+        (Purpose::Fix, RunState::Finished) => writeln!(out, "`ssm-audit undo {}` undoes this run.", run.id),
         _ => Ok(()),
     }
 }

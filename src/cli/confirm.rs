@@ -15,6 +15,11 @@ pub(super) fn can_ask() -> bool {
 
 /// Asks the user; for what must be named and was not yet, for its name.
 pub(super) fn confirm(plan: &Plan, named: &BTreeSet<String>) -> Result<bool, Error> {
+    Ok(confirm_names(plan, named)? && ask(&format!("{} Type yes to go on: ", question(plan)))? == "yes")
+}
+
+/// Asks for the names of what must be named and was not yet.
+pub(super) fn confirm_names(plan: &Plan, named: &BTreeSet<String>) -> Result<bool, Error> {
     let by_name: BTreeSet<&str> = plan
         .steps
         .iter()
@@ -27,7 +32,7 @@ pub(super) fn confirm(plan: &Plan, named: &BTreeSet<String>) -> Result<bool, Err
             return Ok(false);
         }
     }
-    Ok(ask(&format!("{} Type yes to go on: ", question(plan)))? == "yes")
+    Ok(true)
 }
 
 /// How much it is.
@@ -52,9 +57,14 @@ fn question(plan: &Plan) -> String {
 
 /// Asks; somebody who closes the terminal says nothing.
 pub(super) fn ask(question: &str) -> Result<String, Error> {
+    Ok(answer(question)?.unwrap_or_default())
+}
+
+/// Asks; none where the terminal was closed.
+pub(super) fn answer(question: &str) -> Result<Option<String>, Error> {
     let mut out = terminal::stderr();
     let asked = write!(out, "{question}").and_then(|()| out.flush());
     let mut answer = String::new();
-    asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).map_err(Error::Terminal)?;
-    Ok(answer.trim().to_owned())
+    let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).map_err(Error::Terminal)?;
+    Ok((read > 0).then(|| answer.trim().to_owned()))
 }

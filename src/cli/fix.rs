@@ -1,5 +1,6 @@
 //! `fix`: plan what would make findings right, show it, and when told to, do it and look again.
 
+mod choose;
 mod in_code;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,10 +10,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use self::choose::Chosen;
 use super::apply::{self, LockArgs, Reaches, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::aws_args::{self, LiveArgs, Reached};
 use super::code::CodeArgs;
-use super::confirm::{can_ask, confirm};
+use super::confirm::{can_ask, confirm, confirm_names};
 use super::named::Names;
 use super::report_input::Earlier;
 use super::selection::{self, Selection, SelectionArgs};
@@ -68,6 +70,9 @@ pub(super) struct FixArgs {
     /// Apply the plan without asking. Without it, the plan is applied only where you say yes to it on a terminal
     #[arg(long)]
     yes: bool,
+    /// Choose on the terminal, group by group, what is applied
+    #[arg(short, long, conflicts_with_all = ["yes", "plan", "form"])]
+    interactive: bool,
     /// Save the plan to a file, for --plan
     #[arg(long, value_name = "FILE", env = "SSM_AUDIT_OUT")]
     out: Option<PathBuf>,
@@ -121,6 +126,9 @@ enum As {
 }
 
 pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error> {
+    if arguments.interactive {
+        choose::needs_terminal()?;
+    }
     if let Some(input) = arguments.input.as_deref().filter(|input| terraform::is_code(input)) {
         return in_code::run(arguments, input, globals);
     }
@@ -140,9 +148,19 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
     };
     aws_args::run(async {
         let planned = arguments.plan(&selection, &rules, earlier.as_ref(), &limits, globals).await?;
-        let Some((plan, reaches, whole)) = planned else { return Err(Error::Interrupted) };
+        let Some((mut plan, reaches, whole)) = planned else { return Err(Error::Interrupted) };
+        let mut chosen = None;
+        if arguments.interactive && !plan.steps.is_empty() {
+            let (part, groups) = choose::of_plan(&plan, globals)?.ok_or(Error::Interrupted)?;
+            if part.steps.is_empty() {
+                say("Nothing was changed.");
+                return Ok(Exit::Failed);
+            }
+            plan = arguments.sealed(part, &selection)?;
+            chosen = Some(groups);
+        }
         let rules = verify::rules(&plan, selection.library())?;
-        let exit = arguments.go(&plan, &rules, &reaches, &limits, globals).await?;
+        let exit = arguments.go(&plan, &rules, &reaches, (&limits, chosen.as_ref()), globals).await?;
         Ok(if exit == Exit::Success { whole } else { exit })
     })
 }
@@ -210,7 +228,7 @@ impl FixArgs {
                 }
                 reach_accounts(&plan, &self.live, globals).await?
             };
-            self.go(&plan, &rules, &reaches, limits, globals).await
+            self.go(&plan, &rules, &reaches, (limits, None), globals).await
         })
     }
 
@@ -273,14 +291,21 @@ impl FixArgs {
         let aimed_at: BTreeSet<&str> = plan.findings.iter().map(|aim| aim.rule.as_str()).collect();
         let aimed_at = rules.iter().filter(|selected| aimed_at.contains(selected.rule.id.as_str()));
         plan.rules = aimed_at.map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect();
+        let plan = self.sealed(plan, selection)?;
+        let whole = if unreached.is_empty() { Exit::Success } else { Exit::Unknown };
+        Ok(Some((plan, reaches, whole)))
+    }
+
+    /// Seals a plan that is complete.
+    fn sealed(&self, mut plan: Plan, selection: &Selection) -> Result<Plan, Error> {
+        let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
         plan.tool = Tool::this(scan::digest(&verify::rules(&plan, selection.library())?));
         let plan = plan.sealed();
         // What would be refused later is an error now. Plans that are not saved are held to it in tests.
         if self.out.is_some() || cfg!(debug_assertions) {
             plan.consistent(selection.library(), &remedies).map_err(Contradiction::of)?;
         }
-        let whole = if unreached.is_empty() { Exit::Success } else { Exit::Unknown };
-        Ok(Some((plan, reaches, whole)))
+        Ok(plan)
     }
 
     /// Shows the plan, and when told to, applies it.
@@ -289,7 +314,7 @@ impl FixArgs {
         plan: &Plan,
         rules: &[Selected<'_>],
         reaches: &Reaches,
-        limits: &Limits,
+        (limits, chosen): (&Limits, Option<&Chosen>),
         globals: &Globals,
     ) -> Result<Exit, Error> {
         if let Some(path) = &self.out {
@@ -312,6 +337,10 @@ impl FixArgs {
         let asks = can_ask() && self.out.is_none() && excess.is_empty();
         let applies = !plan.steps.is_empty() && (self.yes || asks);
         match (self.format, applies) {
+            // The groups were shown one by one.
+            (Format::Table, _) if chosen.is_some() => {
+                output::to_stdout(Encoding::Text, |out| writeln!(out, "{}", show::summary(plan)))?;
+            }
             (Format::Table, _) => output::to_stdout(Encoding::Text, |out| {
                 if self.plan.is_some() {
                     show::origin(plan, look(globals), out)?;
@@ -323,7 +352,7 @@ impl FixArgs {
                 writeln!(out)
             })?,
             // Standard output is for what comes of it.
-            (Format::Json, true) if asks => {
+            (Format::Json, true) if asks && chosen.is_none() => {
                 show::plan(plan, Some(cap), look(globals), &mut terminal::stderr()).map_err(Error::Terminal)?;
             }
             (Format::Json, true) => {}
@@ -337,7 +366,13 @@ impl FixArgs {
                 ),
             });
         }
-        if !applies || !(self.yes || confirm(plan, &limits.named)?) {
+        let agreed = || match chosen {
+            _ if self.yes => Ok(true),
+            // Each group was chosen.
+            Some(chosen) if !chosen.has_quit => confirm_names(plan, &limits.named),
+            _ => confirm(plan, &limits.named),
+        };
+        if !applies || !agreed()? {
             let fails = !plan.steps.is_empty() || !plan.left_out.is_empty();
             if !plan.steps.is_empty() && !globals.quiet {
                 say(&self.not_changed(excess.first()));

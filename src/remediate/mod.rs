@@ -13,6 +13,7 @@ pub(crate) mod cleanup;
 pub(crate) mod consistency;
 mod effect;
 pub(crate) mod journal;
+mod narrow;
 pub(crate) mod observed;
 pub(crate) mod operation;
 pub(crate) mod permissions;

@@ -122,6 +122,20 @@ pub(crate) struct Left {
     is_ignored: bool,
 }
 
+impl Patch {
+    /// The patch, with these fixes as what the user left.
+    pub(crate) fn leaving(mut self, fixes: impl Iterator<Item = Fixed>) -> Self {
+        self.left.extend(fixes.map(|fixed| Left {
+            finding: fixed.finding,
+            reason: "not chosen".to_owned(),
+            place: None,
+            is_unsafe: false,
+            is_ignored: false,
+        }));
+        self
+    }
+}
+
 /// A finding that is tried.
 struct Tried<'a> {
     finding: Finding,

@@ -242,6 +242,11 @@ fn of_a_report_only_what_fails_still_is_planned() {
 
 /// Runs the program on a terminal of its own and types these lines; what it said, and its exit code.
 fn on_a_terminal(ground: &Ground, arguments: &[&str], lines: &[&str]) -> (String, i32) {
+    typed(&mut ground.audit(arguments), arguments, lines)
+}
+
+/// The same of a run that has been put together with these arguments.
+pub(crate) fn typed(audit: &mut Audit, arguments: &[&str], lines: &[&str]) -> (String, i32) {
     let program = "
 import os, pty, sys
 lines, command = sys.argv[1].split('|'), sys.argv[2:]
@@ -250,7 +255,7 @@ if child == 0:
     os.execv(command[0], command)
 for line in lines:
     said = b''
-    while not said.rstrip().endswith(b'to go on:'):
+    while not said.rstrip().endswith((b'to go on:', b'?]?')):
         said += (part := os.read(terminal, 4096))
         sys.stdout.buffer.write(part)
     os.write(terminal, line.encode() + b'\\n')
@@ -262,7 +267,6 @@ except OSError:
 sys.stdout.buffer.flush()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";
-    let mut audit = ground.audit(arguments);
     let binary = audit.command().get_program().to_owned();
     let mut command = Command::new("python3");
     command.args(["-c", program, &lines.join("|")]).arg(binary).args(arguments).env_clear();
@@ -291,6 +295,38 @@ fn on_a_terminal_it_asks_and_wants_names() {
     // Without a terminal, the name is a flag.
     let unnamed = ground.run(&["fix", "--rule", "iam-role-trusts-ec2-only", "--yes"]);
     assert_eq!(unnamed.code, Some(0), "it holds by now: {}", unnamed.stdout);
+}
+
+#[test]
+fn on_a_terminal_groups_are_chosen_one_by_one() {
+    let ground = Ground::new(BROKEN);
+    let fix = ["fix", "--rule", RULES, "--interactive", "--color", "never"];
+    // Without a terminal there is nobody to ask.
+    let refused = ground.run(&fix);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("--interactive asks on a terminal"), "{}", refused.stderr);
+    // Nothing is chosen, by quitting and by leaving all out.
+    for answers in [&["q"][..], &["n", "no"]] {
+        let (said, code) = on_a_terminal(&ground, &fix, answers);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("(1/2) Apply this change [y,n,d,a,q,?]?"), "{said}");
+        assert!(said.contains("Nothing was changed."), "{said}");
+    }
+    assert_eq!(ground.proxy.mutating_calls().len(), 0);
+    // The first is looked at and left out, the second is made, without another question.
+    let (said, code) = on_a_terminal(&ground, &fix, &["?", "d", "n", "y"]);
+    assert_eq!(code, 1, "a finding is left out: {said}");
+    assert!(said.contains("y  apply these changes") && said.contains("not chosen"), "{said}");
+    assert!(said.contains("1/1 done"), "{said}");
+    assert_eq!(ground.fails().len(), 1, "{said}");
+    // Who quits after a choice is asked once more.
+    let ground = Ground::new(BROKEN);
+    let (said, code) = on_a_terminal(&ground, &fix, &["y", "q", "no"]);
+    assert!(code == 1 && said.contains("Make 1 change in account"), "{said}");
+    assert_eq!(ground.fails().len(), 2, "{said}");
+    let (said, code) = on_a_terminal(&ground, &fix, &["a"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(ground.fails(), [""; 0], "{said}");
 }
 
 #[test]

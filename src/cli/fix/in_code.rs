@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{FixArgs, Format};
+use super::{FixArgs, Format, choose};
 use crate::cli::apply::{look, say};
 use crate::cli::code::Subject;
 use crate::cli::confirm::{ask, can_ask};
@@ -33,9 +33,20 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
     let (first, problems) = subject.look(&Texts::new()).map_err(Box::new)?;
     globals.warn(&problems);
     let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
-    let concerns = |finding: &Finding| arguments.concerns(finding);
-    let patch = subject
-        .ask(&remedies, arguments.unsafe_fixes, &concerns, globals, |request| terraform_fix::plan(request, &first))?;
+    let plan = |concerns: &dyn Fn(&Finding) -> bool| {
+        subject
+            .ask(&remedies, arguments.unsafe_fixes, concerns, globals, |request| terraform_fix::plan(request, &first))
+    };
+    let mut patch = plan(&|finding: &Finding| arguments.concerns(finding))?;
+    let mut chosen = None;
+    if arguments.interactive && !patch.fixed.is_empty() {
+        let asked = (&subject, &remedies, arguments);
+        let (dropped, groups) = choose::of_patch(&patch, &first, asked, globals)?.ok_or(Error::Interrupted)?;
+        let is_chosen = |finding: &Finding| arguments.concerns(finding) && !dropped.contains(&finding.fingerprint);
+        let part = plan(&is_chosen)?;
+        patch = part.leaving(patch.fixed.into_iter().filter(|fixed| dropped.contains(&fixed.finding.fingerprint)));
+        chosen = Some(groups);
+    }
     let asks = can_ask() && !arguments.yes;
     let writes = !patch.files.is_empty() && (arguments.yes || asks);
     if arguments.format == Format::Table {
@@ -43,12 +54,15 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
     } else if asks && writes {
         show::patch(&patch, look(globals), &mut terminal::stderr()).map_err(Error::Terminal)?;
     }
-    if !writes || !(arguments.yes || ask(&question(&patch))? == "yes") {
+    let is_agreed = arguments.yes || chosen.is_some_and(|chosen| !chosen.has_quit);
+    if !writes || !(is_agreed || ask(&question(&patch))? == "yes") {
         if arguments.format == Format::Json {
             as_json(&Answer::of(&patch, None))?;
         }
-        if !patch.files.is_empty() && !globals.quiet {
-            say("Nothing was changed. `--yes` writes it.");
+        match (globals.quiet, arguments.interactive) {
+            (false, true) if !patch.left.is_empty() => say("Nothing was changed."),
+            (false, false) if !patch.files.is_empty() => say("Nothing was changed. `--yes` writes it."),
+            _ => {}
         }
         let nothing = patch.files.is_empty() && patch.left.is_empty();
         return Ok(if nothing { Exit::Success } else { Exit::Failed });

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -5,7 +7,7 @@ use crate::model::ResourceType;
 use crate::remediate::approvals::Allow;
 use crate::remediate::observed::{Aspect, Kind};
 use crate::remediate::plan::Extent;
-use crate::remediate::plan::Subject;
+use crate::remediate::plan::{Aim, Subject};
 use crate::remediate::setters::trial::{Trial, region, thing};
 
 /// A plan for instances: most accept IMDSv1, one also has its metadata service off, and the first root volume is replaced.
@@ -92,4 +94,35 @@ fn names_of_others_are_harmless() {
         let text = shown(&plan, None, look);
         assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.lines().any(|line| line.starts_with("::")), "{text}");
     }
+}
+
+#[test]
+fn a_part_of_a_plan_holds_together() {
+    let plan = plan_of(12);
+    assert_eq!(groups(&plan).len(), 2);
+    let chosen: BTreeSet<usize> = [2, 5].into();
+    let part = plan.narrowed(&chosen);
+    assert_eq!(part.steps.iter().map(|step| step.number).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(part.steps[1].resource, plan.steps[4].resource);
+    assert_eq!(part.findings.len(), 2);
+    assert_eq!(part.findings[1].steps, [2]);
+    assert_eq!(part.left_out.len(), plan.findings.len() - 2);
+    assert!(part.left_out.iter().all(|left| left.reason == "not chosen"));
+    assert_eq!(plan.narrowed(&BTreeSet::new()).steps.len(), 0);
+}
+
+/// A finding that needs two steps is left out with one of them, and the other step with it.
+#[test]
+fn a_step_that_is_for_nothing_chosen_is_left_out() {
+    let mut plan = plan_of(3);
+    plan.steps[1].needs = vec![1];
+    plan.findings = vec![
+        Aim { steps: vec![1, 2], ..plan.findings[0].clone() },
+        Aim { steps: vec![3], rule: "other".to_owned(), ..plan.findings[1].clone() },
+    ];
+    let part = plan.narrowed(&[1, 3].into());
+    assert_eq!(part.steps.len(), 1);
+    assert_eq!(part.findings.iter().map(|aim| aim.rule.as_str()).collect::<Vec<_>>(), ["other"]);
+    let whole = plan.narrowed(&[1, 2].into());
+    assert_eq!((whole.steps.len(), whole.steps[1].needs.clone()), (2, vec![1]));
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::breakages::{BREAKAGES, Breakage};
 use super::{ALL, COMPLIANT, PLACE, open, scan};
 use crate::audit::{Audit, Outcome};
+use crate::fix::typed;
 
 pub(super) const CONFIG: &str = "fix:\n  logging_bucket: access-logs\n  tags: {AppID: payments, DataType: Sensitive}\n";
 
@@ -249,4 +250,32 @@ fn sessions_are_not_encrypted_where_nodes_would_refuse_them() {
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert!(said(&outcome).contains("would refuse all sessions"), "{}", outcome.stdout);
     assert_eq!(std::fs::read_to_string(audit.folder().join("main.tf")).unwrap(), root);
+}
+
+/// On a terminal of its own, one group of edits is chosen and the other is left.
+#[test]
+fn edits_are_chosen_group_by_group() {
+    let code = "resource \"aws_instance\" \"a\" {\n  ami           = \"ami-0123456789abcdef0\"\n  \
+                instance_type = \"t3.micro\"\n\n  metadata_options {\n    http_tokens   = \"optional\"\n    \
+                http_endpoint = \"enabled\"\n  }\n}\n\n";
+    let code = format!("{code}{}", code.replace("\"a\"", "\"b\""));
+    let rules = "ec2-imdsv2-required,ec2-detailed-monitoring";
+    let arguments = ["fix", "code", "--rule", rules, "--interactive", "--color", "never"];
+    let answer = |lines: &[&str]| {
+        let mut audit = Audit::new(&arguments).file("code/main.tf", &code);
+        let (said, exit) = typed(&mut audit, &arguments, lines);
+        (said, exit, std::fs::read_to_string(audit.folder().join("code/main.tf")).unwrap())
+    };
+    let (said, exit, text) = answer(&["n", "d", "y"]);
+    assert_eq!(exit, 1, "a finding is left: {said}");
+    assert!(said.contains("(1/2) Apply these 2 edits [y,n,d,a,q,?]?") && said.contains("not chosen"), "{said}");
+    assert!(said.contains("aws_instance.a") && said.contains("aws_instance.b"), "{said}");
+    let changed = [text.matches("http_tokens   = \"required\"").count(), text.matches("monitoring").count()];
+    assert!(changed == [2, 0] || changed == [0, 2], "{text}");
+    let (said, exit, text) = answer(&["q"]);
+    assert!(exit == 1 && text == code, "{said}");
+    let (said, exit, text) = answer(&["a"]);
+    assert_eq!((exit, text.matches("monitoring").count()), (0, 2), "{said}");
+    let refused = Audit::new(&arguments).file("code/main.tf", &code).run();
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
 }

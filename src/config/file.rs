@@ -98,7 +98,11 @@ pub(super) struct WaiverFile {
     /// Who answers for it.
     pub(super) owner: Option<String>,
     /// The last day on which it applies, in UTC.
-    pub(super) expires: Option<Day>,
+    #[schemars(with = "Option<Day>")]
+    pub(super) until: Option<Spanned<Day>>,
+    /// The same under its earlier name; `until` is preferred.
+    #[schemars(with = "Option<Day>")]
+    pub(super) expires: Option<Spanned<Day>>,
 }
 
 /// A day, as `YYYY-MM-DD`.

@@ -308,6 +308,12 @@ fn blank_globs(file: &ConfigFile, source: &SourceFile, diagnostics: &mut Vec<Dia
     for waiver in file.waivers.iter().filter(|waiver| waiver.reason.trim().is_empty()) {
         diagnostics.push(Diagnostic::error("a waiver needs a reason").at(source, waiver.reason.span.clone()));
     }
+    for waiver in &file.waivers {
+        if let (Some(until), Some(expires)) = (&waiver.until, &waiver.expires) {
+            let error = Diagnostic::error("a waiver has one last day: `expires` is the earlier name of `until`");
+            diagnostics.push(error.at(source, expires.span.clone()).related(until.span.clone(), "and here"));
+        }
+    }
 }
 
 fn duplicates(waivers: &[Spanned<WaiverFile>], source: &SourceFile, diagnostics: &mut Vec<Diagnostic>) {
@@ -324,14 +330,14 @@ fn duplicates(waivers: &[Spanned<WaiverFile>], source: &SourceFile, diagnostics:
 }
 
 fn read_waiver(waiver: Spanned<WaiverFile>, source: &SourceFile) -> Waiver {
-    let WaiverFile { rule, resource, account, reason, owner, expires } = waiver.value;
+    let WaiverFile { rule, resource, account, reason, owner, until, expires } = waiver.value;
     Waiver {
         rule: Glob::new(&rule),
         resource: Resources::Like(Glob::new(&resource)),
         account: Glob::new(account.as_ref().map_or("*", |account| account.as_str())),
         reason: reason.value.trim().to_owned(),
         owner,
-        expires: expires.map(|day| day.0),
+        expires: until.or(expires).map(|day| day.value.0),
         within: Vec::new(),
         inline: false,
         place: Diagnostic::warning("").at(source, rule.span),

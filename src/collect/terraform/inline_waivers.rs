@@ -147,7 +147,10 @@ impl Written {
                 None => after.split_once(char::is_whitespace).unwrap_or((after, "")),
             };
             match name.trim() {
-                "until" => {
+                "until" | "expires" => {
+                    if until.is_some() {
+                        return Err("the waiver has two last days".to_owned());
+                    }
                     let day = value.parse().map_err(|_no_day| format!("{value:?} is no day such as 2027-01-31"))?;
                     until = Some(day);
                 }
@@ -191,8 +194,11 @@ mod tests {
         assert_eq!(written.rule, "ec2-imdsv2-required");
         assert_eq!(written.reason, "old agent");
         assert_eq!(written.until.map(|day| day.to_string()).as_deref(), Some("2027-01-31"));
+        let expires = Written::parse("ec2-imdsv2-required expires=2027-01-31 reason=\"old agent\"").expect("a waiver");
+        assert_eq!(expires, written);
         for wrong in [
             "",
+            "rule until=2027-01-31 expires=2027-01-31 reason=x",
             "rule",
             "rule until=2027-01-31",
             "rule reason=\"",

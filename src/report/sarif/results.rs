@@ -114,7 +114,7 @@ fn fingerprints(finding: &Finding) -> BTreeMap<String, String> {
 
 fn suppression(waiver: &AppliedWaiver) -> Suppression {
     let owner = waiver.owner.iter().map(|owner| format!("owner: {owner}"));
-    let expires = waiver.expires.iter().map(|day| format!("expires: {day}"));
+    let expires = waiver.expires.iter().map(|day| format!("until: {day}"));
     let source = waiver.source.iter().map(|source| format!("waived in {source}"));
     let words: Vec<String> = std::iter::once(waiver.reason.clone()).chain(owner).chain(expires).chain(source).collect();
     let kind = if waiver.inline { "inSource" } else { "external" };

@@ -204,6 +204,30 @@ impl Boundary {
         self.writable(path).map(|_| ())
     }
 
+    /// Creates a file that does not exist, and the folders that it is to lie in.
+    ///
+    /// # Errors
+    /// Where it exists, would lie outside, or cannot be written: nothing is left of it then.
+    pub(crate) fn create(&self, path: &Path, content: &[u8]) -> Result<(), Refusal> {
+        let inside = self.creatable(path)?;
+        replace::create(&inside.folder, &inside.below, content)
+    }
+
+    /// The place of a file or folder that does not exist yet, in a folder that does.
+    fn creatable(&self, path: &Path) -> Result<Inside, Refusal> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(Refusal::NotAFile) };
+        let mut inside = match self.find(folder) {
+            Err(Refusal::Missing) => {
+                let missing = self.creatable(folder)?;
+                replace::create_folder(&missing.folder, &missing.below)?;
+                self.find(folder)?
+            }
+            found => found?,
+        };
+        inside.below.push(name);
+        self.within(&inside.path()).ok_or(Refusal::Outside)
+    }
+
     fn writable(&self, path: &Path) -> Result<Inside, Refusal> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(Refusal::NotAFile) };
         let mut inside = self.find(folder)?;

@@ -10,6 +10,8 @@ pub(crate) enum Refusal {
     Outside,
     /// It does not exist.
     Missing,
+    /// It exists, and is to be created.
+    Exists,
     /// It is a folder, a device, a socket or a pipe.
     NotAFile,
     /// It is a symbolic link, and is to be written.
@@ -31,6 +33,7 @@ impl Refusal {
         match error.kind() {
             // A component that is a file has nothing below it.
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing,
+            io::ErrorKind::AlreadyExists => Self::Exists,
             _ => Self::Failed(error),
         }
     }
@@ -43,6 +46,7 @@ impl fmt::Display for Refusal {
                 formatter.write_str("it lies outside of its repository, or of the folder that may be read")
             }
             Self::Missing => formatter.write_str("no such file or folder"),
+            Self::Exists => formatter.write_str("it already exists"),
             Self::NotAFile => formatter.write_str("it is not a file"),
             Self::Link => formatter.write_str("it is a symbolic link"),
             Self::Loop => formatter.write_str("its symbolic links lead in a circle"),

@@ -35,6 +35,41 @@ pub(super) fn replace(folder: &Path, below: &Path, content: &[u8]) -> Result<(),
     })
 }
 
+/// Creates the file that is to lie there below the folder.
+#[cfg(unix)]
+pub(super) fn create(folder: &Path, below: &Path, content: &[u8]) -> Result<(), Refusal> {
+    use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, unlinkat};
+    let (parent, name) = super::open::parent_of(folder, below)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(0o666);
+    let file = openat(&parent, name, flags, mode).map_err(super::open::refused)?;
+    let mut file = File::from(file);
+    let written = file.write_all(content).and_then(|()| Ok(fsync(&file)?));
+    written.map_err(|error| {
+        // Half of a file is worse than none; what matters is the error before.
+        let _ = unlinkat(&parent, name, AtFlags::empty());
+        Refusal::Failed(error)
+    })
+}
+
+#[cfg(not(unix))]
+pub(super) fn create(folder: &Path, below: &Path, content: &[u8]) -> Result<(), Refusal> {
+    let mut file = File::create_new(folder.join(below)).map_err(Refusal::of)?;
+    file.write_all(content).map_err(Refusal::Failed)
+}
+
+/// Creates the folder that is to lie there below the folder.
+#[cfg(unix)]
+pub(super) fn create_folder(folder: &Path, below: &Path) -> Result<(), Refusal> {
+    let (parent, name) = super::open::parent_of(folder, below)?;
+    rustix::fs::mkdirat(&parent, name, rustix::fs::Mode::from_raw_mode(0o777)).map_err(super::open::refused)
+}
+
+#[cfg(not(unix))]
+pub(super) fn create_folder(folder: &Path, below: &Path) -> Result<(), Refusal> {
+    fs::create_dir(folder.join(below)).map_err(Refusal::of)
+}
+
 #[cfg(not(unix))]
 pub(super) fn replace(folder: &Path, below: &Path, content: &[u8]) -> Result<(), Refusal> {
     write_file(&folder.join(below), |out| out.write_all(content)).map_err(Refusal::Failed)

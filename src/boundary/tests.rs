@@ -152,6 +152,30 @@ fn large_files_and_files_that_are_no_text_are_refused() {
 }
 
 #[test]
+fn a_created_file_is_new_and_lies_inside() {
+    let tree = tree(&[".git/config", "code/a.tf", "code/out->/tmp", "code/gone->nowhere", "code/link->a.tf"]);
+    let code = tree.path().join("code");
+    let boundary = Boundary::of(&code, None).expect("a boundary");
+    let created = |path: &str| boundary.create(&code.join(path), b"new").map_err(|refusal| format!("{refusal:?}"));
+    assert_eq!(created("x/y/new.yml"), Ok(()));
+    assert_eq!(fs::read_to_string(code.join("x/y/new.yml")).expect("read"), "new");
+    for (path, refusal) in [
+        ("x/y/new.yml", "Exists"),
+        ("a.tf", "Exists"),
+        ("link", "Exists"),
+        ("gone", "Exists"),
+        ("gone/new.yml", "Exists"),
+        ("out/new.yml", "Outside"),
+        ("../../new.yml", "Outside"),
+        ("../.git/new", "Outside"),
+        ("../.git/new/new", "Outside"),
+    ] {
+        assert_eq!(created(path), Err(refusal.to_owned()), "{path}");
+    }
+    assert_eq!(fs::read_to_string(code.join("a.tf")).expect("read"), "code/a.tf");
+}
+
+#[test]
 fn a_replaced_file_keeps_its_mode_and_is_never_a_link() {
     let outside = tree(&["victim"]);
     let tree = tree(&[".git/config", "code/a.tf", "other.tf"]);

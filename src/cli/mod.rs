@@ -34,6 +34,7 @@ mod state_dir;
 mod sweep;
 mod undo;
 mod verify;
+mod waive;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
@@ -129,6 +130,8 @@ enum Command {
     Merge(Box<merge::MergeArgs>),
     /// What earlier sweeps have found
     History(history::HistoryArgs),
+    /// Add waivers to ssm-audit.yaml
+    Waive(waive::WaiveArgs),
     /// List, explain and test rules
     Rules(rules::RulesArgs),
     /// Print the IAM policy that a command needs, and no more
@@ -245,6 +248,7 @@ impl Cli {
             Command::Sweep(arguments) => sweep::run(arguments, globals),
             Command::Merge(arguments) => merge::run(arguments, globals),
             Command::History(arguments) => history::run(arguments, globals),
+            Command::Waive(arguments) => waive::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
             Command::Completions(arguments) => completions::run(arguments),

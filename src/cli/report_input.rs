@@ -18,6 +18,12 @@ const FORM: &Form = &Form {
     most_mib: 256,
 };
 
+/// Reads a saved report.
+pub(super) fn read(path: &Path) -> Result<Report, Error> {
+    refuse_what_cannot_be_read(path, "scan")?;
+    Ok(FORM.read(path)?)
+}
+
 /// A saved report.
 #[derive(Debug)]
 pub(super) struct Earlier {

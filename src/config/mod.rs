@@ -3,6 +3,7 @@
 //! The file is found upward from the working folder, or named. Everything that is wrong with it is
 //! reported at once, each with its place.
 
+mod edit;
 mod file;
 mod fleet;
 mod inline;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde_json::Value as Json;
 
+pub use self::edit::{NewWaiver, lines, with_waivers};
 pub use self::inline::InlineWaivers;
 pub use self::origin::{Lookup, digest, under};
 
@@ -71,6 +73,8 @@ pub struct Config {
     folder: PathBuf,
     /// Whether it was found by search, and not named by the user.
     is_found: bool,
+    /// The path of the file.
+    path: Option<PathBuf>,
 }
 
 /// The JSON Schema of the file.
@@ -100,7 +104,12 @@ impl Config {
         };
         let config = Self::parse(&source, &found.folder)?;
         let file = Some(origin::file(&found, lookup.base, source.text()));
-        Ok(Self { file, is_found: found.is_searched, ..config })
+        Ok(Self { file, is_found: found.is_searched, path: Some(found.path), ..config })
+    }
+
+    /// Returns the path of the file and its text, if there is one.
+    pub fn source(&self) -> Option<(&Path, &SourceFile)> {
+        self.path.as_deref().zip(self.source.as_ref())
     }
 
     /// The files of the folders with rules, a folder each.
@@ -150,6 +159,7 @@ impl Config {
             source: Some(source.clone()),
             folder: folder.to_owned(),
             is_found: false,
+            path: None,
         })
     }
 

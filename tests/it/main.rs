@@ -5,6 +5,7 @@
 
 mod account;
 mod action;
+mod adopt;
 mod alike;
 mod audit;
 mod browser;

@@ -1,0 +1,148 @@
+//! Adopting ssm-audit where much fails: waivers, baselines, and the configuration that holds them.
+
+use std::path::Path;
+
+use crate::audit::{Audit, Outcome};
+
+/// A snapshot of an account in which some rules fail.
+fn account() -> String {
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/account.json");
+    let recorded = std::fs::read_to_string(recorded).unwrap();
+    let changes = [
+        ("\"http_tokens\":\"required\"", "\"http_tokens\":\"optional\""),
+        ("\"enable_key_rotation\":true", "\"enable_key_rotation\":false"),
+        ("\"retention_in_days\":30", "\"retention_in_days\":7"),
+    ];
+    changes.into_iter().fold(recorded, |text, (was, is)| {
+        assert!(text.contains(was), "{was}");
+        text.replace(was, is)
+    })
+}
+
+/// A folder with the snapshot, and the commands that are run in it one after another.
+struct Folder {
+    audit: Audit,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self { audit: Audit::new(&[]).file("account.json", &account()) }
+    }
+
+    fn with(self, name: &str, content: &str) -> Self {
+        Self { audit: self.audit.file(name, content) }
+    }
+
+    fn path(&self) -> &Path {
+        self.audit.folder()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        Audit::new(arguments).within(self.path()).run()
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// What is counted by a scan.
+    fn summary(&self, more: &[&str]) -> serde_json::Value {
+        self.run(&[&["scan", "account.json", "--format", "json"], more].concat()).json()["summary"].clone()
+    }
+}
+
+const REASON: &[&str] = &["--reason", "before adoption", "--until", "2999-03-01"];
+
+#[test]
+fn what_fails_in_a_report_is_waived_one_by_one() {
+    let config = "# Ours.\npolicy: guide\n\nwaivers:   # with the team\n  - {rule: kms-*, resource: nowhere, reason: none yet}\n\n# End.\n";
+    let folder = Folder::new().with("ssm-audit.yaml", config);
+    let before = folder.summary(&[]);
+    let failures = before["fail"].as_u64().unwrap();
+    assert!(failures > 0 && before["waived"] == 0);
+    folder.run(&["scan", "account.json", "-o", "report.json"]);
+    let waived = folder.run(&[&["waive", "--from", "report.json"], REASON].concat());
+    assert_eq!(waived.code, Some(0), "{}", waived.stderr);
+    let after = folder.summary(&[]);
+    assert_eq!((after["fail"].as_u64(), after["waived"].as_u64()), (Some(0), Some(failures)), "{}", waived.stderr);
+    assert_eq!(after["unknown"], before["unknown"], "what could not be read is not waived");
+    let edited = folder.read("ssm-audit.yaml");
+    assert!(edited.starts_with(config.strip_suffix("\n# End.\n").unwrap()), "{edited}");
+    assert!(edited.ends_with("\n\n# End.\n"), "{edited}");
+    // A second time there is nothing to add.
+    let again = folder.run(&[&["waive", "--from", "report.json"], REASON].concat());
+    assert_eq!(again.code, Some(0));
+    assert!(again.stderr.contains("already in the configuration"), "{}", again.stderr);
+    assert_eq!(folder.read("ssm-audit.yaml"), edited);
+}
+
+#[test]
+fn a_waiver_makes_a_configuration_where_there_is_none() {
+    let folder = Folder::new();
+    let waive =
+        |resource: &str, more: &[&str]| folder.run(&[&["waive", "ec2-imds-hop-limit", resource], more].concat());
+    let first = waive("i-0abc*", &["--reason", "it's: containers", "--until", "never", "--owner", "team #1"]);
+    assert_eq!((first.code, first.stdout.as_str()), (Some(0), ""), "{}", first.stderr);
+    let second = waive("i-0def", &["--reason", "x", "--expires", "2999-03-01", "--account", "012345678901"]);
+    assert_eq!(second.code, Some(0), "{}", second.stderr);
+    insta::assert_snapshot!(folder.read("ssm-audit.yaml"));
+    assert_eq!(folder.run(&["scan", "account.json", "--fail-on", "never", "--rule", "kms-*"]).code, Some(0));
+}
+
+#[test]
+fn a_file_that_cannot_be_edited_safely_is_left_and_the_lines_are_printed() {
+    let config = "waivers: &all\n  - {rule: kms-*, resource: nowhere, reason: none yet}\n";
+    let folder = Folder::new().with("ssm-audit.yaml", config);
+    let waive = [&["waive", "ec2-imds-hop-limit", "i-0abc*"], REASON].concat();
+    let printed = folder.run(&waive);
+    insta::assert_snapshot!(printed.shown(&folder.audit));
+    assert_eq!(folder.read("ssm-audit.yaml"), config);
+}
+
+#[test]
+fn waivers_that_cannot_be_are_refused() {
+    let folder = Folder::new().with(
+        "ssm-audit.yaml",
+        "waivers:\n  - {rule: ec2-imds-hop-limit, resource: i-0abc, reason: once, until: 2020-01-01}\n",
+    );
+    let mut said = Vec::new();
+    let mut refused = |arguments: &[&str]| {
+        let outcome = folder.run(&[&["waive"], arguments].concat());
+        assert_ne!(outcome.code, Some(0), "{arguments:?}");
+        said.push(format!("{}\n{}", arguments.join(" "), outcome.shown(&folder.audit)));
+    };
+    refused(&["ec2-imds-hop-limt", "i-0abc", "--reason", "x", "--until", "never"]);
+    refused(&["ec2-imds-hop-limit", "i-0abc", "--reason", " ", "--until", "never"]);
+    refused(&["ec2-imds-hop-limit", "i-0abc", "--reason", "x", "--until", "2020-01-01"]);
+    refused(&["ec2-imds-hop-limit", "i-0abc", "--reason", "x", "--until", "2999-03-01"]);
+    refused(&["ec2-imds-hop-limit", "--reason", "x", "--until", "never"]);
+    refused(&["ec2-imds-hop-limit", "i-0abc", "--reason", "x", "--until", "never", "--no-config"]);
+    refused(&["--from", "nowhere.json", "--reason", "x", "--until", "never"]);
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let folder = Folder::new().with("home/secret.yaml", "policy: guide\n").with("home/known.json", "{}");
+    let repository = folder.path().join("work");
+    std::fs::create_dir_all(repository.join(".git")).unwrap();
+    let link = |from: &str, to: &str| std::os::unix::fs::symlink(from, repository.join(to)).unwrap();
+    link("../home/secret.yaml", "ssm-audit.yaml");
+    link("inside.json", "known.json");
+    let within = |arguments: &[&str]| Audit::new(arguments).within(&repository).run();
+    let waive = [&["waive", "ec2-imds-hop-limit", "i-0abc"], REASON].concat();
+    for more in [&[][..], &["--config", "ssm-audit.yaml"]] {
+        let refused = within(&[&waive[..], more].concat());
+        assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    }
+    assert_eq!(folder.read("home/secret.yaml"), "policy: guide\n");
+    // A link inside of the repository is not replaced by a file, either.
+    std::fs::remove_file(repository.join("ssm-audit.yaml")).unwrap();
+    std::fs::write(repository.join("real.yaml"), "policy: guide\n").unwrap();
+    link("real.yaml", "ssm-audit.yaml");
+    let refused = within(&waive);
+    assert_eq!(refused.code, Some(2), "{}", refused.stdout);
+    assert!(refused.stderr.contains("it is a symbolic link"), "{}", refused.stderr);
+    assert_eq!(folder.read("work/real.yaml"), "policy: guide\n");
+}

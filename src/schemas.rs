@@ -11,11 +11,13 @@ use crate::model::{Gap, Report, ResourceType, Scope};
 use crate::remediate::plan::Plan;
 use crate::remediate::remediation;
 use crate::remediate::run::{RunList, RunReport};
+use crate::report::baseline::Baseline;
 use crate::terraform_fix::show::Answer;
 
 /// Each schema with the name of its file.
 pub fn all() -> Vec<(&'static str, Schema)> {
     vec![
+        ("baseline.schema.json", titled(schemars::schema_for!(Baseline), "ssm-audit baseline")),
         ("code-fix.schema.json", titled(schemars::schema_for!(Answer<'static>), "ssm-audit code fix")),
         ("config.schema.json", crate::config::schema()),
         ("plan.schema.json", titled(schemars::schema_for!(Plan), "ssm-audit plan")),

@@ -163,6 +163,14 @@ impl Boundary {
         text(self.read(path, most)?)
     }
 
+    /// Reads a text in JSON, if what it comes to has room.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is too large.
+    pub(crate) fn json(&self, path: &Path) -> Result<String, Refusal> {
+        self.text_of_at_most(path, named::LARGEST_JSON).and_then(named::bounded)
+    }
+
     /// Returns `true` if the path names a file that may be read.
     ///
     /// # Errors

@@ -26,9 +26,15 @@ pub(crate) fn read_named(path: &Path, most: u64) -> Result<String, Refusal> {
 /// # Errors
 /// Where it cannot be read, is too large, or a symbolic link in a repository leads out of it.
 pub(crate) fn read_named_json(path: &Path) -> Result<String, Refusal> {
-    const LARGEST: u64 = 64 << 20;
+    bounded(read_named(path, LARGEST_JSON)?)
+}
+
+/// The largest text in JSON that is read whole.
+pub(super) const LARGEST_JSON: u64 = 64 << 20;
+
+/// The text, if it does not have too many values.
+pub(super) fn bounded(text: String) -> Result<String, Refusal> {
     const MOST_NODES: usize = 1_200_000;
-    let text = read_named(path, LARGEST)?;
     if nodes(&text) > MOST_NODES { Err(Refusal::Nodes(MOST_NODES)) } else { Ok(text) }
 }
 

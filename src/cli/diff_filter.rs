@@ -1,18 +1,18 @@
 //! A part of the findings: those on lines that were changed, and those that an earlier report does not have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::Value as Json;
 
 use super::{Error, Globals};
-use crate::boundary::read_named_json;
+use crate::boundary::{Refusal, read_named_json};
 use crate::collect::terraform::Places;
 use crate::engine::scan::{ANY, Judged};
 use crate::model::finding::Location;
-use crate::model::{Finding, Report, Verdict};
+use crate::model::{Finding, Verdict};
+use crate::report::baseline::Baseline;
 use crate::repository::{Repository, Revision};
 
 /// Flags that narrow what is reported.
@@ -23,8 +23,8 @@ pub(super) struct NarrowArgs {
     /// reported all the same
     #[arg(long, value_name = "REV", requires = "inputs", env = "SSM_AUDIT_CHANGED_SINCE")]
     changed_since: Option<String>,
-    /// Only findings that this earlier report (JSON or SARIF) does not have; one that it has as unknown is reported
-    /// when it fails
+    /// Only findings that this baseline, or earlier report (JSON or SARIF), does not have; one that it has as unknown is
+    /// reported when it fails. `none`: not even the baseline of the configuration
     #[arg(long, value_name = "FILE", env = "SSM_AUDIT_BASELINE")]
     baseline: Option<PathBuf>,
 }
@@ -39,8 +39,7 @@ pub(super) struct Narrow {
 impl NarrowArgs {
     /// Reads the baseline.
     pub(super) fn read(&self, globals: &Globals) -> Result<Narrow, Error> {
-        let path = self.baseline.as_deref().map(|path| globals.in_base(path));
-        let known = path.as_deref().map(baseline).transpose()?.unwrap_or_default();
+        let known = known(self.baseline.as_deref(), globals)?;
         Ok(Narrow { revision: self.changed_since.clone(), known })
     }
 }
@@ -119,45 +118,29 @@ fn real(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// What an earlier report has of findings that do not hold.
-fn baseline(path: &Path) -> Result<BTreeMap<String, Verdict>, Error> {
-    let wrong = |why: String| Error::Usage {
+/// The findings that are known, by fingerprint: of the flag, otherwise of the configuration.
+fn known(flag: Option<&Path>, globals: &Globals) -> Result<BTreeMap<String, Verdict>, Error> {
+    let config = globals.config()?;
+    let (path, text) = match flag {
+        Some(path) if path == Path::new("none") => return Ok(BTreeMap::new()),
+        Some(path) => {
+            let path = globals.in_base(path);
+            let text = read_named_json(&path);
+            (path, text)
+        }
+        None => match config.baseline().zip(config.baseline_text()) {
+            None => return Ok(BTreeMap::new()),
+            Some((path, text)) => (path.to_owned(), text),
+        },
+    };
+    Ok(parse_baseline(&path, text)?.verdicts())
+}
+
+/// Reads the text of a baseline.
+pub(super) fn parse_baseline(path: &Path, text: Result<String, Refusal>) -> Result<Baseline, Error> {
+    let baseline = text.map_err(|refusal| refusal.to_string()).and_then(|text| Baseline::parse(&text));
+    baseline.map_err(|why| Error::Usage {
         message: format!("{} is no baseline: {why}", path.display()),
-        help: "write one with `ssm-audit scan -o baseline.json`, or -o baseline.sarif".to_owned(),
-    };
-    let text = read_named_json(path).map_err(|refusal| wrong(refusal.to_string()))?;
-    let json: Json = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    let list = |value: &Json, name: &str| value[name].as_array().cloned().unwrap_or_default();
-    let pairs: Vec<(Option<String>, Json)> = if json["kind"] == Report::KIND {
-        let verdict = |finding: &Json| match &finding["waiver"]["verdict"] {
-            Json::Null => finding["verdict"].clone(),
-            waived => waived.clone(),
-        };
-        let text = |value: &Json| value.as_str().map(str::to_owned);
-        list(&json, "findings").iter().map(|finding| (text(&finding["fingerprint"]), verdict(finding))).collect()
-    } else if json["runs"].is_array() {
-        let of_tool: Vec<Json> = list(&json, "runs");
-        let names: BTreeSet<&str> = of_tool.iter().filter_map(|run| run["tool"]["driver"]["name"].as_str()).collect();
-        if names.iter().any(|name| *name != "ssm-audit") {
-            return Err(wrong("it is of another tool".to_owned()));
-        }
-        let results = of_tool.iter().flat_map(|run| list(run, "results"));
-        let pair = |result: Json| {
-            let print = result["partialFingerprints"]["ssmAuditFinding/v1"].as_str().map(str::to_owned);
-            (print, result["properties"]["verdict"].clone())
-        };
-        results.map(pair).collect()
-    } else {
-        return Err(wrong("it is neither a report in JSON nor in SARIF".to_owned()));
-    };
-    let mut known = BTreeMap::new();
-    for (fingerprint, verdict) in pairs {
-        let (Some(fingerprint), Ok(verdict)) = (fingerprint, serde_json::from_value::<Verdict>(verdict)) else {
-            return Err(wrong("a finding in it has no fingerprint or no verdict".to_owned()));
-        };
-        if matches!(verdict, Verdict::Fail | Verdict::Unknown) {
-            known.insert(fingerprint, verdict);
-        }
-    }
-    Ok(known)
+        help: "write one with `ssm-audit baseline create REPORT -o FILE`".to_owned(),
+    })
 }

@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-
-use crate::model::{Report, Severity, Verdict};
+use crate::model::{FailOn, Report, Verdict};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,23 +25,6 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The least severity that makes a scan fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// Critical failures only
-    Critical,
-    /// High ones too
-    High,
-    /// Medium ones too
-    Medium,
-    /// Low ones too
-    Low,
-    /// Every failure
-    Info,
-    /// No failure; what is not known still counts
-    Never,
-}
-
 impl FailOn {
     /// How a scan with this report ends.
     pub fn exit(self, report: &Report) -> Exit {
@@ -51,17 +32,6 @@ impl FailOn {
         let any =
             |verdict| report.findings.iter().any(|finding| finding.verdict == verdict && finding.severity >= least);
         self.of(any(Verdict::Fail), any(Verdict::Unknown) || report.scopes.iter().any(|scope| !scope.read))
-    }
-
-    /// The least severity that counts.
-    pub fn least(self) -> Severity {
-        match self {
-            Self::Critical => Severity::Critical,
-            Self::High => Severity::High,
-            Self::Medium => Severity::Medium,
-            Self::Low => Severity::Low,
-            Self::Info | Self::Never => Severity::Info,
-        }
     }
 
     /// How a scan ends in which something at or over the threshold fails, or is not known.

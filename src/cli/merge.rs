@@ -32,7 +32,7 @@ pub(super) struct MergeArgs {
 }
 
 pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Error> {
-    let outputs = arguments.report.outputs()?;
+    let outputs = arguments.report.outputs(globals)?;
     let receiver = arguments.notify.receiver()?;
     let mut sources = Vec::new();
     let fetched = tempfile::tempdir().map_err(Error::Start)?;
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &MergeArgs, globals: &Globals) -> Result<Exit, Erro
     let merged = shard_file::merge(&mut history, &sources, |history, sweep| {
         notify::announce(history, sweep, receiver.as_ref())
     })?;
-    let exit = sweep::report(&history, merged, &outputs, arguments.report.fail_on, globals)?;
+    let exit = sweep::report(&history, merged, &outputs, arguments.report.fail_on(globals)?, globals)?;
     notify::tell(&mut history, receiver, globals)?;
     Ok(exit)
 }

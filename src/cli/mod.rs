@@ -2,6 +2,7 @@
 
 mod apply;
 mod aws_args;
+mod baseline;
 mod cleanup;
 mod code;
 mod collect;
@@ -132,6 +133,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Add waivers to ssm-audit.yaml
     Waive(waive::WaiveArgs),
+    /// Make and prune baselines: findings that scans leave out
+    Baseline(baseline::BaselineArgs),
     /// List, explain and test rules
     Rules(rules::RulesArgs),
     /// Print the IAM policy that a command needs, and no more
@@ -249,6 +252,7 @@ impl Cli {
             Command::Merge(arguments) => merge::run(arguments, globals),
             Command::History(arguments) => history::run(arguments, globals),
             Command::Waive(arguments) => waive::run(arguments, globals),
+            Command::Baseline(arguments) => baseline::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
             Command::Completions(arguments) => completions::run(arguments),

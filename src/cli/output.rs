@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anstream::AutoStream;
 use clap::Args;
 
-use super::exit::FailOn;
 use super::{Color, Error, Globals};
+use crate::model::FailOn;
 use crate::report::output::{OutputFile, to_file, to_standard};
 use crate::report::{Detail, FORMATS, Format, Options};
 use crate::terminal::{Encoding, Paint, guarded};
@@ -19,18 +19,24 @@ pub(super) struct ReportArgs {
     format: Option<&'static Format>,
     #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
     output: Vec<PathBuf>,
-    /// The least severity that makes the command fail; `never` lets failures pass, not what is unknown
-    #[arg(long, value_enum, default_value = "info", env = "SSM_AUDIT_FAIL_ON")]
-    pub(super) fail_on: FailOn,
+    /// The least severity that makes the command fail; `never` lets failures pass, not what is unknown [default: info]
+    #[arg(long, value_enum, env = "SSM_AUDIT_FAIL_ON")]
+    fail_on: Option<FailOn>,
 }
 
 impl ReportArgs {
     /// Where the report goes. Names of files that no format is written to are refused.
-    pub(super) fn outputs(&self) -> Result<Outputs, Error> {
+    pub(super) fn outputs(&self, globals: &Globals) -> Result<Outputs, Error> {
+        let configured = globals.config()?.format(parse_format).map_err(Error::Diagnostics)?;
         let files = self.output.iter().map(OutputFile::new).collect::<Result<Vec<_>, _>>()?;
         // With `-o` alone, standard output is free for the caller.
-        let standard = self.format.or(files.is_empty().then_some(FORMATS[0]));
+        let standard = self.format.or(files.is_empty().then_some(configured.unwrap_or(FORMATS[0])));
         Ok(Outputs { standard, files })
+    }
+
+    /// The least severity that makes the command fail.
+    pub(super) fn fail_on(&self, globals: &Globals) -> Result<FailOn, Error> {
+        Ok(self.fail_on.or(globals.config()?.fail_on).unwrap_or(FailOn::DEFAULT))
     }
 }
 

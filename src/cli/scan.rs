@@ -53,7 +53,7 @@ pub(super) struct ScanArgs {
 
 pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error> {
     // Everything that can be refused is refused before anything is read.
-    let outputs = arguments.report.outputs()?;
+    let outputs = arguments.report.outputs(globals)?;
     let selection = Selection::from_args(&arguments.selection, globals)?
         .ignoring_inline_waivers(arguments.code.ignore_inline_waivers);
     let rules = selection.rules()?;
@@ -129,7 +129,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     report.provenance = provenance;
     let information = information(&rules, &remedies);
     outputs.write(globals, |format, options, out| format.write(&report, &information, options, out))?;
-    Ok(if interrupted { Exit::Interrupted } else { arguments.report.fail_on.exit(&report) })
+    Ok(if interrupted { Exit::Interrupted } else { arguments.report.fail_on(globals)?.exit(&report) })
 }
 
 /// What was read, with the places of it where it is code.

@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 
 use super::aws_args::LiveArgs;
 use super::collect_fleet::{self, Reader};
-use super::exit::FailOn;
 use super::notify::{self, NotifyArgs};
 use super::output::{Outputs, ReportArgs};
 use super::provenance::provenance;
@@ -28,7 +27,7 @@ use crate::fleet::{Fleet, Shard, ShardChoice, Target};
 use crate::history::lifecycle::Rules;
 use crate::history::shard_file::{self, Header};
 use crate::history::{Begun, History, HistoryError, Look, SweepLock, Terms};
-use crate::model::{Finding, Inventory, Verdict};
+use crate::model::{FailOn, Finding, Inventory, Verdict};
 use crate::notify::Receiver;
 use crate::remediate::remediation;
 use crate::report::sweep;
@@ -82,7 +81,7 @@ fn parse_resume(text: &str) -> Result<Resume, String> {
 
 pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Error> {
     // Everything that can be refused is refused before anything is read.
-    let outputs = arguments.report.outputs()?;
+    let outputs = arguments.report.outputs(globals)?;
     let selection = Selection::from_args(&arguments.selection, globals)?;
     let rules = selection.rules()?;
     let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
@@ -168,7 +167,7 @@ pub(super) fn run(arguments: &SweepArgs, globals: &Globals) -> Result<Exit, Erro
             globals.warn(&tally.warnings(selection.waivers(), today));
         }
     }
-    let exit = report(&history, begun.sweep, &outputs, arguments.report.fail_on, globals)?;
+    let exit = report(&history, begun.sweep, &outputs, arguments.report.fail_on(globals)?, globals)?;
     // What comes before this, `--resume` does again where it was cut off.
     let Some(finished_at) = finished_at else {
         let message = format!("sweep {} was cut off: `--resume` takes it up where it stopped", begun.sweep);

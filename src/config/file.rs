@@ -13,7 +13,7 @@ use super::fleet::{FleetFile, LogArchiveFile};
 use super::inline::InlineWaiversFile;
 use crate::collect::terraform::Engine;
 use crate::engine::rule::Policy;
-use crate::model::Severity;
+use crate::model::{FailOn, Severity};
 use crate::remediate::settings::Settings;
 use crate::yaml::Spanned;
 
@@ -25,6 +25,17 @@ pub(super) struct ConfigFile {
     /// The policy to hold: the documented set-up (guide), or that and more (hardened).
     #[serde(default)]
     pub(super) policy: Option<Policy>,
+    /// The least severity that makes a scan, a sweep or a merge fail; `never` accepts failures, never unknowns.
+    #[serde(default)]
+    pub(super) fail_on: Option<FailOn>,
+    /// The format of reports on standard output.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) format: Option<Spanned<String>>,
+    /// Leave out findings that this baseline has (`ssm-audit baseline create`); relative to this file.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) baseline: Option<PathBuf>,
     /// Folders with rules of your own, relative to this file.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]

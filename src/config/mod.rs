@@ -22,15 +22,15 @@ pub use self::inline::InlineWaivers;
 pub use self::origin::{Lookup, digest, under};
 
 use self::file::{ConfigFile, WaiverFile};
-use crate::boundary::{Boundary, Refusal, read_named};
+use crate::boundary::{Boundary, Refusal, read_named, read_named_json};
 use crate::collect::terraform::Engine;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::engine::rule::params::{ParamKind, ParamValue};
 use crate::engine::rule::{self, Library, Policy, Rule};
 use crate::engine::waiver::{Glob, Resources, Waiver};
 use crate::fleet::Choice;
-use crate::model::Severity;
 use crate::model::provenance::{ConfigurationFile, Setting};
+use crate::model::{FailOn, Severity};
 use crate::remediate::settings::Settings;
 use crate::yaml::{self, Spanned, nearest};
 
@@ -45,6 +45,12 @@ pub const FILE_NAME: &str = "ssm-audit.yaml";
 pub struct Config {
     /// The policy to hold.
     pub policy: Option<Policy>,
+    /// The least severity that makes a command fail.
+    pub fail_on: Option<FailOn>,
+    /// The name of the format of reports, with its place.
+    format: Option<Spanned<String>>,
+    /// The baseline, made relative to the working folder.
+    baseline: Option<PathBuf>,
     /// Folders with rules, made relative to the working folder.
     pub rules: Vec<PathBuf>,
     /// How fixes are made.
@@ -123,6 +129,46 @@ impl Config {
         self.rules.iter().map(files).collect()
     }
 
+    /// The format of reports, if `named` knows it.
+    ///
+    /// # Errors
+    /// Where it does not, with its place.
+    pub fn format<T>(&self, named: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Vec<Diagnostic>> {
+        let Some(format) = &self.format else { return Ok(None) };
+        let wrong = |expected| {
+            let error = Diagnostic::error(format!("unknown value `{}`", format.value));
+            vec![self.at(error, &format.span).help(expected)]
+        };
+        named(format).map(Some).map_err(wrong)
+    }
+
+    /// The path of the baseline.
+    pub fn baseline(&self) -> Option<&Path> {
+        self.baseline.as_deref()
+    }
+
+    /// Reads the baseline, if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or a configuration that was found names one outside of its repository.
+    pub(crate) fn baseline_text(&self) -> Option<Result<String, Refusal>> {
+        let path = self.baseline.as_deref()?;
+        Some(if self.is_found { self.boundary().and_then(|within| within.json(path)) } else { read_named_json(path) })
+    }
+
+    /// Replaces the baseline.
+    ///
+    /// # Errors
+    /// Where it cannot be written, is a symbolic link, or lies outside of the repository of the configuration.
+    pub(crate) fn replace_baseline(&self, path: &Path, content: &[u8]) -> Result<(), Refusal> {
+        self.boundary()?.replace(path, content)
+    }
+
+    /// The boundary of what the configuration names: its repository, or its folder.
+    fn boundary(&self) -> Result<Boundary, Refusal> {
+        Boundary::of(&self.folder, None).map_err(Refusal::Failed)
+    }
+
     /// The configuration in this text; folders in it are relative to `folder`.
     ///
     /// # Errors
@@ -143,6 +189,9 @@ impl Config {
         }
         Ok(Self {
             policy: file.policy,
+            fail_on: file.fail_on,
+            format: file.format,
+            baseline: file.baseline.map(|baseline| folder.join(baseline)),
             rules: file.rules.iter().map(|rules| folder.join(rules)).collect(),
             fix: file.fix,
             waivers,

@@ -5,6 +5,7 @@ pub(crate) mod arn;
 pub mod call;
 pub mod discovery;
 pub mod fact;
+mod fail_on;
 pub mod finding;
 pub mod gap;
 pub mod ids;
@@ -16,6 +17,7 @@ pub mod symbol;
 pub(crate) mod version;
 
 pub use fact::Fact;
+pub use fail_on::FailOn;
 pub use finding::{Evidence, Finding, Report, ResourceRef, Severity, Summary, Verdict};
 pub use gap::{Gap, GapKind};
 pub use ids::{AccountId, Key, Link, Partition, Region};

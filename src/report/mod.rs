@@ -4,6 +4,7 @@
 //! write: what is judged, waived or counted has been decided before.
 
 mod asff;
+pub mod baseline;
 mod basis;
 mod by_rule;
 mod counts;

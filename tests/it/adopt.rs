@@ -146,3 +146,62 @@ fn nothing_is_written_through_a_link() {
     assert!(refused.stderr.contains("it is a symbolic link"), "{}", refused.stderr);
     assert_eq!(folder.read("work/real.yaml"), "policy: guide\n");
 }
+
+#[test]
+fn a_baseline_is_made_used_and_pruned() {
+    let folder = Folder::new();
+    let before = folder.summary(&[]);
+    let open = before["fail"].as_u64().unwrap() + before["unknown"].as_u64().unwrap();
+    folder.run(&["scan", "account.json", "-o", "report.json"]);
+    let made = folder.run(&["baseline", "create", "report.json", "-o", "baseline.json"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let (small, whole) = (folder.read("baseline.json"), folder.read("report.json"));
+    assert!(small.len() * 5 < whole.len(), "{} of {}", small.len(), whole.len());
+    for known in ["baseline.json", "report.json"] {
+        let after = folder.summary(&["--baseline", known]);
+        assert_eq!((after["fail"].as_u64(), after["in_baseline"].as_u64()), (Some(0), Some(open)), "{known}");
+    }
+    // By the configuration, which the report names; a flag sets it aside.
+    let folder = folder.with("ssm-audit.yaml", "policy: guide\nbaseline: baseline.json\nfail_on: high\nformat: json\n");
+    let scanned = folder.run(&["scan", "account.json"]);
+    let report = scanned.json();
+    assert_eq!(report["summary"]["in_baseline"].as_u64(), Some(open), "{}", scanned.stderr);
+    let settings = report["provenance"]["settings"].as_array().unwrap();
+    for (key, value) in [("baseline", "baseline.json"), ("fail_on", "high")] {
+        let setting = settings.iter().find(|setting| setting["key"] == key).unwrap();
+        assert_eq!((&setting["value"], &setting["origin"]), (&value.into(), &"ssm-audit.yaml".into()));
+    }
+    assert_eq!(folder.summary(&["--baseline", "none"])["fail"], before["fail"]);
+
+    // A report that lists only what is new says nothing of what is known.
+    folder.run(&["scan", "account.json", "-o", "new.json"]);
+    let refused = folder.run(&["baseline", "prune", "--from", "new.json"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("--baseline none"), "{}", refused.stderr);
+    let pruned = folder.run(&["baseline", "prune", "--from", "report.json"]);
+    assert!(pruned.stderr.contains("0 findings removed"), "{}", pruned.stderr);
+    assert_eq!(folder.read("baseline.json"), small);
+    // Once fixed, it is taken out.
+    let fixed = account().replace("\"enable_key_rotation\":false", "\"enable_key_rotation\":true");
+    let folder = folder.with("account.json", &fixed);
+    folder.run(&["scan", "account.json", "--baseline", "none", "-o", "report.json"]);
+    let pruned = folder.run(&["baseline", "prune", "--from", "report.json"]);
+    assert_eq!(pruned.code, Some(0), "{}", pruned.stderr);
+    assert!(pruned.stderr.contains("kms-rotation-enabled") && pruned.stderr.contains("passes"), "{}", pruned.stderr);
+    assert!(folder.read("baseline.json").len() < small.len());
+}
+
+#[test]
+fn the_configuration_decides_when_a_scan_fails_and_a_flag_wins() {
+    let folder = Folder::new().with("ssm-audit.yaml", "fail_on: never\n");
+    let code =
+        |more: &[&str]| folder.run(&[&["scan", "account.json", "--rule", "kms-rotation-enabled"], more].concat()).code;
+    assert_eq!(code(&[]), Some(0));
+    assert_eq!(code(&["--fail-on", "info"]), Some(1));
+    assert_eq!(code(&["--no-config"]), Some(1));
+    let folder = folder.with("ssm-audit.yaml", "fail_on: sometimes\nformat: docx\n");
+    let refused = folder.run(&["scan", "account.json"]);
+    insta::assert_snapshot!(refused.shown(&folder.audit));
+    let folder = folder.with("ssm-audit.yaml", "format: docx\n");
+    insta::assert_snapshot!(folder.run(&["scan", "account.json"]).shown(&folder.audit));
+}

@@ -17,6 +17,7 @@ mod fix;
 mod fleet;
 mod history;
 mod iam_policy;
+mod init;
 mod invocation;
 mod member_role;
 mod merge;
@@ -135,6 +136,8 @@ enum Command {
     Waive(waive::WaiveArgs),
     /// Make and prune baselines: findings that scans leave out
     Baseline(baseline::BaselineArgs),
+    /// Write a commented ssm-audit.yaml, and the check for a repository
+    Init(init::InitArgs),
     /// List, explain and test rules
     Rules(rules::RulesArgs),
     /// Print the IAM policy that a command needs, and no more
@@ -253,6 +256,7 @@ impl Cli {
             Command::History(arguments) => history::run(arguments, globals),
             Command::Waive(arguments) => waive::run(arguments, globals),
             Command::Baseline(arguments) => baseline::run(arguments, globals),
+            Command::Init(arguments) => init::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
             Command::Completions(arguments) => completions::run(arguments),

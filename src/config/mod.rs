@@ -327,7 +327,7 @@ fn names(rule: &Rule) -> impl Iterator<Item = &str> {
 }
 
 /// The file in this folder, or in the nearest above it that has one.
-fn above(folder: &Path) -> Option<PathBuf> {
+pub fn above(folder: &Path) -> Option<PathBuf> {
     folder
         .ancestors()
         .map(|folder| folder.join(FILE_NAME))

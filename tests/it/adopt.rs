@@ -205,3 +205,65 @@ fn the_configuration_decides_when_a_scan_fails_and_a_flag_wins() {
     let folder = folder.with("ssm-audit.yaml", "format: docx\n");
     insta::assert_snapshot!(folder.run(&["scan", "account.json"]).shown(&folder.audit));
 }
+
+/// A repository with code in a folder.
+fn repository(with: &[(&str, &str)]) -> Folder {
+    let folder =
+        Folder::new().with("infra/main.tf", "resource \"aws_kms_key\" \"a\" {}\n").with(".git/HEAD", "ref: x\n");
+    let folder = with.iter().fold(folder, |folder, (name, content)| folder.with(name, content));
+    std::fs::create_dir_all(folder.path().join(".git/objects")).unwrap();
+    std::fs::create_dir_all(folder.path().join(".git/refs")).unwrap();
+    folder
+}
+
+#[test]
+fn init_writes_a_configuration_and_the_check_and_overwrites_nothing() {
+    let folder = repository(&[(".github/CODEOWNERS", "")]);
+    let init = |within: &str, arguments: &[&str]| {
+        let folder = folder.path().join(within);
+        Audit::new(&[&["init"], arguments].concat()).within(&folder).run()
+    };
+    let first = init("infra", &[]);
+    assert_eq!((first.code, first.stdout.as_str()), (Some(0), ""), "{}", first.stderr);
+    insta::assert_snapshot!(first.shown(&folder.audit));
+    insta::assert_snapshot!(folder.read(".github/workflows/ssm-audit.yml"));
+    assert!(folder.read("ssm-audit.yaml").starts_with("# yaml-language-server: $schema=./ssm-audit.schema.json\n"));
+    let schema: serde_json::Value = serde_json::from_str(&folder.read("ssm-audit.schema.json")).unwrap();
+    assert!(schema["properties"]["policy"].is_object());
+
+    let folder =
+        folder.with("ssm-audit.yaml", "policy: guide # mine\n").with(".github/workflows/ssm-audit.yml", "mine");
+    let init =
+        |arguments: &[&str]| Audit::new(&[&["init"], arguments].concat()).within(&folder.path().join("infra")).run();
+    assert_eq!(init(&["--workflow", "--pre-commit"]).code, Some(0));
+    assert_eq!(folder.read("ssm-audit.yaml"), "policy: guide # mine\n");
+    assert_eq!(folder.read(".github/workflows/ssm-audit.yml"), "mine");
+    let hooks = folder.read(".pre-commit-config.yaml");
+    insta::assert_snapshot!(hooks);
+    let again = init(&["--pre-commit"]);
+    assert_eq!((again.code, format!("repos:\n{}", again.stdout)), (Some(0), hooks.clone()), "{}", again.stderr);
+    assert_eq!(folder.read(".pre-commit-config.yaml"), hooks);
+}
+
+#[test]
+fn init_outside_of_a_repository_writes_the_configuration_alone() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["init", "--workflow"]).code, Some(2));
+    let folder = Folder::new();
+    let made = folder.run(&["init", "--schema", "https://example.com/schema.json"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(folder.read("ssm-audit.yaml").contains("$schema=https://example.com/schema.json\n"));
+    assert!(!folder.path().join("ssm-audit.schema.json").exists() && !folder.path().join(".github").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn init_writes_nothing_through_a_link() {
+    let folder = repository(&[]);
+    let outside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.path().join(".github")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("new.yaml"), folder.path().join("ssm-audit.schema.json")).unwrap();
+    let made = Audit::new(&["init", "--workflow"]).within(&folder.path().join("infra")).run();
+    assert_eq!(made.code, Some(2), "{}", made.stderr);
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0, "{}", made.stderr);
+}

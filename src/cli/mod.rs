@@ -8,6 +8,7 @@ mod code;
 mod collect;
 mod collect_fleet;
 mod completions;
+mod config_show;
 mod confirm;
 pub mod crash;
 mod diff_filter;
@@ -138,6 +139,8 @@ enum Command {
     Baseline(baseline::BaselineArgs),
     /// Write a commented ssm-audit.yaml, and the check for a repository
     Init(init::InitArgs),
+    /// Show the effective configuration
+    Config(config_show::ConfigArgs),
     /// List, explain and test rules
     Rules(rules::RulesArgs),
     /// Print the IAM policy that a command needs, and no more
@@ -257,6 +260,7 @@ impl Cli {
             Command::Waive(arguments) => waive::run(arguments, globals),
             Command::Baseline(arguments) => baseline::run(arguments, globals),
             Command::Init(arguments) => init::run(arguments, globals),
+            Command::Config(arguments) => config_show::run(arguments, globals),
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
             Command::Completions(arguments) => completions::run(arguments),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
 use super::{Error, Globals};
 use crate::config::{Config, InlineWaivers, digest};
@@ -97,6 +98,31 @@ pub(super) struct Selection {
     config: Config,
     folders: Vec<RulesFolder>,
     inline_waivers: InlineWaivers,
+}
+
+impl SelectionArgs {
+    /// The values of the flags, each with the flag and the key of the configuration that it wins over, if there is one.
+    pub(super) fn given(&self) -> Vec<(&'static str, Option<String>, Json)> {
+        let mut given = Vec::new();
+        if let Some(policy) = self.policy {
+            given.push(("--policy", Some("policy".to_owned()), policy.as_str().into()));
+        }
+        for (flag, globs) in [("--rule", &self.rules), ("--exclude-rule", &self.excluded)] {
+            if !globs.is_empty() {
+                given.push((flag, None, globs.as_slice().into()));
+            }
+        }
+        for param in &self.params {
+            if let Some((name, value)) = param.split_once('=') {
+                given.push(("--param", Some(format!("params.{name}")), value.into()));
+            }
+        }
+        if !self.folders.folders.is_empty() {
+            let folders: Vec<String> = self.folders.folders.iter().map(|folder| folder.display().to_string()).collect();
+            given.push(("--rules", None, folders.into()));
+        }
+        given
+    }
 }
 
 impl Selection {

@@ -174,6 +174,27 @@ fn place(text: &str) -> Option<Place> {
     Some(Place::Absent)
 }
 
+/// The lines of keys and items of a configuration, by their paths.
+pub(super) struct Lines<'t>(Option<Nodes<'t>>);
+
+impl<'t> Lines<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        Self(Nodes::read(text))
+    }
+
+    /// The line of the key that the path leads to; the line of an item, where the last part is its number.
+    pub(super) fn line(&self, path: &[&str]) -> Option<usize> {
+        let nodes = self.0.as_ref()?;
+        let Root::At(mut node) = nodes.root() else { return None };
+        let mut at = node;
+        for part in path {
+            (at, node) = nodes.member(node, part)?;
+        }
+        let before = nodes.text.get(..nodes.bytes(at).start)?;
+        Some(before.bytes().filter(|byte| *byte == b'\n').count() + 1)
+    }
+}
+
 /// The first node of a text.
 enum Root {
     At(usize),
@@ -237,6 +258,29 @@ impl<'t> Nodes<'t> {
             }
         }
         self.events.len()
+    }
+
+    /// The key and the value of a member of the mapping that begins there, or twice the item of the list.
+    fn member(&self, node: usize, part: &str) -> Option<(usize, usize)> {
+        let is_list = matches!(self.event(node), Event::SequenceStart(..));
+        if !is_list && !matches!(self.event(node), Event::MappingStart(..)) {
+            return None;
+        }
+        let past = self.past(node);
+        let (mut at, mut number) = (node + 1, 0_usize);
+        while at + 1 < past {
+            let value = if is_list { at } else { self.past(at) };
+            let is_it = match self.event(at) {
+                _ if is_list => number.to_string() == part,
+                Event::Scalar(name, ..) => name == part,
+                _ => false,
+            };
+            if is_it {
+                return Some((at, value));
+            }
+            (at, number) = (self.past(value), number + 1);
+        }
+        None
     }
 
     /// The place of the list that begins there.
@@ -374,6 +418,16 @@ mod tests {
         let after = edited("waivers:\r\n- rule: a\r\n  resource: b\r\n  reason: c\r\n").expect("edited");
         assert!(after.contains("reason: c\r\n- rule: ec2-imds-hop-limit\r\n  resource: i-0abc\r\n"), "{after}");
         assert!(!after.replace("\r\n", "").contains('\n'));
+    }
+
+    #[test]
+    fn keys_and_items_have_lines() {
+        let lines = Lines::of("# a\nparams:\n  x: {y: 1,\n    z: 2}\nwaivers:\n  - {rule: a}\n  - rule: b\n");
+        let line = |path: &[&str]| lines.line(path);
+        assert_eq!(line(&["params", "x", "z"]), Some(4));
+        assert_eq!((line(&["waivers"]), line(&["waivers", "1"])), (Some(5), Some(7)));
+        assert_eq!((line(&["params", "w"]), line(&["waivers", "2"])), (None, None));
+        assert_eq!(Lines::of("[").line(&["a"]), None);
     }
 
     #[test]

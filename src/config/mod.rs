@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 
 pub use self::edit::{NewWaiver, lines, with_waivers};
 pub use self::inline::InlineWaivers;
-pub use self::origin::{Lookup, digest, under};
+pub use self::origin::{Lookup, Value, digest, under};
 
 use self::file::{ConfigFile, WaiverFile};
 use crate::boundary::{Boundary, Refusal, read_named, read_named_json};
@@ -111,6 +111,11 @@ impl Config {
         let config = Self::parse(&source, &found.folder)?;
         let file = Some(origin::file(&found, lookup.base, source.text()));
         Ok(Self { file, is_found: found.is_searched, path: Some(found.path), ..config })
+    }
+
+    /// Returns every value of the file, with its line.
+    pub fn values(&self) -> Vec<Value> {
+        self.source.as_ref().map(origin::values).unwrap_or_default()
     }
 
     /// Returns the path of the file and its text, if there is one.

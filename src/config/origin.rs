@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::FILE_NAME;
+use super::edit::Lines;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::provenance::{ConfigurationFile, Setting};
 use crate::yaml;
@@ -105,6 +106,57 @@ pub(super) fn settings(source: &SourceFile, origin: &str) -> Result<Vec<Setting>
     let set = members.into_iter().filter(|(_, value)| !value.is_null());
     let setting = |(key, value): (String, Json)| Setting { value: shown(&key, value), key, origin: origin.to_owned() };
     Ok(set.map(setting).collect())
+}
+
+/// A value of the file, with the keys that lead to it and the line that it stands in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// The keys, such as `fix.bucket`; of a waiver `waivers` and its number.
+    pub key: String,
+    /// The value, without secrets.
+    pub value: Json,
+    /// The line, from 1.
+    pub line: Option<usize>,
+}
+
+/// Every value of the file, in its order.
+pub(super) fn values(source: &SourceFile) -> Vec<Value> {
+    let json = yaml::parse::<Json>(source).unwrap_or_default();
+    let lines = Lines::of(source.text());
+    let mut values = Vec::new();
+    flatten(&mut Vec::new(), without_secrets(json), &lines, &mut values);
+    values
+}
+
+/// Adds the values below a path: each member of a mapping on its own, but a waiver as one.
+fn flatten(path: &mut Vec<String>, json: Json, lines: &Lines<'_>, values: &mut Vec<Value>) {
+    let is_list_of_waivers = path.as_slice() == ["waivers"];
+    match json {
+        Json::Null => {}
+        Json::Object(members) if !is_waiver(path) && !members.is_empty() => {
+            for (name, value) in members {
+                path.push(name);
+                flatten(path, value, lines, values);
+                path.pop();
+            }
+        }
+        Json::Array(items) if is_list_of_waivers => {
+            for (number, item) in items.into_iter().enumerate() {
+                path.push(number.to_string());
+                flatten(path, item, lines, values);
+                path.pop();
+            }
+        }
+        value => {
+            let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+            let line = lines.line(&parts);
+            values.push(Value { key: parts.join("."), value, line });
+        }
+    }
+}
+
+fn is_waiver(path: &[String]) -> bool {
+    path.len() == 2 && path[0] == "waivers"
 }
 
 /// The value without secrets, and the number of waivers in place of them.

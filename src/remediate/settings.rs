@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountId, Partition, Region};
 
 /// How fixes are made: names of what is made where it is missing, and values that only you know.
 ///
 /// `${account}`, `${region}` and `${partition}` are replaced.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Fix")]
 pub struct Settings {

@@ -206,6 +206,31 @@ fn the_configuration_decides_when_a_scan_fails_and_a_flag_wins() {
     insta::assert_snapshot!(folder.run(&["scan", "account.json"]).shown(&folder.audit));
 }
 
+#[test]
+fn the_effective_configuration_names_the_origin_of_each_value() {
+    let config = "policy: guide\n# Ours.\nfail_on: high\nparams:\n  logs-retention-set: {min_days: 90}\n\
+                  fleet: {accounts: [self], role: Scan, external_id: tell-me}\nfix:\n  bucket: logs\nwaivers:\n  \
+                  - {rule: ec2-imds-hop-limit, resource: \"*\", reason: once, until: 2999-01-01}\n";
+    let folder = Folder::new().with("ssm-audit.yaml", config);
+    let show = |arguments: &[&str]| {
+        let arguments = [&["config", "show"], arguments].concat();
+        Audit::new(&arguments).within(folder.path()).env("SSM_AUDIT_POLICY", "hardened").env("COLUMNS", "100").run()
+    };
+    let shown = show(&["--fail-on", "never", "--param", "logs-retention-set.allow_never=true"]);
+    insta::assert_snapshot!(shown.shown(&folder.audit));
+    let json = show(&["--format", "json"]).json();
+    let value =
+        |key: &str| json["values"].as_array().unwrap().iter().find(|value| value["key"] == key).unwrap().clone();
+    assert_eq!(
+        (&value("policy")["origin"], &value("policy")["value"]),
+        (&"SSM_AUDIT_POLICY".into(), &"hardened".into())
+    );
+    assert_eq!((&value("fail_on")["origin"], &value("fail_on")["line"]), (&"ssm-audit.yaml".into(), &3.into()));
+    assert!(!json.to_string().contains("tell-me"));
+    let schema = folder.run(&["config", "schema"]).json();
+    assert!(schema["properties"]["waivers"].is_object());
+}
+
 /// A repository with code in a folder.
 fn repository(with: &[(&str, &str)]) -> Folder {
     let folder =
@@ -230,6 +255,7 @@ fn init_writes_a_configuration_and_the_check_and_overwrites_nothing() {
     assert!(folder.read("ssm-audit.yaml").starts_with("# yaml-language-server: $schema=./ssm-audit.schema.json\n"));
     let schema: serde_json::Value = serde_json::from_str(&folder.read("ssm-audit.schema.json")).unwrap();
     assert!(schema["properties"]["policy"].is_object());
+    assert_eq!(folder.run(&["config", "show"]).code, Some(0));
 
     let folder =
         folder.with("ssm-audit.yaml", "policy: guide # mine\n").with(".github/workflows/ssm-audit.yml", "mine");

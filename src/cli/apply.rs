@@ -14,7 +14,7 @@ use super::{Error, Exit, Globals, output};
 use crate::collect::Shutdown;
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Region};
-use crate::remediate::account_clients::Reach;
+use crate::remediate::account_clients::AccountClients;
 use crate::remediate::account_lock::{AccountLocks, LockError};
 use crate::remediate::apply::{Apply, Observer};
 use crate::remediate::journal::{Journal, Record, Status};
@@ -23,7 +23,7 @@ use crate::remediate::show::Look;
 use crate::terminal::{self, harmless};
 
 /// The accounts that are reached.
-pub(super) type Reaches = BTreeMap<AccountId, Reach>;
+pub(super) type Accounts = BTreeMap<AccountId, AccountClients>;
 
 /// A new id for a plan: when it was made, and something that no other has.
 pub(super) fn new_id() -> String {
@@ -44,7 +44,7 @@ pub(super) fn look(globals: &Globals) -> Look {
 pub(super) async fn carry_out(
     plan: &Plan,
     records: BTreeMap<usize, Record>,
-    reaches: &Reaches,
+    accounts: &Accounts,
     journal: &Journal,
     concurrency: NonZeroUsize,
     locks: &AccountLocks<'_>,
@@ -53,7 +53,7 @@ pub(super) async fn carry_out(
     let shutdown = Shutdown::new();
     let done = records.iter().filter(|(_, record)| record.status.holds()).map(|(number, _)| *number).collect();
     let told = Told { plan, quiet: globals.quiet, ended: Mutex::new(done) };
-    let apply = Apply { plan, journal, reaches, concurrency, shutdown: &shutdown, observer: &told };
+    let apply = Apply { plan, journal, accounts, concurrency, shutdown: &shutdown, observer: &told };
     let stop = async {
         aws_args::told_to_end().await;
         shutdown.request();
@@ -93,7 +93,7 @@ pub(super) struct LockArgs {
 /// is no longer "not started": changes may have been made.
 pub(super) async fn locked<'r>(
     plan: &Plan,
-    reaches: &'r Reaches,
+    accounts: &'r Accounts,
     arguments: &LockArgs,
     globals: &Globals,
     begin: impl FnOnce() -> Result<(), Error>,
@@ -102,7 +102,7 @@ pub(super) async fn locked<'r>(
     let locks = if arguments.no_account_lock {
         AccountLocks::none()
     } else {
-        AccountLocks::take(plan, reaches, host()).await.map_err(|error| not_locked(&error))?
+        AccountLocks::take(plan, accounts, host()).await.map_err(|error| not_locked(&error))?
     };
     let expired = locks.expired.iter().map(|holder| {
         Diagnostic::warning(format!("run {} on {} left its lock, which expired", holder.run, holder.host)).help(
@@ -243,22 +243,22 @@ pub(super) fn exit_of_steps(plan: &Plan, records: &BTreeMap<usize, Record>) -> R
 }
 
 /// Reaches the accounts of a plan.
-pub(super) async fn reach_accounts(plan: &Plan, arguments: &LiveArgs, globals: &Globals) -> Result<Reaches, Error> {
+pub(super) async fn reach_accounts(plan: &Plan, arguments: &LiveArgs, globals: &Globals) -> Result<Accounts, Error> {
     let regions: Vec<&Region> = plan.scopes.values().flat_map(|extent| &extent.regions).collect();
     let (reached, unreached) = aws_args::reach(&arguments.or_regions(regions), globals).await?;
-    let reaches: Reaches = reached
+    let accounts: Accounts = reached
         .into_iter()
-        .map(|Reached { connection, .. }| (connection.account().clone(), Reach::new(connection)))
+        .map(|Reached { connection, .. }| (connection.account().clone(), AccountClients::new(connection)))
         .collect();
     warn_of_unreached(&unreached, globals);
-    if let Some(missing) = plan.accounts().into_iter().find(|account| !reaches.contains_key(account)) {
-        let reached: Vec<&str> = reaches.keys().map(AccountId::as_str).collect();
+    if let Some(missing) = plan.accounts().into_iter().find(|account| !accounts.contains_key(account)) {
+        let reached: Vec<&str> = accounts.keys().map(AccountId::as_str).collect();
         return Err(Error::Usage {
             message: format!("the plan changes account {missing}, and the credentials lead to {}", reached.join(", ")),
             help: "use the credentials, --accounts and --role with which it was made".to_owned(),
         });
     }
-    Ok(reaches)
+    Ok(accounts)
 }
 
 /// Names the accounts that are not reached: nothing is planned in them.

@@ -29,9 +29,9 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         let _locks = journal.lock(accounts.accounts())?;
         let run = journal.run(&id)?;
         has_replaced(&run)?;
-        let reaches = reach_accounts(&run.plan, &arguments.live, globals).await?;
+        let accounts = reach_accounts(&run.plan, &arguments.live, globals).await?;
         let now = Timestamp::now().to_string();
-        let plan = cleanup::plan(&run, (&new_id(), &now), &reaches, &limits).await;
+        let plan = cleanup::plan(&run, (&new_id(), &now), &accounts, &limits).await;
         apply::nothing_unfinished(&plan, &journal)?;
         output::to_stdout(Encoding::Text, |out| show::plan(&plan, None, look(globals), out))?;
         if plan.steps.is_empty() {
@@ -44,10 +44,10 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
         let begin = || Ok(journal.begin(&plan, &Timestamp::now().to_string())?);
         let apply = async |locks: &AccountLocks<'_>| {
             let steps = arguments.steps;
-            let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, steps, locks, globals).await?;
+            let records = carry_out(&plan, BTreeMap::new(), &accounts, &journal, steps, locks, globals).await?;
             exit_of_steps(&plan, &records)
         };
-        apply::locked(&plan, &reaches, &arguments.lock, globals, begin, apply).await
+        apply::locked(&plan, &accounts, &arguments.lock, globals, begin, apply).await
     })
 }
 

@@ -16,7 +16,7 @@ use crate::engine::rule::Rule;
 use crate::engine::scan::{self, Selected};
 use crate::model::finding::Edit;
 use crate::model::{AccountId, Finding, Inventory, Region};
-use crate::remediate::remediation::Remedies;
+use crate::remediate::remediation::RemediationSpecs;
 use crate::terraform_fix::{self, Look, Request, Texts};
 
 /// Flags for reading code.
@@ -150,8 +150,8 @@ impl Subject<'_> {
             return Err(CodeError::Engine(self.root.to_owned()));
         };
         let mut judged = scan::judge_all(&code.inventories, self.rules);
-        code.places.locate(judged.findings_mut(), &code.inventories, &about(self.rules));
-        let (waivers, mut problems) = terraform::waivers(&code.places);
+        code.source_map.locate(judged.findings_mut(), &code.inventories, &about(self.rules));
+        let (waivers, mut problems) = terraform::waivers(&code.source_map);
         let (waivers, refused) = self.selection.accept_inline(waivers);
         problems.extend(refused);
         let (report, more) = self.selection.waived_report(vec![judged], self.rules, &waivers, self.started_at);
@@ -159,11 +159,15 @@ impl Subject<'_> {
         // A fix is made from what may be shown: what is sensitive is written nowhere.
         let shown = |mut inventory: Inventory| inventory.shown.take().map_or(inventory, |shown| *shown);
         let inventories = code.inventories.into_iter().map(shown).collect();
-        Ok((Look { inventories, places: code.places, findings: report.findings, steps: code.steps }, problems))
+        Ok((Look { inventories, source_map: code.source_map, findings: report.findings, steps: code.steps }, problems))
     }
 
     /// The edits that fix what fails in the code and can be fixed safely, by fingerprint.
-    pub(super) fn edits(&self, remedies: &Remedies, globals: &Globals) -> Result<BTreeMap<String, Edit>, Error> {
+    pub(super) fn edits(
+        &self,
+        remedies: &RemediationSpecs,
+        globals: &Globals,
+    ) -> Result<BTreeMap<String, Edit>, Error> {
         let (first, _) = self.look(&Texts::new()).map_err(Box::new)?;
         self.ask(remedies, false, &|_: &Finding| true, globals, |request| {
             request.bytes.set(terraform_fix::MOST_BYTES);
@@ -174,7 +178,7 @@ impl Subject<'_> {
     /// Asks for fixes of the findings that it concerns.
     pub(super) fn ask<T>(
         &self,
-        remedies: &Remedies,
+        remedies: &RemediationSpecs,
         with_unsafe: bool,
         concerns: &dyn Fn(&Finding) -> bool,
         globals: &Globals,

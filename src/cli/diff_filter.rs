@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Error, Globals};
 use crate::boundary::{Refusal, read_named_json};
-use crate::collect::terraform::Places;
+use crate::collect::terraform::SourceMap;
 use crate::engine::scan::{ANY, Judged};
 use crate::model::finding::Location;
 use crate::model::{Finding, Verdict};
@@ -46,12 +46,12 @@ impl NarrowArgs {
 
 impl Narrow {
     /// Leaves out findings on resources of the code whose lines have not changed.
-    pub(super) fn to_changes(&self, root: &Path, judged: &mut Judged, places: &Places) -> Result<(), Error> {
+    pub(super) fn to_changes(&self, root: &Path, judged: &mut Judged, source_map: &SourceMap) -> Result<(), Error> {
         let Some(revision) = &self.revision else { return Ok(()) };
-        let changes = Changes::since(revision, root, places)?;
+        let changes = Changes::since(revision, root, source_map)?;
         judged.retain(|finding| {
             finding.resource.id == ANY
-                || match places.lines(&finding.resource) {
+                || match source_map.lines(&finding.resource) {
                     // What is no block of its own, such as a default, goes with what names it.
                     None => finding.location.as_ref().is_none_or(|location| changes.touch(location)),
                     Some(lines) => lines.iter().any(|location| changes.touch(location)),
@@ -88,7 +88,7 @@ struct Changes {
 }
 
 impl Changes {
-    fn since(revision: &str, root: &Path, places: &Places) -> Result<Self, Error> {
+    fn since(revision: &str, root: &Path, source_map: &SourceMap) -> Result<Self, Error> {
         let usage = |message: String| Error::Usage {
             message,
             help: "--changed-since takes a revision of the Git repository that the code is in, such as origin/main; a \
@@ -99,7 +99,7 @@ impl Changes {
         let repository =
             Repository::above(&folder).ok_or_else(|| usage(format!("{} is in no Git repository", root.display())))?;
         let revision = Revision::of(&repository, revision).map_err(|error| usage(error.to_string()))?;
-        let files: Vec<(PathBuf, Vec<u8>)> = places
+        let files: Vec<(PathBuf, Vec<u8>)> = source_map
             .files()
             .iter()
             .map(|file| (real(Path::new(file.source().name())), file.source().text().as_bytes().to_vec()))

@@ -91,7 +91,7 @@ impl<'r> Code<'r> {
     fn tell(&self, finding: &mut Finding) -> Option<Diagnostic> {
         let address = finding.resource.address.clone()?;
         let about = self.about.get(finding.rule.as_str())?;
-        finding.location = self.look.places.of_address(finding.resource.resource_type, &address, about);
+        finding.location = self.look.source_map.of_address(finding.resource.resource_type, &address, about);
         let verdict = *self.verdicts.get(&(finding.rule.clone(), address.clone()))?;
         finding.code = Some(verdict);
         match (finding.verdict, verdict) {

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use self::choose::Chosen;
-use super::apply::{self, LockArgs, Reaches, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
+use super::apply::{self, Accounts, LockArgs, carry_out, exit_of_steps, look, new_id, reach_accounts, say};
 use super::aws_args::{self, LiveArgs, Reached};
 use super::code::CodeArgs;
 use super::confirm::{can_ask, confirm, confirm_names};
@@ -28,10 +28,10 @@ use crate::engine::waiver::Glob;
 use crate::file_envelope::SavedError;
 use crate::model::finding::Tool;
 use crate::model::{Finding, Report, Severity, Verdict};
-use crate::remediate::account_clients::Reach;
+use crate::remediate::account_clients::AccountClients;
 use crate::remediate::account_lock::AccountLocks;
 use crate::remediate::approvals::{Allow, Limits};
-use crate::remediate::change_limit::{Cap, Excess};
+use crate::remediate::change_limit::{ChangeLimit, Excess};
 use crate::remediate::consistency::Wrong;
 use crate::remediate::journal::{Journal, RunState};
 use crate::remediate::plan::{Extent, Plan, Purpose};
@@ -63,7 +63,7 @@ pub(super) struct FixArgs {
     /// The most resources of an account that may be changed at once, as a number or in percent; what is made anew is
     /// not counted [default: the larger of 10 and 20%]
     #[arg(long, value_name = "N|P%", env = "SSM_AUDIT_MAX_CHANGES")]
-    max_changes: Option<Cap>,
+    max_changes: Option<ChangeLimit>,
     /// In code: make fixes too that replace a resource, cut something off, or change what is used several times
     #[arg(long, requires = "inputs", env = "SSM_AUDIT_UNSAFE_FIXES")]
     unsafe_fixes: bool,
@@ -148,7 +148,7 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
     };
     aws_args::run(async {
         let planned = arguments.plan(&selection, &rules, earlier.as_ref(), &limits, globals).await?;
-        let Some((mut plan, reaches, whole)) = planned else { return Err(Error::Interrupted) };
+        let Some((mut plan, accounts, whole)) = planned else { return Err(Error::Interrupted) };
         let mut chosen = None;
         if arguments.interactive && !plan.steps.is_empty() {
             let (part, groups) = choose::of_plan(&plan, globals)?.ok_or(Error::Interrupted)?;
@@ -160,7 +160,7 @@ pub(super) fn run(arguments: &FixArgs, globals: &Globals) -> Result<Exit, Error>
             chosen = Some(groups);
         }
         let rules = verify::rules(&plan, selection.library())?;
-        let exit = arguments.go(&plan, &rules, &reaches, (&limits, chosen.as_ref()), globals).await?;
+        let exit = arguments.go(&plan, &rules, &accounts, (&limits, chosen.as_ref()), globals).await?;
         Ok(if exit == Exit::Success { whole } else { exit })
     })
 }
@@ -220,15 +220,15 @@ impl FixArgs {
             ));
         }
         aws_args::run(async {
-            let reaches = if self.form.is_some() {
-                Reaches::new()
+            let accounts = if self.form.is_some() {
+                Accounts::new()
             } else {
                 if let Some(journal) = self.state.journal_if_there()? {
                     not_applied(&plan, &journal)?;
                 }
                 reach_accounts(&plan, &self.live, globals).await?
             };
-            self.go(&plan, &rules, &reaches, (limits, None), globals).await
+            self.go(&plan, &rules, &accounts, (limits, None), globals).await
         })
     }
 
@@ -240,7 +240,7 @@ impl FixArgs {
         earlier: Option<&Earlier>,
         limits: &Limits,
         globals: &Globals,
-    ) -> Result<Option<(Plan, Reaches, Exit)>, Error> {
+    ) -> Result<Option<(Plan, Accounts, Exit)>, Error> {
         let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
         let settings = &globals.config()?.fix;
         let live = match earlier {
@@ -251,18 +251,19 @@ impl FixArgs {
         let (reached, unreached) = aws_args::reach(&live, globals).await?;
         apply::warn_of_unreached(&unreached, globals);
         let mut plan = Plan::empty(new_id(), Timestamp::now().to_string(), scan::digest(rules));
-        let mut reaches = Reaches::new();
+        let mut accounts = Accounts::new();
         let mut names = Names::default();
         for Reached { connection, regions } in reached {
             let account = connection.account().clone();
             if let Some(earlier) = earlier {
                 earlier.covers(&account)?;
             }
-            let reach = Reach::new(connection);
+            let account_clients = AccountClients::new(connection);
             let started_at = Timestamp::now();
             let shutdown = Shutdown::new();
             let inventory =
-                aws_args::read_regions(&live, reach.connection(), &regions, &needs, &shutdown, globals).await?;
+                aws_args::read_regions(&live, account_clients.connection(), &regions, &needs, &shutdown, globals)
+                    .await?;
             if shutdown.is_requested() {
                 return Ok(None);
             }
@@ -274,7 +275,7 @@ impl FixArgs {
             let had = |finding: &&Finding| earlier.is_none_or(|earlier| earlier.had(finding));
             let request = Request {
                 id: &plan.id,
-                reach: &reach,
+                account_clients: &account_clients,
                 inventory: &inventory,
                 settings,
                 remedies: &remedies,
@@ -285,7 +286,7 @@ impl FixArgs {
             let part = planner::plan(&request, plan.steps.len() + 1).await?;
             plan.names.extend(names_of(&part, &report));
             plan.add(account.clone(), Extent { regions, resources: inventory.judged() }, part);
-            reaches.insert(account, reach);
+            accounts.insert(account, account_clients);
         }
         names.check(&self.resources, &plan)?;
         let aimed_at: BTreeSet<&str> = plan.findings.iter().map(|aim| aim.rule.as_str()).collect();
@@ -293,7 +294,7 @@ impl FixArgs {
         plan.rules = aimed_at.map(|selected| (selected.rule.id.clone(), selected.params_as_json())).collect();
         let plan = self.sealed(plan, selection)?;
         let whole = if unreached.is_empty() { Exit::Success } else { Exit::Unknown };
-        Ok(Some((plan, reaches, whole)))
+        Ok(Some((plan, accounts, whole)))
     }
 
     /// Seals a plan that is complete.
@@ -313,7 +314,7 @@ impl FixArgs {
         &self,
         plan: &Plan,
         rules: &[Selected<'_>],
-        reaches: &Reaches,
+        accounts: &Accounts,
         (limits, chosen): (&Limits, Option<&Chosen>),
         globals: &Globals,
     ) -> Result<Exit, Error> {
@@ -379,14 +380,14 @@ impl FixArgs {
             }
             return Ok(if fails { Exit::Failed } else { Exit::Success });
         }
-        self.apply(plan, rules, reaches, globals).await
+        self.apply(plan, rules, accounts, globals).await
     }
 
     async fn apply(
         &self,
         plan: &Plan,
         rules: &[Selected<'_>],
-        reaches: &Reaches,
+        accounts: &Accounts,
         globals: &Globals,
     ) -> Result<Exit, Error> {
         let journal = self.state.journal()?;
@@ -395,11 +396,11 @@ impl FixArgs {
         not_applied(plan, &journal)?;
         let begin = || Ok(journal.begin(plan, &Timestamp::now().to_string())?);
         let apply = async |locks: &AccountLocks<'_>| {
-            let records = carry_out(plan, BTreeMap::new(), reaches, &journal, self.steps, locks, globals).await?;
+            let records = carry_out(plan, BTreeMap::new(), accounts, &journal, self.steps, locks, globals).await?;
             let steps = exit_of_steps(plan, &records)?;
-            conclude(plan, rules, reaches, &journal, &self.live, (steps, self.format), globals).await
+            conclude(plan, rules, accounts, &journal, &self.live, (steps, self.format), globals).await
         };
-        apply::locked(plan, reaches, &self.lock, globals, begin, apply).await
+        apply::locked(plan, accounts, &self.lock, globals, begin, apply).await
     }
 
     /// Says that nothing was changed, and what applies the plan.
@@ -439,13 +440,13 @@ impl FixArgs {
 pub(super) async fn conclude(
     plan: &Plan,
     rules: &[Selected<'_>],
-    reaches: &Reaches,
+    accounts: &Accounts,
     journal: &Journal,
     live: &LiveArgs,
     (steps, format): (Exit, Format),
     globals: &Globals,
 ) -> Result<Exit, Error> {
-    let verified = check(plan, rules, reaches, live, globals).await?;
+    let verified = check(plan, rules, accounts, live, globals).await?;
     if let Some(verified) = &verified {
         journal.verified(&plan.id, verified)?;
     }

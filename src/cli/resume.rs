@@ -70,22 +70,22 @@ pub(super) fn run(arguments: &ResumeArgs, globals: &Globals) -> Result<Exit, Err
             });
         }
         let rules = verify::rules(&plan, &library)?;
-        let reaches = reach_accounts(&plan, &arguments.live, globals).await?;
+        let accounts = reach_accounts(&plan, &arguments.live, globals).await?;
         let resume = async |locks: &AccountLocks<'_>| {
             let records = if unverified {
                 run.records
             } else {
-                carry_out(&plan, run.records, &reaches, &journal, arguments.steps, locks, globals).await?
+                carry_out(&plan, run.records, &accounts, &journal, arguments.steps, locks, globals).await?
             };
             let steps = exit_of_steps(&plan, &records)?;
             if plan.purpose == Purpose::Fix {
                 let how = (steps, arguments.format);
-                fix::conclude(&plan, &rules, &reaches, &journal, &arguments.live, how, globals).await
+                fix::conclude(&plan, &rules, &accounts, &journal, &arguments.live, how, globals).await
             } else {
                 runs::show(&journal, &id, arguments.format, globals)?;
                 Ok(steps)
             }
         };
-        apply::locked(&plan, &reaches, &arguments.lock, globals, || Ok(()), resume).await
+        apply::locked(&plan, &accounts, &arguments.lock, globals, || Ok(()), resume).await
     })
 }

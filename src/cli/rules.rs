@@ -16,7 +16,7 @@ use crate::engine::scan::Selected;
 use crate::model::ResourceType;
 use crate::model::schema::Structure;
 use crate::remediate::plan::Disruption;
-use crate::remediate::remediation::{self, Remedies, Remedy};
+use crate::remediate::remediation::{self, RemediationSpec, RemediationSpecs};
 use crate::terminal::{Columns, Encoding};
 
 /// The arguments of `rules`.
@@ -136,7 +136,7 @@ fn table(selected: &[Selected<'_>], globals: &Globals) -> Columns {
     columns
 }
 
-fn explain(rule: &Rule, frameworks: &[Framework], remedies: &Remedies, out: &mut dyn Write) -> io::Result<()> {
+fn explain(rule: &Rule, frameworks: &[Framework], remedies: &RemediationSpecs, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}\n{}\n", rule.id, rule.title)?;
     if let Some(deprecated) = &rule.deprecated {
         writeln!(out, "Deprecated: {deprecated}\n")?;
@@ -196,7 +196,7 @@ fn explain(rule: &Rule, frameworks: &[Framework], remedies: &Remedies, out: &mut
 }
 
 /// What a remediation does, what it interrupts, and what to know before it.
-fn remediation(remedy: &Remedy, out: &mut dyn Write) -> io::Result<()> {
+fn remediation(remedy: &RemediationSpec, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}: {}", remedy.id, remedy.title)?;
     let disruption = match remedy.disruption {
         Disruption::None => "interrupts nothing",

@@ -16,13 +16,13 @@ use super::provenance::{self, provenance};
 use super::selection::{Selection, SelectionArgs};
 use super::{Error, Exit, Globals};
 use crate::collect::snapshot;
-use crate::collect::terraform::{self, Code, Options, Places};
+use crate::collect::terraform::{self, Code, Options, SourceMap};
 use crate::engine::rule::framework::{self, Framework};
 use crate::engine::rule::{Remediation, Rule};
 use crate::engine::scan::{self, Judged, Selected};
 use crate::model::Inventory;
 use crate::model::{ControlInfo, RemediationInfo, RuleInfo};
-use crate::remediate::remediation::{self, Remedies};
+use crate::remediate::remediation::{self, RemediationSpecs};
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -79,11 +79,11 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
         (read.accounts, read.interrupted)
     } else {
         let mut judged = Vec::new();
-        for Read { input, inventories, places, engines } in read_inputs(arguments, started_at, globals)? {
+        for Read { input, inventories, source_map, engines } in read_inputs(arguments, started_at, globals)? {
             let mut of_one = scan::judge_all(&inventories, &rules);
-            if let Some(places) = places {
-                places.locate(of_one.findings_mut(), &inventories, &about(&rules));
-                let (waivers, problems) = terraform::waivers(&places);
+            if let Some(source_map) = source_map {
+                source_map.locate(of_one.findings_mut(), &inventories, &about(&rules));
+                let (waivers, problems) = terraform::waivers(&source_map);
                 let (mut accepted, refused) = selection.accept_inline(waivers);
                 // What both engines read is accepted once.
                 let known: BTreeSet<String> = of_code.iter().map(|waiver| format!("{waiver:?}")).collect();
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
                 globals.warn(&refused);
                 provenance::add_inline(&mut provenance, &accepted, &refused);
                 of_code.extend(accepted);
-                narrow.to_changes(input, &mut of_one, &places)?;
+                narrow.to_changes(input, &mut of_one, &source_map)?;
                 // How code is fixed that two engines read differently is not for a report to say.
                 if edits_wanted && input.is_dir() && engines == Engines::One {
                     let options = arguments.code.options(arguments.live.region(), started_at, globals)?;
@@ -137,7 +137,7 @@ struct Read<'a> {
     input: &'a Path,
     /// One, or of code one for each account.
     inventories: Vec<Inventory>,
-    places: Option<Places>,
+    source_map: Option<SourceMap>,
     engines: Engines,
 }
 
@@ -157,8 +157,8 @@ fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Glo
             let all = arguments.code.read(input, arguments.live.region(), started_at, globals)?;
             let engines: &[Engines] = if all.len() == 1 { &[Engines::One] } else { &[Engines::First, Engines::Second] };
             for (code, engines) in all.into_iter().zip(engines) {
-                let Code { inventories, places, .. } = code;
-                read.push(Read { input, inventories, places: Some(places), engines: *engines });
+                let Code { inventories, source_map, .. } = code;
+                read.push(Read { input, inventories, source_map: Some(source_map), engines: *engines });
             }
             continue;
         }
@@ -178,7 +178,7 @@ fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Glo
                 });
             }
             let inventories = vec![inventory];
-            read.push(Read { input, inventories, places: None, engines: Engines::One });
+            read.push(Read { input, inventories, source_map: None, engines: Engines::One });
         }
     }
     if read.iter().flat_map(|read| &read.inventories).all(|inventory| inventory.scopes.is_empty()) {
@@ -191,11 +191,11 @@ fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Glo
 }
 
 /// What the writers of reports need to know of the rules.
-pub(super) fn information(rules: &[Selected<'_>], remedies: &Remedies) -> Vec<RuleInfo> {
+pub(super) fn information(rules: &[Selected<'_>], remedies: &RemediationSpecs) -> Vec<RuleInfo> {
     rules.iter().map(|selected| rule_info(selected, remedies)).collect()
 }
 
-fn rule_info(selected: &Selected<'_>, remedies: &Remedies) -> RuleInfo {
+fn rule_info(selected: &Selected<'_>, remedies: &RemediationSpecs) -> RuleInfo {
     let rule = selected.rule;
     let remedy = match &rule.remediation {
         Some(Remediation::Id(id)) => remedies.get(id),

@@ -51,8 +51,8 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
         // Read once more: another process may have gone on with it until the lock was had.
         let mut run = journal.run(&id)?;
         can_be_undone(&run)?;
-        let reaches = reach_accounts(&run.plan, &arguments.live, globals).await?;
-        settle(&mut run, &journal.calls(&id)?, &reaches).await;
+        let accounts = reach_accounts(&run.plan, &arguments.live, globals).await?;
+        settle(&mut run, &journal.calls(&id)?, &accounts).await;
         let replaced = if arguments.delete_replaced { Replaced::Deleted } else { Replaced::Kept };
         let plan: Plan = undo::plan(&run, &new_id(), &Timestamp::now().to_string(), replaced);
         apply::nothing_unfinished(&plan, &journal)?;
@@ -70,11 +70,11 @@ pub(super) fn run(arguments: &UndoArgs, globals: &Globals) -> Result<Exit, Error
                 return Ok(if plan.fails() { Exit::Failed } else { Exit::Success });
             }
             let steps = arguments.steps;
-            let records = carry_out(&plan, BTreeMap::new(), &reaches, &journal, steps, locks, globals).await?;
+            let records = carry_out(&plan, BTreeMap::new(), &accounts, &journal, steps, locks, globals).await?;
             output::to_stdout(Encoding::Text, |out| show::undone(&plan, &records, look(globals), out))?;
             exit_of_steps(&plan, &records)
         };
-        apply::locked(&plan, &reaches, &arguments.lock, globals, begin, apply).await
+        apply::locked(&plan, &accounts, &arguments.lock, globals, begin, apply).await
     })
 }
 

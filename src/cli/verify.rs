@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::apply::Reaches;
+use super::apply::Accounts;
 use super::aws_args::{self, LiveArgs};
 use super::{Error, Exit, Globals};
 use crate::collect::Shutdown;
@@ -45,7 +45,7 @@ fn rule<'r>(id: &str, given: &BTreeMap<String, Json>, library: &'r Library) -> R
 pub(super) async fn check(
     plan: &Plan,
     rules: &[Selected<'_>],
-    reaches: &Reaches,
+    accounts: &Accounts,
     arguments: &LiveArgs,
     globals: &Globals,
 ) -> Result<Option<Vec<Verified>>, Error> {
@@ -53,9 +53,9 @@ pub(super) async fn check(
     let started_at = Timestamp::now();
     let shutdown = Shutdown::new();
     let mut judged = Vec::new();
-    for (account, reach) in reaches.iter().filter(|(account, _)| plan.accounts().contains(account)) {
+    for (account, account_clients) in accounts.iter().filter(|(account, _)| plan.accounts().contains(account)) {
         let regions = plan.scopes.get(account).map(|extent| extent.regions.as_slice()).unwrap_or_default();
-        let connection = reach.connection();
+        let connection = account_clients.connection();
         let inventory = aws_args::read_regions(arguments, connection, regions, &needs, &shutdown, globals).await?;
         judged.push(scan::judge(&inventory, rules));
     }

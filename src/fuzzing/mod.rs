@@ -21,7 +21,7 @@ use crate::engine::rule::{self, Library};
 use crate::engine::scan::{self, Selected};
 use crate::model::{Finding, Inventory};
 use crate::remediate::plan::Plan;
-use crate::remediate::remediation::{self, Remedies};
+use crate::remediate::remediation::{self, RemediationSpecs};
 use crate::remediate::settings::Settings;
 use crate::remediate::{aws_cli_script, show};
 use crate::terminal::Paint;
@@ -44,7 +44,8 @@ pub const TARGETS: &[(&str, Target)] = &[
 ];
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| rule::embedded().expect("the rules load"));
-static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| remediation::embedded(&LIBRARY).expect("the remediations load"));
+static REMEDIES: LazyLock<RemediationSpecs> =
+    LazyLock::new(|| remediation::embedded(&LIBRARY).expect("the remediations load"));
 static RULES: LazyLock<Vec<Selected<'static>>> =
     LazyLock::new(|| LIBRARY.rules().map(|rule| Selected::new(rule, None, BTreeMap::new())).collect());
 static NO_RULES_PARAMS: BTreeMap<String, BTreeMap<String, Json>> = BTreeMap::new();
@@ -85,12 +86,12 @@ fn look(root: &Path, options: &Options) -> Result<Look, terraform::CodeError> {
         reads: rule.reads().map(ToString::to_string).collect(),
     };
     let about = RULES.iter().map(|selected| (selected.rule.id.as_str(), about(selected.rule))).collect();
-    code.places.locate(judged.findings_mut(), &code.inventories, &about);
-    let _ = terraform::waivers(&code.places);
+    code.source_map.locate(judged.findings_mut(), &code.inventories, &about);
+    let _ = terraform::waivers(&code.source_map);
     let findings = judged.findings().to_vec();
     let shown = |mut inventory: Inventory| inventory.shown.take().map_or(inventory, |shown| *shown);
     let inventories = code.inventories.into_iter().map(shown).collect();
-    Ok(Look { inventories, places: code.places, findings, steps: code.steps })
+    Ok(Look { inventories, source_map: code.source_map, findings, steps: code.steps })
 }
 
 fn options() -> Options {

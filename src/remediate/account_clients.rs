@@ -16,12 +16,12 @@ use crate::model::{AccountId, Region};
 
 /// An account that can be changed.
 #[derive(Debug)]
-pub(crate) struct Reach {
+pub(crate) struct AccountClients {
     reading: Arc<Connection>,
     changing: Connection,
 }
 
-impl Reach {
+impl AccountClients {
     /// The account that the connection leads to.
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self { changing: connection.for_changes(), reading: connection }
@@ -38,43 +38,43 @@ impl Reach {
     }
 
     /// A region of the account; none for what has no region.
-    pub(crate) fn place(&self, region: Option<&Region>) -> Place<'_> {
-        Place { reach: self, region: region.unwrap_or(self.reading.region()).clone() }
+    pub(crate) fn place(&self, region: Option<&Region>) -> RegionClients<'_> {
+        RegionClients { account_clients: self, region: region.unwrap_or(self.reading.region()).clone() }
     }
 }
 
 /// A region of an account that can be changed.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) reach: &'a Reach,
+pub(crate) struct RegionClients<'a> {
+    pub(crate) account_clients: &'a AccountClients,
     pub(crate) region: Region,
 }
 
 macro_rules! clients {
     ($($service:ident: $sdk:ident),*) => {
-        impl Place<'_> {
+        impl RegionClients<'_> {
             $(
                 #[doc = concat!("The client of `", stringify!($sdk), "` for reading.")]
                 pub(crate) fn $service(&self) -> $sdk::Client {
-                    self.reach.reading.$service(&self.region)
+                    self.account_clients.reading.$service(&self.region)
                 }
             )*
         }
 
         /// The clients for changing.
-        pub(crate) struct Changing<'a>(&'a Place<'a>);
+        pub(crate) struct Changing<'a>(&'a RegionClients<'a>);
 
         impl Changing<'_> {
             $(
                 #[doc = concat!("The client of `", stringify!($sdk), "` for changing.")]
                 pub(crate) fn $service(&self) -> $sdk::Client {
-                    self.0.reach.changing.$service(&self.0.region)
+                    self.0.account_clients.changing.$service(&self.0.region)
                 }
             )*
 
             /// The client of IAM for changing.
             pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
-                self.0.reach.changing.iam()
+                self.0.account_clients.changing.iam()
             }
         }
     };
@@ -82,10 +82,10 @@ macro_rules! clients {
 
 clients!(ec2: aws_sdk_ec2, kms: aws_sdk_kms, logs: aws_sdk_cloudwatchlogs, s3: aws_sdk_s3, ssm: aws_sdk_ssm);
 
-impl Place<'_> {
+impl RegionClients<'_> {
     /// The client of IAM for reading.
     pub(crate) fn iam(&self) -> &aws_sdk_iam::Client {
-        self.reach.reading.iam()
+        self.account_clients.reading.iam()
     }
 
     /// The clients for changing.

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::account_clients::{Place, Reach};
+use super::account_clients::{AccountClients, RegionClients};
 use super::plan::{Plan, Purpose};
 use crate::aws::Failure;
 use crate::model::call::Call;
@@ -102,13 +102,13 @@ pub(crate) enum LockError {
 
 /// The locks that a run holds.
 pub(crate) struct AccountLocks<'a> {
-    places: Vec<Place<'a>>,
+    places: Vec<RegionClients<'a>>,
     run: String,
     host: String,
     /// The run that is undone.
     undone: Option<String>,
     /// The regions that the undone run may have locked, and that its undo does not change.
-    left: Vec<Place<'a>>,
+    left: Vec<RegionClients<'a>>,
     /// The expired locks of other runs that were taken over.
     pub(crate) expired: Vec<Holder>,
     /// The locks of resources without a region that the caller may not take.
@@ -135,7 +135,7 @@ impl<'a> AccountLocks<'a> {
     /// Where another run holds one, or one cannot be read or written.
     pub(crate) async fn take(
         plan: &Plan,
-        reaches: &'a BTreeMap<AccountId, Reach>,
+        accounts: &'a BTreeMap<AccountId, AccountClients>,
         host: String,
     ) -> Result<Self, LockError> {
         let mut locks = Self { run: plan.id.clone(), host, ..Self::none() };
@@ -145,14 +145,14 @@ impl<'a> AccountLocks<'a> {
             Purpose::Fix | Purpose::Discard(_) => None,
         };
         let places = places(plan);
-        let home = |account| Some((account, Some(home(reaches.get(account)?))));
+        let home = |account| Some((account, Some(home(accounts.get(account)?))));
         let global = plan.steps.iter().filter(|step| step.resource.region.is_none());
         let homes: BTreeSet<_> = global.filter_map(|step| home(&step.resource.account)).collect();
         let homes: BTreeSet<_> = homes.difference(&places).copied().collect();
         let wanted = places.iter().map(|place| (*place, false)).chain(homes.iter().map(|home| (*home, true)));
         for ((account, region), is_home) in wanted {
-            let Some(reach) = reaches.get(account) else { continue };
-            let place = reach.place(region);
+            let Some(account_clients) = accounts.get(account) else { continue };
+            let place = account_clients.place(region);
             match locks.take_one(&place, undone).await {
                 Ok(()) => locks.places.push(place),
                 // A policy may close a region that the run does not change.
@@ -170,14 +170,14 @@ impl<'a> AccountLocks<'a> {
             locks.undone = Some(undone.clone());
             let all = extent(plan).into_iter().chain(plan.scopes.keys().filter_map(home)).collect::<BTreeSet<_>>();
             for place in all.iter().filter(|place| !places.contains(place) && !homes.contains(place)) {
-                locks.left.extend(reaches.get(place.0).map(|reach| reach.place(place.1)));
+                locks.left.extend(accounts.get(place.0).map(|account_clients| account_clients.place(place.1)));
             }
         }
         Ok(locks)
     }
 
-    async fn take_one(&mut self, place: &Place<'_>, undone: Option<&String>) -> Result<(), LockError> {
-        let (account, region) = (place.reach.account().clone(), place.region.clone());
+    async fn take_one(&mut self, place: &RegionClients<'_>, undone: Option<&String>) -> Result<(), LockError> {
+        let (account, region) = (place.account_clients.account().clone(), place.region.clone());
         let failed = |failure: Failure| LockError::Call {
             account: account.clone(),
             region: region.clone(),
@@ -227,7 +227,7 @@ impl<'a> AccountLocks<'a> {
                         Ok(true) => *renewed = now(),
                         Err(lost) => return lost,
                         Ok(false) if age >= VALID => {
-                            let (account, region) = (place.reach.account().clone(), place.region.clone());
+                            let (account, region) = (place.account_clients.account().clone(), place.region.clone());
                             return LockError::Expired { account, region };
                         }
                         Ok(false) => {}
@@ -238,14 +238,14 @@ impl<'a> AccountLocks<'a> {
     }
 
     /// Renews a lock, unless another run holds it. Returns `false` where it could not be read or written.
-    async fn renew(&self, place: &Place<'_>) -> Result<bool, LockError> {
+    async fn renew(&self, place: &RegionClients<'_>) -> Result<bool, LockError> {
         let held = match value(place).await {
             Ok(held) => held.and_then(|(value, _)| serde_json::from_str::<Holder>(&value).ok()),
             Err(_) => return Ok(false),
         };
         match held {
             Some(holder) if holder.run != self.run => {
-                let (account, region) = (place.reach.account().clone(), place.region.clone());
+                let (account, region) = (place.account_clients.account().clone(), place.region.clone());
                 Err(LockError::Held { account, region, holder })
             }
             Some(_) => Ok(self.put(place, true).await.is_ok()),
@@ -267,7 +267,7 @@ impl<'a> AccountLocks<'a> {
     }
 
     /// Writes the lock; the version of the parameter that this is.
-    async fn put(&self, place: &Place<'_>, overwrite: bool) -> Result<i64, Failure> {
+    async fn put(&self, place: &RegionClients<'_>, overwrite: bool) -> Result<i64, Failure> {
         let expires_at = Timestamp::now().saturating_add(VALID).unwrap_or(Timestamp::MAX);
         let holder = Holder { run: self.run.clone(), host: self.host.clone(), expires_at };
         let request = place
@@ -284,10 +284,10 @@ impl<'a> AccountLocks<'a> {
 }
 
 /// Returns the region in which all runs lock what has no region, such as roles: runs in different regions may change it.
-fn home(reach: &Reach) -> &'static Region {
+fn home(account_clients: &AccountClients) -> &'static Region {
     static REGIONS: LazyLock<[Region; 3]> =
         LazyLock::new(|| ["us-east-1", "cn-north-1", "us-gov-west-1"].map(|name| name.parse().expect("a region")));
-    match reach.connection().partition() {
+    match account_clients.connection().partition() {
         Partition::Aws => &REGIONS[0],
         Partition::China => &REGIONS[1],
         Partition::UsGov => &REGIONS[2],
@@ -295,7 +295,7 @@ fn home(reach: &Reach) -> &'static Region {
 }
 
 /// The value of the lock and the version of it; none where there is no lock.
-async fn value(place: &Place<'_>) -> Result<Option<(String, i64)>, Failure> {
+async fn value(place: &RegionClients<'_>) -> Result<Option<(String, i64)>, Failure> {
     let request = place.ssm().get_parameter().name(NAME).send();
     let answer = place.read_unless(&["ParameterNotFound"], &GET, request).await?;
     // A parameter without a value is no lock of this program.

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde_json::Value as Json;
 
-use super::account_clients::Reach;
+use super::account_clients::AccountClients;
 use super::journal::{Journal, JournalError, Record, Status};
 use super::plan::{Plan, Step, Subject, Undo};
 use super::step_executor::{Log, Outcome, Transition};
@@ -30,7 +30,7 @@ pub(crate) trait Observer: Sync {
 pub(crate) struct Apply<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) journal: &'a Journal,
-    pub(crate) reaches: &'a BTreeMap<AccountId, Reach>,
+    pub(crate) accounts: &'a BTreeMap<AccountId, AccountClients>,
     /// How many steps may run at once.
     pub(crate) concurrency: NonZeroUsize,
     /// Lets no further step begin.
@@ -142,7 +142,7 @@ impl Apply<'_> {
             Ok(transition) => transition,
             Err(problem) => return Ok(vec![(step.number, failed(problem))]),
         };
-        let refusals = preflight::refusals(&unit, transition.place.reach).await;
+        let refusals = preflight::refusals(&unit, transition.place.account_clients).await;
         if let Some(first) = refusals.keys().next().copied() {
             let mut records: BTreeMap<usize, Record> =
                 refusals.into_iter().map(|(number, problem)| (number, failed(problem))).collect();
@@ -160,7 +160,7 @@ impl Apply<'_> {
     fn forward(&self, step: &Step, left: &BTreeMap<usize, Json>, resumed: bool) -> Result<Transition<'_>, String> {
         let dangling = |problem: step_output::Dangling| problem.to_string();
         Ok(Transition {
-            place: self.reach(step)?.place(step.resource.region.as_ref()),
+            place: self.account_clients(step)?.place(step.resource.region.as_ref()),
             aspect: step.aspect.clone(),
             before: step.before_in(left).map_err(dangling)?,
             after: step.after_in(left).map_err(dangling)?,
@@ -170,9 +170,9 @@ impl Apply<'_> {
         })
     }
 
-    fn reach(&self, step: &Step) -> Result<&Reach, String> {
+    fn account_clients(&self, step: &Step) -> Result<&AccountClients, String> {
         let account = &step.resource.account;
-        self.reaches.get(account).ok_or_else(|| format!("account {account} is not reached"))
+        self.accounts.get(account).ok_or_else(|| format!("account {account} is not reached"))
     }
 
     /// Takes back what units have done of which a step was not done. What was taken back before a run was cut off is
@@ -202,10 +202,10 @@ impl Apply<'_> {
                 };
                 let (Undo::By(operation) | Undo::Deletes(operation)) = &step.undo else { continue };
                 let back = back(step, operation, record, &left(records));
-                let outcome = match (back, self.reach(step)) {
-                    (Ok((before, operation)), Ok(reach)) => {
+                let outcome = match (back, self.account_clients(step)) {
+                    (Ok((before, operation)), Ok(account_clients)) => {
                         let transition = Transition {
-                            place: reach.place(step.resource.region.as_ref()),
+                            place: account_clients.place(step.resource.region.as_ref()),
                             aspect: step.aspect.clone(),
                             before: record.left.clone(),
                             after: before,

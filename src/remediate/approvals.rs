@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::plan::Disruption;
-use super::plan_builder::Draft;
+use super::plan_builder::PlanBuilder;
 
 /// A kind of change that is not made unless it is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -47,8 +47,8 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// Takes out of the draft what is not allowed, each with what would allow it.
-    pub(crate) fn hold(&self, draft: &mut Draft<'_>) {
-        draft.prune(|change| self.objection(&change.nature()));
+    pub(crate) fn hold(&self, builder: &mut PlanBuilder<'_>) {
+        builder.prune(|change| self.objection(&change.nature()));
     }
 
     /// Why a step may not be made, and what would allow it.

@@ -8,7 +8,7 @@ use crate::model::AccountId;
 
 /// The most that may be changed at once in an account. What is made anew is not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Cap {
+pub(crate) enum ChangeLimit {
     /// The larger of [`Cap::NUMBER`] and [`Cap::PERCENT`] of the resources.
     #[default]
     Usual,
@@ -18,7 +18,7 @@ pub(crate) enum Cap {
     Percent(usize),
 }
 
-impl Cap {
+impl ChangeLimit {
     /// What may always be changed, unless another cap is given.
     const NUMBER: usize = 10;
     /// Of the resources of an account, in percent.
@@ -45,7 +45,7 @@ impl Cap {
     }
 }
 
-impl FromStr for Cap {
+impl FromStr for ChangeLimit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -92,20 +92,20 @@ mod tests {
 
     #[test]
     fn a_cap_is_a_number_or_a_percentage() {
-        assert_eq!("25".parse(), Ok(Cap::Number(25)));
-        assert_eq!("5%".parse(), Ok(Cap::Percent(5)));
-        assert_eq!("0".parse(), Ok(Cap::Number(0)));
+        assert_eq!("25".parse(), Ok(ChangeLimit::Number(25)));
+        assert_eq!("5%".parse(), Ok(ChangeLimit::Percent(5)));
+        assert_eq!("0".parse(), Ok(ChangeLimit::Number(0)));
         for wrong in ["", "-1", "5.5%", "101%", "all", "%"] {
-            assert!(wrong.parse::<Cap>().is_err(), "{wrong}");
+            assert!(wrong.parse::<ChangeLimit>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn the_usual_cap_is_the_larger_of_ten_and_a_fifth() {
-        assert_eq!(Cap::Usual.most(0), 10);
-        assert_eq!(Cap::Usual.most(54), 10);
-        assert_eq!(Cap::Usual.most(1000), 200);
-        assert_eq!(Cap::Percent(5).most(39), 1);
-        assert_eq!(Cap::Percent(0).most(39), 0);
+        assert_eq!(ChangeLimit::Usual.most(0), 10);
+        assert_eq!(ChangeLimit::Usual.most(54), 10);
+        assert_eq!(ChangeLimit::Usual.most(1000), 200);
+        assert_eq!(ChangeLimit::Percent(5).most(39), 1);
+        assert_eq!(ChangeLimit::Percent(0).most(39), 0);
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::account_clients::{Place, Reach};
+use super::account_clients::{AccountClients, RegionClients};
 use super::approvals::Limits;
 use super::journal::{Run, Status};
-use super::observed::{Aspect, Clue, Kind, satisfies};
+use super::observed::{AspectKind, CreateHint, ObservedAspect, satisfies};
 use super::operation::{DeleteSnapshot, DeleteVolume, DetachVolume, Operation};
 use super::plan::{Disruption, LeftOut, Made, Plan, Purpose, Step, Undo};
 use crate::model::AccountId;
@@ -19,9 +19,9 @@ struct Replaced<'a> {
     detached: &'a Step,
     old: String,
     /// What must still be so, each with how it is looked at: the new volume is attached, and the instance runs if it did.
-    ends: Vec<(&'a Aspect, Json)>,
+    ends: Vec<(&'a ObservedAspect, Json)>,
     /// The snapshot: how it is looked at, and its id.
-    snapshot: Option<(&'a Aspect, String)>,
+    snapshot: Option<(&'a ObservedAspect, String)>,
 }
 
 impl<'a> Replaced<'a> {
@@ -37,7 +37,7 @@ impl<'a> Replaced<'a> {
         let left = run.left();
         let ends = unit().filter(|step| matches!(step.call, Operation::AttachVolume(_) | Operation::StartInstances(_)));
         let ends = ends.map(|step| Some((&step.aspect, step.after_in(&left).ok()?)));
-        let snapshot = unit().find(|step| step.aspect.of == Kind::RootSnapshot);
+        let snapshot = unit().find(|step| step.aspect.of == AspectKind::RootSnapshot);
         Some(Self {
             detached: step,
             old: old.to_owned(),
@@ -48,9 +48,9 @@ impl<'a> Replaced<'a> {
     }
 
     /// Why nothing is to be deleted: the instance is not as it was left.
-    async fn hindrance(&self, place: &Place<'_>) -> Option<String> {
+    async fn hindrance(&self, place: &RegionClients<'_>) -> Option<String> {
         for (aspect, end) in &self.ends {
-            match aspect.look(place, &Clue::None).await {
+            match aspect.look(place, &CreateHint::None).await {
                 Ok(state) if satisfies(&state, end) => {}
                 Ok(state) => return Some(format!("{aspect} is not as the run left it: {end} then, {state} now")),
                 Err(failure) => return Some(format!("{aspect} could not be looked at: {}", failure.gap)),
@@ -60,9 +60,9 @@ impl<'a> Replaced<'a> {
     }
 
     /// What is deleted: each with how it is looked at, what it must be like, and the call.
-    fn deletions(&self) -> Vec<(Aspect, Json, Operation)> {
+    fn deletions(&self) -> Vec<(ObservedAspect, Json, Operation)> {
         let volume = (
-            Aspect::of(Kind::Volume, &self.old),
+            ObservedAspect::of(AspectKind::Volume, &self.old),
             json!({"VolumeId": self.old, "State": "available"}),
             DeleteVolume { volume_id: self.old.as_str().into() }.into(),
         );
@@ -78,7 +78,7 @@ impl<'a> Replaced<'a> {
 pub(crate) async fn plan(
     run: &Run,
     (id, now): (&str, &str),
-    reaches: &BTreeMap<AccountId, Reach>,
+    accounts: &BTreeMap<AccountId, AccountClients>,
     limits: &Limits,
 ) -> Plan {
     let mut plan = Plan::empty(id.to_owned(), now.to_owned(), run.plan.tool.rules_digest.clone());
@@ -87,12 +87,12 @@ pub(crate) async fn plan(
     plan.names.clone_from(&run.plan.names);
     for replaced in run.plan.steps.iter().filter_map(|step| Replaced::by(step, run)) {
         let resource = &replaced.detached.resource;
-        let Some(reach) = reaches.get(&resource.account) else { continue };
-        let place = reach.place(resource.region.as_ref());
+        let Some(account_clients) = accounts.get(&resource.account) else { continue };
+        let place = account_clients.place(resource.region.as_ref());
         let mut steps = Vec::new();
         let mut hindrance = replaced.hindrance(&place).await;
         for (aspect, before, call) in replaced.deletions() {
-            match aspect.look(&place, &Clue::None).await {
+            match aspect.look(&place, &CreateHint::None).await {
                 Ok(Json::Null) => continue,
                 Ok(_) => {}
                 Err(failure) => {

@@ -15,12 +15,12 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::effect::words;
-use super::observed::{Kind, satisfies, sorted};
+use super::observed::{AspectKind, satisfies, sorted};
 use super::operation::Operation;
 use super::permissions::abilities_of;
 use super::plan::{Aim, Disruption, Plan, Step, Undo};
 use super::policy::is_ambiguous;
-use super::remediation::{Remedies, Remedy};
+use super::remediation::{RemediationSpec, RemediationSpecs};
 use super::setters::{ATTACHED_POLICIES, INLINE_POLICY};
 use super::step_output::{Members, Text, with};
 use crate::engine::rule::{Library, Remediation};
@@ -58,7 +58,7 @@ impl Plan {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub(crate) fn consistent(&self, library: &Library, remedies: &Remedies) -> Result<(), Wrong> {
+    pub(crate) fn consistent(&self, library: &Library, remedies: &RemediationSpecs) -> Result<(), Wrong> {
         self.check()?;
         if self.kind != Self::KIND || self.schema_version != Self::SCHEMA_VERSION {
             return Err(("kind".to_owned(), "it is no plan of this version".to_owned()));
@@ -106,7 +106,8 @@ impl Plan {
             None if resource.resource_type.is_global() => {}
             _ => return Err(("resource.region", "is not in a place where its resource can be".to_owned())),
         }
-        let made_for = matches!(step.aspect.of, Kind::KeyMade | Kind::RootSnapshot | Kind::RootVolumeMade);
+        let made_for =
+            matches!(step.aspect.of, AspectKind::KeyMade | AspectKind::RootSnapshot | AspectKind::RootVolumeMade);
         let mark = step.aspect.part.as_deref().unwrap_or_default();
         if made_for && mark.split('/').next() != Some(&self.id) {
             return Err(("aspect.part", "makes something for another plan".to_owned()));
@@ -173,7 +174,7 @@ impl Plan {
             let leads = effect.after.unwrap_or_default();
             return Err(("call", format!("shows {after} after it, and {name} leads to {leads}")));
         }
-        if effect.of == Kind::KeyAlias && after["KeyId"].is_null() {
+        if effect.of == AspectKind::KeyAlias && after["KeyId"].is_null() {
             return Err(("after", "gives an alias to no key".to_owned()));
         }
         Ok(())
@@ -231,7 +232,10 @@ impl Plan {
         use Operation as O;
         let swaps = matches!(
             step.aspect.of,
-            Kind::InstanceState | Kind::InstanceDevice | Kind::RootSnapshot | Kind::RootVolumeMade
+            AspectKind::InstanceState
+                | AspectKind::InstanceDevice
+                | AspectKind::RootSnapshot
+                | AspectKind::RootVolumeMade
         );
         let expected = match &step.call {
             O::CreateVolume(call) => {
@@ -260,7 +264,7 @@ impl Plan {
     }
 
     /// Whether each finding names its rule's remediation, and each step is a part of one that it is for.
-    fn remediates(&self, library: &Library, remedies: &Remedies) -> Result<(), Wrong> {
+    fn remediates(&self, library: &Library, remedies: &RemediationSpecs) -> Result<(), Wrong> {
         let mut calls: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
         for (index, aim) in self.findings.iter().enumerate() {
             let wrong = |member: &str, problem: String| (format!("findings[{index}].{member}"), problem);
@@ -303,7 +307,7 @@ impl Plan {
     }
 
     /// Whether what a remediation may do only when it is allowed, or by name, is marked so.
-    fn restrained(&self, aim: &Aim, remedy: &Remedy) -> Result<(), String> {
+    fn restrained(&self, aim: &Aim, remedy: &RemediationSpec) -> Result<(), String> {
         let of_resource = |step: &&Step| {
             aim.steps.contains(&step.number)
                 && (step.resource.resource_type, &step.resource.id) == (aim.resource.resource_type, &aim.resource.id)
@@ -339,7 +343,7 @@ impl Plan {
 }
 
 /// The remediation of a finding, as its rule names it.
-fn remedy<'r>(aim: &Aim, library: &Library, remedies: &'r Remedies) -> Result<&'r Remedy, String> {
+fn remedy<'r>(aim: &Aim, library: &Library, remedies: &'r RemediationSpecs) -> Result<&'r RemediationSpec, String> {
     let rule = library.rule(&aim.rule).ok_or_else(|| format!("there is no rule {}", aim.rule))?;
     match &rule.remediation {
         Some(Remediation::Id(id)) if *id == aim.remediation => {

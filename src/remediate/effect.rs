@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::observed::{KEY_MADE_BY as MADE_BY, Kind, canonical};
+use super::observed::{AspectKind, KEY_MADE_BY as MADE_BY, canonical};
 use super::operation::{Ec2Tag, IpPermission, Operation, TagSpecification};
 use super::step_output::{Part, Reference, Text};
 use crate::resource::security_group::fix_rule::{Way, rules_of};
@@ -12,7 +12,7 @@ use crate::resource::security_group::fix_rule::{Way, rules_of};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Effect {
     /// What of the resource it changes.
-    pub(crate) of: Kind,
+    pub(crate) of: AspectKind,
     /// The id of the resource; none where the parameters do not say.
     pub(crate) id: Option<Text>,
     /// The part of it.
@@ -26,7 +26,7 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
-    fn of(of: Kind, id: impl Into<Text>, after: Json) -> Self {
+    fn of(of: AspectKind, id: impl Into<Text>, after: Json) -> Self {
         Self { of, id: Some(id.into()), part: None, from: None, after: Some(after), beside: &[] }
     }
 
@@ -78,14 +78,14 @@ fn ec2_mark(specifications: &[TagSpecification]) -> String {
 }
 
 /// What a plan makes for an instance.
-fn made_for(of: Kind, specifications: &[TagSpecification], after: Json) -> Effect {
+fn made_for(of: AspectKind, specifications: &[TagSpecification], after: Json) -> Effect {
     let mark = ec2_mark(specifications);
     let (plan, instance) = mark.split_once('/').unwrap_or_default();
     Effect::of(of, instance, after).part(plan)
 }
 
-fn rules(of: Kind, group: &str, permissions: &[IpPermission], there: bool) -> Effect {
-    let way = if of == Kind::SecurityGroupEgress { Way::Out } else { Way::In };
+fn rules(of: AspectKind, group: &str, permissions: &[IpPermission], there: bool) -> Effect {
+    let way = if of == AspectKind::SecurityGroupEgress { Way::Out } else { Way::In };
     let rules = rules_of(permissions, way);
     let described: Map<String, Json> =
         rules.iter().map(|(words, rule)| (words.clone(), json!({"Description": rule.description}))).collect();
@@ -105,7 +105,7 @@ impl Operation {
     /// What the call does, by its parameters.
     #[expect(clippy::too_many_lines, reason = "a table of all operations")]
     pub(crate) fn effect(&self) -> Effect {
-        use Kind as K;
+        use AspectKind as K;
         match self {
             Self::AddRoleToInstanceProfile(call) => {
                 Effect::of(K::ProfileRole, call.instance_profile_name.as_str(), json!({"RoleName": call.role_name}))

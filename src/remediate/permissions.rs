@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::account_lock;
 use super::planner;
-use super::remediation::{Action, Remedies, Remedy};
+use super::remediation::{Action, RemediationSpec, RemediationSpecs};
 use super::setters::{self, Ability};
 use super::settings::Settings;
 use crate::engine::rule::{Library, Remediation};
@@ -197,7 +197,7 @@ pub(crate) struct Permissions {
 pub(crate) fn policy(
     rules: &[Selected<'_>],
     library: &Library,
-    remedies: &Remedies,
+    remedies: &RemediationSpecs,
     settings: &Settings,
 ) -> Permissions {
     let mut reads: BTreeSet<&str> =
@@ -206,7 +206,7 @@ pub(crate) fn policy(
     reads.insert("ec2:DescribeRegions");
     let mut changes = BTreeSet::new();
     for ability in abilities(rules, remedies) {
-        reads.extend(ability.looks.iter().flat_map(|kind| kind.calls()).flat_map(|call| call.actions));
+        reads.extend(ability.required_reads.iter().flat_map(|kind| kind.calls()).flat_map(|call| call.actions));
         changes.extend(ability.calls.iter().flat_map(|call| call.actions).copied());
     }
     let statement = |sid: &str, actions: &BTreeSet<&str>, resource: Json| json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource});
@@ -260,7 +260,7 @@ fn named(resource: &str, settings: &Settings) -> String {
 }
 
 /// What setters may be asked to do to make right what these rules find, with what that asks of other resources.
-fn abilities(rules: &[Selected<'_>], remedies: &Remedies) -> Vec<&'static Ability> {
+fn abilities(rules: &[Selected<'_>], remedies: &RemediationSpecs) -> Vec<&'static Ability> {
     let named = rules.iter().filter_map(|selected| match &selected.rule.remediation {
         Some(Remediation::Id(id)) => remedies.get(id),
         Some(Remediation::None { .. }) | None => None,
@@ -269,7 +269,7 @@ fn abilities(rules: &[Selected<'_>], remedies: &Remedies) -> Vec<&'static Abilit
 }
 
 /// What setters may be asked to do by these remediations.
-pub(super) fn abilities_of<'r>(remedies: impl IntoIterator<Item = &'r Remedy>) -> Vec<&'static Ability> {
+pub(super) fn abilities_of<'r>(remedies: impl IntoIterator<Item = &'r RemediationSpec>) -> Vec<&'static Ability> {
     let mut asked: Vec<(ResourceType, String)> = remedies.into_iter().flat_map(asks).collect();
     let mut seen: BTreeSet<(ResourceType, String)> = BTreeSet::new();
     let mut abilities = Vec::new();
@@ -284,7 +284,7 @@ pub(super) fn abilities_of<'r>(remedies: impl IntoIterator<Item = &'r Remedy>) -
 }
 
 /// What a remediation asks of the resource itself.
-fn asks(remedy: &Remedy) -> Vec<(ResourceType, String)> {
+fn asks(remedy: &RemediationSpec) -> Vec<(ResourceType, String)> {
     match &remedy.action {
         Action::Do(task) => vec![(remedy.resource_type, task.clone())],
         Action::Set(wishes) => wishes.keys().map(|attribute| (remedy.resource_type, attribute.clone())).collect(),
@@ -296,7 +296,7 @@ mod tests {
     use super::*;
     use crate::engine::rule::{self, Policy};
     use crate::model::Source;
-    use crate::remediate::observed::Kind;
+    use crate::remediate::observed::AspectKind;
     use crate::remediate::operation::Operation;
     use crate::remediate::remediation;
 
@@ -304,7 +304,7 @@ mod tests {
         rule::embedded().unwrap_or_else(|errors| panic!("{errors:?}"))
     }
 
-    fn remedies(library: &Library) -> Remedies {
+    fn remedies(library: &Library) -> RemediationSpecs {
         remediation::embedded(library).unwrap_or_else(|errors| panic!("{errors:?}"))
     }
 
@@ -351,10 +351,11 @@ mod tests {
 
     #[test]
     fn every_look_is_permitted() {
-        let permitted: BTreeSet<Kind> = all_abilities().flat_map(|ability| ability.looks).copied().collect();
-        let unused: Vec<&Kind> = Kind::ALL.iter().filter(|kind| !permitted.contains(kind)).collect();
-        assert_eq!(unused, [&Kind::ALL[0]; 0]);
-        assert!(Kind::ALL.iter().flat_map(|kind| kind.calls()).all(|call| !call.actions.is_empty()));
+        let permitted: BTreeSet<AspectKind> =
+            all_abilities().flat_map(|ability| ability.required_reads).copied().collect();
+        let unused: Vec<&AspectKind> = AspectKind::ALL.iter().filter(|kind| !permitted.contains(kind)).collect();
+        assert_eq!(unused, [&AspectKind::ALL[0]; 0]);
+        assert!(AspectKind::ALL.iter().flat_map(|kind| kind.calls()).all(|call| !call.actions.is_empty()));
     }
 
     #[test]

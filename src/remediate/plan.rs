@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::approvals::Nature;
 use super::consistency::Seal;
-use super::observed::Aspect;
+use super::observed::ObservedAspect;
 use super::operation::Operation;
 use super::planner::Part;
 use super::step_output::{self, Dangling, Members, Text, Texts};
@@ -120,7 +120,7 @@ pub(crate) struct Step {
     /// What it changes.
     pub(crate) resource: Subject,
     /// What of it.
-    pub(crate) aspect: Aspect,
+    pub(crate) aspect: ObservedAspect,
     /// What there must be before; null: nothing.
     pub(crate) before: Json,
     /// What there is to be after.

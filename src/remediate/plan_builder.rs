@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 
 pub(crate) use self::change::Change;
 use super::approvals::Limits;
-use super::observed::Aspect;
+use super::observed::ObservedAspect;
 use super::plan::{Aim, LeftOut, Step, Subject};
-use super::remediation::Remedy;
+use super::remediation::RemediationSpec;
 use super::settings::{Here, Settings};
 use super::step_output::{self, Texts};
 use crate::engine::rule::params::ParamValue;
@@ -24,18 +24,18 @@ const MADE_BY: &str = "ssm-audit:run";
 pub(crate) type Aims = BTreeSet<usize>;
 
 /// A resource by type and key.
-pub(crate) type Thing = (ResourceType, Key);
+pub(crate) type ResourceId = (ResourceType, Key);
 
 /// What a resource is to be like.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct DesiredState {
     /// Attributes by their paths, with the values that they are to have.
     pub(crate) set: BTreeMap<String, (Json, Aims)>,
     /// What is to be done, or to be there.
     pub(crate) tasks: BTreeMap<String, Aims>,
 }
 
-impl Wanted {
+impl DesiredState {
     /// Everything that it is for.
     pub(crate) fn aims(&self) -> Aims {
         self.set.values().map(|(_, aims)| aims).chain(self.tasks.values()).flatten().copied().collect()
@@ -56,8 +56,8 @@ impl Wanted {
 #[derive(Debug)]
 pub(crate) struct Goal<'a> {
     pub(crate) rule: String,
-    pub(crate) remedy: &'a Remedy,
-    pub(crate) thing: Thing,
+    pub(crate) remedy: &'a RemediationSpec,
+    pub(crate) thing: ResourceId,
     pub(crate) subject: Subject,
     pub(crate) fingerprint: String,
 }
@@ -78,11 +78,11 @@ impl Contradiction {
 }
 
 /// What was seen: the state, or why it could not be looked at.
-pub(crate) type Sight = Result<Json, Arc<Gap>>;
+pub(crate) type Observation = Result<Json, Arc<Gap>>;
 
 /// A plan in the making.
 #[derive(Debug)]
-pub(crate) struct Draft<'a> {
+pub(crate) struct PlanBuilder<'a> {
     /// The id of the plan.
     pub(crate) id: &'a str,
     /// What is known of the account.
@@ -92,24 +92,24 @@ pub(crate) struct Draft<'a> {
     /// What the user allows: where something is not, less may be done instead.
     pub(crate) limits: Limits,
     pub(crate) goals: Vec<Goal<'a>>,
-    pub(crate) wanted: BTreeMap<Thing, Wanted>,
+    pub(crate) wanted: BTreeMap<ResourceId, DesiredState>,
     /// Things that turned out to be others: an alias is a key.
-    pub(crate) same: BTreeMap<Thing, Thing>,
+    pub(crate) same: BTreeMap<ResourceId, ResourceId>,
     /// The log groups that keys are to encrypt.
-    pub(crate) groups_of_keys: BTreeMap<Thing, BTreeSet<String>>,
+    pub(crate) groups_of_keys: BTreeMap<ResourceId, BTreeSet<String>>,
     /// The regions in which roles are to be used by instances.
-    pub(crate) regions_of_roles: BTreeMap<Thing, BTreeSet<Region>>,
+    pub(crate) regions_of_roles: BTreeMap<ResourceId, BTreeSet<Region>>,
     /// The regions whose sessions must not get a key: it would lock people out.
     pub(crate) keyless: BTreeSet<Region>,
     /// The parameters of the rules that are held.
     pub(crate) params: BTreeMap<String, BTreeMap<String, ParamValue>>,
-    pub(crate) seen: BTreeMap<(Option<Region>, Aspect), Sight>,
+    pub(crate) seen: BTreeMap<(Option<Region>, ObservedAspect), Observation>,
     pub(crate) changes: Vec<Change>,
     /// Findings that are left out, and why.
     pub(crate) left_out: BTreeMap<usize, String>,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> PlanBuilder<'a> {
     /// A draft without anything in it.
     pub(crate) fn new(id: &'a str, inventory: &'a Inventory, account: &'a AccountId, settings: &'a Settings) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What is done to a thing under this name is done to that other one.
-    pub(crate) fn identify(&mut self, thing: &Thing, other: Thing) {
+    pub(crate) fn resolve_alias(&mut self, thing: &ResourceId, other: ResourceId) {
         if let Some(wanted) = self.wanted.remove(thing) {
             let there = self.wanted.entry(other.clone()).or_default();
             for (attribute, (value, aims)) in wanted.set {
@@ -157,7 +157,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What a thing turned out to be.
-    pub(crate) fn identity(&self, thing: &Thing) -> Thing {
+    pub(crate) fn identity(&self, thing: &ResourceId) -> ResourceId {
         self.same.get(thing).unwrap_or(thing).clone()
     }
 
@@ -167,7 +167,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The steps so far on a thing that must be done before it can be used.
-    pub(crate) fn steps_of(&self, thing: &Thing) -> Vec<usize> {
+    pub(crate) fn steps_of(&self, thing: &ResourceId) -> Vec<usize> {
         let thing = self.identity(thing);
         let mut steps = self.steps_on(|other| *other == thing);
         steps.retain(|step| self.changes[*step].aspect.of.is_for_use() && !self.changes[*step].after.is_null());
@@ -182,33 +182,33 @@ impl<'a> Draft<'a> {
     }
 
     /// Asks for an attribute of a resource to have a value.
-    pub(crate) fn want(&mut self, thing: &Thing, attribute: &str, value: Json, aims: &Aims) {
+    pub(crate) fn want(&mut self, thing: &ResourceId, attribute: &str, value: Json, aims: &Aims) {
         let wanted = self.wanted.entry(thing.clone()).or_default();
         wanted.set.entry(attribute.to_owned()).or_insert_with(|| (value, Aims::new())).1.extend(aims);
     }
 
     /// Asks for something to be done to a resource, or for it to be there.
-    pub(crate) fn ask(&mut self, thing: &Thing, task: &str, aims: &Aims) {
+    pub(crate) fn ask(&mut self, thing: &ResourceId, task: &str, aims: &Aims) {
         let wanted = self.wanted.entry(thing.clone()).or_default();
         wanted.tasks.entry(task.to_owned()).or_default().extend(aims);
     }
 
     /// Whatever is done to this thing makes these right, too.
-    pub(crate) fn served_by(&mut self, thing: &Thing, aims: &Aims) {
+    pub(crate) fn served_by(&mut self, thing: &ResourceId, aims: &Aims) {
         let Some(wanted) = self.wanted.get_mut(thing) else { return };
         wanted.set.values_mut().map(|(_, of)| of).chain(wanted.tasks.values_mut()).for_each(|of| of.extend(aims));
     }
 
     /// What is wanted of the resources of a type.
-    pub(super) fn wanted_of(&self, resource_type: ResourceType) -> Vec<(Thing, Wanted)> {
+    pub(super) fn wanted_of(&self, resource_type: ResourceType) -> Vec<(ResourceId, DesiredState)> {
         let of_type = self.wanted.iter().filter(|((of, _), _)| *of == resource_type);
         of_type.map(|(thing, wanted)| (thing.clone(), wanted.clone())).collect()
     }
 
     /// What was seen of an aspect; what was not looked at is not known.
-    pub(crate) fn sight(&self, region: Option<&Region>, aspect: &Aspect) -> Sight {
+    pub(crate) fn observation(&self, region: Option<&Region>, aspect: &ObservedAspect) -> Observation {
         match self.seen.get(&(region.cloned(), aspect.clone())) {
-            Some(sight) => sight.clone(),
+            Some(observation) => observation.clone(),
             None => Err(Gap::not_collected()),
         }
     }
@@ -252,7 +252,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The steps so far that change resources of which this is true.
-    pub(crate) fn steps_on(&self, test: impl Fn(&Thing) -> bool) -> Vec<usize> {
+    pub(crate) fn steps_on(&self, test: impl Fn(&ResourceId) -> bool) -> Vec<usize> {
         (0..self.changes.len()).filter(|index| test(&self.changes[*index].thing)).collect()
     }
 
@@ -418,30 +418,37 @@ fn renumbered<T: Texts + Clone>(value: &T, numbers: &BTreeMap<usize, usize>) -> 
 mod tests {
     use super::*;
     use crate::model::{Partition, Source};
-    use crate::remediate::observed::Kind;
+    use crate::remediate::observed::AspectKind;
     use crate::remediate::operation::{CreateAlias, EnableKey};
     use crate::remediate::step_output::{Reference, Text};
 
     fn change(alias: &str, target: Text) -> Change {
         let thing = (ResourceType::KmsKey, Key::regional(&"eu-west-1".parse().expect("a region"), alias));
         let call = CreateAlias { alias_name: alias.to_owned(), target_key_id: target };
-        Change::new(thing, Aims::from([0]), Aspect::of(Kind::KeyAlias, alias), Json::Null, Json::Null, call)
+        Change::new(
+            thing,
+            Aims::from([0]),
+            ObservedAspect::of(AspectKind::KeyAlias, alias),
+            Json::Null,
+            Json::Null,
+            call,
+        )
     }
 
-    fn finished(change_it: impl Fn(&mut Draft<'_>)) -> Result<Vec<Step>, String> {
+    fn finished(change_it: impl Fn(&mut PlanBuilder<'_>)) -> Result<Vec<Step>, String> {
         let account: AccountId = "111122223333".parse().expect("an account");
         let inventory = Inventory::new(Source::Aws, Some(account.clone()), Partition::Aws, String::new());
         let settings = Settings::default();
-        let mut draft = Draft::new("PLAN", &inventory, &account, &settings);
-        change_it(&mut draft);
-        draft.finish(1).map(|(steps, ..)| steps).map_err(|error| error.to_string())
+        let mut builder = PlanBuilder::new("PLAN", &inventory, &account, &settings);
+        change_it(&mut builder);
+        builder.finish(1).map(|(steps, ..)| steps).map_err(|error| error.to_string())
     }
 
     #[test]
     fn texts_of_the_account_that_look_like_references_are_left_alone() {
         for text in ["@{99.KeyId}", "@{0.KeyId}", "{\"text\":[{\"step\":0,\"member\":\"KeyId\"}]}"] {
-            let steps = finished(|draft| {
-                draft.add(change(text, text.into()));
+            let steps = finished(|builder| {
+                builder.add(change(text, text.into()));
             });
             let steps = steps.expect("a plan");
             let call = CreateAlias { alias_name: text.to_owned(), target_key_id: text.into() };
@@ -451,9 +458,9 @@ mod tests {
 
     #[test]
     fn references_follow_their_steps_to_their_numbers() {
-        let steps = finished(|draft| {
-            let first = draft.add(change("alias/a", "k".into()));
-            draft.add(change("alias/b", Reference::to(first, "KeyId").into()));
+        let steps = finished(|builder| {
+            let first = builder.add(change("alias/a", "k".into()));
+            builder.add(change("alias/b", Reference::to(first, "KeyId").into()));
         });
         let steps = steps.expect("a plan");
         assert_eq!(step_output::all(&steps[1].call), [Reference::to(1, "KeyId")]);
@@ -462,22 +469,22 @@ mod tests {
 
     #[test]
     fn an_order_that_drops_steps_is_reported() {
-        let circle = |draft: &mut Draft<'_>| {
-            draft.add(change("alias/a", "k".into()).needing([1]));
-            draft.add(change("alias/b", "k".into()).needing([0]));
+        let circle = |builder: &mut PlanBuilder<'_>| {
+            builder.add(change("alias/a", "k".into()).needing([1]));
+            builder.add(change("alias/b", "k".into()).needing([0]));
         };
         assert!(finished(circle).expect_err("a circle").contains("steps that need each other: alias of alias/a"));
-        let gone = |draft: &mut Draft<'_>| {
-            let first = draft.add(change("alias/a", "k".into()));
-            draft.add(change("alias/b", Reference::to(first, "KeyId").into()));
-            draft.changes[first].aims.clear();
+        let gone = |builder: &mut PlanBuilder<'_>| {
+            let first = builder.add(change("alias/a", "k".into()));
+            builder.add(change("alias/b", Reference::to(first, "KeyId").into()));
+            builder.changes[first].aims.clear();
         };
         assert!(finished(gone).expect_err("a step that is gone").contains("needs one that is not done"));
-        let unknown = |draft: &mut Draft<'_>| {
+        let unknown = |builder: &mut PlanBuilder<'_>| {
             let undo = EnableKey { key_id: "k".to_owned() };
             let mut change = change("alias/a", "k".into()).undone_by(undo);
             change.made.after.insert("KeyId".to_owned(), Reference::to(77, "KeyId").into());
-            draft.changes.push(change);
+            builder.changes.push(change);
         };
         assert!(finished(unknown).expect_err("a step that is not there").contains("internal error"));
     }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream;
 
-use super::account_clients::Reach;
+use super::account_clients::AccountClients;
 use super::approvals::Limits;
-use super::observed::{Aspect, Clue};
+use super::observed::{CreateHint, ObservedAspect};
 use super::plan::{Aim, LeftOut, Step, Subject};
-use super::plan_builder::{Contradiction, Draft, Goal, Thing};
-use super::remediation::{Action, Remedies, Remedy, Wish};
+use super::plan_builder::{Contradiction, Goal, PlanBuilder, ResourceId};
+use super::remediation::{Action, DesiredValue, RemediationSpec, RemediationSpecs};
 use super::setters;
 use super::settings::Settings;
 use crate::engine::rule::params::ParamValue;
@@ -28,10 +28,10 @@ const LOOKS: usize = 16;
 pub(crate) struct Request<'a> {
     /// The id of the plan.
     pub(crate) id: &'a str,
-    pub(crate) reach: &'a Reach,
+    pub(crate) account_clients: &'a AccountClients,
     pub(crate) inventory: &'a Inventory,
     pub(crate) settings: &'a Settings,
-    pub(crate) remedies: &'a Remedies,
+    pub(crate) remedies: &'a RemediationSpecs,
     /// The findings, fails and unknowns.
     pub(crate) findings: Vec<&'a Finding>,
     /// The rules that are held.
@@ -50,7 +50,7 @@ pub(crate) struct Part {
 /// Returns what must be read to plan. A remediation that only sets attributes of its own resource needs what the rules
 /// read. Any other remediation changes roles, keys and what sessions use, and needs all that the rules of live accounts
 /// read.
-pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedies) -> Needs {
+pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &RemediationSpecs) -> Needs {
     let mut needs = scan::needs(rules);
     let wide = rules.iter().any(|selected| match &selected.rule.remediation {
         Some(Remediation::Id(id)) => {
@@ -66,7 +66,7 @@ pub(crate) fn needs(rules: &[Selected<'_>], library: &Library, remedies: &Remedi
 }
 
 /// Returns `true` if a remediation depends on more than what the rule of its finding reads.
-fn reads_all(resource_type: ResourceType, remedy: &Remedy) -> bool {
+fn reads_all(resource_type: ResourceType, remedy: &RemediationSpec) -> bool {
     let reads_all = |name: &str| setters::ability(resource_type, name).is_some_and(|ability| ability.reads_all);
     match &remedy.action {
         Action::Do(task) => reads_all(task),
@@ -79,60 +79,60 @@ fn reads_all(resource_type: ResourceType, remedy: &Remedy) -> bool {
 /// # Errors
 /// Where the plan contradicts itself, which is an error of this program.
 pub(crate) async fn plan(request: &Request<'_>, first: usize) -> Result<Part, Contradiction> {
-    let account = request.reach.account();
-    let mut draft = Draft::new(request.id, request.inventory, account, request.settings);
-    draft.limits = request.limits.clone();
+    let account = request.account_clients.account();
+    let mut builder = PlanBuilder::new(request.id, request.inventory, account, request.settings);
+    builder.limits = request.limits.clone();
     let rules = request.rules.iter().map(|selected| (selected.rule.id.as_str(), selected));
     let rules: BTreeMap<&str, &Selected<'_>> = rules.collect();
-    draft.params = rules.iter().map(|(id, selected)| ((*id).to_owned(), selected.params().clone())).collect();
+    builder.params = rules.iter().map(|(id, selected)| ((*id).to_owned(), selected.params().clone())).collect();
     let mut unplanned = Vec::new();
     for finding in &request.findings {
         let remediation = rules.get(finding.rule.as_str()).and_then(|selected| selected.rule.remediation.as_ref());
-        if let Err(reason) = take(&mut draft, finding, remediation, request) {
+        if let Err(reason) = take(&mut builder, finding, remediation, request) {
             let resource = subject(finding, account);
             unplanned.push(LeftOut { rule: finding.rule.clone(), resource, reason, failed: false });
         }
     }
     for setter in setters::in_order_of_asking() {
-        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
-            setter.spread(&thing, &wanted, &mut draft);
+        for (thing, wanted) in builder.wanted_of(setter.resource_type()) {
+            setter.propagate(&thing, &wanted, &mut builder);
         }
     }
-    let mut looks: BTreeSet<(Option<Region>, Aspect)> = BTreeSet::new();
+    let mut required_reads: BTreeSet<(Option<Region>, ObservedAspect)> = BTreeSet::new();
     for setter in setters::SETTERS {
-        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
-            looks.extend(setter.looks(&thing, &wanted, &draft));
+        for (thing, wanted) in builder.wanted_of(setter.resource_type()) {
+            required_reads.extend(setter.required_reads(&thing, &wanted, &builder));
         }
     }
-    draft.seen = stream::iter(looks)
+    builder.seen = stream::iter(required_reads)
         .map(|(region, aspect)| async move {
-            let place = request.reach.place(region.as_ref());
-            let sight = aspect.look(&place, &Clue::NotSent).await.map_err(|failure| Arc::new(failure.gap));
-            ((region, aspect), sight)
+            let place = request.account_clients.place(region.as_ref());
+            let observation = aspect.look(&place, &CreateHint::NotSent).await.map_err(|failure| Arc::new(failure.gap));
+            ((region, aspect), observation)
         })
         .buffer_unordered(LOOKS)
         .collect()
         .await;
     for setter in setters::SETTERS {
-        for (thing, _) in draft.wanted_of(setter.resource_type()) {
-            setter.identify(&thing, &mut draft);
+        for (thing, _) in builder.wanted_of(setter.resource_type()) {
+            setter.resolve_alias(&thing, &mut builder);
         }
     }
     for setter in setters::SETTERS {
-        for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
-            setter.draft(&thing, &wanted, &mut draft);
+        for (thing, wanted) in builder.wanted_of(setter.resource_type()) {
+            setter.builder(&thing, &wanted, &mut builder);
         }
     }
-    draft.share_aims();
-    request.limits.hold(&mut draft);
-    let (steps, aims, mut left_out) = draft.finish(first)?;
+    builder.share_aims();
+    request.limits.hold(&mut builder);
+    let (steps, aims, mut left_out) = builder.finish(first)?;
     left_out.extend(unplanned);
     Ok(Part { steps, aims, left_out })
 }
 
 /// Takes a finding up: what its remediation asks for becomes wishes about its resource. Or why it does not.
 fn take<'a>(
-    draft: &mut Draft<'a>,
+    builder: &mut PlanBuilder<'a>,
     finding: &Finding,
     remediation: Option<&Remediation>,
     request: &Request<'a>,
@@ -152,32 +152,32 @@ fn take<'a>(
         _ => Key::global(resource.id.as_str()),
     };
     let thing = (resource.resource_type, key);
-    if let Some(reason) = managed_elsewhere(draft.inventory, &thing) {
+    if let Some(reason) = managed_elsewhere(builder.inventory, &thing) {
         return Err(reason);
     }
-    let aim = draft.goals.len();
-    draft.goals.push(Goal {
+    let aim = builder.goals.len();
+    builder.goals.push(Goal {
         rule: finding.rule.clone(),
         remedy,
         thing: thing.clone(),
-        subject: subject(finding, draft.account),
+        subject: subject(finding, builder.account),
         fingerprint: finding.fingerprint.clone(),
     });
     let aims = BTreeSet::from([aim]);
     match &remedy.action {
-        Action::Do(task) => draft.ask(&thing, task, &aims),
+        Action::Do(task) => builder.ask(&thing, task, &aims),
         Action::Set(wishes) => {
             for (attribute, wish) in wishes {
                 let value = match wish {
-                    Wish::Value(value) => Some(value.clone()),
-                    Wish::Param(name) => draft.param(&finding.rule, name).and_then(|value| match value {
-                        ParamValue::Text(text) => Some(draft.here(resource.region.as_ref()).fill(text).into()),
+                    DesiredValue::Value(value) => Some(value.clone()),
+                    DesiredValue::Param(name) => builder.param(&finding.rule, name).and_then(|value| match value {
+                        ParamValue::Text(text) => Some(builder.here(resource.region.as_ref()).fill(text).into()),
                         value => serde_json::to_value(value).ok(),
                     }),
                 };
                 match value {
-                    Some(value) => draft.want(&thing, attribute, value, &aims),
-                    None => draft.leave_out(&aims, format!("there is no value for {attribute}")),
+                    Some(value) => builder.want(&thing, attribute, value, &aims),
+                    None => builder.leave_out(&aims, format!("there is no value for {attribute}")),
                 }
             }
         }
@@ -186,7 +186,7 @@ fn take<'a>(
 }
 
 /// Why this resource is not for the account's owner to change: another AWS service manages it.
-fn managed_elsewhere(inventory: &Inventory, (resource_type, key): &Thing) -> Option<String> {
+fn managed_elsewhere(inventory: &Inventory, (resource_type, key): &ResourceId) -> Option<String> {
     let instance = inventory.instances.get(key).filter(|_| *resource_type == ResourceType::Instance)?;
     match &instance.attributes.operator {
         Fact::Known(None) => None,

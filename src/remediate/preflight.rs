@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::account_clients::{Place, Reach, Sent};
+use super::account_clients::{AccountClients, RegionClients, Sent};
 use super::plan::Step;
 use crate::model::GapKind;
 
@@ -27,10 +27,10 @@ enum Answer {
 }
 
 /// The steps of a unit that would not be done, and why; none where it can begin.
-pub(super) async fn refusals(unit: &[&Step], reach: &Reach) -> BTreeMap<usize, String> {
+pub(super) async fn refusals(unit: &[&Step], account_clients: &AccountClients) -> BTreeMap<usize, String> {
     let mut refusals = BTreeMap::new();
     for step in unit.iter().rev() {
-        match ask(step, &reach.place(step.resource.region.as_ref())).await {
+        match ask(step, &account_clients.place(step.resource.region.as_ref())).await {
             Answer::Allowed => {}
             Answer::Denied(why) => {
                 refusals.insert(step.number, format!("it would be denied, so nothing was begun: {why}"));
@@ -46,7 +46,7 @@ pub(super) async fn refusals(unit: &[&Step], reach: &Reach) -> BTreeMap<usize, S
     refusals
 }
 
-async fn ask(step: &Step, place: &Place<'_>) -> Answer {
+async fn ask(step: &Step, place: &RegionClients<'_>) -> Answer {
     let Some(call) = &step.rehearsal else { return Answer::Allowed };
     for attempt in 1.. {
         let Some(sent) = call.clone().rehearse(place).await else { break };

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::account_clients::Reach;
+use super::account_clients::AccountClients;
 use super::journal::{CallRecord, Record, Run, Status};
-use super::observed::{Clue, satisfies};
+use super::observed::{CreateHint, satisfies};
 use super::plan::Step;
 use super::step_executor::{LATE_EFFECT, look_until};
 use crate::model::AccountId;
@@ -14,7 +14,7 @@ use crate::model::AccountId;
 /// Looks at what the steps changed of which only the intent is known, and those whose calls failed without a clear
 /// answer: they may have taken effect late. Where that is seen to be done, or not to be begun, the run's record says so;
 /// where it cannot be seen, it is not known.
-pub(crate) async fn settle(run: &mut Run, calls: &[CallRecord], reaches: &BTreeMap<AccountId, Reach>) {
+pub(crate) async fn settle(run: &mut Run, calls: &[CallRecord], accounts: &BTreeMap<AccountId, AccountClients>) {
     let unclear = |step: &Step| calls.iter().any(|call| call.step == step.number && call.may_have_taken_effect());
     let unknown = run.plan.steps.iter().filter(|step| match run.record(step.number).status {
         Status::Intended => true,
@@ -25,12 +25,12 @@ pub(crate) async fn settle(run: &mut Run, calls: &[CallRecord], reaches: &BTreeM
     for step in steps {
         let record = run.record(step.number);
         run.records.insert(step.number, Record { status: Status::Intended, ..record.clone() });
-        let Some(reach) = reaches.get(&step.resource.account) else { continue };
+        let Some(account_clients) = accounts.get(&step.resource.account) else { continue };
         let left = run.left();
         let (Ok(before), Ok(after)) = (step.before_in(&left), step.after_in(&left)) else { continue };
-        let place = reach.place(step.resource.region.as_ref());
+        let place = account_clients.place(step.resource.region.as_ref());
         let done = |state: &Json| satisfies(state, &after);
-        let Ok(state) = look_until(&step.aspect, &place, &Clue::None, done, LATE_EFFECT).await else { continue };
+        let Ok(state) = look_until(&step.aspect, &place, &CreateHint::None, done, LATE_EFFECT).await else { continue };
         let record = if done(&state) {
             Record { status: Status::Done, left: state, problem: None }
         } else if satisfies(&state, &before) {

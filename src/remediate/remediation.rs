@@ -72,7 +72,7 @@ struct InCode {
 
 /// A remediation.
 #[derive(Debug)]
-pub(crate) struct Remedy {
+pub(crate) struct RemediationSpec {
     /// Its id, the stem of its file.
     pub(crate) id: String,
     /// What it does, in a line.
@@ -92,7 +92,7 @@ pub(crate) struct Remedy {
     in_code: InCode,
 }
 
-impl Remedy {
+impl RemediationSpec {
     /// What it does in code, in a line.
     pub(crate) fn title_in_code(&self) -> &str {
         self.in_code.title.as_deref().unwrap_or(&self.title)
@@ -113,14 +113,14 @@ impl Remedy {
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Attributes with these values.
-    Set(BTreeMap<String, Wish>),
+    Set(BTreeMap<String, DesiredValue>),
     /// This to be done, or to be there.
     Do(String),
 }
 
 /// The value that an attribute is to have.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Wish {
+pub(crate) enum DesiredValue {
     /// This one.
     Value(Json),
     /// That of the rule's parameter.
@@ -128,7 +128,7 @@ pub(crate) enum Wish {
 }
 
 /// Remediations, by id.
-pub(crate) type Remedies = BTreeMap<String, Remedy>;
+pub(crate) type RemediationSpecs = BTreeMap<String, RemediationSpec>;
 
 /// The JSON Schema of a remediation's file.
 pub(crate) fn file_schema() -> schemars::Schema {
@@ -139,8 +139,8 @@ pub(crate) fn file_schema() -> schemars::Schema {
 ///
 /// # Errors
 /// Everything that is wrong with them, and with what the rules say of them.
-pub(crate) fn embedded(library: &Library) -> Result<Remedies, Vec<Diagnostic>> {
-    let mut remedies = Remedies::new();
+pub(crate) fn embedded(library: &Library) -> Result<RemediationSpecs, Vec<Diagnostic>> {
+    let mut remedies = RemediationSpecs::new();
     let mut diagnostics = Vec::new();
     for (name, text) in EMBEDDED {
         match load(&SourceFile::new(*name, *text)) {
@@ -171,7 +171,7 @@ pub(crate) fn embedded(library: &Library) -> Result<Remedies, Vec<Diagnostic>> {
     if diagnostics.is_empty() { Ok(remedies) } else { Err(diagnostics) }
 }
 
-impl Remedy {
+impl RemediationSpec {
     /// The parameters of the rule that it takes values from.
     fn params(&self) -> impl Iterator<Item = &str> {
         let wishes = match &self.action {
@@ -179,13 +179,13 @@ impl Remedy {
             Action::Do(_) => None,
         };
         wishes.into_iter().flatten().filter_map(|wish| match wish {
-            Wish::Param(name) => Some(name.as_str()),
-            Wish::Value(_) => None,
+            DesiredValue::Param(name) => Some(name.as_str()),
+            DesiredValue::Value(_) => None,
         })
     }
 }
 
-fn load(file: &SourceFile) -> Result<Remedy, Vec<Diagnostic>> {
+fn load(file: &SourceFile) -> Result<RemediationSpec, Vec<Diagnostic>> {
     let written: RemedyFile = yaml::parse(file)?;
     let mut diagnostics = Vec::new();
     let stem = FilePath::new(file.name()).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
@@ -221,7 +221,7 @@ fn load(file: &SourceFile) -> Result<Remedy, Vec<Diagnostic>> {
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
-    Ok(Remedy {
+    Ok(RemediationSpec {
         id: written.id.value,
         title: written.title,
         resource_type,
@@ -240,12 +240,12 @@ fn wishes(
     set: &BTreeMap<Spanned<String>, Spanned<Json>>,
     resource_type: ResourceType,
     diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, Wish> {
+) -> BTreeMap<String, DesiredValue> {
     let mut wishes = BTreeMap::new();
     for (path, value) in set {
         let wish = match value.as_str().and_then(|text| text.strip_prefix("${params.")?.strip_suffix('}')) {
-            Some(param) => Wish::Param(param.to_owned()),
-            None => Wish::Value(value.value.clone()),
+            Some(param) => DesiredValue::Param(param.to_owned()),
+            None => DesiredValue::Value(value.value.clone()),
         };
         match attribute_at(resource_type, path) {
             None => diagnostics.push(
@@ -254,7 +254,7 @@ fn wishes(
                     .help(format!("`ssm-audit rules schema {resource_type}` lists them")),
             ),
             Some(attribute) => {
-                if let Wish::Value(value) = &wish
+                if let DesiredValue::Value(value) = &wish
                     && !fits(attribute.kind, value)
                 {
                     let error = Diagnostic::error(format!("{value} is not a value of `{}`", **path));

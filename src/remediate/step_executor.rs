@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
-use super::account_clients::{Place, Sent};
+use super::account_clients::{RegionClients, Sent};
 use super::journal::{CallRecord, Journal, JournalError};
-use super::observed::{Aspect, Clue, failed, satisfies, under_way};
+use super::observed::{CreateHint, ObservedAspect, failed, satisfies, under_way};
 use super::operation::Operation;
 use crate::aws::Failure;
 use crate::model::GapKind;
@@ -64,9 +64,9 @@ const NOT_YET: &[&str] = &[
 
 /// A change from one state to another by one call.
 pub(crate) struct Transition<'a> {
-    pub(crate) place: Place<'a>,
+    pub(crate) place: RegionClients<'a>,
     /// What is changed.
-    pub(crate) aspect: Aspect,
+    pub(crate) aspect: ObservedAspect,
     /// What there must be.
     pub(crate) before: Json,
     /// What there is to be.
@@ -106,7 +106,7 @@ impl Transition<'_> {
     pub(crate) async fn make(&self, log: Log<'_>) -> Result<Outcome, JournalError> {
         // What is taken away is there, though this run has not made it.
         let makes = self.before.is_null();
-        let mut clue = if makes && !self.resumed { Clue::NotSent } else { Clue::None };
+        let mut clue = if makes && !self.resumed { CreateHint::NotSent } else { CreateHint::None };
         let first = match self.settled(&clue).await {
             Ok(state) => state,
             Err(failure) => return Ok(Outcome::Failed(format!("it could not be looked at: {}", failure.gap))),
@@ -123,7 +123,7 @@ impl Transition<'_> {
         let mut operation = self.operation.clone();
         loop {
             let sent = self.send(&operation, log).await?;
-            clue = sent.answer.clone().map_or(Clue::None, Clue::Answered);
+            clue = sent.answer.clone().map_or(CreateHint::None, CreateHint::Answered);
             let Some(failure) = &sent.failure else { return Ok(self.wait(&first, &clue).await) };
             match self.took_effect(failure, &clue).await {
                 Ok(true) => return Ok(self.wait(&first, &clue).await),
@@ -172,7 +172,7 @@ impl Transition<'_> {
         let now = || jiff::Timestamp::now().to_string();
         let call = CallRecord {
             step: log.step,
-            account: self.place.reach.account().to_string(),
+            account: self.place.account_clients.account().to_string(),
             region: Some(self.place.region.to_string()),
             call: operation.call().to_string(),
             parameters: operation.parameters(),
@@ -193,7 +193,7 @@ impl Transition<'_> {
     }
 
     /// What is there, once it is one of the two states, or after a moment: what was done just now may not be seen yet.
-    async fn settled(&self, clue: &Clue) -> Result<Json, Failure> {
+    async fn settled(&self, clue: &CreateHint) -> Result<Json, Failure> {
         let patience = if self.resumed || self.builds_on_new { LATE_EFFECT } else { Duration::ZERO };
         let expected =
             |state: &Json| satisfies(state, &self.after) || (!self.resumed && satisfies(state, &self.before));
@@ -205,7 +205,7 @@ impl Transition<'_> {
     }
 
     /// Whether a call that failed did what it was to do all the same, or is doing it.
-    async fn took_effect(&self, failure: &Failure, clue: &Clue) -> Result<bool, Failure> {
+    async fn took_effect(&self, failure: &Failure, clue: &CreateHint) -> Result<bool, Failure> {
         let patience = if kind(failure) == Refusal::Unclear { LATE_EFFECT } else { Duration::ZERO };
         let effect = |state: &Json| satisfies(state, &self.after) || under_way(state);
         let state = self.look_until(effect, patience, clue).await?;
@@ -213,7 +213,7 @@ impl Transition<'_> {
     }
 
     /// Waits until what is there is what is wanted, or will not come to be.
-    async fn wait(&self, first: &Json, clue: &Clue) -> Outcome {
+    async fn wait(&self, first: &Json, clue: &CreateHint) -> Outcome {
         let came_to_nothing = |state: &Json| failed(state).is_some() && state != first;
         let begun = Instant::now();
         let stands_still = |state: &Json| !under_way(state) && begun.elapsed() > EFFECT;
@@ -236,7 +236,7 @@ impl Transition<'_> {
         &self,
         enough: impl Fn(&Json) -> bool,
         patience: Duration,
-        clue: &Clue,
+        clue: &CreateHint,
     ) -> Result<Json, Failure> {
         look_until(&self.aspect, &self.place, clue, enough, patience).await
     }
@@ -244,9 +244,9 @@ impl Transition<'_> {
 
 /// Looks until it is so, or until patience ends; what was seen last.
 pub(super) async fn look_until(
-    aspect: &Aspect,
-    place: &Place<'_>,
-    clue: &Clue,
+    aspect: &ObservedAspect,
+    place: &RegionClients<'_>,
+    clue: &CreateHint,
     enough: impl Fn(&Json) -> bool,
     patience: Duration,
 ) -> Result<Json, Failure> {

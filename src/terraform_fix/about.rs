@@ -1,7 +1,7 @@
 //! Which resource another one is about, by how it is written: the group of a rule, the bucket of its versioning.
 
-use super::edit_session::{Refusal, Workspace};
-use super::hcl_file::Spot;
+use super::edit_session::{EditSession, Refusal};
+use super::hcl_file::BlockRef;
 
 /// The relation of a resource to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +14,13 @@ pub(crate) enum About {
     Unclear,
 }
 
-impl Workspace<'_> {
+impl EditSession<'_> {
     /// Compares another resource with the one that this argument names, also by its own name.
-    pub(crate) fn about(&self, spot: &Spot, argument: &str, other: &Spot, own_name: &str) -> About {
-        let Some(value) = self.value(spot, argument) else { return About::Other };
-        let mut source = self.source(&spot.file, &value);
+    pub(crate) fn about(&self, block_ref: &BlockRef, argument: &str, other: &BlockRef, own_name: &str) -> About {
+        let Some(value) = self.value(block_ref, argument) else { return About::Other };
+        let mut source = self.source(&block_ref.file, &value);
         if let Some(("local", name)) = super::values::source_of(&value)
-            && let Some((top, value)) = self.local(spot, &name)
+            && let Some((top, value)) = self.local(block_ref, &name)
         {
             source = self.source(&top.file, &value);
         }
@@ -33,7 +33,7 @@ impl Workspace<'_> {
     }
 
     /// The file of the folder, in JSON, that has resources of this type.
-    fn in_json(&self, beside: &Spot, kind: &str) -> Option<(String, usize)> {
+    fn in_json(&self, beside: &BlockRef, kind: &str) -> Option<(String, usize)> {
         let mut code = self.json_beside(&beside.file).filter(|(name, _)| !name.ends_with(".tfvars.json"));
         code.find_map(|(name, text)| {
             let at = text.find(&format!("\"{kind}\""))?;
@@ -42,10 +42,10 @@ impl Workspace<'_> {
     }
 
     /// Refuses to add what a list of all that a resource has would take away again.
-    pub(crate) fn refuse_exclusive(&self, kind: &str, argument: &str, spot: &Spot) -> Result<(), Refusal> {
-        let (of_kind, of_name) = spot.labels();
+    pub(crate) fn refuse_exclusive(&self, kind: &str, argument: &str, block_ref: &BlockRef) -> Result<(), Refusal> {
+        let (of_kind, of_name) = block_ref.labels();
         let address = format!("{of_kind}.{of_name}");
-        for exclusive in self.resources(&spot.file, kind) {
+        for exclusive in self.resources(&block_ref.file, kind) {
             let owner = self.value(&exclusive, argument).map(|value| self.source(&exclusive.file, &value));
             let names = |owner: String| ['.', '['].iter().any(|next| owner.contains(&format!("{address}{next}")));
             if owner.is_some_and(names) {
@@ -61,15 +61,15 @@ impl Workspace<'_> {
         &self,
         kind: &str,
         argument: &str,
-        other: &Spot,
+        other: &BlockRef,
         own_name: &str,
     ) -> Result<(), Refusal> {
         let address = other.labels();
-        for spot in self.resources(&other.file, kind) {
-            if self.about(&spot, argument, other, own_name) == About::Unclear {
-                let name = spot.labels().1;
+        for block_ref in self.resources(&other.file, kind) {
+            if self.about(&block_ref, argument, other, own_name) == About::Unclear {
+                let name = block_ref.labels().1;
                 let reason = format!("whether {kind}.{name} is about {}.{} already is computed", address.0, address.1);
-                return Err(self.refuse(&spot, argument, reason));
+                return Err(self.refuse(&block_ref, argument, reason));
             }
         }
         match self.in_json(other, kind) {

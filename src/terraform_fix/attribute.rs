@@ -1,6 +1,6 @@
 //! Attributes that have an argument of their own in Terraform.
 
-use super::edit_session::{Edited, New, Refusal, Workspace};
+use super::edit_session::{EditSession, Edited, New, Refusal};
 use super::hcl_file::Found;
 use super::task::Task;
 
@@ -29,22 +29,22 @@ fn argument(kind: &str, path: &str) -> Option<(&'static [&'static str], &'static
 }
 
 /// Sets an attribute: where the code sets it already, there; else in the resource itself.
-pub(crate) fn set(path: &str, new: &New, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
-    match task.written(path, work) {
-        Some(Some(Found::Attribute(spot, name))) => work.set(&spot, &name, new),
+pub(crate) fn set(path: &str, new: &New, task: &Task<'_>, session: &mut EditSession<'_>) -> Edited {
+    match task.written(path, session) {
+        Some(Some(Found::Attribute(block_ref, name))) => session.set(&block_ref, &name, new),
         // The block is there, and what it is to say is not.
-        Some(Some(Found::Block(spot))) => {
-            let (_, name) = argument(spot.labels().0, path).ok_or_else(|| unknown(path, task))?;
-            work.set(&spot, name, new)
+        Some(Some(Found::Block(block_ref))) => {
+            let (_, name) = argument(block_ref.labels().0, path).ok_or_else(|| unknown(path, task))?;
+            session.set(&block_ref, name, new)
         }
         Some(None) => Err(Refusal::new(format!("{path} is not written in Terraform's own syntax"))),
         None => {
-            let (blocks, name) = argument(task.spot.labels().0, path).ok_or_else(|| unknown(path, task))?;
-            work.set_nested(&task.spot, blocks, name, new)
+            let (blocks, name) = argument(task.block_ref.labels().0, path).ok_or_else(|| unknown(path, task))?;
+            session.set_nested(&task.block_ref, blocks, name, new)
         }
     }
 }
 
 fn unknown(path: &str, task: &Task<'_>) -> Refusal {
-    Refusal::new(format!("no argument of {} is known that says {path}", task.spot.labels().0))
+    Refusal::new(format!("no argument of {} is known that says {path}", task.block_ref.labels().0))
 }

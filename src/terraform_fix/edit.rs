@@ -7,9 +7,9 @@ use hcl_edit::expr::{Expression, FuncCall, Object};
 use hcl_edit::structure::Structure;
 
 use super::format;
-use super::hcl_file::{Document, Spot, indented, is_name, key_span};
+use super::hcl_file::{BlockRef, HclFile, indented, is_name, key_span};
 
-impl Document {
+impl HclFile {
     /// Changes the text, and lays out these lines of it afterwards if those lines were laid out before.
     pub(crate) fn lay_out(
         &mut self,
@@ -51,8 +51,8 @@ impl Document {
     }
 
     /// The bytes between the braces of a block.
-    fn inside(&self, spot: &Spot) -> Option<Range<usize>> {
-        let (span, labelled) = self.with(spot, |block| {
+    fn inside(&self, block_ref: &BlockRef) -> Option<Range<usize>> {
+        let (span, labelled) = self.with(block_ref, |block| {
             let ident = block.ident.span().map(|span| span.end);
             let label = block.labels.last().and_then(hcl_edit::Span::span).map(|span| span.end);
             Some((block.span()?, label.or(ident)?))
@@ -69,8 +69,8 @@ impl Document {
     }
 
     /// Gives a block that stands in one line lines of its own.
-    fn unfold(&mut self, spot: &Spot) -> Option<()> {
-        let inside = self.inside(spot)?;
+    fn unfold(&mut self, block_ref: &BlockRef) -> Option<()> {
+        let inside = self.inside(block_ref)?;
         if self.text[inside.clone()].contains('\n') {
             return Some(());
         }
@@ -82,11 +82,11 @@ impl Document {
     }
 
     /// Adds an attribute to a block, after those that it has.
-    pub(crate) fn add_attribute(&mut self, spot: &Spot, name: &str, value: &str) -> Option<()> {
-        self.unfold(spot)?;
-        let inside = self.inside(spot)?;
-        let indent = self.indent(self.span(spot)?.start);
-        let (last, blocks) = self.with(spot, |block| {
+    pub(crate) fn add_attribute(&mut self, block_ref: &BlockRef, name: &str, value: &str) -> Option<()> {
+        self.unfold(block_ref)?;
+        let inside = self.inside(block_ref)?;
+        let indent = self.indent(self.span(block_ref)?.start);
+        let (last, blocks) = self.with(block_ref, |block| {
             let before_blocks = block.body.iter().take_while(|structure| structure.is_attribute());
             let last = before_blocks.last().and_then(Structure::as_attribute).and_then(hcl_edit::Span::span);
             Some((last, block.body.iter().any(Structure::is_block)))
@@ -113,10 +113,10 @@ impl Document {
     }
 
     /// Adds a nested block at the end of a block; its content is given line by line, not indented.
-    pub(crate) fn add_block(&mut self, spot: &Spot, kind: &str, content: &str) -> Option<()> {
-        self.unfold(spot)?;
-        let inside = self.inside(spot)?;
-        let indent = self.indent(self.span(spot)?.start);
+    pub(crate) fn add_block(&mut self, block_ref: &BlockRef, kind: &str, content: &str) -> Option<()> {
+        self.unfold(block_ref)?;
+        let inside = self.inside(block_ref)?;
+        let indent = self.indent(self.span(block_ref)?.start);
         let start = self.text[..inside.end].rfind('\n')? + 1;
         if !self.text[start..inside.end].trim().is_empty() {
             return None;
@@ -130,8 +130,8 @@ impl Document {
     }
 
     /// Adds a block of its own after an outermost one.
-    pub(super) fn add_after(&mut self, spot: &Spot, block: &str) -> Option<()> {
-        let end = self.span(&spot.top())?.end;
+    pub(super) fn add_after(&mut self, block_ref: &BlockRef, block: &str) -> Option<()> {
+        let end = self.span(&block_ref.top())?.end;
         let end = self.text[end..].find('\n').map_or(self.text.len(), |newline| end + newline);
         self.text.insert_str(end, &format!("\n\n{}", format::tidy_all(block.trim_end())));
         Some(())
@@ -248,24 +248,24 @@ mod tests {
     use super::*;
     use crate::terraform_fix::hcl_file::Found;
 
-    fn at(document: &Document, needle: &str) -> Found {
+    fn at(document: &HclFile, needle: &str) -> Found {
         let start = document.text().find(needle).expect("it is there");
         document.find("main.tf", &(start..start + needle.len())).expect("something stands there")
     }
 
-    fn block(document: &Document, needle: &str) -> Spot {
+    fn block(document: &HclFile, needle: &str) -> BlockRef {
         match at(document, needle) {
-            Found::Block(spot) => spot,
+            Found::Block(block_ref) => block_ref,
             Found::Attribute(..) => panic!("{needle} is an attribute"),
         }
     }
 
     #[test]
     fn an_attribute_comes_after_the_others_and_the_signs_are_aligned() {
-        let mut document = Document::new("resource \"a\" \"b\" {\n  x = 1 # one\n\n  c {}\n}\n");
-        let spot = block(&document, "resource");
-        document.add_attribute(&spot, "longer", "true").expect("an edit");
-        let nested = document.nested(&spot, "c");
+        let mut document = HclFile::new("resource \"a\" \"b\" {\n  x = 1 # one\n\n  c {}\n}\n");
+        let block_ref = block(&document, "resource");
+        document.add_attribute(&block_ref, "longer", "true").expect("an edit");
+        let nested = document.nested(&block_ref, "c");
         document.add_attribute(&nested[0], "d", "2").expect("an edit");
         let expected = "resource \"a\" \"b\" {\n  x      = 1 # one\n  longer = true\n\n  c {\n    d = 2\n  }\n}\n";
         assert_eq!(document.text(), expected);
@@ -273,9 +273,9 @@ mod tests {
 
     #[test]
     fn lines_end_as_they_did() {
-        let mut document = Document::new("a \"b\" \"c\" {\r\n}\r\nd \"e\" \"f\" {\r\n}\r\n");
-        let spot = block(&document, "d \"e\"");
-        document.add_block(&spot, "g", "h = 1\nlonger = 2").expect("an edit");
+        let mut document = HclFile::new("a \"b\" \"c\" {\r\n}\r\nd \"e\" \"f\" {\r\n}\r\n");
+        let block_ref = block(&document, "d \"e\"");
+        document.add_block(&block_ref, "g", "h = 1\nlonger = 2").expect("an edit");
         let expected =
             "a \"b\" \"c\" {\r\n}\r\nd \"e\" \"f\" {\r\n  g {\r\n    h      = 1\r\n    longer = 2\r\n  }\r\n}\r\n";
         assert_eq!(document.text(), expected);
@@ -295,7 +295,7 @@ mod tests {
             ("a = {\n}\n", "a = {\n  new = x\n}\n"),
             ("a = {\n  b = <<EOT\nx\nEOT\n}\n", "a = {\n  b = <<EOT\nx\nEOT\n  new = x\n}\n"),
         ] {
-            let mut document = Document::new(before);
+            let mut document = HclFile::new(before);
             let body = document.body().expect("a body");
             let value = &body.get_attribute("a").expect("an attribute").value;
             let Expression::Object(object) = value else { panic!("an object") };

@@ -10,9 +10,9 @@ use hcl_edit::expr::Expression;
 use iam_policy::is_symbol;
 use serde_json::Value as Json;
 
-use super::hcl_file::{Document, Found, Spot};
+use super::hcl_file::{BlockRef, Found, HclFile};
 use super::values::literal;
-use crate::collect::terraform::{Place, Places};
+use crate::collect::terraform::{SourceEntry, SourceMap};
 use crate::model::gap::SENSITIVE;
 use crate::model::{Finding, Inventory, Key, Partition, ResourceType, Source};
 use crate::remediate::settings::Settings;
@@ -89,35 +89,40 @@ impl New {
 }
 
 /// The files while they are edited.
-pub(crate) struct Workspace<'a> {
+pub(crate) struct EditSession<'a> {
     /// That of the account of the finding at hand.
     pub(crate) inventory: &'a Inventory,
     inventories: &'a [Inventory],
-    pub(crate) places: &'a Places,
+    pub(crate) source_map: &'a SourceMap,
     pub(crate) settings: &'a Settings,
     root: PathBuf,
-    originals: BTreeMap<String, Document>,
-    changed: BTreeMap<String, Document>,
+    originals: BTreeMap<String, HclFile>,
+    changed: BTreeMap<String, HclFile>,
     /// What the fix at hand has changed so far.
-    draft: BTreeMap<String, Document>,
+    draft: BTreeMap<String, HclFile>,
     /// Why the fix at hand is not safe.
     hazards: BTreeSet<String>,
     /// What else there is to know of the fix at hand.
     notes: BTreeSet<String>,
     /// Arguments of resources that the fix at hand changes where their values come from.
-    touched: BTreeSet<(Spot, String)>,
+    touched: BTreeSet<(BlockRef, String)>,
 }
 
-impl<'a> Workspace<'a> {
-    pub(crate) fn new(root: &Path, inventories: &'a [Inventory], places: &'a Places, settings: &'a Settings) -> Self {
-        let files = places.files().iter().filter(|file| is_native(file.source().name()));
+impl<'a> EditSession<'a> {
+    pub(crate) fn new(
+        root: &Path,
+        inventories: &'a [Inventory],
+        source_map: &'a SourceMap,
+        settings: &'a Settings,
+    ) -> Self {
+        let files = source_map.files().iter().filter(|file| is_native(file.source().name()));
         let files = files.map(|file| (file.source().name(), file.source().text()));
-        let assets = places.assets().iter().map(|(name, text)| (name.as_str(), text.as_str()));
-        let originals = files.chain(assets).map(|(name, text)| (name.to_owned(), Document::new(text)));
+        let assets = source_map.assets().iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let originals = files.chain(assets).map(|(name, text)| (name.to_owned(), HclFile::new(text)));
         Self {
             inventory: inventories.first().unwrap_or(&NOTHING),
             inventories,
-            places,
+            source_map,
             settings,
             root: root.components().filter(|part| !matches!(part, Component::CurDir)).collect(),
             originals: originals.collect(),
@@ -152,19 +157,19 @@ impl<'a> Workspace<'a> {
     }
 
     /// The files that the fix at hand has changed so far.
-    pub(super) fn drafts(&self) -> impl Iterator<Item = (&String, &Document)> {
+    pub(super) fn drafts(&self) -> impl Iterator<Item = (&String, &HclFile)> {
         self.draft.iter()
     }
 
     /// The arguments of resources whose values the fix at hand changes where they come from.
-    pub(crate) fn touched(&self) -> impl Iterator<Item = &(Spot, String)> {
+    pub(crate) fn touched(&self) -> impl Iterator<Item = &(BlockRef, String)> {
         self.touched.iter()
     }
 
     /// The fix at hand changes the value of this attribute, wherever that is written.
-    pub(crate) fn touch(&mut self, spot: &Spot, name: &str) {
-        if spot.top().kind() == "resource" {
-            self.touched.insert((spot.top(), spot.path_to(name)));
+    pub(crate) fn touch(&mut self, block_ref: &BlockRef, name: &str) {
+        if block_ref.top().kind() == "resource" {
+            self.touched.insert((block_ref.top(), block_ref.path_to(name)));
         }
     }
 
@@ -201,22 +206,22 @@ impl<'a> Workspace<'a> {
     pub(super) fn writes_stand_ins(&self) -> bool {
         let stands_in = |text: &str| text.contains(is_symbol) || text.contains(SENSITIVE);
         self.draft.iter().any(|(name, draft)| {
-            let before = self.before(name).map(Document::text).unwrap_or_default();
+            let before = self.before(name).map(HclFile::text).unwrap_or_default();
             stands_in(&draft.text()) && !stands_in(&before)
         })
     }
 
     /// The bytes of the file that a place is in, with what was added to it.
     pub(crate) fn size(&self, span: crate::collect::terraform::Span) -> Option<usize> {
-        let name = self.places.file(span)?.source().name();
+        let name = self.source_map.file(span)?.source().name();
         let document = self.changed.get(name).or_else(|| self.originals.get(name))?;
         Some(document.text().len())
     }
 
     /// A file that could not be read any more with the fix at hand.
     pub(super) fn garbled(&self) -> Option<&str> {
-        let is_read = |document: &Document| document.body().is_some();
-        let garbled = |(name, draft): &(&String, &Document)| {
+        let is_read = |document: &HclFile| document.body().is_some();
+        let garbled = |(name, draft): &(&String, &HclFile)| {
             is_native(name) && !is_read(draft) && self.before(name).is_some_and(is_read)
         };
         self.draft.iter().find(garbled).map(|(name, _)| name.as_str())
@@ -226,7 +231,7 @@ impl<'a> Workspace<'a> {
     pub(super) fn take_back(&mut self) -> Vec<(String, String, String)> {
         let texts = self.texts();
         self.changed.clear();
-        let before = |name: &str| self.originals.get(name).map(Document::text).unwrap_or_default();
+        let before = |name: &str| self.originals.get(name).map(HclFile::text).unwrap_or_default();
         texts.into_iter().map(|(name, after)| (name.clone(), before(&name), after)).collect()
     }
 
@@ -237,7 +242,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// The file as it is on disk.
-    pub(crate) fn original(&self, name: &str) -> Option<&Document> {
+    pub(crate) fn original(&self, name: &str) -> Option<&HclFile> {
         self.originals.get(name)
     }
 
@@ -260,29 +265,29 @@ impl<'a> Workspace<'a> {
     pub(super) fn asset(&self, path: &Path) -> Option<(String, usize)> {
         let name = super::values::plain(path).to_string_lossy().into_owned();
         let length = self.document(&name)?.len();
-        self.places.assets().contains_key(&name).then_some((name, length))
+        self.source_map.assets().contains_key(&name).then_some((name, length))
     }
 
-    pub(crate) fn before(&self, name: &str) -> Option<&Document> {
+    pub(crate) fn before(&self, name: &str) -> Option<&HclFile> {
         self.changed.get(name).or_else(|| self.originals.get(name))
     }
 
-    pub(crate) fn document(&self, name: &str) -> Option<&Document> {
+    pub(crate) fn document(&self, name: &str) -> Option<&HclFile> {
         self.draft.get(name).or_else(|| self.before(name))
     }
 
     /// The document, to edit it.
-    pub(crate) fn edit(&mut self, name: &str) -> Result<&mut Document, Refusal> {
+    pub(crate) fn edit(&mut self, name: &str) -> Result<&mut HclFile, Refusal> {
         if name.contains(".terraform/") {
             return Err(Refusal::new(format!("{name} belongs to a module that was fetched")));
         }
         let Some(document) = self.document(name).cloned() else {
             return Err(Refusal::new(format!("{name} is not written in Terraform's own syntax")));
         };
-        if let Err(refusal) = self.places.check_writable(name) {
+        if let Err(refusal) = self.source_map.check_writable(name) {
             return Err(Refusal::new(format!("{name} cannot be written: {refusal}")));
         }
-        let uses = self.places.uses(Path::new(name));
+        let uses = self.source_map.uses(Path::new(name));
         if uses > 1 {
             self.hazard(format!("the module of {name} is used {uses} times, and the edit changes all of them"));
         }
@@ -299,37 +304,41 @@ impl<'a> Workspace<'a> {
     }
 
     /// The place of a resource, and the block that it is.
-    pub(crate) fn spot(&self, resource_type: ResourceType, key: &Key) -> Result<(&'a Place, Spot), Refusal> {
+    pub(crate) fn block_ref(
+        &self,
+        resource_type: ResourceType,
+        key: &Key,
+    ) -> Result<(&'a SourceEntry, BlockRef), Refusal> {
         let place = self
-            .places
+            .source_map
             .of(resource_type, key)
             .ok_or_else(|| Refusal::new(format!("{} is not declared in this code, or not by itself", key.id)))?;
         match self.found(place.block) {
-            Some(Found::Block(spot)) => Ok((place, spot)),
+            Some(Found::Block(block_ref)) => Ok((place, block_ref)),
             _ => Err(Refusal::new(format!("{} is not written in Terraform's own syntax", place.address))),
         }
     }
 
     /// What stands at a place of the code.
     pub(crate) fn found(&self, span: crate::collect::terraform::Span) -> Option<Found> {
-        let file = self.places.file(span)?;
+        let file = self.source_map.file(span)?;
         let name = file.source().name();
         self.originals.get(name)?.find(name, &span.bytes())
     }
 
     /// A refusal about an attribute, with its place in the text as it is on disk.
-    pub(crate) fn refuse(&self, spot: &Spot, name: &str, reason: impl Into<String>) -> Refusal {
-        let document = self.originals.get(&spot.file);
+    pub(crate) fn refuse(&self, block_ref: &BlockRef, name: &str, reason: impl Into<String>) -> Refusal {
+        let document = self.originals.get(&block_ref.file);
         let line = document.and_then(|document| {
-            let value = document.value(spot, name).and_then(|value| value.span());
-            Some(document.line(value.or_else(|| document.span(spot))?.start))
+            let value = document.value(block_ref, name).and_then(|value| value.span());
+            Some(document.line(value.or_else(|| document.span(block_ref))?.start))
         });
-        Refusal::at(reason, line.map(|line| (spot.file.clone(), line)))
+        Refusal::at(reason, line.map(|line| (block_ref.file.clone(), line)))
     }
 
     /// The value of an attribute as it is written now.
-    pub(crate) fn value(&self, spot: &Spot, name: &str) -> Option<Expression> {
-        self.document(&spot.file)?.value(spot, name)
+    pub(crate) fn value(&self, block_ref: &BlockRef, name: &str) -> Option<Expression> {
+        self.document(&block_ref.file)?.value(block_ref, name)
     }
 
     /// How an expression is written now.
@@ -346,7 +355,7 @@ impl<'a> Workspace<'a> {
     }
 
     /// The outermost blocks of the folder that a file is in.
-    pub(crate) fn tops(&self, file: &str) -> Vec<Spot> {
+    pub(crate) fn tops(&self, file: &str) -> Vec<BlockRef> {
         let files = self.folder_of(file);
         let tops = files.iter().filter_map(|file| Some(self.document(file)?.tops(file)));
         tops.flatten().collect()
@@ -355,7 +364,7 @@ impl<'a> Workspace<'a> {
     /// The names and texts of the files in JSON of the folder that a file is in.
     pub(super) fn json_beside(&self, file: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let folder = Path::new(file).parent().map(Path::to_owned);
-        let all = self.places.files().iter().map(|other| (other.source().name(), other.source().text()));
+        let all = self.source_map.files().iter().map(|other| (other.source().name(), other.source().text()));
         all.filter(move |(name, _)| {
             let path = Path::new(name);
             path.extension().is_some_and(|ending| ending == "json") && path.parent() == folder.as_deref()
@@ -379,25 +388,28 @@ impl<'a> Workspace<'a> {
     /// The block of an override file that says this of the resource, as an attribute or a nested block: it takes the
     /// place of what the resource itself says.
     /// <https://developer.hashicorp.com/terraform/language/files/override>
-    pub(crate) fn overriding(&self, spot: &Spot, name: &str) -> Option<Spot> {
+    pub(crate) fn overriding(&self, block_ref: &BlockRef, name: &str) -> Option<BlockRef> {
         let is_override = |file: &String| {
             let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             stem == "override" || stem.ends_with("_override")
         };
-        let files = self.folder_of(&spot.file);
-        let says = |document: &Document, top: &Spot| {
+        let files = self.folder_of(&block_ref.file);
+        let says = |document: &HclFile, top: &BlockRef| {
             document.value(top, name).is_some() || !document.nested(top, name).is_empty()
         };
         let mut tops = files.iter().filter(|file| is_override(file)).filter_map(|file| {
             let document = self.document(file)?;
-            let same = |top: &Spot| top.kind() == spot.kind() && top.labels() == spot.labels();
-            document.tops(file).into_iter().rfind(|top| *spot == spot.top() && same(top) && says(document, top))
+            let same = |top: &BlockRef| top.kind() == block_ref.kind() && top.labels() == block_ref.labels();
+            document
+                .tops(file)
+                .into_iter()
+                .rfind(|top| *block_ref == block_ref.top() && same(top) && says(document, top))
         });
         tops.next_back()
     }
 
     /// The resources of a type in the folder that a file is in.
-    pub(crate) fn resources(&self, file: &str, kind: &str) -> Vec<Spot> {
+    pub(crate) fn resources(&self, file: &str, kind: &str) -> Vec<BlockRef> {
         self.tops(file).into_iter().filter(|top| top.kind() == "resource" && top.labels().0 == kind).collect()
     }
 
@@ -458,7 +470,7 @@ mod tests {
             split("module.x[\"a.b]\"].module.y[0].aws_a.b[0]"),
             ("module.x[\"a.b]\"].module.y[0].", "aws_a.b[0]")
         );
-        assert!(Workspace::reference("module.a.aws_x.y", "aws_x.z").is_err());
-        assert_eq!(Workspace::reference("module.a.aws_x.y", "module.a.aws_x.z").as_deref(), Ok("aws_x.z"));
+        assert!(EditSession::reference("module.a.aws_x.y", "aws_x.z").is_err());
+        assert_eq!(EditSession::reference("module.a.aws_x.y", "module.a.aws_x.z").as_deref(), Ok("aws_x.z"));
     }
 }

@@ -12,7 +12,7 @@ use hcl_edit::structure::{Block, Body};
 
 /// A file that is edited.
 #[derive(Debug, Clone)]
-pub(crate) struct Document {
+pub(crate) struct HclFile {
     pub(crate) text: String,
     /// Whether lines end as Windows has it; then `text` does not say so.
     crlf: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Document {
 
 /// A block, by the way that leads to it from the top of its file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Spot {
+pub(crate) struct BlockRef {
     /// The file.
     pub(crate) file: String,
     steps: Vec<Step>,
@@ -40,12 +40,12 @@ pub(crate) struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
     /// A block.
-    Block(Spot),
+    Block(BlockRef),
     /// An attribute of a block, or a part of its value.
-    Attribute(Spot, String),
+    Attribute(BlockRef, String),
 }
 
-impl Spot {
+impl BlockRef {
     /// The labels of the outermost block: the type and the name of a resource.
     pub(crate) fn labels(&self) -> (&str, &str) {
         let labels = self.steps.first().map(|step| step.labels.as_slice()).unwrap_or_default();
@@ -92,7 +92,7 @@ pub(crate) fn steps(body: &Body) -> Vec<(Step, &Block)> {
     steps
 }
 
-impl Document {
+impl HclFile {
     pub(crate) fn new(text: &str) -> Self {
         let crlf = text.contains("\r\n") && !text.replace("\r\n", "").contains('\n');
         Self { text: if crlf { text.replace("\r\n", "\n") } else { text.to_owned() }, crlf, parsed: RefCell::default() }
@@ -137,42 +137,42 @@ impl Document {
         let before = |byte: usize| byte - lost(original.get(..byte).unwrap_or_default());
         let bytes = before(bytes.start)..before(bytes.end);
         let body = self.body()?;
-        let mut spot = Spot { file: file.to_owned(), steps: Vec::new() };
+        let mut block_ref = BlockRef { file: file.to_owned(), steps: Vec::new() };
         let mut body = &*body;
         loop {
             let holds = |span: Option<Range<usize>>| span.is_some_and(|span| span.contains(&bytes.start));
             if let Some(attribute) = body.attributes().find(|attribute| holds(attribute.span())) {
-                return Some(Found::Attribute(spot, attribute.key.as_str().to_owned()));
+                return Some(Found::Attribute(block_ref, attribute.key.as_str().to_owned()));
             }
             let (step, block) = steps(body).into_iter().find(|(_, block)| holds(block.span()))?;
-            spot.steps.push(step);
+            block_ref.steps.push(step);
             if block.span().is_some_and(|span| span.start == bytes.start) {
-                return Some(Found::Block(spot));
+                return Some(Found::Block(block_ref));
             }
             body = &block.body;
         }
     }
 
     /// All outermost blocks.
-    pub(crate) fn tops(&self, file: &str) -> Vec<Spot> {
-        self.sources(file).into_iter().map(|(spot, _)| spot).collect()
+    pub(crate) fn tops(&self, file: &str) -> Vec<BlockRef> {
+        self.sources(file).into_iter().map(|(block_ref, _)| block_ref).collect()
     }
 
     /// All outermost blocks, with their texts.
-    pub(crate) fn sources(&self, file: &str) -> Vec<(Spot, &str)> {
+    pub(crate) fn sources(&self, file: &str) -> Vec<(BlockRef, &str)> {
         let Some(body) = self.body() else { return Vec::new() };
         let source = |(step, block): (Step, &Block)| {
             let text = block.span().map(|span| self.source(&span)).unwrap_or_default();
-            (Spot { file: file.to_owned(), steps: vec![step] }, text)
+            (BlockRef { file: file.to_owned(), steps: vec![step] }, text)
         };
         steps(&body).into_iter().map(source).collect()
     }
 
-    pub(crate) fn with<T>(&self, spot: &Spot, read: impl FnOnce(&Block) -> Option<T>) -> Option<T> {
+    pub(crate) fn with<T>(&self, block_ref: &BlockRef, read: impl FnOnce(&Block) -> Option<T>) -> Option<T> {
         let body = self.body()?;
         let mut inner = &*body;
         let mut found = None;
-        for wanted in &spot.steps {
+        for wanted in &block_ref.steps {
             let (_, block) = steps(inner).into_iter().find(|(step, _)| step == wanted)?;
             inner = &block.body;
             found = Some(block);
@@ -181,19 +181,19 @@ impl Document {
     }
 
     /// The bytes of a block.
-    pub(crate) fn span(&self, spot: &Spot) -> Option<Range<usize>> {
-        self.with(spot, Block::span)
+    pub(crate) fn span(&self, block_ref: &BlockRef) -> Option<Range<usize>> {
+        self.with(block_ref, Block::span)
     }
 
     /// The nested blocks of that kind, also those that a dynamic one makes.
-    pub(crate) fn nested(&self, spot: &Spot, kind: &str) -> Vec<Spot> {
-        let found = self.with(spot, |block| {
+    pub(crate) fn nested(&self, block_ref: &BlockRef, kind: &str) -> Vec<BlockRef> {
+        let found = self.with(block_ref, |block| {
             let mut nested = Vec::new();
             for (step, _) in steps(&block.body) {
                 if step.kind == kind {
-                    nested.push(spot.inner(kind, step.labels, step.index));
+                    nested.push(block_ref.inner(kind, step.labels, step.index));
                 } else if step.kind == "dynamic" && step.labels.first().is_some_and(|label| label == kind) {
-                    let dynamic = spot.inner("dynamic", step.labels, step.index);
+                    let dynamic = block_ref.inner("dynamic", step.labels, step.index);
                     nested.push(dynamic.inner("content", Vec::new(), 0));
                 }
             }
@@ -220,8 +220,8 @@ impl Document {
     }
 
     /// The value of an attribute, where it is written.
-    pub(crate) fn value(&self, spot: &Spot, name: &str) -> Option<Expression> {
-        self.with(spot, |block| Some(block.body.get_attribute(name)?.value.clone()))
+    pub(crate) fn value(&self, block_ref: &BlockRef, name: &str) -> Option<Expression> {
+        self.with(block_ref, |block| Some(block.body.get_attribute(name)?.value.clone()))
     }
 }
 

@@ -7,8 +7,8 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Body, Structure};
 
-use super::edit_session::{Edited, Refusal, Workspace};
-use super::hcl_file::{Document, Spot};
+use super::edit_session::{EditSession, Edited, Refusal};
+use super::hcl_file::{BlockRef, HclFile};
 
 /// Arguments that the provider cannot change in place, by the type of the resource.
 /// <https://registry.terraform.io/providers/hashicorp/aws/latest/docs>
@@ -38,7 +38,7 @@ fn replaces(kind: &str, path: &str) -> bool {
 }
 
 /// The values of a block, each by its path and the blocks that lead to it.
-fn values(document: &Document, body: &Body, path: &str, number: &str, all: &mut BTreeMap<(Path, String), String>) {
+fn values(document: &HclFile, body: &Body, path: &str, number: &str, all: &mut BTreeMap<(Path, String), String>) {
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     for structure in body {
         let name = match structure {
@@ -67,10 +67,10 @@ fn values(document: &Document, body: &Body, path: &str, number: &str, all: &mut 
 }
 
 /// The arguments of a resource that differ, with the texts that they have afterwards.
-fn changed(before: &Document, after: &Document, spot: &Spot) -> BTreeMap<Path, String> {
-    let read = |document: &Document| {
+fn changed(before: &HclFile, after: &HclFile, block_ref: &BlockRef) -> BTreeMap<Path, String> {
+    let read = |document: &HclFile| {
         let mut all = BTreeMap::new();
-        document.with(spot, |block| {
+        document.with(block_ref, |block| {
             values(document, &block.body, "", "", &mut all);
             Some(())
         });
@@ -98,16 +98,16 @@ fn ignores(element: &str, path: &str, after: &str) -> bool {
     path == element || path.strip_prefix(&element).is_some_and(|rest| rest.starts_with('.'))
 }
 
-impl Workspace<'_> {
+impl EditSession<'_> {
     /// Checks the effects of the fix at hand: a change that Terraform would not apply is refused, and a resource that it
     /// would replace is a hazard.
     pub(super) fn check_impact(&mut self) -> Edited {
-        for (spot, changes) in self.changes_of_resources() {
+        for (block_ref, changes) in self.changes_of_resources() {
             let changes: Vec<(Path, String)> = changes.into_iter().collect();
-            self.refuse_if_ignored(&spot, &changes)?;
-            let (kind, name) = spot.labels();
+            self.refuse_if_ignored(&block_ref, &changes)?;
+            let (kind, name) = block_ref.labels();
             if let Some((path, _)) = changes.iter().find(|(path, _)| replaces(kind, path)) {
-                if let Some(refusal) = self.protection(&spot) {
+                if let Some(refusal) = self.protection(&block_ref) {
                     return Err(refusal);
                 }
                 let (kind, name) = (kind.to_owned(), name.to_owned());
@@ -120,11 +120,11 @@ impl Workspace<'_> {
     }
 
     /// The arguments that the fix at hand changes, by the resource.
-    fn changes_of_resources(&self) -> BTreeMap<Spot, BTreeMap<Path, String>> {
-        let mut all: BTreeMap<Spot, BTreeMap<Path, String>> = BTreeMap::new();
+    fn changes_of_resources(&self) -> BTreeMap<BlockRef, BTreeMap<Path, String>> {
+        let mut all: BTreeMap<BlockRef, BTreeMap<Path, String>> = BTreeMap::new();
         for (name, after) in self.drafts() {
             let Some(before) = self.before(name) else { continue };
-            let was: BTreeSet<(Spot, &str)> = before.sources(name).into_iter().collect();
+            let was: BTreeSet<(BlockRef, &str)> = before.sources(name).into_iter().collect();
             for (top, source) in after.sources(name) {
                 // A block whose text is as it was has no changes.
                 if top.kind() == "resource" && !was.contains(&(top.clone(), source)) && before.span(&top).is_some() {
@@ -135,15 +135,15 @@ impl Workspace<'_> {
                 }
             }
         }
-        for (spot, path) in self.touched() {
-            all.entry(spot.clone()).or_default().insert(path.clone(), String::new());
+        for (block_ref, path) in self.touched() {
+            all.entry(block_ref.clone()).or_default().insert(path.clone(), String::new());
         }
         all
     }
 
-    fn refuse_if_ignored(&self, spot: &Spot, changes: &[(Path, String)]) -> Edited {
-        let same = |top: &Spot| top.kind() == spot.kind() && top.labels() == spot.labels();
-        for top in self.tops(&spot.file).iter().filter(|top| same(top)) {
+    fn refuse_if_ignored(&self, block_ref: &BlockRef, changes: &[(Path, String)]) -> Edited {
+        let same = |top: &BlockRef| top.kind() == block_ref.kind() && top.labels() == block_ref.labels();
+        for top in self.tops(&block_ref.file).iter().filter(|top| same(top)) {
             let Some(document) = self.document(&top.file) else { continue };
             for lifecycle in document.nested(top, "lifecycle") {
                 let Some(ignored) = self.value(&lifecycle, "ignore_changes") else { continue };
@@ -154,7 +154,7 @@ impl Workspace<'_> {
                 for (path, after) in changes {
                     if elements.iter().any(|element| ignores(element, path, after)) {
                         let name = path.split('.').next().unwrap_or(path);
-                        let (kind, label) = spot.labels();
+                        let (kind, label) = block_ref.labels();
                         let reason = format!(
                             "lifecycle.ignore_changes of {kind}.{label} covers {name}: Terraform does not apply the change \
                              to what exists; take it out of the list first"
@@ -193,10 +193,10 @@ mod tests {
 
     #[test]
     fn changes_are_told_by_their_paths() {
-        let before = Document::new("resource \"a\" \"b\" {\n  x = 1\n  c {\n    d = 1\n  }\n}\n");
-        let after = Document::new("resource \"a\" \"b\" {\n  x    = 1\n  long = 2\n  c {\n    d = 2\n  }\n  e {}\n}\n");
-        let spot = before.tops("main.tf").remove(0);
-        let paths: Vec<String> = changed(&before, &after, &spot).into_keys().collect();
+        let before = HclFile::new("resource \"a\" \"b\" {\n  x = 1\n  c {\n    d = 1\n  }\n}\n");
+        let after = HclFile::new("resource \"a\" \"b\" {\n  x    = 1\n  long = 2\n  c {\n    d = 2\n  }\n  e {}\n}\n");
+        let block_ref = before.tops("main.tf").remove(0);
+        let paths: Vec<String> = changed(&before, &after, &block_ref).into_keys().collect();
         assert_eq!(paths, ["c.d", "e", "long"]);
     }
 

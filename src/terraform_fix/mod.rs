@@ -30,13 +30,13 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::collect::terraform::{CodeError, Places, Span};
+use crate::collect::terraform::{CodeError, SourceMap, Span};
 use crate::engine::rule::{Library, Remediation};
 use crate::model::finding::Edit;
 use crate::model::{Finding, Inventory, Verdict};
-use crate::remediate::remediation::{Remedies, Remedy};
+use crate::remediate::remediation::{RemediationSpec, RemediationSpecs};
 use crate::remediate::settings::Settings;
-use edit_session::{Refusal, Workspace};
+use edit_session::{EditSession, Refusal};
 
 /// Texts of files by their names: those that differ from what is on disk.
 pub(crate) type Texts = BTreeMap<String, String>;
@@ -54,7 +54,7 @@ pub(crate) const MOST_BYTES: usize = 10_000_000;
 pub(crate) struct Look {
     /// One for each account.
     pub(crate) inventories: Vec<Inventory>,
-    pub(crate) places: Places,
+    pub(crate) source_map: SourceMap,
     /// All findings, located, waivers applied.
     pub(crate) findings: Vec<Finding>,
     /// The steps of the budget of evaluation that it took.
@@ -66,7 +66,7 @@ pub(crate) struct Request<'a> {
     /// The folder of the root module, as places name it.
     pub(crate) root: &'a Path,
     pub(crate) library: &'a Library,
-    pub(crate) remedies: &'a Remedies,
+    pub(crate) remedies: &'a RemediationSpecs,
     /// The parameters of each rule.
     pub(crate) params: &'a BTreeMap<String, BTreeMap<String, Json>>,
     pub(crate) settings: &'a Settings,
@@ -147,7 +147,7 @@ struct Tried<'a> {
 /// What is done for a finding, and what there is to know of that.
 #[derive(Clone)]
 struct Effect<'a> {
-    remedy: &'a Remedy,
+    remedy: &'a RemediationSpec,
     hazards: Vec<String>,
     notes: Vec<String>,
 }
@@ -183,11 +183,11 @@ pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeErr
     let mut texts = Texts::new();
     let mut latest = None;
     let on_disk: Texts = first
-        .places
+        .source_map
         .files()
         .iter()
         .map(|file| (name_of(file), file.source().text().to_owned()))
-        .chain(first.places.assets().clone())
+        .chain(first.source_map.assets().clone())
         .collect();
     let mut fixed: Vec<Fixed> = Vec::new();
     let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
@@ -237,7 +237,7 @@ pub(crate) fn plan(request: &Request<'_>, first: &Look) -> Result<Patch, CodeErr
 /// Where the code cannot be read.
 pub(crate) fn edits(request: &Request<'_>, look: &Look) -> Result<BTreeMap<String, Edit>, CodeError> {
     let together = plan(request, look)?;
-    let mut work = Workspace::new(request.root, &look.inventories, &look.places, request.settings);
+    let mut session = EditSession::new(request.root, &look.inventories, &look.source_map, request.settings);
     let mut edits = BTreeMap::new();
     for fixed in together.fixed {
         // What follows from another fix is no finding yet.
@@ -247,7 +247,7 @@ pub(crate) fn edits(request: &Request<'_>, look: &Look) -> Result<BTreeMap<Strin
         if finding.verdict == Verdict::Pass {
             continue;
         }
-        if let Some(files) = attempt(request, finding, &mut work).ok().map(|_| work.take_back()) {
+        if let Some(files) = attempt(request, finding, &mut session).ok().map(|_| session.take_back()) {
             let replaced =
                 |(name, before, after): (String, String, String)| (name, difference::replacements(&before, &after));
             let files = files.into_iter().map(replaced).collect();
@@ -279,7 +279,7 @@ fn round<'a>(
     done: &BTreeSet<&str>,
     kept: &mut BTreeMap<String, Kept>,
 ) -> (Texts, Vec<Tried<'a>>) {
-    let mut work = Workspace::new(request.root, &look.inventories, &look.places, request.settings);
+    let mut session = EditSession::new(request.root, &look.inventories, &look.source_map, request.settings);
     let mut tried: Vec<Tried<'_>> = Vec::new();
     // The edits of this round, by the rule and the block that they are for.
     let mut edits: BTreeMap<(&str, Span), Effect<'_>> = BTreeMap::new();
@@ -289,12 +289,12 @@ fn round<'a>(
         if !open || refused || done.contains(finding.fingerprint.as_str()) {
             continue;
         }
-        let block = task::place_of(finding, &work).map(|place| (finding.rule.as_str(), place.block));
+        let block = task::place_of(finding, &session).map(|place| (finding.rule.as_str(), place.block));
         if let Some(effect) = block.and_then(|block| edits.get(&block)) {
             tried.push(Tried { finding: finding.clone(), effect: effect.clone(), is_shared: true });
             continue;
         }
-        match attempt(request, finding, &mut work) {
+        match attempt(request, finding, &mut session) {
             Ok((effect, is_shared)) => {
                 edits.extend(block.map(|block| (block, effect.clone())));
                 tried.push(Tried { finding: finding.clone(), effect, is_shared });
@@ -304,45 +304,49 @@ fn round<'a>(
             }
         }
     }
-    (work.texts(), tried)
+    (session.texts(), tried)
 }
 
 /// The fix of one finding, in the workspace, and whether it is one that other findings have led to already.
-fn attempt<'a>(request: &Request<'a>, finding: &Finding, work: &mut Workspace<'_>) -> Result<(Effect<'a>, bool), Kept> {
+fn attempt<'a>(
+    request: &Request<'a>,
+    finding: &Finding,
+    session: &mut EditSession<'_>,
+) -> Result<(Effect<'a>, bool), Kept> {
     let kept = |refusal: Refusal| Kept::new(refusal, finding);
     let remedy = remedy_of(finding, request).map_err(|reason| kept(Refusal::new(reason)))?;
     let nothing = BTreeMap::new();
     let params = request.params.get(&finding.rule).unwrap_or(&nothing);
-    let place = task::place_of(finding, work);
-    let size = place.and_then(|place| work.size(place.block)).unwrap_or_default();
+    let place = task::place_of(finding, session);
+    let size = place.and_then(|place| session.size(place.block)).unwrap_or_default();
     request.bytes.set(request.bytes.get().saturating_sub(size));
     if request.bytes.get() == 0 {
         return Err(kept(Refusal::new("there are too many to try: select some, with --rule or --resource")));
     }
-    work.begin(finding);
-    task::carry_out(finding, remedy, params, work).map_err(kept)?;
-    let is_shared = !work.changes();
-    if is_shared && work.texts().is_empty() {
+    session.begin(finding);
+    task::carry_out(finding, remedy, params, session).map_err(kept)?;
+    let is_shared = !session.changes();
+    if is_shared && session.texts().is_empty() {
         return Err(kept(Refusal::new("nothing in this code can be changed for it")));
     }
-    work.check_impact().map_err(kept)?;
-    if let Some(name) = work.garbled() {
+    session.check_impact().map_err(kept)?;
+    if let Some(name) = session.garbled() {
         return Err(kept(Refusal::new(format!("{name} is not written in a way that is understood"))));
     }
-    if work.writes_stand_ins() {
+    if session.writes_stand_ins() {
         return Err(kept(Refusal::new("it would have to write a value that is sensitive or not known")));
     }
-    let hazards: Vec<String> = work.hazards().map(str::to_owned).collect();
-    let notes = work.notes().map(str::to_owned).collect();
+    let hazards: Vec<String> = session.hazards().map(str::to_owned).collect();
+    let notes = session.notes().map(str::to_owned).collect();
     if !hazards.is_empty() && !request.with_unsafe {
         let reason = format!("unsafe: {}", hazards.join("; "));
         return Err(Kept { is_unsafe: true, ..kept(Refusal::new(reason)) });
     }
-    work.commit();
+    session.commit();
     Ok((Effect { remedy, hazards, notes }, is_shared))
 }
 
-fn remedy_of<'a>(finding: &Finding, request: &Request<'a>) -> Result<&'a Remedy, String> {
+fn remedy_of<'a>(finding: &Finding, request: &Request<'a>) -> Result<&'a RemediationSpec, String> {
     let remediation = request.library.rule(&finding.rule).and_then(|rule| rule.remediation.as_ref());
     match remediation {
         Some(Remediation::Id(id)) => request.remedies.get(id).ok_or_else(|| "no automatic fix".to_owned()),

@@ -6,8 +6,8 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 use hcl_edit::visit::{Visit, visit_attr, visit_expr, visit_traversal};
 
-use super::edit_session::{Edited, Refusal, Workspace};
-use super::hcl_file::{Document, Spot};
+use super::edit_session::{EditSession, Edited, Refusal};
+use super::hcl_file::{BlockRef, HclFile};
 
 /// Finds the references to one resource.
 struct Finder<'a> {
@@ -51,7 +51,7 @@ fn is_address(text: &str, kind: &str, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-impl Document {
+impl HclFile {
     /// The bytes at which something refers to the resource.
     fn references(&self, kind: &str, name: &str) -> Vec<usize> {
         let Some(body) = self.body() else { return Vec::new() };
@@ -61,43 +61,43 @@ impl Document {
     }
 
     /// Takes the resource out of the `depends_on` of a block.
-    fn remove_dependency(&mut self, spot: &Spot, kind: &str, name: &str) -> Option<()> {
-        let Some(list) = self.value(spot, "depends_on") else { return Some(()) };
+    fn remove_dependency(&mut self, block_ref: &BlockRef, kind: &str, name: &str) -> Option<()> {
+        let Some(list) = self.value(block_ref, "depends_on") else { return Some(()) };
         let gone = |element: &str| is_address(element.trim_matches('"'), kind, name);
         let Expression::Array(array) = &list else { return Some(()) };
         let any = array.iter().filter_map(hcl_edit::Span::span).any(|span: Range<usize>| gone(self.source(&span)));
         if any && self.remove_elements(&list, gone)? == 0 {
-            self.remove_attribute(spot, "depends_on")?;
+            self.remove_attribute(block_ref, "depends_on")?;
         }
         Some(())
     }
 }
 
-impl Workspace<'_> {
+impl EditSession<'_> {
     /// Removes a resource, and its address from the `depends_on` of others. Any other reference to it is a refusal.
-    pub(crate) fn remove_resource(&mut self, spot: &Spot) -> Edited {
-        let (kind, name) = spot.labels();
+    pub(crate) fn remove_resource(&mut self, block_ref: &BlockRef) -> Edited {
+        let (kind, name) = block_ref.labels();
         let (kind, name) = (kind.to_owned(), name.to_owned());
-        if let Some(protected) = self.protection(spot) {
+        if let Some(protected) = self.protection(block_ref) {
             return Err(protected);
         }
-        for top in self.tops(&spot.file) {
-            if top != *spot && top.kind() == "resource" && top.labels() == (&kind, &name) {
+        for top in self.tops(&block_ref.file) {
+            if top != *block_ref && top.kind() == "resource" && top.labels() == (&kind, &name) {
                 return Err(self.refuse(&top, "", format!("{kind}.{name} is written here too")));
             }
         }
-        let misunderstood = |work: &Self| work.refuse(spot, "", format!("{kind}.{name} shares its lines"));
-        if self.edit(&spot.file)?.remove(spot).is_none() {
+        let misunderstood = |session: &Self| session.refuse(block_ref, "", format!("{kind}.{name} shares its lines"));
+        if self.edit(&block_ref.file)?.remove(block_ref).is_none() {
             return Err(misunderstood(self));
         }
-        for top in self.tops(&spot.file) {
+        for top in self.tops(&block_ref.file) {
             let depends = self.value(&top, "depends_on").map(|value| self.source(&top.file, &value));
             if depends.is_some_and(|source| source.contains(&format!("{kind}.{name}"))) {
                 let done = self.edit(&top.file)?.remove_dependency(&top, &kind, &name);
                 done.ok_or_else(|| self.refuse(&top, "depends_on", "depends_on is not understood"))?;
             }
         }
-        for file in self.folder_of(&spot.file) {
+        for file in self.folder_of(&block_ref.file) {
             let Some(document) = self.document(&file) else { continue };
             if let Some(at) = document.references(&kind, &name).first() {
                 let line = document.line(*at);
@@ -107,7 +107,7 @@ impl Workspace<'_> {
                 return Err(Refusal::at(reason, Some((file, line))));
             }
         }
-        self.refuse_if_named_in_json(&spot.file, &format!("{kind}.{name}"))
+        self.refuse_if_named_in_json(&block_ref.file, &format!("{kind}.{name}"))
     }
 
     /// The first line that refers to the resource and is no dependency, in the file as it is on disk.
@@ -124,14 +124,14 @@ impl Workspace<'_> {
     }
 
     /// A refusal where a resource may not be destroyed.
-    pub(crate) fn protection(&self, spot: &Spot) -> Option<Refusal> {
-        let same = |top: &Spot| top.kind() == spot.kind() && top.labels() == spot.labels();
-        for top in self.tops(&spot.file).iter().filter(|top| same(top)) {
+    pub(crate) fn protection(&self, block_ref: &BlockRef) -> Option<Refusal> {
+        let same = |top: &BlockRef| top.kind() == block_ref.kind() && top.labels() == block_ref.labels();
+        for top in self.tops(&block_ref.file).iter().filter(|top| same(top)) {
             for lifecycle in self.document(&top.file)?.nested(top, "lifecycle") {
                 if let Some(Expression::Bool(yes)) = self.value(&lifecycle, "prevent_destroy")
                     && *yes.value()
                 {
-                    let (kind, name) = spot.labels();
+                    let (kind, name) = block_ref.labels();
                     let reason = format!("lifecycle.prevent_destroy keeps {kind}.{name} from being destroyed");
                     return Some(self.refuse(&lifecycle, "prevent_destroy", reason));
                 }
@@ -149,7 +149,7 @@ mod tests {
     fn references_stand_in_expressions_templates_and_old_texts() {
         let text = "output \"x\" {\n  value = \"a-${aws_a.b.id}\"\n}\n\nmoved {\n  from = aws_a.c\n  to   = aws_a.b\n}\n\n\
                     resource \"aws_d\" \"e\" {\n  depends_on = [\"aws_a.b\"]\n  text = <<-EOT\n    ${aws_a.b[0].id} aws_a.bc\n  EOT\n}\n";
-        let document = Document::new(text);
+        let document = HclFile::new(text);
         let lines: Vec<usize> = document.references("aws_a", "b").iter().map(|at| document.line(*at)).collect();
         assert_eq!(lines.len(), 4, "{lines:?}");
         assert!(lines.contains(&2) && lines.contains(&7) && lines.contains(&11), "{lines:?}");
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_dependency_is_taken_out_and_an_empty_list_with_it() {
         let mut document =
-            Document::new("a {\n  depends_on = [aws_a.b]\n}\n\nc {\n  depends_on = [aws_a.b[0], aws_d.e]\n}\n");
+            HclFile::new("a {\n  depends_on = [aws_a.b]\n}\n\nc {\n  depends_on = [aws_a.b[0], aws_d.e]\n}\n");
         for top in document.tops("main.tf") {
             document.remove_dependency(&top, "aws_a", "b").expect("an edit");
         }

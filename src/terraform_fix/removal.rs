@@ -5,18 +5,18 @@ use std::ops::Range;
 use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 
-use super::hcl_file::{Document, Spot};
+use super::hcl_file::{BlockRef, HclFile};
 
-impl Document {
+impl HclFile {
     /// Removes a block, with its lines and the comment lines directly above it.
-    pub(crate) fn remove(&mut self, spot: &Spot) -> Option<()> {
-        let span = self.span(spot)?;
+    pub(crate) fn remove(&mut self, block_ref: &BlockRef) -> Option<()> {
+        let span = self.span(block_ref)?;
         self.remove_lines(&span)
     }
 
     /// Removes an attribute in the same way.
-    pub(crate) fn remove_attribute(&mut self, spot: &Spot, name: &str) -> Option<()> {
-        let span = self.with(spot, |block| block.body.get_attribute(name)?.span())?;
+    pub(crate) fn remove_attribute(&mut self, block_ref: &BlockRef, name: &str) -> Option<()> {
+        let span = self.with(block_ref, |block| block.body.get_attribute(name)?.span())?;
         self.remove_lines(&span)
     }
 
@@ -136,17 +136,18 @@ mod tests {
     use super::*;
 
     /// The text after an edit of its first block.
-    fn edited(text: &str, edit: impl FnOnce(&mut Document, &Spot)) -> String {
-        let mut document = Document::new(text);
-        let spot = document.tops("main.tf").remove(0);
-        edit(&mut document, &spot);
+    fn edited(text: &str, edit: impl FnOnce(&mut HclFile, &BlockRef)) -> String {
+        let mut document = HclFile::new(text);
+        let block_ref = document.tops("main.tf").remove(0);
+        edit(&mut document, &block_ref);
         document.text()
     }
 
     fn removed(text: &str, kind: &str) -> String {
-        let mut document = Document::new(text);
-        let spot = document.tops("main.tf").into_iter().find(|top| top.kind() == kind).expect("the block is there");
-        document.remove(&spot).expect("an edit");
+        let mut document = HclFile::new(text);
+        let block_ref =
+            document.tops("main.tf").into_iter().find(|top| top.kind() == kind).expect("the block is there");
+        document.remove(&block_ref).expect("an edit");
         document.text()
     }
 
@@ -166,11 +167,11 @@ mod tests {
 
     #[test]
     fn a_block_goes_with_its_lines() {
-        let mut document = Document::new("a \"b\" \"c\" {\n  x = 1\n\n  y {\n  }\n\n  z {\n  }\n}\n");
-        let spot = document.tops("main.tf").remove(0);
-        document.remove(&document.nested(&spot, "y").remove(0)).expect("an edit");
+        let mut document = HclFile::new("a \"b\" \"c\" {\n  x = 1\n\n  y {\n  }\n\n  z {\n  }\n}\n");
+        let block_ref = document.tops("main.tf").remove(0);
+        document.remove(&document.nested(&block_ref, "y").remove(0)).expect("an edit");
         assert_eq!(document.text(), "a \"b\" \"c\" {\n  x = 1\n\n  z {\n  }\n}\n");
-        document.remove(&document.nested(&spot, "z").remove(0)).expect("an edit");
+        document.remove(&document.nested(&block_ref, "z").remove(0)).expect("an edit");
         assert_eq!(document.text(), "a \"b\" \"c\" {\n  x = 1\n}\n");
     }
 
@@ -185,7 +186,8 @@ mod tests {
             // Lines that are not laid out stay so.
             ("a {\n  b   =   1\n  longer = 2\n  c      = 3\n}\n", "a {\n  b   =   1\n  c      = 3\n}\n"),
         ] {
-            let text = edited(before, |document, spot| document.remove_attribute(spot, "longer").expect("an edit"));
+            let text =
+                edited(before, |document, block_ref| document.remove_attribute(block_ref, "longer").expect("an edit"));
             assert_eq!(text, after, "{before}");
         }
     }
@@ -199,8 +201,8 @@ mod tests {
             ("a {\n  x = [\n    b,\n    c, # why\n    d,\n  ]\n}\n", "a {\n  x = [\n    b,\n    d,\n  ]\n}\n"),
             ("a {\n  x = [\n    b,\n    c\n  ]\n}\n", "a {\n  x = [\n    b\n  ]\n}\n"),
         ] {
-            let text = edited(before, |document, spot| {
-                let list = document.value(spot, "x").expect("a list");
+            let text = edited(before, |document, block_ref| {
+                let list = document.value(block_ref, "x").expect("a list");
                 document.remove_elements(&list, |element| element == "c").expect("an edit");
             });
             assert_eq!(text, after);

@@ -31,8 +31,8 @@ pub(crate) fn group(group: &[&Fixed], look: Look, out: &mut dyn Write) -> io::Re
     let Some(first) = group.first() else { return Ok(()) };
     writeln!(out, "{}", look.paint.paint(BOLD, &harmless(&first.finding.rule)))?;
     about(first, look, out)?;
-    let places: Vec<String> = group.iter().map(|fixed| place(&fixed.finding)).collect();
-    for line in listed(&places, look.all, look.width.saturating_sub(MARGIN + 2)) {
+    let source_map: Vec<String> = group.iter().map(|fixed| place(&fixed.finding)).collect();
+    for line in listed(&source_map, look.all, look.width.saturating_sub(MARGIN + 2)) {
         writeln!(out, "      {line}")?;
     }
     Ok(())

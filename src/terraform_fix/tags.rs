@@ -2,16 +2,16 @@
 
 use hcl_edit::expr::Expression;
 
-use super::edit_session::{Edited, New, Refusal, Workspace};
-use super::hcl_file::{Found, Spot};
+use super::edit_session::{EditSession, Edited, New, Refusal};
+use super::hcl_file::{BlockRef, Found};
 use super::task::Task;
 use crate::model::Fact;
 
 /// Adds the tags that the rule requires and the resource has not.
-pub(crate) fn add(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn add(task: &Task<'_>, session: &mut EditSession<'_>) -> Edited {
     let key = &task.key;
-    let of_instance = work.inventory.instances.get(key).map(|entry| &entry.attributes.tags);
-    let of_bucket = work.inventory.buckets.get(key).map(|entry| &entry.attributes.tags);
+    let of_instance = session.inventory.instances.get(key).map(|entry| &entry.attributes.tags);
+    let of_bucket = session.inventory.buckets.get(key).map(|entry| &entry.attributes.tags);
     let there = match of_instance.or(of_bucket) {
         Some(Fact::Known(tags)) => tags.clone(),
         Some(Fact::Unknown(gap)) => return Err(Refusal::new(format!("which tags there are is not known: {gap}"))),
@@ -21,37 +21,39 @@ pub(crate) fn add(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let missing: Vec<&str> = wanted.filter_map(|key| key.as_str()).filter(|key| !there.contains_key(*key)).collect();
     let mut tags = Vec::new();
     for name in missing {
-        let Some(value) = work.settings.tags.get(name).cloned() else {
+        let Some(value) = session.settings.tags.get(name).cloned() else {
             return Err(Refusal::new(format!(
                 "the value of the tag {name} is for you to say: `fix.tags` in ssm-audit.yaml"
             )));
         };
-        tags.push((name.to_owned(), work.template(&task.spot, &value)?));
+        tags.push((name.to_owned(), session.template(&task.block_ref, &value)?));
     }
-    match task.written("tags", work) {
-        None if task.spot.labels().0 == "aws_launch_template" => {
+    match task.written("tags", session) {
+        None if task.block_ref.labels().0 == "aws_launch_template" => {
             let tags = format!("resource_type = \"instance\"\n\ntags = {}", object(&tags));
-            let added = work.edit(&task.spot.file)?.add_block(&task.spot, "tag_specifications", &tags);
-            added.ok_or_else(|| work.refuse(&task.spot, "tags", "the block is not written in a way that is understood"))
+            let added = session.edit(&task.block_ref.file)?.add_block(&task.block_ref, "tag_specifications", &tags);
+            added.ok_or_else(|| {
+                session.refuse(&task.block_ref, "tags", "the block is not written in a way that is understood")
+            })
         }
-        None => work.set(&task.spot, "tags", &New::Expression(object(&tags), None)),
-        Some(Some(Found::Attribute(spot, name))) => add_to(&spot, &name, &tags, work),
-        Some(Some(Found::Block(spot))) => work.set(&spot, "tags", &New::Expression(object(&tags), None)),
+        None => session.set(&task.block_ref, "tags", &New::Expression(object(&tags), None)),
+        Some(Some(Found::Attribute(block_ref, name))) => add_to(&block_ref, &name, &tags, session),
+        Some(Some(Found::Block(block_ref))) => session.set(&block_ref, "tags", &New::Expression(object(&tags), None)),
         Some(None) => Err(Refusal::new("the tags are not written in Terraform's own syntax")),
     }
 }
 
-fn add_to(spot: &Spot, name: &str, tags: &[(String, String)], work: &mut Workspace<'_>) -> Edited {
+fn add_to(block_ref: &BlockRef, name: &str, tags: &[(String, String)], session: &mut EditSession<'_>) -> Edited {
     for (key, value) in tags {
         let misunderstood = || Refusal::new("the tags are not written in a way that is understood");
         // Read again each time: its place has moved.
-        let current = work.value(spot, name).ok_or_else(misunderstood)?;
+        let current = session.value(block_ref, name).ok_or_else(misunderstood)?;
         if let Some(object) = members(&current) {
             // The same edit, for another instance of the block, has added it.
             if super::hcl_file::member(object, key).is_some() {
                 continue;
             }
-            work.edit(&spot.file)?.add_member(object, key, value).ok_or_else(misunderstood)?;
+            session.edit(&block_ref.file)?.add_member(object, key, value).ok_or_else(misunderstood)?;
             continue;
         }
         let member = format!("{{ {} = {value} }}", as_key(key));
@@ -60,11 +62,11 @@ fn add_to(spot: &Spot, name: &str, tags: &[(String, String)], work: &mut Workspa
             && !call.args.is_empty()
             && !call.args.expand_final()
         {
-            work.edit(&spot.file)?.add_argument(call, &member).ok_or_else(misunderstood)?;
+            session.edit(&block_ref.file)?.add_argument(call, &member).ok_or_else(misunderstood)?;
             continue;
         }
         let span = hcl_edit::Span::span(&current).ok_or_else(misunderstood)?;
-        work.edit(&spot.file)?.wrap(&span, "merge(", &format!(", {member})"));
+        session.edit(&block_ref.file)?.wrap(&span, "merge(", &format!(", {member})"));
     }
     Ok(())
 }
@@ -97,10 +99,10 @@ pub(crate) fn object(tags: &[(String, String)]) -> String {
 }
 
 /// The tags of the configuration, as lines for what is made; none where there are none.
-pub(crate) fn configured(beside: &Spot, work: &mut Workspace<'_>) -> Result<String, Refusal> {
+pub(crate) fn configured(beside: &BlockRef, session: &mut EditSession<'_>) -> Result<String, Refusal> {
     let mut tags = Vec::new();
-    for (name, value) in work.settings.tags.clone() {
-        tags.push((name, work.template(beside, &value)?));
+    for (name, value) in session.settings.tags.clone() {
+        tags.push((name, session.template(beside, &value)?));
     }
     Ok(if tags.is_empty() { String::new() } else { format!("\n\ntags = {}", object(&tags)) })
 }

@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::edit_session::{Edited, New, Refusal, Workspace};
-use super::hcl_file::{Found, Spot};
+use super::edit_session::{EditSession, Edited, New, Refusal};
+use super::hcl_file::{BlockRef, Found};
 use super::{attribute, tags};
-use crate::collect::terraform::Place;
+use crate::collect::terraform::SourceEntry;
 use crate::engine::scan::ANY;
 use crate::model::{Finding, Key, ResourceType, Verdict};
-use crate::remediate::remediation::{Action, Remedy, Wish};
+use crate::remediate::remediation::{Action, DesiredValue, RemediationSpec};
 use crate::resource::{bucket, instance, key, log_group, role, security_group, session_preferences};
 
 /// A finding that is made right.
 pub(crate) struct Task<'a> {
     pub(crate) key: Key,
-    pub(crate) place: &'a Place,
+    pub(crate) place: &'a SourceEntry,
     /// The block of the resource.
-    pub(crate) spot: Spot,
+    pub(crate) block_ref: BlockRef,
     /// The parameters of the rule.
     pub(crate) params: &'a BTreeMap<String, Json>,
 }
@@ -26,9 +26,9 @@ pub(crate) struct Task<'a> {
 impl Task<'_> {
     /// What stands where the code says the attribute; the inner none where that is not Terraform's own syntax.
     #[expect(clippy::option_option, reason = "not written, and written in another syntax, are different answers")]
-    pub(crate) fn written(&self, path: &str, work: &Workspace<'_>) -> Option<Option<Found>> {
+    pub(crate) fn written(&self, path: &str, session: &EditSession<'_>) -> Option<Option<Found>> {
         let (_, span) = self.place.attributes.iter().find(|(known, _)| *known == path)?;
-        Some(work.found(*span))
+        Some(session.found(*span))
     }
 }
 
@@ -39,16 +39,16 @@ fn key_of(finding: &Finding) -> Key {
 }
 
 /// The place of the resource that a finding is about; none where the code does not declare it by itself.
-pub(crate) fn place_of<'a>(finding: &Finding, work: &Workspace<'a>) -> Option<&'a Place> {
-    work.places.of(finding.resource.resource_type, &key_of(finding))
+pub(crate) fn place_of<'a>(finding: &Finding, session: &EditSession<'a>) -> Option<&'a SourceEntry> {
+    session.source_map.of(finding.resource.resource_type, &key_of(finding))
 }
 
 /// Makes a finding right, in the draft of the workspace.
 pub(crate) fn carry_out(
     finding: &Finding,
-    remedy: &Remedy,
+    remedy: &RemediationSpec,
     params: &BTreeMap<String, Json>,
-    work: &mut Workspace<'_>,
+    session: &mut EditSession<'_>,
 ) -> Edited {
     let resource = &finding.resource;
     let key = key_of(finding);
@@ -56,29 +56,29 @@ pub(crate) fn carry_out(
         let place = finding.location.as_ref().map(|place| (place.file.clone(), place.line as usize));
         return Err(Refusal::at("which resources the code makes is not known", place));
     }
-    let (place, spot) = work.spot(resource.resource_type, &key)?;
-    let task = Task { key, place, spot, params };
+    let (place, block_ref) = session.block_ref(resource.resource_type, &key)?;
+    let task = Task { key, place, block_ref, params };
     if finding.verdict == Verdict::Unknown {
-        return settle(remedy, &task, work);
+        return settle(remedy, &task, session);
     }
     if remedy.by_name_in_code() {
-        work.hazard(remedy.warn_in_code().unwrap_or("it cuts something off"));
+        session.hazard(remedy.warn_in_code().unwrap_or("it cuts something off"));
     }
-    let instances = work.places.all().filter(|other| other.block == place.block).count();
+    let instances = session.source_map.all().filter(|other| other.block == place.block).count();
     if instances > 1 {
-        let (kind, name) = task.spot.labels();
-        work.note(format!("the edit changes all {instances} instances of {kind}.{name}"));
+        let (kind, name) = task.block_ref.labels();
+        session.note(format!("the edit changes all {instances} instances of {kind}.{name}"));
     }
     match &remedy.action {
-        Action::Set(wishes) => set(wishes, resource.resource_type, &task, work),
+        Action::Set(wishes) => set(wishes, resource.resource_type, &task, session),
         Action::Do(name) => match (resource.resource_type, name.as_str()) {
-            (ResourceType::Instance, name) => instance::edit::carry_out(name, &task, work),
-            (ResourceType::SecurityGroup, name) => security_group::edit::carry_out(name, &task, work),
-            (ResourceType::Role, name) => role::edit::carry_out(name, &task, work),
-            (ResourceType::KmsKey, name) => key::edit::carry_out(name, &task, work),
-            (ResourceType::LogGroup, "encrypt") => log_group::edit::encrypt(&task.key, &task.spot, work),
-            (ResourceType::Bucket, name) => bucket::edit::carry_out(name, &task, work),
-            (ResourceType::SessionPreferences, name) => session_preferences::edit::carry_out(name, &task, work),
+            (ResourceType::Instance, name) => instance::edit::carry_out(name, &task, session),
+            (ResourceType::SecurityGroup, name) => security_group::edit::carry_out(name, &task, session),
+            (ResourceType::Role, name) => role::edit::carry_out(name, &task, session),
+            (ResourceType::KmsKey, name) => key::edit::carry_out(name, &task, session),
+            (ResourceType::LogGroup, "encrypt") => log_group::edit::encrypt(&task.key, &task.block_ref, session),
+            (ResourceType::Bucket, name) => bucket::edit::carry_out(name, &task, session),
+            (ResourceType::SessionPreferences, name) => session_preferences::edit::carry_out(name, &task, session),
             (_, name) => Err(undone(name)),
         },
     }
@@ -91,42 +91,47 @@ pub(crate) fn undone(name: &str) -> Refusal {
 
 /// What is not known because the code leaves it open is settled by saying it. What is written stays: it says something
 /// that is not understood.
-fn settle(remedy: &Remedy, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+fn settle(remedy: &RemediationSpec, task: &Task<'_>, session: &mut EditSession<'_>) -> Edited {
     let unknown = || Refusal::new("it is not known whether there is something to fix");
     let Action::Set(wishes) = &remedy.action else { return Err(unknown()) };
     for (path, wish) in wishes {
         if path == "tags" {
-            tags::add(task, work)?;
+            tags::add(task, session)?;
             continue;
         }
         let written = task.place.attributes.iter().any(|(known, span)| known == path && *span != task.place.block);
-        let is_block = task.place.attributes.iter().any(|(known, span)| known == path && work.is_block(*span));
+        let is_block = task.place.attributes.iter().any(|(known, span)| known == path && session.is_block(*span));
         if written && !is_block {
             return Err(unknown());
         }
-        attribute::set(path, &New::of(&value(wish, task)?), task, work)?;
+        attribute::set(path, &New::of(&value(wish, task)?), task, session)?;
     }
     Ok(())
 }
 
-fn set(wishes: &BTreeMap<String, Wish>, resource: ResourceType, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+fn set(
+    wishes: &BTreeMap<String, DesiredValue>,
+    resource: ResourceType,
+    task: &Task<'_>,
+    session: &mut EditSession<'_>,
+) -> Edited {
     for (path, wish) in wishes {
         let value = value(wish, task)?;
         match (resource, path.as_str()) {
-            (_, "tags") => tags::add(task, work)?,
-            (ResourceType::Bucket, "sse_algorithm") => bucket::edit::encrypt(&value, task, work)?,
-            (ResourceType::Bucket, "object_lock_enabled") => bucket::edit::lock(task, work)?,
-            (ResourceType::SessionPreferences, path) => session_preferences::edit::set(path, &value, task, work)?,
-            (_, path) => attribute::set(path, &New::of(&value), task, work)?,
+            (_, "tags") => tags::add(task, session)?,
+            (ResourceType::Bucket, "sse_algorithm") => bucket::edit::encrypt(&value, task, session)?,
+            (ResourceType::Bucket, "object_lock_enabled") => bucket::edit::lock(task, session)?,
+            (ResourceType::SessionPreferences, path) => session_preferences::edit::set(path, &value, task, session)?,
+            (_, path) => attribute::set(path, &New::of(&value), task, session)?,
         }
     }
     Ok(())
 }
 
-fn value(wish: &Wish, task: &Task<'_>) -> Result<Json, Refusal> {
+fn value(wish: &DesiredValue, task: &Task<'_>) -> Result<Json, Refusal> {
     match wish {
-        Wish::Value(value) => Ok(value.clone()),
-        Wish::Param(name) => {
+        DesiredValue::Value(value) => Ok(value.clone()),
+        DesiredValue::Param(name) => {
             task.params.get(name).cloned().ok_or_else(|| Refusal::new(format!("there is no value for {name}")))
         }
     }

@@ -8,8 +8,8 @@ use hcl_edit::expr::{Expression, TraversalOperator};
 use hcl_edit::template::Element;
 use serde_json::Value as Json;
 
-use super::edit_session::{Edited, New, Refusal, Workspace};
-use super::hcl_file::{Found, Spot};
+use super::edit_session::{EditSession, Edited, New, Refusal};
+use super::hcl_file::{BlockRef, Found};
 
 /// A value as HCL writes it.
 pub(crate) fn literal(json: &Json) -> String {
@@ -59,48 +59,51 @@ pub(crate) fn converted(expression: &Expression) -> &Expression {
 }
 
 /// A value with the attribute that it is written in.
-pub(crate) type Source = (Spot, String, Expression);
+pub(crate) type Source = (BlockRef, String, Expression);
 
-impl Workspace<'_> {
+impl EditSession<'_> {
     /// Sets an attribute of a block: where it is written, there; else as a new one.
-    pub(crate) fn set(&mut self, spot: &Spot, name: &str, new: &New) -> Edited {
-        let spot = &self.overriding(spot, name).unwrap_or_else(|| spot.clone());
-        if let Some(value) = self.value(spot, name) {
-            return self.assign(spot, name, &value, new);
+    pub(crate) fn set(&mut self, block_ref: &BlockRef, name: &str, new: &New) -> Edited {
+        let block_ref = &self.overriding(block_ref, name).unwrap_or_else(|| block_ref.clone());
+        if let Some(value) = self.value(block_ref, name) {
+            return self.assign(block_ref, name, &value, new);
         }
-        let added = self.edit(&spot.file)?.add_attribute(spot, name, new.text());
-        added.ok_or_else(|| self.refuse(spot, name, "the block is not written in a way that is understood"))
+        let added = self.edit(&block_ref.file)?.add_attribute(block_ref, name, new.text());
+        added.ok_or_else(|| self.refuse(block_ref, name, "the block is not written in a way that is understood"))
     }
 
     /// Sets an attribute of a nested block, which is made where there is none.
-    pub(crate) fn set_nested(&mut self, spot: &Spot, blocks: &[&str], name: &str, new: &New) -> Edited {
-        let Some((block, rest)) = blocks.split_first() else { return self.set(spot, name, new) };
-        let spot = &self.overriding(spot, block).unwrap_or_else(|| spot.clone());
-        if self.value(spot, block).is_some() {
-            return Err(self.refuse(spot, block, format!("{block} is assigned a value, and is not a block")));
+    pub(crate) fn set_nested(&mut self, block_ref: &BlockRef, blocks: &[&str], name: &str, new: &New) -> Edited {
+        let Some((block, rest)) = blocks.split_first() else { return self.set(block_ref, name, new) };
+        let block_ref = &self.overriding(block_ref, block).unwrap_or_else(|| block_ref.clone());
+        if self.value(block_ref, block).is_some() {
+            return Err(self.refuse(block_ref, block, format!("{block} is assigned a value, and is not a block")));
         }
-        let nested = self.document(&spot.file).map(|document| document.nested(spot, block)).unwrap_or_default();
+        let nested =
+            self.document(&block_ref.file).map(|document| document.nested(block_ref, block)).unwrap_or_default();
         match nested.as_slice() {
             [] => {
                 let mut content = format!("{name} = {}", new.text());
                 for block in rest.iter().rev() {
                     content = format!("{block} {{\n{}\n}}", super::hcl_file::indented(&content, "  "));
                 }
-                let added = self.edit(&spot.file)?.add_block(spot, block, &content);
-                added.ok_or_else(|| self.refuse(spot, block, "the block is not written in a way that is understood"))
+                let added = self.edit(&block_ref.file)?.add_block(block_ref, block, &content);
+                added.ok_or_else(|| {
+                    self.refuse(block_ref, block, "the block is not written in a way that is understood")
+                })
             }
             [one] => self.set_nested(&one.clone(), rest, name, new),
-            _ => Err(self.refuse(spot, block, format!("there are several blocks {block}"))),
+            _ => Err(self.refuse(block_ref, block, format!("there are several blocks {block}"))),
         }
     }
 
     /// Gives an expression another value where the value comes from. What it belongs to is an attribute of the block.
-    pub(crate) fn assign(&mut self, spot: &Spot, name: &str, value: &Expression, new: &New) -> Edited {
+    pub(crate) fn assign(&mut self, block_ref: &BlockRef, name: &str, value: &Expression, new: &New) -> Edited {
         match value {
             Expression::Null(_) | Expression::Bool(_) | Expression::Number(_) | Expression::String(_) => {
-                let span = value.span().ok_or_else(|| self.refuse(spot, name, "its place is not known"))?;
-                self.touch(spot, name);
-                self.edit(&spot.file)?.replace(&span, new.text());
+                let span = value.span().ok_or_else(|| self.refuse(block_ref, name, "its place is not known"))?;
+                self.touch(block_ref, name);
+                self.edit(&block_ref.file)?.replace(&span, new.text());
                 Ok(())
             }
             _ => {
@@ -109,30 +112,30 @@ impl Workspace<'_> {
                 let new = if std::ptr::eq(inner, value) { new.clone() } else { new.as_number() };
                 match source_of(inner) {
                     Some(("var", variable)) => {
-                        self.touch(spot, name);
-                        self.set_variable(spot, name, &variable, &new)
+                        self.touch(block_ref, name);
+                        self.set_variable(block_ref, name, &variable, &new)
                     }
                     Some((_, local)) => {
-                        self.touch(spot, name);
-                        self.set_local(spot, name, &local, &new)
+                        self.touch(block_ref, name);
+                        self.set_local(block_ref, name, &local, &new)
                     }
                     None => {
-                        let source = self.source(&spot.file, value);
+                        let source = self.source(&block_ref.file, value);
                         let source = source.lines().next().unwrap_or_default().to_owned();
-                        Err(self.refuse(spot, name, format!("{name} is computed: {source}")))
+                        Err(self.refuse(block_ref, name, format!("{name} is computed: {source}")))
                     }
                 }
             }
         }
     }
 
-    fn declared(&self, spot: &Spot, variable: &str) -> Option<Spot> {
-        self.tops(&spot.file).into_iter().find(|top| top.kind() == "variable" && top.labels().0 == variable)
+    fn declared(&self, block_ref: &BlockRef, variable: &str) -> Option<BlockRef> {
+        self.tops(&block_ref.file).into_iter().find(|top| top.kind() == "variable" && top.labels().0 == variable)
     }
 
-    fn set_variable(&mut self, spot: &Spot, name: &str, variable: &str, new: &New) -> Edited {
-        let Some(declared) = self.declared(spot, variable) else {
-            return Err(self.refuse(spot, name, format!("var.{variable} is not declared")));
+    fn set_variable(&mut self, block_ref: &BlockRef, name: &str, variable: &str, new: &New) -> Edited {
+        let Some(declared) = self.declared(block_ref, variable) else {
+            return Err(self.refuse(block_ref, name, format!("var.{variable} is not declared")));
         };
         // The default of a sensitive variable stays unseen, and so no difference of it is made.
         if self.value(&declared, "sensitive").is_some_and(|value| value.as_bool() != Some(false)) {
@@ -141,7 +144,7 @@ impl Workspace<'_> {
         }
         let Some(constant) = new.constant().map(str::to_owned) else {
             return Err(self.refuse(
-                spot,
+                block_ref,
                 name,
                 format!("it comes from var.{variable}, and {} cannot be the default of a variable", new.text()),
             ));
@@ -149,17 +152,17 @@ impl Workspace<'_> {
         let declared_type = self.value(&declared, "type").map(|value| self.source(&declared.file, &value));
         let constant = New::Literal(constant);
         let constant = if declared_type.as_deref() == Some("number") { constant.as_number() } else { constant };
-        if let Some(place) = self.given_by_file(&spot.file, variable) {
+        if let Some(place) = self.given_by_file(&block_ref.file, variable) {
             let reason = format!("it comes from var.{variable}, which is given a value there");
             return Err(Refusal::at(reason, Some(place)));
         }
-        let calls = self.calls_of(&spot.file);
-        let given: Vec<Spot> = calls.into_iter().filter(|call| self.value(call, variable).is_some()).collect();
+        let calls = self.calls_of(&block_ref.file);
+        let given: Vec<BlockRef> = calls.into_iter().filter(|call| self.value(call, variable).is_some()).collect();
         match given.as_slice() {
             [] => {}
             [call] => {
                 let call = call.clone();
-                self.shared(&spot.file, &format!("var.{variable}"));
+                self.shared(&block_ref.file, &format!("var.{variable}"));
                 return self.set(&call, variable, &constant);
             }
             [first, ..] => {
@@ -175,44 +178,49 @@ impl Workspace<'_> {
                 format!("it comes from var.{variable}, which has no default: what is given for it decides"),
             )),
             Some(default) => {
-                self.shared(&spot.file, &format!("var.{variable}"));
+                self.shared(&block_ref.file, &format!("var.{variable}"));
                 self.assign(&declared, "default", &default, &constant)
             }
         }
     }
 
-    pub(crate) fn local(&self, spot: &Spot, local: &str) -> Option<(Spot, Expression)> {
-        let declared = self.tops(&spot.file).into_iter().filter(|top| top.kind() == "locals");
+    pub(crate) fn local(&self, block_ref: &BlockRef, local: &str) -> Option<(BlockRef, Expression)> {
+        let declared = self.tops(&block_ref.file).into_iter().filter(|top| top.kind() == "locals");
         declared.into_iter().find_map(|top| Some((top.clone(), self.value(&top, local)?)))
     }
 
-    fn set_local(&mut self, spot: &Spot, name: &str, local: &str, new: &New) -> Edited {
-        match self.local(spot, local) {
-            None => Err(self.refuse(spot, name, format!("local.{local} is not declared"))),
+    fn set_local(&mut self, block_ref: &BlockRef, name: &str, local: &str, new: &New) -> Edited {
+        match self.local(block_ref, local) {
+            None => Err(self.refuse(block_ref, name, format!("local.{local} is not declared"))),
             Some((top, value)) => {
-                self.shared(&spot.file, &format!("local.{local}"));
+                self.shared(&block_ref.file, &format!("local.{local}"));
                 self.assign(&top, local, &value, new)
             }
         }
     }
 
     /// What a variable or a local value is, with its place; none where it is not written.
-    pub(super) fn source_of_name(&mut self, spot: &Spot, root: &str, name: &str) -> Result<Option<Source>, Refusal> {
+    pub(super) fn source_of_name(
+        &mut self,
+        block_ref: &BlockRef,
+        root: &str,
+        name: &str,
+    ) -> Result<Option<Source>, Refusal> {
         let source = if root == "local" {
-            self.local(spot, name).map(|(top, value)| (top, name.to_owned(), value))
+            self.local(block_ref, name).map(|(top, value)| (top, name.to_owned(), value))
         } else {
-            if let Some(place) = self.given_by_file(&spot.file, name) {
+            if let Some(place) = self.given_by_file(&block_ref.file, name) {
                 let reason = format!("it comes from var.{name}, which is given a value there");
                 return Err(Refusal::at(reason, Some(place)));
             }
-            let given: Vec<(Spot, Expression)> = self
-                .calls_of(&spot.file)
+            let given: Vec<(BlockRef, Expression)> = self
+                .calls_of(&block_ref.file)
                 .into_iter()
                 .filter_map(|call| Some((call.clone(), self.value(&call, name)?)))
                 .collect();
             match given.as_slice() {
                 [(call, value)] => Some((call.clone(), name.to_owned(), value.clone())),
-                [] => self.declared(spot, name).and_then(|declared| {
+                [] => self.declared(block_ref, name).and_then(|declared| {
                     let value = self.value(&declared, "default")?;
                     Some((declared, "default".to_owned(), value))
                 }),
@@ -220,7 +228,7 @@ impl Workspace<'_> {
             }
         };
         if source.is_some() {
-            self.shared(&spot.file, &format!("{root}.{name}"));
+            self.shared(&block_ref.file, &format!("{root}.{name}"));
         }
         Ok(source)
     }
@@ -230,7 +238,7 @@ impl Workspace<'_> {
         if !self.is_in_root(file) {
             return None;
         }
-        self.places.files().iter().filter(|file| file.source().name().ends_with(".tfvars")).find_map(|file| {
+        self.source_map.files().iter().filter(|file| file.source().name().ends_with(".tfvars")).find_map(|file| {
             let text = file.source().text();
             let is_it = |line: &str| {
                 let rest = line.trim_start().strip_prefix(variable).map(str::trim_start);
@@ -242,7 +250,7 @@ impl Workspace<'_> {
     }
 
     /// The calls of the module that a file belongs to.
-    fn calls_of(&self, file: &str) -> Vec<Spot> {
+    fn calls_of(&self, file: &str) -> Vec<BlockRef> {
         let folder = plain(Path::new(file).parent().unwrap_or(Path::new("")));
         let mut calls = Vec::new();
         for name in self.names() {
@@ -283,7 +291,7 @@ impl Workspace<'_> {
                 .filter(|(at, _)| !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
                 .count()
         };
-        let texts: Vec<&str> = self.places.files().iter().map(|file| file.source().text()).collect();
+        let texts: Vec<&str> = self.source_map.files().iter().map(|file| file.source().text()).collect();
         let count: usize = texts.iter().map(|text| uses(text)).sum();
         if count > 1 {
             self.hazard(format!("{file} is named in {count} places"));

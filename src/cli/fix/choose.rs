@@ -10,7 +10,7 @@ use crate::cli::confirm::{answer, can_ask};
 use crate::cli::{Error, Globals};
 use crate::model::Finding;
 use crate::remediate::plan::Plan;
-use crate::remediate::remediation::Remedies;
+use crate::remediate::remediation::RemediationSpecs;
 use crate::remediate::show::{self, Look, count};
 use crate::terminal;
 use crate::terraform_fix::{self, Fixed, Patch};
@@ -129,7 +129,7 @@ fn groups_of(patch: &Patch) -> Vec<Vec<&Fixed>> {
 pub(super) fn of_patch(
     patch: &Patch,
     first: &terraform_fix::Look,
-    (subject, remedies, arguments): (&Subject<'_>, &Remedies, &FixArgs),
+    (subject, remedies, arguments): (&Subject<'_>, &RemediationSpecs, &FixArgs),
     globals: &Globals,
 ) -> Result<Option<(BTreeSet<String>, Chosen)>, Error> {
     let groups = groups_of(patch);

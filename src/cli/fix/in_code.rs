@@ -12,7 +12,7 @@ use crate::cli::code::Subject;
 use crate::cli::confirm::{ask, can_ask};
 use crate::cli::selection::Selection;
 use crate::cli::{Error, Exit, Globals, output};
-use crate::collect::terraform::Places;
+use crate::collect::terraform::SourceMap;
 use crate::model::{Finding, Verdict};
 use crate::remediate::remediation;
 use crate::terminal::{self, Encoding};
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &FixArgs, root: &Path, globals: &Globals) -> Result
         let nothing = patch.files.is_empty() && patch.left.is_empty();
         return Ok(if nothing { Exit::Success } else { Exit::Failed });
     }
-    write(&patch, &first.places)?;
+    write(&patch, &first.source_map)?;
     conclude(&patch, &subject, arguments.format, globals)
 }
 
@@ -109,14 +109,14 @@ fn question(patch: &Patch) -> String {
 }
 
 /// Writes the files, if they are still as they were read.
-fn write(patch: &Patch, places: &Places) -> Result<(), Error> {
+fn write(patch: &Patch, source_map: &SourceMap) -> Result<(), Error> {
     let failed = |name: &str, refusal: &dyn std::fmt::Display| Error::Usage {
         message: format!("failed to write {name}: {refusal}"),
         help: "`git diff` shows what was written before it".to_owned(),
     };
     let mut marks = Vec::new();
     for file in &patch.files {
-        places.check_writable(&file.name).map_err(|refusal| failed(&file.name, &refusal))?;
+        source_map.check_writable(&file.name).map_err(|refusal| failed(&file.name, &refusal))?;
         let bytes = fs::read(&file.name).map_err(|source| failed(&file.name, &source))?;
         let text = bytes.strip_prefix(MARK).unwrap_or(&bytes);
         if text != file.before.as_bytes() {
@@ -130,7 +130,7 @@ fn write(patch: &Patch, places: &Places) -> Result<(), Error> {
     for (file, marked) in patch.files.iter().zip(marks) {
         let mut bytes = if marked { MARK.to_vec() } else { Vec::new() };
         bytes.extend_from_slice(file.after.as_bytes());
-        places.write(&file.name, &bytes).map_err(|refusal| failed(&file.name, &refusal))?;
+        source_map.write(&file.name, &bytes).map_err(|refusal| failed(&file.name, &refusal))?;
     }
     Ok(())
 }

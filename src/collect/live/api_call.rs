@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::task::JoinSet;
 
-use super::collector::Reader;
+use super::collector::Collector;
 use crate::aws::api_error::Failure;
 use crate::aws::circuit_breaker::{Heard, Leave};
 use crate::aws::pagination::follow;
@@ -24,23 +24,23 @@ const SLOW: Duration = Duration::from_secs(3);
 
 /// An operation, and where it is asked.
 #[derive(Clone, Copy)]
-pub(crate) struct Inquiry<'r> {
-    pub(crate) reader: &'r Reader<'r>,
+pub(crate) struct ApiCall<'r> {
+    pub(crate) collector: &'r Collector<'r>,
     pub(crate) call: &'static Call,
     pub(crate) region: Option<&'r Region>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Collector<'a> {
     /// An operation of a region, or (without) of the account.
-    pub(crate) fn inquire<'r>(&'r self, call: &'static Call, region: Option<&'r Region>) -> Inquiry<'r>
+    pub(crate) fn inquire<'r>(&'r self, call: &'static Call, region: Option<&'r Region>) -> ApiCall<'r>
     where
         'a: 'r,
     {
-        Inquiry { reader: self, call, region }
+        ApiCall { collector: self, call, region }
     }
 }
 
-impl Inquiry<'_> {
+impl ApiCall<'_> {
     /// Sends a request. Its failure is noted in the coverage.
     pub(crate) fn send<T, E>(
         &self,
@@ -69,7 +69,7 @@ impl Inquiry<'_> {
             match attempt.await {
                 Ok(answer) => Ok(Some(answer)),
                 Err(failure) if failure.has_code(absent) => {
-                    self.reader.answered(self.region);
+                    self.collector.answered(self.region);
                     Ok(None)
                 }
                 Err(failure) => Err(self.failed(failure)),
@@ -86,14 +86,14 @@ impl Inquiry<'_> {
         T: Send + 'static,
         E: ProvideErrorMetadata + Send + 'static,
     {
-        let Reader { connection, collection, .. } = self.reader;
+        let Collector { connection, collection, .. } = self.collector;
         // The SDK's futures are large; on the heap they do not add up through the layers.
         let request = Box::pin(request);
         async move {
             let shared = collection.shared;
             let turn = async {
                 connection.pace().keep(self.call.service, self.region).await;
-                let permit = self.reader.permits.acquire().await;
+                let permit = self.collector.permits.acquire().await;
                 (permit, futures::future::OptionFuture::from(shared.map(|shared| shared.permits.acquire())).await)
             };
             let (permit, shared_permit) = tokio::select! {
@@ -134,7 +134,7 @@ impl Inquiry<'_> {
             }
             collection.progress.finished(connection.account(), self.region, self.call, outcome);
             if answer.is_ok() {
-                self.reader.answered(self.region);
+                self.collector.answered(self.region);
             }
             answer
         }
@@ -142,7 +142,7 @@ impl Inquiry<'_> {
 
     /// Waits until the reading has to end.
     async fn overdue(&self) {
-        match self.reader.deadline {
+        match self.collector.deadline {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
             None => std::future::pending().await,
         }
@@ -150,7 +150,7 @@ impl Inquiry<'_> {
 
     /// Notes a failure in the coverage.
     pub(crate) fn failed(&self, failure: Failure) -> Arc<Gap> {
-        self.reader.failed(self.region, failure.gap)
+        self.collector.failed(self.region, failure.gap)
     }
 
     /// Reads page after page, until one has no token for another. What was taken stays when a later one fails.
@@ -167,7 +167,7 @@ impl Inquiry<'_> {
 
     /// Something is wrong with the answer.
     pub(crate) fn problem(&self, message: &str) -> Arc<Gap> {
-        self.reader.failed(self.region, Gap::of_call(GapKind::Failed, self.call.to_string()).with_message(message))
+        self.collector.failed(self.region, Gap::of_call(GapKind::Failed, self.call.to_string()).with_message(message))
     }
 
     /// Why something that was asked for by id is not among the answers.
@@ -214,7 +214,7 @@ impl Inquiry<'_> {
 
     /// What the call leads to may not all be known.
     pub(crate) fn unlisted(&self, gap: &Arc<Gap>) {
-        self.reader.unlisted(self.call, self.region, gap);
+        self.collector.unlisted(self.call, self.region, gap);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::{Entry, Fact, Gap, Inventory, Key, Region, Resource, Source, U
 use crate::resource::key::collect::Described;
 
 /// The reading of one account.
-pub(crate) struct Reader<'a> {
+pub(crate) struct Collector<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) collection: &'a Collection<'a>,
     pub(crate) permits: Semaphore,
@@ -40,7 +40,7 @@ struct Gathered {
     unlisted: BTreeSet<Unlisted>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Collector<'a> {
     pub(crate) fn new(connection: &'a Connection, collection: &'a Collection<'a>) -> Self {
         let inventory = Inventory::new(
             Source::Aws,

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::api_call::{Inquiry, filled};
+use super::api_call::{ApiCall, filled};
 use crate::model::{Fact, Gap, Key, Region};
 
 /// How many values one filter may have, in all of a request.
@@ -29,7 +29,7 @@ const UNKNOWN_PARAMETER: &[&str] = &["UnknownParameter"];
 /// not know of that, which it does not in every partition at once, nothing is hidden.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
 pub(crate) async fn with_hidden<T, E, F>(
-    inquiry: Inquiry<'_>,
+    inquiry: ApiCall<'_>,
     request: impl Fn(Option<bool>) -> F,
 ) -> Result<T, Arc<Gap>>
 where
@@ -45,7 +45,7 @@ where
 
 /// The tags of a resource. AWS leaves the member out where there are none; a tag without a key may be any.
 pub(crate) fn tags(
-    inquiry: Inquiry<'_>,
+    inquiry: ApiCall<'_>,
     tags: impl IntoIterator<Item = (Option<String>, Option<String>)>,
 ) -> Fact<BTreeMap<String, String>> {
     let tags = tags.into_iter().map(|(key, value)| Some((filled(key)?, value.unwrap_or_default())));

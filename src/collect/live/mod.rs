@@ -60,8 +60,8 @@ pub struct Collection<'a> {
 /// Reads the account. It always gives an inventory: what could not be read is in it as gaps. The derived
 /// attributes are filled (`Inventory::join`).
 pub async fn collect(connection: &Connection, collection: &Collection<'_>) -> Inventory {
-    let reader = collector::Reader::new(connection, collection);
-    join_all(collection.regions.iter().map(|region| region::read(&reader, region))).await;
-    organization::read(&reader).await;
-    reader.finish()
+    let collector = collector::Collector::new(connection, collection);
+    join_all(collection.regions.iter().map(|region| region::read(&collector, region))).await;
+    organization::read(&collector).await;
+    collector.finish()
 }

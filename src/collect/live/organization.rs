@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use iam_policy::PolicyDocument;
 
-use super::collector::Reader;
+use super::collector::Collector;
 use crate::model::call::DESCRIBE_ORGANIZATION;
 use crate::model::{Fact, Inventory};
 
@@ -13,12 +13,12 @@ use crate::model::{Fact, Inventory};
 const NONE: &[&str] = &["AWSOrganizationsNotInUseException"];
 
 /// Reads the organisation, after all policies have been read.
-pub(crate) async fn read(reader: &Reader<'_>) {
-    if !reader.wants(&DESCRIBE_ORGANIZATION) || !reader.record(|inventory| speaks_of_organizations(inventory)) {
+pub(crate) async fn read(collector: &Collector<'_>) {
+    if !collector.wants(&DESCRIBE_ORGANIZATION) || !collector.record(|inventory| speaks_of_organizations(inventory)) {
         return;
     }
-    let inquiry = reader.inquire(&DESCRIBE_ORGANIZATION, None);
-    let answer = inquiry.send_unless(NONE, reader.connection.organizations().describe_organization().send()).await;
+    let inquiry = collector.inquire(&DESCRIBE_ORGANIZATION, None);
+    let answer = inquiry.send_unless(NONE, collector.connection.organizations().describe_organization().send()).await;
     let id: Fact<Option<String>> = match answer {
         Ok(None) => Fact::Known(None),
         Ok(Some(answer)) => {
@@ -26,7 +26,7 @@ pub(crate) async fn read(reader: &Reader<'_>) {
         }
         Err(gap) => Fact::Unknown(gap),
     };
-    reader.record(|inventory| {
+    collector.record(|inventory| {
         for role in inventory.roles.values_mut() {
             role.attributes.organization_id = id.clone();
         }

@@ -2,10 +2,10 @@
 
 use iam_policy::{PolicyDocument, PolicyError};
 
-use super::api_call::Inquiry;
+use super::api_call::ApiCall;
 use crate::model::Fact;
 
-impl Inquiry<'_> {
+impl ApiCall<'_> {
     /// A policy document in JSON, as KMS gives it.
     /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html>
     pub(crate) fn policy_json(&self, text: &str) -> Fact<PolicyDocument> {

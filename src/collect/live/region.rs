@@ -2,29 +2,29 @@
 
 use futures::join;
 
-use super::collector::Reader;
+use super::collector::Collector;
 use crate::model::Region;
 use crate::resource::session_preferences::{self, collect_host_management};
 use crate::resource::{instance, instance_profile, managed_instance, security_group, volume, vpc_endpoint};
 
 /// Reads a region.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region) {
-    session_preferences::collect::begin(reader, region);
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region) {
+    session_preferences::collect::begin(collector, region);
     join!(
-        instances(reader, region),
-        managed_instance::collect::read(reader, region),
-        collect_host_management::read(reader, region),
-        session_preferences::collect::read(reader, region),
+        instances(collector, region),
+        managed_instance::collect::read(collector, region),
+        collect_host_management::read(collector, region),
+        session_preferences::collect::read(collector, region),
     );
 }
 
 /// The instances, and what they refer to.
-async fn instances(reader: &Reader<'_>, region: &Region) {
-    let found = instance::collect::read(reader, region).await;
+async fn instances(collector: &Collector<'_>, region: &Region) {
+    let found = instance::collect::read(collector, region).await;
     join!(
-        volume::collect::read(reader, region, &found.volumes),
-        security_group::collect::read(reader, region, &found.security_groups),
-        vpc_endpoint::collect::read(reader, region, &found.vpcs),
-        instance_profile::collect::profiles(reader, &found.instance_profiles),
+        volume::collect::read(collector, region, &found.volumes),
+        security_group::collect::read(collector, region, &found.security_groups),
+        vpc_endpoint::collect::read(collector, region, &found.vpcs),
+        instance_profile::collect::profiles(collector, &found.instance_profiles),
     );
 }

@@ -14,7 +14,7 @@ use crate::model::Gap;
 
 /// A block of a resource, or the resource itself.
 #[derive(Clone)]
-pub(crate) struct View {
+pub(crate) struct BlockView {
     pub(crate) instance: Rc<Instance>,
     content: Content,
     /// What the iterators of dynamic blocks around it are.
@@ -29,7 +29,7 @@ enum Content {
     Value(Value),
 }
 
-impl View {
+impl BlockView {
     pub(crate) fn of(instance: &Rc<Instance>) -> Self {
         Self {
             instance: Rc::clone(instance),
@@ -66,7 +66,7 @@ impl View {
 
     /// The value that is written for an attribute, as it leaves evaluation; null where none is.
     pub(crate) fn get(&self, name: &str) -> Value {
-        self.instance.module.world.leaving(self.marked(name))
+        self.instance.module.context.leaving(self.marked(name))
     }
 
     /// The value that is written for an attribute, sensitive where it is; null where none is.
@@ -157,17 +157,17 @@ impl View {
 
     /// `dynamic "kind" { for_each = …, content { … } }`
     fn unfold(&self, block: &Arc<Block>, kind: &str, blocks: &mut Vec<Self>) -> Result<(), Arc<Gap>> {
-        let world = &self.instance.module.world;
+        let context = &self.instance.module.context;
         let Some(content) = block.body.blocks_of("content").next() else { return Ok(()) };
         let Some(each) = block.body.attribute("for_each") else {
-            return Err(world.gap(block.span, "the dynamic block has no for_each"));
+            return Err(context.gap(block.span, "the dynamic block has no for_each"));
         };
         let iterator: Arc<str> = match block.body.attribute("iterator").map(|attribute| &attribute.value.node) {
             // In JSON, a name is a text.
             Some(Node::Root(name) | Node::Text(name)) => Arc::clone(name),
             _ => kind.into(),
         };
-        let value = world.leaving(self.evaluate(&each.value));
+        let value = context.leaving(self.evaluate(&each.value));
         let pairs: Vec<(Value, Value)> = match (&value, keys(&value)) {
             (Value::Unknown(hole), _) => return Err(Arc::clone(&hole.gap)),
             (Value::List(items), _) => {
@@ -176,10 +176,10 @@ impl View {
             (Value::Set(items), _) => items.iter().map(|item| (item.clone(), item.clone())).collect(),
             (Value::Map(_), Some(pairs)) => pairs.into_iter().map(|(key, value)| (Value::Text(key), value)).collect(),
             (Value::Null, _) => Vec::new(),
-            _ => return Err(world.gap(each.span, "for_each is not a collection that is known")),
+            _ => return Err(context.gap(each.span, "for_each is not a collection that is known")),
         };
-        if !world.afford(pairs.len().saturating_mul(16)) {
-            return Err(world.gap(each.span, "there is too much of it"));
+        if !context.afford(pairs.len().saturating_mul(16)) {
+            return Err(context.gap(each.span, "there is too much of it"));
         }
         for (key, value) in pairs {
             let current = Value::map([("key".into(), key), ("value".into(), value)].into());

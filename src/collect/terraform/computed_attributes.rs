@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::evaluate::append_value;
 use super::instance::Instance;
-use super::value::{Hole, Value};
+use super::value::{UnknownValue, Value};
 
 /// How the resources of a type are named.
 struct Naming {
@@ -178,7 +178,8 @@ fn linked(instance: &Rc<Instance>, name: &str) -> Option<Value> {
 pub(crate) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
     let mut text = String::new();
     for part in parts {
-        let appended: Result<(), Rc<Hole>> = append_value(part, &mut text, instance.block.span, &instance.module.world);
+        let appended: Result<(), Rc<UnknownValue>> =
+            append_value(part, &mut text, instance.block.span, &instance.module.context);
         if let Err(hole) = appended {
             return Value::Unknown(hole);
         }

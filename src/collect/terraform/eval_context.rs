@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::file::{File, FileId, Span};
-use super::folders::Folders;
+use super::module_loader::ModuleLoader;
 use super::syntax::Expression;
-use super::value::{Hole, Nature, Symbols, Value};
+use super::value::{Nature, Symbols, UnknownValue, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};
 
@@ -21,14 +21,14 @@ const DEPTH: u32 = 1_000;
 pub(crate) type Template = Rc<Result<Expression, &'static str>>;
 
 /// What all evaluation shares.
-pub(crate) struct World {
+pub(crate) struct EvalContext {
     pub(crate) account: Option<AccountId>,
     pub(crate) region: Option<Region>,
     /// The name of the workspace.
     pub(crate) workspace: Option<Value>,
     /// Folders that sources of modules lead to and that were not read.
     pub(crate) missing: RefCell<BTreeSet<PathBuf>>,
-    pub(crate) folders: Folders,
+    pub(crate) folders: ModuleLoader,
     pub(crate) symbols: Symbols,
     pub(super) budget: Budget,
     depth: Cell<u32>,
@@ -52,16 +52,16 @@ pub(crate) struct World {
     assets: RefCell<BTreeMap<String, String>>,
 }
 
-impl World {
+impl EvalContext {
     pub(crate) fn new(
         account: Option<AccountId>,
         region: Option<Region>,
         workspace: Option<&str>,
-        folders: Folders,
+        folders: ModuleLoader,
     ) -> Self {
         let place = |what: &str, flag: &str, symbol: &str| {
             let gap = Gap::because(GapKind::Unresolved, format!("{what} is not known: name it with {flag}"));
-            let hole = Hole::new(Arc::new(gap), Nature::Place);
+            let hole = UnknownValue::new(Arc::new(gap), Nature::SourceEntry);
             hole.stand_for(symbol);
             Value::Unknown(hole)
         };
@@ -119,7 +119,7 @@ impl World {
             return known.clone();
         }
         let message = format!("the account of the provider is not known: {what} decides; allowed_account_ids names it");
-        let value = Value::Unknown(Hole::new(self.gap(span, message), Nature::Place));
+        let value = Value::Unknown(UnknownValue::new(self.gap(span, message), Nature::SourceEntry));
         self.accounts.borrow_mut().insert(decider.to_owned(), value.clone());
         value
     }
@@ -131,7 +131,7 @@ impl World {
             value => return value,
         };
         let gap = self.gap(span, format!("{what} is sensitive"));
-        let hole = Value::Unknown(Hole::new(gap, Nature::Place));
+        let hole = Value::Unknown(UnknownValue::new(gap, Nature::SourceEntry));
         // A place is a text, or a list of one. Of anything else, each is another.
         let text = match &*value {
             Value::Text(text) => text.to_string(),
@@ -221,12 +221,12 @@ impl World {
 
     /// A value that is not known.
     pub(crate) fn unknown(&self, span: Span, message: impl Into<String>) -> Value {
-        Value::Unknown(Hole::new(self.gap(span, message), Nature::Open))
+        Value::Unknown(UnknownValue::new(self.gap(span, message), Nature::Open))
     }
 
     /// An expression that has no value.
     pub(crate) fn wrong(&self, span: Span, message: impl Into<String>) -> Value {
-        Value::Unknown(Hole::new(self.gap(span, message), Nature::Wrong))
+        Value::Unknown(UnknownValue::new(self.gap(span, message), Nature::Wrong))
     }
 
     /// What went wrong, each once, by place.
@@ -325,7 +325,7 @@ impl World {
     }
 
     /// The character of a hole; the hole itself where there are no more characters.
-    pub(crate) fn symbol(&self, hole: &Rc<Hole>) -> Result<char, Rc<Hole>> {
+    pub(crate) fn symbol(&self, hole: &Rc<UnknownValue>) -> Result<char, Rc<UnknownValue>> {
         self.symbols.of(hole).ok_or_else(|| Rc::clone(hole))
     }
 }

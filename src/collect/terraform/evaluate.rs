@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use iam_policy::is_symbol;
 
-use super::eval_context::World;
+use super::eval_context::EvalContext;
 use super::expansion::Binding;
 use super::file::Span;
 use super::folder::Mode;
-use super::folders::on_disk;
 use super::functions;
 use super::module::Module;
+use super::module_loader::on_disk;
 use super::syntax::{ELEMENT, Expression, For, Node, Operator, Part};
 use super::types::{as_bool, as_number, as_text};
 use super::unify::of_one_type;
-use super::value::{Hole, Nature, Value, is_exact, too_much};
+use super::value::{Nature, UnknownValue, Value, is_exact, too_much};
 
 /// Where names are looked up.
 #[derive(Clone, Copy)]
@@ -45,8 +45,8 @@ impl<'a> Scope<'a> {
         Self { module, binding: Some(binding), frame: None, is_template: false }
     }
 
-    pub(crate) fn world(&self) -> &'a World {
-        &self.module.world
+    pub(crate) fn context(&self) -> &'a EvalContext {
+        &self.module.context
     }
 
     fn bound(&self, name: &str) -> Option<&'a Value> {
@@ -64,21 +64,21 @@ impl<'a> Scope<'a> {
 /// The value of an expression.
 pub(crate) fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Value {
     scope
-        .world()
-        .deeper(|| scope.world().marking(|| value(expression, scope)))
-        .unwrap_or_else(|| scope.world().unknown(expression.span, "it takes too much to evaluate it"))
+        .context()
+        .deeper(|| scope.context().marking(|| value(expression, scope)))
+        .unwrap_or_else(|| scope.context().unknown(expression.span, "it takes too much to evaluate it"))
 }
 
 fn value(expression: &Expression, scope: &Scope<'_>) -> Value {
     let span = expression.span;
-    let world = scope.world();
+    let context = scope.context();
     match &expression.node {
         Node::Null => Value::Null,
         Node::Bool(value) => Value::Bool(*value),
         Node::Number(value) => Value::Number(*value),
         Node::Text(text) => Value::Text(Arc::clone(text)),
-        Node::Unusable(why) => world.unknown(span, *why),
-        Node::Outside(why) => Value::Unknown(Hole::new(world.gap(span, *why), Nature::Outside)),
+        Node::Unusable(why) => context.unknown(span, *why),
+        Node::Outside(why) => Value::Unknown(UnknownValue::new(context.gap(span, *why), Nature::Outside)),
         Node::Template(parts) => match parts.as_slice() {
             [Part::Value(only)] => evaluate(only, scope),
             parts => {
@@ -93,24 +93,24 @@ fn value(expression: &Expression, scope: &Scope<'_>) -> Value {
         Node::Object(members) => object(members, scope),
         Node::Root(name) => match scope.bound(name) {
             Some(value) => value.clone(),
-            None => world.wrong(span, format!("{name} is not a value")),
+            None => context.wrong(span, format!("{name} is not a value")),
         },
         Node::Member(of, name) => {
-            reference(of, name, span, scope).unwrap_or_else(|| member(&opened(of, scope), name, span, world))
+            reference(of, name, span, scope).unwrap_or_else(|| member(&opened(of, scope), name, span, context))
         }
         Node::Index(both) => {
             let (of, key) = (opened(&both.0, scope), opened(&both.1, scope));
-            index(&of, &key, span, world)
+            index(&of, &key, span, context)
         }
         Node::Splat(both) => splat(&opened(&both.0, scope), &both.1, span, scope),
         Node::Conditional(all) => conditional(all, scope),
         Node::Not(inner) => match as_bool(opened(inner, scope)) {
             Ok(Value::Bool(value)) => Value::Bool(!value),
-            other => unknown_operand(other, span, world),
+            other => unknown_operand(other, span, context),
         },
-        Node::Negate(inner) => match number(&opened(inner, scope), world) {
+        Node::Negate(inner) => match number(&opened(inner, scope), context) {
             Ok(value) => Value::Number(-value),
-            Err(other) => unknown_operand(other, span, world),
+            Err(other) => unknown_operand(other, span, context),
         },
         Node::Binary(operator, sides) => binary(*operator, &sides.0, &sides.1, span, scope),
         Node::Call(call) => functions::call(call, span, scope),
@@ -120,39 +120,39 @@ fn value(expression: &Expression, scope: &Scope<'_>) -> Value {
 
 /// The value of an expression, to be looked into.
 fn opened(expression: &Expression, scope: &Scope<'_>) -> Value {
-    scope.world().open(evaluate(expression, scope))
+    scope.context().open(evaluate(expression, scope))
 }
 
 /// What an operand that is no value of the wanted type leaves.
-fn unknown_operand(operand: Result<Value, String>, span: Span, world: &World) -> Value {
+fn unknown_operand(operand: Result<Value, String>, span: Span, context: &EvalContext) -> Value {
     match operand {
         Ok(Value::Unknown(hole)) => blurred(&hole),
-        Ok(_) => world.wrong(span, "an operand is null"),
-        Err(wanted) => world.wrong(span, wanted),
+        Ok(_) => context.wrong(span, "an operand is null"),
+        Err(wanted) => context.wrong(span, wanted),
     }
 }
 
 /// Another value that is not known, for the same reason.
-pub(crate) fn blurred(hole: &Rc<Hole>) -> Value {
+pub(crate) fn blurred(hole: &Rc<UnknownValue>) -> Value {
     let nature = if matches!(hole.nature, Nature::Wrong) { Nature::Wrong } else { Nature::Open };
-    Value::Unknown(Hole::new(Arc::clone(&hole.gap), nature))
+    Value::Unknown(UnknownValue::new(Arc::clone(&hole.gap), nature))
 }
 
 /// A part of a value that is not known.
-fn part_of(hole: &Rc<Hole>) -> Value {
+fn part_of(hole: &Rc<UnknownValue>) -> Value {
     match hole.nature {
-        Nature::Outside => Value::Unknown(Hole::new(Arc::clone(&hole.gap), Nature::Outside)),
+        Nature::Outside => Value::Unknown(UnknownValue::new(Arc::clone(&hole.gap), Nature::Outside)),
         _ => blurred(hole),
     }
 }
 
 /// The number that a value is; else what it is instead.
-pub(crate) fn number(value: &Value, world: &World) -> Result<f64, Result<Value, String>> {
+pub(crate) fn number(value: &Value, context: &EvalContext) -> Result<f64, Result<Value, String>> {
     if let Value::Text(text) = value {
-        if !world.afford_text(text.len()) {
+        if !context.afford_text(text.len()) {
             return Err(Ok(Value::Unknown(too_much())));
         }
-        if let Some(hole) = world.symbols.hole_in(text) {
+        if let Some(hole) = context.symbols.hole_in(text) {
             return Err(Ok(Value::Unknown(hole)));
         }
     }
@@ -163,51 +163,56 @@ pub(crate) fn number(value: &Value, world: &World) -> Result<f64, Result<Value, 
 }
 
 /// Appends a value to a text, as interpolation does.
-pub(super) fn append_value(value: &Value, text: &mut String, span: Span, world: &World) -> Result<(), Rc<Hole>> {
+pub(super) fn append_value(
+    value: &Value,
+    text: &mut String,
+    span: Span,
+    context: &EvalContext,
+) -> Result<(), Rc<UnknownValue>> {
     let before = text.len();
-    match as_text(world.open(value.clone())) {
+    match as_text(context.open(value.clone())) {
         Ok(Value::Text(part)) => text.push_str(&part),
         Ok(Value::Unknown(hole)) if matches!(hole.nature, Nature::Wrong) => return Err(hole),
-        Ok(Value::Unknown(hole)) => text.push(world.symbol(&hole)?),
-        Ok(_) => return Err(hole_of(world.wrong(span, "a null in a text"))),
-        Err(wanted) => return Err(hole_of(world.wrong(span, wanted))),
+        Ok(Value::Unknown(hole)) => text.push(context.symbol(&hole)?),
+        Ok(_) => return Err(hole_of(context.wrong(span, "a null in a text"))),
+        Err(wanted) => return Err(hole_of(context.wrong(span, wanted))),
     }
-    if world.afford_text(text.len() - before) {
+    if context.afford_text(text.len() - before) {
         Ok(())
     } else {
-        Err(hole_of(world.unknown(span, "the text is too long")))
+        Err(hole_of(context.unknown(span, "the text is too long")))
     }
 }
 
-fn hole_of(value: Value) -> Rc<Hole> {
+fn hole_of(value: Value) -> Rc<UnknownValue> {
     match value {
         Value::Unknown(hole) => hole,
-        _ => Hole::new(crate::model::Gap::not_collected(), Nature::Open),
+        _ => UnknownValue::new(crate::model::Gap::not_collected(), Nature::Open),
     }
 }
 
-fn append(parts: &[Part], scope: &Scope<'_>, text: &mut String) -> Result<(), Rc<Hole>> {
-    let world = scope.world();
+fn append(parts: &[Part], scope: &Scope<'_>, text: &mut String) -> Result<(), Rc<UnknownValue>> {
+    let context = scope.context();
     for part in parts {
         match part {
             Part::Literal(literal) => {
                 text.push_str(literal);
-                if !world.afford_text(literal.len()) {
-                    return Err(hole_of(world.unknown(scope_span(parts), "the text is too long")));
+                if !context.afford_text(literal.len()) {
+                    return Err(hole_of(context.unknown(scope_span(parts), "the text is too long")));
                 }
             }
-            Part::Value(value) => append_value(&evaluate(value, scope), text, value.span, world)?,
+            Part::Value(value) => append_value(&evaluate(value, scope), text, value.span, context)?,
             Part::If(inner) => {
                 let (condition, then, otherwise) = &**inner;
                 match as_bool(opened(condition, scope)) {
                     Ok(Value::Bool(true)) => append(then, scope, text)?,
                     Ok(Value::Bool(false)) => append(otherwise, scope, text)?,
-                    other => return Err(hole_of(unknown_operand(other, condition.span, world))),
+                    other => return Err(hole_of(unknown_operand(other, condition.span, context))),
                 }
             }
             Part::For(inner) => {
                 let (key, name, collection, body) = &**inner;
-                for (current, value) in pairs(&opened(collection, scope), collection.span, world)? {
+                for (current, value) in pairs(&opened(collection, scope), collection.span, context)? {
                     let outer = key.as_ref().map(|key| Frame { name: key, value: current, outer: scope.frame });
                     let frame = Frame { name, value, outer: outer.as_ref().or(scope.frame) };
                     append(body, &Scope { frame: Some(&frame), ..*scope }, text)?;
@@ -232,7 +237,7 @@ fn scope_span(parts: &[Part]) -> Span {
 fn object(members: &[(Expression, Expression)], scope: &Scope<'_>) -> Value {
     let mut object = BTreeMap::new();
     for (key, value) in members {
-        match key_text(&opened(key, scope), key.span, scope.world()) {
+        match key_text(&opened(key, scope), key.span, scope.context()) {
             Ok(key) => object.insert(key, evaluate(value, scope)),
             Err(hole) => return blurred(&hole),
         };
@@ -241,14 +246,15 @@ fn object(members: &[(Expression, Expression)], scope: &Scope<'_>) -> Value {
 }
 
 /// A key of an object, which must be known.
-fn key_text(value: &Value, span: Span, world: &World) -> Result<Arc<str>, Rc<Hole>> {
+fn key_text(value: &Value, span: Span, context: &EvalContext) -> Result<Arc<str>, Rc<UnknownValue>> {
     match as_text(value.clone()) {
-        Ok(Value::Text(text)) if !world.afford_text(text.len()) => Err(too_much()),
+        Ok(Value::Text(text)) if !context.afford_text(text.len()) => Err(too_much()),
         Ok(Value::Text(text)) if !text.contains(is_symbol) => Ok(text),
-        Ok(Value::Text(text)) => {
-            Err(world.symbols.hole_in(&text).unwrap_or_else(|| hole_of(world.unknown(span, "the key is not known"))))
-        }
-        other => Err(hole_of(unknown_operand(other, span, world))),
+        Ok(Value::Text(text)) => Err(context
+            .symbols
+            .hole_in(&text)
+            .unwrap_or_else(|| hole_of(context.unknown(span, "the key is not known")))),
+        other => Err(hole_of(unknown_operand(other, span, context))),
     }
 }
 
@@ -260,7 +266,7 @@ fn absolute(path: &Path) -> String {
 /// What a name after a dot means where the names before it are no value by themselves.
 fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) -> Option<Value> {
     let module = scope.module;
-    let world = scope.world();
+    let context = scope.context();
     match &of.node {
         Node::Root(root) if scope.bound(root).is_some() => None,
         Node::Root(_) | Node::Member(..) if scope.is_template => None,
@@ -273,23 +279,23 @@ fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) ->
                 "root" => Value::text("."),
                 // Terraform runs in the folder of the root module, unless it is told otherwise.
                 "cwd" => Value::text(absolute(&module.top().folder.path)),
-                _ => world.wrong(span, format!("path.{name} is not a value")),
+                _ => context.wrong(span, format!("path.{name} is not a value")),
             },
-            "terraform" | "tofu" => match (&**name, &world.workspace) {
+            "terraform" | "tofu" => match (&**name, &context.workspace) {
                 ("workspace", Some(workspace)) => workspace.clone(),
-                ("workspace", None) => world.unknown(span, "the workspace is not known: name it with --workspace"),
-                _ => world.unknown(span, format!("terraform.{name} is not known")),
+                ("workspace", None) => context.unknown(span, "the workspace is not known: name it with --workspace"),
+                _ => context.unknown(span, format!("terraform.{name} is not known")),
             },
             "count" => match scope.binding.and_then(|binding| binding.count.clone()) {
                 Some(value) if **name == *"index" => value,
-                _ => world.unknown(span, format!("there is no count.{name} here")),
+                _ => context.unknown(span, format!("there is no count.{name} here")),
             },
             "each" => match (scope.binding.and_then(|binding| binding.each.as_ref()), &**name) {
                 (Some((key, _)), "key") => key.clone(),
                 (Some((_, value)), "value") => value.clone(),
-                _ => world.unknown(span, format!("there is no each.{name} here")),
+                _ => context.unknown(span, format!("there is no each.{name} here")),
             },
-            "self" => world.unknown(span, "self is not known"),
+            "self" => context.unknown(span, "self is not known"),
             "data" => return None,
             _ => module.resource(Mode::Managed, root, name, span),
         }),
@@ -301,51 +307,51 @@ fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) ->
 }
 
 /// `of.name`
-pub(crate) fn member(of: &Value, name: &str, span: Span, world: &World) -> Value {
+pub(crate) fn member(of: &Value, name: &str, span: Span, context: &EvalContext) -> Value {
     match of {
         Value::Map(members) => match members.get(name) {
             Some(value) => value.clone(),
             // The name may be computed, and sensitive.
-            None => world.wrong(span, "there is no attribute or element of that name"),
+            None => context.wrong(span, "there is no attribute or element of that name"),
         },
         Value::Instance(instance) => instance.marked_attribute(name),
         Value::Module(module) => module.output(name, span),
         Value::Unknown(hole) => part_of(hole),
-        Value::Null => world.wrong(span, format!("null has no attribute {name}")),
-        other => world.wrong(span, format!("a {} has no attribute {name}", other.kind())),
+        Value::Null => context.wrong(span, format!("null has no attribute {name}")),
+        other => context.wrong(span, format!("a {} has no attribute {name}", other.kind())),
     }
 }
 
 /// `of[key]`
-pub(crate) fn index(of: &Value, key: &Value, span: Span, world: &World) -> Value {
+pub(crate) fn index(of: &Value, key: &Value, span: Span, context: &EvalContext) -> Value {
     match (of, key) {
         // How many there are is not known: this one stands for each.
         (Value::Instance(instance), _) if instance.uncertain.is_some() && !is_attribute(key) => {
-            world.touch_uncertain();
+            context.touch_uncertain();
             of.clone()
         }
         (Value::Module(module), _) if module.uncertain.is_some() && !is_attribute(key) => {
-            world.touch_uncertain();
+            context.touch_uncertain();
             of.clone()
         }
         (Value::Unknown(hole), _) => part_of(hole),
         (_, Value::Unknown(hole)) => blurred(hole),
-        (Value::Map(_) | Value::Instance(_) | Value::Module(_), key) => match key_text(key, span, world) {
-            Ok(name) => member(of, &name, span, world),
+        (Value::Map(_) | Value::Instance(_) | Value::Module(_), key) => match key_text(key, span, context) {
+            Ok(name) => member(of, &name, span, context),
             Err(hole) => blurred(&hole),
         },
-        (Value::List(items) | Value::Set(items), key) => match number(key, world) {
+        (Value::List(items) | Value::Set(items), key) => match number(key, context) {
             Ok(position) => {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is compared first")]
                 let found = (position >= 0.0 && position.fract() == 0.0).then_some(position as usize);
                 match found.and_then(|position| items.get(position)) {
                     Some(item) => item.clone(),
-                    None => world.wrong(span, "there is no element of that index"),
+                    None => context.wrong(span, "there is no element of that index"),
                 }
             }
-            Err(other) => unknown_operand(other, span, world),
+            Err(other) => unknown_operand(other, span, context),
         },
-        (other, _) => world.wrong(span, format!("a {} has no elements", other.kind())),
+        (other, _) => context.wrong(span, format!("a {} has no elements", other.kind())),
     }
 }
 
@@ -356,24 +362,24 @@ fn is_attribute(key: &Value) -> bool {
 }
 
 fn splat(of: &Value, each: &Expression, span: Span, scope: &Scope<'_>) -> Value {
-    let world = scope.world();
+    let context = scope.context();
     let apply = |element: &Value| {
         let frame = Frame { name: ELEMENT, value: element.clone(), outer: scope.frame };
         evaluate(each, &Scope { frame: Some(&frame), ..*scope })
     };
     match of {
-        Value::List(items) | Value::Set(items) if !world.afford(items.len()) => Value::Unknown(too_much()),
+        Value::List(items) | Value::Set(items) if !context.afford(items.len()) => Value::Unknown(too_much()),
         Value::List(items) | Value::Set(items) => Value::list(items.iter().map(apply).collect()),
         Value::Null => Value::list(Vec::new()),
         Value::Unknown(hole) => blurred(hole),
         Value::Instance(instance) if let Some(gap) = &instance.uncertain => {
-            Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open))
+            Value::Unknown(UnknownValue::new(Arc::clone(gap), Nature::Open))
         }
         Value::Module(module) if let Some(gap) = &module.uncertain => {
-            Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open))
+            Value::Unknown(UnknownValue::new(Arc::clone(gap), Nature::Open))
         }
         Value::Map(members) if members.values().any(|value| matches!(value, Value::Instance(_) | Value::Module(_))) => {
-            world.wrong(span, "a splat takes a list; for_each makes a map")
+            context.wrong(span, "a splat takes a list; for_each makes a map")
         }
         single => Value::list(vec![apply(single)]),
     }
@@ -391,7 +397,7 @@ fn alike(value: Value, other: &Expression, scope: &Scope<'_>) -> Value {
         return value;
     }
     let values = std::iter::once(value).chain(others.into_iter().map(|other| evaluate(other, scope)));
-    of_one_type(values.collect(), &scope.world().budget).swap_remove(0)
+    of_one_type(values.collect(), &scope.context().budget).swap_remove(0)
 }
 
 /// The results that a nested conditional may have, but for those that convert nothing.
@@ -411,10 +417,10 @@ fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
         other => {
             // Where both ways lead to one value, the condition does not matter.
             let (then, otherwise) = (evaluate(then, scope), evaluate(otherwise, scope));
-            if then.equals_within(&otherwise, &scope.world().budget).is_ok_and(|equal| equal) {
+            if then.equals_within(&otherwise, &scope.context().budget).is_ok_and(|equal| equal) {
                 return if otherwise.is_sensitive() { then.into_sensitive() } else { then };
             }
-            unknown_operand(other, condition.span, scope.world())
+            unknown_operand(other, condition.span, scope.context())
         }
     }
 }
@@ -428,7 +434,7 @@ fn is_written_out(expression: &Expression) -> bool {
 }
 
 fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, span: Span, scope: &Scope<'_>) -> Value {
-    let (world, left, right) = (scope.world(), left_side, right_side);
+    let (context, left, right) = (scope.context(), left_side, right_side);
     if matches!(operator, Operator::And | Operator::Or) {
         let decides = operator == Operator::Or;
         let left = as_bool(opened(left, scope));
@@ -438,23 +444,23 @@ fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, s
         return match (left, as_bool(opened(right, scope))) {
             (Ok(Value::Bool(_)), Ok(Value::Bool(right))) => Value::Bool(right),
             (Ok(Value::Unknown(_)), Ok(Value::Bool(right))) if right == decides => Value::Bool(decides),
-            (Ok(Value::Bool(_)), other) | (other, _) => unknown_operand(other, span, world),
+            (Ok(Value::Bool(_)), other) | (other, _) => unknown_operand(other, span, context),
         };
     }
-    let (left, right) = (world.open_all(evaluate(left, scope)), world.open_all(evaluate(right, scope)));
+    let (left, right) = (context.open_all(evaluate(left, scope)), context.open_all(evaluate(right, scope)));
     if matches!(operator, Operator::Equal | Operator::NotEqual) {
-        return match left.equals_within(&right, &world.budget) {
+        return match left.equals_within(&right, &context.budget) {
             // A list is not equal to a tuple, nor a map to an object, whatever they hold: which they are is not known here.
             Ok(true) if left.is_collection() && !(is_written_out(left_side) && is_written_out(right_side)) => {
-                world.unknown(span, "whether the two are equal depends on their types")
+                context.unknown(span, "whether the two are equal depends on their types")
             }
             Ok(equal) => Value::Bool(equal == (operator == Operator::Equal)),
             Err(hole) => blurred(&hole),
         };
     }
-    let (left, right) = match (number(&left, world), number(&right, world)) {
+    let (left, right) = match (number(&left, context), number(&right, context)) {
         (Ok(left), Ok(right)) => (left, right),
-        (Err(other), _) | (_, Err(other)) => return unknown_operand(other, span, world),
+        (Err(other), _) | (_, Err(other)) => return unknown_operand(other, span, context),
     };
     let result = match operator {
         Operator::Less => return Value::Bool(left < right),
@@ -468,15 +474,15 @@ fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, s
         _ => left % right,
     };
     if !result.is_finite() {
-        return world.wrong(span, "the result is no number");
+        return context.wrong(span, "the result is no number");
     }
     // A quotient is the nearest number, and good for what rounds it.
     let is_known = is_exact(left) && is_exact(right) && (is_exact(result) || operator == Operator::Divided);
-    if is_known { Value::Number(result) } else { world.unknown(span, INEXACT) }
+    if is_known { Value::Number(result) } else { context.unknown(span, INEXACT) }
 }
 
 /// The keys and values of a collection.
-pub(crate) fn pairs(of: &Value, span: Span, world: &World) -> Result<Vec<(Value, Value)>, Rc<Hole>> {
+pub(crate) fn pairs(of: &Value, span: Span, context: &EvalContext) -> Result<Vec<(Value, Value)>, Rc<UnknownValue>> {
     let pairs: Vec<(Value, Value)> = match of {
         Value::List(items) => (0_u32..).map(|index| Value::Number(index.into())).zip(items.iter().cloned()).collect(),
         Value::Set(items) => items.iter().map(|item| (item.clone(), item.clone())).collect(),
@@ -485,17 +491,17 @@ pub(crate) fn pairs(of: &Value, span: Span, world: &World) -> Result<Vec<(Value,
         }
         Value::Unknown(hole) => return Err(Rc::clone(hole)),
         Value::Instance(_) | Value::Module(_) => {
-            return Err(hole_of(world.unknown(span, "which attributes there are is not known")));
+            return Err(hole_of(context.unknown(span, "which attributes there are is not known")));
         }
-        other => return Err(hole_of(world.wrong(span, format!("a {} is no collection", other.kind())))),
+        other => return Err(hole_of(context.wrong(span, format!("a {} is no collection", other.kind())))),
     };
-    if world.afford(pairs.len()) { Ok(pairs) } else { Err(hole_of(world.unknown(span, "there is too much of it"))) }
+    if context.afford(pairs.len()) { Ok(pairs) } else { Err(hole_of(context.unknown(span, "there is too much of it"))) }
 }
 
 fn for_each(all: &For, span: Span, scope: &Scope<'_>) -> Value {
-    let world = scope.world();
+    let context = scope.context();
     let collection = opened(&all.collection, scope);
-    let pairs = match pairs(&collection, all.collection.span, world) {
+    let pairs = match pairs(&collection, all.collection.span, context) {
         Ok(pairs) => pairs,
         Err(hole) => return blurred(&hole),
     };
@@ -510,18 +516,18 @@ fn for_each(all: &For, span: Span, scope: &Scope<'_>) -> Value {
             match as_bool(opened(condition, scope)) {
                 Ok(Value::Bool(true)) => {}
                 Ok(Value::Bool(false)) => continue,
-                other => return unknown_operand(other, condition.span, world),
+                other => return unknown_operand(other, condition.span, context),
             }
         }
         let result = |scope| evaluate(&all.result, scope);
         match &all.result_key {
             None => list.push(result(scope)),
-            Some(key) => match key_text(&opened(key, scope), key.span, world) {
+            Some(key) => match key_text(&opened(key, scope), key.span, context) {
                 Err(hole) => return blurred(&hole),
                 Ok(key) if all.grouping => groups.entry(key).or_default().push(result(scope)),
                 Ok(key) => {
                     if map.insert(key, result(scope)).is_some() {
-                        return world.wrong(span, "two elements have the same key");
+                        return context.wrong(span, "two elements have the same key");
                     }
                 }
             },

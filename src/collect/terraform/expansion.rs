@@ -9,7 +9,7 @@ use iam_policy::is_symbol;
 use super::evaluate::{Scope, evaluate};
 use super::syntax::{Attribute, Block};
 use super::types::{as_bool, as_number};
-use super::value::{Hole, LONGEST_KEY, Nature, Value};
+use super::value::{LONGEST_KEY, Nature, UnknownValue, Value};
 use crate::model::Gap;
 
 /// The most instances that one block may have.
@@ -78,21 +78,21 @@ pub(crate) fn expand<T>(
             _ => {
                 let gap = match value.hole() {
                     Some(hole) => Arc::clone(&hole.gap),
-                    None => scope.module.world.gap(enabled.span, "enabled is not true or false"),
+                    None => scope.module.context.gap(enabled.span, "enabled is not true or false"),
                 };
                 Expansion::Uncertain(make("", Binding::default(), Some(gap)))
             }
         };
     }
-    let budget = &scope.world().budget;
+    let budget = &scope.context().budget;
     let afford =
         |count: usize| budget.spend_on_whole(cost.steps.saturating_mul(count), cost.bytes.saturating_mul(count));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is compared first")]
     let afford_all = |number: f64| afford(number as usize);
     if let Some(count) = block.body.attribute("count") {
         // How many there are does not show how that was computed.
-        let world = &scope.module.world;
-        let value = world.open(evaluate(&count.value, scope));
+        let context = &scope.module.context;
+        let value = context.open(evaluate(&count.value, scope));
         return match as_number(value.clone()) {
             Ok(Value::Number(number))
                 if (0.0..=INSTANCES).contains(&number) && number.fract() == 0.0 && afford_all(number) =>
@@ -108,9 +108,9 @@ pub(crate) fn expand<T>(
             _ => {
                 let gap = match value.hole() {
                     Some(hole) => Arc::clone(&hole.gap),
-                    None => world.gap(count.span, "count is not a whole number, or makes too many"),
+                    None => context.gap(count.span, "count is not a whole number, or makes too many"),
                 };
-                let index = Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
+                let index = Value::Unknown(UnknownValue::new(Arc::clone(&gap), Nature::Open));
                 Expansion::Uncertain(make("[*]", Binding { count: Some(index), each: None }, Some(gap)))
             }
         };
@@ -133,11 +133,11 @@ pub(crate) fn expand<T>(
     }
     let gap = match value.hole() {
         Some(hole) => Arc::clone(&hole.gap),
-        None if value.is_sensitive() => scope.module.world.gap(each.span, "for_each is sensitive"),
-        None if keys(&value).is_some() => scope.module.world.gap(each.span, "for_each makes too many"),
-        None => scope.module.world.gap(each.span, "for_each is not a map or a set of strings that are known"),
+        None if value.is_sensitive() => scope.module.context.gap(each.span, "for_each is sensitive"),
+        None if keys(&value).is_some() => scope.module.context.gap(each.span, "for_each makes too many"),
+        None => scope.module.context.gap(each.span, "for_each is not a map or a set of strings that are known"),
     };
-    let unknown = || Value::Unknown(Hole::new(Arc::clone(&gap), Nature::Open));
+    let unknown = || Value::Unknown(UnknownValue::new(Arc::clone(&gap), Nature::Open));
     let binding = Binding { count: None, each: Some((unknown(), unknown())) };
     Expansion::Uncertain(make("[*]", binding, Some(gap)))
 }
@@ -161,7 +161,7 @@ pub(super) fn binding_of(label: &str, block: &Block, scope: &Scope<'_>) -> Optio
         Some(Value::Set(_)) => Some(Value::Text(Arc::clone(&key))),
         _ => None,
     };
-    let value = value.unwrap_or_else(|| scope.module.world.unknown(span, "a plan does not tell each.value"));
+    let value = value.unwrap_or_else(|| scope.module.context.unknown(span, "a plan does not tell each.value"));
     Some(Binding { count: None, each: Some((Value::Text(key), value)) })
 }
 

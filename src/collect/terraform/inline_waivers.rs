@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use super::engine::form_of;
 use super::file::File;
 use super::parse::{self, Form};
-use super::source_map::Places;
+use super::source_map::SourceMap;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::engine::waiver::{Glob, Resources, Waiver};
 
@@ -19,13 +19,13 @@ use crate::engine::waiver::{Glob, Resources, Waiver};
 const MARKER: &str = "ssm-audit:ignore";
 
 /// The waivers of the code, and what is wrong with those that cannot be read.
-pub fn waivers(places: &Places) -> (Vec<Waiver>, Vec<Diagnostic>) {
+pub fn waivers(source_map: &SourceMap) -> (Vec<Waiver>, Vec<Diagnostic>) {
     let (mut waivers, mut problems) = (Vec::new(), Vec::new());
-    for (index, file) in places.files().iter().enumerate() {
+    for (index, file) in source_map.files().iter().enumerate() {
         if !file.source().text().contains(MARKER) {
             continue;
         }
-        let blocks = blocks(places, index, file);
+        let blocks = blocks(source_map, index, file);
         for comment in comments(file) {
             match Written::parse(&comment.text) {
                 Ok(written) => waivers.extend(written.waiver(comment.covered(&blocks), file.source(), &comment)),
@@ -41,9 +41,9 @@ type Covered = ((usize, usize), Arc<BTreeSet<String>>);
 
 /// The addresses of the resources of which something stands on these lines of a file, both from 1 and with them, sorted
 /// by the first.
-fn blocks(places: &Places, index: usize, file: &File) -> Vec<Covered> {
+fn blocks(source_map: &SourceMap, index: usize, file: &File) -> Vec<Covered> {
     let mut blocks: BTreeMap<(usize, usize), BTreeSet<String>> = BTreeMap::new();
-    for place in places.all() {
+    for place in source_map.all() {
         let spans = std::iter::once(place.block).chain(place.attributes.iter().map(|(_, span)| *span));
         for span in spans.filter(|span| span.file.0 as usize == index) {
             let bytes = span.bytes();

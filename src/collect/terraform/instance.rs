@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::block_view::View;
+use super::block_view::BlockView;
 use super::eval_context::Memo;
 use super::evaluate::{Scope, evaluate};
 use super::expansion::Binding;
@@ -13,7 +13,7 @@ use super::folder::{Mode, Resource};
 use super::module::Module;
 use super::provider::Provider;
 use super::syntax::{Block, Name};
-use super::value::{Hole, Nature, Value};
+use super::value::{Nature, UnknownValue, Value};
 use super::{computed_attributes, data, sensitive};
 use crate::diagnostic::Diagnostic;
 use crate::model::Gap;
@@ -82,13 +82,13 @@ impl Instance {
     }
 
     /// What it is written as.
-    pub(crate) fn view(self: &Rc<Self>) -> View {
-        View::of(self)
+    pub(crate) fn view(self: &Rc<Self>) -> BlockView {
+        BlockView::of(self)
     }
 
     /// The value of an attribute, whoever sets it, as it leaves evaluation.
     pub(crate) fn attribute(self: &Rc<Self>, name: &str) -> Value {
-        self.module.world.leaving(self.marked_attribute(name))
+        self.module.context.leaving(self.marked_attribute(name))
     }
 
     /// The value of an attribute, sensitive where it is.
@@ -105,14 +105,14 @@ impl Instance {
         };
         memo.get(
             || {
-                let value = self.module.world.marking(|| self.attribute_value(name));
+                let value = self.module.context.marking(|| self.attribute_value(name));
                 if sensitive::is_sensitive(&self.kind, name) { value.into_sensitive() } else { value }
             },
             || {
                 let span = self.block.span;
                 let what = format!("{}.{name}", self.address);
-                self.module.world.report(span, Diagnostic::error(format!("{what} depends on itself")));
-                self.module.world.unknown(span, format!("{what} depends on itself"))
+                self.module.context.report(span, Diagnostic::error(format!("{what} depends on itself")));
+                self.module.context.unknown(span, format!("{what} depends on itself"))
             },
         )
     }
@@ -136,8 +136,8 @@ impl Instance {
         }
         if self.block.body.blocks_of(name).next().is_some() {
             return match self.view().blocks(name) {
-                Ok(blocks) => Value::list(blocks.iter().map(View::to_value).collect()),
-                Err(gap) => Value::Unknown(Hole::new(gap, Nature::Open)),
+                Ok(blocks) => Value::list(blocks.iter().map(BlockView::to_value).collect()),
+                Err(gap) => Value::Unknown(UnknownValue::new(gap, Nature::Open)),
             };
         }
         self.told_by_aws(name)
@@ -146,7 +146,7 @@ impl Instance {
     /// An attribute that only AWS will tell.
     pub(crate) fn told_by_aws(self: &Rc<Self>, name: &str) -> Value {
         let expression = format!("{}.{name}", self.address);
-        let gap = self.module.world.gap_of(self.block.span, &expression, "known to AWS only");
+        let gap = self.module.context.gap_of(self.block.span, &expression, "known to AWS only");
         // Of most attributes, only the schema of the provider tells the type.
         let is_text = matches!(name, "id" | "arn" | "name" | "bucket" | "key_id" | "unique_id")
             || name.ends_with("_id")
@@ -156,6 +156,6 @@ impl Instance {
             Mode::Data if is_text => Nature::LookedUp(Rc::clone(self), name.into()),
             Mode::Managed | Mode::Data => Nature::Open,
         };
-        Value::Unknown(Hole::new(gap, nature))
+        Value::Unknown(UnknownValue::new(gap, nature))
     }
 }

@@ -1,6 +1,6 @@
 //! Terraform code as an inventory, so that the rules of live accounts hold for it too.
 //!
-//! From the outside in: `folders` finds and parses files, `syntax` is what they say, `module` and `instance` give it
+//! From the outside in: `module_loader` finds and parses files, `syntax` is what they say, `module` and `instance` give it
 //! meaning, `evaluate` and `functions` compute, `value` is what comes of it, and `mapping` says which resource of the
 //! model each Terraform resource is. A resource type is mapped in `terraform.rs` of its folder; the
 //! attributes that AWS computes are in `computed_attributes`.
@@ -18,12 +18,12 @@ mod evaluate;
 mod expansion;
 pub mod file;
 mod folder;
-mod folders;
 mod functions;
 mod inline_waivers;
 pub(crate) mod instance;
 pub(crate) mod mapping;
 mod module;
+mod module_loader;
 mod parse;
 mod plan;
 mod policy_document;
@@ -45,11 +45,11 @@ mod tests;
 
 pub use engine::Engine;
 pub use file::{File, Span};
-pub use folders::FolderError;
 pub use inline_waivers::waivers;
+pub use module_loader::FolderError;
 pub use plan::PlanError;
 pub use read::{Code, CodeError, Options, folder_of_file, is_code, read, read_each, stored_form};
-pub use source_map::{About, Place, Places};
+pub use source_map::{About, SourceEntry, SourceMap};
 pub use state::{State, StateError};
 pub use variables::VariableError;
 

@@ -9,18 +9,18 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::eval_context::{Memo, World};
+use super::eval_context::{EvalContext, Memo};
 use super::evaluate::{Scope, evaluate};
 use super::expansion::{Binding, Cost, Expansion, binding_of, expand, keyed_label};
 use super::file::Span;
 use super::folder::{Folder, Mode};
-use super::folders::{is_local, shown, source_of};
 use super::instance::Instance;
 use super::mapping;
+use super::module_loader::{is_local, shown, source_of};
 use super::provider::Provider;
 use super::syntax::{Block, Expression, Name};
 use super::types::{Type, as_bool};
-use super::value::{Hole, Nature, Value};
+use super::value::{Nature, UnknownValue, Value};
 use crate::boundary::Refusal;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Gap, GapKind};
@@ -37,7 +37,7 @@ const USUAL: usize = 50;
 
 /// A module, as it is called once.
 pub(crate) struct Module {
-    pub(crate) world: Rc<World>,
+    pub(crate) context: Rc<EvalContext>,
     pub(crate) folder: Arc<Folder>,
     /// `module.a["b"].module.c`; empty for the root.
     pub(crate) address: String,
@@ -82,13 +82,13 @@ pub(crate) enum Given {
 
 impl Module {
     /// The root module.
-    pub(crate) fn root(world: Rc<World>, folder: Arc<Folder>, given: HashMap<String, Given>) -> Rc<Self> {
-        Self::new(world, folder, String::new(), PathBuf::from("."), None, given, None, 0)
+    pub(crate) fn root(context: Rc<EvalContext>, folder: Arc<Folder>, given: HashMap<String, Given>) -> Rc<Self> {
+        Self::new(context, folder, String::new(), PathBuf::from("."), None, given, None, 0)
     }
 
     #[expect(clippy::too_many_arguments, reason = "it is put together here and nowhere else")]
     fn new(
-        world: Rc<World>,
+        context: Rc<EvalContext>,
         folder: Arc<Folder>,
         address: String,
         path: PathBuf,
@@ -101,7 +101,7 @@ impl Module {
             std::iter::repeat_with(Memo::default).take(count).collect()
         }
         Rc::new(Self {
-            world,
+            context,
             address,
             path,
             call,
@@ -141,19 +141,19 @@ impl Module {
     }
 
     fn cycle(&self, span: Span, what: &str) -> Value {
-        self.world.report(span, Diagnostic::error(format!("{what} depends on itself")));
-        self.world.unknown(span, format!("{what} depends on itself"))
+        self.context.report(span, Diagnostic::error(format!("{what} depends on itself")));
+        self.context.unknown(span, format!("{what} depends on itself"))
     }
 
     /// The value of a variable.
     pub(crate) fn variable(self: &Rc<Self>, name: &str, span: Span) -> Value {
         let Some((index, block)) = self.folder.variables.find(name) else {
-            let gap = self.world.gap_of(span, &format!("var.{name}"), "the variable is not declared");
-            self.world.report(span, Diagnostic::warning(format!("the variable {name} is not declared")));
-            return Value::Unknown(Hole::new(gap, Nature::Open));
+            let gap = self.context.gap_of(span, &format!("var.{name}"), "the variable is not declared");
+            self.context.report(span, Diagnostic::warning(format!("the variable {name} is not declared")));
+            return Value::Unknown(UnknownValue::new(gap, Nature::Open));
         };
         let value = || {
-            let value = self.world.marking(|| self.variable_value(name, block));
+            let value = self.context.marking(|| self.variable_value(name, block));
             if self.is_sensitive(block) { value.into_sensitive() } else { value }
         };
         self.variables[index].get(value, || self.cycle(block.span, &format!("var.{name}")))
@@ -164,7 +164,7 @@ impl Module {
         ["sensitive", "ephemeral"].iter().any(|name| {
             let declared = block.body.attribute(name);
             declared.is_some_and(|attribute| {
-                let value = self.world.open(self.evaluate(&attribute.value));
+                let value = self.context.open(self.evaluate(&attribute.value));
                 !matches!(as_bool(value), Ok(Value::Bool(false) | Value::Null))
             })
         })
@@ -190,17 +190,17 @@ impl Module {
             (Some(value), _) => value,
             (None, Some(default)) => self.evaluate(&default.value),
             (None, None) => {
-                let gap = self.world.gap_of(block.span, &format!("var.{name}"), "the variable has no value");
+                let gap = self.context.gap_of(block.span, &format!("var.{name}"), "the variable has no value");
                 let nature = if self.call.is_none() { Nature::Outside } else { Nature::Open };
-                return Value::Unknown(Hole::new(gap, nature));
+                return Value::Unknown(UnknownValue::new(gap, nature));
             }
         };
         let Some(constraint) = constraint else { return value };
-        match constraint.convert(value, &|default| self.evaluate(default), &self.world.budget) {
+        match constraint.convert(value, &|default| self.evaluate(default), &self.context.budget) {
             Ok(value) => value,
             Err(wanted) => {
-                self.world.report(block.span, Diagnostic::warning(format!("of the variable {name}, {wanted}")));
-                self.world.unknown(block.span, format!("of the variable {name}, {wanted}"))
+                self.context.report(block.span, Diagnostic::warning(format!("of the variable {name}, {wanted}")));
+                self.context.unknown(block.span, format!("of the variable {name}, {wanted}"))
             }
         }
     }
@@ -211,23 +211,23 @@ impl Module {
             Given::Withheld => {
                 let why = "its value is in the environment, which code of a pull request may not read";
                 let gap = Gap::because(GapKind::Unresolved, why);
-                Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
+                Value::Unknown(UnknownValue::new(Arc::new(gap), Nature::Open))
             }
             Given::Text(text) if constraint.is_none_or(Type::is_plain) => {
                 if text.contains(iam_policy::is_symbol) {
                     let gap = Gap::because(GapKind::Unresolved, "the text has private-use characters");
-                    return Value::Unknown(Hole::new(Arc::new(gap), Nature::Open));
+                    return Value::Unknown(UnknownValue::new(Arc::new(gap), Nature::Open));
                 }
                 Value::text(text.as_str())
             }
             Given::Text(text) => {
-                let (file, id) = self.world.add_file(&PathBuf::from("a value of a variable"), text.clone());
+                let (file, id) = self.context.add_file(&PathBuf::from("a value of a variable"), text.clone());
                 if let Ok(expression) = super::parse::expression(&file, id) {
                     self.evaluate(&expression)
                 } else {
                     // What is wrong with it may be said with a part of it, and it may be a secret.
                     let gap = Gap::because(GapKind::Unresolved, "the value that is given is no expression");
-                    Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
+                    Value::Unknown(UnknownValue::new(Arc::new(gap), Nature::Open))
                 }
             }
         }
@@ -251,15 +251,15 @@ impl Module {
             || match block.body.attribute("value") {
                 Some(attribute) if self.is_sensitive(block) => self.evaluate(&attribute.value).into_sensitive(),
                 Some(attribute) => self.evaluate(&attribute.value),
-                None => self.world.unknown(block.span, "the output has no value"),
+                None => self.context.unknown(block.span, "the output has no value"),
             },
             || self.cycle(block.span, &format!("output.{name}")),
         )
     }
 
     fn undeclared(&self, span: Span, what: &str) -> Value {
-        let gap = self.world.gap_of(span, what, "it is not declared");
-        Value::Unknown(Hole::new(gap, Nature::Open))
+        let gap = self.context.gap_of(span, what, "it is not declared");
+        Value::Unknown(UnknownValue::new(gap, Nature::Open))
     }
 
     /// A resource or data source as a value: one, or a list or map of them.
@@ -285,8 +285,8 @@ impl Module {
             None => {
                 let span = self.folder.resources[index].block.span;
                 let message = format!("{kind}.{name} depends on itself, or takes too much to evaluate");
-                self.world.report(span, Diagnostic::error(message.clone()));
-                self.world.unknown(span, message)
+                self.context.report(span, Diagnostic::error(message.clone()));
+                self.context.unknown(span, message)
             }
         }
     }
@@ -307,7 +307,7 @@ impl Module {
                     steps: cost.steps + written.saturating_sub(USUAL).saturating_mul(64),
                     bytes: cost.bytes + self.address.len() + resource.name.len(),
                 };
-                if !self.world.budget.spend_on_whole(cost.steps, cost.bytes) {
+                if !self.context.budget.spend_on_whole(cost.steps, cost.bytes) {
                     return None;
                 }
                 let scope = Scope::of(self);
@@ -341,8 +341,8 @@ impl Module {
                 Value::map(modules.into_iter().map(|(key, module)| (key, Value::Module(module))).collect())
             }
             None => {
-                let gap = self.world.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
-                Value::Unknown(Hole::new(gap, Nature::Open))
+                let gap = self.context.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
+                Value::Unknown(UnknownValue::new(gap, Nature::Open))
             }
         }
     }
@@ -365,12 +365,12 @@ impl Module {
                     let uncertain = uncertain.or_else(|| self.uncertain.clone());
                     let address = format!("{}module.{name}{suffix}", self.prefix());
                     let path = self.path_of(block, &folder);
-                    let (world, folder) = (Rc::clone(&self.world), Arc::clone(&folder));
-                    Self::new(world, folder, address, path, Some(call), HashMap::new(), uncertain, self.depth + 1)
+                    let (context, folder) = (Rc::clone(&self.context), Arc::clone(&folder));
+                    Self::new(context, folder, address, path, Some(call), HashMap::new(), uncertain, self.depth + 1)
                 };
-                if !self.world.budget.spend_on_whole(cost.steps, cost.bytes) {
+                if !self.context.budget.spend_on_whole(cost.steps, cost.bytes) {
                     let problem = Diagnostic::warning(format!("module {name}: it takes too much to evaluate it"));
-                    self.world.report(block.span, problem);
+                    self.context.report(block.span, problem);
                     return None;
                 }
                 let scope = Scope::of(self);
@@ -393,11 +393,11 @@ impl Module {
         let mut by_index: BTreeMap<u64, Value> =
             instances.into_iter().filter_map(|(key, value)| Some((key.as_u64()?, value))).collect();
         let length = by_index.keys().next_back()?.checked_add(1)?;
-        if !self.world.afford(usize::try_from(length).unwrap_or(usize::MAX)) {
+        if !self.context.afford(usize::try_from(length).unwrap_or(usize::MAX)) {
             return None;
         }
         // A plan may leave some out.
-        let missing = || self.world.unknown(span, "the plan does not have this instance");
+        let missing = || self.context.unknown(span, "the plan does not have this instance");
         Some(Value::list((0..length).map(|index| by_index.remove(&index).unwrap_or_else(missing)).collect()))
     }
 
@@ -422,7 +422,7 @@ impl Module {
             drop(memo.take());
         }
         self.providers.borrow_mut().clear();
-        self.world.release();
+        self.context.release();
     }
 
     /// What the addresses of all that is in it begin with.
@@ -451,14 +451,14 @@ impl Module {
             }
         }
         visit(self);
-        self.world.missing.borrow().clone()
+        self.context.missing.borrow().clone()
     }
 
     fn folder_of(self: &Rc<Self>, name: &str, block: &Block) -> Option<Arc<Folder>> {
-        let world = &self.world;
+        let context = &self.context;
         let problem = |message: String, help: &str| {
             let problem = Diagnostic::warning(message);
-            world.report(block.span, if help.is_empty() { problem } else { problem.help(help) });
+            context.report(block.span, if help.is_empty() { problem } else { problem.help(help) });
         };
         let Some(source) = self.source(block) else {
             problem(format!("the source of module {name} is not known"), "");
@@ -471,17 +471,17 @@ impl Module {
         }
         let folder = if is_local(source) {
             let path = self.folder.path.join(source);
-            let folder = world.folders.at(&path);
+            let folder = context.folders.at(&path);
             if folder.is_none() {
-                world.missing.borrow_mut().insert(shown(&path));
+                context.missing.borrow_mut().insert(shown(&path));
             }
             folder
         } else {
-            world.folders.fetched(&self.static_address(name))
+            context.folders.fetched(&self.static_address(name))
         };
         if folder.is_none() {
             let path = self.folder.path.join(source);
-            if is_local(source) && matches!(world.folders.boundary.resolve(&path), Err(Refusal::Outside)) {
+            if is_local(source) && matches!(context.folders.boundary.resolve(&path), Err(Refusal::Outside)) {
                 problem(
                     format!("module {name}: {source} lies outside of the code that may be read"),
                     "--root DIR allows more",

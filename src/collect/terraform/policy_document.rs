@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::block_view::View;
+use super::block_view::BlockView;
 use super::instance::Instance;
-use super::value::{Hole, Nature, Value};
+use super::value::{Nature, UnknownValue, Value};
 use crate::model::Gap;
 
 /// The document, with the characters of holes in its texts.
 pub(crate) fn json(instance: &Rc<Instance>) -> Value {
     match document(&instance.view()) {
         Ok(document) => Value::text(document.to_string()),
-        Err(gap) => Value::Unknown(Hole::new(gap, Nature::Open)),
+        Err(gap) => Value::Unknown(UnknownValue::new(gap, Nature::Open)),
     }
 }
 
-fn document(view: &View) -> Result<Json, Arc<Gap>> {
+fn document(view: &BlockView) -> Result<Json, Arc<Gap>> {
     let mut statements = Vec::new();
     for source in sources(view, "source_policy_documents", "source_json")? {
         statements.extend(source);
@@ -54,7 +54,7 @@ fn replace_or_add(statements: &mut Vec<Json>, statement: Json) {
 }
 
 /// The statements of other documents.
-fn sources(view: &View, many: &str, one: &str) -> Result<Vec<Vec<Json>>, Arc<Gap>> {
+fn sources(view: &BlockView, many: &str, one: &str) -> Result<Vec<Vec<Json>>, Arc<Gap>> {
     let mut texts = Vec::new();
     for value in [view.get(one), view.get(many)] {
         match value {
@@ -66,7 +66,7 @@ fn sources(view: &View, many: &str, one: &str) -> Result<Vec<Vec<Json>>, Arc<Gap
     texts.iter().map(|text| statements_of(view, text)).collect()
 }
 
-fn statements_of(view: &View, value: &Value) -> Result<Vec<Json>, Arc<Gap>> {
+fn statements_of(view: &BlockView, value: &Value) -> Result<Vec<Json>, Arc<Gap>> {
     let text = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Text(text) => text,
@@ -85,11 +85,11 @@ fn statements_of(view: &View, value: &Value) -> Result<Vec<Json>, Arc<Gap>> {
     }
 }
 
-fn gap(view: &View, message: &str) -> Arc<Gap> {
-    view.instance.module.world.gap(view.span(), message)
+fn gap(view: &BlockView, message: &str) -> Arc<Gap> {
+    view.instance.module.context.gap(view.span(), message)
 }
 
-fn statement(view: &View) -> Result<Json, Arc<Gap>> {
+fn statement(view: &BlockView) -> Result<Json, Arc<Gap>> {
     let mut statement = Map::new();
     if let Some(sid) = text(view, "sid")? {
         statement.insert("Sid".to_owned(), sid.into());
@@ -127,7 +127,7 @@ fn statement(view: &View) -> Result<Json, Arc<Gap>> {
     Ok(statement.into())
 }
 
-fn principals(view: &View, name: &str) -> Result<Option<Json>, Arc<Gap>> {
+fn principals(view: &BlockView, name: &str) -> Result<Option<Json>, Arc<Gap>> {
     let mut principals = Map::new();
     for block in view.blocks(name)? {
         let Some(kind) = text(&block, "type")? else { return Err(gap(&block, "the principals have no type")) };
@@ -153,7 +153,7 @@ fn add(members: &mut Map<String, Json>, name: &str, values: Json) {
 }
 
 /// A text that is written, with the characters of holes.
-fn text(view: &View, name: &str) -> Result<Option<String>, Arc<Gap>> {
+fn text(view: &BlockView, name: &str) -> Result<Option<String>, Arc<Gap>> {
     match view.get(name) {
         Value::Null => Ok(None),
         value => written(view, &value).map(Some),
@@ -162,7 +162,7 @@ fn text(view: &View, name: &str) -> Result<Option<String>, Arc<Gap>> {
 
 /// A list of texts. One that is not known is a text that is not known: to the evaluator of policies both are
 /// anything or nothing.
-fn texts(view: &View, name: &str) -> Result<Option<Json>, Arc<Gap>> {
+fn texts(view: &BlockView, name: &str) -> Result<Option<Json>, Arc<Gap>> {
     match view.get(name) {
         Value::Null => Ok(None),
         Value::List(items) | Value::Set(items) => Ok(Some(
@@ -173,9 +173,9 @@ fn texts(view: &View, name: &str) -> Result<Option<Json>, Arc<Gap>> {
 }
 
 /// `&{…}` is a variable of IAM, which Terraform would take for its own.
-fn written(view: &View, value: &Value) -> Result<String, Arc<Gap>> {
+fn written(view: &BlockView, value: &Value) -> Result<String, Arc<Gap>> {
     let mut text = String::new();
-    let world = &view.instance.module.world;
-    super::evaluate::append_value(value, &mut text, view.span(), world).map_err(|hole| Arc::clone(&hole.gap))?;
+    let context = &view.instance.module.context;
+    super::evaluate::append_value(value, &mut text, view.span(), context).map_err(|hole| Arc::clone(&hole.gap))?;
     Ok(text.replace("&{", "${"))
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use iam_policy::is_symbol;
 
-use super::block_view::View;
-use super::eval_context::World;
+use super::block_view::BlockView;
+use super::eval_context::EvalContext;
 use super::evaluate::{Scope, append_value, evaluate};
 use super::expansion::{Binding, keys};
 use super::folder::{Mode, Resource};
 use super::instance::Instance;
 use super::module::Module;
 use super::syntax::{Block, Expression, Node};
-use super::value::{Hole, Nature, Value};
+use super::value::{Nature, UnknownValue, Value};
 use crate::model::{AccountId, Gap, Partition, Region};
 
 /// The local name that resources whose type begins with `aws_` have their provider by.
@@ -40,13 +40,13 @@ pub(crate) struct Provider {
 
 impl Provider {
     /// The configuration of a provider about which the code says nothing.
-    fn of_environment(world: &World) -> Self {
-        Self { region: world.region_value(), account: world.account_value(), default_tags: None }
+    fn of_environment(context: &EvalContext) -> Self {
+        Self { region: context.region_value(), account: context.account_value(), default_tags: None }
     }
 
     /// A configuration of which it is not known which it is, or what it says.
     fn unknown(gap: &Arc<Gap>) -> Self {
-        let hole = || Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open));
+        let hole = || Value::Unknown(UnknownValue::new(Arc::clone(gap), Nature::Open));
         Self { region: hole(), account: hole(), default_tags: Some(hole()) }
     }
 
@@ -54,10 +54,10 @@ impl Provider {
         let configuration =
             Resource { mode: Mode::Managed, kind: "provider".into(), name: AWS.into(), block: Arc::clone(block) };
         let view = Instance::new(module, &configuration, "", binding, None).view();
-        let tags = module.world.marking(|| match view.block("default_tags") {
+        let tags = module.context.marking(|| match view.block("default_tags") {
             Ok(None) => Value::Null,
             Ok(Some(tags)) => tags.marked("tags"),
-            Err(gap) => Value::Unknown(Hole::new(gap, Nature::Open)),
+            Err(gap) => Value::Unknown(UnknownValue::new(gap, Nature::Open)),
         });
         let default_tags = Some(tags).filter(|tags| !matches!(tags, Value::Null));
         Self { region: region(&view), account: account(&view), default_tags }
@@ -80,20 +80,20 @@ impl Provider {
 }
 
 /// Whether the configuration is the one that resources have unless they name another.
-fn is_default(view: &View) -> bool {
+fn is_default(view: &BlockView) -> bool {
     view.instance.block.body.attribute("alias").is_none()
 }
 
-fn region(view: &View) -> Value {
-    let world = &view.instance.module.world;
-    match world.place("the region", view.span(), || view.get("region")) {
-        Value::Null => world.region_value(),
-        Value::Text(text) if text.is_empty() => world.region_value(),
+fn region(view: &BlockView) -> Value {
+    let context = &view.instance.module.context;
+    match context.place("the region", view.span(), || view.get("region")) {
+        Value::Null => context.region_value(),
+        Value::Text(text) if text.is_empty() => context.region_value(),
         // What the user says, where the code of the default configuration leaves it open.
-        value if is_default(view) && world.region.is_some() && is_open(&value) => world.region_value(),
-        Value::Text(text) => whole(world, text),
+        value if is_default(view) && context.region.is_some() && is_open(&value) => context.region_value(),
+        Value::Text(text) => whole(context, text),
         Value::Unknown(hole) => Value::Unknown(hole),
-        _ => world.unknown(view.span(), "the region of the provider is not a text"),
+        _ => context.unknown(view.span(), "the region of the provider is not a text"),
     }
 }
 
@@ -106,32 +106,32 @@ fn is_open(value: &Value) -> bool {
 }
 
 /// A text that is nothing but the character of a hole is the hole.
-fn whole(world: &World, text: Arc<str>) -> Value {
+fn whole(context: &EvalContext, text: Arc<str>) -> Value {
     let mut characters = text.chars();
-    match (characters.next().and_then(|first| world.symbols.hole(first)), characters.next()) {
+    match (characters.next().and_then(|first| context.symbols.hole(first)), characters.next()) {
         (Some(hole), None) => Value::Unknown(hole),
         _ => Value::Text(text),
     }
 }
 
-fn account(view: &View) -> Value {
-    let world = &view.instance.module.world;
+fn account(view: &BlockView) -> Value {
+    let context = &view.instance.module.context;
     let role = match role(view) {
         Ok(None) => None,
         // The same role, the same account.
-        Ok(Some(role @ Value::Sensitive(_))) => Some(world.place("the account", view.span(), || role)),
-        Ok(Some(Value::Text(role))) => match account_of_role(world, &role) {
+        Ok(Some(role @ Value::Sensitive(_))) => Some(context.place("the account", view.span(), || role)),
+        Ok(Some(Value::Text(role))) => match account_of_role(context, &role) {
             Some(account) if !is_open(&account) => return account,
-            open => Some(open.unwrap_or_else(|| world.account_of(&role, view.span(), "the role that it takes on"))),
+            open => Some(open.unwrap_or_else(|| context.account_of(&role, view.span(), "the role that it takes on"))),
         },
         Ok(Some(Value::Unknown(hole))) => Some(Value::Unknown(hole)),
-        Ok(Some(_)) => Some(world.unknown(view.span(), "the role of the provider is not a text")),
-        Err(gap) => Some(Value::Unknown(Hole::new(gap, Nature::Open))),
+        Ok(Some(_)) => Some(context.unknown(view.span(), "the role of the provider is not a text")),
+        Err(gap) => Some(Value::Unknown(UnknownValue::new(gap, Nature::Open))),
     };
     // Terraform refuses to work in any other account.
-    let allowed = world.marking(|| view.get("allowed_account_ids"));
+    let allowed = context.marking(|| view.get("allowed_account_ids"));
     if allowed.is_sensitive() {
-        return world.place("the account", view.span(), || allowed);
+        return context.place("the account", view.span(), || allowed);
     }
     if let Value::List(items) | Value::Set(items) = allowed
         && let [Value::Text(only)] = &*items
@@ -141,28 +141,28 @@ fn account(view: &View) -> Value {
     }
     if is_default(view) {
         return match role {
-            Some(open) if world.account.is_none() => open,
-            _ => world.account_value(),
+            Some(open) if context.account.is_none() => open,
+            _ => context.account_value(),
         };
     }
-    role.or_else(|| other_credentials(view)).unwrap_or_else(|| world.account_value())
+    role.or_else(|| other_credentials(view)).unwrap_or_else(|| context.account_value())
 }
 
 /// The role that the provider takes on.
-fn role(view: &View) -> Result<Option<Value>, Arc<Gap>> {
+fn role(view: &BlockView) -> Result<Option<Value>, Arc<Gap>> {
     for name in ROLES {
         // Of several, each is taken on from the one before.
-        let world = &view.instance.module.world;
+        let context = &view.instance.module.context;
         let mut blocks = Ok(Vec::new());
         // A dynamic block may make it of what is sensitive.
-        let roles = world.marking(|| {
+        let roles = context.marking(|| {
             blocks = view.blocks(name);
             let roles = blocks.iter().flatten().map(|block| block.get("role_arn"));
             Value::list(roles.collect())
         });
         blocks?;
         let is_sensitive = roles.is_sensitive();
-        let roles = match world.open(roles) {
+        let roles = match context.open(roles) {
             Value::List(roles) => roles.to_vec(),
             unknown => vec![unknown],
         };
@@ -175,16 +175,16 @@ fn role(view: &View) -> Result<Option<Value>, Arc<Gap>> {
 }
 
 /// The account in the ARN of a role, as far as it is known.
-fn account_of_role(world: &World, role: &str) -> Option<Value> {
+fn account_of_role(context: &EvalContext, role: &str) -> Option<Value> {
     let account = role.strip_prefix("arn:")?.split(':').nth(3)?;
     let known = account.parse::<AccountId>().is_ok();
-    (known || account.contains(is_symbol)).then(|| whole(world, account.into()))
+    (known || account.contains(is_symbol)).then(|| whole(context, account.into()))
 }
 
 /// The account of other credentials than those of the default configuration, of which the code does not tell it.
-fn other_credentials(view: &View) -> Option<Value> {
+fn other_credentials(view: &BlockView) -> Option<Value> {
     let module = &view.instance.module;
-    let world = &module.world;
+    let context = &module.context;
     let default = module
         .folder
         .providers
@@ -202,9 +202,11 @@ fn other_credentials(view: &View) -> Option<Value> {
     };
     let name = CREDENTIALS.iter().find(others)?;
     let mut text = format!("{name} ");
-    match append_value(&view.get(name), &mut text, view.span(), world) {
-        Ok(()) => Some(world.account_of(&text, view.span(), &format!("its {name}"))),
-        Err(_) => Some(world.unknown(view.span(), format!("the account of the provider is not known: {name} decides"))),
+    match append_value(&view.get(name), &mut text, view.span(), context) {
+        Ok(()) => Some(context.account_of(&text, view.span(), &format!("its {name}"))),
+        Err(_) => {
+            Some(context.unknown(view.span(), format!("the account of the provider is not known: {name} decides")))
+        }
     }
 }
 
@@ -241,13 +243,15 @@ impl Module {
     fn provider_referred(self: &Rc<Self>, expression: &Expression, binding: &Binding) -> Rc<Provider> {
         let unknown = |gap: Arc<Gap>| Rc::new(Provider::unknown(&gap));
         let Some((name, key)) = reference(expression) else {
-            return unknown(self.world.gap(expression.span, "which configuration of the provider it is, is not known"));
+            return unknown(
+                self.context.gap(expression.span, "which configuration of the provider it is, is not known"),
+            );
         };
         let Some(key) = key else { return self.provider_named(&name, None) };
         match evaluate(key, &Scope::with(self, binding)) {
             Value::Text(text) if !text.contains(is_symbol) => self.provider_named(&name, Some(text)),
             Value::Unknown(hole) => unknown(Arc::clone(&hole.gap)),
-            _ => unknown(self.world.gap(key.span, "which configuration of the provider it is, is not known")),
+            _ => unknown(self.context.gap(key.span, "which configuration of the provider it is, is not known")),
         }
     }
 
@@ -285,7 +289,7 @@ impl Module {
                 return call.by.provider_named(name, None);
             }
         } else if alias.is_none() && key.is_none() {
-            return Rc::new(Provider::of_environment(&self.world));
+            return Rc::new(Provider::of_environment(&self.context));
         }
         let message = format!("the provider {name} is not configured in this code");
         Rc::new(Provider::unknown(&Arc::new(Gap::because(crate::model::GapKind::Unresolved, message))))
@@ -304,7 +308,7 @@ impl Module {
             }
             (None, Some(hole)) => Provider::unknown(&hole.gap),
             (None, None) => {
-                Provider::unknown(&self.world.gap(each.span, "no configuration of the provider has that key"))
+                Provider::unknown(&self.context.gap(each.span, "no configuration of the provider has that key"))
             }
         }
     }
@@ -313,15 +317,16 @@ impl Module {
 impl Instance {
     /// The region that it is in, as a value.
     pub(crate) fn region_value(self: &Rc<Self>) -> Value {
-        let world = &self.module.world;
-        let region = || match world.place("the region", self.block.span, || self.view().get("region")) {
+        let context = &self.module.context;
+        let region = || match context.place("the region", self.block.span, || self.view().get("region")) {
             Value::Null => self.provider().region.clone(),
             Value::Text(text) if text.is_empty() => self.provider().region.clone(),
-            Value::Text(text) => whole(world, text),
+            Value::Text(text) => whole(context, text),
             Value::Unknown(hole) => Value::Unknown(hole),
-            _ => world.unknown(self.block.span, "the region is not a text"),
+            _ => context.unknown(self.block.span, "the region is not a text"),
         };
-        self.region.get(region, || world.unknown(self.block.span, format!("the region of {self:?} depends on itself")))
+        self.region
+            .get(region, || context.unknown(self.block.span, format!("the region of {self:?} depends on itself")))
     }
 
     /// The region that it is in, where that is known.
@@ -334,7 +339,7 @@ impl Instance {
 
     /// The partition that it is in: that of its region, or of the region that is deployed to.
     pub(crate) fn partition(self: &Rc<Self>) -> Partition {
-        self.region().map_or_else(|| self.module.world.partition(), |region| region.partition())
+        self.region().map_or_else(|| self.module.context.partition(), |region| region.partition())
     }
 
     /// The account that it is in, as a value.
@@ -347,7 +352,7 @@ impl Instance {
         let find = || self.module.provider(&self.block, &self.binding);
         let cycle = || {
             let message = format!("the provider of {self:?} depends on itself");
-            Rc::new(Provider::unknown(&self.module.world.gap(self.block.span, message)))
+            Rc::new(Provider::unknown(&self.module.context.gap(self.block.span, message)))
         };
         self.provider.get(find, cycle)
     }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::engine::{Engine, form_of};
-use super::eval_context::World;
-use super::folders::{FolderError, Folders, on_disk, shown};
+use super::eval_context::EvalContext;
 use super::mapping;
 use super::module::Module;
+use super::module_loader::{FolderError, ModuleLoader, on_disk, shown};
 use super::plan::{self, PlanError};
-use super::source_map::Places;
+use super::source_map::SourceMap;
 use super::variables::{self, Sources, VariableError};
 use crate::boundary::Boundary;
 use crate::diagnostic::Diagnostic;
@@ -53,7 +53,7 @@ pub struct Code {
     /// The resources of each account.
     pub inventories: Vec<Inventory>,
     /// Where they stand.
-    pub places: Places,
+    pub source_map: SourceMap,
     /// What is wrong with the code, by place.
     pub problems: Vec<Diagnostic>,
     /// The engine as which it was read.
@@ -129,17 +129,17 @@ pub(crate) fn open(root: &Path, options: &Options) -> Result<Rc<Module>, CodeErr
     let mut more = BTreeSet::new();
     let mut module = open_with(root, options, &more)?;
     for _ in 0..ROUNDS {
-        let computed = module.world.folders.has_computed_sources();
+        let computed = module.context.folders.has_computed_sources();
         let found = if computed { module.missing_folders() } else { BTreeSet::new() };
         if found.is_subset(&more) {
             break;
         }
         more.extend(found);
         // The budget that finding them took is not given back.
-        let (steps, bytes) = module.world.budget.spent();
+        let (steps, bytes) = module.context.budget.spent();
         module.release();
         module = open_with(root, options, &more)?;
-        module.world.budget.take(steps, bytes);
+        module.context.budget.take(steps, bytes);
     }
     Ok(module)
 }
@@ -158,7 +158,7 @@ fn open_with(root: &Path, options: &Options, more: &BTreeSet<PathBuf>) -> Result
         root = plan.root;
         plan.folders
     } else {
-        Folders::read(&root, &options.edited, boundary, engine, more)?
+        ModuleLoader::read(&root, &options.edited, boundary, engine, more)?
     };
     let sources = Sources {
         environment: &options.environment,
@@ -168,8 +168,8 @@ fn open_with(root: &Path, options: &Options, more: &BTreeSet<PathBuf>) -> Result
     };
     let given = variables::given(&root, &sources, &mut folders)?;
     let Some(folder) = folders.at(&root) else { return Err(FolderError::empty(&root).into()) };
-    let world = World::new(account, region, options.workspace.as_deref(), folders);
-    Ok(Module::root(Rc::new(world), folder, given))
+    let context = EvalContext::new(account, region, options.workspace.as_deref(), folders);
+    Ok(Module::root(Rc::new(context), folder, given))
 }
 
 /// Reads the code as each engine has it that may run it: the one that is stated, or both where they read other files.
@@ -196,28 +196,36 @@ pub fn read_each(root: &Path, options: &Options) -> Result<Vec<Code>, CodeError>
 
 fn evaluate(root: &Path, options: &Options) -> Result<Code, CodeError> {
     let module = open(root, options)?;
-    let world = Rc::clone(&module.world);
-    let (mut inventories, mut places) = mapping::map(&module, &options.collected_at);
-    if world.has_let_go() {
-        world.hide();
+    let context = Rc::clone(&module.context);
+    let (mut inventories, mut source_map) = mapping::map(&module, &options.collected_at);
+    if context.has_let_go() {
+        context.hide();
         let (hidden, _) = mapping::map(&module, &options.collected_at);
         show(&mut inventories, hidden);
     }
-    let mut problems: Vec<Diagnostic> = world.folders.problems().iter().map(|(_, problem)| problem.clone()).collect();
-    problems.extend(world.problems());
-    places.set_root(name_of(root));
-    places.set_boundary(world.folders.boundary.clone());
+    let mut problems: Vec<Diagnostic> = context.folders.problems().iter().map(|(_, problem)| problem.clone()).collect();
+    problems.extend(context.problems());
+    source_map.set_root(name_of(root));
+    source_map.set_boundary(context.folders.boundary.clone());
     let folder = if root.is_file() { root.parent().unwrap_or(Path::new("")) } else { root };
-    if world.folders.at(folder).is_some() {
-        places.set_folder(on_disk(&shown(folder)));
+    if context.folders.at(folder).is_some() {
+        source_map.set_folder(on_disk(&shown(folder)));
     }
-    places.set_files(world.folders.files().to_vec());
-    places.set_assets(world.assets());
-    places.set_symbols(world.symbols.names());
-    let Folders { has_tofu, needs_tofu, .. } = world.folders;
-    let (steps, _) = world.budget.spent();
+    source_map.set_files(context.folders.files().to_vec());
+    source_map.set_assets(context.assets());
+    source_map.set_symbols(context.symbols.names());
+    let ModuleLoader { has_tofu, needs_tofu, .. } = context.folders;
+    let (steps, _) = context.budget.spent();
     module.release();
-    Ok(Code { engine: options.engine.unwrap_or_default(), has_tofu, needs_tofu, steps, inventories, places, problems })
+    Ok(Code {
+        engine: options.engine.unwrap_or_default(),
+        has_tofu,
+        needs_tofu,
+        steps,
+        inventories,
+        source_map,
+        problems,
+    })
 }
 
 /// Has each inventory shown as the one of the same place in which nothing sensitive stands. Where there is none of that

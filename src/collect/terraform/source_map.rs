@@ -22,8 +22,8 @@ const MOST_RELATED: usize = 10;
 
 /// The places of all resources that code declares.
 #[derive(Debug, Default)]
-pub struct Places {
-    resources: BTreeMap<(ResourceType, Key), Place>,
+pub struct SourceMap {
+    resources: BTreeMap<(ResourceType, Key), SourceEntry>,
     files: Vec<File>,
     /// Texts of other files that functions of the code read, by name.
     assets: BTreeMap<String, String>,
@@ -50,7 +50,7 @@ pub struct About {
 
 /// Where a resource stands.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct SourceEntry {
     /// Its Terraform address.
     pub address: String,
     /// Its block.
@@ -60,14 +60,14 @@ pub struct Place {
     pub attributes: Vec<(&'static str, Span)>,
 }
 
-impl Places {
+impl SourceMap {
     /// The place of a resource.
-    pub fn of(&self, resource_type: ResourceType, key: &Key) -> Option<&Place> {
+    pub fn of(&self, resource_type: ResourceType, key: &Key) -> Option<&SourceEntry> {
         self.resources.get(&(resource_type, key.clone()))
     }
 
     /// All places.
-    pub fn all(&self) -> impl Iterator<Item = &Place> {
+    pub fn all(&self) -> impl Iterator<Item = &SourceEntry> {
         self.resources.values()
     }
 
@@ -96,7 +96,7 @@ impl Places {
         *self.uses.entry(folder.to_owned()).or_default() += 1;
     }
 
-    pub(crate) fn put(&mut self, resource_type: ResourceType, key: Key, place: Place) {
+    pub(crate) fn put(&mut self, resource_type: ResourceType, key: Key, place: SourceEntry) {
         self.resources.entry((resource_type, key)).or_insert(place);
     }
 
@@ -177,7 +177,7 @@ impl Places {
     }
 
     /// The place of the resource of a finding, with its key.
-    fn place_of(&self, resource: &ResourceRef) -> Option<(Key, &Place)> {
+    fn place_of(&self, resource: &ResourceRef) -> Option<(Key, &SourceEntry)> {
         let keys = [
             Key { region: resource.region.clone(), id: resource.id.as_str().into() },
             Key::global(resource.id.as_str()),
@@ -269,7 +269,7 @@ fn place_of_gap(finding: &Finding) -> Option<Location> {
     Some(Location { file, line, column: 1, end_line: line })
 }
 
-impl Place {
+impl SourceEntry {
     /// The attribute that the code has, of those that these paths lead through: what a deeper path leads to says
     /// more, and of equally deep ones the first.
     fn attribute(&self, paths: &[String]) -> Option<Span> {

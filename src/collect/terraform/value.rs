@@ -1,5 +1,5 @@
 //! What an expression gives: a value, or why there is none. Three-valued: what only AWS will know, or nobody told,
-//! is a [`Hole`], and a text with holes in it keeps what is known of it.
+//! is a [`UnknownValue`], and a text with holes in it keeps what is known of it.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub(crate) enum Value {
     Instance(Rc<Instance>),
     /// A child module: its outputs are evaluated when they are read.
     Module(Rc<Module>),
-    Unknown(Rc<Hole>),
+    Unknown(Rc<UnknownValue>),
 }
 
 /// The elements of a list or a set.
@@ -95,7 +95,7 @@ impl Nested {
             return value(self);
         }
         let gap = Gap::because(GapKind::Unresolved, "the value is nested too deep");
-        Value::Unknown(Hole::new(Arc::new(gap), Nature::Open))
+        Value::Unknown(UnknownValue::new(Arc::new(gap), Nature::Open))
     }
 }
 
@@ -116,7 +116,7 @@ impl Deref for Members {
 }
 
 /// A value that is not known. Clones of the `Rc` are one and the same value, whatever it will be.
-pub(crate) struct Hole {
+pub(crate) struct UnknownValue {
     /// Why.
     pub(crate) gap: Arc<Gap>,
     /// What it is beyond that.
@@ -139,12 +139,12 @@ pub(crate) enum Nature {
     /// The value is sensitive, and known where nothing of it is shown; whether it is a text that is not empty.
     Sensitive(bool),
     /// A text that is not empty, of the account or region that is deployed to.
-    Place,
+    SourceEntry,
     /// The expression is wrong: it has no value, which `try` may catch.
     Wrong,
 }
 
-impl Hole {
+impl UnknownValue {
     pub(crate) fn new(gap: Arc<Gap>, nature: Nature) -> Rc<Self> {
         Rc::new(Self { gap, nature, symbol: Cell::new(None) })
     }
@@ -156,7 +156,7 @@ impl Hole {
 
     /// Whether it surely is a text that is not empty.
     pub(crate) fn is_text(&self) -> bool {
-        matches!(self.nature, Nature::Attribute(..) | Nature::Place | Nature::Sensitive(true))
+        matches!(self.nature, Nature::Attribute(..) | Nature::SourceEntry | Nature::Sensitive(true))
     }
 
     /// What stands for a sensitive value where values are shown.
@@ -166,7 +166,7 @@ impl Hole {
     }
 }
 
-impl fmt::Debug for Hole {
+impl fmt::Debug for UnknownValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Hole({})", self.gap)
     }
@@ -204,14 +204,14 @@ impl Value {
     pub(crate) fn map(members: BTreeMap<Arc<str>, Self>) -> Self {
         if members.keys().any(|key| key.len() > LONGEST_KEY) {
             let gap = Gap::because(GapKind::Unresolved, format!("a key has more than {LONGEST_KEY} bytes"));
-            return Self::Unknown(Hole::new(Arc::new(gap), Nature::Open));
+            return Self::Unknown(UnknownValue::new(Arc::new(gap), Nature::Open));
         }
         let nature = Nested::of(members.values());
         nature.bounded(|nature| Self::Map(Members { members: Rc::new(members), nature }))
     }
 
     /// A set of these, if it is known how they compare.
-    pub(crate) fn set(items: Vec<Self>, budget: &Budget) -> Result<Self, Rc<Hole>> {
+    pub(crate) fn set(items: Vec<Self>, budget: &Budget) -> Result<Self, Rc<UnknownValue>> {
         // Each text is compared with some others.
         let texts = items.iter().map(|item| if let Self::Text(text) = item { text.len() } else { 0 });
         if !budget.elements(items.len()) || !budget.spend(texts.sum::<usize>() / TEXT, 0) {
@@ -285,8 +285,8 @@ impl Value {
     }
 
     /// The hole that keeps the value, or a part of it, from being known.
-    pub(crate) fn hole(&self) -> Option<&Rc<Hole>> {
-        fn find<'v>(value: &'v Value, budget: &Budget) -> Option<&'v Rc<Hole>> {
+    pub(crate) fn hole(&self) -> Option<&Rc<UnknownValue>> {
+        fn find<'v>(value: &'v Value, budget: &Budget) -> Option<&'v Rc<UnknownValue>> {
             // Where it takes too long to find one, there may be none.
             if !budget.spend(1, 0) {
                 return None;
@@ -348,16 +348,16 @@ impl Value {
 
     /// The value as it may be shown: a hole in place of each sensitive part.
     pub(crate) fn hidden(&self, budget: &Budget) -> Self {
-        self.replaced(&|value| Self::Unknown(Hole::sensitive(value)), budget)
+        self.replaced(&|value| Self::Unknown(UnknownValue::sensitive(value)), budget)
     }
 
     /// Whether two small values are equal. A hole equals itself; against anything else it is undecided.
-    pub(crate) fn equals(&self, other: &Self) -> Result<bool, Rc<Hole>> {
+    pub(crate) fn equals(&self, other: &Self) -> Result<bool, Rc<UnknownValue>> {
         self.equals_within(other, &Budget::small())
     }
 
     /// Whether the two are equal, if that is decided within the budget.
-    pub(super) fn equals_within(&self, other: &Self, budget: &Budget) -> Result<bool, Rc<Hole>> {
+    pub(super) fn equals_within(&self, other: &Self, budget: &Budget) -> Result<bool, Rc<UnknownValue>> {
         if !budget.spend(1, 0) {
             return Err(too_much());
         }
@@ -401,12 +401,12 @@ impl Value {
 }
 
 /// The hole of what takes too much.
-pub(super) fn too_much() -> Rc<Hole> {
-    Hole::new(Arc::new(Gap::because(GapKind::Unresolved, "it takes too much to evaluate it")), Nature::Open)
+pub(super) fn too_much() -> Rc<UnknownValue> {
+    UnknownValue::new(Arc::new(Gap::because(GapKind::Unresolved, "it takes too much to evaluate it")), Nature::Open)
 }
 
 /// Whether two texts are equal, with what they have of holes.
-fn texts_equal(one: &str, other: &str) -> Result<bool, Rc<Hole>> {
+fn texts_equal(one: &str, other: &str) -> Result<bool, Rc<UnknownValue>> {
     let empty_or_not = one.is_empty() || other.is_empty();
     if one == other || (!one.contains(is_symbol) && !other.contains(is_symbol)) {
         return Ok(one == other);
@@ -415,11 +415,14 @@ fn texts_equal(one: &str, other: &str) -> Result<bool, Rc<Hole>> {
         return Ok(false);
     }
     let gap = Gap::because(GapKind::Unresolved, "a text in the comparison is not known in full");
-    Err(Hole::new(Arc::new(gap), Nature::Open))
+    Err(UnknownValue::new(Arc::new(gap), Nature::Open))
 }
 
 /// Whether all pairs are equal: one that is not decides, whatever is unknown.
-fn all_equal<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>, budget: &Budget) -> Result<bool, Rc<Hole>> {
+fn all_equal<'v>(
+    pairs: impl Iterator<Item = (&'v Value, &'v Value)>,
+    budget: &Budget,
+) -> Result<bool, Rc<UnknownValue>> {
     // Before, so that nothing is left to do where there is no more of it.
     if !budget.spend(pairs.size_hint().0, 0) {
         return Err(too_much());
@@ -471,15 +474,15 @@ pub(super) fn has_known_digits(number: f64) -> bool {
 }
 
 /// The hole of a number that has more digits than are computed here.
-pub(super) fn too_many_digits() -> Rc<Hole> {
+pub(super) fn too_many_digits() -> Rc<UnknownValue> {
     let gap = Gap::because(GapKind::Unresolved, "the number has more digits than are computed here");
-    Hole::new(Arc::new(gap), Nature::Open)
+    UnknownValue::new(Arc::new(gap), Nature::Open)
 }
 
 /// The characters that stand for holes, and the holes.
 #[derive(Default)]
 pub(crate) struct Symbols {
-    holes: std::cell::RefCell<std::collections::HashMap<char, Rc<Hole>>>,
+    holes: std::cell::RefCell<std::collections::HashMap<char, Rc<UnknownValue>>>,
     next: Cell<u32>,
 }
 
@@ -490,7 +493,7 @@ impl Symbols {
     }
 
     /// The character of this hole; none where there are more holes than characters.
-    pub(crate) fn of(&self, hole: &Rc<Hole>) -> Option<char> {
+    pub(crate) fn of(&self, hole: &Rc<UnknownValue>) -> Option<char> {
         if let Some(symbol) = hole.symbol.get() {
             self.holes.borrow_mut().entry(symbol).or_insert_with(|| Rc::clone(hole));
             return Some(symbol);
@@ -511,14 +514,14 @@ impl Symbols {
     }
 
     /// The hole that the character stands for.
-    pub(crate) fn hole(&self, symbol: char) -> Option<Rc<Hole>> {
+    pub(crate) fn hole(&self, symbol: char) -> Option<Rc<UnknownValue>> {
         self.holes.borrow().get(&symbol).cloned()
     }
 
     /// What each character stands for.
     pub(crate) fn names(&self) -> BTreeMap<char, String> {
         let holes = self.holes.borrow();
-        let name = |hole: &Rc<Hole>| {
+        let name = |hole: &Rc<UnknownValue>| {
             let gap = &hole.gap;
             gap.expression.clone().or_else(|| gap.message.clone()).unwrap_or_else(|| "unknown".to_owned())
         };
@@ -538,7 +541,7 @@ impl Symbols {
     }
 
     /// The first hole in a text.
-    pub(crate) fn hole_in(&self, text: &str) -> Option<Rc<Hole>> {
+    pub(crate) fn hole_in(&self, text: &str) -> Option<Rc<UnknownValue>> {
         text.chars().filter(|character| is_symbol(*character)).find_map(|symbol| self.hole(symbol))
     }
 }

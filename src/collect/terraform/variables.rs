@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::Span;
-use super::folders::Folders;
 use super::module::Given;
+use super::module_loader::ModuleLoader;
 use super::parse::{self, Form};
 use crate::boundary::{LARGEST, Refusal, read_named};
 use crate::diagnostic::Diagnostic;
@@ -48,7 +48,7 @@ pub(crate) struct Sources<'a> {
 pub(crate) fn given(
     root: &Path,
     sources: &Sources<'_>,
-    folders: &mut Folders,
+    folders: &mut ModuleLoader,
 ) -> Result<HashMap<String, Given>, VariableError> {
     let of_environment =
         |value: &String| if sources.hides_environment { Given::Withheld } else { Given::Text(value.clone()) };
@@ -72,7 +72,7 @@ pub(crate) fn given(
 }
 
 /// The files that Terraform reads unasked.
-fn automatic(root: &Path, folders: &Folders) -> Vec<PathBuf> {
+fn automatic(root: &Path, folders: &ModuleLoader) -> Vec<PathBuf> {
     // Where the folder cannot be listed, it was refused before.
     let names = folders.boundary.names(root).unwrap_or_default();
     let names: Vec<&str> = names.iter().filter_map(|name| name.to_str()).collect();
@@ -85,7 +85,7 @@ fn automatic(root: &Path, folders: &Folders) -> Vec<PathBuf> {
 fn add_file(
     path: &Path,
     text: Result<String, Refusal>,
-    folders: &mut Folders,
+    folders: &mut ModuleLoader,
     given: &mut HashMap<String, Given>,
 ) -> Result<(), (Box<Diagnostic>, Span)> {
     let form = if path.extension().is_some_and(|ending| ending == "json") { Form::Json } else { Form::Native };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use iam_policy::is_symbol;
 
-use super::eval_context::World;
-use super::value::{Hole, LARGEST, Nature, Value, has_known_digits, number_text};
+use super::eval_context::EvalContext;
+use super::value::{LARGEST, Nature, UnknownValue, Value, has_known_digits, number_text};
 
 /// Why a text has no value.
 #[derive(Debug)]
@@ -218,8 +218,8 @@ fn number(text: &str, unsigned: &str) -> Option<f64> {
 
 /// The value as YAML, in which a hole is a text of its character. What cannot be written is unknown, for this hole or
 /// for this reason.
-pub(crate) fn encode(value: &Value, world: &World) -> Result<String, Result<Rc<Hole>, &'static str>> {
-    let mut writer = Writer { text: String::new(), world };
+pub(crate) fn encode(value: &Value, context: &EvalContext) -> Result<String, Result<Rc<UnknownValue>, &'static str>> {
+    let mut writer = Writer { text: String::new(), context };
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => {
             writer.scalar(value, None)?;
@@ -238,10 +238,10 @@ const WIDTH: usize = 80;
 
 struct Writer<'w> {
     text: String,
-    world: &'w World,
+    context: &'w EvalContext,
 }
 
-type Written = Result<(), Result<Rc<Hole>, &'static str>>;
+type Written = Result<(), Result<Rc<UnknownValue>, &'static str>>;
 
 impl Writer<'_> {
     fn line(&mut self, indent: usize) {
@@ -259,7 +259,7 @@ impl Writer<'_> {
     /// A value within a collection of this indentation; at the top without one.
     fn node(&mut self, value: &Value, around: Option<usize>) -> Written {
         const DEEPEST: usize = 100;
-        if around.unwrap_or_default() > 2 * DEEPEST || !self.world.afford(1) {
+        if around.unwrap_or_default() > 2 * DEEPEST || !self.context.afford(1) {
             return Err(Err("there is too much of it"));
         }
         let indent = around.map_or(0, |around| around + 2);
@@ -320,7 +320,7 @@ impl Writer<'_> {
             }
             Value::Number(value) => self.text.push_str(&number_text(*value)),
             Value::Text(text) => {
-                if !self.world.afford(text.len()) {
+                if !self.context.afford(text.len()) {
                     return Err(Err("there is too much of it"));
                 }
                 let indent = around.map_or(2, |around| around + 2);
@@ -330,7 +330,7 @@ impl Writer<'_> {
             Value::List(_) | Value::Set(_) => self.text.push_str("[]"),
             Value::Unknown(hole) if matches!(hole.nature, Nature::Wrong) => return Err(Ok(Rc::clone(hole))),
             Value::Unknown(hole) => {
-                let symbol = self.world.symbol(hole).map_err(Ok)?;
+                let symbol = self.context.symbol(hole).map_err(Ok)?;
                 self.text.extend(['"', symbol, '"']);
             }
             Value::Instance(_) | Value::Module(_) => return Err(Err("which attributes there are is not known")),

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::model::AccountId;
 use crate::remediate::approvals::Allow;
-use crate::remediate::observed::Aspect;
+use crate::remediate::observed::ObservedAspect;
 use crate::remediate::plan::Extent;
 use crate::remediate::remediation;
 use crate::remediate::setters::trial::{Trial, region, thing};
@@ -17,7 +17,8 @@ use crate::remediate::show::{self, Look};
 use crate::terminal::Paint;
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| crate::engine::rule::embedded().expect("the rules load"));
-static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| remediation::embedded(&LIBRARY).expect("the remediations load"));
+static REMEDIES: LazyLock<RemediationSpecs> =
+    LazyLock::new(|| remediation::embedded(&LIBRARY).expect("the remediations load"));
 
 fn account() -> AccountId {
     "111122223333".parse().expect("an account")
@@ -65,11 +66,11 @@ fn instances() -> Trial {
         .finding("ec2-enable-detailed-monitoring", instance(), Json::Null)
         .finding("ec2-set-required-tags", instance(), json!(["AppID"]))
         .finding("ec2-encrypt-root-volume", instance(), Json::Null)
-        .sees(Aspect::of(Kind::InstanceMetadataOptions, "i-1"), options)
-        .sees(Aspect::of(Kind::InstanceMonitoring, "i-1"), json!("disabled"))
-        .sees(Aspect::of(Kind::InstanceTags, "i-1"), json!({"Name": "web"}))
-        .sees(Aspect::of(Kind::InstanceRoot, "i-1"), root)
-        .sees(Aspect::of(Kind::DefaultVolumeKey, "the account"), key)
+        .sees(ObservedAspect::of(AspectKind::InstanceMetadataOptions, "i-1"), options)
+        .sees(ObservedAspect::of(AspectKind::InstanceMonitoring, "i-1"), json!("disabled"))
+        .sees(ObservedAspect::of(AspectKind::InstanceTags, "i-1"), json!({"Name": "web"}))
+        .sees(ObservedAspect::of(AspectKind::InstanceRoot, "i-1"), root)
+        .sees(ObservedAspect::of(AspectKind::DefaultVolumeKey, "the account"), key)
         .allowing(&[Allow::Replace], &[])
 }
 
@@ -80,14 +81,20 @@ fn groups() -> Trial {
         .finding("sg-restrict-egress", group(), Json::Null)
         .finding("sg-remove-ingress", group(), Json::Null)
         .finding("sg-describe-rules", group(), Json::Null)
-        .sees(Aspect::of(Kind::SecurityGroupEgress, "sg-1"), json!({"tcp 80 to 10.0.0.0/8": rule(80, "web")}))
-        .sees(Aspect::of(Kind::SecurityGroupIngress, "sg-1"), json!({"tcp 22 from 10.0.0.0/8": rule(22, "")}))
-        .sees(Aspect::of(Kind::SecurityGroupUsers, "sg-1"), json!({"Groups": ["sg-2"], "Interfaces": []}))
+        .sees(
+            ObservedAspect::of(AspectKind::SecurityGroupEgress, "sg-1"),
+            json!({"tcp 80 to 10.0.0.0/8": rule(80, "web")}),
+        )
+        .sees(
+            ObservedAspect::of(AspectKind::SecurityGroupIngress, "sg-1"),
+            json!({"tcp 22 from 10.0.0.0/8": rule(22, "")}),
+        )
+        .sees(ObservedAspect::of(AspectKind::SecurityGroupUsers, "sg-1"), json!({"Groups": ["sg-2"], "Interfaces": []}))
         .allowing(&[Allow::Shared], &["sg-1"])
 }
 
 fn made() -> Trial {
-    let seen = |kind, id: &str| Aspect::of(kind, id);
+    let seen = |kind, id: &str| ObservedAspect::of(kind, id);
     let preferences =
         (ResourceType::SessionPreferences, crate::model::Key::regional(&region(), "SSM-SessionManagerRunShell"));
     let alias = "alias/ssm-sessions";
@@ -97,29 +104,29 @@ fn made() -> Trial {
     let instance = thing(ResourceType::Instance, "i-1");
     let mut trial = Trial::new();
     trial.settings.logging_bucket = Some("access-logs".to_owned());
-    trial = trial.sees(Aspect::of(Kind::Bucket, "access-logs"), json!({"Region": null}));
+    trial = trial.sees(ObservedAspect::of(AspectKind::Bucket, "access-logs"), json!({"Region": null}));
     trial = trial
         .finding("ssm-create-preferences", preferences.clone(), Json::Null)
         .finding("ec2-attach-instance-profile", instance.clone(), Json::Null)
         .knows(preferences, json!({"roles": []}))
         .knows(instance, json!({"iam_instance_profile": null}))
-        .sees(seen(Kind::KeyAlias, alias), Json::Null)
-        .sees(seen(Kind::KeyPolicy, alias), Json::Null)
-        .sees(seen(Kind::InstanceProfile, "i-1"), Json::Null)
-        .sees(seen(Kind::Profile, "ssm-ec2-profile"), Json::Null)
-        .sees(seen(Kind::ProfileRole, "ssm-ec2-profile"), Json::Null)
-        .sees(seen(Kind::Role, "ssm-ec2-role"), Json::Null)
-        .sees(seen(Kind::RoleTrust, "ssm-ec2-role"), Json::Null)
-        .sees(seen(Kind::RoleAttachment, "ssm-ec2-role").part(core), Json::Null)
-        .sees(seen(Kind::RoleAttachment, "ssm-ec2-role").part(full), Json::Null)
-        .sees(seen(Kind::RolePolicy, "ssm-ec2-role").part(INLINE_POLICY), Json::Null);
-    for kind in [Kind::LogGroup, Kind::LogGroupRetention, Kind::LogGroupKey] {
+        .sees(seen(AspectKind::KeyAlias, alias), Json::Null)
+        .sees(seen(AspectKind::KeyPolicy, alias), Json::Null)
+        .sees(seen(AspectKind::InstanceProfile, "i-1"), Json::Null)
+        .sees(seen(AspectKind::Profile, "ssm-ec2-profile"), Json::Null)
+        .sees(seen(AspectKind::ProfileRole, "ssm-ec2-profile"), Json::Null)
+        .sees(seen(AspectKind::Role, "ssm-ec2-role"), Json::Null)
+        .sees(seen(AspectKind::RoleTrust, "ssm-ec2-role"), Json::Null)
+        .sees(seen(AspectKind::RoleAttachment, "ssm-ec2-role").part(core), Json::Null)
+        .sees(seen(AspectKind::RoleAttachment, "ssm-ec2-role").part(full), Json::Null)
+        .sees(seen(AspectKind::RolePolicy, "ssm-ec2-role").part(INLINE_POLICY), Json::Null);
+    for kind in [AspectKind::LogGroup, AspectKind::LogGroupRetention, AspectKind::LogGroupKey] {
         trial = trial.sees(seen(kind, "/ssm/sessions"), Json::Null);
     }
-    for kind in [Kind::Bucket, Kind::BucketEncryption, Kind::BucketTags, Kind::BucketLogging] {
+    for kind in [AspectKind::Bucket, AspectKind::BucketEncryption, AspectKind::BucketTags, AspectKind::BucketLogging] {
         trial = trial.sees(seen(kind, bucket), Json::Null);
     }
-    for kind in [Kind::PreferencesLatest, Kind::PreferencesDefault] {
+    for kind in [AspectKind::PreferencesLatest, AspectKind::PreferencesDefault] {
         trial = trial.sees(seen(kind, "SSM-SessionManagerRunShell"), Json::Null);
     }
     trial.allowing(&[], &["SSM-SessionManagerRunShell"])
@@ -131,14 +138,14 @@ fn stored() -> Trial {
     let key = || thing(ResourceType::KmsKey, "k");
     let preferences =
         || (ResourceType::SessionPreferences, crate::model::Key::regional(&region(), "SSM-SessionManagerRunShell"));
-    let seen = |kind, id: &str| Aspect::of(kind, id);
+    let seen = |kind, id: &str| ObservedAspect::of(kind, id);
     let document = json!({"schemaVersion": "1.0", "inputs": {"idleSessionTimeout": "60"}});
     let document =
         json!({"Version": "3", "Document": sorted(document.clone()).to_string(), "Text": document.to_string()});
     let policy = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     let mut trial = Trial::new();
     trial.settings.logging_bucket = Some("access-logs".to_owned());
-    trial = trial.sees(Aspect::of(Kind::Bucket, "access-logs"), json!({"Region": null}));
+    trial = trial.sees(ObservedAspect::of(AspectKind::Bucket, "access-logs"), json!({"Region": null}));
     trial.settings.tags.insert("AppID".to_owned(), "a".to_owned());
     trial
         .finding("s3-enable-object-lock", bucket(), Json::Null)
@@ -152,26 +159,26 @@ fn stored() -> Trial {
         .knows(bucket(), json!({"bucket_region": "eu-west-1", "foreign": false}))
         .knows(key(), json!({"arn": "arn:aws:kms:eu-west-1:111122223333:key/k"}))
         .knows(preferences(), json!({"roles": []}))
-        .sees(seen(Kind::BucketVersioning, "logs"), json!({"Status": null, "MFADelete": null}))
-        .sees(seen(Kind::BucketObjectLock, "logs"), json!({"ObjectLockEnabled": null}))
+        .sees(seen(AspectKind::BucketVersioning, "logs"), json!({"Status": null, "MFADelete": null}))
+        .sees(seen(AspectKind::BucketObjectLock, "logs"), json!({"ObjectLockEnabled": null}))
         .sees(
-            seen(Kind::BucketEncryption, "logs"),
+            seen(AspectKind::BucketEncryption, "logs"),
             json!({"SSEAlgorithm": "AES256", "KMSMasterKeyID": null,
             "BucketKeyEnabled": true, "BlockedEncryptionTypes": ["SSE-C"]}),
         )
-        .sees(seen(Kind::BucketLogging, "logs"), json!({"TargetBucket": null, "TargetPrefix": null}))
-        .sees(seen(Kind::LogGroup, "/ssm/sessions"), json!({"Name": "/ssm/sessions"}))
+        .sees(seen(AspectKind::BucketLogging, "logs"), json!({"TargetBucket": null, "TargetPrefix": null}))
+        .sees(seen(AspectKind::LogGroup, "/ssm/sessions"), json!({"Name": "/ssm/sessions"}))
         .sees(
-            seen(Kind::LogGroupRetention, "/ssm/sessions"),
+            seen(AspectKind::LogGroupRetention, "/ssm/sessions"),
             json!({"RetentionInDays": 7, "RetentionPolicyName": null}),
         )
-        .sees(seen(Kind::LogGroupKey, "/ssm/sessions"), json!({"KmsKeyId": null}))
-        .sees(seen(Kind::KeyState, "k"), json!("PendingDeletion"))
-        .sees(seen(Kind::KeyRotation, "k"), json!(false))
-        .sees(seen(Kind::KeyPrimary, "k"), json!({"Region": "eu-west-1"}))
-        .sees(seen(Kind::KeyPolicy, "k"), json!({"Document": policy.clone(), "Text": policy}))
-        .sees(seen(Kind::PreferencesLatest, "SSM-SessionManagerRunShell"), document.clone())
-        .sees(seen(Kind::PreferencesDefault, "SSM-SessionManagerRunShell"), document)
+        .sees(seen(AspectKind::LogGroupKey, "/ssm/sessions"), json!({"KmsKeyId": null}))
+        .sees(seen(AspectKind::KeyState, "k"), json!("PendingDeletion"))
+        .sees(seen(AspectKind::KeyRotation, "k"), json!(false))
+        .sees(seen(AspectKind::KeyPrimary, "k"), json!({"Region": "eu-west-1"}))
+        .sees(seen(AspectKind::KeyPolicy, "k"), json!({"Document": policy.clone(), "Text": policy}))
+        .sees(seen(AspectKind::PreferencesLatest, "SSM-SessionManagerRunShell"), document.clone())
+        .sees(seen(AspectKind::PreferencesDefault, "SSM-SessionManagerRunShell"), document)
         .allowing(&[Allow::Irreversible], &["logs", "k"])
 }
 

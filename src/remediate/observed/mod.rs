@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::account_clients::Place;
+use super::account_clients::RegionClients;
 use crate::aws::Failure;
 use crate::model::ResourceType;
 use crate::model::call::{self, Call};
@@ -29,7 +29,7 @@ pub(crate) use crate::resource::volume::observed::made_for;
 
 /// What is known of a call that makes something which has no name to find it by.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Clue {
+pub(crate) enum CreateHint {
     /// It was not sent: there is nothing to find.
     NotSent,
     /// It was answered so.
@@ -41,9 +41,9 @@ pub(crate) enum Clue {
 /// Something that changes as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Aspect {
+pub(crate) struct ObservedAspect {
     /// Which aspect.
-    pub(crate) of: Kind,
+    pub(crate) of: AspectKind,
     /// The id of the resource.
     pub(crate) id: String,
     /// Which part of the resource, where there are several: a policy's name, a device.
@@ -51,9 +51,9 @@ pub(crate) struct Aspect {
     pub(crate) part: Option<String>,
 }
 
-impl Aspect {
+impl ObservedAspect {
     /// The aspect of this resource.
-    pub(crate) fn of(of: Kind, id: impl Into<String>) -> Self {
+    pub(crate) fn of(of: AspectKind, id: impl Into<String>) -> Self {
         Self { of, id: id.into(), part: None }
     }
 
@@ -63,7 +63,7 @@ impl Aspect {
     }
 }
 
-impl Kind {
+impl AspectKind {
     /// The type of resource that it is of.
     pub(crate) fn resource_type(self) -> ResourceType {
         match self {
@@ -144,11 +144,15 @@ impl Kind {
     }
 }
 
-impl Aspect {
+impl ObservedAspect {
     /// What there is already of what a call was refused for, since it would be the same again.
-    pub(super) async fn look_for_equal(&self, place: &Place<'_>, wanted: &Json) -> Result<Option<Json>, Failure> {
+    pub(super) async fn look_for_equal(
+        &self,
+        place: &RegionClients<'_>,
+        wanted: &Json,
+    ) -> Result<Option<Json>, Failure> {
         match self.of {
-            Kind::PreferencesLatest => {
+            AspectKind::PreferencesLatest => {
                 Box::pin(session_preferences::observed::equal_version(place, self, wanted)).await
             }
             _ => Ok(None),
@@ -156,13 +160,13 @@ impl Aspect {
     }
 }
 
-impl fmt::Display for Aspect {
+impl fmt::Display for ObservedAspect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} of {}", self.title(), self.id)
     }
 }
 
-impl Aspect {
+impl ObservedAspect {
     /// What it is called, with its part.
     fn title(&self) -> String {
         match &self.part {
@@ -189,13 +193,13 @@ macro_rules! aspects {
         /// An aspect of a type of resource.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[schemars(rename = "AspectKind")]
-        pub(crate) enum Kind {
+        pub(crate) enum AspectKind {
             /// A key that this plan makes: found by its tags.
             KeyMade,
             $($(#[doc = $doc])+ $name,)*
         }
 
-        impl Kind {
+        impl AspectKind {
             /// All of them.
             #[cfg(test)]
             pub(crate) const ALL: &'static [Self] = &[Self::KeyMade, $(Self::$name),*];
@@ -217,12 +221,12 @@ macro_rules! aspects {
             }
         }
 
-        impl Aspect {
+        impl ObservedAspect {
             /// What it is like now.
-            pub(crate) async fn look(&self, place: &Place<'_>, clue: &Clue) -> Result<Json, Failure> {
+            pub(crate) async fn look(&self, place: &RegionClients<'_>, clue: &CreateHint) -> Result<Json, Failure> {
                 match self.of {
-                    Kind::KeyMade => Box::pin(key::observed::made(place, self, clue)).await,
-                    $(Kind::$name => Box::pin($look(place, self)).await,)*
+                    AspectKind::KeyMade => Box::pin(key::observed::made(place, self, clue)).await,
+                    $(AspectKind::$name => Box::pin($look(place, self)).await,)*
                 }
             }
         }

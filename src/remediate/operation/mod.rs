@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
-use super::account_clients::{Place, Sent};
+use super::account_clients::{RegionClients, Sent};
 use super::step_output::{self, Text, Texts, escaped};
 use crate::aws::Failure;
 use crate::model::call::Call;
@@ -55,7 +55,7 @@ macro_rules! operation {
 
             pub(crate) async fn send(
                 self,
-                place: &$crate::remediate::account_clients::Place<'_>,
+                place: &$crate::remediate::account_clients::RegionClients<'_>,
                 dry_run: Option<bool>,
             ) -> $crate::remediate::account_clients::Sent {
                 let changing = place.changing();
@@ -103,7 +103,7 @@ macro_rules! operations {
             }
 
             /// Sends it.
-            pub(crate) async fn send(self, place: &Place<'_>) -> Sent {
+            pub(crate) async fn send(self, place: &RegionClients<'_>) -> Sent {
                 if let Some(sent) = self.unresolved() {
                     return sent;
                 }
@@ -113,7 +113,7 @@ macro_rules! operations {
             }
 
             /// Asks whether it would be allowed; none where the API does not say.
-            pub(crate) async fn rehearse(self, place: &Place<'_>) -> Option<Sent> {
+            pub(crate) async fn rehearse(self, place: &RegionClients<'_>) -> Option<Sent> {
                 if let Some(sent) = self.unresolved() {
                     return Some(sent);
                 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::{Aims, Thing};
+use super::{Aims, ResourceId};
 use crate::model::Region;
 use crate::remediate::approvals::Nature;
-use crate::remediate::observed::Aspect;
+use crate::remediate::observed::ObservedAspect;
 use crate::remediate::operation::Operation;
 use crate::remediate::plan::{Disruption, Made, Undo};
 use crate::remediate::step_output::{self, Text};
@@ -15,10 +15,10 @@ use crate::remediate::step_output::{self, Text};
 /// A step that is not numbered yet; `needs` and references count from 0, in the order in which steps were drafted.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
-    pub(crate) thing: Thing,
+    pub(crate) thing: ResourceId,
     /// Where the call is made.
     pub(crate) region: Option<Region>,
-    pub(crate) aspect: Aspect,
+    pub(crate) aspect: ObservedAspect,
     pub(crate) before: Json,
     pub(crate) after: Json,
     pub(crate) made: Made,
@@ -38,9 +38,9 @@ pub(crate) struct Change {
 impl Change {
     /// A change of this resource by one call.
     pub(crate) fn new(
-        thing: Thing,
+        thing: ResourceId,
         aims: Aims,
-        aspect: Aspect,
+        aspect: ObservedAspect,
         before: Json,
         after: Json,
         call: impl Into<Operation>,

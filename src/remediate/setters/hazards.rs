@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 use super::trial::{Planned, Trial, thing};
 use crate::model::{Key, ResourceType};
 use crate::remediate::approvals::Allow;
-use crate::remediate::observed::{Aspect, Kind, document};
-use crate::remediate::plan_builder::Thing;
+use crate::remediate::observed::{AspectKind, ObservedAspect, document};
+use crate::remediate::plan_builder::ResourceId;
 
 const BUCKET: &str = "session-logs";
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/0c9e1d6a-0000-4000-8000-000000000000";
@@ -14,11 +14,11 @@ const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/0c9e1d6a-0000-4000-800
 /// The same in an inventory.
 const SHORT_KEY: &str = "eu-west-1/0c9e1d6a-0000-4000-8000-000000000000";
 
-fn key() -> Thing {
+fn key() -> ResourceId {
     thing(ResourceType::KmsKey, SHORT_KEY.trim_start_matches("eu-west-1/"))
 }
 
-fn bucket() -> Thing {
+fn bucket() -> ResourceId {
     (ResourceType::Bucket, Key::global(BUCKET))
 }
 
@@ -30,9 +30,9 @@ fn of_bucket(remediation: &str, policy: &Json, encryption: Json) -> Trial {
     Trial::new()
         .finding(remediation, bucket(), Json::Null)
         .knows(bucket(), attributes)
-        .sees(Aspect::of(Kind::BucketEncryption, BUCKET), encryption)
-        .sees(Aspect::of(Kind::BucketLogging, BUCKET), json!({}))
-        .sees(Aspect::of(Kind::Bucket, BUCKET), json!({"Region": "eu-west-1"}))
+        .sees(ObservedAspect::of(AspectKind::BucketEncryption, BUCKET), encryption)
+        .sees(ObservedAspect::of(AspectKind::BucketLogging, BUCKET), json!({}))
+        .sees(ObservedAspect::of(AspectKind::Bucket, BUCKET), json!({"Region": "eu-west-1"}))
 }
 
 fn of(effect: &str, principal: &Json, action: &str) -> Json {
@@ -106,16 +106,17 @@ fn a_bucket_keeps_its_kms_key() {
 /// Answers what is asked about a role: it trusts as it says, and has what is attached to it and no inline policy of ours.
 fn with_role(trial: Trial, name: &str, trust: Json) -> Trial {
     let attached = super::ATTACHED_POLICIES.iter().fold(trial, |trial, policy| {
-        let aspect = Aspect::of(Kind::RoleAttachment, name).part(format!("arn:aws:iam::aws:policy/{policy}"));
+        let aspect =
+            ObservedAspect::of(AspectKind::RoleAttachment, name).part(format!("arn:aws:iam::aws:policy/{policy}"));
         trial.sees(aspect, json!({}))
     });
     attached
-        .sees(Aspect::of(Kind::RoleTrust, name), trust)
-        .sees(Aspect::of(Kind::RolePolicy, name).part(super::INLINE_POLICY), Json::Null)
+        .sees(ObservedAspect::of(AspectKind::RoleTrust, name), trust)
+        .sees(ObservedAspect::of(AspectKind::RolePolicy, name).part(super::INLINE_POLICY), Json::Null)
 }
 
 /// The preferences of the region.
-fn preferences() -> Thing {
+fn preferences() -> ResourceId {
     thing(ResourceType::SessionPreferences, "SSM-SessionManagerRunShell")
 }
 
@@ -133,9 +134,9 @@ fn logging(roles: &[&str], inputs: &Json) -> Json {
 fn with_preferences(trial: Trial) -> Trial {
     let content = json!({"schemaVersion": "1.0", "sessionType": "Standard_Stream", "inputs": {"s3BucketName": BUCKET}});
     let seen = json!({"Version": "1", "Document": content.to_string(), "Text": content.to_string()});
-    [Kind::PreferencesLatest, Kind::PreferencesDefault]
+    [AspectKind::PreferencesLatest, AspectKind::PreferencesDefault]
         .into_iter()
-        .fold(trial, |trial, kind| trial.sees(Aspect::of(kind, "SSM-SessionManagerRunShell"), seen.clone()))
+        .fold(trial, |trial, kind| trial.sees(ObservedAspect::of(kind, "SSM-SessionManagerRunShell"), seen.clone()))
 }
 
 #[test]
@@ -144,10 +145,10 @@ fn a_bucket_that_does_not_exist_is_made() {
         .finding("ssm-log-to-s3", preferences(), Json::Null)
         .knows(preferences(), logging(&["aws-global/node"], &json!({})))
         .lacks(bucket())
-        .sees(Aspect::of(Kind::Bucket, BUCKET), Json::Null)
-        .sees(Aspect::of(Kind::BucketEncryption, BUCKET), json!({}))
-        .sees(Aspect::of(Kind::BucketTags, BUCKET), json!([]))
-        .sees(Aspect::of(Kind::BucketLogging, BUCKET), json!({}));
+        .sees(ObservedAspect::of(AspectKind::Bucket, BUCKET), Json::Null)
+        .sees(ObservedAspect::of(AspectKind::BucketEncryption, BUCKET), json!({}))
+        .sees(ObservedAspect::of(AspectKind::BucketTags, BUCKET), json!([]))
+        .sees(ObservedAspect::of(AspectKind::BucketLogging, BUCKET), json!({}));
     let mut trial = with_role(with_preferences(trial), "node", Json::Null);
     trial.settings.bucket = BUCKET.to_owned();
     assert!(trial.plan().operations().contains(&"CreateBucket"), "{:?}", trial.plan().reasons());
@@ -183,7 +184,10 @@ fn requiring(algorithm: &Json) -> Planned {
         .finding("ssm-require-encrypted-bucket", preferences(), Json::Null)
         .knows(preferences(), logging(&[], &json!({"s3_encryption_enabled": false})))
         .knows(bucket(), known)
-        .sees(Aspect::of(Kind::BucketEncryption, BUCKET), json!({"SSEAlgorithm": algorithm, "KMSMasterKeyID": KEY}));
+        .sees(
+            ObservedAspect::of(AspectKind::BucketEncryption, BUCKET),
+            json!({"SSEAlgorithm": algorithm, "KMSMasterKeyID": KEY}),
+        );
     with_preferences(trial).plan()
 }
 
@@ -202,7 +206,7 @@ fn access_logs_go_to_another_bucket_that_exists_in_the_region() {
     let plan = |target: &str, there: Json| {
         let mut trial = of_bucket("s3-enable-access-logging", &Json::Null, Json::Null);
         trial.settings.logging_bucket = Some(target.to_owned());
-        trial.sees(Aspect::of(Kind::Bucket, target), there).plan()
+        trial.sees(ObservedAspect::of(AspectKind::Bucket, target), there).plan()
     };
     let here = json!({"Region": "eu-west-1"});
     assert_eq!(plan("access-logs", here.clone()).operations(), ["PutBucketLogging"]);
@@ -221,9 +225,9 @@ fn a_security_group_of_another_account_is_left_to_it() {
         Trial::new()
             .finding("sg-remove-ingress", group.clone(), Json::Null)
             .knows(group.clone(), json!({"arn": arn}))
-            .sees(Aspect::of(Kind::SecurityGroupUsers, "sg-1"), json!({"Groups": [], "Interfaces": []}))
-            .sees(Aspect::of(Kind::SecurityGroupEgress, "sg-1"), json!({}))
-            .sees(Aspect::of(Kind::SecurityGroupIngress, "sg-1"), rules)
+            .sees(ObservedAspect::of(AspectKind::SecurityGroupUsers, "sg-1"), json!({"Groups": [], "Interfaces": []}))
+            .sees(ObservedAspect::of(AspectKind::SecurityGroupEgress, "sg-1"), json!({}))
+            .sees(ObservedAspect::of(AspectKind::SecurityGroupIngress, "sg-1"), rules)
             .allowing(&[], &["sg-1"])
             .plan()
     };
@@ -242,10 +246,13 @@ fn a_role_in_a_profile_of_other_instances_is_a_shared_change() {
             .finding("ec2-attach-instance-profile", first.clone(), Json::Null)
             .knows(first, attached.clone())
             .knows((ResourceType::InstanceProfile, Key::global("empty")), json!({"role": null}))
-            .sees(Aspect::of(Kind::InstanceProfile, "i-1"), json!({"Name": "empty"}))
-            .sees(Aspect::of(Kind::Profile, "empty"), json!({"Name": "empty"}))
-            .sees(Aspect::of(Kind::ProfileRole, "empty"), Json::Null)
-            .sees(Aspect::of(Kind::Role, "ssm-ec2-role"), json!({"Policies": ["AmazonSSMManagedInstanceCore"]}));
+            .sees(ObservedAspect::of(AspectKind::InstanceProfile, "i-1"), json!({"Name": "empty"}))
+            .sees(ObservedAspect::of(AspectKind::Profile, "empty"), json!({"Name": "empty"}))
+            .sees(ObservedAspect::of(AspectKind::ProfileRole, "empty"), Json::Null)
+            .sees(
+                ObservedAspect::of(AspectKind::Role, "ssm-ec2-role"),
+                json!({"Policies": ["AmazonSSMManagedInstanceCore"]}),
+            );
         trial = with_role(trial, "ssm-ec2-role", document(&trust.to_string()));
         for other in others {
             trial = trial.knows(thing(ResourceType::Instance, other), attached.clone());

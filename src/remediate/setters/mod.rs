@@ -1,7 +1,7 @@
 //! Setters: they plan the steps that lead from the observed to the desired state. Each is in `fix.rs` of its resource type.
 //!
-//! A setter is asked three things, in turn: what its wishes ask of other resources (`spread`), what must be looked at
-//! (`looks`), and, when that was seen, which steps lead there (`draft`). It reads nothing and sends nothing itself.
+//! A setter is asked three things, in turn: what its wishes ask of other resources (`propagate`), what must be looked at
+//! (`required_reads`), and, when that was seen, which steps lead there (`builder`). It reads nothing and sends nothing itself.
 
 #[cfg(test)]
 mod hazards;
@@ -12,8 +12,8 @@ pub(crate) mod trial;
 
 use serde_json::Value as Json;
 
-use super::observed::{Aspect, Kind};
-use super::plan_builder::{Aims, Draft, Thing, Wanted};
+use super::observed::{AspectKind, ObservedAspect};
+use super::plan_builder::{Aims, DesiredState, PlanBuilder, ResourceId};
 use crate::model::call::Call;
 use crate::model::{Region, ResourceType};
 use crate::resource::bucket;
@@ -38,16 +38,21 @@ pub(crate) trait Setter: Sync {
     fn abilities(&self) -> &'static [Ability];
 
     /// Asks of other resources what this one needs of them.
-    fn spread(&self, _thing: &Thing, _wanted: &Wanted, _draft: &mut Draft<'_>) {}
+    fn propagate(&self, _thing: &ResourceId, _wanted: &DesiredState, _draft: &mut PlanBuilder<'_>) {}
 
     /// What must be looked at, and in which region.
-    fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)>;
+    fn required_reads(
+        &self,
+        thing: &ResourceId,
+        wanted: &DesiredState,
+        builder: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)>;
 
     /// Says what a thing turned out to be, if it is not what it is called.
-    fn identify(&self, _thing: &Thing, _draft: &mut Draft<'_>) {}
+    fn resolve_alias(&self, _thing: &ResourceId, _draft: &mut PlanBuilder<'_>) {}
 
     /// Drafts the steps.
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>);
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>);
 }
 
 /// Something that a setter can do, and the calls that it may take.
@@ -60,7 +65,7 @@ pub(crate) struct Ability {
     /// The calls that may change something.
     pub(crate) calls: &'static [Call],
     /// What is looked at.
-    pub(crate) looks: &'static [Kind],
+    pub(crate) required_reads: &'static [AspectKind],
     /// What else it may ask for, of which resources.
     pub(crate) asks: &'static [(ResourceType, &'static str)],
     /// True if it depends on more than what the rule of the finding reads.
@@ -69,13 +74,17 @@ pub(crate) struct Ability {
 
 impl Ability {
     /// Sets an attribute.
-    pub(crate) const fn set(name: &'static str, calls: &'static [Call], looks: &'static [Kind]) -> Self {
-        Self { name, sets: true, calls, looks, asks: &[], reads_all: false }
+    pub(crate) const fn set(name: &'static str, calls: &'static [Call], required_reads: &'static [AspectKind]) -> Self {
+        Self { name, sets: true, calls, required_reads, asks: &[], reads_all: false }
     }
 
     /// Does a task.
-    pub(crate) const fn task(name: &'static str, calls: &'static [Call], looks: &'static [Kind]) -> Self {
-        Self { name, sets: false, calls, looks, asks: &[], reads_all: true }
+    pub(crate) const fn task(
+        name: &'static str,
+        calls: &'static [Call],
+        required_reads: &'static [AspectKind],
+    ) -> Self {
+        Self { name, sets: false, calls, required_reads, asks: &[], reads_all: true }
     }
 
     /// Asking for this besides.
@@ -136,15 +145,20 @@ pub(super) fn procedures(resource_type: ResourceType) -> impl Iterator<Item = &'
 }
 
 /// What was seen of an aspect of something that is there. Where nothing was, the findings are left out.
-pub(crate) fn seen(draft: &mut Draft<'_>, region: Option<&Region>, aspect: &Aspect, aims: &Aims) -> Option<Json> {
-    match draft.sight(region, aspect) {
+pub(crate) fn seen(
+    builder: &mut PlanBuilder<'_>,
+    region: Option<&Region>,
+    aspect: &ObservedAspect,
+    aims: &Aims,
+) -> Option<Json> {
+    match builder.observation(region, aspect) {
         Ok(Json::Null) => {
-            draft.leave_out(aims, format!("{aspect}: it is not there any more"));
+            builder.leave_out(aims, format!("{aspect}: it is not there any more"));
             None
         }
         Ok(state) => Some(state),
         Err(gap) => {
-            draft.leave_out(aims, format!("{aspect} could not be looked at: {gap}"));
+            builder.leave_out(aims, format!("{aspect} could not be looked at: {gap}"));
             None
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::trial::{Trial, region, thing};
 use crate::model::{Key, ResourceType};
-use crate::remediate::observed::{Aspect, Kind, document};
+use crate::remediate::observed::{AspectKind, ObservedAspect, document};
 use crate::resource::role::fix::POLICY;
 
 const ROLE: &str = "ssm-ec2-role";
@@ -22,20 +22,21 @@ fn role(principal: &Json, policies: &Json) -> Trial {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}],
     });
-    let attachment =
-        |name: &str| Aspect::of(Kind::RoleAttachment, ROLE).part(format!("arn:aws:iam::aws:policy/{name}"));
+    let attachment = |name: &str| {
+        ObservedAspect::of(AspectKind::RoleAttachment, ROLE).part(format!("arn:aws:iam::aws:policy/{name}"))
+    };
     let instance = thing(ResourceType::Instance, "i-1");
     Trial::new()
         .finding("ec2-attach-instance-profile", instance.clone(), Json::Null)
         .knows(instance, json!({"iam_instance_profile": null}))
-        .sees(Aspect::of(Kind::InstanceProfile, "i-1"), Json::Null)
-        .sees(Aspect::of(Kind::Profile, "ssm-ec2-profile"), Json::Null)
-        .sees(Aspect::of(Kind::ProfileRole, "ssm-ec2-profile"), Json::Null)
-        .sees(Aspect::of(Kind::Role, ROLE), json!({"Arn": "a", "RoleId": "r", "Policies": policies}))
-        .sees(Aspect::of(Kind::RoleTrust, ROLE), document(&trust.to_string()))
+        .sees(ObservedAspect::of(AspectKind::InstanceProfile, "i-1"), Json::Null)
+        .sees(ObservedAspect::of(AspectKind::Profile, "ssm-ec2-profile"), Json::Null)
+        .sees(ObservedAspect::of(AspectKind::ProfileRole, "ssm-ec2-profile"), Json::Null)
+        .sees(ObservedAspect::of(AspectKind::Role, ROLE), json!({"Arn": "a", "RoleId": "r", "Policies": policies}))
+        .sees(ObservedAspect::of(AspectKind::RoleTrust, ROLE), document(&trust.to_string()))
         .sees(attachment("AmazonSSMManagedInstanceCore"), json!({"PolicyArn": "x"}))
         .sees(attachment("CloudWatchLogsFullAccess"), Json::Null)
-        .sees(Aspect::of(Kind::RolePolicy, ROLE).part(POLICY), Json::Null)
+        .sees(ObservedAspect::of(AspectKind::RolePolicy, ROLE).part(POLICY), Json::Null)
 }
 
 #[test]
@@ -64,17 +65,22 @@ fn a_role_that_is_somebody_elses_is_not_given_to_instances() {
     let mut named = role(&ec2, &administrator);
     named.settings.role = "web".to_owned();
     let named = named
-        .sees(Aspect::of(Kind::Role, "web"), json!({"Arn": "a", "RoleId": "r", "Policies": administrator}))
-        .sees(Aspect::of(Kind::RoleTrust, "web"), document(&trusting_ec2()))
         .sees(
-            Aspect::of(Kind::RoleAttachment, "web").part("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"),
+            ObservedAspect::of(AspectKind::Role, "web"),
+            json!({"Arn": "a", "RoleId": "r", "Policies": administrator}),
+        )
+        .sees(ObservedAspect::of(AspectKind::RoleTrust, "web"), document(&trusting_ec2()))
+        .sees(
+            ObservedAspect::of(AspectKind::RoleAttachment, "web")
+                .part("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"),
             json!({}),
         )
         .sees(
-            Aspect::of(Kind::RoleAttachment, "web").part("arn:aws:iam::aws:policy/CloudWatchLogsFullAccess"),
+            ObservedAspect::of(AspectKind::RoleAttachment, "web")
+                .part("arn:aws:iam::aws:policy/CloudWatchLogsFullAccess"),
             Json::Null,
         )
-        .sees(Aspect::of(Kind::RolePolicy, "web").part(POLICY), Json::Null);
+        .sees(ObservedAspect::of(AspectKind::RolePolicy, "web").part(POLICY), Json::Null);
     assert_eq!(named.plan().operations(), expected);
     let used =
         role(&ec2, &administrator).knows((ResourceType::Role, Key::global(ROLE)), json!({"session_preferences": []}));
@@ -100,15 +106,18 @@ fn encrypting(group_key: &Json, key: &Json) -> Trial {
     Trial::new()
         .finding("logs-encrypt", group.clone(), Json::Null)
         .knows(group, json!({"kms_key": null}))
-        .sees(Aspect::of(Kind::LogGroup, GROUP), json!({"Name": GROUP}))
-        .sees(Aspect::of(Kind::LogGroupRetention, GROUP), json!({"RetentionInDays": 30, "RetentionPolicyName": null}))
-        .sees(Aspect::of(Kind::LogGroupKey, GROUP), json!({"KmsKeyId": group_key}))
-        .sees(Aspect::of(Kind::KeyAlias, ALIAS), key.clone())
-        .sees(Aspect::of(Kind::KeyPolicy, ALIAS), document(&admin.to_string()))
-        .sees(Aspect::of(Kind::KeyState, KEY), key["KeyState"].clone())
-        .sees(Aspect::of(Kind::KeyPolicy, KEY), document(&admin.to_string()))
-        .sees(Aspect::of(Kind::KeyRotation, KEY), json!(true))
-        .sees(Aspect::of(Kind::KeyPrimary, KEY), json!({"Region": region()}))
+        .sees(ObservedAspect::of(AspectKind::LogGroup, GROUP), json!({"Name": GROUP}))
+        .sees(
+            ObservedAspect::of(AspectKind::LogGroupRetention, GROUP),
+            json!({"RetentionInDays": 30, "RetentionPolicyName": null}),
+        )
+        .sees(ObservedAspect::of(AspectKind::LogGroupKey, GROUP), json!({"KmsKeyId": group_key}))
+        .sees(ObservedAspect::of(AspectKind::KeyAlias, ALIAS), key.clone())
+        .sees(ObservedAspect::of(AspectKind::KeyPolicy, ALIAS), document(&admin.to_string()))
+        .sees(ObservedAspect::of(AspectKind::KeyState, KEY), key["KeyState"].clone())
+        .sees(ObservedAspect::of(AspectKind::KeyPolicy, KEY), document(&admin.to_string()))
+        .sees(ObservedAspect::of(AspectKind::KeyRotation, KEY), json!(true))
+        .sees(ObservedAspect::of(AspectKind::KeyPrimary, KEY), json!({"Region": region()}))
 }
 
 fn key(state: &str, spec: &str) -> Json {

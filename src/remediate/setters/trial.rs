@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json};
 use super::{SETTERS, in_order_of_asking};
 use crate::model::{AccountId, Fact, Gap, GapKind, Inventory, Key, Partition, Region, ResourceType, Source};
 use crate::remediate::approvals::{Allow, Limits};
-use crate::remediate::observed::Aspect;
+use crate::remediate::observed::ObservedAspect;
 use crate::remediate::permissions::abilities_of;
 use crate::remediate::plan::{Aim, LeftOut, Step, Subject};
-use crate::remediate::plan_builder::{Draft, Goal, Thing};
-use crate::remediate::remediation::{self, Action, Remedies, Wish};
+use crate::remediate::plan_builder::{Goal, PlanBuilder, ResourceId};
+use crate::remediate::remediation::{self, Action, DesiredValue, RemediationSpecs};
 use crate::remediate::settings::Settings;
 
 /// What a test makes up.
@@ -20,8 +20,8 @@ pub(crate) struct Trial {
     pub(crate) inventory: Inventory,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
-    findings: Vec<(String, Thing, Json)>,
-    sights: Vec<(Aspect, Option<Json>)>,
+    findings: Vec<(String, ResourceId, Json)>,
+    sights: Vec<(ObservedAspect, Option<Json>)>,
 }
 
 /// What is planned.
@@ -37,13 +37,13 @@ pub(crate) fn region() -> Region {
 }
 
 /// Where an aspect is looked at: IAM has no regions.
-fn place(aspect: &Aspect) -> Option<Region> {
+fn place(aspect: &ObservedAspect) -> Option<Region> {
     let of = aspect.of.resource_type();
     (of.is_regional() || of == ResourceType::Bucket).then(region)
 }
 
 /// A resource of the region.
-pub(crate) fn thing(resource_type: ResourceType, id: &str) -> Thing {
+pub(crate) fn thing(resource_type: ResourceType, id: &str) -> ResourceId {
     (resource_type, Key::regional(&region(), id))
 }
 
@@ -60,19 +60,19 @@ impl Trial {
     }
 
     /// This remediation is called for, with the value of whatever parameter it takes.
-    pub(crate) fn finding(mut self, remediation: &str, thing: Thing, param: Json) -> Self {
+    pub(crate) fn finding(mut self, remediation: &str, thing: ResourceId, param: Json) -> Self {
         self.findings.push((remediation.to_owned(), thing, param));
         self
     }
 
     /// This is known from the scan.
-    pub(crate) fn knows(mut self, (resource_type, key): Thing, attributes: Json) -> Self {
+    pub(crate) fn knows(mut self, (resource_type, key): ResourceId, attributes: Json) -> Self {
         resource_type.insert(&mut self.inventory, key, Fact::Known(true), attributes).expect("attributes of the type");
         self
     }
 
     /// This is known not to exist.
-    pub(crate) fn lacks(mut self, (resource_type, key): Thing) -> Self {
+    pub(crate) fn lacks(mut self, (resource_type, key): ResourceId) -> Self {
         resource_type
             .insert(&mut self.inventory, key, Fact::Known(false), Json::Object(Map::new()))
             .expect("no attributes");
@@ -87,25 +87,25 @@ impl Trial {
     }
 
     /// This is seen.
-    pub(crate) fn sees(mut self, aspect: Aspect, state: Json) -> Self {
+    pub(crate) fn sees(mut self, aspect: ObservedAspect, state: Json) -> Self {
         self.sights.push((aspect, Some(state)));
         self
     }
 
     /// The caller may not look at this.
-    pub(crate) fn may_not_see(mut self, aspect: Aspect) -> Self {
+    pub(crate) fn may_not_see(mut self, aspect: ObservedAspect) -> Self {
         self.sights.push((aspect, None));
         self
     }
 
     pub(crate) fn plan(&self) -> Planned {
-        static REMEDIES: LazyLock<Remedies> = LazyLock::new(|| {
+        static REMEDIES: LazyLock<RemediationSpecs> = LazyLock::new(|| {
             let library = crate::engine::rule::embedded().expect("the rules load");
             remediation::embedded(&library).expect("the remediations load")
         });
         let account: AccountId = "111122223333".parse().expect("an account");
-        let mut draft = Draft::new("PLAN", &self.inventory, &account, &self.settings);
-        draft.limits = self.limits.clone();
+        let mut builder = PlanBuilder::new("PLAN", &self.inventory, &account, &self.settings);
+        builder.limits = self.limits.clone();
         for (index, (id, thing, param)) in self.findings.iter().enumerate() {
             let remedy = &REMEDIES[id];
             let subject = Subject {
@@ -115,54 +115,54 @@ impl Trial {
                 region: thing.1.region.clone(),
             };
             let (rule, fingerprint) = (id.clone(), index.to_string());
-            draft.goals.push(Goal { rule, remedy, thing: thing.clone(), subject, fingerprint });
+            builder.goals.push(Goal { rule, remedy, thing: thing.clone(), subject, fingerprint });
             let aims = BTreeSet::from([index]);
             match &remedy.action {
-                Action::Do(task) => draft.ask(thing, task, &aims),
+                Action::Do(task) => builder.ask(thing, task, &aims),
                 Action::Set(wishes) => wishes.iter().for_each(|(attribute, wish)| {
-                    let value = if let Wish::Value(value) = wish { value } else { param };
-                    draft.want(thing, attribute, value.clone(), &aims);
+                    let value = if let DesiredValue::Value(value) = wish { value } else { param };
+                    builder.want(thing, attribute, value.clone(), &aims);
                 }),
             }
         }
         for setter in in_order_of_asking() {
-            for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
-                setter.spread(&thing, &wanted, &mut draft);
+            for (thing, wanted) in builder.wanted_of(setter.resource_type()) {
+                setter.propagate(&thing, &wanted, &mut builder);
             }
         }
-        for (task, aims) in draft.wanted.values().flat_map(|wanted| &wanted.tasks) {
+        for (task, aims) in builder.wanted.values().flat_map(|wanted| &wanted.tasks) {
             for aim in aims {
-                let goal = &draft.goals[*aim];
+                let goal = &builder.goals[*aim];
                 let declared = abilities_of([goal.remedy]).iter().any(|ability| ability.name == task.as_str());
                 assert!(declared, "{} asks for {task}, which no ability of it declares", goal.rule);
             }
         }
         let denied = || Gap::of_call(GapKind::Denied, "ec2:DescribeSomething").into();
-        draft.seen = self
+        builder.seen = self
             .sights
             .iter()
             .map(|(aspect, state)| ((place(aspect), aspect.clone()), state.clone().ok_or_else(denied)))
             .collect();
         for setter in SETTERS {
-            for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
-                let looks = setter.looks(&thing, &wanted, &draft);
-                let unseen = looks.iter().find(|look| !draft.seen.contains_key(*look));
+            for (thing, wanted) in builder.wanted_of(setter.resource_type()) {
+                let required_reads = setter.required_reads(&thing, &wanted, &builder);
+                let unseen = required_reads.iter().find(|look| !builder.seen.contains_key(*look));
                 assert_eq!(unseen, None, "a look that the test does not answer");
             }
         }
         for setter in SETTERS {
-            for (thing, _) in draft.wanted_of(setter.resource_type()) {
-                setter.identify(&thing, &mut draft);
+            for (thing, _) in builder.wanted_of(setter.resource_type()) {
+                setter.resolve_alias(&thing, &mut builder);
             }
         }
         for setter in SETTERS {
-            for (thing, wanted) in draft.wanted_of(setter.resource_type()) {
-                setter.draft(&thing, &wanted, &mut draft);
+            for (thing, wanted) in builder.wanted_of(setter.resource_type()) {
+                setter.builder(&thing, &wanted, &mut builder);
             }
         }
-        draft.share_aims();
-        self.limits.hold(&mut draft);
-        let (steps, aims, left_out) = draft.finish(1).expect("a plan that holds together");
+        builder.share_aims();
+        self.limits.hold(&mut builder);
+        let (steps, aims, left_out) = builder.finish(1).expect("a plan that holds together");
         Planned { steps, aims, left_out }
     }
 }

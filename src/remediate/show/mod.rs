@@ -16,7 +16,7 @@ pub(crate) use self::groups::{Group, groups};
 use self::groups::{difference_of, ranges, rules_by_step};
 pub(crate) use self::outcome::{Rows, listed};
 pub(crate) use self::run::{ended, run, runs, undone};
-use super::change_limit::Cap;
+use super::change_limit::ChangeLimit;
 use super::plan::{Disruption, LeftOut, Plan, Purpose, Step, Undo};
 use crate::model::finding::Tool;
 use crate::model::{AccountId, Region};
@@ -43,7 +43,7 @@ const MARGIN: usize = 4;
 const LABEL: usize = 8;
 
 /// Writes the plan: like steps once, with their resources.
-pub(crate) fn plan(plan: &Plan, cap: Option<Cap>, look: Look, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn plan(plan: &Plan, cap: Option<ChangeLimit>, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let rules = rules_by_step(plan);
     let mut place = None;
     for group in groups(plan) {

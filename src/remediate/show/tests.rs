@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::model::ResourceType;
 use crate::remediate::approvals::Allow;
-use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
 use crate::remediate::plan::Extent;
 use crate::remediate::plan::{Aim, Subject};
 use crate::remediate::setters::trial::{Trial, region, thing};
@@ -25,7 +25,7 @@ fn plan_of(instances: usize) -> Plan {
             trial = trial.finding("ec2-enable-imds-endpoint", thing(ResourceType::Instance, id), Json::Null);
         }
         let endpoint = if is_odd { "disabled" } else { "enabled" };
-        trial = trial.sees(Aspect::of(Kind::InstanceMetadataOptions, id), options(endpoint));
+        trial = trial.sees(ObservedAspect::of(AspectKind::InstanceMetadataOptions, id), options(endpoint));
     }
     let planned = trial.allowing(&[Allow::Replace], &[]).plan();
     let account: AccountId = "111122223333".parse().expect("an account");
@@ -37,7 +37,7 @@ fn plan_of(instances: usize) -> Plan {
     plan
 }
 
-fn shown(plan: &Plan, cap: Option<Cap>, look: Look) -> String {
+fn shown(plan: &Plan, cap: Option<ChangeLimit>, look: Look) -> String {
     let mut out = Vec::new();
     super::plan(plan, cap, look, &mut out).expect("written");
     String::from_utf8(out).expect("text")
@@ -56,8 +56,8 @@ fn like_changes_are_one_group_and_exceptions_stand_apart() {
             "it replaces a part, with the instance stopped: allow it with `--allow replace --resource ID`".to_owned(),
         failed: false,
     }));
-    let narrow = shown(&plan, Some(Cap::default()), PLAIN);
-    let wide = shown(&plan, Some(Cap::default()), Look { width: 140, ..PLAIN });
+    let narrow = shown(&plan, Some(ChangeLimit::default()), PLAIN);
+    let wide = shown(&plan, Some(ChangeLimit::default()), Look { width: 140, ..PLAIN });
     insta::assert_snapshot!(format!("{narrow}\n{wide}"));
     let all = shown(&plan, None, Look { all: true, ..PLAIN });
     for step in &plan.steps {

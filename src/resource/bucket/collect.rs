@@ -17,8 +17,8 @@ use super::schema::{Bucket, DefaultRetention};
 use crate::aws::api_error::Failure;
 use crate::aws::connection::Connection;
 use crate::aws::response_integrity::Requires;
-use crate::collect::live::api_call::{Inquiry, filled};
-use crate::collect::live::collector::Reader;
+use crate::collect::live::api_call::{ApiCall, filled};
+use crate::collect::live::collector::Collector;
 use crate::model::call::{
     GET_BUCKET_ENCRYPTION, GET_BUCKET_LOGGING, GET_BUCKET_OWNERSHIP_CONTROLS, GET_BUCKET_POLICY, GET_BUCKET_TAGGING,
     GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET, LIST_BUCKETS,
@@ -30,9 +30,9 @@ use crate::resource::key::collect::Use;
 use crate::resource::key::schema::KmsKey;
 
 /// Reads a bucket that the preferences of this region name, unless it has been.
-pub(crate) async fn read_once(reader: &Reader<'_>, region: &Region, name: &str) {
+pub(crate) async fn read_once(collector: &Collector<'_>, region: &Region, name: &str) {
     let key = Key::global(name);
-    reader.buckets.get(key.clone(), read(reader, region, key)).await;
+    collector.buckets.get(key.clone(), read(collector, region, key)).await;
 }
 
 /// Returns `true` if a bucket can have this name, or if it is the ARN of an access point. Names of old buckets may be longer
@@ -44,25 +44,25 @@ fn may_name_a_bucket(name: &str) -> bool {
     is_bucket || (name.starts_with("arn:") && name.contains(":accesspoint/"))
 }
 
-async fn read(reader: &Reader<'_>, asking: &Region, key: Key) {
-    if !reader.wants(&HEAD_BUCKET) {
-        reader.mention::<Bucket>(&key);
+async fn read(collector: &Collector<'_>, asking: &Region, key: Key) {
+    if !collector.wants(&HEAD_BUCKET) {
+        collector.mention::<Bucket>(&key);
         return;
     }
     if !may_name_a_bucket(&key.id) {
-        reader.put(key, Entry::<Bucket>::missing());
+        collector.put(key, Entry::<Bucket>::missing());
         return;
     }
-    let (mut entry, place) = head(reader, asking, &key).await;
+    let (mut entry, place) = head(collector, asking, &key).await;
     if entry.exists == Fact::Known(false) {
-        reader.put(key, entry);
+        collector.put(key, entry);
         return;
     }
     // Where the bucket's region is unknown, the region that named it is the best that can be asked,
     // and what goes wrong there is said of the account.
     let region = place.as_ref();
-    let client = reader.connection.s3(region.unwrap_or(asking));
-    let ask = Place { reader, client, name: &key.id, named_in: asking, region };
+    let client = collector.connection.s3(region.unwrap_or(asking));
+    let ask = Place { collector, client, name: &key.id, named_in: asking, region };
     let bucket = &mut entry.attributes;
     match bucket.foreign.clone() {
         Fact::Known(true) => {
@@ -84,12 +84,12 @@ async fn read(reader: &Reader<'_>, asking: &Region, key: Key) {
             bucket.policy = policy;
         }
     }
-    reader.put(key, entry);
+    collector.put(key, entry);
 }
 
 /// Whether the bucket exists, whose it is, and where.
-async fn head(reader: &Reader<'_>, asking: &Region, key: &Key) -> (Entry<Bucket>, Option<Region>) {
-    let inquiry = reader.inquire(&HEAD_BUCKET, None);
+async fn head(collector: &Collector<'_>, asking: &Region, key: &Key) -> (Entry<Bucket>, Option<Region>) {
+    let inquiry = collector.inquire(&HEAD_BUCKET, None);
     let own = head_where_it_is(inquiry, asking, key, Owner::Account).await;
     // The condition on the owner is refused as anything else is: without it, the bucket of another account answers.
     let (answer, foreign) = match own {
@@ -100,17 +100,17 @@ async fn head(reader: &Reader<'_>, asking: &Region, key: &Key) -> (Entry<Bucket>
         own => (own, Fact::Known(false)),
     };
     match answer {
-        Ok(place) => (Entry::existing(existing(reader, key, foreign, place.as_ref())), place),
+        Ok(place) => (Entry::existing(existing(collector, key, foreign, place.as_ref())), place),
         Err((failure, _)) if failure.status == Some(404) => {
-            reader.answered(None);
+            collector.answered(None);
             (Entry::missing(), None)
         }
         // "Regardless of the permissions on the bucket, you will receive a response header with the correct bucket
         // location": who is refused learns that the bucket exists, and not whose it is.
         // <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>
         Err((failure, Some(place))) if failure.status == Some(403) => {
-            let foreign = is_foreign(reader, asking, key, failure).await;
-            (Entry::existing(existing(reader, key, foreign, Some(&place))), Some(place))
+            let foreign = is_foreign(collector, asking, key, failure).await;
+            (Entry::existing(existing(collector, key, foreign, Some(&place))), Some(place))
         }
         Err((failure, place)) => {
             let gap = inquiry.failed(denied(failure));
@@ -122,15 +122,15 @@ async fn head(reader: &Reader<'_>, asking: &Region, key: &Key) -> (Entry<Bucket>
 }
 
 /// What is known of a bucket that exists.
-fn existing(reader: &Reader<'_>, key: &Key, foreign: Fact<bool>, place: Option<&Region>) -> Bucket {
-    let inquiry = reader.inquire(&HEAD_BUCKET, None);
+fn existing(collector: &Collector<'_>, key: &Key, foreign: Fact<bool>, place: Option<&Region>) -> Bucket {
+    let inquiry = collector.inquire(&HEAD_BUCKET, None);
     let owner = match &foreign {
-        Fact::Known(false) => Fact::Known(reader.connection.account().to_string()),
+        Fact::Known(false) => Fact::Known(collector.connection.account().to_string()),
         Fact::Known(true) => Fact::Unknown(collect_foreign::gap(&key.id)),
         Fact::Unknown(gap) => Fact::Unknown(Arc::clone(gap)),
     };
     Bucket {
-        arn: Fact::Known(format!("arn:{}:s3:::{}", reader.connection.partition(), key.id)),
+        arn: Fact::Known(format!("arn:{}:s3:::{}", collector.connection.partition(), key.id)),
         bucket_region: match place {
             Some(place) => Fact::Known(place.as_str().to_owned()),
             None => Fact::Unknown(inquiry.lacks("x-amz-bucket-region")),
@@ -143,14 +143,14 @@ fn existing(reader: &Reader<'_>, key: &Key, foreign: Fact<bool>, place: Option<&
 
 /// Whether a bucket that answers neither as the account's own nor as anybody's is another account's: it is, unless it is
 /// among the account's buckets.
-async fn is_foreign(reader: &Reader<'_>, asking: &Region, key: &Key, refused: Failure) -> Fact<bool> {
-    if !reader.wants(&LIST_BUCKETS) {
+async fn is_foreign(collector: &Collector<'_>, asking: &Region, key: &Key, refused: Failure) -> Fact<bool> {
+    if !collector.wants(&LIST_BUCKETS) {
         return Fact::default();
     }
-    let inquiry = reader.inquire(&LIST_BUCKETS, None);
+    let inquiry = collector.inquire(&LIST_BUCKETS, None);
     let mut own = false;
     let request = |token| {
-        let request = reader.connection.s3(asking).list_buckets().prefix(key.id.as_ref()).max_buckets(1000);
+        let request = collector.connection.s3(asking).list_buckets().prefix(key.id.as_ref()).max_buckets(1000);
         let request = request.set_continuation_token(token).customize().interceptor(Requires("<Buckets"));
         inquiry.send(request.send())
     };
@@ -163,7 +163,7 @@ async fn is_foreign(reader: &Reader<'_>, asking: &Region, key: &Key, refused: Fa
     match read {
         Ok(()) if own => {
             // It is the account's own, and the caller may not ask for it.
-            reader.inquire(&HEAD_BUCKET, None).failed(denied(refused));
+            collector.inquire(&HEAD_BUCKET, None).failed(denied(refused));
             Fact::Known(false)
         }
         Ok(()) => Fact::Known(true),
@@ -189,13 +189,13 @@ enum Owner {
 /// Asks in the region that S3 says the bucket is in, when it says so: it answers 301, 307 or 400 elsewhere.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html>
 async fn head_where_it_is(
-    inquiry: Inquiry<'_>,
+    inquiry: ApiCall<'_>,
     asking: &Region,
     key: &Key,
     owner: Owner,
 ) -> Result<Option<Region>, (Failure, Option<Region>)> {
     let request = async |region: &Region| {
-        let connection = inquiry.reader.connection;
+        let connection = inquiry.collector.connection;
         let expected = (owner == Owner::Account).then(|| connection.account().to_string());
         let client = connection.s3(region);
         let request = client.head_bucket().bucket(key.id.as_ref()).set_expected_bucket_owner(expected);
@@ -224,7 +224,7 @@ pub(super) const NO_POLICY: &[&str] = &["NoSuchBucketPolicy"];
 
 /// The default encryption in an answer.
 pub(super) fn default_encryption(
-    inquiry: Inquiry<'_>,
+    inquiry: ApiCall<'_>,
     answer: Option<GetBucketEncryptionOutput>,
 ) -> Result<Option<ServerSideEncryptionByDefault>, Arc<Gap>> {
     let Some(answer) = answer else { return Ok(None) };
@@ -235,7 +235,7 @@ pub(super) fn default_encryption(
 }
 
 /// The bucket policy in an answer; none where the bucket has none.
-pub(super) fn policy_in(inquiry: Inquiry<'_>, answer: Option<GetBucketPolicyOutput>) -> Fact<Option<PolicyDocument>> {
+pub(super) fn policy_in(inquiry: ApiCall<'_>, answer: Option<GetBucketPolicyOutput>) -> Fact<Option<PolicyDocument>> {
     match answer.map(|answer| answer.policy) {
         None => Fact::Known(None),
         Some(Some(text)) => inquiry.policy_json(&text).map(Some),
@@ -244,7 +244,7 @@ pub(super) fn policy_in(inquiry: Inquiry<'_>, answer: Option<GetBucketPolicyOutp
 }
 
 /// The default retention. Where the configuration has no rule, objects are kept that say it themselves, and no others.
-fn default_retention(inquiry: Inquiry<'_>, rule: Option<ObjectLockRule>) -> Fact<Option<DefaultRetention>> {
+fn default_retention(inquiry: ApiCall<'_>, rule: Option<ObjectLockRule>) -> Fact<Option<DefaultRetention>> {
     let Some(rule) = rule else { return Fact::Known(None) };
     inquiry.required("DefaultRetention", rule.default_retention).map(|retention| {
         let span = |value: Option<i32>| match (retention.days, retention.years) {
@@ -261,7 +261,7 @@ fn default_retention(inquiry: Inquiry<'_>, rule: Option<ObjectLockRule>) -> Fact
 
 /// What is asked about one bucket.
 pub(crate) struct Place<'r> {
-    pub(crate) reader: &'r Reader<'r>,
+    pub(crate) collector: &'r Collector<'r>,
     pub(crate) client: aws_sdk_s3::Client,
     pub(crate) name: &'r str,
     /// The region that named it.
@@ -283,13 +283,13 @@ impl Place<'_> {
         ] {
             bucket.mark_unknown(&call, gap);
         }
-        self.reader.unlisted(&GET_BUCKET_ENCRYPTION, Some(self.region.unwrap_or(self.named_in)), gap);
+        self.collector.unlisted(&GET_BUCKET_ENCRYPTION, Some(self.region.unwrap_or(self.named_in)), gap);
     }
 
     /// Whether object lock is on, and for how long it keeps objects.
     async fn object_lock(&self) -> (Fact<bool>, Fact<Option<DefaultRetention>>) {
-        let inquiry = self.reader.inquire(&GET_OBJECT_LOCK_CONFIGURATION, self.region);
-        if !self.reader.wants(inquiry.call) {
+        let inquiry = self.collector.inquire(&GET_OBJECT_LOCK_CONFIGURATION, self.region);
+        if !self.collector.wants(inquiry.call) {
             return (Fact::default(), Fact::default());
         }
         let request = self.client.get_object_lock_configuration().bucket(self.name).send();
@@ -311,15 +311,15 @@ impl Place<'_> {
     }
 
     async fn encryption(&self) -> Encryption {
-        let inquiry = self.reader.inquire(&GET_BUCKET_ENCRYPTION, self.region);
-        if !self.reader.wants(inquiry.call) {
+        let inquiry = self.collector.inquire(&GET_BUCKET_ENCRYPTION, self.region);
+        if !self.collector.wants(inquiry.call) {
             return (Fact::default(), Fact::default(), Fact::default());
         }
         let request = self.client.get_bucket_encryption().bucket(self.name).send();
         let answer = inquiry.send_unless(NO_ENCRYPTION, request).await;
         match answer.and_then(|answer| default_encryption(inquiry, answer)) {
             Err(gap) => self.unencrypted_or_not(inquiry, gap),
-            Ok(default) => self.encrypted(default, self.reader.connection, Use::Sessions).await,
+            Ok(default) => self.encrypted(default, self.collector.connection, Use::Sessions).await,
         }
     }
 
@@ -335,32 +335,32 @@ impl Place<'_> {
         let named = default.kms_master_key_id.filter(|reference| !reference.is_empty());
         let key = match &named {
             Some(reference) => {
-                Some(Link::to(key::collect::read_by(self.reader, connection, region, reference, used).await))
+                Some(Link::to(key::collect::read_by(self.collector, connection, region, reference, used).await))
             }
             None => None,
         };
-        let inquiry = self.reader.inquire(&GET_BUCKET_ENCRYPTION, self.region);
+        let inquiry = self.collector.inquire(&GET_BUCKET_ENCRYPTION, self.region);
         let algorithm =
             inquiry.one_of("SSEAlgorithm", Some(default.sse_algorithm), ServerSideEncryption::values()).map(Some);
         (algorithm, Fact::Known(named), Fact::Known(key))
     }
 
     /// The key, if there is one, is in the bucket's region; where that is unknown too, in that which named it.
-    fn unencrypted_or_not(&self, inquiry: Inquiry<'_>, gap: Arc<Gap>) -> Encryption {
-        self.reader.unlisted(inquiry.call, Some(self.region.unwrap_or(self.named_in)), &gap);
+    fn unencrypted_or_not(&self, inquiry: ApiCall<'_>, gap: Arc<Gap>) -> Encryption {
+        self.collector.unlisted(inquiry.call, Some(self.region.unwrap_or(self.named_in)), &gap);
         (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap))
     }
 
     async fn policy(&self) -> Fact<Option<PolicyDocument>> {
-        let inquiry = self.reader.inquire(&GET_BUCKET_POLICY, self.region);
-        if !self.reader.wants(inquiry.call) {
+        let inquiry = self.collector.inquire(&GET_BUCKET_POLICY, self.region);
+        if !self.collector.wants(inquiry.call) {
             return Fact::default();
         }
         let request = self.client.get_bucket_policy().bucket(self.name).send();
         match inquiry.attempt(request).await {
             Ok(answer) => policy_in(inquiry, Some(answer)),
             Err(failure) if failure.has_code(NO_POLICY) => {
-                self.reader.answered(self.region);
+                self.collector.answered(self.region);
                 policy_in(inquiry, None)
             }
             // "…using an identity that doesn't belong to the bucket owner's account."
@@ -373,8 +373,8 @@ impl Place<'_> {
     }
 
     async fn tags(&self) -> Fact<BTreeMap<String, String>> {
-        let inquiry = self.reader.inquire(&GET_BUCKET_TAGGING, self.region);
-        if !self.reader.wants(inquiry.call) {
+        let inquiry = self.collector.inquire(&GET_BUCKET_TAGGING, self.region);
+        if !self.collector.wants(inquiry.call) {
             return Fact::default();
         }
         let request = self.client.get_bucket_tagging().bucket(self.name);
@@ -390,8 +390,8 @@ impl Place<'_> {
     }
 
     async fn logging(&self) -> Fact<Option<String>> {
-        let inquiry = self.reader.inquire(&GET_BUCKET_LOGGING, self.region);
-        if !self.reader.wants(inquiry.call) {
+        let inquiry = self.collector.inquire(&GET_BUCKET_LOGGING, self.region);
+        if !self.collector.wants(inquiry.call) {
             return Fact::default();
         }
         let request = self.client.get_bucket_logging().bucket(self.name).send();

@@ -15,7 +15,7 @@ use super::collect::{NO_ENCRYPTION, NO_POLICY, Place, default_encryption, policy
 use super::schema::Bucket;
 use crate::aws::api_error::Failure;
 use crate::aws::connection::Connection;
-use crate::collect::live::api_call::Inquiry;
+use crate::collect::live::api_call::ApiCall;
 use crate::model::call::{Call, GET_BUCKET_ENCRYPTION, GET_BUCKET_OWNERSHIP_CONTROLS, GET_BUCKET_POLICY};
 use crate::model::{Fact, Gap, GapKind, Region};
 use crate::resource::key::collect::Use;
@@ -49,17 +49,17 @@ pub(crate) fn gap(name: &str) -> Arc<Gap> {
 /// Reads what decides whether roles of this account deliver to the bucket.
 pub(crate) async fn read(place: &Place<'_>, bucket: &mut Bucket) {
     let wanted = [&GET_BUCKET_POLICY, &GET_BUCKET_OWNERSHIP_CONTROLS, &GET_BUCKET_ENCRYPTION];
-    if !wanted.iter().any(|call| place.reader.wants(call)) {
+    if !wanted.iter().any(|call| place.collector.wants(call)) {
         return;
     }
-    let owner = match place.reader.collection.owners {
+    let owner = match place.collector.collection.owners {
         Some(owners) => owners.owner(place.name, place.region.unwrap_or(place.named_in)).await,
         None => Ok(None),
     };
     let gap = match owner {
         Ok(Some(connection)) => return Owned { place, connection: &connection }.read(bucket).await,
         Ok(None) => gap(place.name),
-        Err(gap) => place.reader.failed(None, gap),
+        Err(gap) => place.collector.failed(None, gap),
     };
     bucket.owner = Fact::Unknown(Arc::clone(&gap));
     bucket.policy = Fact::Unknown(Arc::clone(&gap));
@@ -70,8 +70,8 @@ pub(crate) async fn read(place: &Place<'_>, bucket: &mut Bucket) {
 
 /// The default encryption, where the bucket lets other accounts see it.
 async fn guest_encryption(place: &Place<'_>, gap: &Arc<Gap>) -> super::collect::Encryption {
-    let inquiry = place.reader.inquire(&GET_BUCKET_ENCRYPTION, place.region);
-    if !place.reader.wants(inquiry.call) {
+    let inquiry = place.collector.inquire(&GET_BUCKET_ENCRYPTION, place.region);
+    if !place.collector.wants(inquiry.call) {
         return (Fact::default(), Fact::default(), Fact::default());
     }
     let request = place.client.get_bucket_encryption().bucket(place.name).send();
@@ -83,7 +83,7 @@ async fn guest_encryption(place: &Place<'_>, gap: &Arc<Gap>) -> super::collect::
         Err(failure) => Err(inquiry.failed(failure)),
     };
     match default {
-        Ok(default) => place.encrypted(default, place.reader.connection, Use::ForeignBucket).await,
+        Ok(default) => place.encrypted(default, place.collector.connection, Use::ForeignBucket).await,
         Err(gap) => (Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(Arc::clone(&gap)), Fact::Unknown(gap)),
     }
 }
@@ -109,12 +109,12 @@ impl<'r> Owned<'_, 'r> {
     }
 
     /// A call, where the rules need it.
-    fn inquire(&self, call: &'static Call) -> Option<Inquiry<'r>> {
-        self.place.reader.wants(call).then(|| self.place.reader.inquire(call, self.place.region))
+    fn inquire(&self, call: &'static Call) -> Option<ApiCall<'r>> {
+        self.place.collector.wants(call).then(|| self.place.collector.inquire(call, self.place.region))
     }
 
     /// Notes a failure, with the account that it was in.
-    fn failed(&self, inquiry: Inquiry<'_>, mut failure: Failure) -> Arc<Gap> {
+    fn failed(&self, inquiry: ApiCall<'_>, mut failure: Failure) -> Arc<Gap> {
         let account = self.connection.account();
         let message = failure.gap.message.take().map_or_else(String::new, |message| format!(": {message}"));
         failure.gap.message = Some(format!("in the account {account}{message}"));

@@ -7,17 +7,17 @@ use crate::aws::Failure;
 use crate::model::call::{
     Call, GET_BUCKET_ENCRYPTION, GET_BUCKET_LOGGING, GET_BUCKET_TAGGING, GET_OBJECT_LOCK_CONFIGURATION, HEAD_BUCKET,
 };
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::Aspect;
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::ObservedAspect;
 
 pub(crate) const GET_BUCKET_VERSIONING: Call =
     Call { service: "s3", operation: "GetBucketVersioning", actions: &["s3:GetBucketVersioning"] };
 
-fn owner(place: &Place<'_>) -> String {
-    place.reach.account().to_string()
+fn owner(place: &RegionClients<'_>) -> String {
+    place.account_clients.account().to_string()
 }
 
-pub(crate) async fn bucket(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn bucket(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let request = place.s3().head_bucket().bucket(&aspect.id).expected_bucket_owner(owner(place));
     match place.read(&HEAD_BUCKET, request.send()).await {
         Ok(answer) => Ok(json!({"Region": answer.bucket_region})),
@@ -26,7 +26,7 @@ pub(crate) async fn bucket(place: &Place<'_>, aspect: &Aspect) -> Result<Json, F
     }
 }
 
-pub(crate) async fn encryption(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn encryption(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     const NONE: &[&str] = &["ServerSideEncryptionConfigurationNotFoundError"];
     let request = place.s3().get_bucket_encryption().bucket(&aspect.id).expected_bucket_owner(owner(place));
     let answer = place.read_unless(NONE, &GET_BUCKET_ENCRYPTION, request.send()).await?;
@@ -48,7 +48,7 @@ pub(crate) async fn encryption(place: &Place<'_>, aspect: &Aspect) -> Result<Jso
     }))
 }
 
-pub(crate) async fn versioning(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn versioning(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let request = place.s3().get_bucket_versioning().bucket(&aspect.id).expected_bucket_owner(owner(place));
     let answer = place.read(&GET_BUCKET_VERSIONING, request.send()).await?;
     Ok(json!({
@@ -57,7 +57,7 @@ pub(crate) async fn versioning(place: &Place<'_>, aspect: &Aspect) -> Result<Jso
     }))
 }
 
-pub(crate) async fn object_lock(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn object_lock(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     const NONE: &[&str] = &["ObjectLockConfigurationNotFoundError"];
     let request = place.s3().get_object_lock_configuration().bucket(&aspect.id).expected_bucket_owner(owner(place));
     let answer = place.read_unless(NONE, &GET_OBJECT_LOCK_CONFIGURATION, request.send()).await?;
@@ -65,7 +65,7 @@ pub(crate) async fn object_lock(place: &Place<'_>, aspect: &Aspect) -> Result<Js
     Ok(json!({"ObjectLockEnabled": enabled.map(|enabled| enabled.as_str().to_owned())}))
 }
 
-pub(crate) async fn tags(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn tags(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     const NONE: &[&str] = &["NoSuchTagSet", "NoSuchTagSetError"];
     let request = place.s3().get_bucket_tagging().bucket(&aspect.id).expected_bucket_owner(owner(place));
     let answer = place.read_unless(NONE, &GET_BUCKET_TAGGING, request.send()).await?;
@@ -75,7 +75,7 @@ pub(crate) async fn tags(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
     Ok(tags.into_iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect())
 }
 
-pub(crate) async fn logging(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn logging(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let request = place.s3().get_bucket_logging().bucket(&aspect.id).expected_bucket_owner(owner(place));
     let enabled = place.read(&GET_BUCKET_LOGGING, request.send()).await?.logging_enabled;
     Ok(json!({

@@ -14,8 +14,8 @@ use aws_smithy_types::date_time::Format;
 use super::schema::{Instance, MetadataOptions, NetworkInterface};
 use crate::aws::raw_response::{NEXT_TOKEN, document};
 use crate::aws::xml::{Document, Node};
-use crate::collect::live::api_call::Inquiry;
-use crate::collect::live::collector::Reader;
+use crate::collect::live::api_call::ApiCall;
+use crate::collect::live::collector::Collector;
 use crate::collect::live::ec2::{PAGE, filter, shared, tags, with_hidden};
 use crate::model::arn::{Arn, last_segment};
 use crate::model::call::DESCRIBE_INSTANCES;
@@ -42,13 +42,13 @@ pub(crate) struct Attached {
 }
 
 /// Reads the instances of a region that are not terminated or about to be.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region) -> Found {
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region) -> Found {
     let mut found = Found::default();
-    if !reader.wants(&DESCRIBE_INSTANCES) {
+    if !collector.wants(&DESCRIBE_INSTANCES) {
         return found;
     }
-    let inquiry = reader.inquire(&DESCRIBE_INSTANCES, Some(region));
-    let client = reader.connection.ec2(region);
+    let inquiry = collector.inquire(&DESCRIBE_INSTANCES, Some(region));
+    let client = collector.connection.ec2(region);
     let states = filter("instance-state-name", ["pending", "running", "stopping", "stopped"]);
     let (client, states) = (&client, &states);
     let request = |token: Option<String>| {
@@ -73,7 +73,7 @@ pub(crate) async fn read(reader: &Reader<'_>, region: &Region) -> Found {
     found
 }
 
-fn take<'a>(inquiry: Inquiry<'_>, region: &Region, reservations: impl Iterator<Item = Node<'a>>, found: &mut Found) {
+fn take<'a>(inquiry: ApiCall<'_>, region: &Region, reservations: impl Iterator<Item = Node<'a>>, found: &mut Found) {
     for reservation in reservations {
         let Some(instances) = reservation.items("instancesSet") else {
             inquiry.unlisted(&inquiry.lacks("Instances"));
@@ -86,14 +86,14 @@ fn take<'a>(inquiry: Inquiry<'_>, region: &Region, reservations: impl Iterator<I
             };
             let key = Key::regional(region, id);
             let instance = Reading { inquiry, region, found }.instance(&key, answer);
-            inquiry.reader.put(key, Entry::existing(instance));
+            inquiry.collector.put(key, Entry::existing(instance));
         }
     }
 }
 
 /// The reading of one instance.
 struct Reading<'r, 'f> {
-    inquiry: Inquiry<'r>,
+    inquiry: ApiCall<'r>,
     region: &'r Region,
     found: &'f mut Found,
 }
@@ -101,7 +101,7 @@ struct Reading<'r, 'f> {
 impl Reading<'_, '_> {
     fn instance(&mut self, key: &Key, answer: Node<'_>) -> Instance {
         let inquiry = self.inquiry;
-        let connection = inquiry.reader.connection;
+        let connection = inquiry.collector.connection;
         let vpc_id = answer.filled("vpcId");
         if let Some(vpc) = &vpc_id {
             self.found.vpcs.insert(vpc.clone());
@@ -272,7 +272,7 @@ fn addresses(answer: Node<'_>) -> Result<(Vec<String>, Vec<String>), &'static st
     Ok((private_ips, ipv6_addresses))
 }
 
-fn metadata_options(inquiry: Inquiry<'_>, answer: Node<'_>) -> MetadataOptions {
+fn metadata_options(inquiry: ApiCall<'_>, answer: Node<'_>) -> MetadataOptions {
     MetadataOptions {
         http_tokens: inquiry.one_of("MetadataOptions.HttpTokens", answer.text("httpTokens"), HttpTokensState::values()),
         http_endpoint: inquiry.one_of(
@@ -295,7 +295,7 @@ fn metadata_options(inquiry: Inquiry<'_>, answer: Node<'_>) -> MetadataOptions {
 
 /// The service that manages the instance, if one does.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html>
-fn operator(inquiry: Inquiry<'_>, answer: Node<'_>) -> Fact<Option<String>> {
+fn operator(inquiry: ApiCall<'_>, answer: Node<'_>) -> Fact<Option<String>> {
     let Some(operator) = answer.child("operator") else { return Fact::Known(None) };
     match inquiry.meaning("Operator.Managed", operator.text("managed"), |managed| managed.parse().ok()) {
         Fact::Known(true) => inquiry.named("Operator.Principal", operator.text("principal")).map(Some),

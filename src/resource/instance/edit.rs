@@ -2,78 +2,77 @@
 
 use crate::model::{Fact, ResourceType};
 use crate::resource::{role, security_group};
-use crate::terraform_fix::edit_session::{Edited, New, Refusal, Workspace};
-use crate::terraform_fix::hcl_file::{Found, Spot};
+use crate::terraform_fix::edit_session::{EditSession, Edited, New, Refusal};
+use crate::terraform_fix::hcl_file::{BlockRef, Found};
 use crate::terraform_fix::task::{Task, undone};
 
-pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn carry_out(name: &str, task: &Task<'_>, session: &mut EditSession<'_>) -> Edited {
     match name {
-        "swap-root-volume" => encrypt_root_volume(task, work),
-        "instance-profile" => attach_profile(task, work),
-        "allow-https-egress" => allow_https(task, work),
+        "swap-root-volume" => encrypt_root_volume(task, session),
+        "instance-profile" => attach_profile(task, session),
+        "allow-https-egress" => allow_https(task, session),
         name => Err(undone(name)),
     }
 }
 
 /// Encrypts the root volume. Terraform makes the instance anew for it.
-fn encrypt_root_volume(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+fn encrypt_root_volume(task: &Task<'_>, session: &mut EditSession<'_>) -> Edited {
     let yes = New::Literal("true".to_owned());
-    let spot = match task.written("root_volume.encrypted", work) {
-        Some(Some(Found::Attribute(spot, name))) => {
-            work.set(&spot, &name, &yes)?;
-            spot
+    let block_ref = match task.written("root_volume.encrypted", session) {
+        Some(Some(Found::Attribute(block_ref, name))) => {
+            session.set(&block_ref, &name, &yes)?;
+            block_ref
         }
-        Some(Some(Found::Block(spot))) => {
-            work.set(&spot, "encrypted", &yes)?;
-            spot
+        Some(Some(Found::Block(block_ref))) => {
+            session.set(&block_ref, "encrypted", &yes)?;
+            block_ref
         }
         Some(None) => return Err(Refusal::new("the root volume is not written in Terraform's own syntax")),
-        None if task.spot.labels().0 == "aws_launch_template" => {
-            return Err(work.refuse(
-                &task.spot,
+        None if task.block_ref.labels().0 == "aws_launch_template" => {
+            return Err(session.refuse(
+                &task.block_ref,
                 "block_device_mappings",
                 "the template does not say which device is the root volume: that depends on the image",
             ));
         }
-        None => return work.set_nested(&task.spot, &["root_block_device"], "encrypted", &yes),
+        None => return session.set_nested(&task.block_ref, &["root_block_device"], "encrypted", &yes),
     };
-    match work.settings.volume_key.clone() {
-        Some(key) if work.value(&spot, "kms_key_id").is_none() => {
-            let key = work.template(&spot, &key)?;
-            work.set(&spot, "kms_key_id", &New::Literal(key))
+    match session.settings.volume_key.clone() {
+        Some(key) if session.value(&block_ref, "kms_key_id").is_none() => {
+            let key = session.template(&block_ref, &key)?;
+            session.set(&block_ref, "kms_key_id", &New::Literal(key))
         }
         _ => Ok(()),
     }
 }
 
 /// Attaches the configured profile, which is made, with its role, where there is none.
-fn attach_profile(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
-    let name = work.template(&task.spot, &work.settings.instance_profile.clone())?;
-    let there = work
-        .resources_beside(&task.spot, "aws_iam_instance_profile")
-        .into_iter()
-        .find(|spot| work.value(spot, "name").is_some_and(|value| work.source(&spot.file, &value) == name));
+fn attach_profile(task: &Task<'_>, session: &mut EditSession<'_>) -> Edited {
+    let name = session.template(&task.block_ref, &session.settings.instance_profile.clone())?;
+    let there = session.resources_beside(&task.block_ref, "aws_iam_instance_profile").into_iter().find(|block_ref| {
+        session.value(block_ref, "name").is_some_and(|value| session.source(&block_ref.file, &value) == name)
+    });
     let profile = match there {
-        Some(spot) => spot.labels().1.to_owned(),
-        None => make_profile(&task.spot, &name, work)?,
+        Some(block_ref) => block_ref.labels().1.to_owned(),
+        None => make_profile(&task.block_ref, &name, session)?,
     };
     let reference = New::Expression(format!("aws_iam_instance_profile.{profile}.name"), None);
-    if task.spot.labels().0 == "aws_launch_template" {
-        return work.set_nested(&task.spot, &["iam_instance_profile"], "name", &reference);
+    if task.block_ref.labels().0 == "aws_launch_template" {
+        return session.set_nested(&task.block_ref, &["iam_instance_profile"], "name", &reference);
     }
-    work.set(&task.spot, "iam_instance_profile", &reference)
+    session.set(&task.block_ref, "iam_instance_profile", &reference)
 }
 
-fn make_profile(beside: &Spot, name: &str, work: &mut Workspace<'_>) -> Result<String, Refusal> {
-    work.refuse_twice(beside, "aws_iam_instance_profile", name)?;
-    let role = role::edit::ensure(beside, work)?;
+fn make_profile(beside: &BlockRef, name: &str, session: &mut EditSession<'_>) -> Result<String, Refusal> {
+    session.refuse_twice(beside, "aws_iam_instance_profile", name)?;
+    let role = role::edit::ensure(beside, session)?;
     let content = format!("name = {name}\nrole = aws_iam_role.{role}.name");
-    work.add_resource(beside, "aws_iam_instance_profile", "ssm", &content)
+    session.add_resource(beside, "aws_iam_instance_profile", "ssm", &content)
 }
 
 /// Lets HTTPS out through the first group of the instance that this module declares.
-fn allow_https(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
-    let interfaces = work.inventory.instances.get(&task.key).map(|entry| &entry.attributes.network_interfaces);
+fn allow_https(task: &Task<'_>, session: &mut EditSession<'_>) -> Edited {
+    let interfaces = session.inventory.instances.get(&task.key).map(|entry| &entry.attributes.network_interfaces);
     let primary = interfaces.and_then(|interfaces| interfaces.known()?.first());
     let Some(Fact::Known(groups)) = primary.map(|primary| primary.security_groups.clone()) else {
         return Err(Refusal::new("which security groups the instance has is not known"));
@@ -81,10 +80,10 @@ fn allow_https(task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
     let mut refusal = Refusal::new("none of its security groups is declared in this code");
     for group in groups {
         let address = &group.key.id;
-        let found = Workspace::reference(&task.place.address, address)
-            .and_then(|_| work.spot(ResourceType::SecurityGroup, &group.key));
+        let found = EditSession::reference(&task.place.address, address)
+            .and_then(|_| session.block_ref(ResourceType::SecurityGroup, &group.key));
         match found {
-            Ok((_, spot)) => return security_group::edit::allow_https(&spot, work),
+            Ok((_, block_ref)) => return security_group::edit::allow_https(&block_ref, session),
             Err(elsewhere) => refusal = elsewhere,
         }
     }

@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use crate::model::{Region, ResourceType};
-use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
 use crate::remediate::operation::{ModifyInstanceMetadataOptions, MonitorInstances, Operation, UnmonitorInstances};
-use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Aims, Change, DesiredState, PlanBuilder, ResourceId};
 use crate::remediate::setters::{Ability, Setter};
 
 /// Sets attributes of instances.
@@ -19,7 +19,7 @@ const METADATA_OPTIONS: &[(&str, &str)] = &[
 ];
 
 const fn metadata(attribute: &'static str) -> Ability {
-    Ability::set(attribute, &[ModifyInstanceMetadataOptions::CALL], &[Kind::InstanceMetadataOptions])
+    Ability::set(attribute, &[ModifyInstanceMetadataOptions::CALL], &[AspectKind::InstanceMetadataOptions])
 }
 
 static ABILITIES: &[Ability] = &[
@@ -27,7 +27,7 @@ static ABILITIES: &[Ability] = &[
     metadata("metadata_options.http_endpoint"),
     metadata("metadata_options.http_put_response_hop_limit"),
     metadata("metadata_options.instance_metadata_tags"),
-    Ability::set("monitoring", &[MonitorInstances::CALL, UnmonitorInstances::CALL], &[Kind::InstanceMonitoring]),
+    Ability::set("monitoring", &[MonitorInstances::CALL, UnmonitorInstances::CALL], &[AspectKind::InstanceMonitoring]),
 ];
 
 impl Setter for Instances {
@@ -39,26 +39,31 @@ impl Setter for Instances {
         ABILITIES
     }
 
-    fn looks(&self, (_, key): &Thing, wanted: &Wanted, _: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
-        let mut kinds: Vec<Kind> = wanted
+    fn required_reads(
+        &self,
+        (_, key): &ResourceId,
+        wanted: &DesiredState,
+        _: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)> {
+        let mut kinds: Vec<AspectKind> = wanted
             .set
             .keys()
             .filter_map(|attribute| crate::remediate::setters::ability(ResourceType::Instance, attribute))
-            .flat_map(|ability| ability.looks)
+            .flat_map(|ability| ability.required_reads)
             .copied()
             .collect();
         kinds.dedup();
-        kinds.into_iter().map(|kind| (key.region.clone(), Aspect::of(kind, key.id.as_ref()))).collect()
+        kinds.into_iter().map(|kind| (key.region.clone(), ObservedAspect::of(kind, key.id.as_ref()))).collect()
     }
 
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
-        metadata_options(thing, wanted, draft);
-        monitoring(thing, wanted, draft);
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
+        metadata_options(thing, wanted, builder);
+        monitoring(thing, wanted, builder);
     }
 }
 
 /// One call for all options that are wanted.
-fn metadata_options(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+fn metadata_options(thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
     let mut values = serde_json::Map::new();
     let mut aims = Aims::new();
     for (attribute, name) in METADATA_OPTIONS {
@@ -70,8 +75,8 @@ fn metadata_options(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     if values.is_empty() {
         return;
     }
-    let aspect = Aspect::of(Kind::InstanceMetadataOptions, thing.1.id.as_ref());
-    let Some(mut before) = crate::remediate::setters::seen(draft, thing.1.region.as_ref(), &aspect, &aims) else {
+    let aspect = ObservedAspect::of(AspectKind::InstanceMetadataOptions, thing.1.id.as_ref());
+    let Some(mut before) = crate::remediate::setters::seen(builder, thing.1.region.as_ref(), &aspect, &aims) else {
         return;
     };
     // A change that is under way comes to its end by itself, and none is asked for to undo this one.
@@ -91,17 +96,17 @@ fn metadata_options(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
     let backward = call(&|name| if values.contains_key(name) { before[name].clone() } else { Json::Null });
     let mut after = values.clone();
     after.insert("State".to_owned(), "applied".into());
-    draft.add(Change::new(thing.clone(), aims, aspect, before, Json::Object(after), forward).undone_by(backward));
+    builder.add(Change::new(thing.clone(), aims, aspect, before, Json::Object(after), forward).undone_by(backward));
 }
 
-fn monitoring(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+fn monitoring(thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
     let Some((value, aims)) = wanted.set.get("monitoring") else { return };
-    let aspect = Aspect::of(Kind::InstanceMonitoring, thing.1.id.as_ref());
-    let Some(before) = crate::remediate::setters::seen(draft, thing.1.region.as_ref(), &aspect, aims) else { return };
+    let aspect = ObservedAspect::of(AspectKind::InstanceMonitoring, thing.1.id.as_ref());
+    let Some(before) = crate::remediate::setters::seen(builder, thing.1.region.as_ref(), &aspect, aims) else { return };
     let instance_ids = vec![thing.1.id.as_ref().to_owned()];
     let on: Operation = MonitorInstances { instance_ids: instance_ids.clone() }.into();
     let off: Operation = UnmonitorInstances { instance_ids }.into();
     let wants = *value == json!(true);
     let (call, undo, after) = if wants { (on, off, "enabled") } else { (off, on, "disabled") };
-    draft.add(Change::new(thing.clone(), aims.clone(), aspect, before, after.into(), call).undone_by(undo));
+    builder.add(Change::new(thing.clone(), aims.clone(), aspect, before, after.into(), call).undone_by(undo));
 }

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 
 use super::schema::NetworkInterface;
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::observed::{Aspect, Kind};
-use crate::remediate::plan_builder::{Draft, Thing, Wanted};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
+use crate::remediate::plan_builder::{DesiredState, PlanBuilder, ResourceId};
 use crate::remediate::setters::{Ability, Setter};
 use crate::resource::security_group;
 use crate::resource::security_group::fix::{ALLOW_HTTPS, ALLOW_HTTPS_IPV6, relied_on_by};
@@ -31,44 +31,52 @@ impl Setter for HttpsEgress {
         ABILITIES
     }
 
-    fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
-        if wanted.task(TASK).is_none() || !is_named(thing, draft) {
+    fn required_reads(
+        &self,
+        thing: &ResourceId,
+        wanted: &DesiredState,
+        builder: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)> {
+        if wanted.task(TASK).is_none() || !is_named(thing, builder) {
             return Vec::new();
         }
-        let groups = candidates(thing, draft).map(|(_, groups)| groups).unwrap_or_default();
-        let looks = groups.iter().flat_map(|group| security_group::fix::LOOKS.iter().map(move |kind| (group, *kind)));
-        looks.map(|(group, kind)| (group.region.clone(), Aspect::of(kind, group.id.as_ref()))).collect()
+        let groups = candidates(thing, builder).map(|(_, groups)| groups).unwrap_or_default();
+        let required_reads =
+            groups.iter().flat_map(|group| security_group::fix::LOOKS.iter().map(move |kind| (group, *kind)));
+        required_reads
+            .map(|(group, kind)| (group.region.clone(), ObservedAspect::of(kind, group.id.as_ref())))
+            .collect()
     }
 
     /// Asks, which is early enough: the groups' own steps are drafted after this.
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         let Some(aims) = wanted.task(TASK) else { return };
         // The step is one on a group: whether its instance is named is asked here.
         let id = thing.1.id.as_ref();
-        if !is_named(thing, draft) {
+        if !is_named(thing, builder) {
             let reason =
                 format!("it opens a port to every address, which is done only by name: allow it with --resource {id}");
-            return draft.leave_out(aims, reason);
+            return builder.leave_out(aims, reason);
         }
-        let (task, groups) = match candidates(thing, draft) {
+        let (task, groups) = match candidates(thing, builder) {
             Ok(found) => found,
-            Err(reason) => return draft.leave_out(aims, reason),
+            Err(reason) => return builder.leave_out(aims, reason),
         };
-        match groups.into_iter().min_by_key(|group| (reliance(group, draft), is_default(group, draft))) {
-            Some(group) => draft.ask(&(ResourceType::SecurityGroup, group), task, aims),
-            None => draft.leave_out(aims, "its network interface has no security group"),
+        match groups.into_iter().min_by_key(|group| (reliance(group, builder), is_default(group, builder))) {
+            Some(group) => builder.ask(&(ResourceType::SecurityGroup, group), task, aims),
+            None => builder.leave_out(aims, "its network interface has no security group"),
         }
     }
 }
 
-fn is_named((_, key): &Thing, draft: &Draft<'_>) -> bool {
-    draft.limits.named.contains(key.id.as_ref())
+fn is_named((_, key): &ResourceId, builder: &PlanBuilder<'_>) -> bool {
+    builder.limits.named.contains(key.id.as_ref())
 }
 
 /// What is to be let out, and the groups that can: those of an interface with IPv4, or of one without where there is no
 /// other.
-fn candidates((_, key): &Thing, draft: &Draft<'_>) -> Result<(&'static str, Vec<Key>), String> {
-    let instance = draft.inventory.instances.get(key).map(|entry| &entry.attributes);
+fn candidates((_, key): &ResourceId, builder: &PlanBuilder<'_>) -> Result<(&'static str, Vec<Key>), String> {
+    let instance = builder.inventory.instances.get(key).map(|entry| &entry.attributes);
     let interfaces = match instance.map(|instance| &instance.network_interfaces) {
         Some(Fact::Known(interfaces)) => interfaces,
         Some(Fact::Unknown(gap)) => return Err(format!("its network interfaces are not known: {gap}")),
@@ -86,8 +94,10 @@ fn candidates((_, key): &Thing, draft: &Draft<'_>) -> Result<(&'static str, Vec<
 }
 
 /// Groups that nobody else relies on come first, and those of which that is not known come last.
-fn reliance(group: &Key, draft: &Draft<'_>) -> u8 {
-    match draft.sight(group.region.as_ref(), &Aspect::of(Kind::SecurityGroupUsers, group.id.as_ref())) {
+fn reliance(group: &Key, builder: &PlanBuilder<'_>) -> u8 {
+    match builder
+        .observation(group.region.as_ref(), &ObservedAspect::of(AspectKind::SecurityGroupUsers, group.id.as_ref()))
+    {
         Ok(users) if users != Json::Null && relied_on_by(&users).is_empty() => 0,
         Ok(_) => 1,
         Err(_) => 2,
@@ -95,7 +105,7 @@ fn reliance(group: &Key, draft: &Draft<'_>) -> u8 {
 }
 
 /// Whatever is launched without naming a group gets the default one.
-fn is_default(group: &Key, draft: &Draft<'_>) -> bool {
-    let group = draft.inventory.security_groups.get(group);
+fn is_default(group: &Key, builder: &PlanBuilder<'_>) -> bool {
+    let group = builder.inventory.security_groups.get(group);
     group.is_none_or(|group| group.attributes.name.known().is_none_or(|name| name == "default"))
 }

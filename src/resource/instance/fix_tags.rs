@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use crate::model::{Region, ResourceType};
-use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
 use crate::remediate::operation::{CreateTags, DeleteTags, Ec2Tag};
-use crate::remediate::plan_builder::{Change, Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Change, DesiredState, PlanBuilder, ResourceId};
 use crate::remediate::setters::{Ability, Setter};
 
 /// Adds tags to instances.
 pub(crate) struct InstanceTags;
 
-static ABILITIES: &[Ability] = &[Ability::set("tags", &[CreateTags::CALL, DeleteTags::CALL], &[Kind::InstanceTags])];
+static ABILITIES: &[Ability] =
+    &[Ability::set("tags", &[CreateTags::CALL, DeleteTags::CALL], &[AspectKind::InstanceTags])];
 
 impl Setter for InstanceTags {
     fn resource_type(&self) -> ResourceType {
@@ -27,26 +28,34 @@ impl Setter for InstanceTags {
         ABILITIES
     }
 
-    fn looks(&self, (_, key): &Thing, wanted: &Wanted, _: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
+    fn required_reads(
+        &self,
+        (_, key): &ResourceId,
+        wanted: &DesiredState,
+        _: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)> {
         let wanted = wanted.set.get("tags");
-        wanted.map(|_| (key.region.clone(), Aspect::of(Kind::InstanceTags, key.id.as_ref()))).into_iter().collect()
+        wanted
+            .map(|_| (key.region.clone(), ObservedAspect::of(AspectKind::InstanceTags, key.id.as_ref())))
+            .into_iter()
+            .collect()
     }
 
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         let Some((keys, aims)) = wanted.set.get("tags") else { return };
-        let aspect = Aspect::of(Kind::InstanceTags, thing.1.id.as_ref());
-        let Some(there) = crate::remediate::setters::seen(draft, thing.1.region.as_ref(), &aspect, aims) else {
+        let aspect = ObservedAspect::of(AspectKind::InstanceTags, thing.1.id.as_ref());
+        let Some(there) = crate::remediate::setters::seen(builder, thing.1.region.as_ref(), &aspect, aims) else {
             return;
         };
         let keys = keys.as_array().into_iter().flatten().filter_map(Json::as_str);
         let missing: Vec<&str> = keys.filter(|key| there.get(*key).is_none()).collect();
         let (given, without): (Vec<_>, Vec<_>) = missing
             .into_iter()
-            .map(|key| (key, draft.settings.tags.get(key).cloned()))
+            .map(|key| (key, builder.settings.tags.get(key).cloned()))
             .partition(|tag| tag.1.is_some());
         if !without.is_empty() {
             let keys: Vec<String> = without.iter().map(|(key, _)| format!("fix.tags.{key}")).collect();
-            draft.leave_out(aims, format!("the values of the tags are for you to say: set {}", keys.join(" and ")));
+            builder.leave_out(aims, format!("the values of the tags are for you to say: set {}", keys.join(" and ")));
             return;
         }
         let tags: BTreeMap<&str, String> = given.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
@@ -59,6 +68,6 @@ impl Setter for InstanceTags {
         let before = tags.keys().map(|key| ((*key).to_owned(), Json::Null)).collect();
         let create = CreateTags { resources: resources.clone(), tags: as_list.clone() };
         let change = Change::new(thing.clone(), aims.clone(), aspect, Json::Object(before), json!(tags), create);
-        draft.add(change.undone_by(DeleteTags { resources, tags: as_list }));
+        builder.add(change.undone_by(DeleteTags { resources, tags: as_list }));
     }
 }

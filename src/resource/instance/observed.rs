@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::aws::Failure;
 use crate::model::call::{Call, DESCRIBE_INSTANCES};
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::Aspect;
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::ObservedAspect;
 
 pub(crate) const DESCRIBE_ASSOCIATIONS: Call = Call {
     service: "ec2",
@@ -16,7 +16,7 @@ pub(crate) const DESCRIBE_ASSOCIATIONS: Call = Call {
 
 const NO_INSTANCE: &[&str] = &["InvalidInstanceID.NotFound"];
 
-pub(crate) async fn instance(place: &Place<'_>, id: &str) -> Result<Option<Instance>, Failure> {
+pub(crate) async fn instance(place: &RegionClients<'_>, id: &str) -> Result<Option<Instance>, Failure> {
     let mut found = None;
     let request = |token| place.ec2().describe_instances().instance_ids(id).set_next_token(token).send();
     let read = place.pages(&DESCRIBE_INSTANCES, request, |page| {
@@ -32,7 +32,7 @@ pub(crate) async fn instance(place: &Place<'_>, id: &str) -> Result<Option<Insta
     }
 }
 
-pub(crate) async fn metadata_options(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn metadata_options(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let Some(instance) = instance(place, &aspect.id).await? else { return Ok(Json::Null) };
     let lacks = || Failure::lacks(&DESCRIBE_INSTANCES, "MetadataOptions");
     let stopped = matches!(state_of(&instance).as_str(), "stopping" | "stopped");
@@ -50,7 +50,7 @@ pub(crate) async fn metadata_options(place: &Place<'_>, aspect: &Aspect) -> Resu
     }))
 }
 
-pub(crate) async fn monitoring(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn monitoring(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let Some(instance) = instance(place, &aspect.id).await? else { return Ok(Json::Null) };
     let state = instance.monitoring.and_then(|monitoring| monitoring.state);
     let state = state.ok_or_else(|| Failure::lacks(&DESCRIBE_INSTANCES, "the state of monitoring"))?;
@@ -62,7 +62,7 @@ pub(crate) async fn monitoring(place: &Place<'_>, aspect: &Aspect) -> Result<Jso
     })
 }
 
-pub(crate) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn profile(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let filter = Filter::builder().name("instance-id").values(&aspect.id).build();
     let request = |token| {
         let request = place.ec2().describe_iam_instance_profile_associations().filters(filter.clone());
@@ -89,14 +89,14 @@ pub(crate) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, 
     }))
 }
 
-pub(crate) async fn tags(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn tags(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     Ok(instance(place, &aspect.id).await?.map_or(Json::Null, |instance| named(instance.tags)))
 }
 
 /// Reasons of an instance that stopped because it was told to.
 const AS_ASKED: &[&str] = &["Client.UserInitiatedShutdown", "Client.InstanceInitiatedShutdown"];
 
-pub(crate) async fn state(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn state(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let Some(instance) = instance(place, &aspect.id).await? else { return Ok(Json::Null) };
     let state = state_of(&instance);
     let reason = instance.state_reason.filter(|reason| {
@@ -114,7 +114,7 @@ pub(crate) fn state_of(instance: &Instance) -> String {
 }
 
 /// The volume at a device, and whether it can be taken from there: a root volume only while the instance is stopped.
-pub(crate) async fn device(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn device(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let Some(instance) = instance(place, &aspect.id).await? else { return Ok(Json::Null) };
     let mapping = instance.block_device_mappings().iter().find(|mapping| mapping.device_name == aspect.part);
     let volume = mapping.and_then(|mapping| mapping.ebs.as_ref());

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::schema::{Instance, MetadataOptions};
 use super::terraform_interfaces::interface;
 use super::terraform_launch::Supplied;
-use crate::collect::terraform::block_view::View;
+use crate::collect::terraform::block_view::BlockView;
 use crate::collect::terraform::file::Span;
 use crate::collect::terraform::instance::Instance as Resource;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
-use crate::collect::terraform::value::{Hole, Nature, Value};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
+use crate::collect::terraform::value::{Nature, UnknownValue, Value};
 use crate::model::{Fact, Gap, ResourceType, symbol};
 
 pub(super) const TEMPLATES: &[&str] = &["aws_launch_template"];
@@ -23,7 +23,7 @@ const ROOT_DEVICES: &[&str] = &["/dev/xvda", "/dev/sda1"];
 
 /// What configures an instance, the nearest first.
 pub(crate) struct Layers {
-    pub(super) layers: Vec<View>,
+    pub(super) layers: Vec<BlockView>,
     /// Why there may be one more below.
     below: Option<Arc<Gap>>,
     /// What launches from a template, where that supplies settings that the template leaves out.
@@ -35,7 +35,7 @@ pub(crate) type Setting = Result<Option<(Value, Option<Span>)>, Arc<Gap>>;
 
 impl Layers {
     /// The first layer that has something to say.
-    pub(crate) fn first(&self, read: impl Fn(&View) -> Setting) -> Setting {
+    pub(crate) fn first(&self, read: impl Fn(&BlockView) -> Setting) -> Setting {
         for layer in &self.layers {
             match read(layer)? {
                 Some((Value::Null, _)) | None => {}
@@ -65,12 +65,12 @@ impl Layers {
     }
 }
 
-fn kind(view: &View) -> &str {
+fn kind(view: &BlockView) -> &str {
     &view.instance.kind
 }
 
 /// An attribute that instances have themselves, and templates in a block.
-fn attribute_or_block(view: &View, attribute: &str, block: &str, name: &str) -> Setting {
+fn attribute_or_block(view: &BlockView, attribute: &str, block: &str, name: &str) -> Setting {
     if TEMPLATES.contains(&kind(view)) {
         let block = view.block(block)?;
         return Ok(block.map(|block| (block.get(name), block.span_of(name).or(Some(block.span())))));
@@ -83,7 +83,7 @@ pub(crate) fn value(setting: &Setting) -> Value {
     match setting {
         Ok(Some((value, _))) => value.clone(),
         Ok(None) => Value::Null,
-        Err(gap) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
+        Err(gap) => Value::Unknown(UnknownValue::new(Arc::clone(gap), Nature::Open)),
     }
 }
 
@@ -131,13 +131,13 @@ impl Mapper {
 
     fn put_instance(&mut self, resource: &Rc<Resource>, layers: &Layers) {
         let key = Self::key_of(ResourceType::Instance, resource);
-        let mut draft: Draft<Instance> = Draft::new();
-        let options = self.metadata_options(resource, layers, &mut draft);
+        let mut mapped: Mapped<Instance> = Mapped::new();
+        let options = self.metadata_options(resource, layers, &mut mapped);
         let monitoring = layers.first(|view| match kind(view) {
             "aws_launch_configuration" => Ok(Some((view.get("enable_monitoring"), view.span_of("enable_monitoring")))),
             _ => attribute_or_block(view, "monitoring", "monitoring", "enabled"),
         });
-        draft.at("monitoring", span(&monitoring));
+        mapped.at("monitoring", span(&monitoring));
         // Only launch configurations ask for it unless told otherwise.
         let unset = *resource.kind == *"aws_launch_configuration";
         let monitoring = Layers::or_supplied(monitoring, layers.supplied.others.as_ref());
@@ -151,7 +151,7 @@ impl Mapper {
                 found => Ok(found),
             }
         });
-        draft.at("iam_instance_profile", span(&profile));
+        mapped.at("iam_instance_profile", span(&profile));
         let profile = match (&profile, &layers.supplied) {
             (Ok(None | Some((Value::Null, _))), Supplied { node_group: Some(group), .. }) => {
                 self.profile_of_service(&group.attribute("node_role_arn"), group, Judged::Yes)
@@ -162,19 +162,19 @@ impl Mapper {
         };
         let subnet = layers.first(|view| Ok(Some((view.get("subnet_id"), view.span_of("subnet_id")))));
         let vpc = self.vpc_of_subnet(&value(&subnet), resource);
-        let (groups, vpc) = self.groups(resource, layers, vpc, &mut draft);
+        let (groups, vpc) = self.groups(resource, layers, vpc, &mut mapped);
         if let Err(gap) = &groups {
             self.unlisted(ResourceType::SecurityGroup, resource.region(), gap);
         }
         let further = self.further_groups(resource, layers, &vpc);
         let root = self.root_block(layers);
         if let Ok(Some(view)) = &root {
-            draft.at("root_volume", Some(view.span()));
-            draft.at("root_volume.encrypted", view.span_of("encrypted").or(Some(view.span())));
-            draft.at("root_volume.kms_key", view.span_of("kms_key_id").or(Some(view.span())));
+            mapped.at("root_volume", Some(view.span()));
+            mapped.at("root_volume.encrypted", view.span_of("encrypted").or(Some(view.span())));
+            mapped.at("root_volume.kms_key", view.span_of("kms_key_id").or(Some(view.span())));
         }
-        let tags = self.instance_tags(resource, layers, &mut draft);
-        draft.resource = Instance {
+        let tags = self.instance_tags(resource, layers, &mut mapped);
+        mapped.resource = Instance {
             arn: self.told(resource, "arn"),
             instance_state: Fact::Known("running".to_owned()),
             launch_time: Fact::Unknown(Self::not_told("code does not tell when an instance is launched")),
@@ -196,7 +196,7 @@ impl Mapper {
             tags,
             managed_instance: Fact::default(),
         };
-        self.put(key, resource, draft, Judged::Yes);
+        self.put(key, resource, mapped, Judged::Yes);
     }
 
     /// What the code sets, what it sets for all instances of the region, or AWS's default.
@@ -204,12 +204,12 @@ impl Mapper {
         &self,
         resource: &Rc<Resource>,
         layers: &Layers,
-        draft: &mut Draft<Instance>,
+        mapped: &mut Mapped<Instance>,
     ) -> MetadataOptions {
         let defaults = self.in_region("aws_ec2_instance_metadata_defaults", resource);
         let mut setting = |path: &'static str, name: &str| {
             let own = layers.nested("metadata_options", name);
-            draft.at(path, span(&own));
+            mapped.at(path, span(&own));
             let own = match value(&own) {
                 // A state has these for what is left out.
                 Value::Text(text) if text.is_empty() => Value::Null,
@@ -217,9 +217,9 @@ impl Mapper {
                 own => own,
             };
             match (own, &defaults) {
-                (Value::Null, Err(gap)) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
+                (Value::Null, Err(gap)) => Value::Unknown(UnknownValue::new(Arc::clone(gap), Nature::Open)),
                 (Value::Null, Ok(Some(defaults))) => match &defaults.uncertain {
-                    Some(gap) => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
+                    Some(gap) => Value::Unknown(UnknownValue::new(Arc::clone(gap), Nature::Open)),
                     None => match defaults.view().get(name) {
                         // The words for leaving it as it was.
                         Value::Text(text) if *text == *"no-preference" => Value::Null,
@@ -234,25 +234,25 @@ impl Mapper {
         let endpoint = setting("metadata_options.http_endpoint", "http_endpoint");
         let hops = setting("metadata_options.http_put_response_hop_limit", "http_put_response_hop_limit");
         let tags = setting("metadata_options.instance_metadata_tags", "instance_metadata_tags");
-        let world = &self.world;
+        let context = &self.context;
         MetadataOptions {
             // AWS's own default accepts IMDSv1.
-            http_tokens: fact::or(fact::text(world, &tokens), || LEFT_OUT.to_owned()),
-            http_endpoint: told("http_endpoint", fact::text(world, &endpoint), resource),
-            http_put_response_hop_limit: told("http_put_response_hop_limit", fact::whole(world, &hops), resource),
-            instance_metadata_tags: told("instance_metadata_tags", fact::text(world, &tags), resource),
+            http_tokens: fact::or(fact::text(context, &tokens), || LEFT_OUT.to_owned()),
+            http_endpoint: told("http_endpoint", fact::text(context, &endpoint), resource),
+            http_put_response_hop_limit: told("http_put_response_hop_limit", fact::whole(context, &hops), resource),
+            instance_metadata_tags: told("instance_metadata_tags", fact::text(context, &tags), resource),
         }
     }
 
     /// The block that configures the root volume.
-    fn root_block(&self, layers: &Layers) -> Result<Option<View>, Arc<Gap>> {
+    fn root_block(&self, layers: &Layers) -> Result<Option<BlockView>, Arc<Gap>> {
         for view in &layers.layers {
             if let Some(block) = view.block("root_block_device")? {
                 return Ok(Some(block));
             }
             let mut roots = Vec::new();
             for mapping in view.blocks("block_device_mappings")? {
-                match fact::text(&self.world, &mapping.get("device_name")) {
+                match fact::text(&self.context, &mapping.get("device_name")) {
                     Fact::Known(Some(name)) if ROOT_DEVICES.contains(&&*name) => roots.push(mapping),
                     Fact::Known(_) => {}
                     Fact::Unknown(gap) => return Err(gap),
@@ -277,7 +277,7 @@ impl Mapper {
     fn declared_vpc(&self, vpc: &Value, resource: &Rc<Resource>) -> Fact<Option<String>> {
         let kinds = &["aws_vpc", "aws_default_vpc"];
         match self.target(vpc, kinds, resource) {
-            Target::Declared(declared) => fact::text(&self.world, &declared.attribute("id")),
+            Reference::Declared(declared) => fact::text(&self.context, &declared.attribute("id")),
             _ => Fact::Unknown(Self::not_told("the VPC is not declared in this code, and so may not be its endpoints")),
         }
     }
@@ -286,20 +286,20 @@ impl Mapper {
         &self,
         resource: &Rc<Resource>,
         layers: &Layers,
-        draft: &mut Draft<Instance>,
+        mapped: &mut Mapped<Instance>,
     ) -> Fact<BTreeMap<String, String>> {
         let mut tags = BTreeMap::new();
         for view in layers.layers.iter().rev() {
             let own = match kind(view) {
-                "aws_launch_template" => self.template_tags(view, draft),
+                "aws_launch_template" => self.template_tags(view, mapped),
                 "aws_launch_configuration" => Fact::Known(BTreeMap::new()),
                 // They are those of the request, and not of what it launches.
                 "aws_spot_instance_request" => {
-                    draft.at("tags", view.span_of("tags"));
+                    mapped.at("tags", view.span_of("tags"));
                     Fact::Known(BTreeMap::new())
                 }
                 _ => {
-                    draft.at("tags", view.span_of("tags"));
+                    mapped.at("tags", view.span_of("tags"));
                     self.tags(view)
                 }
             };
@@ -327,20 +327,20 @@ impl Mapper {
     }
 
     /// The tags that a launch template gives to instances.
-    fn template_tags(&self, view: &View, draft: &mut Draft<Instance>) -> Fact<BTreeMap<String, String>> {
+    fn template_tags(&self, view: &BlockView, mapped: &mut Mapped<Instance>) -> Fact<BTreeMap<String, String>> {
         let mut tags = BTreeMap::new();
         let blocks = match view.blocks("tag_specifications") {
             Ok(blocks) => blocks,
             Err(gap) => return Fact::Unknown(gap),
         };
         for block in blocks {
-            match fact::text(&self.world, &block.get("resource_type")) {
+            match fact::text(&self.context, &block.get("resource_type")) {
                 Fact::Known(Some(kind)) if kind == "instance" => {}
                 Fact::Known(_) => continue,
                 Fact::Unknown(gap) => return Fact::Unknown(gap),
             }
-            draft.at("tags", block.span_of("tags").or(Some(block.span())));
-            match fact::texts_by_name(&self.world, &block.get("tags")) {
+            mapped.at("tags", block.span_of("tags").or(Some(block.span())));
+            match fact::texts_by_name(&self.context, &block.get("tags")) {
                 Fact::Known(own) => fact::overlay(&mut tags, own),
                 Fact::Unknown(gap) => return Fact::Unknown(gap),
             }

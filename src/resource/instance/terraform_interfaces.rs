@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::schema::{Instance, NetworkInterface};
 use super::terraform::{Layers, Setting, span, value};
-use crate::collect::terraform::block_view::View;
+use crate::collect::terraform::block_view::BlockView;
 use crate::collect::terraform::instance::Instance as Resource;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{ByAddress, Draft, MOST_LINKS, Mapper, fact};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{ByAddress, MOST_LINKS, Mapped, Mapper, fact};
 use crate::collect::terraform::value::Value;
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
 use crate::resource::security_group::schema::SecurityGroup;
@@ -43,17 +43,17 @@ impl Mapper {
         resource: &Rc<Resource>,
         layers: &Layers,
         vpc: Value,
-        draft: &mut Draft<Instance>,
+        mapped: &mut Mapped<Instance>,
     ) -> (Result<Vec<Link<SecurityGroup>>, Arc<Gap>>, Value) {
         let named = layers.first(|view| self.groups_of(view));
-        draft.at("vpc_security_groups", span(&named));
-        draft.at("network_interfaces", span(&named));
+        mapped.at("vpc_security_groups", span(&named));
+        mapped.at("network_interfaces", span(&named));
         if let (Ok(None), Some(gap)) = (&named, &layers.supplied.access) {
             return (Ok(vec![self.unread_group(resource, "security_groups", gap)]), vpc);
         }
         let kind = "aws_network_interface_sg_attachment";
         let kinds = &["aws_instance", "aws_network_interface"];
-        let more = match self.companions(kind, "network_interface_id", resource, kinds) {
+        let more = match self.associations(kind, "network_interface_id", resource, kinds) {
             Ok(more) => more,
             Err(gap) => return (Err(gap), vpc),
         };
@@ -72,7 +72,7 @@ impl Mapper {
                 .iter()
                 .find_map(|value| {
                     match self.target(value, crate::resource::security_group::terraform::GROUPS, resource) {
-                        Target::Declared(group) => Some(group.attribute("vpc_id")),
+                        Reference::Declared(group) => Some(group.attribute("vpc_id")),
                         _ => None,
                     }
                 })
@@ -98,7 +98,7 @@ impl Mapper {
     }
 
     /// The groups that one layer names.
-    fn groups_of(&self, view: &View) -> Setting {
+    fn groups_of(&self, view: &BlockView) -> Setting {
         for name in ["vpc_security_group_ids", "security_groups", "security_group_names"] {
             match view.get(name) {
                 Value::Null => {}
@@ -118,25 +118,27 @@ impl Mapper {
     }
 
     /// The groups of an interface that a block configures.
-    fn groups_of_block(&self, interface: &View) -> Setting {
+    fn groups_of_block(&self, interface: &BlockView) -> Setting {
         match interface.get("security_groups") {
             Value::Null => {}
             value => return Ok(Some((value, interface.span_of("security_groups")))),
         }
         match self.target(&interface.get("network_interface_id"), INTERFACE, &interface.instance) {
-            Target::None => Ok(None),
-            Target::Declared(declared) => Ok(Some((self.groups_of_interface(&declared)?, Some(declared.block.span)))),
-            Target::Named(id) => {
+            Reference::None => Ok(None),
+            Reference::Declared(declared) => {
+                Ok(Some((self.groups_of_interface(&declared)?, Some(declared.block.span))))
+            }
+            Reference::Named(id) => {
                 Err(fact::left_open(interface, &format!("the interface {id} is not declared in this code")))
             }
-            Target::Unknown(gap) | Target::Outside(gap) => Err(gap),
+            Reference::Unknown(gap) | Reference::Outside(gap) => Err(gap),
         }
     }
 
     /// The groups of an interface that is a resource of its own.
     fn groups_of_interface(&self, declared: &Rc<Resource>) -> Result<Value, Arc<Gap>> {
         let kinds = &["aws_instance", "aws_network_interface"];
-        let more = self.companions("aws_network_interface_sg_attachment", "network_interface_id", declared, kinds)?;
+        let more = self.associations("aws_network_interface_sg_attachment", "network_interface_id", declared, kinds)?;
         let more: Vec<Value> = more.iter().map(|attachment| attachment.attribute("security_group_id")).collect();
         Ok(match declared.attribute("security_groups") {
             groups if more.is_empty() => groups,
@@ -148,11 +150,11 @@ impl Mapper {
 
     /// Returns the primary interface, which is that of the lowest device index, and the further ones. One without an
     /// index is of the index 0.
-    fn primary_first(&self, mut interfaces: Vec<View>) -> Result<(Option<View>, Vec<View>), Arc<Gap>> {
+    fn primary_first(&self, mut interfaces: Vec<BlockView>) -> Result<(Option<BlockView>, Vec<BlockView>), Arc<Gap>> {
         if interfaces.len() < 2 {
             return Ok((interfaces.pop(), Vec::new()));
         }
-        let index = |interface: &View| match fact::whole(&self.world, &interface.get("device_index")) {
+        let index = |interface: &BlockView| match fact::whole(&self.context, &interface.get("device_index")) {
             Fact::Known(index) => Ok(index.unwrap_or(0)),
             Fact::Unknown(gap) => Err(gap),
         };
@@ -210,28 +212,28 @@ impl Mapper {
         }
         let mut attached = Attached::default();
         let mut unread = None;
-        let mut attach = |instance: &Value, interface: Target, by: &Rc<Resource>| {
+        let mut attach = |instance: &Value, interface: Reference, by: &Rc<Resource>| {
             let interface = match interface {
-                Target::Declared(interface) => Ok(interface),
-                Target::Unknown(gap) | Target::Outside(gap) => Err(gap),
-                Target::Named(id) => {
+                Reference::Declared(interface) => Ok(interface),
+                Reference::Unknown(gap) | Reference::Outside(gap) => Err(gap),
+                Reference::Named(id) => {
                     Err(fact::left_open(&by.view(), &format!("the interface {id} is not declared in this code")))
                 }
-                Target::None => return,
+                Reference::None => return,
             };
             match (self.target(instance, &["aws_instance"], by), interface) {
-                (Target::Declared(instance), Ok(interface)) => {
+                (Reference::Declared(instance), Ok(interface)) => {
                     attached.by_instance.entry(instance.address.clone()).or_default().push(interface);
                 }
-                (Target::Declared(_), Err(gap)) | (Target::Unknown(gap), _) => attached.loose = Some(gap),
-                (Target::None | Target::Named(_) | Target::Outside(_), _) => {}
+                (Reference::Declared(_), Err(gap)) | (Reference::Unknown(gap), _) => attached.loose = Some(gap),
+                (Reference::None | Reference::Named(_) | Reference::Outside(_), _) => {}
             }
         };
         for interface in self.everywhere("aws_network_interface") {
             match interface.view().blocks("attachment") {
                 Ok(attachments) => {
                     for attachment in attachments {
-                        attach(&attachment.get("instance"), Target::Declared(Rc::clone(&interface)), &interface);
+                        attach(&attachment.get("instance"), Reference::Declared(Rc::clone(&interface)), &interface);
                     }
                 }
                 Err(gap) => unread = Some(gap),

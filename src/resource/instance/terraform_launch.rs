@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::schema::Instance;
 use super::terraform::TEMPLATES;
-use crate::collect::terraform::block_view::View;
+use crate::collect::terraform::block_view::BlockView;
 use crate::collect::terraform::instance::Instance as Resource;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{ByAddress, Draft, Judged, Mapper, fact};
-use crate::collect::terraform::value::{Hole, Value};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{ByAddress, Judged, Mapped, Mapper, fact};
+use crate::collect::terraform::value::{UnknownValue, Value};
 use crate::model::{Entry, Fact, Gap, ResourceType, symbol};
 
 /// Launchers that add nothing to their templates.
@@ -52,7 +52,7 @@ pub(crate) struct Supplied {
 }
 
 /// Returns the blocks at the end of a path of blocks.
-fn nested(view: &View, path: &[&str]) -> Result<Vec<View>, Arc<Gap>> {
+fn nested(view: &BlockView, path: &[&str]) -> Result<Vec<BlockView>, Arc<Gap>> {
     path.iter().try_fold(vec![view.clone()], |views, name| {
         let inner = views.iter().map(|view| view.blocks(name)).collect::<Result<Vec<_>, _>>()?;
         Ok(inner.concat())
@@ -60,7 +60,7 @@ fn nested(view: &View, path: &[&str]) -> Result<Vec<View>, Arc<Gap>> {
 }
 
 /// Returns the blocks of a launcher that name launch templates.
-fn specifications(launcher: &Rc<Resource>) -> Result<Vec<View>, Arc<Gap>> {
+fn specifications(launcher: &Rc<Resource>) -> Result<Vec<BlockView>, Arc<Gap>> {
     let paths = LAUNCHERS.iter().filter(|(kind, _)| *kind == &*launcher.kind);
     let blocks = paths.map(|(_, path)| nested(&launcher.view(), path)).collect::<Result<Vec<_>, _>>()?;
     Ok(blocks.concat())
@@ -90,7 +90,7 @@ impl Mapper {
     }
 
     /// Returns the launch template that a block names, if the code shows the version that is launched.
-    pub(super) fn template_of(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
+    pub(super) fn template_of(&self, block: &BlockView) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
         match self.named_template(block)? {
             Some(template) => match self.hidden_version(block, &template) {
                 Some(gap) => Err(gap),
@@ -102,13 +102,14 @@ impl Mapper {
 
     /// Returns why the version that a block launches is not the one that the code shows: that is the latest.
     /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-templates.html>
-    fn hidden_version(&self, block: &View, template: &Rc<Resource>) -> Option<Arc<Gap>> {
-        let refers_to =
-            |hole: &Hole, name: &str| hole.gap.expression.as_deref() == Some(&*format!("{}.{name}", template.address));
+    fn hidden_version(&self, block: &BlockView, template: &Rc<Resource>) -> Option<Arc<Gap>> {
+        let refers_to = |hole: &UnknownValue, name: &str| {
+            hole.gap.expression.as_deref() == Some(&*format!("{}.{name}", template.address))
+        };
         let version = block.get("version");
         let hole = match &version {
             Value::Unknown(hole) => Some(Rc::clone(hole)),
-            Value::Text(text) => self.world.symbols.hole_in(text),
+            Value::Text(text) => self.context.symbols.hole_in(text),
             _ => None,
         };
         let is_default = match (&version, &hole) {
@@ -122,7 +123,7 @@ impl Mapper {
         };
         let latest = template.attribute("latest_version");
         let is_latest = |version: &Value| {
-            let both = (fact::whole(&self.world, version), fact::whole(&self.world, &latest));
+            let both = (fact::whole(&self.context, version), fact::whole(&self.context, &latest));
             matches!(both, (Fact::Known(Some(version)), Fact::Known(Some(latest))) if version == latest)
         };
         if is_default {
@@ -145,18 +146,18 @@ impl Mapper {
     }
 
     /// The launch template that a block names by id or name.
-    fn named_template(&self, block: &View) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
+    fn named_template(&self, block: &BlockView) -> Result<Option<Rc<Resource>>, Arc<Gap>> {
         for name in ["id", "name", "launch_template_id", "launch_template_name"] {
             match self.target(&block.get(name), TEMPLATES, &block.instance) {
-                Target::None => {}
-                Target::Declared(template) => return Ok(Some(template)),
-                Target::Named(name) => {
+                Reference::None => {}
+                Reference::Declared(template) => return Ok(Some(template)),
+                Reference::Named(name) => {
                     return Err(fact::left_open(
                         block,
                         &format!("the launch template {name} is not declared in this code"),
                     ));
                 }
-                Target::Unknown(gap) | Target::Outside(gap) => return Err(gap),
+                Reference::Unknown(gap) | Reference::Outside(gap) => return Err(gap),
             }
         }
         Ok(None)
@@ -175,23 +176,23 @@ impl Mapper {
 
     fn put_unread_instance(&mut self, launcher: &Rc<Resource>, gap: &Arc<Gap>) {
         let unread: Entry<Instance> = Entry::unread(gap);
-        let mut draft = Draft { resource: unread.attributes, places: Vec::new() };
-        draft.resource.operator = Fact::Known(None);
+        let mut mapped = Mapped { resource: unread.attributes, source_map: Vec::new() };
+        mapped.resource.operator = Fact::Known(None);
         // Services name the role or the profile themselves.
         match &*launcher.kind {
             NODE_GROUP => {
-                let role = draft.get("iam_instance_profile", &launcher.view(), "node_role_arn");
-                draft.resource.iam_instance_profile = self.profile_of_service(&role, launcher, Judged::Yes);
+                let role = mapped.get("iam_instance_profile", &launcher.view(), "node_role_arn");
+                mapped.resource.iam_instance_profile = self.profile_of_service(&role, launcher, Judged::Yes);
             }
             COMPUTE_ENVIRONMENT => {
                 if let Ok(Some(resources)) = launcher.view().block("compute_resources") {
-                    let profile = draft.get("iam_instance_profile", &resources, "instance_role");
-                    draft.resource.iam_instance_profile = self.profile_link(&profile, launcher);
+                    let profile = mapped.get("iam_instance_profile", &resources, "instance_role");
+                    mapped.resource.iam_instance_profile = self.profile_link(&profile, launcher);
                 }
             }
             _ => {}
         }
-        self.put(Self::key_of(ResourceType::Instance, launcher), launcher, draft, Judged::Yes);
+        self.put(Self::key_of(ResourceType::Instance, launcher), launcher, mapped, Judged::Yes);
     }
 
     /// Returns why some instances of a launcher are not known: the code does not show what they are launched from.
@@ -199,13 +200,13 @@ impl Mapper {
         let view = launcher.view();
         let from_itself = match &*launcher.kind {
             "aws_autoscaling_group" => match self.configuration_of(launcher) {
-                Target::Declared(_) => return None,
-                Target::Named(name) => {
+                Reference::Declared(_) => return None,
+                Reference::Named(name) => {
                     let why = format!("the launch configuration {name} is not declared in this code");
                     Some(fact::left_open(&view, &why))
                 }
-                Target::Unknown(gap) | Target::Outside(gap) => Some(gap),
-                Target::None => None,
+                Reference::Unknown(gap) | Reference::Outside(gap) => Some(gap),
+                Reference::None => None,
             },
             "aws_spot_fleet_request" => Self::launch_specification(launcher),
             COMPUTE_ENVIRONMENT => match self.launches_instances(&view) {
@@ -231,16 +232,16 @@ impl Mapper {
     }
 
     /// Returns `true` if a compute environment launches instances, and not containers of Fargate.
-    fn launches_instances(&self, environment: &View) -> Result<bool, Arc<Gap>> {
+    fn launches_instances(&self, environment: &BlockView) -> Result<bool, Arc<Gap>> {
         let Some(resources) = environment.block("compute_resources")? else { return Ok(false) };
-        match fact::text(&self.world, &resources.get("type")) {
+        match fact::text(&self.context, &resources.get("type")) {
             Fact::Known(kind) => Ok(!kind.is_some_and(|kind| kind.starts_with("FARGATE"))),
             Fact::Unknown(gap) => Err(gap),
         }
     }
 
     /// Returns the launch configuration of an Auto Scaling group.
-    fn configuration_of(&self, group: &Rc<Resource>) -> Target {
+    fn configuration_of(&self, group: &Rc<Resource>) -> Reference {
         self.target(&group.view().get("launch_configuration"), &["aws_launch_configuration"], group)
     }
 
@@ -273,7 +274,7 @@ impl Mapper {
             }
         }
         for group in self.everywhere("aws_autoscaling_group") {
-            if let Target::Declared(from) = self.configuration_of(&group) {
+            if let Reference::Declared(from) = self.configuration_of(&group) {
                 launching.entry(from.address.clone()).or_default().push(group);
             }
         }
@@ -293,7 +294,7 @@ impl Mapper {
         for group in users.filter(|user| *user.kind == *"aws_autoscaling_group") {
             let mut tags = BTreeMap::new();
             for tag in group.view().blocks("tag")? {
-                let text = |name: &str| fact::text(&self.world, &tag.get(name));
+                let text = |name: &str| fact::text(&self.context, &tag.get(name));
                 let propagates = fact::flag(&tag.get("propagate_at_launch"));
                 match (text("key"), propagates) {
                     (Fact::Known(Some(key)), Fact::Known(Some(true))) => {

@@ -2,7 +2,7 @@
 
 use super::schema::InstanceProfile;
 use crate::aws::response_integrity::Requires;
-use crate::collect::live::collector::Reader;
+use crate::collect::live::collector::Collector;
 use crate::model::call::GET_INSTANCE_PROFILE;
 use crate::model::{Entry, Fact, Key, Link};
 use crate::resource::instance::collect::Attached;
@@ -11,12 +11,12 @@ use futures::future::join_all;
 use std::collections::BTreeMap;
 
 /// Reads these instance profiles, and their roles.
-pub(crate) async fn profiles(reader: &Reader<'_>, attached: &BTreeMap<Key, Vec<Attached>>) {
+pub(crate) async fn profiles(collector: &Collector<'_>, attached: &BTreeMap<Key, Vec<Attached>>) {
     let read = attached.iter().map(|(key, instances)| async move {
-        let Some(id) = reader.profiles.get(key.clone(), profile(reader, key)).await else { return };
+        let Some(id) = collector.profiles.get(key.clone(), profile(collector, key)).await else { return };
         for Attached { instance, id: of_instance } in instances {
             if let Some(gone) = of_instance.as_ref().filter(|of_instance| **of_instance != id) {
-                keep_deleted(reader, instance, key, gone);
+                keep_deleted(collector, instance, key, gone);
             }
         }
     });
@@ -26,10 +26,10 @@ pub(crate) async fn profiles(reader: &Reader<'_>, attached: &BTreeMap<Key, Vec<A
 /// An instance whose profile was deleted keeps it, and has no credentials, also where another profile has been made under
 /// its name.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html>
-fn keep_deleted(reader: &Reader<'_>, instance: &Key, name: &Key, id: &str) {
+fn keep_deleted(collector: &Collector<'_>, instance: &Key, name: &Key, id: &str) {
     let gone = Key::global(format!("{} ({id})", name.id));
-    reader.put(gone.clone(), Entry::<InstanceProfile>::missing());
-    reader.record(|inventory| {
+    collector.put(gone.clone(), Entry::<InstanceProfile>::missing());
+    collector.record(|inventory| {
         if let Some(entry) = inventory.instances.get_mut(instance) {
             entry.attributes.iam_instance_profile = Fact::Known(Some(Link::to(gone)));
         }
@@ -37,13 +37,13 @@ fn keep_deleted(reader: &Reader<'_>, instance: &Key, name: &Key, id: &str) {
 }
 
 /// Reads a profile with its role; its id, where it is there.
-async fn profile(reader: &Reader<'_>, key: &Key) -> Option<String> {
-    if !reader.wants(&GET_INSTANCE_PROFILE) {
-        reader.mention::<InstanceProfile>(key);
+async fn profile(collector: &Collector<'_>, key: &Key) -> Option<String> {
+    if !collector.wants(&GET_INSTANCE_PROFILE) {
+        collector.mention::<InstanceProfile>(key);
         return None;
     }
-    let inquiry = reader.inquire(&GET_INSTANCE_PROFILE, None);
-    let request = reader.connection.iam().get_instance_profile().instance_profile_name(key.id.as_ref());
+    let inquiry = collector.inquire(&GET_INSTANCE_PROFILE, None);
+    let request = collector.connection.iam().get_instance_profile().instance_profile_name(key.id.as_ref());
     let answer = inquiry.send_unless(ABSENT, request.customize().interceptor(Requires("<Roles")).send()).await;
     let profile = answer.and_then(|answer| match answer.map(|answer| answer.instance_profile) {
         Some(None) => Err(inquiry.lacks("InstanceProfile")),
@@ -53,11 +53,11 @@ async fn profile(reader: &Reader<'_>, key: &Key) -> Option<String> {
     match profile {
         Err(gap) => {
             inquiry.unlisted(&gap);
-            reader.put(key.clone(), Entry::<InstanceProfile>::unread(&gap));
+            collector.put(key.clone(), Entry::<InstanceProfile>::unread(&gap));
             None
         }
         Ok(None) => {
-            reader.put(key.clone(), Entry::<InstanceProfile>::missing());
+            collector.put(key.clone(), Entry::<InstanceProfile>::missing());
             None
         }
         Ok(Some(profile)) => {
@@ -72,9 +72,9 @@ async fn profile(reader: &Reader<'_>, key: &Key) -> Option<String> {
             }
             let arn = inquiry.named("Arn", Some(profile.arn));
             let attributes = InstanceProfile { arn, role: role.as_ref().map(|role| role.clone().map(Link::to)) };
-            reader.put(key.clone(), Entry::existing(attributes));
+            collector.put(key.clone(), Entry::existing(attributes));
             if let Fact::Known(Some(key)) = role {
-                role_once(reader, key).await;
+                role_once(collector, key).await;
             }
             id
         }

@@ -3,11 +3,11 @@
 use serde_json::{Value as Json, json};
 
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
 use crate::remediate::operation::{
     AddRoleToInstanceProfile, CreateInstanceProfile, DeleteInstanceProfile, IamTag, RemoveRoleFromInstanceProfile,
 };
-use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Aims, Change, DesiredState, PlanBuilder, ResourceId};
 use crate::remediate::setters::{Ability, Setter};
 
 /// Makes the instance profile, with the role in it.
@@ -21,13 +21,13 @@ static PROFILE_ABILITIES: &[Ability] = &[Ability::task(
         AddRoleToInstanceProfile::CALL,
         RemoveRoleFromInstanceProfile::CALL,
     ],
-    &[Kind::Profile, Kind::ProfileRole],
+    &[AspectKind::Profile, AspectKind::ProfileRole],
 )
 .asking(&[(ResourceType::Role, "create")])];
 
 /// The role for instances that have none.
-pub(crate) fn role(draft: &Draft<'_>) -> Thing {
-    (ResourceType::Role, Key::global(draft.here(None).fill(&draft.settings.role)))
+pub(crate) fn role(builder: &PlanBuilder<'_>) -> ResourceId {
+    (ResourceType::Role, Key::global(builder.here(None).fill(&builder.settings.role)))
 }
 
 impl Setter for Profiles {
@@ -39,51 +39,58 @@ impl Setter for Profiles {
         PROFILE_ABILITIES
     }
 
-    fn spread(&self, _: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
-        let role = role(draft);
-        draft.ask(&role, "create", &wanted.aims());
+    fn propagate(&self, _: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
+        let role = role(builder);
+        builder.ask(&role, "create", &wanted.aims());
     }
 
-    fn looks(&self, (_, key): &Thing, _: &Wanted, _: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
-        [Kind::Profile, Kind::ProfileRole].map(|kind| (None, Aspect::of(kind, key.id.as_ref()))).to_vec()
+    fn required_reads(
+        &self,
+        (_, key): &ResourceId,
+        _: &DesiredState,
+        _: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)> {
+        [AspectKind::Profile, AspectKind::ProfileRole]
+            .map(|kind| (None, ObservedAspect::of(kind, key.id.as_ref())))
+            .to_vec()
     }
 
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         let aims = wanted.aims();
         let name = thing.1.id.as_ref().to_owned();
-        let role = role(draft);
-        let profile = Aspect::of(Kind::Profile, &name);
-        let inside = Aspect::of(Kind::ProfileRole, &name);
-        let (there, role_there) = match (draft.sight(None, &profile), draft.sight(None, &inside)) {
+        let role = role(builder);
+        let profile = ObservedAspect::of(AspectKind::Profile, &name);
+        let inside = ObservedAspect::of(AspectKind::ProfileRole, &name);
+        let (there, role_there) = match (builder.observation(None, &profile), builder.observation(None, &inside)) {
             (Ok(there), Ok(role)) => (there, role),
             (Err(gap), _) | (_, Err(gap)) => {
-                draft.leave_out(&aims, format!("whether the instance profile {name} exists is not known: {gap}"));
+                builder.leave_out(&aims, format!("whether the instance profile {name} exists is not known: {gap}"));
                 return;
             }
         };
         let role_name = role.1.id.as_ref().to_owned();
         let mut made = None;
         if there.is_null() {
-            let tags = draft.tags().into_iter().map(|(key, value)| IamTag { key, value }).collect();
+            let tags = builder.tags().into_iter().map(|(key, value)| IamTag { key, value }).collect();
             let call = CreateInstanceProfile { instance_profile_name: name.clone(), tags };
             let change = Change::new(thing.clone(), aims.clone(), profile, Json::Null, json!({}), call)
                 .undone_by(DeleteInstanceProfile { instance_profile_name: name.clone() })
                 .creating();
-            made = Some(draft.add(change));
+            made = Some(builder.add(change));
         }
         match role_there["RoleName"].as_str() {
             Some(other) if other != role_name => {
                 let reason =
                     format!("the instance profile {name} has the role {other}: set fix.instance_profile or fix.role");
-                draft.leave_out(&aims, reason);
+                builder.leave_out(&aims, reason);
             }
             Some(_) => {}
             None => {
-                let needs = draft.steps_of(&role);
+                let needs = builder.steps_of(&role);
                 let call =
                     AddRoleToInstanceProfile { instance_profile_name: name.clone(), role_name: role_name.clone() };
                 let after = json!({"RoleName": role_name});
-                let others = others_with_profile(thing, &aims, draft);
+                let others = others_with_profile(thing, &aims, builder);
                 let mut change = Change::new(thing.clone(), aims, inside, Json::Null, after, call)
                     .undone_by(RemoveRoleFromInstanceProfile { instance_profile_name: name, role_name })
                     .needing(made)
@@ -92,16 +99,16 @@ impl Setter for Profiles {
                     change.shared = true;
                     change = change.warning(format!("{} have this profile, and get the role, too", others.join(", ")));
                 }
-                draft.add(change);
+                builder.add(change);
             }
         }
     }
 }
 
 /// Returns the instances with a profile that are none of those whose findings are fixed.
-fn others_with_profile(profile: &Thing, aims: &Aims, draft: &Draft<'_>) -> Vec<String> {
-    let fixed: Vec<&Key> = aims.iter().filter_map(|aim| draft.goals.get(*aim)).map(|goal| &goal.thing.1).collect();
-    let instances = draft.inventory.instances.iter().filter(|(key, _)| !fixed.contains(key));
+fn others_with_profile(profile: &ResourceId, aims: &Aims, builder: &PlanBuilder<'_>) -> Vec<String> {
+    let fixed: Vec<&Key> = aims.iter().filter_map(|aim| builder.goals.get(*aim)).map(|goal| &goal.thing.1).collect();
+    let instances = builder.inventory.instances.iter().filter(|(key, _)| !fixed.contains(key));
     let with_profile = instances.filter(|(_, entry)| match &entry.attributes.iam_instance_profile {
         Fact::Known(link) => link.as_ref().is_some_and(|link| link.key == profile.1),
         // An instance whose profile could not be read may have it.

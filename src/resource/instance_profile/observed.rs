@@ -2,13 +2,13 @@
 
 use crate::aws::Failure;
 use crate::model::call::GET_INSTANCE_PROFILE;
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::Aspect;
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::ObservedAspect;
 use crate::resource::role::observed::ABSENT;
 use serde_json::{Value as Json, json};
 
 async fn instance_profile(
-    place: &Place<'_>,
+    place: &RegionClients<'_>,
     name: &str,
 ) -> Result<Option<aws_sdk_iam::types::InstanceProfile>, Failure> {
     let request = place.iam().get_instance_profile().instance_profile_name(name);
@@ -23,13 +23,13 @@ async fn instance_profile(
     profile.map(Some).ok_or_else(|| Failure::lacks(&GET_INSTANCE_PROFILE, "InstanceProfile, its ARN, its id or a role"))
 }
 
-pub(crate) async fn profile(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn profile(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let profile = instance_profile(place, &aspect.id).await?;
     Ok(profile
         .map_or(Json::Null, |profile| json!({"Arn": profile.arn, "InstanceProfileId": profile.instance_profile_id})))
 }
 
-pub(crate) async fn profile_role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn profile_role(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let profile = instance_profile(place, &aspect.id).await?;
     let role = profile.and_then(|profile| profile.roles.into_iter().next());
     Ok(role.map_or(Json::Null, |role| json!({"RoleName": role.role_name})))

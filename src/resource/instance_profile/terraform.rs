@@ -2,8 +2,8 @@
 
 use super::schema::InstanceProfile;
 use crate::collect::terraform::instance::Instance;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper};
 use crate::collect::terraform::value::Value;
 use crate::model::{Entry, Fact, Key, Link, ResourceType};
 use crate::resource::role::terraform::role_name;
@@ -18,8 +18,8 @@ impl Mapper {
             return none;
         }
         Fact::Known(Some(match target {
-            Target::Declared(profile) => Link::to(self.put_profile(&profile, Judged::Yes)),
-            Target::Named(name) => self.put_named(Key::global(name), by),
+            Reference::Declared(profile) => Link::to(self.put_profile(&profile, Judged::Yes)),
+            Reference::Named(name) => self.put_named(Key::global(name), by),
             _ => return Fact::Known(None),
         }))
     }
@@ -60,14 +60,14 @@ impl Mapper {
             return key;
         }
         let view = profile.view();
-        let mut draft: Draft<InstanceProfile> = Draft::new();
-        let role = match (draft.get("role", &view, "role"), view.get("roles")) {
+        let mut mapped: Mapped<InstanceProfile> = Mapped::new();
+        let role = match (mapped.get("role", &view, "role"), view.get("roles")) {
             // As old code has it.
             (Value::Null, Value::List(roles)) => roles.first().cloned().unwrap_or(Value::Null),
             (role, _) => role,
         };
-        draft.resource = InstanceProfile { arn: self.told(profile, "arn"), role: self.role_link(&role, profile) };
-        self.put(key.clone(), profile, draft, judged);
+        mapped.resource = InstanceProfile { arn: self.told(profile, "arn"), role: self.role_link(&role, profile) };
+        self.put(key.clone(), profile, mapped, judged);
         key
     }
 }

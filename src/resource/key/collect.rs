@@ -10,7 +10,7 @@ use super::schema::KmsKey;
 use crate::aws::connection::Connection;
 use crate::aws::response_integrity::Requires;
 use crate::collect::live::api_call::filled;
-use crate::collect::live::collector::Reader;
+use crate::collect::live::collector::Collector;
 use crate::model::arn::Arn;
 use crate::model::call::{Call, DESCRIBE_KEY, GET_KEY_POLICY, GET_KEY_ROTATION_STATUS};
 use crate::model::schema::Node;
@@ -79,47 +79,47 @@ impl Reference {
 }
 
 /// Reads the key that this text names in this region, and gives the key of its entry.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, text: &str, used: Use) -> Key {
-    read_by(reader, reader.connection, region, text, used).await
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region, text: &str, used: Use) -> Key {
+    read_by(collector, collector.connection, region, text, used).await
 }
 
 /// Reads the key that this text names in this region of the connection's account.
 pub(crate) async fn read_by(
-    reader: &Reader<'_>,
+    collector: &Collector<'_>,
     connection: &Connection,
     region: &Region,
     text: &str,
     used: Use,
 ) -> Key {
     let mut reference = Reference::parse(connection, region, text);
-    if connection.account() != reader.connection.account() && reference.ask == reference.id {
+    if connection.account() != collector.connection.account() && reference.ask == reference.id {
         // The same id or alias may be another key in the account that is read.
         let of = if reference.is_alias() { "" } else { "key/" };
         let (partition, account) = (connection.partition(), connection.account());
         reference.ask = format!("arn:{partition}:kms:{}:{account}:{of}{}", reference.region, reference.id);
     }
     let once = (reference.region.clone(), reference.ask.clone());
-    let described = reader.described_keys.get(once, describe(reader, connection, reference)).await;
+    let described = collector.described_keys.get(once, describe(collector, connection, reference)).await;
     let key = described.key.clone();
     if used == Use::Sessions {
-        change(reader, &key, |entry| entry.in_scope = true);
+        change(collector, &key, |entry| entry.in_scope = true);
     }
     let policy = async {
         if let Some(ask) = described.ask.clone() {
-            reader.key_policies.get(key.clone(), policy(reader, connection, &key, ask)).await;
+            collector.key_policies.get(key.clone(), policy(collector, connection, &key, ask)).await;
         }
     };
     let rotation = async {
         if used == Use::Sessions {
-            reader.key_rotations.get(key.clone(), rotation(reader, &key, described.rotation.clone())).await;
+            collector.key_rotations.get(key.clone(), rotation(collector, &key, described.rotation.clone())).await;
         }
     };
     join!(policy, rotation);
     key
 }
 
-fn change(reader: &Reader<'_>, key: &Key, change: impl FnOnce(&mut Entry<KmsKey>)) {
-    reader.record(|inventory| {
+fn change(collector: &Collector<'_>, key: &Key, change: impl FnOnce(&mut Entry<KmsKey>)) {
+    collector.record(|inventory| {
         change(inventory.keys.entry(key.clone()).or_insert_with(|| Entry {
             exists: Fact::default(),
             in_scope: false,
@@ -128,7 +128,7 @@ fn change(reader: &Reader<'_>, key: &Key, change: impl FnOnce(&mut Entry<KmsKey>
     });
 }
 
-async fn describe(reader: &Reader<'_>, connection: &Connection, reference: Reference) -> Described {
+async fn describe(collector: &Collector<'_>, connection: &Connection, reference: Reference) -> Described {
     let known = |reference: &Reference, rotation: Rotation| Described {
         key: Key::regional(&reference.region, reference.id.as_str()),
         ask: (!reference.is_alias()).then(|| reference.ask.clone()),
@@ -136,13 +136,13 @@ async fn describe(reader: &Reader<'_>, connection: &Connection, reference: Refer
     };
     let ask_for_rotation =
         |reference: &Reference| Rotation::Ask { region: reference.region.clone(), ask: reference.ask.clone() };
-    if !reader.wants(&DESCRIBE_KEY) {
+    if !collector.wants(&DESCRIBE_KEY) {
         let rotation = if reference.is_alias() { Rotation::Nothing } else { ask_for_rotation(&reference) };
         let described = known(&reference, rotation);
-        change(reader, &described.key, |_| {});
+        change(collector, &described.key, |_| {});
         return described;
     }
-    let inquiry = reader.inquire(&DESCRIBE_KEY, Some(&reference.region));
+    let inquiry = collector.inquire(&DESCRIBE_KEY, Some(&reference.region));
     let request = connection.kms(&reference.region).describe_key().key_id(&reference.ask);
     let metadata = match inquiry.send_unless(ABSENT, request.send()).await {
         Ok(Some(answer)) => {
@@ -154,13 +154,13 @@ async fn describe(reader: &Reader<'_>, connection: &Connection, reference: Refer
         }
         Ok(None) => {
             let described = Described { ask: None, ..known(&reference, Rotation::Nothing) };
-            change(reader, &described.key, |entry| *entry = Entry { in_scope: entry.in_scope, ..Entry::missing() });
+            change(collector, &described.key, |entry| *entry = Entry { in_scope: entry.in_scope, ..Entry::missing() });
             return described;
         }
         Err(gap) => Err(gap),
     };
     match metadata {
-        Ok(metadata) => take(reader, &reference, metadata),
+        Ok(metadata) => take(collector, &reference, metadata),
         Err(gap) => {
             // What does not need the description is asked for nevertheless. A multi-Region key may be a
             // replica, whose rotation its primary has: which one that is, is not known.
@@ -171,7 +171,7 @@ async fn describe(reader: &Reader<'_>, connection: &Connection, reference: Refer
                 ask_for_rotation(&reference)
             };
             let described = known(&reference, rotation);
-            change(reader, &described.key, |entry| {
+            change(collector, &described.key, |entry| {
                 entry.exists = Fact::Unknown(gap.clone());
                 entry.attributes.mark_unknown(&DESCRIBE_KEY, &gap);
                 if described.ask.is_none() {
@@ -183,13 +183,13 @@ async fn describe(reader: &Reader<'_>, connection: &Connection, reference: Refer
     }
 }
 
-fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> Described {
-    let inquiry = reader.inquire(&DESCRIBE_KEY, Some(&reference.region));
+fn take(collector: &Collector<'_>, reference: &Reference, metadata: KeyMetadata) -> Described {
+    let inquiry = collector.inquire(&DESCRIBE_KEY, Some(&reference.region));
     let key = Key::regional(&reference.region, metadata.key_id.as_str());
     // By ARN, the key is found in whichever account it is.
     let arn = filled(metadata.arn.clone());
     let ask = arn.clone().unwrap_or_else(|| metadata.key_id.clone());
-    let rotation = rotation_of(reader, &reference.region, &ask, &metadata);
+    let rotation = rotation_of(collector, &reference.region, &ask, &metadata);
     // A key for symmetric encryption has no other use, and the member may be left out of it.
     let symmetric = metadata.key_spec == Some(KeySpec::SymmetricDefault);
     let key_usage = metadata.key_usage.as_ref().map(|value| value.as_str().to_owned());
@@ -206,7 +206,7 @@ fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> De
         key_state: inquiry.one_of("KeyState", metadata.key_state, KeyState::values()),
         ..KmsKey::default()
     };
-    change(reader, &key, |entry| {
+    change(collector, &key, |entry| {
         // Another reference to the same key may have been followed already.
         let KmsKey { enable_key_rotation, policy, .. } = std::mem::take(&mut entry.attributes);
         entry.exists = Fact::Known(true);
@@ -217,7 +217,7 @@ fn take(reader: &Reader<'_>, reference: &Reference, metadata: KeyMetadata) -> De
 
 /// Only symmetric keys with material from KMS rotate by themselves, and a replica as its primary does.
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>
-fn rotation_of(reader: &Reader<'_>, region: &Region, ask: &str, metadata: &KeyMetadata) -> Rotation {
+fn rotation_of(collector: &Collector<'_>, region: &Region, ask: &str, metadata: &KeyMetadata) -> Rotation {
     // A kind of key that is not known is asked about, as is one that is not told.
     let rotates = metadata
         .key_spec
@@ -236,13 +236,13 @@ fn rotation_of(reader: &Reader<'_>, region: &Region, ask: &str, metadata: &KeyMe
     match &configuration.multi_region_key_type {
         Some(MultiRegionKeyType::Primary) => return Rotation::Ask { region: region.clone(), ask: ask.to_owned() },
         Some(MultiRegionKeyType::Replica) => {}
-        _ => return Rotation::Unknown(reader.inquire(&DESCRIBE_KEY, Some(region)).lacks("MultiRegionKeyType")),
+        _ => return Rotation::Unknown(collector.inquire(&DESCRIBE_KEY, Some(region)).lacks("MultiRegionKeyType")),
     }
     let primary = configuration.primary_key.as_ref();
     let region_of = primary.and_then(|primary| primary.region.as_deref()).and_then(|name| name.parse().ok());
     match (region_of, primary.and_then(|primary| filled(primary.arn.clone()))) {
         (Some(region), Some(ask)) => Rotation::Ask { region, ask },
-        _ => Rotation::Unknown(reader.inquire(&DESCRIBE_KEY, Some(region)).lacks("PrimaryKey")),
+        _ => Rotation::Unknown(collector.inquire(&DESCRIBE_KEY, Some(region)).lacks("PrimaryKey")),
     }
 }
 
@@ -251,9 +251,9 @@ fn is_new(value: &str, values: &[&str]) -> bool {
     !values.contains(&value)
 }
 
-async fn policy(reader: &Reader<'_>, connection: &Connection, key: &Key, ask: String) {
-    let (Some(region), true) = (&key.region, reader.wants(&GET_KEY_POLICY)) else { return };
-    let inquiry = reader.inquire(&GET_KEY_POLICY, Some(region));
+async fn policy(collector: &Collector<'_>, connection: &Connection, key: &Key, ask: String) {
+    let (Some(region), true) = (&key.region, collector.wants(&GET_KEY_POLICY)) else { return };
+    let inquiry = collector.inquire(&GET_KEY_POLICY, Some(region));
     let request = connection.kms(region).get_key_policy().key_id(ask).policy_name("default");
     let policy = match inquiry.send(request.send()).await {
         Ok(answer) => match answer.policy {
@@ -262,15 +262,15 @@ async fn policy(reader: &Reader<'_>, connection: &Connection, key: &Key, ask: St
         },
         Err(gap) => Fact::Unknown(gap),
     };
-    change(reader, key, |entry| entry.attributes.policy = policy);
+    change(collector, key, |entry| entry.attributes.policy = policy);
 }
 
 /// The code by which KMS says that a key of this kind does not rotate.
 const UNSUPPORTED: &[&str] = &["UnsupportedOperationException"];
 
-async fn rotation(reader: &Reader<'_>, key: &Key, rotation: Rotation) {
+async fn rotation(collector: &Collector<'_>, key: &Key, rotation: Rotation) {
     static CALL: &Call = &GET_KEY_ROTATION_STATUS;
-    if !reader.wants(CALL) {
+    if !collector.wants(CALL) {
         return;
     }
     let enabled = match rotation {
@@ -278,8 +278,8 @@ async fn rotation(reader: &Reader<'_>, key: &Key, rotation: Rotation) {
         Rotation::Never => Fact::Known(false),
         Rotation::Unknown(gap) => Fact::Unknown(gap),
         Rotation::Ask { region, ask } => {
-            let inquiry = reader.inquire(CALL, Some(&region));
-            let request = reader.connection.kms(&region).get_key_rotation_status().key_id(ask);
+            let inquiry = collector.inquire(CALL, Some(&region));
+            let request = collector.connection.kms(&region).get_key_rotation_status().key_id(ask);
             let request = request.customize().interceptor(Requires("\"KeyRotationEnabled\""));
             match inquiry.send_unless(UNSUPPORTED, request.send()).await {
                 Ok(answer) => Fact::Known(answer.is_some_and(|answer| answer.key_rotation_enabled)),
@@ -287,5 +287,5 @@ async fn rotation(reader: &Reader<'_>, key: &Key, rotation: Rotation) {
             }
         }
     };
-    change(reader, key, |entry| entry.attributes.enable_key_rotation = enabled);
+    change(collector, key, |entry| entry.attributes.enable_key_rotation = enabled);
 }

@@ -3,22 +3,22 @@
 use hcl_edit::expr::Expression;
 use serde_json::Value as Json;
 
-use crate::collect::terraform::Place;
+use crate::collect::terraform::SourceEntry;
 use crate::model::{Fact, Key, ResourceType};
 use crate::remediate::policy::unused_sid;
 use crate::remediate::setters::{grants_logs, logs_service};
-use crate::terraform_fix::edit_session::{Edited, New, Refusal, Workspace};
-use crate::terraform_fix::hcl_file::{Spot, member};
+use crate::terraform_fix::edit_session::{EditSession, Edited, New, Refusal};
+use crate::terraform_fix::hcl_file::{BlockRef, member};
 use crate::terraform_fix::task::{Task, undone};
 
-pub(crate) fn carry_out(name: &str, task: &Task<'_>, work: &mut Workspace<'_>) -> Edited {
+pub(crate) fn carry_out(name: &str, task: &Task<'_>, session: &mut EditSession<'_>) -> Edited {
     match name {
         "enable" => {
-            let argument = if task.spot.labels().0 == "aws_kms_key" { "is_enabled" } else { "enabled" };
-            work.set(&task.spot, argument, &New::of(&Json::Bool(true)))
+            let argument = if task.block_ref.labels().0 == "aws_kms_key" { "is_enabled" } else { "enabled" };
+            session.set(&task.block_ref, argument, &New::of(&Json::Bool(true)))
         }
-        "grant-logs" => grant(Statement::Logs, task.place, &task.spot, work),
-        "keep-account-admin" => grant(Statement::Account, task.place, &task.spot, work),
+        "grant-logs" => grant(Statement::Logs, task.place, &task.block_ref, session),
+        "keep-account-admin" => grant(Statement::Account, task.place, &task.block_ref, session),
         name => Err(undone(name)),
     }
 }
@@ -60,14 +60,14 @@ struct Here {
 }
 
 impl Here {
-    fn of(beside: &Spot, work: &mut Workspace<'_>) -> Result<Self, Refusal> {
+    fn of(beside: &BlockRef, session: &mut EditSession<'_>) -> Result<Self, Refusal> {
         let mut text = |placeholder: &str| {
-            let template = work.template(beside, placeholder)?;
+            let template = session.template(beside, placeholder)?;
             Ok(template.trim_matches('"').to_owned())
         };
         let (account, region) = (text("${account}")?, text("${region}")?);
         let partition = text("${partition}")?;
-        Ok(Self { account, region, partition, suffix: work.inventory.partition.dns_suffix() })
+        Ok(Self { account, region, partition, suffix: session.inventory.partition.dns_suffix() })
     }
 
     fn root(&self) -> String {
@@ -132,8 +132,9 @@ impl Here {
 
 /// Lets CloudWatch Logs use a key of the code for a log group, where the key's policy is known and does not: AWS takes a
 /// key for a group only if it can be used.
-pub(crate) fn let_logs_use(key: &Key, group: &Key, work: &mut Workspace<'_>) -> Edited {
-    let (Some(entry), Some(of_group)) = (work.inventory.keys.get(key), work.inventory.log_groups.get(group)) else {
+pub(crate) fn let_logs_use(key: &Key, group: &Key, session: &mut EditSession<'_>) -> Edited {
+    let (Some(entry), Some(of_group)) = (session.inventory.keys.get(key), session.inventory.log_groups.get(group))
+    else {
         return Ok(());
     };
     // A symbol serves for an ARN that only AWS knows.
@@ -142,63 +143,64 @@ pub(crate) fn let_logs_use(key: &Key, group: &Key, work: &mut Workspace<'_>) -> 
     else {
         return Ok(());
     };
-    let service = logs_service(key.region.as_ref(), work.inventory.partition);
+    let service = logs_service(key.region.as_ref(), session.inventory.partition);
     if grants_logs(policy, arn, group, &service) {
         return Ok(());
     }
-    let (place, spot) = work.spot(ResourceType::KmsKey, key)?;
-    grant(Statement::Logs, place, &spot, work)
+    let (place, block_ref) = session.block_ref(ResourceType::KmsKey, key)?;
+    grant(Statement::Logs, place, &block_ref, session)
 }
 
-fn grant(statement: Statement, place: &Place, spot: &Spot, work: &mut Workspace<'_>) -> Edited {
-    let here = Here::of(spot, work)?;
+fn grant(statement: Statement, place: &SourceEntry, block_ref: &BlockRef, session: &mut EditSession<'_>) -> Edited {
+    let here = Here::of(block_ref, session)?;
     let written = place.attributes.iter().find(|(path, _)| *path == "policy").map(|(_, span)| *span);
-    let (spot, name) = match written.map(|span| work.found(span)) {
+    let (block_ref, name) = match written.map(|span| session.found(span)) {
         None => {
             // Without a policy of its own, the key has the one that leaves everything to the account.
             let statements: &[Statement] = match statement {
                 Statement::Account => &[Statement::Account],
                 Statement::Logs => &[Statement::Account, Statement::Logs],
             };
-            return work.set(spot, "policy", &New::Expression(here.policy(statements), None));
+            return session.set(block_ref, "policy", &New::Expression(here.policy(statements), None));
         }
-        Some(Some(crate::terraform_fix::hcl_file::Found::Attribute(spot, name))) => (spot, name),
+        Some(Some(crate::terraform_fix::hcl_file::Found::Attribute(block_ref, name))) => (block_ref, name),
         Some(_) => return Err(Refusal::new("the policy is not written in Terraform's own syntax")),
     };
-    let Some(value) = work.value(&spot, &name) else {
-        return Err(work.refuse(&spot, &name, "the policy is not written in a way that is understood"));
+    let Some(value) = session.value(&block_ref, &name) else {
+        return Err(session.refuse(&block_ref, &name, "the policy is not written in a way that is understood"));
     };
     if let Some(statements) = statements_of(&value) {
         let statements = statements.clone();
-        let object = with_free_sid(&here.object(statement), statement.sid(), &work.source(&spot.file, &value));
-        let added = work.edit(&spot.file)?.add_element(&statements, &object);
-        return added.ok_or_else(|| work.refuse(&spot, &name, "the policy is not written in a way that is understood"));
+        let object = with_free_sid(&here.object(statement), statement.sid(), &session.source(&block_ref.file, &value));
+        let added = session.edit(&block_ref.file)?.add_element(&statements, &object);
+        return added
+            .ok_or_else(|| session.refuse(&block_ref, &name, "the policy is not written in a way that is understood"));
     }
-    let source = work.source(&spot.file, &value);
+    let source = session.source(&block_ref.file, &value);
     let document = source
         .strip_prefix("data.aws_iam_policy_document.")
         .and_then(|rest| rest.strip_suffix(".json"))
         .and_then(|name| {
-            let tops = work.tops(&spot.file);
+            let tops = session.tops(&block_ref.file);
             tops.into_iter().find(|top| top.kind() == "data" && top.labels() == ("aws_iam_policy_document", name))
         });
     match document {
         Some(document) => {
             // A statement takes the place of one of its Sid that comes from another document.
-            let written = work.document(&document.file).and_then(|file| Some(file.source(&file.span(&document)?)));
-            let written = format!("{}{}", written.unwrap_or_default(), policy_of(place, work));
-            work.shared(&document.file, &source);
+            let written = session.document(&document.file).and_then(|file| Some(file.source(&file.span(&document)?)));
+            let written = format!("{}{}", written.unwrap_or_default(), policy_of(place, session));
+            session.shared(&document.file, &source);
             let block = with_free_sid(&here.block(statement), statement.sid(), &written);
-            let added = work.edit(&document.file)?.add_block(&document, "statement", &block);
-            added.ok_or_else(|| work.refuse(&document, "statement", "the document is not understood"))
+            let added = session.edit(&document.file)?.add_block(&document, "statement", &block);
+            added.ok_or_else(|| session.refuse(&document, "statement", "the document is not understood"))
         }
-        None => Err(work.refuse(&spot, &name, "the policy is not written in a way that is understood")),
+        None => Err(session.refuse(&block_ref, &name, "the policy is not written in a way that is understood")),
     }
 }
 
 /// The policy of a key as it is evaluated; empty where it is not known.
-fn policy_of(place: &Place, work: &Workspace<'_>) -> String {
-    let entry = work.inventory.keys.iter().find(|(key, _)| *key.id == *place.address).map(|(_, entry)| entry);
+fn policy_of(place: &SourceEntry, session: &EditSession<'_>) -> String {
+    let entry = session.inventory.keys.iter().find(|(key, _)| *key.id == *place.address).map(|(_, entry)| entry);
     let policy = entry.and_then(|entry| entry.attributes.policy.known());
     policy.map(|policy| policy.as_value().to_string()).unwrap_or_default()
 }
@@ -229,11 +231,11 @@ pub(crate) struct Made {
 }
 
 /// The key for sessions: the one of the configured alias, which is made where there is none.
-pub(crate) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<Made, Refusal> {
-    let alias = work.template(beside, &work.settings.key_alias.clone())?;
-    for spot in work.resources_beside(beside, "aws_kms_alias") {
-        let name = work.value(&spot, "name").map(|value| work.source(&spot.file, &value));
-        let target = work.value(&spot, "target_key_id").map(|value| work.source(&spot.file, &value));
+pub(crate) fn ensure(beside: &BlockRef, session: &mut EditSession<'_>) -> Result<Made, Refusal> {
+    let alias = session.template(beside, &session.settings.key_alias.clone())?;
+    for block_ref in session.resources_beside(beside, "aws_kms_alias") {
+        let name = session.value(&block_ref, "name").map(|value| session.source(&block_ref.file, &value));
+        let target = session.value(&block_ref, "target_key_id").map(|value| session.source(&block_ref.file, &value));
         if let (Some(name), Some(target)) = (name, target)
             && name == alias
             && let Some(key) = target.strip_suffix(".key_id").or_else(|| target.strip_suffix(".id"))
@@ -241,16 +243,16 @@ pub(crate) fn ensure(beside: &Spot, work: &mut Workspace<'_>) -> Result<Made, Re
             return Ok(Made { arn: format!("{key}.arn"), alias: plain(&alias) });
         }
     }
-    let here = Here::of(beside, work)?;
-    let tags = crate::terraform_fix::tags::configured(beside, work)?;
+    let here = Here::of(beside, session)?;
+    let tags = crate::terraform_fix::tags::configured(beside, session)?;
     let content = format!(
         "description = \"Encrypts sessions and their logs\"\nenable_key_rotation = true\ndeletion_window_in_days = 30\n\n\
          policy = {}{tags}",
         here.policy(&[Statement::Account, Statement::Logs])
     );
-    let name = work.add_resource(beside, "aws_kms_key", "ssm_sessions", &content)?;
+    let name = session.add_resource(beside, "aws_kms_key", "ssm_sessions", &content)?;
     let content = format!("name = {alias}\ntarget_key_id = aws_kms_key.{name}.key_id");
-    work.add_resource(beside, "aws_kms_alias", &name, &content)?;
+    session.add_resource(beside, "aws_kms_alias", &name, &content)?;
     Ok(Made { arn: format!("aws_kms_key.{name}.arn"), alias: plain(&alias) })
 }
 

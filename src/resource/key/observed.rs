@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use crate::aws::Failure;
 use crate::model::GapKind;
 use crate::model::call::{Call, DESCRIBE_KEY, GET_KEY_POLICY, GET_KEY_ROTATION_STATUS};
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::{Aspect, Clue};
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::{CreateHint, ObservedAspect};
 
 const LIST_KEYS: Call = Call { service: "kms", operation: "ListKeys", actions: &["kms:ListKeys"] };
 const LIST_RESOURCE_TAGS: Call =
@@ -22,7 +22,7 @@ pub(crate) const MADE_BY: &str = "ssm-audit:plan";
 const ABSENT: &[&str] = &["NotFoundException"];
 
 /// The key, by id, ARN or alias.
-async fn describe(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
+async fn describe(place: &RegionClients<'_>, id: &str) -> Result<Json, Failure> {
     let request = place.kms().describe_key().key_id(id);
     let answer = place.read_unless(ABSENT, &DESCRIBE_KEY, request.send()).await?;
     let Some(answer) = answer else { return Ok(Json::Null) };
@@ -39,26 +39,30 @@ async fn describe(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
     }))
 }
 
-pub(crate) async fn alias(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn alias(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     describe(place, &aspect.id).await
 }
 
 /// A key that was made for this alias: its tag names the plan and the alias. One that is to be deleted is gone: nobody
 /// can use it.
-pub(crate) async fn made(place: &Place<'_>, aspect: &Aspect, clue: &Clue) -> Result<Json, Failure> {
+pub(crate) async fn made(
+    place: &RegionClients<'_>,
+    aspect: &ObservedAspect,
+    clue: &CreateHint,
+) -> Result<Json, Failure> {
     let key = find(place, aspect, clue).await?;
     Ok(if key["KeyState"] == json!("PendingDeletion") { Json::Null } else { key })
 }
 
-async fn find(place: &Place<'_>, aspect: &Aspect, clue: &Clue) -> Result<Json, Failure> {
+async fn find(place: &RegionClients<'_>, aspect: &ObservedAspect, clue: &CreateHint) -> Result<Json, Failure> {
     match clue {
-        Clue::NotSent => return Ok(Json::Null),
-        Clue::Answered(answer) => {
+        CreateHint::NotSent => return Ok(Json::Null),
+        CreateHint::Answered(answer) => {
             if let Some(id) = answer["KeyId"].as_str() {
                 return describe(place, id).await;
             }
         }
-        Clue::None => {}
+        CreateHint::None => {}
     }
     let mut ids = Vec::new();
     let mut nameless = false;
@@ -80,7 +84,7 @@ async fn find(place: &Place<'_>, aspect: &Aspect, clue: &Clue) -> Result<Json, F
 }
 
 /// Whether a key has the tag of what is made so.
-async fn is_made(place: &Place<'_>, id: &str, mark: &str) -> Result<bool, Failure> {
+async fn is_made(place: &RegionClients<'_>, id: &str, mark: &str) -> Result<bool, Failure> {
     let mut made = false;
     let request = |marker| place.kms().list_resource_tags().key_id(id).set_marker(marker).send();
     let read = place.pages(&LIST_RESOURCE_TAGS, request, |page| {
@@ -95,11 +99,11 @@ async fn is_made(place: &Place<'_>, id: &str, mark: &str) -> Result<bool, Failur
     }
 }
 
-pub(crate) async fn state(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn state(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     Ok(describe(place, &aspect.id).await?["KeyState"].clone())
 }
 
-pub(crate) async fn primary(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn primary(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let request = place.kms().describe_key().key_id(&aspect.id);
     let answer = place.read_unless(ABSENT, &DESCRIBE_KEY, request.send()).await?;
     let Some(answer) = answer else { return Ok(Json::Null) };
@@ -112,14 +116,14 @@ pub(crate) async fn primary(place: &Place<'_>, aspect: &Aspect) -> Result<Json, 
     Ok(json!({"Region": region.ok_or_else(|| Failure::lacks(&DESCRIBE_KEY, "the region of PrimaryKey"))?}))
 }
 
-pub(crate) async fn rotation(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn rotation(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let key = describe(place, &aspect.id).await?;
     let Some(id) = key["KeyId"].as_str() else { return Ok(Json::Null) };
     let request = place.kms().get_key_rotation_status().key_id(id);
     Ok(place.read(&GET_KEY_ROTATION_STATUS, request.send()).await?.key_rotation_enabled.into())
 }
 
-pub(crate) async fn policy(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn policy(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let key = describe(place, &aspect.id).await?;
     let Some(id) = key["KeyId"].as_str() else { return Ok(Json::Null) };
     let request = place.kms().get_key_policy().key_id(id).policy_name("default");

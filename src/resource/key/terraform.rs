@@ -8,11 +8,11 @@ use iam_policy::PolicyDocument;
 use serde_json::Value as Json;
 
 use super::schema::KmsKey;
-use crate::collect::terraform::block_view::View;
+use crate::collect::terraform::block_view::BlockView;
 use crate::collect::terraform::instance::Instance;
 use crate::collect::terraform::mapping::associations::with_text;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
 use crate::collect::terraform::value::Value;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, ResourceType, symbol};
 
@@ -32,7 +32,7 @@ impl Mapper {
         let kinds = [KEYS, &["aws_kms_alias"]].concat();
         let mut target = self.target(value, &kinds, by);
         // Aliases of aliases there are none of.
-        if let Target::Declared(alias) = &target
+        if let Reference::Declared(alias) = &target
             && *alias.kind == *"aws_kms_alias"
         {
             target = self.target(&alias.attribute("target_key_id"), KEYS, alias);
@@ -41,8 +41,8 @@ impl Mapper {
             return none;
         }
         Fact::Known(Some(match target {
-            Target::Declared(key) => Link::to(self.put_key(&key, judged)),
-            Target::Named(name) => {
+            Reference::Declared(key) => Link::to(self.put_key(&key, judged)),
+            Reference::Named(name) => {
                 let key = Key { region: by.region(), id: name };
                 if key.id.starts_with(OF_AWS) || key.id.contains(&format!(":{OF_AWS}")) {
                     self.put_key_of_aws(&key);
@@ -87,8 +87,8 @@ impl Mapper {
             return key;
         }
         let view = instance.view();
-        let mut draft: Draft<KmsKey> = Draft::new();
-        let rotation = fact::flag(&draft.get("enable_key_rotation", &view, "enable_key_rotation"));
+        let mut mapped: Mapped<KmsKey> = Mapped::new();
+        let rotation = fact::flag(&mapped.get("enable_key_rotation", &view, "enable_key_rotation"));
         // Replicas share the material of their primary, and what follows from it.
         // <https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html>
         let primary = REPLICAS.contains(&&*instance.kind).then(|| self.primary(instance));
@@ -98,12 +98,12 @@ impl Mapper {
             Some(Err(gap)) => Fact::Unknown(Arc::clone(gap)),
         };
         let key_spec = of_primary(&|key| {
-            fact::or(fact::text(&self.world, &key.view().get("customer_master_key_spec")), || {
+            fact::or(fact::text(&self.context, &key.view().get("customer_master_key_spec")), || {
                 "SYMMETRIC_DEFAULT".to_owned()
             })
         });
         let key_usage = of_primary(&|key| {
-            fact::or(fact::text(&self.world, &key.view().get("key_usage")), || "ENCRYPT_DECRYPT".to_owned())
+            fact::or(fact::text(&self.context, &key.view().get("key_usage")), || "ENCRYPT_DECRYPT".to_owned())
         });
         let origin = match &*instance.kind {
             "aws_kms_replica_external_key" => Fact::Known("EXTERNAL".to_owned()),
@@ -113,28 +113,29 @@ impl Mapper {
             None => rotation,
             Some(Ok(primary)) => {
                 let view = primary.view();
-                draft.at("enable_key_rotation", view.span_of("enable_key_rotation").or(Some(view.span())));
+                mapped.at("enable_key_rotation", view.span_of("enable_key_rotation").or(Some(view.span())));
                 fact::flag(&view.get("enable_key_rotation"))
             }
             Some(Err(gap)) => Fact::Unknown(Arc::clone(gap)),
         };
-        let window = fact::whole(&self.world, &draft.get("deletion_window_in_days", &view, "deletion_window_in_days"));
-        draft.at("key_state", view.span_of("is_enabled").or_else(|| view.span_of("enabled")));
-        draft.resource = KmsKey {
+        let window =
+            fact::whole(&self.context, &mapped.get("deletion_window_in_days", &view, "deletion_window_in_days"));
+        mapped.at("key_state", view.span_of("is_enabled").or_else(|| view.span_of("enabled")));
+        mapped.resource = KmsKey {
             arn: self.told(instance, "arn"),
             key_id: self.told(instance, "key_id"),
-            region: fact::or(fact::text(&self.world, &instance.region_value()), String::new),
+            region: fact::or(fact::text(&self.context, &instance.region_value()), String::new),
             key_usage,
             key_manager: Fact::Known("CUSTOMER".to_owned()),
             key_spec,
             origin,
             key_state: key_state(instance),
             enable_key_rotation: fact::or(rotation, || false),
-            policy: self.key_policy(instance, &mut draft),
+            policy: self.key_policy(instance, &mut mapped),
             log_groups: Fact::default(),
             deletion_window_in_days: window,
         };
-        self.put(key.clone(), instance, draft, judged);
+        self.put(key.clone(), instance, mapped, judged);
         key
     }
 
@@ -142,9 +143,9 @@ impl Mapper {
     fn primary(&self, replica: &Rc<Instance>) -> Result<Rc<Instance>, Arc<Gap>> {
         let view = replica.view();
         match self.target(&view.get("primary_key_arn"), KEYS, replica) {
-            Target::Declared(primary) => Ok(primary),
-            Target::Unknown(gap) | Target::Outside(gap) => Err(gap),
-            Target::None | Target::Named(_) => Err(fact::left_open(
+            Reference::Declared(primary) => Ok(primary),
+            Reference::Unknown(gap) | Reference::Outside(gap) => Err(gap),
+            Reference::None | Reference::Named(_) => Err(fact::left_open(
                 &view,
                 "a replica rotates as its primary key does, which is not declared in this code",
             )),
@@ -153,12 +154,12 @@ impl Mapper {
 
     /// The policy of the key, or of `aws_kms_key_policy`; without either, the one that KMS makes, which leaves
     /// everything to the account.
-    fn key_policy(&self, instance: &Rc<Instance>, draft: &mut Draft<KmsKey>) -> Fact<PolicyDocument> {
-        let own = |view: &View| Ok(with_text(view, "policy"));
+    fn key_policy(&self, instance: &Rc<Instance>, mapped: &mut Mapped<KmsKey>) -> Fact<PolicyDocument> {
+        let own = |view: &BlockView| Ok(with_text(view, "policy"));
         let written = match self.companion_or_own("aws_kms_key_policy", "key_id", instance, KEYS, own) {
             Err(gap) => return Fact::Unknown(gap),
             Ok(None) => Fact::Known(None),
-            Ok(Some(view)) => fact::policy(&self.world, &view, &draft.get("policy", &view, "policy")),
+            Ok(Some(view)) => fact::policy(&self.context, &view, &mapped.get("policy", &view, "policy")),
         };
         let policy = match written {
             Fact::Unknown(gap) => return Fact::Unknown(gap),
@@ -174,12 +175,12 @@ impl Mapper {
     /// The grants on the key, as statements of its policy: both allow a principal operations on this key alone.
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>
     fn grants(&self, key: &Rc<Instance>) -> Result<Vec<Json>, Arc<Gap>> {
-        let known = |value: &Value| match fact::text(&self.world, value) {
+        let known = |value: &Value| match fact::text(&self.context, value) {
             Fact::Known(text) => Ok(text.unwrap_or_default()),
             Fact::Unknown(gap) => gap.symbol.as_deref().map(str::to_owned).ok_or(gap),
         };
         let mut statements = Vec::new();
-        for grant in self.companions("aws_kms_grant", "key_id", key, KEYS)? {
+        for grant in self.associations("aws_kms_grant", "key_id", key, KEYS)? {
             let view = grant.view();
             if !view.blocks("constraints")?.is_empty() {
                 return Err(fact::left_open(&view, "what a grant with constraints allows is not judged"));
@@ -202,7 +203,7 @@ impl Mapper {
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html>
     fn default_key_policy(&self, instance: &Rc<Instance>) -> Fact<PolicyDocument> {
         let partition = instance.partition();
-        let account = match fact::text(&self.world, &instance.account_value()) {
+        let account = match fact::text(&self.context, &instance.account_value()) {
             Fact::Known(account) => account.unwrap_or_default(),
             Fact::Unknown(gap) => gap.symbol.as_deref().unwrap_or_default().to_owned(),
         };

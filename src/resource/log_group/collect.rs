@@ -4,8 +4,8 @@
 use aws_sdk_cloudwatchlogs::types::{LogGroup as LogGroupAnswer, LogGroupClass};
 
 use super::schema::LogGroup;
-use crate::collect::live::api_call::{Inquiry, filled};
-use crate::collect::live::collector::Reader;
+use crate::collect::live::api_call::{ApiCall, filled};
+use crate::collect::live::collector::Collector;
 use crate::model::call::DESCRIBE_LOG_GROUPS;
 use crate::model::{Entry, Fact, Key, Link, Region};
 use crate::resource::key;
@@ -22,18 +22,18 @@ fn may_name_a_group(name: &str) -> bool {
 }
 
 /// Reads the group of exactly this name, and its key.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, name: &str) {
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region, name: &str) {
     let key = Key::regional(region, name);
-    if !reader.wants(&DESCRIBE_LOG_GROUPS) {
-        reader.mention::<LogGroup>(&key);
+    if !collector.wants(&DESCRIBE_LOG_GROUPS) {
+        collector.mention::<LogGroup>(&key);
         return;
     }
     if !may_name_a_group(name) {
-        reader.put(key, Entry::<LogGroup>::missing());
+        collector.put(key, Entry::<LogGroup>::missing());
         return;
     }
-    let inquiry = reader.inquire(&DESCRIBE_LOG_GROUPS, Some(region));
-    let client = reader.connection.logs(region);
+    let inquiry = collector.inquire(&DESCRIBE_LOG_GROUPS, Some(region));
+    let client = collector.connection.logs(region);
     let mut found = None;
     let mut lacking = None;
     let request = |token| {
@@ -58,10 +58,10 @@ pub(crate) async fn read(reader: &Reader<'_>, region: &Region, name: &str) {
         .await;
     match (found, read.err().or(lacking)) {
         (Some(group), _) => take(inquiry, region, key, group).await,
-        (None, None) => reader.put(key, Entry::<LogGroup>::missing()),
+        (None, None) => collector.put(key, Entry::<LogGroup>::missing()),
         (None, Some(gap)) => {
             inquiry.unlisted(&gap);
-            reader.put(key, Entry::<LogGroup>::unread(&gap));
+            collector.put(key, Entry::<LogGroup>::unread(&gap));
         }
     }
 }
@@ -70,11 +70,11 @@ fn name_of(group: &LogGroupAnswer) -> Option<&str> {
     group.log_group_name.as_deref().filter(|name| !name.is_empty())
 }
 
-async fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, group: LogGroupAnswer) {
-    let reader = inquiry.reader;
+async fn take(inquiry: ApiCall<'_>, region: &Region, key: Key, group: LogGroupAnswer) {
+    let collector = inquiry.collector;
     let arn = filled(group.arn).map(|arn| arn.strip_suffix(":*").map(str::to_owned).unwrap_or(arn));
     let kms_key = match filled(group.kms_key_id) {
-        Some(reference) => Some(Link::to(key::collect::read(reader, region, &reference, Use::Sessions).await)),
+        Some(reference) => Some(Link::to(key::collect::read(collector, region, &reference, Use::Sessions).await)),
         None => None,
     };
     let attributes = LogGroup {
@@ -85,5 +85,5 @@ async fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, group: LogGroupAn
         kms_key: Fact::Known(kms_key),
         log_group_class: inquiry.one_of("logGroupClass", group.log_group_class, LogGroupClass::values()),
     };
-    reader.put(key, Entry::existing(attributes));
+    collector.put(key, Entry::existing(attributes));
 }

@@ -5,10 +5,10 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::Failure;
 use crate::model::call::DESCRIBE_LOG_GROUPS;
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::Aspect;
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::ObservedAspect;
 
-async fn find(place: &Place<'_>, name: &str) -> Result<Option<LogGroup>, Failure> {
+async fn find(place: &RegionClients<'_>, name: &str) -> Result<Option<LogGroup>, Failure> {
     let request = |token| place.logs().describe_log_groups().log_group_name_prefix(name).set_next_token(token).send();
     let (mut found, mut nameless) = (None, false);
     let read = place.pages(&DESCRIBE_LOG_GROUPS, request, |page| {
@@ -24,14 +24,14 @@ async fn find(place: &Place<'_>, name: &str) -> Result<Option<LogGroup>, Failure
     }
 }
 
-pub(crate) async fn group(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn group(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| {
         json!({"Name": group.log_group_name, "Class": group.log_group_class.map(|class| class.as_str().to_owned())})
     }))
 }
 
 /// Absent where the group is kept for ever, or is not there: of a group that is not there nothing is set.
-pub(crate) async fn retention(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn retention(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| {
         json!({
             "RetentionInDays": group.retention_in_days,
@@ -40,6 +40,6 @@ pub(crate) async fn retention(place: &Place<'_>, aspect: &Aspect) -> Result<Json
     }))
 }
 
-pub(crate) async fn key(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn key(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     Ok(find(place, &aspect.id).await?.map_or(Json::Null, |group| json!({"KmsKeyId": group.kms_key_id})))
 }

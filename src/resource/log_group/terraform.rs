@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::schema::LogGroup;
 use crate::collect::terraform::computed_attributes;
 use crate::collect::terraform::instance::Instance;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
 use crate::collect::terraform::value::Value;
 use crate::model::{Fact, Key, Link, ResourceType};
 
@@ -18,8 +18,8 @@ impl Mapper {
             return none;
         }
         Fact::Known(Some(match target {
-            Target::Declared(group) => Link::to(self.put_log_group(&group)),
-            Target::Named(name) => {
+            Reference::Declared(group) => Link::to(self.put_log_group(&group)),
+            Reference::Named(name) => {
                 let word = Value::text;
                 let parts = [
                     word(format!("arn:{}:logs:", by.partition())),
@@ -28,7 +28,7 @@ impl Mapper {
                     by.account_value(),
                     word(format!(":log-group:{name}")),
                 ];
-                let arn = fact::text(&self.world, &computed_attributes::text(by, &parts));
+                let arn = fact::text(&self.context, &computed_attributes::text(by, &parts));
                 let link = self.put_named(Key { region: by.region(), id: name }, by);
                 if let Some(entry) = self.inventory.log_groups.get_mut(&link.key) {
                     entry.attributes.arn = fact::or(arn, String::new);
@@ -45,11 +45,11 @@ impl Mapper {
             return key;
         }
         let view = group.view();
-        let mut draft: Draft<LogGroup> = Draft::new();
-        let days = fact::whole(&self.world, &draft.get("retention_in_days", &view, "retention_in_days"));
-        let encrypted_by = draft.get("kms_key", &view, "kms_key_id");
-        let class = fact::text(&self.world, &draft.get("log_group_class", &view, "log_group_class"));
-        draft.resource = LogGroup {
+        let mut mapped: Mapped<LogGroup> = Mapped::new();
+        let days = fact::whole(&self.context, &mapped.get("retention_in_days", &view, "retention_in_days"));
+        let encrypted_by = mapped.get("kms_key", &view, "kms_key_id");
+        let class = fact::text(&self.context, &mapped.get("log_group_class", &view, "log_group_class"));
+        mapped.resource = LogGroup {
             arn: self.told(group, "arn"),
             // 0 is for ever.
             retention_in_days: days.map(|days| days.filter(|days| *days != 0)),
@@ -57,7 +57,7 @@ impl Mapper {
             kms_key: self.key_link(&encrypted_by, group, Judged::Yes),
             log_group_class: fact::or(class, || "STANDARD".to_owned()),
         };
-        self.put(key.clone(), group, draft, Judged::Yes);
+        self.put(key.clone(), group, mapped, Judged::Yes);
         key
     }
 }

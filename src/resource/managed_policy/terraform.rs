@@ -2,8 +2,8 @@
 
 use super::schema::ManagedPolicy;
 use crate::collect::terraform::instance::Instance;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
 use crate::collect::terraform::value::Value;
 use crate::model::{Entry, Fact, Key, Link, ResourceType};
 use iam_policy::managed;
@@ -23,8 +23,8 @@ impl Mapper {
             return none;
         }
         Fact::Known(Some(match target {
-            Target::Declared(policy) => Link::to(self.put_policy(&policy)),
-            Target::Named(arn) if arn.contains(OF_AWS) => {
+            Reference::Declared(policy) => Link::to(self.put_policy(&policy)),
+            Reference::Named(arn) if arn.contains(OF_AWS) => {
                 let known = managed::find(&arn);
                 // The name in evidence tells how old the document is.
                 let key = match known.and_then(|known| known.as_of) {
@@ -40,7 +40,7 @@ impl Mapper {
                 self.inventory.managed_policies.entry(key.clone()).or_insert(entry);
                 Link::to(key)
             }
-            Target::Named(arn) => self.put_named(Key::global(arn), by),
+            Reference::Named(arn) => self.put_named(Key::global(arn), by),
             _ => return Fact::Known(None),
         }))
     }
@@ -51,9 +51,9 @@ impl Mapper {
             return key;
         }
         let view = policy.view();
-        let mut draft: Draft<ManagedPolicy> = Draft::new();
-        let document = fact::policy(&self.world, &view, &draft.get("policy", &view, "policy"));
-        draft.resource = ManagedPolicy {
+        let mut mapped: Mapped<ManagedPolicy> = Mapped::new();
+        let document = fact::policy(&self.context, &view, &mapped.get("policy", &view, "policy"));
+        mapped.resource = ManagedPolicy {
             arn: self.told(policy, "arn"),
             policy: match document {
                 Fact::Known(Some(document)) => Fact::Known(document),
@@ -61,7 +61,7 @@ impl Mapper {
                 Fact::Unknown(gap) => Fact::Unknown(gap),
             },
         };
-        self.put(key.clone(), policy, draft, Judged::Yes);
+        self.put(key.clone(), policy, mapped, Judged::Yes);
         key
     }
 }

@@ -3,7 +3,7 @@
 
 use super::schema::PrefixList;
 use crate::collect::live::api_call::filled;
-use crate::collect::live::collector::Reader;
+use crate::collect::live::collector::Collector;
 use crate::model::call::GET_MANAGED_PREFIX_LIST_ENTRIES;
 use crate::model::{Entry, Fact, Key, Region};
 
@@ -11,13 +11,13 @@ use crate::model::{Entry, Fact, Key, Region};
 const ENTRIES: i32 = 100;
 
 /// Reads one list. A list of which a page is missing is unknown: the ranges are judged together.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, key: Key) {
-    if !reader.wants(&GET_MANAGED_PREFIX_LIST_ENTRIES) {
-        reader.mention::<PrefixList>(&key);
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region, key: Key) {
+    if !collector.wants(&GET_MANAGED_PREFIX_LIST_ENTRIES) {
+        collector.mention::<PrefixList>(&key);
         return;
     }
-    let inquiry = reader.inquire(&GET_MANAGED_PREFIX_LIST_ENTRIES, Some(region));
-    let client = reader.connection.ec2(region);
+    let inquiry = collector.inquire(&GET_MANAGED_PREFIX_LIST_ENTRIES, Some(region));
+    let client = collector.connection.ec2(region);
     let mut cidrs = Vec::new();
     let mut lacking = None;
     let request = |token| {
@@ -44,5 +44,5 @@ pub(crate) async fn read(reader: &Reader<'_>, region: &Region, key: Key) {
         None => Entry::existing(PrefixList { cidrs: Fact::Known(cidrs) }),
         Some(gap) => Entry::unread(&gap),
     };
-    reader.put(key, entry);
+    collector.put(key, entry);
 }

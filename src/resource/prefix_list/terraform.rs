@@ -2,8 +2,8 @@
 
 use super::schema::PrefixList;
 use crate::collect::terraform::instance::Instance;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
 use crate::collect::terraform::value::Value;
 use crate::model::{Fact, Gap, Key, Link, ResourceType};
 use std::rc::Rc;
@@ -16,8 +16,8 @@ impl Mapper {
             return none;
         }
         Fact::Known(Some(match target {
-            Target::Declared(list) => Link::to(self.put_prefix_list(&list)),
-            Target::Named(id) => self.put_named(Key { region: by.region(), id }, by),
+            Reference::Declared(list) => Link::to(self.put_prefix_list(&list)),
+            Reference::Named(id) => self.put_named(Key { region: by.region(), id }, by),
             _ => return Fact::Known(None),
         }))
     }
@@ -25,20 +25,20 @@ impl Mapper {
     fn put_prefix_list(&mut self, list: &Rc<Instance>) -> Key {
         let key = Self::key_of(ResourceType::PrefixList, list);
         if !self.seen::<PrefixList>(&key, Judged::Yes) {
-            let mut draft: Draft<PrefixList> = Draft::new();
-            draft.resource = PrefixList { cidrs: self.ranges(list).into() };
-            self.put(key.clone(), list, draft, Judged::Yes);
+            let mut mapped: Mapped<PrefixList> = Mapped::new();
+            mapped.resource = PrefixList { cidrs: self.ranges(list).into() };
+            self.put(key.clone(), list, mapped, Judged::Yes);
         }
         key
     }
 
     fn ranges(&self, list: &Rc<Instance>) -> Result<Vec<String>, Arc<Gap>> {
         let kind = "aws_ec2_managed_prefix_list_entry";
-        let entries = self.companions(kind, "prefix_list_id", list, &["aws_ec2_managed_prefix_list"])?;
+        let entries = self.associations(kind, "prefix_list_id", list, &["aws_ec2_managed_prefix_list"])?;
         let views = list.view().blocks("entry")?.into_iter().chain(entries.iter().map(Instance::view));
         let mut ranges = Vec::new();
         for view in views {
-            match fact::text(&self.world, &view.get("cidr")) {
+            match fact::text(&self.context, &view.get("cidr")) {
                 Fact::Known(range) => ranges.extend(range),
                 Fact::Unknown(gap) => return Err(gap),
             }

@@ -10,7 +10,7 @@ use super::schema::{InlinePolicy, Role};
 use crate::aws::next_marker;
 use crate::aws::response_integrity::Requires;
 use crate::collect::live::api_call::filled;
-use crate::collect::live::collector::Reader;
+use crate::collect::live::collector::Collector;
 use crate::model::arn::last_segment;
 use crate::model::call::{GET_ROLE, GET_ROLE_POLICY, LIST_ATTACHED_ROLE_POLICIES, LIST_ROLE_POLICIES};
 use crate::model::schema::Node;
@@ -30,15 +30,15 @@ pub(crate) fn role_key(name: &str) -> Key {
 }
 
 /// Reads a role with its policies, unless it has been.
-pub(crate) async fn role_once(reader: &Reader<'_>, key: Key) {
-    reader.roles.get(key.clone(), role(reader, key)).await;
+pub(crate) async fn role_once(collector: &Collector<'_>, key: Key) {
+    collector.roles.get(key.clone(), role(collector, key)).await;
 }
 
-async fn role(reader: &Reader<'_>, key: Key) {
-    let (mut entry, attached, inline) = join!(own(reader, &key), attached(reader, &key), inline(reader, &key));
+async fn role(collector: &Collector<'_>, key: Key) {
+    let (mut entry, attached, inline) = join!(own(collector, &key), attached(collector, &key), inline(collector, &key));
     // Of a role that does not exist there is nothing more to say.
     if entry.exists == Fact::Known(false) {
-        reader.put(key, entry);
+        collector.put(key, entry);
         return;
     }
     entry.attributes.attached_policies = attached;
@@ -54,21 +54,20 @@ async fn role(reader: &Reader<'_>, key: Key) {
         .chain(boundary)
         .map(|link| link.key)
         .collect();
-    reader.put(key, entry);
+    collector.put(key, entry);
     let policies = policies.into_iter();
-    join_all(
-        policies
-            .map(|key| reader.managed_policies.get(key.clone(), managed_policy::collect::managed_policy(reader, key))),
-    )
+    join_all(policies.map(|key| {
+        collector.managed_policies.get(key.clone(), managed_policy::collect::managed_policy(collector, key))
+    }))
     .await;
 }
 
-async fn own(reader: &Reader<'_>, key: &Key) -> Entry<Role> {
-    if !reader.wants(&GET_ROLE) {
+async fn own(collector: &Collector<'_>, key: &Key) -> Entry<Role> {
+    if !collector.wants(&GET_ROLE) {
         return Entry { exists: Fact::default(), in_scope: true, attributes: Role::default() };
     }
-    let inquiry = reader.inquire(&GET_ROLE, None);
-    let request = reader.connection.iam().get_role().role_name(key.id.as_ref());
+    let inquiry = collector.inquire(&GET_ROLE, None);
+    let request = collector.connection.iam().get_role().role_name(key.id.as_ref());
     let answer = match inquiry.send_unless(ABSENT, request.send()).await {
         Ok(None) => return Entry::missing(),
         Ok(Some(answer)) => answer.role.ok_or_else(|| inquiry.lacks("Role")),
@@ -108,15 +107,15 @@ async fn own(reader: &Reader<'_>, key: &Key) -> Entry<Role> {
 }
 
 /// The managed policies of a role. Where a page is missing, they are unknown: they are judged together.
-async fn attached(reader: &Reader<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy>>> {
-    if !reader.wants(&LIST_ATTACHED_ROLE_POLICIES) {
+async fn attached(collector: &Collector<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy>>> {
+    if !collector.wants(&LIST_ATTACHED_ROLE_POLICIES) {
         return Fact::default();
     }
-    let inquiry = reader.inquire(&LIST_ATTACHED_ROLE_POLICIES, None);
+    let inquiry = collector.inquire(&LIST_ATTACHED_ROLE_POLICIES, None);
     let mut policies = BTreeSet::new();
     let mut lacking = None;
     let request = |marker| {
-        let request = reader.connection.iam().list_attached_role_policies().role_name(key.id.as_ref());
+        let request = collector.connection.iam().list_attached_role_policies().role_name(key.id.as_ref());
         inquiry.send(request.max_items(PAGE).set_marker(marker).send())
     };
     let read = inquiry
@@ -140,15 +139,15 @@ async fn attached(reader: &Reader<'_>, key: &Key) -> Fact<Vec<Link<ManagedPolicy
 }
 
 /// The policies that are embedded in a role.
-async fn inline(reader: &Reader<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
-    if !reader.wants(&LIST_ROLE_POLICIES) {
+async fn inline(collector: &Collector<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
+    if !collector.wants(&LIST_ROLE_POLICIES) {
         return Fact::default();
     }
-    let inquiry = reader.inquire(&LIST_ROLE_POLICIES, None);
+    let inquiry = collector.inquire(&LIST_ROLE_POLICIES, None);
     let mut names = BTreeSet::new();
     let mut lacking = None;
     let request = |marker| {
-        let request = reader.connection.iam().list_role_policies().role_name(key.id.as_ref());
+        let request = collector.connection.iam().list_role_policies().role_name(key.id.as_ref());
         let request = request.max_items(PAGE).set_marker(marker);
         inquiry.send(request.customize().interceptor(Requires("<PolicyNames")).send())
     };
@@ -166,15 +165,15 @@ async fn inline(reader: &Reader<'_>, key: &Key) -> Fact<Vec<InlinePolicy>> {
         .await;
     match read.err().or(lacking) {
         Some(gap) => Fact::Unknown(gap),
-        None => Fact::Known(join_all(names.into_iter().map(|name| inline_policy(reader, key, name))).await),
+        None => Fact::Known(join_all(names.into_iter().map(|name| inline_policy(collector, key, name))).await),
     }
 }
 
-async fn inline_policy(reader: &Reader<'_>, role: &Key, name: String) -> InlinePolicy {
+async fn inline_policy(collector: &Collector<'_>, role: &Key, name: String) -> InlinePolicy {
     let mut policy = Fact::default();
-    if reader.wants(&GET_ROLE_POLICY) {
-        let inquiry = reader.inquire(&GET_ROLE_POLICY, None);
-        let request = reader.connection.iam().get_role_policy().role_name(role.id.as_ref()).policy_name(&name);
+    if collector.wants(&GET_ROLE_POLICY) {
+        let inquiry = collector.inquire(&GET_ROLE_POLICY, None);
+        let request = collector.connection.iam().get_role_policy().role_name(role.id.as_ref()).policy_name(&name);
         policy = match inquiry.send(request.send()).await {
             Ok(answer) => match filled(Some(answer.policy_document)) {
                 Some(text) => inquiry.policy_url_encoded(&text),

@@ -12,12 +12,12 @@ use serde_json::{Value as Json, json};
 use super::fix_grants::Grants;
 use crate::engine::rule::function::RolePolicies;
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::observed::{Aspect, Kind, canonical, wanted_document};
+use crate::remediate::observed::{AspectKind, ObservedAspect, canonical, wanted_document};
 use crate::remediate::operation::{
     AttachRolePolicy, CreateRole, DeleteRole, DeleteRolePolicy, DetachRolePolicy, IamTag, Operation, PutRolePolicy,
     UpdateAssumeRolePolicy,
 };
-use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Aims, Change, DesiredState, PlanBuilder, ResourceId};
 use crate::remediate::policy;
 use crate::remediate::setters::{Ability, Setter, seen};
 use crate::remediate::settings::Settings;
@@ -62,16 +62,16 @@ const STATEMENTS: &[(&str, &[&str])] = &[
 ];
 
 const fn grant(name: &'static str) -> Ability {
-    Ability::task(name, &[PutRolePolicy::CALL, DeleteRolePolicy::CALL], &[Kind::RolePolicy])
+    Ability::task(name, &[PutRolePolicy::CALL, DeleteRolePolicy::CALL], &[AspectKind::RolePolicy])
 }
 
 static ABILITIES: &[Ability] = &[
-    Ability::task("trust-service-only", &[UpdateAssumeRolePolicy::CALL], &[Kind::RoleTrust]),
-    Ability::task("attach-core", &[AttachRolePolicy::CALL, DetachRolePolicy::CALL], &[Kind::RoleAttachment]),
+    Ability::task("trust-service-only", &[UpdateAssumeRolePolicy::CALL], &[AspectKind::RoleTrust]),
+    Ability::task("attach-core", &[AttachRolePolicy::CALL, DetachRolePolicy::CALL], &[AspectKind::RoleAttachment]),
     Ability::task(
         "detach-logs-full-access",
         &[DetachRolePolicy::CALL, AttachRolePolicy::CALL],
-        &[Kind::RoleAttachment],
+        &[AspectKind::RoleAttachment],
     )
     .asking(&[(ResourceType::Role, "write-cloudwatch")]),
     grant("write-cloudwatch"),
@@ -89,7 +89,7 @@ static ABILITIES: &[Ability] = &[
             PutRolePolicy::CALL,
             DeleteRolePolicy::CALL,
         ],
-        &[Kind::Role, Kind::RoleAttachment, Kind::RolePolicy],
+        &[AspectKind::Role, AspectKind::RoleAttachment, AspectKind::RolePolicy],
     ),
 ];
 
@@ -102,80 +102,85 @@ impl Setter for Roles {
         ABILITIES
     }
 
-    fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn propagate(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         if let Some(aims) = wanted.task("detach-logs-full-access") {
-            draft.ask(thing, "write-cloudwatch", aims);
+            builder.ask(thing, "write-cloudwatch", aims);
         }
     }
 
-    fn looks(&self, (_, key): &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
+    fn required_reads(
+        &self,
+        (_, key): &ResourceId,
+        wanted: &DesiredState,
+        builder: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)> {
         let aspects = [
-            Aspect::of(Kind::RoleTrust, key.id.as_ref()),
-            Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(managed(CORE, draft)),
-            Aspect::of(Kind::RoleAttachment, key.id.as_ref()).part(managed(LOGS_FULL_ACCESS, draft)),
-            Aspect::of(Kind::RolePolicy, key.id.as_ref()).part(POLICY),
+            ObservedAspect::of(AspectKind::RoleTrust, key.id.as_ref()),
+            ObservedAspect::of(AspectKind::RoleAttachment, key.id.as_ref()).part(managed(CORE, builder)),
+            ObservedAspect::of(AspectKind::RoleAttachment, key.id.as_ref()).part(managed(LOGS_FULL_ACCESS, builder)),
+            ObservedAspect::of(AspectKind::RolePolicy, key.id.as_ref()).part(POLICY),
         ];
-        let own = wanted.task("create").map(|_| Aspect::of(Kind::Role, key.id.as_ref()));
+        let own = wanted.task("create").map(|_| ObservedAspect::of(AspectKind::Role, key.id.as_ref()));
         own.into_iter().chain(aspects).map(|aspect| (None, aspect)).collect()
     }
 
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
-        let made = wanted.task("create").cloned().and_then(|aims| create(thing, &aims, draft));
-        trust(thing, wanted, draft);
-        attach(thing, wanted, made, draft);
-        let permitted = permit(thing, wanted, made, draft);
-        detach(thing, wanted, permitted, draft);
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
+        let made = wanted.task("create").cloned().and_then(|aims| create(thing, &aims, builder));
+        trust(thing, wanted, builder);
+        attach(thing, wanted, made, builder);
+        let permitted = permit(thing, wanted, made, builder);
+        detach(thing, wanted, permitted, builder);
     }
 }
 
 /// The ARN of a policy of AWS's.
-fn managed(name: &str, draft: &Draft<'_>) -> String {
-    format!("arn:{}:iam::aws:policy/{name}", draft.inventory.partition)
+fn managed(name: &str, builder: &PlanBuilder<'_>) -> String {
+    format!("arn:{}:iam::aws:policy/{name}", builder.inventory.partition)
 }
 
 /// The role for instances, where there is none of its name.
-fn create(thing: &Thing, aims: &Aims, draft: &mut Draft<'_>) -> Option<usize> {
+fn create(thing: &ResourceId, aims: &Aims, builder: &mut PlanBuilder<'_>) -> Option<usize> {
     let name = thing.1.id.as_ref().to_owned();
-    let aspect = Aspect::of(Kind::Role, &name);
-    match draft.sight(None, &aspect) {
+    let aspect = ObservedAspect::of(AspectKind::Role, &name);
+    match builder.observation(None, &aspect) {
         Ok(Json::Null) => {}
         Ok(there) => {
-            if let Some(reason) = is_of_others(thing, &there, draft) {
-                draft.leave_out(aims, reason);
+            if let Some(reason) = is_of_others(thing, &there, builder) {
+                builder.leave_out(aims, reason);
             }
             return None;
         }
         Err(gap) => {
-            draft.leave_out(aims, format!("whether the role {name} exists is not known: {gap}"));
+            builder.leave_out(aims, format!("whether the role {name} exists is not known: {gap}"));
             return None;
         }
     }
     let call = CreateRole {
         role_name: name.clone(),
         description: "EC2 instances that are managed with Systems Manager".to_owned(),
-        assume_role_policy_document: trusting(&ec2(draft)[..1]),
-        tags: draft.tags().into_iter().map(|(key, value)| IamTag { key, value }).collect(),
+        assume_role_policy_document: trusting(&ec2(builder)[..1]),
+        tags: builder.tags().into_iter().map(|(key, value)| IamTag { key, value }).collect(),
     };
     let change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
         .undone_by(DeleteRole { role_name: name })
         .creating();
-    Some(draft.add(change))
+    Some(builder.add(change))
 }
 
 /// Returns the names of EC2 in trust policies, the partition's own first.
 /// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html>
-fn ec2(draft: &Draft<'_>) -> Vec<String> {
-    let mut names = vec![format!("ec2.{}", draft.inventory.partition.dns_suffix()), "ec2.amazonaws.com".to_owned()];
+fn ec2(builder: &PlanBuilder<'_>) -> Vec<String> {
+    let mut names = vec![format!("ec2.{}", builder.inventory.partition.dns_suffix()), "ec2.amazonaws.com".to_owned()];
     names.dedup();
     names
 }
 
 /// Returns the reason why a role of the configured name is not given to instances: EC2 cannot assume it, or it belongs to
 /// somebody else.
-fn is_of_others(thing: &Thing, there: &Json, draft: &Draft<'_>) -> Option<String> {
+fn is_of_others(thing: &ResourceId, there: &Json, builder: &PlanBuilder<'_>) -> Option<String> {
     let name = &thing.1.id;
-    let ec2 = ec2(draft);
-    let trust = draft.sight(None, &Aspect::of(Kind::RoleTrust, name.as_ref())).ok();
+    let ec2 = ec2(builder);
+    let trust = builder.observation(None, &ObservedAspect::of(AspectKind::RoleTrust, name.as_ref())).ok();
     let Some(trust) = trust.and_then(|trust| PolicyDocument::from_json(trust["Text"].as_str()?).ok()) else {
         return Some(format!("whom the role {name} trusts is not known"));
     };
@@ -186,8 +191,8 @@ fn is_of_others(thing: &Thing, there: &Json, draft: &Draft<'_>) -> Option<String
         return Some(format!("the role {name} is there, and EC2 may not assume it: name another one in fix.role"));
     }
     // Somebody has said that it is for nodes, or given it what AWS gives nodes, or it can do no more than one that is made.
-    let is_used = draft.inventory.roles.contains_key(&thing.1);
-    let is_named = draft.settings.role != Settings::default().role;
+    let is_used = builder.inventory.roles.contains_key(&thing.1);
+    let is_named = builder.settings.role != Settings::default().role;
     let policies = policy::texts(&there["Policies"]);
     let is_usual = |policy: &String| USUAL.contains(&policy.as_str());
     let is_plain =
@@ -257,60 +262,60 @@ fn one_or_more(texts: &[String]) -> Json {
 }
 
 /// Admits the services that use the role, and nobody else.
-fn trust(thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+fn trust(thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
     let Some(aims) = wanted.task("trust-service-only") else { return };
-    let Some(entry) = draft.inventory.roles.get(&thing.1) else { return };
+    let Some(entry) = builder.inventory.roles.get(&thing.1) else { return };
     let (Fact::Known(instances), Fact::Known(nodes)) =
         (&entry.attributes.used_by_instances, &entry.attributes.used_by_systems_manager)
     else {
-        draft.leave_out(aims, "what uses the role is not known");
+        builder.leave_out(aims, "what uses the role is not known");
         return;
     };
     let mut services = Vec::new();
     if *instances {
-        services.push(ec2(draft));
+        services.push(ec2(builder));
     }
     if *nodes {
         services.push(vec!["ssm.amazonaws.com".to_owned()]);
     }
     let name = thing.1.id.as_ref().to_owned();
-    let aspect = Aspect::of(Kind::RoleTrust, &name);
-    let Some(before) = seen(draft, None, &aspect, aims) else { return };
+    let aspect = ObservedAspect::of(AspectKind::RoleTrust, &name);
+    let Some(before) = seen(builder, None, &aspect, aims) else { return };
     let text = before["Text"].as_str().unwrap_or_default().to_owned();
     let Some(with) = narrowed(&text, &services) else {
-        return draft.leave_out(aims, "the trust policy cannot be understood");
+        return builder.leave_out(aims, "the trust policy cannot be understood");
     };
     let put = |policy_document: String| UpdateAssumeRolePolicy { role_name: name.clone(), policy_document };
-    draft.add(
+    builder.add(
         Change::new(thing.clone(), aims.clone(), aspect, before, wanted_document(&with), put(with.clone()))
             .undone_by(put(text)),
     );
 }
 
-fn attach(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft<'_>) {
+fn attach(thing: &ResourceId, wanted: &DesiredState, made: Option<usize>, builder: &mut PlanBuilder<'_>) {
     let aims = wanted.tasks(&["attach-core", "create"]);
     if aims.is_empty() {
         return;
     }
-    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), managed(CORE, draft));
-    let aspect = Aspect::of(Kind::RoleAttachment, &role_name).part(&policy_arn);
-    match draft.sight(None, &aspect) {
+    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), managed(CORE, builder));
+    let aspect = ObservedAspect::of(AspectKind::RoleAttachment, &role_name).part(&policy_arn);
+    match builder.observation(None, &aspect) {
         Ok(Json::Null) => {}
         Ok(_) => {
             if let Some(aims) = wanted.task("attach-core") {
                 let reason = format!("{CORE} is attached already: a boundary or a deny takes away what it gives");
-                draft.leave_out(&aims.clone(), reason);
+                builder.leave_out(&aims.clone(), reason);
             }
             return;
         }
         Err(gap) => {
-            draft.leave_out(&aims, format!("what is attached to the role is not known: {gap}"));
+            builder.leave_out(&aims, format!("what is attached to the role is not known: {gap}"));
             return;
         }
     }
     let call = AttachRolePolicy { role_name: role_name.clone(), policy_arn: policy_arn.clone() };
     let after = json!({"PolicyArn": policy_arn});
-    draft.add(
+    builder.add(
         Change::new(thing.clone(), aims, aspect, Json::Null, after, call)
             .undone_by(DetachRolePolicy { role_name, policy_arn })
             .needing(made),
@@ -318,9 +323,9 @@ fn attach(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
 }
 
 /// The regions in which nodes use the role, or are to use it.
-fn regions(thing: &Thing, draft: &Draft<'_>) -> Option<BTreeSet<Region>> {
-    let mut regions = draft.regions_of_roles.get(thing).cloned().unwrap_or_default();
-    if let Some(entry) = draft.inventory.roles.get(&thing.1) {
+fn regions(thing: &ResourceId, builder: &PlanBuilder<'_>) -> Option<BTreeSet<Region>> {
+    let mut regions = builder.regions_of_roles.get(thing).cloned().unwrap_or_default();
+    if let Some(entry) = builder.inventory.roles.get(&thing.1) {
         let links = entry.attributes.session_preferences.known()?;
         regions.extend(links.iter().filter_map(|link| link.key.region.clone()));
     }
@@ -329,10 +334,10 @@ fn regions(thing: &Thing, draft: &Draft<'_>) -> Option<BTreeSet<Region>> {
 
 impl Grants {
     /// What the sessions of a region need of the role.
-    fn of_region(&mut self, region: &Region, sessions: &Sessions, wanted: &Wanted, draft: &Draft<'_>) {
+    fn of_region(&mut self, region: &Region, sessions: &Sessions, wanted: &DesiredState, builder: &PlanBuilder<'_>) {
         let asked = |task: &str| wanted.task(task).is_some() || wanted.task("create").is_some();
         if let Some(group) = sessions.log_group.as_ref().filter(|_| asked("write-cloudwatch")) {
-            let arn = log_group::fix::arn(group, Some(region), draft);
+            let arn = log_group::fix::arn(group, Some(region), builder);
             self.add("SessionLogGroups", &["logs:DescribeLogGroups"], "*".to_owned());
             self.add(
                 "SessionLogEvents",
@@ -344,9 +349,9 @@ impl Grants {
             self.add("SessionLogGroups", &["logs:DescribeLogGroups"], "*".to_owned());
         }
         if let Some(bucket) = &sessions.bucket {
-            let arn = format!("arn:{}:s3:::{bucket}", draft.inventory.partition);
-            let known = draft.inventory.buckets.get(&Key::global(bucket.as_str())).map(|entry| &entry.attributes);
-            let foreign = bucket::fix::is_foreign(bucket, draft);
+            let arn = format!("arn:{}:s3:::{bucket}", builder.inventory.partition);
+            let known = builder.inventory.buckets.get(&Key::global(bucket.as_str())).map(|entry| &entry.attributes);
+            let foreign = bucket::fix::is_foreign(bucket, builder);
             // A prefix that is not known is no reason to let the role write everywhere.
             if let (true, Fact::Known(prefix)) = (asked("write-s3"), &sessions.prefix) {
                 // Where ACLs are off, nobody needs a permission for them.
@@ -359,7 +364,7 @@ impl Grants {
             if asked("write-s3") || asked(SEE_ENCRYPTION) {
                 self.add("SessionLogBucket", &["s3:GetEncryptionConfiguration"], arn);
             }
-            let customer = bucket::fix::default_key(bucket, draft)
+            let customer = bucket::fix::default_key(bucket, builder)
                 .filter(|key| key.attributes.key_manager.known().is_some_and(|by| by == "CUSTOMER"));
             let asked_for_key = asked("use-session-key") || (foreign && asked("write-s3"));
             if let (Some(key), true) = (customer.and_then(|key| key.attributes.arn.known()), asked_for_key) {
@@ -368,7 +373,7 @@ impl Grants {
             }
         }
         if let (Some(session_key), true) = (&sessions.key, asked("use-session-key"))
-            && let Some(arn) = key::fix::arn(session_key, draft)
+            && let Some(arn) = key::fix::arn(session_key, builder)
         {
             self.add("SessionKey", &["kms:Decrypt"], arn);
         }
@@ -376,13 +381,13 @@ impl Grants {
 }
 
 /// Takes the policy away that allows everything with logs, after the scoped one is there.
-fn detach(thing: &Thing, wanted: &Wanted, permitted: Option<usize>, draft: &mut Draft<'_>) {
+fn detach(thing: &ResourceId, wanted: &DesiredState, permitted: Option<usize>, builder: &mut PlanBuilder<'_>) {
     let Some(aims) = wanted.task("detach-logs-full-access") else { return };
-    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), managed(LOGS_FULL_ACCESS, draft));
-    let aspect = Aspect::of(Kind::RoleAttachment, &role_name).part(&policy_arn);
-    let Some(before) = seen(draft, None, &aspect, aims) else { return };
+    let (role_name, policy_arn) = (thing.1.id.as_ref().to_owned(), managed(LOGS_FULL_ACCESS, builder));
+    let aspect = ObservedAspect::of(AspectKind::RoleAttachment, &role_name).part(&policy_arn);
+    let Some(before) = seen(builder, None, &aspect, aims) else { return };
     let call = DetachRolePolicy { role_name: role_name.clone(), policy_arn: policy_arn.clone() };
-    draft.add(
+    builder.add(
         Change::new(thing.clone(), aims.clone(), aspect, before, Json::Null, call)
             .undone_by(AttachRolePolicy { role_name, policy_arn })
             .needing(permitted),
@@ -390,61 +395,67 @@ fn detach(thing: &Thing, wanted: &Wanted, permitted: Option<usize>, draft: &mut 
 }
 
 /// The findings about the role itself that ask for a task.
-fn own_aims(thing: &Thing, task: &str, wanted: &Wanted, draft: &Draft<'_>) -> Aims {
-    wanted.tasks(&[task]).into_iter().filter(|aim| draft.goals[*aim].thing == *thing).collect()
+fn own_aims(thing: &ResourceId, task: &str, wanted: &DesiredState, builder: &PlanBuilder<'_>) -> Aims {
+    wanted.tasks(&[task]).into_iter().filter(|aim| builder.goals[*aim].thing == *thing).collect()
 }
 
 /// Everything that sessions need of the role, in one policy.
-fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft<'_>) -> Option<usize> {
+fn permit(
+    thing: &ResourceId,
+    wanted: &DesiredState,
+    made: Option<usize>,
+    builder: &mut PlanBuilder<'_>,
+) -> Option<usize> {
     let mut names = GRANTS.to_vec();
     names.push("create");
     let aims = wanted.tasks(&names);
     if aims.is_empty() {
         return None;
     }
-    let Some(regions) = regions(thing, draft) else {
-        draft.leave_out(&aims, "where the role is used is not known");
+    let Some(regions) = regions(thing, builder) else {
+        builder.leave_out(&aims, "where the role is used is not known");
         return None;
     };
     let mut grants = Grants::default();
     for region in &regions {
-        let sessions = Sessions::of(region, draft);
-        grants.of_region(region, &sessions, wanted, draft);
+        let sessions = Sessions::of(region, builder);
+        grants.of_region(region, &sessions, wanted, builder);
         if let Fact::Unknown(gap) = &sessions.prefix {
-            let own = own_aims(thing, "write-s3", wanted, draft);
-            draft.leave_out(&own, format!("under which prefix of the bucket sessions are logged is not known: {gap}"));
+            let own = own_aims(thing, "write-s3", wanted, builder);
+            builder
+                .leave_out(&own, format!("under which prefix of the bucket sessions are logged is not known: {gap}"));
         }
         if let Some(name) = &sessions.bucket
-            && let Some(reason) = bucket::fix::missing_key(name, draft)
+            && let Some(reason) = bucket::fix::missing_key(name, builder)
         {
             // Of the key of another account's bucket, the rule about uploads speaks.
-            let task = if bucket::fix::is_foreign(name, draft) { "write-s3" } else { "use-session-key" };
-            draft.leave_out(&own_aims(thing, task, wanted, draft), reason);
+            let task = if bucket::fix::is_foreign(name, builder) { "write-s3" } else { "use-session-key" };
+            builder.leave_out(&own_aims(thing, task, wanted, builder), reason);
         }
     }
     if wanted.task(volume::fix_key::TASK).is_some() {
-        for arn in volume::fix_key::of_role(thing, draft) {
+        for arn in volume::fix_key::of_role(thing, builder) {
             grants.add("VolumeKey", &["kms:Decrypt", "kms:Encrypt"], arn);
         }
     }
     // What would not help is left out, with the role's own findings that it is for, and with all that ask for
     // encryption: the agent refuses sessions where its role cannot see it. Other things go on without it.
-    for (sid, reason) in grants.take_useless(&thing.1, &regions, draft) {
+    for (sid, reason) in grants.take_useless(&thing.1, &regions, builder) {
         let (_, tasks) = STATEMENTS.iter().find(|(of, _)| *of == sid).copied().unwrap_or_default();
         for task in tasks {
             let in_vain = match *task {
                 SEE_ENCRYPTION => wanted.tasks(&[SEE_ENCRYPTION]),
-                task => own_aims(thing, task, wanted, draft),
+                task => own_aims(thing, task, wanted, builder),
             };
-            draft.leave_out(&in_vain, reason.clone());
+            builder.leave_out(&in_vain, reason.clone());
         }
     }
     let role_name = thing.1.id.as_ref().to_owned();
-    let aspect = Aspect::of(Kind::RolePolicy, &role_name).part(POLICY);
-    let before = match draft.sight(None, &aspect) {
+    let aspect = ObservedAspect::of(AspectKind::RolePolicy, &role_name).part(POLICY);
+    let before = match builder.observation(None, &aspect) {
         Ok(before) => before,
         Err(gap) => {
-            draft.leave_out(&aims, format!("the role's policies are not known: {gap}"));
+            builder.leave_out(&aims, format!("the role's policies are not known: {gap}"));
             return None;
         }
     };
@@ -455,7 +466,7 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
         // It may do what it is to do when the preferences are what they are to be: that is what makes it right.
         let aims = wanted.tasks(&["write-cloudwatch", "write-s3", "use-session-key", SEE_ENCRYPTION]);
         for region in regions.iter().filter(|_| !grants.statements.is_empty()) {
-            draft.served_by(&session_preferences::fix_sessions::preferences(region), &aims);
+            builder.served_by(&session_preferences::fix_sessions::preferences(region), &aims);
         }
         return None;
     }
@@ -470,32 +481,33 @@ fn permit(thing: &Thing, wanted: &Wanted, made: Option<usize>, draft: &mut Draft
     };
     let change = Change::new(thing.clone(), aims, aspect, before.clone(), json!({}), put(with.written()))
         .with_made_after("Document", with.canonical());
-    Some(draft.add(change.undone_by(back).needing(made)))
+    Some(builder.add(change.undone_by(back).needing(made)))
 }
 
 /// Why a role could not decrypt with the session key of a region even if its policy said so; none where it can.
-pub(crate) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>) -> Option<String> {
-    let Some(entry) = draft.inventory.roles.get(role) else {
+pub(crate) fn cannot_decrypt(role: &Key, session_key: &ResourceId, builder: &PlanBuilder<'_>) -> Option<String> {
+    let Some(entry) = builder.inventory.roles.get(role) else {
         return Some(format!("the role {} was not read", role.id));
     };
     let role_arn = entry.attributes.arn.known();
     let Some(Ok(principal)) = role_arn.map(|arn| Principal::from_arn(arn)) else {
         return Some(format!("the role {} could not be read", role.id));
     };
-    let known = draft.identity(session_key);
-    let account = draft.account.as_str();
+    let known = builder.identity(session_key);
+    let account = builder.account.as_str();
     let region = session_key.1.region.as_ref().map_or("", Region::as_str);
-    let planned = format!("arn:{}:kms:{region}:{account}:key/planned", draft.inventory.partition);
-    let own = format!("arn:{}:iam::{account}:root", draft.inventory.partition);
+    let planned = format!("arn:{}:kms:{region}:{account}:key/planned", builder.inventory.partition);
+    let own = format!("arn:{}:iam::{account}:root", builder.inventory.partition);
     let admin =
         policy::of(&[json!({"Effect": "Allow", "Principal": {"AWS": own}, "Action": "kms:*", "Resource": "*"})]);
     let (arn, key_policy) = if known.1.id.starts_with("alias/") {
         (planned, PolicyDocument::from_json(&admin).ok())
     } else {
-        let sight = draft.sight(known.1.region.as_ref(), &Aspect::of(Kind::KeyPolicy, known.1.id.as_ref()));
-        let seen = sight.ok().and_then(|state| PolicyDocument::from_json(state["Text"].as_str()?).ok());
-        let read = || draft.inventory.keys.get(&known.1)?.attributes.policy.known().cloned();
-        let arn = key::fix::arn(session_key, draft);
+        let observation = builder
+            .observation(known.1.region.as_ref(), &ObservedAspect::of(AspectKind::KeyPolicy, known.1.id.as_ref()));
+        let seen = observation.ok().and_then(|state| PolicyDocument::from_json(state["Text"].as_str()?).ok());
+        let read = || builder.inventory.keys.get(&known.1)?.attributes.policy.known().cloned();
+        let arn = key::fix::arn(session_key, builder);
         let Some(arn) = arn.as_ref().and_then(Text::plain) else {
             return Some(format!("the ARN of the key {} is not known", session_key.1.id));
         };
@@ -503,7 +515,7 @@ pub(crate) fn cannot_decrypt(role: &Key, session_key: &Thing, draft: &Draft<'_>)
     };
     let granted = policy::of(&[json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn})]);
     let granted = PolicyDocument::from_json(&granted).ok();
-    let there = RolePolicies::of_role(draft.inventory, &entry.attributes);
+    let there = RolePolicies::of_role(builder.inventory, &entry.attributes);
     let mut policies = there.documents();
     policies.push(granted.as_ref());
     let request = Request::new(principal, "kms:Decrypt", Resource::exactly(&arn))

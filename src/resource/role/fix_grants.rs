@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use crate::engine::rule::function::RolePolicies;
 use crate::model::{Fact, Key, Region};
-use crate::remediate::observed::{Kind, sorted};
-use crate::remediate::plan_builder::Draft;
+use crate::remediate::observed::{AspectKind, sorted};
+use crate::remediate::plan_builder::PlanBuilder;
 use crate::remediate::policy;
 use crate::remediate::step_output::Text;
 
@@ -72,27 +72,27 @@ impl Grants {
         &mut self,
         role: &Key,
         regions: &BTreeSet<Region>,
-        draft: &Draft<'_>,
+        builder: &PlanBuilder<'_>,
     ) -> BTreeMap<&'static str, String> {
         let mut useless = BTreeMap::new();
-        let Some(entry) = draft.inventory.roles.get(role) else { return useless };
-        let there = RolePolicies::of_role(draft.inventory, &entry.attributes);
+        let Some(entry) = builder.inventory.roles.get(role) else { return useless };
+        let there = RolePolicies::of_role(builder.inventory, &entry.attributes);
         let granted = PolicyDocument::from_json(&self.merged(None).policy.to_string()).ok();
         let mut policies = there.documents();
         policies.push(granted.as_ref());
         for (sid, (actions, resources)) in &self.statements {
             // Of what is not made yet nothing is denied yet.
             let known = resources.iter().filter_map(Text::plain);
-            let places = known.flat_map(|resource| places(resource, regions, draft));
+            let places = known.flat_map(|resource| places(resource, regions, builder));
             let asked: Vec<(&str, String)> =
                 places.flat_map(|place| actions.iter().map(move |action| (*action, place.clone()))).collect();
             let reason = asked.into_iter().find_map(|(action, on)| {
                 let request = there.request(action, &on).ok()?;
                 let decision = if action.starts_with("kms:") {
-                    let key_policy = key_policy(&on, draft)?;
+                    let key_policy = key_policy(&on, builder)?;
                     let owner = on.split(':').nth(4).unwrap_or_default();
                     key_allows(Some(&key_policy), owner, &policies, there.boundary(), &request)
-                } else if let Some((policy, owner)) = bucket_policy(&on, draft) {
+                } else if let Some((policy, owner)) = bucket_policy(&on, builder) {
                     bucket_allows(policy, owner, &policies, there.boundary(), &request)
                 } else {
                     iam_policy::identity_allows(&policies, there.boundary(), &request)
@@ -118,16 +118,16 @@ fn is_ours(statement: &Json, sid: &str) -> bool {
 }
 
 /// Where an action is asked for: that of describing log groups on all of a region.
-fn places(resource: &str, regions: &BTreeSet<Region>, draft: &Draft<'_>) -> Vec<String> {
-    let all = |region| format!("arn:{}:logs:{region}:{}:log-group:*", draft.inventory.partition, draft.account);
+fn places(resource: &str, regions: &BTreeSet<Region>, builder: &PlanBuilder<'_>) -> Vec<String> {
+    let all = |region| format!("arn:{}:logs:{region}:{}:log-group:*", builder.inventory.partition, builder.account);
     if resource == "*" { regions.iter().map(all).collect() } else { vec![resource.to_owned()] }
 }
 
 /// The policy of the bucket that an ARN of S3 is about, and whose the bucket is; none where there is no such bucket yet, or
 /// it is not known whose it is.
-fn bucket_policy<'d>(arn: &str, draft: &'d Draft<'_>) -> Option<(BucketPolicy<'d>, BucketOwner)> {
+fn bucket_policy<'d>(arn: &str, builder: &'d PlanBuilder<'_>) -> Option<(BucketPolicy<'d>, BucketOwner)> {
     let name = arn.split_once(":s3:::")?.1.split('/').next()?;
-    let bucket = &draft.inventory.buckets.get(&Key::global(name))?.attributes;
+    let bucket = &builder.inventory.buckets.get(&Key::global(name))?.attributes;
     let owner = match bucket.foreign {
         Fact::Known(true) => BucketOwner::Other,
         Fact::Known(false) => BucketOwner::Same,
@@ -142,12 +142,15 @@ fn bucket_policy<'d>(arn: &str, draft: &'d Draft<'_>) -> Option<(BucketPolicy<'d
 }
 
 /// The policy of the key, as the plan leaves it; none where it is not known, or the key is not made yet.
-fn key_policy(arn: &str, draft: &Draft<'_>) -> Option<PolicyDocument> {
+fn key_policy(arn: &str, builder: &PlanBuilder<'_>) -> Option<PolicyDocument> {
     let of_arn = |entry: &&crate::model::Entry<crate::resource::key::schema::KmsKey>| matches!(&entry.attributes.arn, Fact::Known(known) if known == arn);
-    let entry = draft.inventory.keys.values().find(of_arn)?;
+    let entry = builder.inventory.keys.values().find(of_arn)?;
     let id = arn.rsplit('/').next()?;
-    let planned =
-        draft.changes.iter().rev().find(|change| change.aspect.of == Kind::KeyPolicy && *change.thing.1.id == *id);
+    let planned = builder
+        .changes
+        .iter()
+        .rev()
+        .find(|change| change.aspect.of == AspectKind::KeyPolicy && *change.thing.1.id == *id);
     match planned {
         Some(change) => PolicyDocument::from_json(change.after["Document"].as_str()?).ok(),
         None => entry.attributes.policy.known().cloned(),

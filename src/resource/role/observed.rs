@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::{Failure, next_marker};
 use crate::model::call::{Call, GET_ROLE, GET_ROLE_POLICY, LIST_ATTACHED_ROLE_POLICIES, LIST_ROLE_POLICIES};
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::{Aspect, document};
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::{ObservedAspect, document};
 
 pub(crate) const ABSENT: &[&str] = &["NoSuchEntity"];
 
@@ -18,7 +18,7 @@ fn decoded(call: &Call, text: &str) -> Result<Json, Box<Failure>> {
     Ok(document(&text))
 }
 
-async fn get(place: &Place<'_>, name: &str) -> Result<Option<aws_sdk_iam::types::Role>, Failure> {
+async fn get(place: &RegionClients<'_>, name: &str) -> Result<Option<aws_sdk_iam::types::Role>, Failure> {
     let request = place.iam().get_role().role_name(name);
     let Some(answer) = place.read_unless(ABSENT, &GET_ROLE, request.send()).await? else { return Ok(None) };
     // Required members that are missing are empty texts.
@@ -27,7 +27,7 @@ async fn get(place: &Place<'_>, name: &str) -> Result<Option<aws_sdk_iam::types:
 }
 
 /// A role, and the names of its policies.
-pub(crate) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn role(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let Some(role) = get(place, &aspect.id).await? else { return Ok(Json::Null) };
     let (mut policies, mut is_cut) = (BTreeSet::new(), false);
     let attached = |marker| place.iam().list_attached_role_policies().role_name(&aspect.id).set_marker(marker).send();
@@ -53,13 +53,13 @@ pub(crate) async fn role(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
     Ok(json!({"Arn": role.arn, "RoleId": role.role_id, "Policies": policies}))
 }
 
-pub(crate) async fn trust(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn trust(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let Some(role) = get(place, &aspect.id).await? else { return Ok(Json::Null) };
     let lacks = || Failure::lacks(&GET_ROLE, "AssumeRolePolicyDocument");
     decoded(&GET_ROLE, &role.assume_role_policy_document.ok_or_else(lacks)?).map_err(|failure| *failure)
 }
 
-pub(crate) async fn attachment(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn attachment(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let request = |marker| place.iam().list_attached_role_policies().role_name(&aspect.id).set_marker(marker).send();
     let (mut attached, mut nameless, mut cut) = (false, false, false);
     let read = place.pages(&LIST_ATTACHED_ROLE_POLICIES, request, |page| {
@@ -78,7 +78,7 @@ pub(crate) async fn attachment(place: &Place<'_>, aspect: &Aspect) -> Result<Jso
     }
 }
 
-pub(crate) async fn inline_policy(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn inline_policy(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let name = aspect.part.as_deref().unwrap_or_default();
     let request = place.iam().get_role_policy().role_name(&aspect.id).policy_name(name);
     match place.read_unless(ABSENT, &GET_ROLE_POLICY, request.send()).await? {

@@ -2,8 +2,8 @@
 
 use super::schema::{InlinePolicy, Role};
 use crate::collect::terraform::instance::Instance;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
 use crate::collect::terraform::value::Value;
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
 use crate::resource::managed_policy::schema::ManagedPolicy;
@@ -21,8 +21,8 @@ impl Mapper {
             return none;
         }
         Fact::Known(Some(match target {
-            Target::Declared(role) => Link::to(self.put_role(&role)),
-            Target::Named(name) => self.put_named(Key::global(name), by),
+            Reference::Declared(role) => Link::to(self.put_role(&role)),
+            Reference::Named(name) => self.put_named(Key::global(name), by),
             _ => return Fact::Known(None),
         }))
     }
@@ -33,11 +33,11 @@ impl Mapper {
             return key;
         }
         let view = role.view();
-        let mut draft: Draft<Role> = Draft::new();
-        let trust = fact::policy(&self.world, &view, &draft.get("assume_role_policy", &view, "assume_role_policy"));
-        let boundary = draft.get("permissions_boundary", &view, "permissions_boundary");
-        draft.at("attached_policies", view.span_of("managed_policy_arns"));
-        draft.resource = Role {
+        let mut mapped: Mapped<Role> = Mapped::new();
+        let trust = fact::policy(&self.context, &view, &mapped.get("assume_role_policy", &view, "assume_role_policy"));
+        let boundary = mapped.get("permissions_boundary", &view, "permissions_boundary");
+        mapped.at("attached_policies", view.span_of("managed_policy_arns"));
+        mapped.resource = Role {
             arn: self.told(role, "arn"),
             assume_role_policy: match trust {
                 Fact::Known(Some(policy)) => Fact::Known(policy),
@@ -46,11 +46,11 @@ impl Mapper {
             },
             principal_tags: self.tags(&view),
             permissions_boundary: self.policy_link(&boundary, role),
-            attached_policies: self.attached_policies(role, &mut draft).into(),
-            inline_policies: self.inline_policies(role, &mut draft).into(),
+            attached_policies: self.attached_policies(role, &mut mapped).into(),
+            inline_policies: self.inline_policies(role, &mut mapped).into(),
             ..Role::default()
         };
-        self.put(key.clone(), role, draft, Judged::Yes);
+        self.put(key.clone(), role, mapped, Judged::Yes);
         key
     }
 
@@ -58,17 +58,17 @@ impl Mapper {
     fn attached_policies(
         &mut self,
         role: &Rc<Instance>,
-        draft: &mut Draft<Role>,
+        mapped: &mut Mapped<Role>,
     ) -> Result<Vec<Link<ManagedPolicy>>, Arc<Gap>> {
         let mut values = Vec::new();
         for (kind, attribute) in [("aws_iam_role_policy_attachment", "role"), ("aws_iam_policy_attachment", "roles")] {
-            for attachment in self.companions(kind, attribute, role, ROLES)? {
-                draft.at("attached_policies", Some(attachment.block.span));
+            for attachment in self.associations(kind, attribute, role, ROLES)? {
+                mapped.at("attached_policies", Some(attachment.block.span));
                 values.push((attachment.attribute("policy_arn"), attachment));
             }
         }
         let attached = values.len();
-        let exclusive = self.companions("aws_iam_role_policy_attachments_exclusive", "role_name", role, ROLES)?;
+        let exclusive = self.associations("aws_iam_role_policy_attachments_exclusive", "role_name", role, ROLES)?;
         let mut lists = Vec::new();
         for (attribute, by) in
             exclusive.iter().map(|by| ("policy_arns", by)).chain(std::iter::once(("managed_policy_arns", role)))
@@ -112,28 +112,28 @@ impl Mapper {
         Link::to(key)
     }
 
-    fn inline_policies(&self, role: &Rc<Instance>, draft: &mut Draft<Role>) -> Result<Vec<InlinePolicy>, Arc<Gap>> {
+    fn inline_policies(&self, role: &Rc<Instance>, mapped: &mut Mapped<Role>) -> Result<Vec<InlinePolicy>, Arc<Gap>> {
         let mut policies: Vec<InlinePolicy> = Vec::new();
         let own = role.view().blocks("inline_policy")?;
-        let companions = self.companions("aws_iam_role_policy", "role", role, ROLES)?;
-        let exclusive = self.companions("aws_iam_role_policies_exclusive", "role_name", role, ROLES)?;
-        if let (false, Some(companion)) = (own.is_empty() || !self.is_written(role), companions.first()) {
+        let associations = self.associations("aws_iam_role_policy", "role", role, ROLES)?;
+        let exclusive = self.associations("aws_iam_role_policies_exclusive", "role_name", role, ROLES)?;
+        if let (false, Some(association)) = (own.is_empty() || !self.is_written(role), associations.first()) {
             let why = format!("{} takes inline policies away that are not in its own blocks", role.address);
-            return Err(fact::left_open(&companion.view(), &why));
+            return Err(fact::left_open(&association.view(), &why));
         }
-        let companions = companions.iter().map(|companion| (companion.view(), companion.attribute("name")));
+        let associations = associations.iter().map(|association| (association.view(), association.attribute("name")));
         let own = own.into_iter().map(|view| {
             let name = view.get("name");
             (view, name)
         });
-        for (view, name) in companions.chain(own) {
-            draft.at("inline_policies", Some(view.span()));
-            let policy = match fact::policy(&self.world, &view, &view.get("policy")) {
+        for (view, name) in associations.chain(own) {
+            mapped.at("inline_policies", Some(view.span()));
+            let policy = match fact::policy(&self.context, &view, &view.get("policy")) {
                 Fact::Known(Some(policy)) => Fact::Known(policy),
                 Fact::Known(None) => continue,
                 Fact::Unknown(gap) => Fact::Unknown(gap),
             };
-            let name = fact::or(fact::text(&self.world, &name), String::new);
+            let name = fact::or(fact::text(&self.context, &name), String::new);
             let is_named = |other: &InlinePolicy| other.name.known().is_some_and(|name| !name.is_empty());
             let twin = policies.iter_mut().find(|other| is_named(other) && other.name == name);
             let twin = twin.filter(|_| self.is_written(role));
@@ -160,7 +160,7 @@ impl Mapper {
             Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
             _ => return Ok(()),
         };
-        let names: Vec<Fact<Option<String>>> = names.iter().map(|name| fact::text(&self.world, name)).collect();
+        let names: Vec<Fact<Option<String>>> = names.iter().map(|name| fact::text(&self.context, name)).collect();
         if let Some(gap) = names.iter().find_map(Fact::gap) {
             return Err(Arc::clone(gap));
         }

@@ -7,29 +7,29 @@ use futures::future::join_all;
 
 use super::collect_rules::rules;
 use super::schema::SecurityGroup;
-use crate::collect::live::api_call::{Inquiry, filled};
-use crate::collect::live::collector::Reader;
+use crate::collect::live::api_call::{ApiCall, filled};
+use crate::collect::live::collector::Collector;
 use crate::collect::live::ec2::{PAGE, filter, portions, tags};
 use crate::model::call::DESCRIBE_SECURITY_GROUPS;
 use crate::model::{Entry, Fact, Key, Region};
 use crate::resource::prefix_list;
 
 /// Reads these groups, and the prefix lists of what they let out.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, groups: &BTreeSet<Key>) {
-    if !reader.wants(&DESCRIBE_SECURITY_GROUPS) {
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region, groups: &BTreeSet<Key>) {
+    if !collector.wants(&DESCRIBE_SECURITY_GROUPS) {
         for group in groups {
-            reader.mention::<SecurityGroup>(group);
+            collector.mention::<SecurityGroup>(group);
         }
         return;
     }
-    let found = join_all(portions(groups).into_iter().map(|ids| portion(reader, region, ids))).await;
+    let found = join_all(portions(groups).into_iter().map(|ids| portion(collector, region, ids))).await;
     let lists: BTreeSet<Key> = found.into_iter().flatten().collect();
-    join_all(lists.into_iter().map(|list| prefix_list::collect::read(reader, region, list))).await;
+    join_all(lists.into_iter().map(|list| prefix_list::collect::read(collector, region, list))).await;
 }
 
-async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> BTreeSet<Key> {
-    let inquiry = reader.inquire(&DESCRIBE_SECURITY_GROUPS, Some(region));
-    let client = reader.connection.ec2(region);
+async fn portion(collector: &Collector<'_>, region: &Region, ids: Vec<String>) -> BTreeSet<Key> {
+    let inquiry = collector.inquire(&DESCRIBE_SECURITY_GROUPS, Some(region));
+    let client = collector.connection.ec2(region);
     let mut lists = BTreeSet::new();
     let mut missing: BTreeSet<String> = ids.iter().cloned().collect();
     // By filter and not by id: one id that is gone would fail them all.
@@ -51,19 +51,19 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> BTre
     for id in missing {
         let gap = inquiry.missed(&id, &read);
         inquiry.unlisted(&gap);
-        reader.put(Key::regional(region, id), Entry::<SecurityGroup>::unread(&gap));
+        collector.put(Key::regional(region, id), Entry::<SecurityGroup>::unread(&gap));
     }
     lists
 }
 
 fn take(
-    inquiry: Inquiry<'_>,
+    inquiry: ApiCall<'_>,
     region: &Region,
     id: String,
     answer: aws_sdk_ec2::types::SecurityGroup,
     lists: &mut BTreeSet<Key>,
 ) {
-    let connection = inquiry.reader.connection;
+    let connection = inquiry.collector.connection;
     // A shared VPC's groups are another account's.
     let arn = match &filled(answer.owner_id) {
         Some(owner) => Fact::Known(connection.arn_of(owner, "ec2", region, &format!("security-group/{id}"))),
@@ -82,5 +82,5 @@ fn take(
         ingress: ingress.map(|permissions| rules(inquiry, region, permissions, None)),
         tags: tags(inquiry, answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value))),
     };
-    inquiry.reader.put(Key::regional(region, id), Entry::existing(group));
+    inquiry.collector.put(Key::regional(region, id), Entry::existing(group));
 }

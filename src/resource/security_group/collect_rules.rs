@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::IpPermission;
 
 use super::schema::SecurityGroupRule;
-use crate::collect::live::api_call::{Inquiry, filled};
+use crate::collect::live::api_call::{ApiCall, filled};
 use crate::collect::live::ec2::shared;
 use crate::model::{Fact, Key, Link, Region};
 use crate::resource::prefix_list::schema::PrefixList;
 
 /// The rules that these permissions are. The prefix lists that they name are added to `lists`, if given.
 pub(crate) fn rules(
-    inquiry: Inquiry<'_>,
+    inquiry: ApiCall<'_>,
     region: &Region,
     permissions: Vec<IpPermission>,
     mut lists: Option<&mut BTreeSet<Key>>,
@@ -50,7 +50,7 @@ pub(crate) fn rules(
 }
 
 /// What all rules of a permission have in common, for a peer that is yet to be filled in.
-fn template(inquiry: Inquiry<'_>, permission: &IpPermission) -> SecurityGroupRule {
+fn template(inquiry: ApiCall<'_>, permission: &IpPermission) -> SecurityGroupRule {
     // For these, AWS always sends ports (ICMP's type and code); for all others there are none.
     let has_ports = matches!(permission.ip_protocol.as_deref(), Some("tcp" | "udp" | "icmp" | "icmpv6"));
     let port = |member, value: Option<i32>| match value {
@@ -70,7 +70,7 @@ fn template(inquiry: Inquiry<'_>, permission: &IpPermission) -> SecurityGroupRul
 }
 
 fn prefix_list(
-    inquiry: Inquiry<'_>,
+    inquiry: ApiCall<'_>,
     region: &Region,
     id: Option<String>,
     lists: Option<&mut BTreeSet<Key>>,
@@ -88,7 +88,7 @@ fn prefix_list(
 }
 
 /// A permission that names nobody: it is there, and whom it concerns is unknown.
-fn without_peer(inquiry: Inquiry<'_>, template: SecurityGroupRule) -> SecurityGroupRule {
+fn without_peer(inquiry: ApiCall<'_>, template: SecurityGroupRule) -> SecurityGroupRule {
     let gap = inquiry.lacks("the peer of a rule");
     SecurityGroupRule {
         cidr_ipv4: Fact::Unknown(gap.clone()),

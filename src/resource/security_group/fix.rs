@@ -9,12 +9,12 @@ use super::fix_rule::{Peer, Rules, SecurityGroupRule, Way};
 use crate::model::arn::Arn;
 use crate::model::call::Call;
 use crate::model::{Region, ResourceType};
-use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
 use crate::remediate::operation::{
     AuthorizeSecurityGroupEgress, AuthorizeSecurityGroupIngress, IpPermission, Operation, RevokeSecurityGroupEgress,
     RevokeSecurityGroupIngress, UpdateSecurityGroupRuleDescriptionsEgress, UpdateSecurityGroupRuleDescriptionsIngress,
 };
-use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Aims, Change, DesiredState, PlanBuilder, ResourceId};
 use crate::remediate::setters::{Ability, Setter};
 
 /// Changes security groups.
@@ -40,7 +40,8 @@ const ALLOW: &[Call] = &[AuthorizeSecurityGroupEgress::CALL, RevokeSecurityGroup
 const REMOVE: &[Call] = &[AuthorizeSecurityGroupIngress::CALL, RevokeSecurityGroupIngress::CALL];
 const DESCRIBE: &[Call] =
     &[UpdateSecurityGroupRuleDescriptionsEgress::CALL, UpdateSecurityGroupRuleDescriptionsIngress::CALL];
-pub(crate) const LOOKS: &[Kind] = &[Kind::SecurityGroupEgress, Kind::SecurityGroupIngress, Kind::SecurityGroupUsers];
+pub(crate) const LOOKS: &[AspectKind] =
+    &[AspectKind::SecurityGroupEgress, AspectKind::SecurityGroupIngress, AspectKind::SecurityGroupUsers];
 
 static ABILITIES: &[Ability] = &[
     Ability::task(RESTRICT_EGRESS, ALLOW, LOOKS),
@@ -53,7 +54,7 @@ static ABILITIES: &[Ability] = &[
 /// A way that traffic goes, and the calls about it.
 struct Direction {
     way: Way,
-    kind: Kind,
+    kind: AspectKind,
     authorize: fn(String, Vec<IpPermission>) -> Operation,
     revoke: fn(String, Vec<IpPermission>) -> Operation,
     describe: fn(String, Vec<IpPermission>) -> Operation,
@@ -61,7 +62,7 @@ struct Direction {
 
 static EGRESS: Direction = Direction {
     way: Way::Out,
-    kind: Kind::SecurityGroupEgress,
+    kind: AspectKind::SecurityGroupEgress,
     authorize: |group_id, ip_permissions| AuthorizeSecurityGroupEgress { group_id, ip_permissions }.into(),
     revoke: |group_id, ip_permissions| RevokeSecurityGroupEgress { group_id, ip_permissions }.into(),
     describe: |group_id, ip_permissions| UpdateSecurityGroupRuleDescriptionsEgress { group_id, ip_permissions }.into(),
@@ -69,7 +70,7 @@ static EGRESS: Direction = Direction {
 
 static INGRESS: Direction = Direction {
     way: Way::In,
-    kind: Kind::SecurityGroupIngress,
+    kind: AspectKind::SecurityGroupIngress,
     authorize: |group_id, ip_permissions| AuthorizeSecurityGroupIngress { group_id, ip_permissions }.into(),
     revoke: |group_id, ip_permissions| RevokeSecurityGroupIngress { group_id, ip_permissions }.into(),
     describe: |group_id, ip_permissions| UpdateSecurityGroupRuleDescriptionsIngress { group_id, ip_permissions }.into(),
@@ -84,33 +85,39 @@ impl Setter for SecurityGroups {
         ABILITIES
     }
 
-    fn looks(&self, (_, key): &Thing, _: &Wanted, _: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
-        LOOKS.iter().map(|kind| (key.region.clone(), Aspect::of(*kind, key.id.as_ref()))).collect()
+    fn required_reads(
+        &self,
+        (_, key): &ResourceId,
+        _: &DesiredState,
+        _: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)> {
+        LOOKS.iter().map(|kind| (key.region.clone(), ObservedAspect::of(*kind, key.id.as_ref()))).collect()
     }
 
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         // <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-sharing.html>
-        let arn = draft.inventory.security_groups.get(&thing.1).and_then(|entry| entry.attributes.arn.known());
-        let arn = arn.and_then(|arn| Arn::parse(arn)).filter(|arn| arn.account != draft.account.as_str());
+        let arn = builder.inventory.security_groups.get(&thing.1).and_then(|entry| entry.attributes.arn.known());
+        let arn = arn.and_then(|arn| Arn::parse(arn)).filter(|arn| arn.account != builder.account.as_str());
         if let Some(Arn { account, .. }) = arn {
             let reason = format!("the security group belongs to the account {account}, which must change it");
-            draft.leave_out(&wanted.aims(), reason);
+            builder.leave_out(&wanted.aims(), reason);
             return;
         }
-        let users = Aspect::of(Kind::SecurityGroupUsers, thing.1.id.as_ref());
-        let Some(users) = crate::remediate::setters::seen(draft, thing.1.region.as_ref(), &users, &wanted.aims())
+        let users = ObservedAspect::of(AspectKind::SecurityGroupUsers, thing.1.id.as_ref());
+        let Some(users) = crate::remediate::setters::seen(builder, thing.1.region.as_ref(), &users, &wanted.aims())
         else {
             return;
         };
         for direction in [&EGRESS, &INGRESS] {
-            let aspect = Aspect::of(direction.kind, thing.1.id.as_ref());
-            let Some(there) = crate::remediate::setters::seen(draft, thing.1.region.as_ref(), &aspect, &wanted.aims())
+            let aspect = ObservedAspect::of(direction.kind, thing.1.id.as_ref());
+            let Some(there) =
+                crate::remediate::setters::seen(builder, thing.1.region.as_ref(), &aspect, &wanted.aims())
             else {
                 return;
             };
             // As the look made it, so it can be read.
             let there: Rules = serde_json::from_value(there).unwrap_or_default();
-            let mut group = Group { thing, direction, there, users: &users, draft };
+            let mut group = Group { thing, direction, there, users: &users, builder };
             match direction.way {
                 Way::Out => group.egress(wanted),
                 Way::In => group.ingress(wanted),
@@ -127,15 +134,15 @@ pub(crate) fn relied_on_by(users: &Json) -> Vec<&str> {
 
 /// One direction of one group, and what was seen of it.
 struct Group<'r, 'd, 'a> {
-    thing: &'r Thing,
+    thing: &'r ResourceId,
     direction: &'static Direction,
     there: Rules,
     users: &'r Json,
-    draft: &'d mut Draft<'a>,
+    builder: &'d mut PlanBuilder<'a>,
 }
 
 impl Group<'_, '_, '_> {
-    fn egress(&mut self, wanted: &Wanted) {
+    fn egress(&mut self, wanted: &DesiredState) {
         let described = wanted.tasks(&[DESCRIBE_RULES]);
         let mut opened = wanted.tasks(&[ALLOW_HTTPS, ALLOW_HTTPS_IPV6]);
         let mut allowed: Vec<SecurityGroupRule> = [
@@ -151,8 +158,8 @@ impl Group<'_, '_, '_> {
             let others: Rules = self.there.clone().into_iter().filter(|(_, rule)| !rule.is_https()).collect();
             let narrowed = self.narrowed(&others, &allowed);
             let change = self.revoke(&others, aims.clone());
-            if let Some(objection) = self.draft.objection(&change) {
-                self.draft.leave_out(aims, objection);
+            if let Some(objection) = self.builder.objection(&change) {
+                self.builder.leave_out(aims, objection);
             } else {
                 opened.extend(aims);
                 allowed.extend(narrowed);
@@ -162,17 +169,17 @@ impl Group<'_, '_, '_> {
         allowed.retain(|rule| !self.there.contains_key(&rule.words(self.direction.way)));
         let first = (!allowed.is_empty()).then(|| {
             let change = self.allow(&allowed, opened);
-            self.draft.add(change)
+            self.builder.add(change)
         });
         self.finish(&revoked, &wanted.tasks(&[RESTRICT_EGRESS]), first, &described);
     }
 
-    fn ingress(&mut self, wanted: &Wanted) {
+    fn ingress(&mut self, wanted: &DesiredState) {
         let mut revoked = Rules::new();
         if let Some(aims) = wanted.task(REMOVE_INGRESS) {
             let change = self.revoke(&self.there.clone(), aims.clone());
-            match self.draft.objection(&change) {
-                Some(objection) => self.draft.leave_out(aims, objection),
+            match self.builder.objection(&change) {
+                Some(objection) => self.builder.leave_out(aims, objection),
                 None => revoked = self.there.clone(),
             }
         }
@@ -211,13 +218,13 @@ impl Group<'_, '_, '_> {
         if !revoked.is_empty() {
             let more = if revoked.values().any(silent) { described.clone() } else { Aims::new() };
             let change = self.revoke(revoked, aims | &more).needing(first);
-            self.draft.add(change);
+            self.builder.add(change);
         }
         let stays = self.there.iter().filter(|(words, rule)| silent(rule) && !revoked.contains_key(*words));
         let stays: Rules = stays.map(|(words, rule)| (words.clone(), rule.clone())).collect();
         if !stays.is_empty() && !described.is_empty() {
             let change = self.describe(&stays, described.clone());
-            self.draft.add(change);
+            self.builder.add(change);
         }
     }
 
@@ -255,7 +262,7 @@ impl Group<'_, '_, '_> {
         call: fn(String, Vec<IpPermission>) -> Operation,
         rules: &Rules,
     ) -> Change {
-        let aspect = Aspect::of(self.direction.kind, self.id());
+        let aspect = ObservedAspect::of(self.direction.kind, self.id());
         let call = call(self.id(), permissions(rules));
         let change = Change::new(self.thing.clone(), aims, aspect, before.into(), after.into(), call);
         let users = relied_on_by(self.users);

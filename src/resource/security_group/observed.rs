@@ -8,29 +8,29 @@ use serde_json::{Value as Json, json};
 use super::fix_rule::{Way, rules};
 use crate::aws::Failure;
 use crate::model::call::{DESCRIBE_NETWORK_INTERFACES, DESCRIBE_SECURITY_GROUPS};
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::Aspect;
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::ObservedAspect;
 
 /// The most results that a page of these operations can have.
 const PAGE: i32 = 1000;
 
-pub(crate) async fn egress(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn egress(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     by_words(place, aspect, Way::Out).await
 }
 
-pub(crate) async fn ingress(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn ingress(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     by_words(place, aspect, Way::In).await
 }
 
 /// Rules by their words: what a change does not speak of may be as it is.
-async fn by_words(place: &Place<'_>, aspect: &Aspect, way: Way) -> Result<Json, Failure> {
+async fn by_words(place: &RegionClients<'_>, aspect: &ObservedAspect, way: Way) -> Result<Json, Failure> {
     let Some(group) = groups(place, "group-id", &aspect.id).await?.into_iter().next() else { return Ok(Json::Null) };
     let permissions = if way == Way::Out { group.ip_permissions_egress } else { group.ip_permissions };
     let unreadable = || Failure::unreadable(&DESCRIBE_SECURITY_GROUPS, "a rule lacks its protocol or its peer");
     Ok(json!(rules(permissions.unwrap_or_default(), way).ok_or_else(unreadable)?))
 }
 
-async fn groups(place: &Place<'_>, filter: &str, value: &str) -> Result<Vec<SecurityGroup>, Failure> {
+async fn groups(place: &RegionClients<'_>, filter: &str, value: &str) -> Result<Vec<SecurityGroup>, Failure> {
     let filter = Filter::builder().name(filter).values(value).build();
     let request = |token| {
         let request = place.ec2().describe_security_groups().filters(filter.clone());
@@ -46,7 +46,7 @@ async fn groups(place: &Place<'_>, filter: &str, value: &str) -> Result<Vec<Secu
 }
 
 /// Groups with rules that name this one, and interfaces in it that are not of instances.
-pub(crate) async fn users(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn users(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let mut referring = BTreeSet::new();
     for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
         let found = groups(place, filter, &aspect.id).await?;

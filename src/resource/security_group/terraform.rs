@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::schema::{SecurityGroup, SecurityGroupRule};
-use crate::collect::terraform::block_view::View;
+use crate::collect::terraform::block_view::BlockView;
 use crate::collect::terraform::instance::Instance;
 use crate::collect::terraform::mapping::associations::set_twice;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
 use crate::collect::terraform::value::{Nature, Value};
 use crate::model::{Entry, Fact, Gap, Key, Link, ResourceType};
 
@@ -50,10 +50,10 @@ impl Mapper {
             return Some(group);
         }
         match self.target(value, GROUPS, by) {
-            Target::None => None,
-            Target::Declared(group) => Some(Link::to(self.put_group(&group, Judged::Yes))),
-            Target::Named(id) => Some(self.put_named(Key { region: by.region(), id }, by)),
-            target @ (Target::Unknown(_) | Target::Outside(_)) => {
+            Reference::None => None,
+            Reference::Declared(group) => Some(Link::to(self.put_group(&group, Judged::Yes))),
+            Reference::Named(id) => Some(self.put_named(Key { region: by.region(), id }, by)),
+            target @ (Reference::Unknown(_) | Reference::Outside(_)) => {
                 let link: Option<Fact<Option<Link<SecurityGroup>>>> = self.no_link(&target, by, Judged::Yes);
                 let gap = link.as_ref().and_then(|link| link.gap()).map_or_else(Gap::not_collected, Arc::clone);
                 let id = format!("{}/security_groups[{index}]", by.address);
@@ -77,7 +77,7 @@ impl Mapper {
         let key = Key { region: by.region(), id: id.into() };
         let unread: Entry<SecurityGroup> = Entry::unread(&hole.gap);
         let attributes =
-            SecurityGroup { name: fact::or(fact::text(&self.world, &name), String::new), ..unread.attributes };
+            SecurityGroup { name: fact::or(fact::text(&self.context, &name), String::new), ..unread.attributes };
         let entry = Entry { exists: Fact::Known(true), in_scope: false, attributes };
         self.inventory.security_groups.insert(key.clone(), entry);
         Some(Link::to(key))
@@ -101,7 +101,7 @@ impl Mapper {
         };
         let unread: Entry<SecurityGroup> = Entry::unread(&gap);
         let mut attributes = SecurityGroup { name: Fact::Known("default".to_owned()), ..unread.attributes };
-        if let Target::Declared(vpc) = self.target(vpc, &["aws_vpc"], by)
+        if let Reference::Declared(vpc) = self.target(vpc, &["aws_vpc"], by)
             && declared.is_empty()
             && !self.changes_default_group(&vpc)
         {
@@ -118,7 +118,7 @@ impl Mapper {
             Value::Unknown(hole) => Rc::clone(hole),
             Value::Text(text) => {
                 let mut characters = text.chars();
-                let hole = self.world.symbols.hole(characters.next()?)?;
+                let hole = self.context.symbols.hole(characters.next()?)?;
                 characters.next().is_none().then_some(hole)?
             }
             _ => return None,
@@ -151,22 +151,22 @@ impl Mapper {
             return key;
         }
         let view = group.view();
-        let mut draft: Draft<SecurityGroup> = Draft::new();
-        draft.at("name", view.span_of("name"));
-        let egress = self.group_rules(group, Direction::Out, &mut draft);
-        let ingress = self.group_rules(group, Direction::In, &mut draft);
-        draft.resource = SecurityGroup {
+        let mut mapped: Mapped<SecurityGroup> = Mapped::new();
+        mapped.at("name", view.span_of("name"));
+        let egress = self.group_rules(group, Direction::Out, &mut mapped);
+        let ingress = self.group_rules(group, Direction::In, &mut mapped);
+        mapped.resource = SecurityGroup {
             arn: self.told(group, "arn"),
             name: match &*group.kind {
                 "aws_default_security_group" => Fact::Known("default".to_owned()),
                 _ => self.told(group, "name"),
             },
-            vpc_id: fact::text(&self.world, &view.get("vpc_id")),
+            vpc_id: fact::text(&self.context, &view.get("vpc_id")),
             egress: egress.into(),
             ingress: ingress.into(),
             tags: self.tags(&view),
         };
-        self.put(key.clone(), group, draft, judged);
+        self.put(key.clone(), group, mapped, judged);
         key
     }
 
@@ -175,14 +175,14 @@ impl Mapper {
         &mut self,
         group: &Rc<Instance>,
         direction: Direction,
-        draft: &mut Draft<SecurityGroup>,
+        mapped: &mut Mapped<SecurityGroup>,
     ) -> Result<Vec<SecurityGroupRule>, Arc<Gap>> {
         let inline = group.view().blocks(direction.word())?;
         let only = self.exclusive_rules(group, direction)?;
         let mut rules = Vec::new();
         let mut perhaps = only.as_ref().and_then(|only| only.undeclared.clone());
         for view in &inline {
-            draft.at(direction.word(), Some(view.span()));
+            mapped.at(direction.word(), Some(view.span()));
             match only.as_ref().filter(|_| self.is_written(group)) {
                 Some(only) => perhaps = Some(only.takes_away(view)),
                 None => self.add_rules(view, &INLINE, &mut rules)?,
@@ -192,7 +192,7 @@ impl Mapper {
         let is_list = matches!(group.attribute(direction.word()), Value::List(_) | Value::Set(_));
         let owns_all = self.is_written(group) && (is_list || !inline.is_empty());
         for (rule, words) in self.rule_resources(group, direction)? {
-            draft.at(direction.word(), Some(rule.block.span));
+            mapped.at(direction.word(), Some(rule.block.span));
             if owns_all {
                 let word = direction.word();
                 let why = format!(
@@ -224,7 +224,7 @@ impl Mapper {
         direction: Direction,
     ) -> Result<Vec<(Rc<Instance>, &'static Words)>, Arc<Gap>> {
         let mut resources = Vec::new();
-        for rule in self.companions("aws_security_group_rule", "security_group_id", group, GROUPS)? {
+        for rule in self.associations("aws_security_group_rule", "security_group_id", group, GROUPS)? {
             match rule.attribute("type") {
                 Value::Text(kind) if *kind == *direction.word() => resources.push((rule, &RESOURCE)),
                 Value::Text(_) => {}
@@ -232,7 +232,7 @@ impl Mapper {
                 _ => return Err(fact::left_open(&rule.view(), "the rule has no type")),
             }
         }
-        let single = self.companions(direction.kind(), "security_group_id", group, GROUPS)?;
+        let single = self.associations(direction.kind(), "security_group_id", group, GROUPS)?;
         resources.extend(single.into_iter().map(|rule| (rule, &SINGLE)));
         Ok(resources)
     }
@@ -240,32 +240,37 @@ impl Mapper {
     /// The rules that a resource names as all that the group has; none where no resource does.
     /// <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/vpc_security_group_rules_exclusive>
     fn exclusive_rules(&self, group: &Rc<Instance>, direction: Direction) -> Result<Option<Exclusive>, Arc<Gap>> {
-        let Some(by) = self.companion(EXCLUSIVE, "security_group_id", group, GROUPS)? else { return Ok(None) };
+        let Some(by) = self.association(EXCLUSIVE, "security_group_id", group, GROUPS)? else { return Ok(None) };
         let view = by.view();
         let ids = values(&view.get(&format!("{}_rule_ids", direction.word())))?;
         let mut only = Exclusive { by, declared: Vec::new(), undeclared: None };
         for id in ids {
             match self.target(&id, &[direction.kind(), "aws_security_group_rule"], &only.by) {
-                Target::None => {}
-                Target::Declared(rule) => only.declared.push(rule),
-                Target::Named(id) => {
+                Reference::None => {}
+                Reference::Declared(rule) => only.declared.push(rule),
+                Reference::Named(id) => {
                     let why = format!("the rule {id} is not declared in this code");
                     only.undeclared = Some(fact::left_open(&view, &why));
                 }
-                Target::Unknown(gap) | Target::Outside(gap) => only.undeclared = Some(gap),
+                Reference::Unknown(gap) | Reference::Outside(gap) => only.undeclared = Some(gap),
             }
         }
         Ok(Some(only))
     }
 
     /// One rule for each peer.
-    fn add_rules(&mut self, view: &View, words: &Words, rules: &mut Vec<SecurityGroupRule>) -> Result<(), Arc<Gap>> {
-        let world = Rc::clone(&self.world);
-        let text = |name: &str| fact::text(&world, &view.get(name)).map(|text| text.filter(|text| !text.is_empty()));
+    fn add_rules(
+        &mut self,
+        view: &BlockView,
+        words: &Words,
+        rules: &mut Vec<SecurityGroupRule>,
+    ) -> Result<(), Arc<Gap>> {
+        let context = Rc::clone(&self.context);
+        let text = |name: &str| fact::text(&context, &view.get(name)).map(|text| text.filter(|text| !text.is_empty()));
         let protocol = text(words.protocol).map(|protocol| normal_protocol(protocol.as_deref().unwrap_or("-1")));
         let without_ports = protocol == Fact::Known("-1".to_owned());
         let port = |name: &str| {
-            if without_ports { Fact::Known(None) } else { fact::whole(&world, &view.get(name)) }
+            if without_ports { Fact::Known(None) } else { fact::whole(&context, &view.get(name)) }
         };
         let blank = SecurityGroupRule {
             from_port: port("from_port"),
@@ -280,10 +285,10 @@ impl Mapper {
         let before = rules.len();
         for (name, peer) in words.peers {
             for value in values(&view.get(name))? {
-                if !world.afford(RULE) {
+                if !context.afford(RULE) {
                     return Err(fact::left_open(view, "it takes too much to evaluate all rules of the group"));
                 }
-                let fact = fact::text(&world, &value);
+                let fact = fact::text(&context, &value);
                 if matches!(&fact, Fact::Known(None)) {
                     continue;
                 }
@@ -304,7 +309,7 @@ impl Mapper {
                     Value::Null => view.instance.attribute("id"),
                     group => group,
                 };
-                let id = fact::text(&world, &id);
+                let id = fact::text(&context, &id);
                 rules.push(SecurityGroupRule { referenced_security_group_id: id, ..blank.clone() });
             }
             Fact::Unknown(gap) => return Err(gap),
@@ -334,7 +339,7 @@ impl Exclusive {
         self.declared.iter().any(|declared| Rc::ptr_eq(declared, rule))
     }
 
-    fn takes_away(&self, rule: &View) -> Arc<Gap> {
+    fn takes_away(&self, rule: &BlockView) -> Arc<Gap> {
         let why = format!("{} takes the rule away again: it is there until the next apply", self.by.address);
         fact::left_open(rule, &why)
     }
@@ -349,7 +354,7 @@ fn name_looked_up(source: &Rc<Instance>) -> Option<Value> {
         Value::Unknown(hole) if matches!(hole.nature, Nature::LookedUp(..)) => {}
         _ => return None,
     }
-    let by_name = |view: &View| matches!(view.get("name"), Value::Text(text) if *text == *"group-name");
+    let by_name = |view: &BlockView| matches!(view.get("name"), Value::Text(text) if *text == *"group-name");
     let filters = source.view().blocks("filter").ok()?;
     let values = filters.iter().find(|view| by_name(view))?.get("values");
     match &values {
@@ -375,7 +380,7 @@ fn default_rules(vpc: &Rc<Instance>) -> (Fact<Vec<SecurityGroupRule>>, Fact<Vec<
         referenced_security_group_id: Fact::Known(None),
         description: Fact::Known(None),
     };
-    let group = fact::text(&vpc.module.world, &vpc.told_by_aws("default_security_group_id"));
+    let group = fact::text(&vpc.module.context, &vpc.told_by_aws("default_security_group_id"));
     let from_itself = SecurityGroupRule { referenced_security_group_id: group, ..rule() };
     let to_everywhere = SecurityGroupRule { cidr_ipv4: Fact::Known(Some("0.0.0.0/0".to_owned())), ..rule() };
     (Fact::Known(vec![from_itself]), Fact::Known(vec![to_everywhere]))

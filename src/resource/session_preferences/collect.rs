@@ -10,8 +10,8 @@ use futures::join;
 
 use super::document::{Content, Problem};
 use super::schema::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
-use crate::collect::live::api_call::Inquiry;
-use crate::collect::live::collector::Reader;
+use crate::collect::live::api_call::ApiCall;
+use crate::collect::live::collector::Collector;
 use crate::model::call::GET_DOCUMENT;
 use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Gap, GapKind, Key, Link, Region, ResourceType, Unlisted};
@@ -23,13 +23,13 @@ use crate::resource::{bucket, log_group};
 const ABSENT: &[&str] = &["InvalidDocument"];
 
 /// Puts the preferences of a region in: they always exist, and the document of theirs may not.
-pub(crate) fn begin(reader: &Reader<'_>, region: &Region) {
-    reader.put(Key::regional(region, PREFERENCES_DOCUMENT), Entry::existing(SessionPreferences::default()));
+pub(crate) fn begin(collector: &Collector<'_>, region: &Region) {
+    collector.put(Key::regional(region, PREFERENCES_DOCUMENT), Entry::existing(SessionPreferences::default()));
 }
 
 /// Changes the preferences of a region.
-pub(crate) fn change(reader: &Reader<'_>, region: &Region, change: impl FnOnce(&mut SessionPreferences)) {
-    reader.record(|inventory| {
+pub(crate) fn change(collector: &Collector<'_>, region: &Region, change: impl FnOnce(&mut SessionPreferences)) {
+    collector.record(|inventory| {
         if let Some(entry) = inventory.session_preferences.get_mut(&Key::regional(region, PREFERENCES_DOCUMENT)) {
             change(&mut entry.attributes);
         }
@@ -37,11 +37,11 @@ pub(crate) fn change(reader: &Reader<'_>, region: &Region, change: impl FnOnce(&
 }
 
 /// Reads the document at its default and at its latest version, and what it names.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region) {
-    if !reader.wants(&GET_DOCUMENT) {
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region) {
+    if !collector.wants(&GET_DOCUMENT) {
         return;
     }
-    let inquiry = reader.inquire(&GET_DOCUMENT, Some(region));
+    let inquiry = collector.inquire(&GET_DOCUMENT, Some(region));
     let (default, latest) = join!(version(inquiry, region, "$DEFAULT"), version(inquiry, region, "$LATEST"));
     let (default, latest) = agreed(inquiry, default, latest);
     let newer = match &latest {
@@ -63,7 +63,7 @@ pub(crate) async fn read(reader: &Reader<'_>, region: &Region) {
     if let (Fact::Known(inputs), Some(newer)) = (&mut preferences.inputs, newer) {
         keep_common(inputs, &newer);
     }
-    preferences.arn = Fact::Known(reader.connection.arn("ssm", region, &format!("document/{PREFERENCES_DOCUMENT}")));
+    preferences.arn = Fact::Known(collector.connection.arn("ssm", region, &format!("document/{PREFERENCES_DOCUMENT}")));
     preferences.latest_version = match latest {
         Ok(Some(answer)) => inquiry.named("DocumentVersion", answer.document_version).map(Some),
         Ok(None) => Fact::Known(None),
@@ -72,8 +72,8 @@ pub(crate) async fn read(reader: &Reader<'_>, region: &Region) {
     follow(inquiry, region, preferences).await;
 }
 
-async fn version(inquiry: Inquiry<'_>, region: &Region, version: &str) -> Version {
-    let request = inquiry.reader.connection.ssm(region).get_document();
+async fn version(inquiry: ApiCall<'_>, region: &Region, version: &str) -> Version {
+    let request = inquiry.collector.connection.ssm(region).get_document();
     let request = request.name(PREFERENCES_DOCUMENT).document_version(version).document_format(DocumentFormat::Json);
     inquiry.send_unless(ABSENT, request.send()).await
 }
@@ -82,7 +82,7 @@ type Version = Result<Option<GetDocumentOutput>, Arc<Gap>>;
 
 /// A document has both versions or does not exist. Where one of them is answered and the other is said not to exist, the
 /// document was made or deleted meanwhile, or the other is refused: it is not known.
-fn agreed(inquiry: Inquiry<'_>, default: Version, latest: Version) -> (Version, Version) {
+fn agreed(inquiry: ApiCall<'_>, default: Version, latest: Version) -> (Version, Version) {
     let odd = |version: &str| Err(inquiry.problem(&format!("the document exists, and its version {version} does not")));
     match (default, latest) {
         (Ok(None), Ok(Some(latest))) => (odd("$DEFAULT"), Ok(Some(latest))),
@@ -145,7 +145,7 @@ fn without_document() -> SessionPreferences {
     }
 }
 
-fn of_document(inquiry: Inquiry<'_>, answer: GetDocumentOutput) -> SessionPreferences {
+fn of_document(inquiry: ApiCall<'_>, answer: GetDocumentOutput) -> SessionPreferences {
     let mut preferences = SessionPreferences {
         document_exists: Fact::Known(true),
         document_type: inquiry.one_of("DocumentType", answer.document_type, DocumentType::values()).map(Some),
@@ -172,8 +172,8 @@ fn of_document(inquiry: Inquiry<'_>, answer: GetDocumentOutput) -> SessionPrefer
 }
 
 /// The names that the inputs hold, as links, and what they lead to.
-async fn follow(inquiry: Inquiry<'_>, region: &Region, mut preferences: SessionPreferences) {
-    let reader = inquiry.reader;
+async fn follow(inquiry: ApiCall<'_>, region: &Region, mut preferences: SessionPreferences) {
+    let collector = inquiry.collector;
     let bucket = input(&preferences.inputs, |inputs| &inputs.s3_bucket_name);
     let group = input(&preferences.inputs, |inputs| &inputs.cloud_watch_log_group_name);
     let key = input(&preferences.inputs, |inputs| &inputs.kms_key_id);
@@ -181,11 +181,11 @@ async fn follow(inquiry: Inquiry<'_>, region: &Region, mut preferences: SessionP
         [(&bucket, ResourceType::Bucket), (&group, ResourceType::LogGroup), (&key, ResourceType::KmsKey)]
     {
         if let Fact::Unknown(gap) = named {
-            unlisted(reader, resource_type, region, gap);
+            unlisted(collector, resource_type, region, gap);
         }
     }
     if let Fact::Unknown(gap) = &group {
-        unlisted(reader, ResourceType::KmsKey, region, gap);
+        unlisted(collector, ResourceType::KmsKey, region, gap);
     }
     preferences.s3_bucket = bucket.as_ref().map(|name| name.as_ref().map(|name| Link::to(Key::global(name.as_str()))));
     preferences.log_group =
@@ -194,16 +194,17 @@ async fn follow(inquiry: Inquiry<'_>, region: &Region, mut preferences: SessionP
 
     let name = |fact: &Fact<Option<String>>| fact.known().cloned().flatten();
     let (bucket, group, key) = (name(&bucket), name(&group), name(&key));
-    let bucket: OptionFuture<_> = bucket.as_deref().map(|name| bucket::collect::read_once(reader, region, name)).into();
-    let group: OptionFuture<_> = group.as_deref().map(|name| log_group::collect::read(reader, region, name)).into();
+    let bucket: OptionFuture<_> =
+        bucket.as_deref().map(|name| bucket::collect::read_once(collector, region, name)).into();
+    let group: OptionFuture<_> = group.as_deref().map(|name| log_group::collect::read(collector, region, name)).into();
     let key: OptionFuture<_> =
-        key.as_deref().map(|name| key::collect::read(reader, region, name, Use::Sessions)).into();
+        key.as_deref().map(|name| key::collect::read(collector, region, name, Use::Sessions)).into();
     let (_, _, key) = join!(bucket, group, key);
 
     if let Some(key) = key {
         preferences.kms_key = Fact::Known(Some(Link::to(key)));
     }
-    change(reader, region, |there| {
+    change(collector, region, |there| {
         let default_host_management_role = std::mem::take(&mut there.default_host_management_role);
         *there = SessionPreferences { default_host_management_role, ..preferences };
     });
@@ -219,8 +220,8 @@ fn input(
     }
 }
 
-fn unlisted(reader: &Reader<'_>, resource_type: ResourceType, region: &Region, gap: &Arc<Gap>) {
-    reader.say_unlisted(Unlisted {
+fn unlisted(collector: &Collector<'_>, resource_type: ResourceType, region: &Region, gap: &Arc<Gap>) {
+    collector.say_unlisted(Unlisted {
         resource_type,
         region: resource_type.region_unlisted(Some(region)),
         gap: Arc::clone(gap),

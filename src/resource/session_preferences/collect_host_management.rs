@@ -4,8 +4,8 @@
 use aws_sdk_ssm::types::ServiceSetting;
 
 use super::collect;
-use crate::collect::live::api_call::{Inquiry, filled};
-use crate::collect::live::collector::Reader;
+use crate::collect::live::api_call::{ApiCall, filled};
+use crate::collect::live::collector::Collector;
 use crate::model::call::GET_SERVICE_SETTING;
 use crate::model::{Fact, Key, Link, Region};
 use crate::resource::role;
@@ -25,12 +25,12 @@ const ABSENT: &[&str] = &["ServiceSettingNotFound"];
 const STATUSES: &[&str] = &["Default", "Customized", "PendingUpdate"];
 
 /// Reads the setting of a region, and the role that it names.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region) {
-    if !reader.wants(&GET_SERVICE_SETTING) {
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region) {
+    if !collector.wants(&GET_SERVICE_SETTING) {
         return;
     }
-    let inquiry = reader.inquire(&GET_SERVICE_SETTING, Some(region));
-    let request = reader.connection.ssm(region).get_service_setting().setting_id(SETTING);
+    let inquiry = collector.inquire(&GET_SERVICE_SETTING, Some(region));
+    let request = collector.connection.ssm(region).get_service_setting().setting_id(SETTING);
     let role = match inquiry.send_unless(ABSENT, request.send()).await {
         Ok(None) => Fact::Known(None),
         Ok(Some(answer)) => named_by(inquiry, answer.service_setting),
@@ -40,15 +40,15 @@ pub(crate) async fn read(reader: &Reader<'_>, region: &Region) {
         inquiry.unlisted(gap);
     }
     let key = role.known().cloned().flatten();
-    collect::change(reader, region, |preferences| {
+    collect::change(collector, region, |preferences| {
         preferences.default_host_management_role = role.map(|key| key.map(Link::to));
     });
     if let Some(key) = key {
-        role::collect::role_once(reader, key).await;
+        role::collect::role_once(collector, key).await;
     }
 }
 
-fn named_by(inquiry: Inquiry<'_>, setting: Option<ServiceSetting>) -> Fact<Option<Key>> {
+fn named_by(inquiry: ApiCall<'_>, setting: Option<ServiceSetting>) -> Fact<Option<Key>> {
     let (status, value) = setting.map(|setting| (setting.status, setting.setting_value)).unwrap_or_default();
     match filled(status) {
         // As AWS delivers it, the setting is off, whatever value it shows.

@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json, json};
 use super::document::{INPUTS as KNOWN, MEMBERS, SHELL_PROFILE};
 use super::fix_sessions::{Sessions, live};
 use crate::model::{Fact, Key, Region, ResourceType};
-use crate::remediate::observed::{Aspect, Kind, sorted};
+use crate::remediate::observed::{AspectKind, ObservedAspect, sorted};
 use crate::remediate::operation::{
     CreateDocument, DeleteDocument, SsmTag, UpdateDocument, UpdateDocumentDefaultVersion,
 };
-use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Aims, Change, DesiredState, PlanBuilder, ResourceId};
 use crate::remediate::setters::{Ability, Setter};
 use crate::remediate::step_output::{Reference, Text};
 use crate::resource::{key, role};
@@ -59,7 +59,7 @@ const fn input(name: &'static str) -> Ability {
     Ability::set(
         name,
         &[UpdateDocument::CALL, UpdateDocumentDefaultVersion::CALL, DeleteDocument::CALL],
-        &[Kind::PreferencesLatest, Kind::PreferencesDefault],
+        &[AspectKind::PreferencesLatest, AspectKind::PreferencesDefault],
     )
 }
 
@@ -67,7 +67,7 @@ const fn task(name: &'static str, asks: &'static [(ResourceType, &'static str)])
     Ability::task(
         name,
         &[CreateDocument::CALL, UpdateDocument::CALL, UpdateDocumentDefaultVersion::CALL, DeleteDocument::CALL],
-        &[Kind::PreferencesLatest, Kind::PreferencesDefault],
+        &[AspectKind::PreferencesLatest, AspectKind::PreferencesDefault],
     )
     .asking(asks)
 }
@@ -103,100 +103,110 @@ impl Setter for Preferences {
         ABILITIES
     }
 
-    fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn propagate(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         let Some(region) = thing.1.region.clone() else { return };
-        let sessions = Sessions::of(&region, draft);
-        let roles = roles(thing, draft);
-        let ask_roles = |task: &str, aims: &Aims, draft: &mut Draft<'_>| {
+        let sessions = Sessions::of(&region, builder);
+        let roles = roles(thing, builder);
+        let ask_roles = |task: &str, aims: &Aims, builder: &mut PlanBuilder<'_>| {
             for role in roles.iter().flatten() {
-                draft.ask(&(ResourceType::Role, role.clone()), task, aims);
+                builder.ask(&(ResourceType::Role, role.clone()), task, aims);
             }
         };
         if let Some(bucket) = sessions.bucket.as_ref().filter(|_| sessions.new_bucket) {
             let aims = wanted.tasks(&["create", "log-to-s3"]);
-            draft.ask(&(ResourceType::Bucket, Key::global(bucket.as_str())), "create", &aims);
-            ask_roles("write-s3", &aims, draft);
+            builder.ask(&(ResourceType::Bucket, Key::global(bucket.as_str())), "create", &aims);
+            ask_roles("write-s3", &aims, builder);
         }
         if let Some(group) = sessions.log_group.as_ref().filter(|_| sessions.new_log_group) {
             let aims = wanted.tasks(&["create", "log-to-cloudwatch"]);
-            draft.ask(&(ResourceType::LogGroup, Key::regional(&region, group.as_str())), "create", &aims);
-            ask_roles("write-cloudwatch", &aims, draft);
+            builder.ask(&(ResourceType::LogGroup, Key::regional(&region, group.as_str())), "create", &aims);
+            ask_roles("write-cloudwatch", &aims, builder);
         }
         if let Some(session_key) = sessions.key.as_ref().filter(|_| sessions.new_key) {
             let aims = wanted.tasks(&["create", "encrypt-sessions"]);
-            draft.ask(session_key, "create", &aims);
-            ask_roles("use-session-key", &aims, draft);
+            builder.ask(session_key, "create", &aims);
+            ask_roles("use-session-key", &aims, builder);
         }
         // Another prefix is another place that the roles must be able to write to.
         if let Some((_, aims)) = wanted.set.get("inputs.s3_key_prefix") {
-            ask_roles("write-s3", aims, draft);
+            ask_roles("write-s3", aims, builder);
         }
-        spread_encryption(thing, wanted, &sessions, &ask_roles, draft);
+        spread_encryption(thing, wanted, &sessions, &ask_roles, builder);
     }
 
-    fn looks(&self, (_, key): &Thing, _: &Wanted, _: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
-        let kinds = [Kind::PreferencesLatest, Kind::PreferencesDefault];
-        kinds.iter().map(|kind| (key.region.clone(), Aspect::of(*kind, key.id.as_ref()))).collect()
+    fn required_reads(
+        &self,
+        (_, key): &ResourceId,
+        _: &DesiredState,
+        _: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)> {
+        let kinds = [AspectKind::PreferencesLatest, AspectKind::PreferencesDefault];
+        kinds.iter().map(|kind| (key.region.clone(), ObservedAspect::of(*kind, key.id.as_ref()))).collect()
     }
 
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         let Some(region) = thing.1.region.clone() else { return };
-        refuse_keys_that_lock_out(thing, wanted, &region, draft);
+        refuse_keys_that_lock_out(thing, wanted, &region, builder);
         let mut aims = wanted.aims();
-        aims.retain(|aim| !draft.left_out.contains_key(aim));
+        aims.retain(|aim| !builder.left_out.contains_key(aim));
         let only_encryption =
             wanted.set.is_empty() && wanted.tasks.keys().all(|task| task == "satisfy-encryption-flags");
         if aims.is_empty() || only_encryption {
             return;
         }
-        if let Some(kind) = other_type(thing, draft) {
+        if let Some(kind) = other_type(thing, builder) {
             let reason =
                 format!("the document is of type {kind}, which it keeps: delete it, and make one of type Session");
-            draft.leave_out(&aims, reason);
+            builder.leave_out(&aims, reason);
             return;
         }
-        let sight = |draft: &Draft<'_>, kind| draft.sight(Some(&region), &Aspect::of(kind, thing.1.id.as_ref()));
-        let (latest, default) = match (sight(draft, Kind::PreferencesLatest), sight(draft, Kind::PreferencesDefault)) {
+        let observation = |builder: &PlanBuilder<'_>, kind| {
+            builder.observation(Some(&region), &ObservedAspect::of(kind, thing.1.id.as_ref()))
+        };
+        let (latest, default) = match (
+            observation(builder, AspectKind::PreferencesLatest),
+            observation(builder, AspectKind::PreferencesDefault),
+        ) {
             (Ok(latest), Ok(default)) => (latest, default),
             (Err(gap), _) | (_, Err(gap)) => {
-                draft.leave_out(&aims, format!("the preferences could not be read: {gap}"));
+                builder.leave_out(&aims, format!("the preferences could not be read: {gap}"));
                 return;
             }
         };
         if let Some(rewrite) = wanted.task("rewrite")
             && let Some(reason) = undecided(default["Text"].as_str())
         {
-            draft.leave_out(rewrite, reason);
-            aims.retain(|aim| !draft.left_out.contains_key(aim));
+            builder.leave_out(rewrite, reason);
+            aims.retain(|aim| !builder.left_out.contains_key(aim));
             if aims.is_empty() {
                 return;
             }
         }
-        let content = content(default["Text"].as_str(), wanted, &region, draft);
-        let needs = needs(thing, wanted, &region, draft);
+        let content = content(default["Text"].as_str(), wanted, &region, builder);
+        let needs = needs(thing, wanted, &region, builder);
         if latest.is_null() {
-            create(thing, &aims, &content, needs, draft);
+            create(thing, &aims, &content, needs, builder);
         } else {
-            update(thing, &aims, &content, (latest, default), needs, draft);
+            update(thing, &aims, &content, (latest, default), needs, builder);
         }
     }
 }
 
 /// The type of a document that is none of sessions.
-fn other_type(thing: &Thing, draft: &Draft<'_>) -> Option<String> {
-    let preferences = &draft.inventory.session_preferences.get(&thing.1)?.attributes;
+fn other_type(thing: &ResourceId, builder: &PlanBuilder<'_>) -> Option<String> {
+    let preferences = &builder.inventory.session_preferences.get(&thing.1)?.attributes;
     preferences.document_type.known().cloned().flatten().filter(|kind| kind != "Session")
 }
 
 /// What the two flags for encryption ask of the bucket, the group and the roles.
 fn spread_encryption(
-    thing: &Thing,
-    wanted: &Wanted,
+    thing: &ResourceId,
+    wanted: &DesiredState,
     sessions: &Sessions,
-    ask_roles: &dyn Fn(&str, &Aims, &mut Draft<'_>),
-    draft: &mut Draft<'_>,
+    ask_roles: &dyn Fn(&str, &Aims, &mut PlanBuilder<'_>),
+    builder: &mut PlanBuilder<'_>,
 ) {
-    let entry = draft.inventory.session_preferences.get(&thing.1);
+    let entry = builder.inventory.session_preferences.get(&thing.1);
     let inputs = entry.and_then(|entry| entry.attributes.inputs.known());
     let set = |attribute: &str| {
         let asked = wanted.set.get(attribute).filter(|(value, _)| *value == json!(true));
@@ -215,82 +225,87 @@ fn spread_encryption(
     if let Some(bucket) = sessions.bucket.as_ref().filter(|_| !s3.is_empty()) {
         let bucket = (ResourceType::Bucket, Key::global(bucket.as_str()));
         if !sessions.new_bucket {
-            encrypt_bucket(&bucket, &s3, draft);
+            encrypt_bucket(&bucket, &s3, builder);
         }
-        ask_roles("see-encryption", &s3, draft);
+        ask_roles("see-encryption", &s3, builder);
     }
     if let (Some(group), Some(region)) = (sessions.log_group.as_ref().filter(|_| !logs.is_empty()), &thing.1.region) {
         let group = (ResourceType::LogGroup, Key::regional(region, group.as_str()));
         if !sessions.new_log_group {
-            encrypt_group(&group, &logs, draft);
+            encrypt_group(&group, &logs, builder);
         }
-        ask_roles("see-encryption", &logs, draft);
+        ask_roles("see-encryption", &logs, builder);
     }
 }
 
 /// Gives a bucket default encryption that SSM Agent accepts: SSE-S3 or SSE-KMS. A bucket with a key keeps the key.
-fn encrypt_bucket(bucket: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
-    let entry = draft.inventory.buckets.get(&bucket.1);
+fn encrypt_bucket(bucket: &ResourceId, aims: &Aims, builder: &mut PlanBuilder<'_>) {
+    let entry = builder.inventory.buckets.get(&bucket.1);
     let algorithm = match entry.map(|entry| entry.attributes.sse_algorithm.clone()).unwrap_or_default() {
         Fact::Known(Some(algorithm)) if algorithm == "AES256" || algorithm == "aws:kms" => return,
         Fact::Known(Some(other)) if other.starts_with("aws:kms") => "aws:kms",
         Fact::Known(_) => "AES256",
         Fact::Unknown(gap) => {
             let reason = format!("the encryption of the bucket {} could not be read: {gap}", bucket.1.id);
-            return draft.leave_out(aims, reason);
+            return builder.leave_out(aims, reason);
         }
     };
-    draft.want(bucket, "sse_algorithm", algorithm.into(), aims);
+    builder.want(bucket, "sse_algorithm", algorithm.into(), aims);
 }
 
 /// Gives a log group a key, unless the log group has one.
-fn encrypt_group(group: &Thing, aims: &Aims, draft: &mut Draft<'_>) {
-    let entry = draft.inventory.log_groups.get(&group.1);
+fn encrypt_group(group: &ResourceId, aims: &Aims, builder: &mut PlanBuilder<'_>) {
+    let entry = builder.inventory.log_groups.get(&group.1);
     match entry.map(|entry| entry.attributes.kms_key.clone()).unwrap_or_default() {
-        Fact::Known(None) => draft.ask(group, "encrypt", aims),
+        Fact::Known(None) => builder.ask(group, "encrypt", aims),
         Fact::Known(Some(_)) => {}
         Fact::Unknown(gap) => {
-            draft.leave_out(aims, format!("the key of the log group {} could not be read: {gap}", group.1.id));
+            builder.leave_out(aims, format!("the key of the log group {} could not be read: {gap}", group.1.id));
         }
     }
 }
 
 /// The regions whose preferences name this bucket, or are to.
-pub(crate) fn regions_with_bucket(bucket: &str, draft: &Draft<'_>) -> Vec<Region> {
-    let regions = draft.inventory.session_preferences.keys().filter_map(|key| key.region.clone());
-    regions.filter(|region| Sessions::of(region, draft).bucket.as_deref() == Some(bucket)).collect()
+pub(crate) fn regions_with_bucket(bucket: &str, builder: &PlanBuilder<'_>) -> Vec<Region> {
+    let regions = builder.inventory.session_preferences.keys().filter_map(|key| key.region.clone());
+    regions.filter(|region| Sessions::of(region, builder).bucket.as_deref() == Some(bucket)).collect()
 }
 
 /// The roles of the region's nodes, and of those that get one; none where they are not known.
-fn roles(thing: &Thing, draft: &Draft<'_>) -> Option<Vec<Key>> {
-    let entry = draft.inventory.session_preferences.get(&thing.1)?;
+fn roles(thing: &ResourceId, builder: &PlanBuilder<'_>) -> Option<Vec<Key>> {
+    let entry = builder.inventory.session_preferences.get(&thing.1)?;
     Some(entry.attributes.roles.known()?.iter().map(|link| link.key.clone()).collect())
 }
 
 /// With a key, the agent refuses each session whose data key it cannot decrypt: every role must be able to.
-fn refuse_keys_that_lock_out(thing: &Thing, wanted: &Wanted, region: &Region, draft: &mut Draft<'_>) {
+fn refuse_keys_that_lock_out(
+    thing: &ResourceId,
+    wanted: &DesiredState,
+    region: &Region,
+    builder: &mut PlanBuilder<'_>,
+) {
     let aims = wanted.tasks(&["encrypt-sessions"]);
-    let sessions = Sessions::of(region, draft);
+    let sessions = Sessions::of(region, builder);
     let Some(session_key) = sessions.key.filter(|_| sessions.new_key) else { return };
     // Who starts sessions is not read: that they may use the key is for a person to say.
     let id = thing.1.id.as_ref();
-    let asks = draft.limits.asks_for_names && !aims.is_empty();
-    if !asks && !draft.limits.named.contains(id) {
+    let asks = builder.limits.asks_for_names && !aims.is_empty();
+    if !asks && !builder.limits.named.contains(id) {
         let reason = format!(
             "who starts sessions needs kms:GenerateDataKey with the key, or is locked out, and who that is was not \
              read: it is done only by name: allow it with --resource {id}"
         );
-        draft.leave_out(&aims, reason);
-        draft.keyless.insert(region.clone());
+        builder.leave_out(&aims, reason);
+        builder.keyless.insert(region.clone());
         return;
     }
-    let problem = match roles(thing, draft) {
+    let problem = match roles(thing, builder) {
         None => Some("which roles the region's nodes use is not known".to_owned()),
-        Some(roles) => roles.iter().find_map(|role| role::fix::cannot_decrypt(role, &session_key, draft)),
+        Some(roles) => roles.iter().find_map(|role| role::fix::cannot_decrypt(role, &session_key, builder)),
     };
     if let Some(problem) = problem {
-        draft.leave_out(&aims, format!("{problem}: its nodes would refuse all sessions"));
-        draft.keyless.insert(region.clone());
+        builder.leave_out(&aims, format!("{problem}: its nodes would refuse all sessions"));
+        builder.keyless.insert(region.clone());
     }
 }
 
@@ -312,14 +327,14 @@ impl Content {
 }
 
 /// The document as it is to be.
-fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'_>) -> Content {
+fn content(text: Option<&str>, wanted: &DesiredState, region: &Region, builder: &PlanBuilder<'_>) -> Content {
     let mut document = match text.map(serde_json::from_str) {
         Some(Ok(Json::Object(document))) => document,
         _ => Map::new(),
     };
     let fresh = document.is_empty();
     document.entry("description").or_insert_with(|| "Session Manager preferences".into());
-    if fresh || live(wanted, "rewrite", draft) {
+    if fresh || live(wanted, "rewrite", builder) {
         document.insert("schemaVersion".to_owned(), "1.0".into());
         document.insert("sessionType".to_owned(), "Standard_Stream".into());
     }
@@ -327,11 +342,11 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
         Some(Json::Object(inputs)) => inputs,
         _ => Map::new(),
     };
-    if live(wanted, "rewrite", draft) {
+    if live(wanted, "rewrite", builder) {
         repair(&mut inputs);
     }
-    let create = live(wanted, "create", draft);
-    let sessions = Sessions::of(region, draft);
+    let create = live(wanted, "create", builder);
+    let sessions = Sessions::of(region, builder);
     if create {
         for (name, value) in [
             ("s3EncryptionEnabled", json!(false)),
@@ -354,7 +369,7 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
     }
     let mut made = BTreeMap::new();
     if let Some(arn) =
-        sessions.key.filter(|_| sessions.new_key).and_then(|session_key| key::fix::arn(&session_key, draft))
+        sessions.key.filter(|_| sessions.new_key).and_then(|session_key| key::fix::arn(&session_key, builder))
     {
         inputs.insert("kmsKeyId".to_owned(), arn.plain().into());
         if arn.plain().is_none() {
@@ -363,7 +378,7 @@ fn content(text: Option<&str>, wanted: &Wanted, region: &Region, draft: &Draft<'
     }
     for (attribute, name) in INPUTS {
         let Some((value, aims)) = wanted.set.get(*attribute) else { continue };
-        if aims.iter().any(|aim| !draft.left_out.contains_key(aim)) {
+        if aims.iter().any(|aim| !builder.left_out.contains_key(aim)) {
             // Minutes are texts in the document.
             let value = if value.is_i64() { value.to_string().into() } else { value.clone() };
             inputs.insert((*name).to_owned(), value);
@@ -461,63 +476,63 @@ fn repair(inputs: &mut Map<String, Json>) {
 
 /// The steps on what the preferences are to name, and on the roles that must be able to use it. What they name already
 /// is used already.
-fn needs(thing: &Thing, wanted: &Wanted, region: &Region, draft: &Draft<'_>) -> Vec<usize> {
-    let sessions = Sessions::of(region, draft);
+fn needs(thing: &ResourceId, wanted: &DesiredState, region: &Region, builder: &PlanBuilder<'_>) -> Vec<usize> {
+    let sessions = Sessions::of(region, builder);
     let encrypts = |input: &str| wanted.set.contains_key(input);
     let bucket = sessions.new_bucket || encrypts("inputs.s3_encryption_enabled");
     let group = sessions.new_log_group || encrypts("inputs.cloud_watch_encryption_enabled");
     let prefix = wanted.set.contains_key("inputs.s3_key_prefix");
-    let mut things: Vec<Thing> = Vec::new();
+    let mut things: Vec<ResourceId> = Vec::new();
     things.extend(sessions.bucket.filter(|_| bucket).map(|bucket| (ResourceType::Bucket, Key::global(bucket))));
     things.extend(
         sessions.log_group.filter(|_| group).map(|group| (ResourceType::LogGroup, Key::regional(region, group))),
     );
     things.extend(sessions.key.filter(|_| sessions.new_key));
     if bucket || group || prefix || sessions.new_key {
-        things.extend(roles(thing, draft).into_iter().flatten().map(|role| (ResourceType::Role, role)));
+        things.extend(roles(thing, builder).into_iter().flatten().map(|role| (ResourceType::Role, role)));
     }
-    let mut steps: Vec<usize> = things.iter().flat_map(|thing| draft.steps_of(thing)).collect();
+    let mut steps: Vec<usize> = things.iter().flat_map(|thing| builder.steps_of(thing)).collect();
     steps.sort_unstable();
     steps.dedup();
     steps
 }
 
-fn create(thing: &Thing, aims: &Aims, content: &Content, needs: Vec<usize>, draft: &mut Draft<'_>) {
+fn create(thing: &ResourceId, aims: &Aims, content: &Content, needs: Vec<usize>, builder: &mut PlanBuilder<'_>) {
     let name = thing.1.id.as_ref().to_owned();
     let call = CreateDocument {
         name: name.clone(),
         content: content.written(),
         document_type: "Session".to_owned(),
         document_format: "JSON".to_owned(),
-        tags: draft.tags().into_iter().map(|(key, value)| SsmTag { key, value }).collect(),
+        tags: builder.tags().into_iter().map(|(key, value)| SsmTag { key, value }).collect(),
     };
-    let aspect = Aspect::of(Kind::PreferencesLatest, &name);
+    let aspect = ObservedAspect::of(AspectKind::PreferencesLatest, &name);
     let change = Change::new(thing.clone(), aims.clone(), aspect, Json::Null, json!({}), call)
         .with_made_after("Document", content.canonical())
         .undone_by(DeleteDocument { name, document_version: None })
         .needing(needs)
         .creating();
-    draft.add(change);
+    builder.add(change);
 }
 
 /// A new version, unless the latest is what is wanted; then that version as the default.
 fn update(
-    thing: &Thing,
+    thing: &ResourceId,
     aims: &Aims,
     content: &Content,
     (latest, default): (Json, Json),
     needs: Vec<usize>,
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
 ) {
     let name = thing.1.id.as_ref().to_owned();
     let versions = (default["Version"].as_str().map(str::to_owned), latest["Version"].as_str().map(Text::from));
     let (Some(earlier), Some(mut version)) = versions else {
-        return draft.leave_out(aims, "the answer does not tell the versions of the document");
+        return builder.leave_out(aims, "the answer does not tell the versions of the document");
     };
     let mut made = None;
     let document = content.canonical();
     if document.plain().is_none() || latest["Document"].as_str() != document.plain() {
-        let step = draft.changes.len();
+        let step = builder.changes.len();
         version = Reference::to(step, "Version").into();
         let call = UpdateDocument {
             name: name.clone(),
@@ -525,23 +540,23 @@ fn update(
             document_version: "$LATEST".to_owned(),
             document_format: "JSON".to_owned(),
         };
-        let aspect = Aspect::of(Kind::PreferencesLatest, &name);
+        let aspect = ObservedAspect::of(AspectKind::PreferencesLatest, &name);
         let change = Change::new(thing.clone(), aims.clone(), aspect, latest, json!({}), call)
             .with_made_after("Document", document)
             .undone_by(DeleteDocument { name: name.clone(), document_version: Some(version.clone()) })
             .needing(needs.iter().copied());
-        made = Some(draft.add(change));
+        made = Some(builder.add(change));
     } else if default["Version"] == latest["Version"] {
         return;
     }
     let put = |document_version: Text| UpdateDocumentDefaultVersion { name: name.clone(), document_version };
-    let aspect = Aspect::of(Kind::PreferencesDefault, &name);
+    let aspect = ObservedAspect::of(AspectKind::PreferencesDefault, &name);
     let change = Change::new(thing.clone(), aims.clone(), aspect, default, json!({}), put(version.clone()))
         .with_made_after("Version", version)
         .undone_by(put(earlier.into()))
         .needing(made)
         .needing(needs);
-    draft.add(change);
+    builder.add(change);
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::schema::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
 use crate::engine::rule::params::ParamValue;
 use crate::model::{Entry, Fact, Key, Region, ResourceType};
-use crate::remediate::plan_builder::{Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{DesiredState, PlanBuilder, ResourceId};
 use crate::resource::key::schema::KmsKey;
 use crate::resource::log_group;
 
@@ -21,7 +21,7 @@ pub(crate) struct Sessions {
     pub(crate) prefix: Fact<Option<String>>,
     pub(crate) log_group: Option<String>,
     /// The key, by its id or by the alias under which it is made.
-    pub(crate) key: Option<Thing>,
+    pub(crate) key: Option<ResourceId>,
     /// Whether the bucket, the group and the key are to be put there.
     pub(super) new_bucket: bool,
     pub(super) new_log_group: bool,
@@ -29,44 +29,45 @@ pub(crate) struct Sessions {
 }
 
 /// The preferences of a region.
-pub(crate) fn preferences(region: &Region) -> Thing {
+pub(crate) fn preferences(region: &Region) -> ResourceId {
     (ResourceType::SessionPreferences, Key::regional(region, PREFERENCES_DOCUMENT))
 }
 
 impl Sessions {
     /// What the sessions of this region will use.
-    pub(crate) fn of(region: &Region, draft: &Draft<'_>) -> Self {
+    pub(crate) fn of(region: &Region, builder: &PlanBuilder<'_>) -> Self {
         let thing = preferences(region);
-        let wanted = draft.wanted.get(&thing).cloned().unwrap_or_default();
-        let entry = draft.inventory.session_preferences.get(&thing.1);
-        let asked = |task: &str| live(&wanted, task, draft);
+        let wanted = builder.wanted.get(&thing).cloned().unwrap_or_default();
+        let entry = builder.inventory.session_preferences.get(&thing.1);
+        let asked = |task: &str| live(&wanted, task, builder);
         let create = asked("create");
         let input = |read: fn(&SessionInputs) -> &Fact<Option<String>>| input(entry, read);
-        let bucket = there(entry, |entry| &entry.s3_bucket, &draft.inventory.buckets);
-        let log_group = there(entry, |entry| &entry.log_group, &draft.inventory.log_groups);
-        let key = there(entry, |entry| &entry.kms_key, &draft.inventory.keys);
-        let key = key.filter(|_| !is_of_no_use(entry, region, draft));
-        let here = draft.here(Some(region));
+        let bucket = there(entry, |entry| &entry.s3_bucket, &builder.inventory.buckets);
+        let log_group = there(entry, |entry| &entry.log_group, &builder.inventory.log_groups);
+        let key = there(entry, |entry| &entry.kms_key, &builder.inventory.keys);
+        let key = key.filter(|_| !is_of_no_use(entry, region, builder));
+        let here = builder.here(Some(region));
         let new_bucket = bucket.is_none() && (create || asked("log-to-s3"));
         let new_log_group = log_group.is_none() && (create || asked("log-to-cloudwatch"));
-        let new_key = key.is_none() && !draft.keyless.contains(region) && (create || asked("encrypt-sessions"));
+        let new_key = key.is_none() && !builder.keyless.contains(region) && (create || asked("encrypt-sessions"));
         let named_group = input(|inputs| &inputs.cloud_watch_log_group_name);
         let prefix = match wanted.set.get("inputs.s3_key_prefix") {
             Some((value, _)) => Fact::Known(value.as_str().map(str::to_owned)),
             None if new_bucket => {
                 let named = input(|inputs| &inputs.s3_key_prefix);
-                Fact::Known(Some(named.unwrap_or_else(|| standard_prefix(region, draft))))
+                Fact::Known(Some(named.unwrap_or_else(|| standard_prefix(region, builder))))
             }
             None => given(entry, |inputs| &inputs.s3_key_prefix),
         };
         Self {
-            bucket: bucket.or_else(|| new_bucket.then(|| here.fill(&draft.settings.bucket))),
+            bucket: bucket.or_else(|| new_bucket.then(|| here.fill(&builder.settings.bucket))),
             prefix,
-            log_group: log_group
-                .or_else(|| new_log_group.then(|| named_group.unwrap_or_else(|| here.fill(&draft.settings.log_group)))),
+            log_group: log_group.or_else(|| {
+                new_log_group.then(|| named_group.unwrap_or_else(|| here.fill(&builder.settings.log_group)))
+            }),
             key: match key {
                 Some(id) => Some((ResourceType::KmsKey, Key::regional(region, id))),
-                None => new_key.then(|| log_group::fix::session_key(region, draft)),
+                None => new_key.then(|| log_group::fix::session_key(region, builder)),
             },
             new_bucket,
             new_log_group,
@@ -76,17 +77,17 @@ impl Sessions {
 }
 
 /// Whether a task is asked for, for something that is not left out.
-pub(crate) fn live(wanted: &Wanted, task: &str, draft: &Draft<'_>) -> bool {
-    wanted.task(task).is_some_and(|aims| aims.iter().any(|aim| !draft.left_out.contains_key(aim)))
+pub(crate) fn live(wanted: &DesiredState, task: &str, builder: &PlanBuilder<'_>) -> bool {
+    wanted.task(task).is_some_and(|aims| aims.iter().any(|aim| !builder.left_out.contains_key(aim)))
 }
 
 /// The prefix of session logs, by the rule that asks for one.
-fn standard_prefix(region: &Region, draft: &Draft<'_>) -> String {
-    let prefix = match draft.param("ssm-s3-key-prefix", "prefix") {
+fn standard_prefix(region: &Region, builder: &PlanBuilder<'_>) -> String {
+    let prefix = match builder.param("ssm-s3-key-prefix", "prefix") {
         Some(ParamValue::Text(prefix)) => prefix.as_str(),
         _ => "AWSLogs/${account}/ssm_session_logs",
     };
-    draft.here(Some(region)).fill(prefix)
+    builder.here(Some(region)).fill(prefix)
 }
 
 /// An input of the preferences, if it is known.
@@ -109,9 +110,9 @@ fn given(
 }
 
 /// Whether no session can use the key that the preferences name, as `ssm-session-key-set` judges it.
-fn is_of_no_use(entry: Option<&Entry<SessionPreferences>>, region: &Region, draft: &Draft<'_>) -> bool {
+fn is_of_no_use(entry: Option<&Entry<SessionPreferences>>, region: &Region, builder: &PlanBuilder<'_>) -> bool {
     let key = entry.and_then(|entry| entry.attributes.kms_key.known()?.as_ref());
-    let Some(key) = key.and_then(|link| draft.inventory.keys.get(&link.key)) else { return false };
+    let Some(key) = key.and_then(|link| builder.inventory.keys.get(&link.key)) else { return false };
     let KmsKey { region: of_key, key_spec, key_usage, key_manager, .. } = &key.attributes;
     let wanted = [(of_key, region.as_str()), (key_spec, KEY_SPEC), (key_usage, KEY_USAGE), (key_manager, KEY_MANAGER)];
     wanted.iter().any(|(fact, wanted)| fact.known().is_some_and(|known| known != wanted))

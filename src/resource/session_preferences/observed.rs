@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::Failure;
 use crate::model::call::{Call, GET_DOCUMENT};
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::{Aspect, canonical, satisfies};
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::{ObservedAspect, canonical, satisfies};
 
 const ABSENT: &[&str] = &["InvalidDocument"];
 
@@ -15,7 +15,11 @@ pub(crate) const LIST_DOCUMENT_VERSIONS: Call =
     Call { service: "ssm", operation: "ListDocumentVersions", actions: &["ssm:ListDocumentVersions"] };
 
 /// A version of the document that says what is wanted; the latest where there are several.
-pub(crate) async fn equal_version(place: &Place<'_>, aspect: &Aspect, wanted: &Json) -> Result<Option<Json>, Failure> {
+pub(crate) async fn equal_version(
+    place: &RegionClients<'_>,
+    aspect: &ObservedAspect,
+    wanted: &Json,
+) -> Result<Option<Json>, Failure> {
     let mut versions = Vec::new();
     let request = |token| place.ssm().list_document_versions().name(&aspect.id).set_next_token(token).send();
     let read = place.pages(&LIST_DOCUMENT_VERSIONS, request, |page| {
@@ -38,7 +42,11 @@ pub(crate) async fn equal_version(place: &Place<'_>, aspect: &Aspect, wanted: &J
     Ok(None)
 }
 
-async fn get(place: &Place<'_>, aspect: &Aspect, version: &str) -> Result<Option<GetDocumentOutput>, Failure> {
+async fn get(
+    place: &RegionClients<'_>,
+    aspect: &ObservedAspect,
+    version: &str,
+) -> Result<Option<GetDocumentOutput>, Failure> {
     let request = place.ssm().get_document().name(&aspect.id).document_version(version);
     let request = request.document_format(DocumentFormat::Json);
     place.read_unless(ABSENT, &GET_DOCUMENT, request.send()).await
@@ -54,10 +62,10 @@ fn state(answer: Option<GetDocumentOutput>) -> Json {
     })
 }
 
-pub(crate) async fn latest(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn latest(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     Ok(state(get(place, aspect, "$LATEST").await?))
 }
 
-pub(crate) async fn default(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn default(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     Ok(state(get(place, aspect, "$DEFAULT").await?))
 }

@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 
 use super::document::Content;
 use super::schema::{PREFERENCES_DOCUMENT, SessionInputs, SessionPreferences};
-use crate::collect::terraform::block_view::View;
+use crate::collect::terraform::block_view::BlockView;
 use crate::collect::terraform::file::Span;
 use crate::collect::terraform::instance::Instance;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
 use crate::collect::terraform::value::{Value, number_json};
 use crate::collect::terraform::yaml::{Mistake, decode};
 use crate::diagnostic::Diagnostic;
@@ -46,7 +46,7 @@ impl Mapper {
     /// The preferences, where the code declares them.
     pub(crate) fn session_preferences(&mut self) {
         for document in self.all("aws_ssm_document") {
-            match fact::text(&self.world, &document.attribute("name")) {
+            match fact::text(&self.context, &document.attribute("name")) {
                 Fact::Known(Some(name)) if name == PREFERENCES_DOCUMENT => self.put_preferences(&document),
                 Fact::Unknown(gap) if gap.symbol.as_deref().is_none_or(|name| may_be(name, PREFERENCES_DOCUMENT)) => {
                     // Another document, unless it is one of sessions.
@@ -72,7 +72,7 @@ impl Mapper {
             nodes.chain(self.inventory.managed_instances.keys().map(|key| (ResourceType::ManagedInstance, key)));
         for (resource_type, key) in nodes {
             if !regions.iter().any(|(region, _)| *region == key.region) {
-                let place = self.places.of(resource_type, key);
+                let place = self.source_map.of(resource_type, key);
                 regions.push((key.region.clone(), place.map(|place| place.block)));
             }
         }
@@ -97,7 +97,7 @@ impl Mapper {
         if !others.is_empty() {
             message = format!("{message}; only sessions that name {} use its settings", others.join(" or "));
         }
-        let gap = span.map_or_else(|| Self::not_told(message.clone()), |span| self.world.gap(span, message.clone()));
+        let gap = span.map_or_else(|| Self::not_told(message.clone()), |span| self.context.gap(span, message.clone()));
         let key = Key { region, id: PREFERENCES_DOCUMENT.into() };
         let earlier = self.inventory.session_preferences.remove(&key);
         let unread: Entry<SessionPreferences> = Entry::unread(&gap);
@@ -127,7 +127,7 @@ impl Mapper {
                 "{} is a Session document, and not {PREFERENCES_DOCUMENT}: only sessions that name it use its settings",
                 document.address
             );
-            self.world.report(document.block.span, Diagnostic::warning(message));
+            self.context.report(document.block.span, Diagnostic::warning(message));
         }
         others.iter().map(|document| document.address.clone()).collect()
     }
@@ -135,17 +135,17 @@ impl Mapper {
     fn put_preferences(&mut self, document: &Rc<Instance>) {
         let view = document.view();
         let key = Self::key_of(ResourceType::SessionPreferences, document);
-        let mut draft: Draft<SessionPreferences> = Draft::new();
-        draft.at("document_exists", view.span_of("name"));
-        let document_type = fact::text(&self.world, &draft.get("document_type", &view, "document_type"));
+        let mut mapped: Mapped<SessionPreferences> = Mapped::new();
+        mapped.at("document_exists", view.span_of("name"));
+        let document_type = fact::text(&self.context, &mapped.get("document_type", &view, "document_type"));
         let content = view.span_of("content");
         for path in ["problems", "inputs"] {
-            draft.at(path, content);
+            mapped.at(path, content);
         }
         for (path, word) in MEMBERS {
-            draft.at(path, content.map(|span| self.world.find_in(span, word).unwrap_or(span)));
+            mapped.at(path, content.map(|span| self.context.find_in(span, word).unwrap_or(span)));
         }
-        let preferences = &mut draft.resource;
+        let preferences = &mut mapped.resource;
         preferences.arn = self.told(document, "arn");
         preferences.document_exists = Fact::Known(true);
         preferences.document_type = document_type;
@@ -172,10 +172,10 @@ impl Mapper {
         preferences.log_group = self.log_group_link(&written(&inputs.cloud_watch_log_group_name), document);
         preferences.kms_key = self.key_link(&written(&inputs.kms_key_id), document, Judged::Yes);
         preferences.default_host_management_role = Fact::Known(None);
-        self.put(key, document, draft, Judged::Yes);
+        self.put(key, document, mapped, Judged::Yes);
     }
 
-    fn read_content(&self, view: &View, preferences: &mut SessionPreferences) {
+    fn read_content(&self, view: &BlockView, preferences: &mut SessionPreferences) {
         let unknown = |preferences: &mut SessionPreferences, gap: Arc<Gap>| {
             preferences.schema_version = Fact::Unknown(Arc::clone(&gap));
             preferences.session_type = Fact::Unknown(Arc::clone(&gap));
@@ -187,7 +187,7 @@ impl Mapper {
             Value::Unknown(hole) => return unknown(preferences, Arc::clone(&hole.gap)),
             _ => return unknown(preferences, fact::left_open(view, "the document has no content")),
         };
-        if !self.world.afford_text(text.len().saturating_mul(16)) {
+        if !self.context.afford_text(text.len().saturating_mul(16)) {
             return unknown(preferences, fact::left_open(view, "it takes too much to read the document"));
         }
         let document = match view.get("document_format") {
@@ -195,7 +195,7 @@ impl Mapper {
             Value::Text(format) if *format == *"JSON" => serde_json::from_str(&text).ok(),
             Value::Text(format) if *format == *"YAML" => match self.json_of_yaml(&text) {
                 Ok(document) => Some(document),
-                Err(_) if text.contains(is_symbol) => return unknown(preferences, fact::gap_in(&self.world, &text)),
+                Err(_) if text.contains(is_symbol) => return unknown(preferences, fact::gap_in(&self.context, &text)),
                 Err(why) => return unknown(preferences, fact::left_open(view, &format!("the content: {why}"))),
             },
             Value::Unknown(hole) => return unknown(preferences, Arc::clone(&hole.gap)),
@@ -207,11 +207,11 @@ impl Mapper {
                 self.take_holes(&mut json, "", &mut holes);
                 json.to_string()
             }
-            None if text.contains(is_symbol) => return unknown(preferences, fact::gap_in(&self.world, &text)),
+            None if text.contains(is_symbol) => return unknown(preferences, fact::gap_in(&self.context, &text)),
             None => text.to_string(),
         };
-        let (world, span) = (Rc::clone(&self.world), view.span_of("content").unwrap_or(view.span()));
-        let mut content = Content::parse(&text, move |problem| world.gap(span, problem.to_string()));
+        let (context, span) = (Rc::clone(&self.context), view.span_of("content").unwrap_or(view.span()));
+        let mut content = Content::parse(&text, move |problem| context.gap(span, problem.to_string()));
         preferences.schema_version = content.text("schemaVersion");
         preferences.session_type = content.text("sessionType");
         let mut inputs = Fact::Known(content.inputs());
@@ -243,7 +243,7 @@ impl Mapper {
                 }
             }
         }
-        match decode(text, &|amount| self.world.afford(amount)) {
+        match decode(text, &|amount| self.context.afford(amount)) {
             Ok(value) => Ok(json(&value)),
             Err(Mistake::Wrong(why)) => Err(why),
             Err(Mistake::Unknown(why)) => Err(why.to_owned()),
@@ -254,7 +254,7 @@ impl Mapper {
     fn take_holes(&self, json: &mut Json, path: &str, holes: &mut Vec<(String, Arc<Gap>)>) {
         match json {
             Json::String(text) if text.contains(is_symbol) => {
-                holes.push((path.to_owned(), fact::gap_in(&self.world, text)));
+                holes.push((path.to_owned(), fact::gap_in(&self.context, text)));
                 *json = Json::Null;
             }
             Json::Object(members) if path.matches('/').count() < 2 => {
@@ -269,7 +269,7 @@ impl Mapper {
     /// The role that default host management names, in each region whose code says so.
     fn host_management(&mut self) {
         for setting in self.all("aws_ssm_service_setting") {
-            let id = match fact::text(&self.world, &setting.attribute("setting_id")) {
+            let id = match fact::text(&self.context, &setting.attribute("setting_id")) {
                 Fact::Known(Some(id)) => id,
                 Fact::Unknown(gap) => gap.symbol.as_deref().unwrap_or_default().to_owned(),
                 Fact::Known(None) => String::new(),
@@ -316,13 +316,13 @@ fn may_be(text: &str, wanted: &str) -> bool {
 
 /// A fact as the value that it was.
 fn written(fact: &Fact<Option<String>>) -> Value {
-    use crate::collect::terraform::value::{Hole, Nature};
+    use crate::collect::terraform::value::{Nature, UnknownValue};
     match fact {
         Fact::Known(None) => Value::Null,
         Fact::Known(Some(text)) => Value::text(text.as_str()),
         Fact::Unknown(gap) => match &gap.symbol {
             Some(symbol) => Value::Text(Arc::clone(symbol)),
-            None => Value::Unknown(Hole::new(Arc::clone(gap), Nature::Open)),
+            None => Value::Unknown(UnknownValue::new(Arc::clone(gap), Nature::Open)),
         },
     }
 }

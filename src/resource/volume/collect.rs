@@ -8,8 +8,8 @@ use futures::future::join_all;
 use super::schema::Volume;
 use crate::aws::raw_response::{NEXT_TOKEN, document};
 use crate::aws::xml::{Document, Node};
-use crate::collect::live::api_call::Inquiry;
-use crate::collect::live::collector::Reader;
+use crate::collect::live::api_call::ApiCall;
+use crate::collect::live::collector::Collector;
 use crate::collect::live::ec2::{PAGE, filter, portions, with_hidden};
 use crate::model::call::DESCRIBE_VOLUMES;
 use crate::model::{Entry, Fact, Key, Link, Region};
@@ -20,28 +20,27 @@ use crate::resource::key::collect::Use;
 type References = BTreeMap<Key, String>;
 
 /// Reads these volumes, and the keys that encrypt them.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, volumes: &BTreeSet<Key>) {
-    if !reader.wants(&DESCRIBE_VOLUMES) {
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region, volumes: &BTreeSet<Key>) {
+    if !collector.wants(&DESCRIBE_VOLUMES) {
         for volume in volumes {
-            reader.mention::<Volume>(volume);
+            collector.mention::<Volume>(volume);
         }
         return;
     }
-    let read = join_all(portions(volumes).into_iter().map(|ids| portion(reader, region, ids))).await;
-    let needs = reader.collection.needs;
+    let read = join_all(portions(volumes).into_iter().map(|ids| portion(collector, region, ids))).await;
+    let needs = collector.collection.needs;
     if !needs.reads("Volume", "kms_key") && !needs.reads("Role", "root_volume_keys") {
         return;
     }
     let references: References = read.into_iter().flatten().collect();
     let distinct: BTreeSet<&String> = references.values().collect();
-    let keys = join_all(
-        distinct
-            .into_iter()
-            .map(async |reference| (reference, key::collect::read(reader, region, reference, Use::RootVolume).await)),
-    )
-    .await;
+    let keys =
+        join_all(distinct.into_iter().map(async |reference| {
+            (reference, key::collect::read(collector, region, reference, Use::RootVolume).await)
+        }))
+        .await;
     let keys: BTreeMap<&String, Key> = keys.into_iter().collect();
-    reader.record(|inventory| {
+    collector.record(|inventory| {
         for (volume, reference) in &references {
             if let (Some(entry), Some(key)) = (inventory.volumes.get_mut(volume), keys.get(reference)) {
                 entry.attributes.kms_key = Fact::Known(Some(Link::to(key.clone())));
@@ -50,9 +49,9 @@ pub(crate) async fn read(reader: &Reader<'_>, region: &Region, volumes: &BTreeSe
     });
 }
 
-async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> References {
-    let inquiry = reader.inquire(&DESCRIBE_VOLUMES, Some(region));
-    let client = reader.connection.ec2(region);
+async fn portion(collector: &Collector<'_>, region: &Region, ids: Vec<String>) -> References {
+    let inquiry = collector.inquire(&DESCRIBE_VOLUMES, Some(region));
+    let client = collector.connection.ec2(region);
     let mut references = References::new();
     let mut missing: BTreeSet<String> = ids.iter().cloned().collect();
     // By filter and not by id: one id that is gone would fail them all.
@@ -77,12 +76,12 @@ async fn portion(reader: &Reader<'_>, region: &Region, ids: Vec<String>) -> Refe
         .await;
     for id in missing {
         let gap = inquiry.missed(&id, &read);
-        reader.put(Key::regional(region, id), Entry::<Volume>::unread(&gap));
+        collector.put(Key::regional(region, id), Entry::<Volume>::unread(&gap));
     }
     references
 }
 
-fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, answer: Node<'_>, references: &mut References) {
+fn take(inquiry: ApiCall<'_>, region: &Region, key: Key, answer: Node<'_>, references: &mut References) {
     let encrypted = inquiry.meaning("Encrypted", answer.text("encrypted"), |encrypted| encrypted.parse().ok());
     let kms_key = match (&encrypted, answer.filled("kmsKeyId")) {
         (Fact::Unknown(gap), _) => Fact::Unknown(gap.clone()),
@@ -93,6 +92,6 @@ fn take(inquiry: Inquiry<'_>, region: &Region, key: Key, answer: Node<'_>, refer
             Fact::default()
         }
     };
-    let arn = inquiry.reader.connection.arn("ec2", region, &format!("volume/{}", key.id));
-    inquiry.reader.put(key, Entry::existing(Volume { arn: Fact::Known(arn), encrypted, kms_key }));
+    let arn = inquiry.collector.connection.arn("ec2", region, &format!("volume/{}", key.id));
+    inquiry.collector.put(key, Entry::existing(Volume { arn: Fact::Known(arn), encrypted, kms_key }));
 }

@@ -9,14 +9,14 @@ use serde_json::{Value as Json, json};
 
 use super::fix_key;
 use crate::model::{Key, Region, ResourceType};
-use crate::remediate::observed::{Aspect, KEY_MADE_BY as MADE_BY, Kind, made_for};
+use crate::remediate::observed::{AspectKind, KEY_MADE_BY as MADE_BY, ObservedAspect, made_for};
 use crate::remediate::operation::{
     AttachVolume, CreateSnapshot, CreateVolume, DeleteSnapshot, DeleteVolume, DetachVolume,
     EbsInstanceBlockDeviceSpecification, Ec2Tag, InstanceBlockDeviceMappingSpecification, ModifyInstanceAttribute,
     Operation, StartInstances, StopInstances, TagSpecification,
 };
 use crate::remediate::plan::Undo;
-use crate::remediate::plan_builder::{Aims, Change, Draft, Thing, Wanted};
+use crate::remediate::plan_builder::{Aims, Change, DesiredState, PlanBuilder, ResourceId};
 use crate::remediate::setters::{Ability, Setter};
 use crate::remediate::step_output::{Reference, Text};
 use crate::resource::volume::fix::hindrance::{hindrance, unusable};
@@ -48,14 +48,14 @@ const fn ability(task: &'static str) -> Ability {
             StopInstances::CALL,
         ],
         &[
-            Kind::DefaultVolumeKey,
-            Kind::InstanceDevice,
-            Kind::InstanceRoot,
-            Kind::InstanceState,
-            Kind::RootSnapshot,
-            Kind::RootVolumeMade,
-            Kind::Volume,
-            Kind::VolumeKey,
+            AspectKind::DefaultVolumeKey,
+            AspectKind::InstanceDevice,
+            AspectKind::InstanceRoot,
+            AspectKind::InstanceState,
+            AspectKind::RootSnapshot,
+            AspectKind::RootVolumeMade,
+            AspectKind::Volume,
+            AspectKind::VolumeKey,
         ],
     )
     .asking(&[fix_key::ASK])
@@ -70,45 +70,53 @@ impl Setter for RootVolume {
         ABILITIES
     }
 
-    fn spread(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn propagate(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         let aims = wanted.tasks(TASKS);
         if !aims.is_empty() {
-            fix_key::ask(thing, &aims, draft);
+            fix_key::ask(thing, &aims, builder);
         }
     }
 
-    fn looks(&self, thing: &Thing, wanted: &Wanted, draft: &Draft<'_>) -> Vec<(Option<Region>, Aspect)> {
+    fn required_reads(
+        &self,
+        thing: &ResourceId,
+        wanted: &DesiredState,
+        builder: &PlanBuilder<'_>,
+    ) -> Vec<(Option<Region>, ObservedAspect)> {
         if wanted.tasks(TASKS).is_empty() {
             return Vec::new();
         }
-        let root = Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref());
-        [root, key(thing, draft)].map(|aspect| (thing.1.region.clone(), aspect)).into()
+        let root = ObservedAspect::of(AspectKind::InstanceRoot, thing.1.id.as_ref());
+        [root, key(thing, builder)].map(|aspect| (thing.1.region.clone(), aspect)).into()
     }
 
-    fn draft(&self, thing: &Thing, wanted: &Wanted, draft: &mut Draft<'_>) {
+    fn builder(&self, thing: &ResourceId, wanted: &DesiredState, builder: &mut PlanBuilder<'_>) {
         let mut aims = wanted.tasks(TASKS);
         if aims.is_empty() {
             return;
         }
         let region = thing.1.region.as_ref();
-        let Some(root) =
-            crate::remediate::setters::seen(draft, region, &Aspect::of(Kind::InstanceRoot, thing.1.id.as_ref()), &aims)
-        else {
+        let Some(root) = crate::remediate::setters::seen(
+            builder,
+            region,
+            &ObservedAspect::of(AspectKind::InstanceRoot, thing.1.id.as_ref()),
+            &aims,
+        ) else {
             return;
         };
-        let aspect = key(thing, draft);
-        let Some(key) = crate::remediate::setters::seen(draft, region, &aspect, &aims) else { return };
+        let aspect = key(thing, builder);
+        let Some(key) = crate::remediate::setters::seen(builder, region, &aspect, &aims) else { return };
         if let Some(reason) = hindrance(&root).or_else(|| unusable(&key)) {
-            return draft.leave_out(&aims, reason);
+            return builder.leave_out(&aims, reason);
         }
         for task in TASKS {
             if let (Some(of), Some(reason)) = (wanted.task(task), pointless(task, &root, &key)) {
-                draft.leave_out(of, reason);
+                builder.leave_out(of, reason);
                 aims.retain(|aim| !of.contains(aim));
             }
         }
         if !aims.is_empty() {
-            Swap::new(thing, &aims, &root, &key, draft).draft();
+            Swap::new(thing, &aims, &root, &key, builder).builder();
         }
     }
 }
@@ -130,19 +138,21 @@ fn pointless(task: &str, root: &Json, key: &Json) -> Option<String> {
 }
 
 /// The key that the new volume is to be encrypted with.
-fn key(thing: &Thing, draft: &Draft<'_>) -> Aspect {
-    match &draft.settings.volume_key {
-        Some(key) => Aspect::of(Kind::VolumeKey, draft.here(thing.1.region.as_ref()).fill(key)),
-        None => Aspect::of(Kind::DefaultVolumeKey, "the account"),
+fn key(thing: &ResourceId, builder: &PlanBuilder<'_>) -> ObservedAspect {
+    match &builder.settings.volume_key {
+        Some(key) => ObservedAspect::of(AspectKind::VolumeKey, builder.here(thing.1.region.as_ref()).fill(key)),
+        None => ObservedAspect::of(AspectKind::DefaultVolumeKey, "the account"),
     }
 }
 
 /// What was seen of the key that the new root volume of an instance will have; none where there will be no new one.
-pub(crate) fn new_key(instance: &Key, draft: &Draft<'_>) -> Option<Json> {
+pub(crate) fn new_key(instance: &Key, builder: &PlanBuilder<'_>) -> Option<Json> {
     let thing = (ResourceType::Instance, instance.clone());
-    let wanted = draft.wanted.get(&thing)?;
-    let root = draft.sight(instance.region.as_ref(), &Aspect::of(Kind::InstanceRoot, instance.id.as_ref())).ok()?;
-    let key = draft.sight(instance.region.as_ref(), &key(&thing, draft)).ok()?;
+    let wanted = builder.wanted.get(&thing)?;
+    let root = builder
+        .observation(instance.region.as_ref(), &ObservedAspect::of(AspectKind::InstanceRoot, instance.id.as_ref()))
+        .ok()?;
+    let key = builder.observation(instance.region.as_ref(), &key(&thing, builder)).ok()?;
     let swaps = TASKS.iter().any(|task| wanted.task(task).is_some() && pointless(task, &root, &key).is_none());
     (swaps && hindrance(&root).or_else(|| unusable(&key)).is_none()).then_some(key)
 }
@@ -155,21 +165,27 @@ fn copied(tags: &Json) -> Vec<Ec2Tag> {
 
 /// The swap of one volume, step by step.
 struct Swap<'r, 'd, 'a> {
-    thing: &'r Thing,
+    thing: &'r ResourceId,
     aims: &'r Aims,
     root: &'r Json,
     key: &'r Json,
-    draft: &'d mut Draft<'a>,
+    builder: &'d mut PlanBuilder<'a>,
     /// The step before.
     last: Option<usize>,
 }
 
 impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
-    fn new(thing: &'r Thing, aims: &'r Aims, root: &'r Json, key: &'r Json, draft: &'d mut Draft<'a>) -> Self {
-        Self { thing, aims, root, key, draft, last: None }
+    fn new(
+        thing: &'r ResourceId,
+        aims: &'r Aims,
+        root: &'r Json,
+        key: &'r Json,
+        builder: &'d mut PlanBuilder<'a>,
+    ) -> Self {
+        Self { thing, aims, root, key, builder, last: None }
     }
 
-    fn draft(mut self) {
+    fn builder(mut self) {
         let runs = self.root["InstanceState"] == "running";
         let old = text(&self.root["Volume"]["VolumeId"]);
         if runs {
@@ -197,7 +213,7 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let call = StopInstances { instance_ids: instance_ids.clone() };
         let (before, after) = (json!({"State": "running"}), json!({"State": "stopped"}));
         let mut change = self
-            .change(Kind::InstanceState, before, after, call)
+            .change(AspectKind::InstanceState, before, after, call)
             .undone_by(StartInstances { instance_ids })
             .rehearsed();
         let addresses: Vec<&str> =
@@ -213,7 +229,8 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         let instance_ids = vec![self.id()];
         let call = StartInstances { instance_ids: instance_ids.clone() };
         let (before, after) = (json!({"State": "stopped"}), json!({"State": "running"}));
-        let change = self.change(Kind::InstanceState, before, after, call).undone_by(StopInstances { instance_ids });
+        let change =
+            self.change(AspectKind::InstanceState, before, after, call).undone_by(StopInstances { instance_ids });
         self.add(change.rehearsed());
     }
 
@@ -224,8 +241,8 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
             tag_specifications: self.tags("snapshot"),
         };
         let after = json!({"VolumeId": old, "State": "completed"});
-        let change = self.change(Kind::RootSnapshot, Json::Null, after, call);
-        let change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating().rehearsed();
+        let change = self.change(AspectKind::RootSnapshot, Json::Null, after, call);
+        let change = Change { aspect: change.aspect.part(self.builder.id), ..change }.creating().rehearsed();
         let change =
             change.warning("the snapshot is kept, and charged for, until `ssm-audit resume RUN --delete-replaced`");
         let made = self.add_deletable(change, |made| {
@@ -274,8 +291,8 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         }
         // There is no snapshot yet.
         let rehearsal = CreateVolume { snapshot_id: None, ..call.clone() };
-        let change = self.change(Kind::RootVolumeMade, Json::Null, after, call).rehearsed_by(rehearsal);
-        let mut change = Change { aspect: change.aspect.part(self.draft.id), ..change }.creating();
+        let change = self.change(AspectKind::RootVolumeMade, Json::Null, after, call).rehearsed_by(rehearsal);
+        let mut change = Change { aspect: change.aspect.part(self.builder.id), ..change }.creating();
         let reserved = old["Tags"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
         let reserved: Vec<&str> = reserved.filter(|key| key.starts_with("aws:")).collect();
         if !reserved.is_empty() {
@@ -322,32 +339,32 @@ impl<'r, 'd, 'a> Swap<'r, 'd, 'a> {
         self.add(change.with_made_before("VolumeId", volume.clone()).with_made_after("VolumeId", volume.clone()));
     }
 
-    fn change(&self, kind: Kind, before: Json, after: Json, call: impl Into<Operation>) -> Change {
-        let aspect = Aspect::of(kind, self.id());
+    fn change(&self, kind: AspectKind, before: Json, after: Json, call: impl Into<Operation>) -> Change {
+        let aspect = ObservedAspect::of(kind, self.id());
         let change = Change::new(self.thing.clone(), self.aims.clone(), aspect, before, after, call);
         Change { unit: Some(format!("root volume of {}", self.id())), ..change }.needing(self.last)
     }
 
     fn at_device(&self, before: Json, after: Json, call: impl Into<Operation>) -> Change {
-        let change = self.change(Kind::InstanceDevice, before, after, call);
+        let change = self.change(AspectKind::InstanceDevice, before, after, call);
         Change { aspect: change.aspect.part(self.device()), ..change }
     }
 
     fn add(&mut self, change: Change) -> usize {
-        let step = self.draft.add(change);
+        let step = self.builder.add(change);
         self.last = Some(step);
         step
     }
 
     /// Adds a step whose undo deletes what it made.
     fn add_deletable(&mut self, change: Change, delete: impl Fn(usize) -> Operation) -> usize {
-        let step = self.draft.changes.len();
+        let step = self.builder.changes.len();
         self.add(Change { undo: Undo::Deletes(delete(step)), ..change })
     }
 
     /// What the snapshot and the volume are found by.
     fn made_by(&self) -> String {
-        made_for(self.draft.id, &self.id())
+        made_for(self.builder.id, &self.id())
     }
 
     /// The old volume's tags, and the one that tells what was made.

@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 
 use crate::aws::Failure;
 use crate::model::call::{Call, DESCRIBE_KEY, DESCRIBE_VOLUMES};
-use crate::remediate::account_clients::Place;
-use crate::remediate::observed::Aspect;
+use crate::remediate::account_clients::RegionClients;
+use crate::remediate::observed::ObservedAspect;
 use crate::resource::instance::observed::{goes_with_instance, instance, named, state_of};
 use crate::resource::key::observed::MADE_BY;
 
@@ -23,7 +23,7 @@ pub(crate) const GET_EBS_DEFAULT_KMS_KEY_ID: Call =
 const PAGE: i32 = 1000;
 
 /// The root volume, with what another must be like to take its place, and what stands in the way of that.
-pub(crate) async fn root(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn root(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let Some(instance) = instance(place, &aspect.id).await? else { return Ok(Json::Null) };
     let device = instance.root_device_name.clone();
     let mapping = instance.block_device_mappings().iter().find(|mapping| mapping.device_name == device);
@@ -51,7 +51,7 @@ pub(crate) async fn root(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
 /// Whether instances of this type have disks of their host, which lose what is on them when the instance stops. They
 /// are not among the devices of an instance.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-store-volumes.html>
-async fn has_instance_store(place: &Place<'_>, kind: Option<&InstanceType>) -> Result<Option<bool>, Failure> {
+async fn has_instance_store(place: &RegionClients<'_>, kind: Option<&InstanceType>) -> Result<Option<bool>, Failure> {
     let Some(kind) = kind else { return Ok(None) };
     let request =
         |token| place.ec2().describe_instance_types().instance_types(kind.clone()).set_next_token(token).send();
@@ -64,7 +64,7 @@ async fn has_instance_store(place: &Place<'_>, kind: Option<&InstanceType>) -> R
     Ok(described.and_then(|described| described.instance_storage_supported))
 }
 
-async fn stop_protection(place: &Place<'_>, id: &str) -> Result<Option<bool>, Failure> {
+async fn stop_protection(place: &RegionClients<'_>, id: &str) -> Result<Option<bool>, Failure> {
     let attribute = InstanceAttributeName::DisableApiStop;
     let request = place.ec2().describe_instance_attribute().instance_id(id).attribute(attribute);
     let answer = place.read(&DESCRIBE_INSTANCE_ATTRIBUTE, request.send()).await?;
@@ -80,7 +80,7 @@ fn passing_addresses(instance: &Instance) -> Vec<String> {
 }
 
 /// A volume by its id; one that is being deleted is not there any more.
-pub(crate) async fn one(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn one(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let found = volumes(place, Filter::builder().name("volume-id").values(&aspect.id).build()).await?;
     let mut found = found.into_iter().map(described).filter(|volume| volume["State"] != "deleting");
     Ok(found.next().unwrap_or_default())
@@ -103,7 +103,7 @@ fn described(volume: Volume) -> Json {
     })
 }
 
-async fn volumes(place: &Place<'_>, filter: Filter) -> Result<Vec<Volume>, Failure> {
+async fn volumes(place: &RegionClients<'_>, filter: Filter) -> Result<Vec<Volume>, Failure> {
     let request =
         |token| place.ec2().describe_volumes().filters(filter.clone()).max_results(PAGE).set_next_token(token).send();
     let mut found = Vec::new();
@@ -120,13 +120,13 @@ pub(crate) fn made_for(plan: &str, instance: &str) -> String {
     format!("{plan}/{instance}")
 }
 
-fn made_by(aspect: &Aspect) -> Filter {
+fn made_by(aspect: &ObservedAspect) -> Filter {
     let plan = aspect.part.as_deref().unwrap_or_default();
     Filter::builder().name(format!("tag:{MADE_BY}")).values(made_for(plan, &aspect.id)).build()
 }
 
 /// The volume that a plan made.
-pub(crate) async fn made(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn made(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let found = volumes(place, made_by(aspect)).await?;
     let mut found = found.into_iter().map(described).filter(|volume| volume["State"] != "deleting");
     Ok(found.next().map_or(Json::Null, |mut volume| {
@@ -138,7 +138,7 @@ pub(crate) async fn made(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Fai
 }
 
 /// The snapshot that a plan made.
-pub(crate) async fn snapshot(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn snapshot(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     let request = |token| {
         let request = place.ec2().describe_snapshots().owner_ids("self").filters(made_by(aspect));
         request.max_results(PAGE).set_next_token(token).send()
@@ -162,7 +162,7 @@ pub(crate) async fn snapshot(place: &Place<'_>, aspect: &Aspect) -> Result<Json,
 }
 
 /// The key of new volumes for which none is named.
-pub(crate) async fn default_key(place: &Place<'_>, _: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn default_key(place: &RegionClients<'_>, _: &ObservedAspect) -> Result<Json, Failure> {
     let request = place.ec2().get_ebs_default_kms_key_id();
     let answer = place.read(&GET_EBS_DEFAULT_KMS_KEY_ID, request.send()).await?;
     match answer.kms_key_id {
@@ -171,11 +171,11 @@ pub(crate) async fn default_key(place: &Place<'_>, _: &Aspect) -> Result<Json, F
     }
 }
 
-pub(crate) async fn key(place: &Place<'_>, aspect: &Aspect) -> Result<Json, Failure> {
+pub(crate) async fn key(place: &RegionClients<'_>, aspect: &ObservedAspect) -> Result<Json, Failure> {
     described_key(place, &aspect.id).await
 }
 
-async fn described_key(place: &Place<'_>, id: &str) -> Result<Json, Failure> {
+async fn described_key(place: &RegionClients<'_>, id: &str) -> Result<Json, Failure> {
     let request = place.kms().describe_key().key_id(id);
     let answer = place.read_unless(&["NotFoundException"], &DESCRIBE_KEY, request.send()).await?;
     Ok(answer.and_then(|answer| answer.key_metadata).map_or(json!({"KeyId": id, "Arn": null}), |key| {

@@ -1,10 +1,10 @@
 //! Root volumes: their encryption and their key.
 
 use super::schema::Volume;
-use crate::collect::terraform::block_view::View;
+use crate::collect::terraform::block_view::BlockView;
 use crate::collect::terraform::instance::Instance;
 use crate::collect::terraform::mapping::associations::set_twice;
-use crate::collect::terraform::mapping::references::{Reach, reaches};
+use crate::collect::terraform::mapping::references::{Sharing, reaches};
 use crate::collect::terraform::mapping::{Judged, Mapper, fact};
 use crate::collect::terraform::value::Value;
 use crate::model::{Entry, Fact, Gap, Key, Link};
@@ -16,7 +16,7 @@ impl Mapper {
     pub(crate) fn put_root_volume(
         &mut self,
         instance: &Rc<Instance>,
-        block: Result<Option<View>, Arc<Gap>>,
+        block: Result<Option<BlockView>, Arc<Gap>>,
     ) -> Link<Volume> {
         let key = Key { region: instance.region(), id: format!("{}/root_block_device", instance.address).into() };
         let volume = match block {
@@ -53,7 +53,7 @@ impl Mapper {
         let mut found: Option<Rc<Instance>> = None;
         let mut undecided = None;
         for other in self.everywhere(kind) {
-            match (reaches(&other, instance, Reach::Region), &found) {
+            match (reaches(&other, instance, Sharing::Region), &found) {
                 (Ok(true), Some(first)) => return Err(set_twice(first, &other)),
                 (Ok(true), None) => found = Some(other),
                 (Ok(false), _) => {}

@@ -7,8 +7,8 @@ use aws_sdk_ec2::types::State;
 use futures::future::join_all;
 
 use super::schema::VpcEndpoint;
-use crate::collect::live::api_call::{Inquiry, filled};
-use crate::collect::live::collector::Reader;
+use crate::collect::live::api_call::{ApiCall, filled};
+use crate::collect::live::collector::Collector;
 use crate::collect::live::ec2::{FILTER_VALUES, PAGE, filter, with_hidden};
 use crate::model::call::{DESCRIBE_NETWORK_INTERFACES, DESCRIBE_VPC_ENDPOINTS};
 use crate::model::schema::Node;
@@ -21,22 +21,22 @@ const SERVICES: &[&str] = &["ssm", "ssmmessages"];
 type Interfaces = BTreeMap<Key, Vec<String>>;
 
 /// Reads the interface endpoints of these VPCs that lead to Systems Manager.
-pub(crate) async fn read(reader: &Reader<'_>, region: &Region, vpcs: &BTreeSet<String>) {
-    if !reader.wants(&DESCRIBE_VPC_ENDPOINTS) {
+pub(crate) async fn read(collector: &Collector<'_>, region: &Region, vpcs: &BTreeSet<String>) {
+    if !collector.wants(&DESCRIBE_VPC_ENDPOINTS) {
         return;
     }
     let vpcs: Vec<&String> = vpcs.iter().collect();
-    let found = join_all(vpcs.chunks(FILTER_VALUES).map(|vpcs| portion(reader, region, vpcs))).await;
+    let found = join_all(vpcs.chunks(FILTER_VALUES).map(|vpcs| portion(collector, region, vpcs))).await;
     let interfaces: Interfaces = found.into_iter().flatten().collect();
-    if !reader.wants(&DESCRIBE_NETWORK_INTERFACES) {
+    if !collector.wants(&DESCRIBE_NETWORK_INTERFACES) {
         return;
     }
-    addresses(reader, region, &interfaces).await;
+    addresses(collector, region, &interfaces).await;
 }
 
-async fn portion(reader: &Reader<'_>, region: &Region, vpcs: &[&String]) -> Interfaces {
-    let inquiry = reader.inquire(&DESCRIBE_VPC_ENDPOINTS, Some(region));
-    let client = reader.connection.ec2(region);
+async fn portion(collector: &Collector<'_>, region: &Region, vpcs: &[&String]) -> Interfaces {
+    let inquiry = collector.inquire(&DESCRIBE_VPC_ENDPOINTS, Some(region));
+    let client = collector.connection.ec2(region);
     let mut interfaces = Interfaces::new();
     let filters = [filter("vpc-id", vpcs.iter().copied()), filter("vpc-endpoint-type", ["Interface"])];
     let request = |token| {
@@ -63,7 +63,7 @@ async fn portion(reader: &Reader<'_>, region: &Region, vpcs: &[&String]) -> Inte
     interfaces
 }
 
-fn take(inquiry: Inquiry<'_>, region: &Region, answer: aws_sdk_ec2::types::VpcEndpoint, interfaces: &mut Interfaces) {
+fn take(inquiry: ApiCall<'_>, region: &Region, answer: aws_sdk_ec2::types::VpcEndpoint, interfaces: &mut Interfaces) {
     let (Some(id), Some(service)) = (filled(answer.vpc_endpoint_id), filled(answer.service_name)) else {
         inquiry.unlisted(&inquiry.lacks("VpcEndpointId or ServiceName"));
         return;
@@ -93,12 +93,12 @@ fn take(inquiry: Inquiry<'_>, region: &Region, answer: aws_sdk_ec2::types::VpcEn
         }
         None => endpoint.mark_unknown(&DESCRIBE_NETWORK_INTERFACES, &inquiry.lacks("NetworkInterfaceIds")),
     }
-    inquiry.reader.put(key, Entry::existing(endpoint));
+    inquiry.collector.put(key, Entry::existing(endpoint));
 }
 
 /// The addresses of an endpoint are known when those of all its interfaces are.
-async fn addresses(reader: &Reader<'_>, region: &Region, interfaces: &Interfaces) {
-    let inquiry = reader.inquire(&DESCRIBE_NETWORK_INTERFACES, Some(region));
+async fn addresses(collector: &Collector<'_>, region: &Region, interfaces: &Interfaces) {
+    let inquiry = collector.inquire(&DESCRIBE_NETWORK_INTERFACES, Some(region));
     let ids: Vec<&String> = interfaces.values().flatten().collect();
     let read = join_all(ids.chunks(FILTER_VALUES).map(|ids| network_interfaces(inquiry, region, ids))).await;
     let mut known: BTreeMap<String, Fact<Vec<String>>> = BTreeMap::new();
@@ -115,7 +115,7 @@ async fn addresses(reader: &Reader<'_>, region: &Region, interfaces: &Interfaces
                 (Some(Fact::Known(_)), Fact::Unknown(_)) => {}
             }
         }
-        reader.record(|inventory| {
+        collector.record(|inventory| {
             if let Some(entry) = inventory.vpc_endpoints.get_mut(key) {
                 entry.attributes.private_ips = addresses;
             }
@@ -124,11 +124,11 @@ async fn addresses(reader: &Reader<'_>, region: &Region, interfaces: &Interfaces
 }
 
 async fn network_interfaces(
-    inquiry: Inquiry<'_>,
+    inquiry: ApiCall<'_>,
     region: &Region,
     ids: &[&String],
 ) -> BTreeMap<String, Fact<Vec<String>>> {
-    let client = inquiry.reader.connection.ec2(region);
+    let client = inquiry.collector.connection.ec2(region);
     let mut known = BTreeMap::new();
     let wanted = filter("network-interface-id", ids.iter().copied());
     let (client, wanted) = (&client, &wanted);

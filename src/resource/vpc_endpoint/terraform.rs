@@ -3,8 +3,8 @@
 use super::schema::VpcEndpoint;
 use crate::collect::terraform::instance::Instance;
 use crate::collect::terraform::mapping::associations::set_twice;
-use crate::collect::terraform::mapping::references::Target;
-use crate::collect::terraform::mapping::{Draft, Judged, Mapper, fact};
+use crate::collect::terraform::mapping::references::Reference;
+use crate::collect::terraform::mapping::{Judged, Mapped, Mapper, fact};
 use crate::collect::terraform::value::Value;
 use crate::model::{Fact, Gap, ResourceType};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ impl Mapper {
     /// The endpoints that the agent can use.
     pub(crate) fn vpc_endpoints(&mut self) {
         for endpoint in self.all("aws_vpc_endpoint") {
-            let service = match fact::text(&self.world, &endpoint.attribute("service_name")) {
+            let service = match fact::text(&self.context, &endpoint.attribute("service_name")) {
                 Fact::Known(service) => service.unwrap_or_default(),
                 Fact::Unknown(gap) => match &gap.symbol {
                     Some(symbol) if symbol.contains('.') => symbol.to_string(),
@@ -39,22 +39,22 @@ impl Mapper {
     fn put_endpoint(&mut self, endpoint: &Rc<Instance>, service: String) {
         let key = Self::key_of(ResourceType::VpcEndpoint, endpoint);
         let view = endpoint.view();
-        let mut draft: Draft<VpcEndpoint> = Draft::new();
-        draft.resource = VpcEndpoint {
-            vpc_id: fact::or(fact::text(&self.world, &view.get("vpc_id")), String::new),
+        let mut mapped: Mapped<VpcEndpoint> = Mapped::new();
+        mapped.resource = VpcEndpoint {
+            vpc_id: fact::or(fact::text(&self.context, &view.get("vpc_id")), String::new),
             service: Fact::Known(service),
             state: Fact::Known("available".to_owned()),
             private_dns_enabled: self.private_dns(endpoint),
             security_group_ids: self.endpoint_groups(endpoint).into(),
             private_ips: self.endpoint_ranges(endpoint).map_or_else(|| self.endpoint_addresses(endpoint), Fact::Known),
         };
-        self.put(key, endpoint, draft, Judged::Yes);
+        self.put(key, endpoint, mapped, Judged::Yes);
     }
 
     /// Private DNS, which the endpoint sets or a resource of its own.
     fn private_dns(&self, endpoint: &Rc<Instance>) -> Fact<bool> {
         let flag = |by: &Rc<Instance>| fact::flag(&by.view().get("private_dns_enabled"));
-        let apart = match self.companion("aws_vpc_endpoint_private_dns", "vpc_endpoint_id", endpoint, ENDPOINTS) {
+        let apart = match self.association("aws_vpc_endpoint_private_dns", "vpc_endpoint_id", endpoint, ENDPOINTS) {
             Err(gap) => return Fact::Unknown(gap),
             Ok(None) => return fact::or(flag(endpoint), || false),
             Ok(Some(apart)) => apart,
@@ -68,7 +68,7 @@ impl Mapper {
 
     /// Returns addresses that are not known: what needs them cannot be decided.
     fn endpoint_addresses(&self, endpoint: &Rc<Instance>) -> Fact<Vec<String>> {
-        match fact::text(&self.world, &endpoint.told_by_aws("private_ip_id")) {
+        match fact::text(&self.context, &endpoint.told_by_aws("private_ip_id")) {
             Fact::Unknown(gap) => match &gap.symbol {
                 Some(symbol) => Fact::Known(vec![symbol.to_string()]),
                 None => Fact::Unknown(gap),
@@ -79,7 +79,7 @@ impl Mapper {
 
     /// Returns the ranges that the addresses of an endpoint are in: those of its subnets, or of its VPC.
     fn endpoint_ranges(&self, endpoint: &Rc<Instance>) -> Option<Vec<String>> {
-        let range = |of: &Rc<Instance>| match fact::text(&self.world, &of.attribute("cidr_block")) {
+        let range = |of: &Rc<Instance>| match fact::text(&self.context, &of.attribute("cidr_block")) {
             Fact::Known(range) => range,
             Fact::Unknown(_) => None,
         };
@@ -88,7 +88,7 @@ impl Mapper {
             _ => Vec::new(),
         };
         let subnet_of = |value: &Value| match self.target(value, &["aws_subnet"], endpoint) {
-            Target::Declared(subnet) => range(&subnet),
+            Reference::Declared(subnet) => range(&subnet),
             _ => None,
         };
         let ranges: Option<Vec<String>> = subnets.iter().map(subnet_of).collect();
@@ -96,10 +96,10 @@ impl Mapper {
             return Some(ranges);
         }
         match self.target(&endpoint.view().get("vpc_id"), &["aws_vpc"], endpoint) {
-            Target::Declared(vpc) => {
+            Reference::Declared(vpc) => {
                 let more = "aws_vpc_ipv4_cidr_block_association";
                 // Of several ranges, it is not known in which one an address will be.
-                let more = self.companions(more, "vpc_id", &vpc, &["aws_vpc"]).ok()?;
+                let more = self.associations(more, "vpc_id", &vpc, &["aws_vpc"]).ok()?;
                 if more.is_empty() { Some(vec![range(&vpc)?]) } else { None }
             }
             _ => None,
@@ -109,14 +109,15 @@ impl Mapper {
     /// The ids of the groups, with the characters of holes.
     fn endpoint_groups(&self, endpoint: &Rc<Instance>) -> Result<Vec<String>, Arc<Gap>> {
         let kind = "aws_vpc_endpoint_security_group_association";
-        let more = self.companions(kind, "vpc_endpoint_id", endpoint, ENDPOINTS)?;
-        let mut values: Vec<Value> = more.iter().map(|companion| companion.attribute("security_group_id")).collect();
+        let more = self.associations(kind, "vpc_endpoint_id", endpoint, ENDPOINTS)?;
+        let mut values: Vec<Value> =
+            more.iter().map(|association| association.attribute("security_group_id")).collect();
         match endpoint.view().get("security_group_ids") {
             Value::List(items) | Value::Set(items) => values.extend(items.iter().cloned()),
             Value::Unknown(hole) => return Err(Arc::clone(&hole.gap)),
             _ => {}
         }
-        let id = |value: &Value| match fact::text(&self.world, value) {
+        let id = |value: &Value| match fact::text(&self.context, value) {
             Fact::Known(id) => Ok(id.unwrap_or_default()),
             Fact::Unknown(gap) => gap.symbol.as_deref().map(str::to_owned).ok_or(gap),
         };
@@ -126,7 +127,7 @@ impl Mapper {
     /// The VPC that a subnet is in: null where that is not for the code to say.
     pub(crate) fn vpc_of_subnet(&self, subnet: &Value, by: &Rc<Instance>) -> Value {
         match self.target(subnet, &["aws_subnet"], by) {
-            Target::Declared(subnet) => subnet.attribute("vpc_id"),
+            Reference::Declared(subnet) => subnet.attribute("vpc_id"),
             _ => Value::Null,
         }
     }

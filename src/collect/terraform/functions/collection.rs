@@ -11,7 +11,7 @@ use crate::collect::terraform::budget::Budget;
 use crate::collect::terraform::evaluate::INEXACT;
 use crate::collect::terraform::types::as_text;
 use crate::collect::terraform::unify::of_one_type;
-use crate::collect::terraform::value::{Hole, Value, is_exact, too_much};
+use crate::collect::terraform::value::{UnknownValue, Value, is_exact, too_much};
 
 /// The functions that move elements and do not look into them: each stays as sensitive as it is.
 pub(super) const STRUCTURAL: &[&str] = &[
@@ -98,7 +98,7 @@ fn chunk_list(call: &Arguments<'_>) -> Answer {
 }
 
 fn coalesce(call: &Arguments<'_>) -> Answer {
-    for value in of_one_type(call.values.to_vec(), &call.world().budget) {
+    for value in of_one_type(call.values.to_vec(), &call.context().budget) {
         match value {
             Value::Null => {}
             Value::Text(text) if text.is_empty() => {}
@@ -144,7 +144,7 @@ fn concat(call: &Arguments<'_>) -> Answer {
 }
 
 /// Whether one of the items equals the wanted one: one that does decides.
-fn holds(items: &[Value], wanted: &Value, budget: &Budget) -> Result<bool, Rc<Hole>> {
+fn holds(items: &[Value], wanted: &Value, budget: &Budget) -> Result<bool, Rc<UnknownValue>> {
     // Before, so that nothing is left to do where there is no more of it.
     if !budget.spend(items.len(), 0) {
         return Err(too_much());
@@ -161,13 +161,13 @@ fn holds(items: &[Value], wanted: &Value, budget: &Budget) -> Result<bool, Rc<Ho
 }
 
 fn contains(call: &Arguments<'_>) -> Answer {
-    holds(call.elements(0)?, call.any(1)?, &call.world().budget).map(Value::Bool)
+    holds(call.elements(0)?, call.any(1)?, &call.context().budget).map(Value::Bool)
 }
 
 fn distinct(call: &Arguments<'_>) -> Answer {
     let mut kept: Vec<Value> = Vec::new();
-    for item in of_one_type(call.elements(0)?.to_vec(), &call.world().budget) {
-        if !holds(&kept, &item, &call.world().budget)? {
+    for item in of_one_type(call.elements(0)?.to_vec(), &call.context().budget) {
+        if !holds(&kept, &item, &call.context().budget)? {
             kept.push(item);
         }
     }
@@ -185,9 +185,9 @@ fn element(call: &Arguments<'_>) -> Answer {
 }
 
 fn flatten(call: &Arguments<'_>) -> Answer {
-    fn add(call: &Arguments<'_>, items: &[Value], flat: &mut Vec<Value>, depth: usize) -> Result<(), Rc<Hole>> {
+    fn add(call: &Arguments<'_>, items: &[Value], flat: &mut Vec<Value>, depth: usize) -> Result<(), Rc<UnknownValue>> {
         const DEEPEST: usize = 200;
-        call.within(depth <= DEEPEST && call.world().afford(items.len()))?;
+        call.within(depth <= DEEPEST && call.context().afford(items.len()))?;
         for item in items {
             match item {
                 Value::List(inner) | Value::Set(inner) => add(call, inner, flat, depth + 1)?,
@@ -206,7 +206,7 @@ fn flatten(call: &Arguments<'_>) -> Answer {
 fn position(call: &Arguments<'_>) -> Answer {
     let wanted = call.any(1)?;
     for (index, item) in (0_u32..).zip(call.elements(0)?) {
-        if item.equals_within(wanted, &call.world().budget)? {
+        if item.equals_within(wanted, &call.context().budget)? {
             return Ok(Value::Number(index.into()));
         }
     }
@@ -246,7 +246,7 @@ fn match_keys(call: &Arguments<'_>) -> Answer {
     let (values, keys, wanted) = (call.elements(0)?, call.elements(1)?, call.elements(2)?);
     let mut kept = Vec::new();
     for (value, key) in values.iter().zip(keys) {
-        if holds(wanted, key, &call.world().budget)? {
+        if holds(wanted, key, &call.context().budget)? {
             kept.push(value.clone());
         }
     }
@@ -260,7 +260,7 @@ fn merge(call: &Arguments<'_>) -> Answer {
             continue;
         }
         let members = call.members(index)?;
-        call.within(call.world().afford(members.len()))?;
+        call.within(call.context().afford(members.len()))?;
         merged.extend(members.iter().map(|(key, value)| (Arc::clone(key), value.clone())));
     }
     Ok(Value::map(merged))
@@ -303,9 +303,9 @@ fn range(call: &Arguments<'_>) -> Answer {
 
 /// The union, or the intersection, of all arguments.
 /// The elements of all arguments, which are of one type.
-fn of_one_set(call: &Arguments<'_>) -> Result<Vec<Vec<Value>>, Rc<Hole>> {
+fn of_one_set(call: &Arguments<'_>) -> Result<Vec<Vec<Value>>, Rc<UnknownValue>> {
     let given = (0..call.len()).map(|index| call.elements(index)).collect::<Result<Vec<_>, _>>()?;
-    let mut all = of_one_type(given.concat(), &call.world().budget).into_iter();
+    let mut all = of_one_type(given.concat(), &call.context().budget).into_iter();
     Ok(given.iter().map(|items| all.by_ref().take(items.len()).collect()).collect())
 }
 
@@ -316,7 +316,7 @@ fn combine(call: &Arguments<'_>, intersect: bool) -> Answer {
         if intersect {
             let mut both = Vec::new();
             for item in kept {
-                if holds(&other, &item, &call.world().budget)? {
+                if holds(&other, &item, &call.context().budget)? {
                     both.push(item);
                 }
             }
@@ -325,7 +325,7 @@ fn combine(call: &Arguments<'_>, intersect: bool) -> Answer {
             kept.extend(other);
         }
     }
-    Value::set(kept, &call.world().budget)
+    Value::set(kept, &call.context().budget)
 }
 
 fn subtract(call: &Arguments<'_>) -> Answer {
@@ -333,18 +333,18 @@ fn subtract(call: &Arguments<'_>) -> Answer {
     let (from, other) = (sets.next().unwrap_or_default(), sets.next().unwrap_or_default());
     let mut kept = Vec::new();
     for item in from {
-        if !holds(&other, &item, &call.world().budget)? {
+        if !holds(&other, &item, &call.context().budget)? {
             kept.push(item);
         }
     }
-    Value::set(kept, &call.world().budget)
+    Value::set(kept, &call.context().budget)
 }
 
 fn product(call: &Arguments<'_>) -> Answer {
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for index in 0..call.len() {
         let items = call.elements(index)?;
-        call.within(call.world().afford(rows.len().saturating_mul(items.len()).saturating_mul(call.len())))?;
+        call.within(call.context().afford(rows.len().saturating_mul(items.len()).saturating_mul(call.len())))?;
         let extend = |row: &Vec<Value>| -> Vec<Vec<Value>> {
             items.iter().map(|item| row.iter().cloned().chain([item.clone()]).collect()).collect()
         };

@@ -23,12 +23,12 @@ pub(crate) const TABLE: Table = &[
     ("tobool", |call| converted(call, as_bool)),
     ("tolist", |call| match call.any(0)? {
         Value::Null => Ok(Value::Null),
-        _ => Ok(Value::list(of_one_type(call.elements(0)?.to_vec(), &call.world().budget))),
+        _ => Ok(Value::list(of_one_type(call.elements(0)?.to_vec(), &call.context().budget))),
     }),
     ("tomap", |call| match call.any(0)? {
         Value::Null => Ok(Value::Null),
         _ => call.members(0).map(|members| {
-            let values = of_one_type(members.values().cloned().collect(), &call.world().budget);
+            let values = of_one_type(members.values().cloned().collect(), &call.context().budget);
             Value::map(members.keys().cloned().zip(values).collect())
         }),
     }),
@@ -38,7 +38,7 @@ pub(crate) const TABLE: Table = &[
     }),
     ("toset", |call| match call.any(0)? {
         Value::Null => Ok(Value::Null),
-        _ => Value::set(call.elements(0)?.to_vec(), &call.world().budget),
+        _ => Value::set(call.elements(0)?.to_vec(), &call.context().budget),
     }),
     ("tostring", |call| converted(call, as_text)),
 ];

@@ -7,7 +7,7 @@ use iam_policy::is_symbol;
 use serde_json::Value as Json;
 
 use super::{Answer, Arguments, Table};
-use crate::collect::terraform::value::{Hole, LARGEST, Value, has_known_digits, number_json};
+use crate::collect::terraform::value::{LARGEST, UnknownValue, Value, has_known_digits, number_json};
 
 pub(crate) const TABLE: Table = &[
     ("base64decode", |call| {
@@ -62,7 +62,7 @@ pub(crate) const TABLE: Table = &[
 /// An object for each line but the first, which names their members.
 fn csv_decode(call: &Arguments<'_>) -> Answer {
     let text = call.text(0)?;
-    call.within(call.world().afford(text.len().saturating_mul(4)))?;
+    call.within(call.context().afford(text.len().saturating_mul(4)))?;
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
     let Ok(names) = reader.headers().cloned() else { return call.wrong("it is not CSV") };
     if names.is_empty() {
@@ -76,7 +76,7 @@ fn csv_decode(call: &Arguments<'_>) -> Answer {
     let mut rows = Vec::new();
     for record in reader.records() {
         let Ok(record) = record else { return call.wrong("it is not CSV, or its lines are not equally long") };
-        call.within(call.world().afford(names.len()))?;
+        call.within(call.context().afford(names.len()))?;
         let members = names.iter().zip(&record).map(|(name, field)| (Arc::clone(name), Value::text(field)));
         rows.push(Value::map(members.collect()));
     }
@@ -129,9 +129,9 @@ fn from_percent(text: &str) -> Option<String> {
 }
 
 /// The value as JSON, in which a hole is a text of its character.
-fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc<Hole>> {
+fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc<UnknownValue>> {
     const DEEPEST: usize = 100;
-    call.within(depth <= DEEPEST && call.world().afford(1))?;
+    call.within(depth <= DEEPEST && call.context().afford(1))?;
     Ok(match value {
         Value::Null => Json::Null,
         Value::Bool(value) => (*value).into(),
@@ -144,7 +144,7 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
             json
         }
         Value::Text(text) => {
-            call.within(call.world().afford_text(text.len()))?;
+            call.within(call.context().afford_text(text.len()))?;
             text.as_ref().into()
         }
         Value::List(items) | Value::Set(items) => {
@@ -152,17 +152,17 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
         }
         Value::Map(members) => {
             let member = |(name, value): (&Arc<str>, &Value)| {
-                call.within(call.world().afford_text(name.len()))?;
+                call.within(call.context().afford_text(name.len()))?;
                 Ok((name.to_string(), to_json(call, value, depth + 1)?))
             };
-            Json::Object(members.iter().map(member).collect::<Result<_, Rc<Hole>>>()?)
+            Json::Object(members.iter().map(member).collect::<Result<_, Rc<UnknownValue>>>()?)
         }
         Value::Sensitive(value) => to_json(call, value, depth)?,
         Value::Unknown(hole) => {
             if matches!(hole.nature, crate::collect::terraform::value::Nature::Wrong) {
                 return Err(Rc::clone(hole));
             }
-            call.world().symbol(hole)?.to_string().into()
+            call.context().symbol(hole)?.to_string().into()
         }
         Value::Instance(_) | Value::Module(_) => return call.unknown("which attributes there are is not known"),
     })
@@ -198,7 +198,7 @@ fn json_decode(call: &Arguments<'_>) -> Answer {
     }
     let text = call.text(0)?;
     // A tree takes many times the room of its text.
-    call.within(call.world().afford_text(text.len().saturating_mul(16)))?;
+    call.within(call.context().afford_text(text.len().saturating_mul(16)))?;
     match serde_json::from_str::<Json>(&text) {
         Ok(json) => value(&json).map_or_else(|| call.unknown("it has texts or numbers that cannot be kept"), Ok),
         Err(_) => call.wrong("it is not JSON"),

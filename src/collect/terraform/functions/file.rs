@@ -14,10 +14,10 @@ use sha2::Digest as _;
 use super::{Answer, Arguments, Table};
 use crate::boundary::{LARGEST, Refusal};
 use crate::collect::terraform::evaluate::{Frame, Scope, evaluate};
-use crate::collect::terraform::folders::shown;
+use crate::collect::terraform::module_loader::shown;
 use crate::collect::terraform::parse;
 use crate::collect::terraform::syntax::Expression;
-use crate::collect::terraform::value::{Hole, Value};
+use crate::collect::terraform::value::{UnknownValue, Value};
 
 pub(crate) const TABLE: Table = &[
     ("abspath", |call| call.unknown("it depends on the machine")),
@@ -30,7 +30,7 @@ pub(crate) const TABLE: Table = &[
     ("fileexists", |call| {
         let path = located(call, 0)?;
         looked(call)?;
-        match call.world().folders.boundary.is_file(&path) {
+        match call.context().folders.boundary.is_file(&path) {
             Ok(exists) => Ok(Value::Bool(exists)),
             Err(refusal) => refused(call, refusal),
         }
@@ -86,13 +86,13 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Where the path leads: Terraform runs in the folder of the root module.
-fn located(call: &Arguments<'_>, index: usize) -> Result<PathBuf, Rc<Hole>> {
+fn located(call: &Arguments<'_>, index: usize) -> Result<PathBuf, Rc<UnknownValue>> {
     let root = Arc::clone(&call.scope.module.top().folder);
     Ok(root.source.as_ref().unwrap_or(&root.path).join(call.text(index)?))
 }
 
 /// What a path that is not read comes to. What Terraform could not read either has no value.
-fn refused<T>(call: &Arguments<'_>, refusal: Refusal) -> Result<T, Rc<Hole>> {
+fn refused<T>(call: &Arguments<'_>, refusal: Refusal) -> Result<T, Rc<UnknownValue>> {
     match refusal {
         Refusal::Missing => call.wrong("there is no such file"),
         Refusal::Outside => call.unknown(format!("{refusal}; --root DIR allows more")),
@@ -105,25 +105,25 @@ fn name_of(path: &Path) -> String {
     shown(path).to_string_lossy().into_owned()
 }
 
-fn bytes(call: &Arguments<'_>) -> Result<Vec<u8>, Rc<Hole>> {
+fn bytes(call: &Arguments<'_>) -> Result<Vec<u8>, Rc<UnknownValue>> {
     let path = located(call, 0)?;
     looked(call)?;
     // What is about to be written counts, as in files of code.
-    if let Some(text) = call.world().edited(&name_of(&path)) {
+    if let Some(text) = call.context().edited(&name_of(&path)) {
         return Ok(text.into_bytes());
     }
-    let boundary = &call.world().folders.boundary;
+    let boundary = &call.context().folders.boundary;
     let length = boundary.length(&path).or_else(|refusal| refused(call, refusal))?;
     // Before it is read. It is kept, too.
-    if length <= LARGEST && !call.world().afford_text(usize::try_from(length).unwrap_or(usize::MAX) * 2) {
+    if length <= LARGEST && !call.context().afford_text(usize::try_from(length).unwrap_or(usize::MAX) * 2) {
         return call.unknown("there is too much of it");
     }
     boundary.read(&path, LARGEST).or_else(|refusal| refused(call, refusal))
 }
 
 /// Charges for a look at the file system.
-fn looked(call: &Arguments<'_>) -> Result<(), Rc<Hole>> {
-    call.within(call.world().budget.spend(LISTED, 0))
+fn looked(call: &Arguments<'_>) -> Result<(), Rc<UnknownValue>> {
+    call.within(call.context().budget.spend(LISTED, 0))
 }
 
 fn encoded(call: &Arguments<'_>, encode: fn(&[u8]) -> String) -> Answer {
@@ -131,11 +131,11 @@ fn encoded(call: &Arguments<'_>, encode: fn(&[u8]) -> String) -> Answer {
     call.made_text(text.len(), || text)
 }
 
-fn text(call: &Arguments<'_>) -> Result<String, Rc<Hole>> {
+fn text(call: &Arguments<'_>) -> Result<String, Rc<UnknownValue>> {
     match String::from_utf8(bytes(call)?) {
         Ok(text) if text.contains(is_symbol) => call.unknown("the file has private-use characters"),
         Ok(text) => {
-            call.world().add_asset(name_of(&located(call, 0)?), text.trim_start_matches('\u{FEFF}'));
+            call.context().add_asset(name_of(&located(call, 0)?), text.trim_start_matches('\u{FEFF}'));
             Ok(text)
         }
         Err(_) => call.wrong("the file is not UTF-8"),
@@ -144,7 +144,7 @@ fn text(call: &Arguments<'_>) -> Result<String, Rc<Hole>> {
 
 /// The file as a template, in which only the given names mean something.
 fn template_file(call: &Arguments<'_>) -> Answer {
-    let world = call.world();
+    let context = call.context();
     if call.scope.is_template {
         return call.wrong("a template cannot call templatefile");
     }
@@ -155,14 +155,14 @@ fn template_file(call: &Arguments<'_>) -> Answer {
     if variables.len() > MOST_NAMES {
         return call.unknown("there are too many names");
     }
-    let template = if let Some(template) = world.template(&located(call, 0)?) {
+    let template = if let Some(template) = context.template(&located(call, 0)?) {
         template
     } else {
         let text = text(call)?;
-        let (file, id) = world.add_file(Path::new(&path), text);
+        let (file, id) = context.add_file(Path::new(&path), text);
         // Its mistakes are not shown: it may be no template at all.
         let parsed = parse::template(&file, id).map_err(|_error| "it is not a template");
-        world.add_template(located(call, 0)?, parsed)
+        context.add_template(located(call, 0)?, parsed)
     };
     match template.as_ref() {
         Ok(template) => {
@@ -202,14 +202,14 @@ fn file_set(call: &Arguments<'_>) -> Answer {
     let mut found = Vec::new();
     let mut open = vec![(folder, String::new(), 0)];
     while let Some((folder, path, depth)) = open.pop() {
-        let boundary = &call.world().folders.boundary;
+        let boundary = &call.context().folders.boundary;
         let names = match boundary.names(&folder) {
             Ok(names) => names,
             // Terraform finds nothing in a folder that does not exist.
             Err(Refusal::Missing) => continue,
             Err(refusal) => return refused(call, refusal),
         };
-        if !call.world().afford(names.len().saturating_mul(LISTED.max(pattern.size()))) || depth > DEEPEST {
+        if !call.context().afford(names.len().saturating_mul(LISTED.max(pattern.size()))) || depth > DEEPEST {
             return call.unknown("there is too much of it");
         }
         for name in names {
@@ -230,7 +230,7 @@ fn file_set(call: &Arguments<'_>) -> Answer {
             }
         }
     }
-    Value::set(found, &call.world().budget)
+    Value::set(found, &call.context().budget)
 }
 
 /// How much a file that is listed costs, and how deep folders are looked into.

@@ -6,7 +6,7 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{Answer, Arguments, Table};
 use crate::collect::terraform::evaluate::INEXACT;
-use crate::collect::terraform::value::{Hole, Value, is_exact, number_text};
+use crate::collect::terraform::value::{UnknownValue, Value, is_exact, number_text};
 
 pub(crate) const TABLE: Table = &[("format", |call| format(call, call.values)), ("formatlist", format_list)];
 
@@ -40,7 +40,7 @@ fn format(call: &Arguments<'_>, values: &[Value]) -> Answer {
         match rest.next() {
             Some('%') => text.push('%'),
             Some('[') | None => return call.unknown("this form is not evaluated"),
-            Some(_) if !call.world().afford_text(verb.width.max(verb.precision.unwrap_or(0))) => {
+            Some(_) if !call.context().afford_text(verb.width.max(verb.precision.unwrap_or(0))) => {
                 return call.unknown("there is too much of it");
             }
             Some(letter) => match values.next() {
@@ -71,7 +71,7 @@ struct Verb {
 }
 
 impl Verb {
-    fn write(&self, call: &Arguments<'_>, letter: char, value: &Value) -> Result<String, Rc<Hole>> {
+    fn write(&self, call: &Arguments<'_>, letter: char, value: &Value) -> Result<String, Rc<UnknownValue>> {
         let signed = |text: String| match self.sign {
             Some(sign) if !text.starts_with('-') => format!("{sign}{text}"),
             _ => text,

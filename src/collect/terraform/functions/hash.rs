@@ -7,7 +7,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::{Answer, Arguments, Table};
-use crate::collect::terraform::value::{Hole, Value};
+use crate::collect::terraform::value::{UnknownValue, Value};
 
 pub(crate) const TABLE: Table = &[
     ("base64gzip", |call| call.unknown("compressed bytes are not computed")),
@@ -26,8 +26,12 @@ pub(crate) const TABLE: Table = &[
 ];
 
 /// The digest of a text, which is charged with its length.
-fn digest(call: &Arguments<'_>, text: &str, digest: fn(&[u8]) -> Vec<u8>) -> Result<Vec<u8>, Rc<Hole>> {
-    if call.world().afford(text.len()) { Ok(digest(text.as_bytes())) } else { call.unknown("there is too much of it") }
+fn digest(call: &Arguments<'_>, text: &str, digest: fn(&[u8]) -> Vec<u8>) -> Result<Vec<u8>, Rc<UnknownValue>> {
+    if call.context().afford(text.len()) {
+        Ok(digest(text.as_bytes()))
+    } else {
+        call.unknown("there is too much of it")
+    }
 }
 
 fn hexadecimal(call: &Arguments<'_>, of: fn(&[u8]) -> Vec<u8>) -> Answer {
@@ -60,7 +64,7 @@ fn uuid_of_name(call: &Arguments<'_>) -> Answer {
     let bytes = bytes.map(|pair| pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect::<Option<Vec<u8>>>();
     let Some(mut bytes) = bytes.filter(|_| is_uuid) else { return call.wrong("the namespace is not a UUID") };
     bytes.extend_from_slice(name.as_bytes());
-    call.within(call.world().afford(bytes.len()))?;
+    call.within(call.context().afford(bytes.len()))?;
     let mut digest = Sha1::digest(&bytes).to_vec();
     digest.truncate(16);
     digest[6] = digest[6] & 0x0F | 0x50;

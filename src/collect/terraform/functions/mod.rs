@@ -22,15 +22,15 @@ use std::sync::Arc;
 
 use iam_policy::is_symbol;
 
-use super::eval_context::World;
+use super::eval_context::EvalContext;
 use super::evaluate::{Scope, append_value, blurred, evaluate, number as number_of};
 use super::file::Span;
 use super::syntax::{Call, Expression};
 use super::types::as_bool;
-use super::value::{Hole, Nature, Value};
+use super::value::{Nature, UnknownValue, Value};
 
 /// What a function gives, or the hole that keeps it from giving anything.
-type Answer = Result<Value, Rc<Hole>>;
+type Answer = Result<Value, Rc<UnknownValue>>;
 
 /// How a function is called.
 type Function = fn(&Arguments<'_>) -> Answer;
@@ -67,42 +67,44 @@ pub(crate) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
         "can" => return can(&call.arguments, span, scope),
         _ => {}
     }
-    let world = scope.world();
+    let context = scope.context();
     let mut values: Vec<Value> = call.arguments.iter().map(|argument| evaluate(argument, scope)).collect();
     if call.expands {
-        match values.pop().map(|last| world.open(last)) {
+        match values.pop().map(|last| context.open(last)) {
             Some(Value::List(items) | Value::Set(items)) => values.extend(items.iter().cloned()),
             Some(Value::Unknown(hole)) => return blurred(&hole),
-            _ => return world.wrong(span, "only a list can be taken apart into arguments"),
+            _ => return context.wrong(span, "only a list can be taken apart into arguments"),
         }
     }
     let found = TABLES.iter().flat_map(|table| table.iter()).find(|(name, _)| *name == &*call.name);
     let Some((_, function)) = found else {
-        return world.unknown(span, format!("the value of {}() is not known", call.name));
+        return context.unknown(span, format!("the value of {}() is not known", call.name));
     };
     // What is read and copied is paid for before: few functions do more than to go once over all that they are given.
     let affords = values.iter().all(|value| match value {
-        Value::List(items) | Value::Set(items) => world.afford(items.len()),
-        Value::Map(members) => world.afford(members.len()),
-        Value::Text(text) => world.afford_text(text.len()),
+        Value::List(items) | Value::Set(items) => context.afford(items.len()),
+        Value::Map(members) => context.afford(members.len()),
+        Value::Text(text) => context.afford_text(text.len()),
         _ => true,
     });
     if !affords {
-        return world.unknown(span, format!("{}: there is too much of it", call.name));
+        return context.unknown(span, format!("{}: there is too much of it", call.name));
     }
     let is_marked = values.iter().any(Value::is_sensitive);
     if is_marked && !conversion::MARKS.contains(&&*call.name) {
         let is_structural = collection::STRUCTURAL.contains(&&*call.name);
-        let open = |value| if is_structural { world.open(value) } else { world.open_all(value) };
+        let open = |value| if is_structural { context.open(value) } else { context.open_all(value) };
         values = values.into_iter().map(open).collect();
     }
     match function(&Arguments { values: &values, name: &call.name, span, scope }) {
         Ok(value) => value,
         // What is wrong may be said with what it is about.
         Err(hole) if is_marked && matches!(hole.nature, Nature::Wrong) => {
-            world.wrong(span, format!("{}: an argument cannot be used", call.name))
+            context.wrong(span, format!("{}: an argument cannot be used", call.name))
         }
-        Err(_) if is_marked => world.unknown(span, format!("{}: it is not known for a sensitive argument", call.name)),
+        Err(_) if is_marked => {
+            context.unknown(span, format!("{}: it is not known for a sensitive argument", call.name))
+        }
         Err(hole) => blurred(&hole),
     }
 }
@@ -110,24 +112,24 @@ pub(crate) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
 /// `try`: the first argument that has a value.
 fn attempt(arguments: &[Expression], span: Span, scope: &Scope<'_>) -> Value {
     for argument in arguments {
-        let (value, uncertain) = scope.world().watching_uncertain(|| evaluate(argument, scope));
+        let (value, uncertain) = scope.context().watching_uncertain(|| evaluate(argument, scope));
         match value {
             Value::Unknown(hole) if matches!(hole.nature, Nature::Wrong) => {}
-            _ if uncertain => return scope.world().unknown(span, "it depends on whether a resource is there"),
+            _ if uncertain => return scope.context().unknown(span, "it depends on whether a resource is there"),
             value => return value,
         }
     }
-    scope.world().wrong(span, "no argument of try has a value")
+    scope.context().wrong(span, "no argument of try has a value")
 }
 
 /// `can`: whether the argument has a value.
 fn can(arguments: &[Expression], span: Span, scope: &Scope<'_>) -> Value {
-    let [argument] = arguments else { return scope.world().wrong(span, "can takes one argument") };
-    let (value, uncertain) = scope.world().watching_uncertain(|| evaluate(argument, scope));
+    let [argument] = arguments else { return scope.context().wrong(span, "can takes one argument") };
+    let (value, uncertain) = scope.context().watching_uncertain(|| evaluate(argument, scope));
     match value {
         Value::Unknown(hole) if matches!(hole.nature, Nature::Wrong) => Value::Bool(false),
         Value::Unknown(hole) if !hole.is_text() || uncertain => blurred(&hole),
-        _ if uncertain => scope.world().unknown(span, "it depends on whether a resource is there"),
+        _ if uncertain => scope.context().unknown(span, "it depends on whether a resource is there"),
         _ => Value::Bool(true),
     }
 }
@@ -141,8 +143,8 @@ struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    fn world(&self) -> &'a World {
-        self.scope.world()
+    fn context(&self) -> &'a EvalContext {
+        self.scope.context()
     }
 
     fn len(&self) -> usize {
@@ -150,18 +152,18 @@ impl<'a> Arguments<'a> {
     }
 
     /// The call is wrong.
-    fn wrong<T>(&self, message: impl Into<String>) -> Result<T, Rc<Hole>> {
+    fn wrong<T>(&self, message: impl Into<String>) -> Result<T, Rc<UnknownValue>> {
         let message = format!("{}: {}", self.name, message.into());
-        Err(Hole::new(self.world().gap(self.span, message), Nature::Wrong))
+        Err(UnknownValue::new(self.context().gap(self.span, message), Nature::Wrong))
     }
 
     /// The value of the call is not known.
-    fn unknown<T>(&self, message: impl Into<String>) -> Result<T, Rc<Hole>> {
+    fn unknown<T>(&self, message: impl Into<String>) -> Result<T, Rc<UnknownValue>> {
         let message = format!("{}: {}", self.name, message.into());
-        Err(Hole::new(self.world().gap(self.span, message), Nature::Open))
+        Err(UnknownValue::new(self.context().gap(self.span, message), Nature::Open))
     }
 
-    fn any(&self, index: usize) -> Result<&'a Value, Rc<Hole>> {
+    fn any(&self, index: usize) -> Result<&'a Value, Rc<UnknownValue>> {
         match self.values.get(index) {
             Some(value) => Ok(value),
             None => self.wrong("too few arguments"),
@@ -169,7 +171,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The argument, which is not null and not a hole.
-    fn present(&self, index: usize) -> Result<&'a Value, Rc<Hole>> {
+    fn present(&self, index: usize) -> Result<&'a Value, Rc<UnknownValue>> {
         match self.any(index)? {
             Value::Unknown(hole) => Err(Rc::clone(hole)),
             Value::Null => self.wrong("an argument is null"),
@@ -178,38 +180,38 @@ impl<'a> Arguments<'a> {
     }
 
     /// A text, with the characters of holes in it.
-    fn text_with_holes(&self, index: usize) -> Result<String, Rc<Hole>> {
+    fn text_with_holes(&self, index: usize) -> Result<String, Rc<UnknownValue>> {
         self.text_of(self.any(index)?)
     }
 
-    fn text_of(&self, value: &Value) -> Result<String, Rc<Hole>> {
+    fn text_of(&self, value: &Value) -> Result<String, Rc<UnknownValue>> {
         let mut text = String::new();
-        append_value(value, &mut text, self.span, self.world())?;
+        append_value(value, &mut text, self.span, self.context())?;
         Ok(text)
     }
 
     /// A text that is known in full.
-    fn text(&self, index: usize) -> Result<String, Rc<Hole>> {
+    fn text(&self, index: usize) -> Result<String, Rc<UnknownValue>> {
         self.known_text(self.any(index)?)
     }
 
-    fn known_text(&self, value: &Value) -> Result<String, Rc<Hole>> {
+    fn known_text(&self, value: &Value) -> Result<String, Rc<UnknownValue>> {
         let text = self.text_of(value)?;
         if !text.contains(is_symbol) {
             return Ok(text);
         }
-        match self.world().symbols.hole_in(&text) {
+        match self.context().symbols.hole_in(&text) {
             Some(hole) => Err(hole),
             None => self.unknown("the text is not known"),
         }
     }
 
-    fn number(&self, index: usize) -> Result<f64, Rc<Hole>> {
+    fn number(&self, index: usize) -> Result<f64, Rc<UnknownValue>> {
         self.number_of(self.any(index)?)
     }
 
-    fn number_of(&self, value: &Value) -> Result<f64, Rc<Hole>> {
-        match number_of(value, self.world()) {
+    fn number_of(&self, value: &Value) -> Result<f64, Rc<UnknownValue>> {
+        match number_of(value, self.context()) {
             Ok(number) => Ok(number),
             Err(Ok(Value::Unknown(hole))) => Err(hole),
             Err(Ok(_)) => self.wrong("an argument is null"),
@@ -218,7 +220,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A whole number.
-    fn whole(&self, index: usize) -> Result<i64, Rc<Hole>> {
+    fn whole(&self, index: usize) -> Result<i64, Rc<UnknownValue>> {
         let number = self.number(index)?;
         if number.fract() == 0.0 && number.abs() < 1e15 {
             #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
@@ -227,8 +229,8 @@ impl<'a> Arguments<'a> {
         self.wrong("a whole number is wanted")
     }
 
-    fn flag(&self, value: &Value) -> Result<bool, Rc<Hole>> {
-        match as_bool(self.world().open(value.clone())) {
+    fn flag(&self, value: &Value) -> Result<bool, Rc<UnknownValue>> {
+        match as_bool(self.context().open(value.clone())) {
             Ok(Value::Bool(flag)) => Ok(flag),
             Ok(Value::Unknown(hole)) => Err(hole),
             Ok(_) => self.wrong("an argument is null"),
@@ -237,11 +239,11 @@ impl<'a> Arguments<'a> {
     }
 
     /// The elements of a list or set.
-    fn elements(&self, index: usize) -> Result<&'a [Value], Rc<Hole>> {
+    fn elements(&self, index: usize) -> Result<&'a [Value], Rc<UnknownValue>> {
         self.elements_of(self.present(index)?)
     }
 
-    fn elements_of(&self, value: &'a Value) -> Result<&'a [Value], Rc<Hole>> {
+    fn elements_of(&self, value: &'a Value) -> Result<&'a [Value], Rc<UnknownValue>> {
         match value {
             Value::List(items) | Value::Set(items) => Ok(items),
             Value::Unknown(hole) => Err(Rc::clone(hole)),
@@ -250,7 +252,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    fn members(&self, index: usize) -> Result<&'a BTreeMap<Arc<str>, Value>, Rc<Hole>> {
+    fn members(&self, index: usize) -> Result<&'a BTreeMap<Arc<str>, Value>, Rc<UnknownValue>> {
         match self.present(index)? {
             Value::Map(members) => Ok(members),
             Value::Instance(_) | Value::Module(_) => self.unknown("which attributes there are is not known"),
@@ -259,23 +261,23 @@ impl<'a> Arguments<'a> {
     }
 
     /// Goes on only within the budget: `is_afforded` is its answer.
-    fn within(&self, is_afforded: bool) -> Result<(), Rc<Hole>> {
+    fn within(&self, is_afforded: bool) -> Result<(), Rc<UnknownValue>> {
         if is_afforded { Ok(()) } else { self.unknown("there is too much of it") }
     }
 
     /// The value, if there is still room for so many elements or bytes.
     fn made(&self, size: usize, value: impl FnOnce() -> Value) -> Answer {
-        self.within(self.world().afford(size)).map(|()| value())
+        self.within(self.context().afford(size)).map(|()| value())
     }
 
     /// The text, if there is still room for one of so many bytes.
     fn made_text(&self, size: usize, text: impl FnOnce() -> String) -> Answer {
-        self.within(self.world().afford_text(size)).map(|()| Value::text(text()))
+        self.within(self.context().afford_text(size)).map(|()| Value::text(text()))
     }
 
     fn texts(&self, values: Vec<String>) -> Answer {
         let size = values.iter().map(String::len).sum::<usize>();
-        self.within(self.world().afford_text(size))?;
+        self.within(self.context().afford_text(size))?;
         self.made(values.len(), || Value::list(values.into_iter().map(Value::text).collect()))
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ipnet::IpNet;
 
 use super::{Answer, Arguments, Table};
-use crate::collect::terraform::value::{Hole, Value};
+use crate::collect::terraform::value::{UnknownValue, Value};
 
 pub(crate) const TABLE: Table = &[
     // OpenTofu's.
@@ -30,7 +30,7 @@ pub(crate) const TABLE: Table = &[
     ("cidrsubnets", subnets),
 ];
 
-fn range(call: &Arguments<'_>, index: usize) -> Result<IpNet, Rc<Hole>> {
+fn range(call: &Arguments<'_>, index: usize) -> Result<IpNet, Rc<UnknownValue>> {
     let text = call.text(index)?;
     match text.parse::<IpNet>() {
         Ok(range) => Ok(range.trunc()),
@@ -70,7 +70,7 @@ fn host(call: &Arguments<'_>) -> Answer {
     }
 }
 
-fn subnet(call: &Arguments<'_>, range: IpNet, bits: i64, number: i64) -> Result<IpNet, Rc<Hole>> {
+fn subnet(call: &Arguments<'_>, range: IpNet, bits: i64, number: i64) -> Result<IpNet, Rc<UnknownValue>> {
     let (start, width) = bits_of(&range);
     let bits = u32::try_from(bits).ok();
     let length =

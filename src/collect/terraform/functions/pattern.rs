@@ -9,7 +9,7 @@ use std::str::Chars;
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::{Answer, Arguments, Table};
-use crate::collect::terraform::value::{Hole, Value};
+use crate::collect::terraform::value::{UnknownValue, Value};
 
 pub(crate) const TABLE: Table = &[
     ("regex", |call| {
@@ -24,7 +24,7 @@ pub(crate) const TABLE: Table = &[
         let mut all = Vec::new();
         for found in pattern.captures_iter(&text) {
             matched(call, text.len())?;
-            call.within(call.world().afford(1 + found.get(0).map_or(0, |whole| whole.len())))?;
+            call.within(call.context().afford(1 + found.get(0).map_or(0, |whole| whole.len())))?;
             all.push(groups(call, &pattern, &found)?);
         }
         Ok(Value::list(all))
@@ -37,18 +37,18 @@ const PROGRAMS: [(usize, usize); 2] = [(1 << 16, 1_024), (1 << 20, 1 << 16)];
 /// The number of bytes that are read in the time of a step to find the end of a match.
 const SEARCHED: usize = 64;
 
-fn arguments(call: &Arguments<'_>) -> Result<(Regex, String), Rc<Hole>> {
+fn arguments(call: &Arguments<'_>) -> Result<(Regex, String), Rc<UnknownValue>> {
     let (pattern, text) = (call.text(0)?, call.text(1)?);
     Ok((compiled(call, &pattern, text.len())?, text))
 }
 
 /// A pattern for a text of this length.
-fn compiled(call: &Arguments<'_>, pattern: &str, length: usize) -> Result<Regex, Rc<Hole>> {
+fn compiled(call: &Arguments<'_>, pattern: &str, length: usize) -> Result<Regex, Rc<UnknownValue>> {
     // A match may look at each byte once for each state of the pattern.
-    call.within(call.world().budget.spend(length.saturating_mul(pattern.len().max(1)) / 8, 0))?;
+    call.within(call.context().budget.spend(length.saturating_mul(pattern.len().max(1)) / 8, 0))?;
     let Some(translated) = translated(pattern) else { return call.unknown("this form of pattern is not evaluated") };
     for (largest, steps) in PROGRAMS {
-        call.within(call.world().budget.spend(steps, 0))?;
+        call.within(call.context().budget.spend(steps, 0))?;
         match RegexBuilder::new(&translated).size_limit(largest).dfa_size_limit(largest).build() {
             Ok(regex) => return Ok(regex),
             Err(regex::Error::CompiledTooBig(_)) => {}
@@ -59,8 +59,8 @@ fn compiled(call: &Arguments<'_>, pattern: &str, length: usize) -> Result<Regex,
 }
 
 /// Charges for a match: to find where it ends, all of the text may be read.
-fn matched(call: &Arguments<'_>, length: usize) -> Result<(), Rc<Hole>> {
-    call.within(call.world().budget.spend(1 + length / SEARCHED, 0))
+fn matched(call: &Arguments<'_>, length: usize) -> Result<(), Rc<UnknownValue>> {
+    call.within(call.context().budget.spend(1 + length / SEARCHED, 0))
 }
 
 /// What was found: the text, or its groups as a list, or by their names as an object.
@@ -91,7 +91,7 @@ pub(crate) fn replace(call: &Arguments<'_>, text: &str, pattern: &str, with: &st
         matches += 1;
     }
     let size = text.len().saturating_add(matches.saturating_mul(with.len().saturating_add(text.len())));
-    if with.contains('$') && !call.world().afford(size) {
+    if with.contains('$') && !call.context().afford(size) {
         return call.unknown("there is too much of it");
     }
     call.made(text.len().saturating_add(matches.saturating_mul(with.len())), || {

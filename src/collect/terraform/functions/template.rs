@@ -17,11 +17,11 @@ fn template_string(call: &Arguments<'_>) -> Answer {
         return call.wrong("a template cannot call templatestring");
     }
     let (text, variables) = (call.text(0)?, call.members(1)?);
-    call.within(call.world().afford(text.len()))?;
+    call.within(call.context().afford(text.len()))?;
     if variables.len() > MOST_NAMES {
         return call.unknown("there are too many names");
     }
-    let (file, id) = call.world().add_file(Path::new("a template in a text"), text);
+    let (file, id) = call.context().add_file(Path::new("a template in a text"), text);
     let template = match parse::template(&file, id) {
         Ok(template) => template,
         Err(problem) => return call.wrong(problem.message.clone()),

@@ -7,7 +7,7 @@ use iam_policy::is_symbol;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{Answer, Arguments, Table};
-use crate::collect::terraform::value::{Hole, Value};
+use crate::collect::terraform::value::{UnknownValue, Value};
 
 pub(crate) const TABLE: Table = &[
     ("chomp", |call| Ok(Value::text(call.text(0)?.trim_end_matches(['\n', '\r'])))),
@@ -46,7 +46,7 @@ fn join(call: &Arguments<'_>) -> Answer {
     for index in 1..call.len() {
         for item in call.elements(index)? {
             if !std::mem::take(&mut first) {
-                call.within(call.world().afford_text(separator.len()))?;
+                call.within(call.context().afford_text(separator.len()))?;
                 text.push_str(&separator);
             }
             text.push_str(&call.text_of(item)?);
@@ -81,7 +81,7 @@ fn starts_with(call: &Arguments<'_>) -> Answer {
 fn split(call: &Arguments<'_>) -> Answer {
     let (separator, text) = (call.text(0)?, call.text(1)?);
     let parts = if separator.is_empty() { text.len() } else { text.matches(&*separator).count() + 1 };
-    call.within(call.world().afford(parts))?;
+    call.within(call.context().afford(parts))?;
     if separator.is_empty() {
         return call.texts(text.chars().map(String::from).collect());
     }
@@ -128,7 +128,7 @@ fn lower(letter: char) -> char {
     letter.to_lowercase().next().unwrap_or(letter)
 }
 
-fn title(call: &Arguments<'_>) -> Result<Value, Rc<Hole>> {
+fn title(call: &Arguments<'_>) -> Result<Value, Rc<UnknownValue>> {
     let text = call.text(0)?;
     let mut begins = true;
     let titled = text.chars().map(|character| {

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
 use super::{Answer, Arguments, Table};
-use crate::collect::terraform::value::{Hole, Value};
+use crate::collect::terraform::value::{UnknownValue, Value};
 
 pub(crate) const TABLE: Table = &[
     ("formatdate", format_date),
@@ -33,7 +33,7 @@ struct Timestamp {
     offset_minutes: i64,
 }
 
-fn timestamp(call: &Arguments<'_>, index: usize) -> Result<Timestamp, Rc<Hole>> {
+fn timestamp(call: &Arguments<'_>, index: usize) -> Result<Timestamp, Rc<UnknownValue>> {
     match Timestamp::parse(&call.text(index)?) {
         Some(time) => Ok(time),
         None => call.wrong("it is not a timestamp of RFC 3339"),

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::super::instance::Instance;
 use super::super::value::Value;
-use super::references::Target;
+use super::references::Reference;
 use super::{Mapper, fact};
-use crate::collect::terraform::block_view::View;
+use crate::collect::terraform::block_view::BlockView;
 use crate::model::Gap;
 
 /// The companions of one type, by the address of what they speak of.
 #[derive(Default)]
-pub(crate) struct Companions {
+pub(crate) struct Associations {
     by_address: HashMap<String, Vec<Rc<Instance>>>,
     /// Why it is not known of what some speak, or whether some are there.
     loose: Option<Arc<Gap>>,
@@ -24,7 +24,7 @@ impl Mapper {
     ///
     /// # Errors
     /// Where there may be others.
-    pub(crate) fn companions(
+    pub(crate) fn associations(
         &self,
         kind: &'static str,
         attribute: &'static str,
@@ -34,10 +34,10 @@ impl Mapper {
         if let Some(gap) = self.unread.as_ref().or_else(|| self.given_away.get(&of.address)) {
             return Err(Arc::clone(gap));
         }
-        let known = self.companions.borrow().get(&(kind, attribute)).cloned();
+        let known = self.associations.borrow().get(&(kind, attribute)).cloned();
         let all = known.unwrap_or_else(|| {
             let all = Rc::new(self.gather_companions(kind, attribute, of_kinds));
-            self.companions.borrow_mut().insert((kind, attribute), Rc::clone(&all));
+            self.associations.borrow_mut().insert((kind, attribute), Rc::clone(&all));
             all
         });
         if let Some(gap) = &all.loose {
@@ -45,7 +45,7 @@ impl Mapper {
         }
         let own = all.by_address.get(&of.address).cloned().unwrap_or_default();
         // Within a module of which it is not known whether it is there, all are there or none is.
-        match own.iter().find_map(|companion| companion.uncertain.as_ref().filter(|_| of.uncertain.is_none())) {
+        match own.iter().find_map(|association| association.uncertain.as_ref().filter(|_| of.uncertain.is_none())) {
             Some(gap) => Err(Arc::clone(gap)),
             None => Ok(own),
         }
@@ -55,14 +55,14 @@ impl Mapper {
     ///
     /// # Errors
     /// Where there may be others, or there are several, each of which sets the same.
-    pub(crate) fn companion(
+    pub(crate) fn association(
         &self,
         kind: &'static str,
         attribute: &'static str,
         of: &Rc<Instance>,
         of_kinds: &[&'static str],
     ) -> Result<Option<Rc<Instance>>, Arc<Gap>> {
-        let all = self.companions(kind, attribute, of, of_kinds)?;
+        let all = self.associations(kind, attribute, of, of_kinds)?;
         match all.as_slice() {
             [first, second, ..] => Err(set_twice(first, second)),
             _ => Ok(all.into_iter().next()),
@@ -80,20 +80,20 @@ impl Mapper {
         attribute: &'static str,
         of: &Rc<Instance>,
         of_kinds: &[&'static str],
-        own: impl Fn(&View) -> Result<Option<View>, Arc<Gap>>,
-    ) -> Result<Option<View>, Arc<Gap>> {
-        match self.companion(kind, attribute, of, of_kinds)? {
+        own: impl Fn(&BlockView) -> Result<Option<BlockView>, Arc<Gap>>,
+    ) -> Result<Option<BlockView>, Arc<Gap>> {
+        match self.association(kind, attribute, of, of_kinds)? {
             None => own(&of.view()),
-            Some(companion) if self.is_written(of) && own(&of.view())?.is_some() => Err(set_twice(&companion, of)),
-            Some(companion) => Ok(Some(companion.view())),
+            Some(association) if self.is_written(of) && own(&of.view())?.is_some() => Err(set_twice(&association, of)),
+            Some(association) => Ok(Some(association.view())),
         }
     }
 
-    fn gather_companions(&self, kind: &str, attribute: &str, of_kinds: &[&'static str]) -> Companions {
-        let mut all = Companions::default();
-        for companion in self.everywhere(kind) {
+    fn gather_companions(&self, kind: &str, attribute: &str, of_kinds: &[&'static str]) -> Associations {
+        let mut all = Associations::default();
+        for association in self.everywhere(kind) {
             // A list refers to each of its elements.
-            let values = match companion.attribute(attribute) {
+            let values = match association.attribute(attribute) {
                 Value::List(items) | Value::Set(items) => items.to_vec(),
                 value => vec![value],
             };
@@ -105,16 +105,16 @@ impl Mapper {
                     let is_of_vpc =
                         |group: &Rc<Instance>| group.attribute("vpc_id").equals(&vpc).is_ok_and(|same| same);
                     if let Some(group) = self.everywhere("aws_default_security_group").into_iter().find(is_of_vpc) {
-                        all.by_address.entry(group.address.clone()).or_default().push(Rc::clone(&companion));
+                        all.by_address.entry(group.address.clone()).or_default().push(Rc::clone(&association));
                     }
                     continue;
                 }
-                match self.target(&value, of_kinds, &companion) {
-                    Target::Declared(target) => {
-                        all.by_address.entry(target.address.clone()).or_default().push(Rc::clone(&companion));
+                match self.target(&value, of_kinds, &association) {
+                    Reference::Declared(target) => {
+                        all.by_address.entry(target.address.clone()).or_default().push(Rc::clone(&association));
                     }
-                    Target::Unknown(gap) => all.loose = Some(gap),
-                    Target::None | Target::Named(_) | Target::Outside(_) => {}
+                    Reference::Unknown(gap) => all.loose = Some(gap),
+                    Reference::None | Reference::Named(_) | Reference::Outside(_) => {}
                 }
             }
         }
@@ -130,7 +130,7 @@ pub(crate) fn set_twice(first: &Rc<Instance>, second: &Rc<Instance>) -> Arc<Gap>
 }
 
 /// The view itself if it sets this text.
-pub(crate) fn with_text(view: &View, name: &str) -> Option<View> {
+pub(crate) fn with_text(view: &BlockView, name: &str) -> Option<BlockView> {
     let is_set = match view.get(name) {
         Value::Null => false,
         Value::Text(text) => !text.is_empty(),

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use iam_policy::{PolicyDocument, is_symbol};
 
 use super::super::types::{as_bool, as_text};
-use super::super::value::{Hole, Nature, Value};
-use crate::collect::terraform::block_view::View;
-use crate::collect::terraform::eval_context::World;
+use super::super::value::{Nature, UnknownValue, Value};
+use crate::collect::terraform::block_view::BlockView;
+use crate::collect::terraform::eval_context::EvalContext;
 use crate::model::{Fact, Gap, GapKind, symbol};
 
 /// A text, or nothing where it is null.
-pub(crate) fn text(world: &World, value: &Value) -> Fact<Option<String>> {
+pub(crate) fn text(context: &EvalContext, value: &Value) -> Fact<Option<String>> {
     match value {
         Value::Null => Fact::Known(None),
-        Value::Unknown(hole) => Fact::Unknown(gap_of_text(world, hole)),
+        Value::Unknown(hole) => Fact::Unknown(gap_of_text(context, hole)),
         value => match as_text(value.clone()) {
-            Ok(Value::Text(text)) if text.contains(is_symbol) => Fact::Unknown(gap_in(world, &text)),
-            Ok(Value::Text(text)) => copied(world, &text).map(Some),
+            Ok(Value::Text(text)) if text.contains(is_symbol) => Fact::Unknown(gap_in(context, &text)),
+            Ok(Value::Text(text)) => copied(context, &text).map(Some),
             _ => Fact::Unknown(Arc::new(Gap::because(
                 GapKind::Unresolved,
                 format!("a text is wanted, not {}", value.kind()),
@@ -28,27 +28,27 @@ pub(crate) fn text(world: &World, value: &Value) -> Fact<Option<String>> {
 }
 
 /// Copies a text into the inventory. Each instance of a block has a copy of its own.
-fn copied(world: &World, text: &str) -> Fact<String> {
-    if world.budget.text(text.len()) {
+fn copied(context: &EvalContext, text: &str) -> Fact<String> {
+    if context.budget.text(text.len()) {
         return Fact::Known(text.to_owned());
     }
     Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, "the code has more text than is evaluated")))
 }
 
 /// The gap of a hole that stands for a text.
-fn gap_of_text(world: &World, hole: &std::rc::Rc<Hole>) -> Arc<Gap> {
-    match hole.is_text().then(|| world.symbols.of(hole)).flatten() {
+fn gap_of_text(context: &EvalContext, hole: &std::rc::Rc<UnknownValue>) -> Arc<Gap> {
+    match hole.is_text().then(|| context.symbols.of(hole)).flatten() {
         Some(symbol) => with_symbol(&hole.gap, &symbol.to_string()),
         None => Arc::clone(&hole.gap),
     }
 }
 
 /// The gap of a text with holes in it.
-pub(crate) fn gap_in(world: &World, text: &str) -> Arc<Gap> {
-    let Some(hole) = world.symbols.hole_in(text) else { return Gap::not_collected() };
+pub(crate) fn gap_in(context: &EvalContext, text: &str) -> Arc<Gap> {
+    let Some(hole) = context.symbols.hole_in(text) else { return Gap::not_collected() };
     // A text of nothing but holes may be empty.
     let mut symbols = text.chars();
-    let may_be_empty = symbols.all(|symbol| world.symbols.hole(symbol).is_some_and(|hole| !hole.is_text()));
+    let may_be_empty = symbols.all(|symbol| context.symbols.hole(symbol).is_some_and(|hole| !hole.is_text()));
     if may_be_empty { Arc::clone(&hole.gap) } else { with_symbol(&hole.gap, text) }
 }
 
@@ -68,12 +68,12 @@ pub(crate) fn flag(value: &Value) -> Fact<Option<bool>> {
 }
 
 /// A whole number, or nothing where it is null.
-pub(crate) fn whole(world: &World, value: &Value) -> Fact<Option<i64>> {
+pub(crate) fn whole(context: &EvalContext, value: &Value) -> Fact<Option<i64>> {
     if matches!(value, Value::Null) {
         return Fact::Known(None);
     }
     let wrong = |message: String| Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, message)));
-    match super::super::evaluate::number(value, world) {
+    match super::super::evaluate::number(value, context) {
         #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
         Ok(number) if number.fract() == 0.0 && number.abs() < 1e15 => Fact::Known(Some(number as i64)),
         Ok(number) => wrong(format!("a whole number is wanted, not {number}")),
@@ -84,7 +84,7 @@ pub(crate) fn whole(world: &World, value: &Value) -> Fact<Option<i64>> {
 }
 
 /// Texts by name, such as tags.
-pub(crate) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<String, String>> {
+pub(crate) fn texts_by_name(context: &EvalContext, value: &Value) -> Fact<BTreeMap<String, String>> {
     let members = match value {
         Value::Null => return Fact::Known(BTreeMap::new()),
         Value::Unknown(hole) => return Fact::Unknown(Arc::clone(&hole.gap)),
@@ -97,15 +97,15 @@ pub(crate) fn texts_by_name(world: &World, value: &Value) -> Fact<BTreeMap<Strin
     let mut texts = BTreeMap::new();
     for (name, value) in members.iter() {
         let text = match as_text(value.clone()) {
-            Ok(Value::Text(text)) => match copied(world, &text) {
+            Ok(Value::Text(text)) => match copied(context, &text) {
                 Fact::Known(text) => text,
                 Fact::Unknown(gap) => return Fact::Unknown(gap),
             },
             // The key is there, whatever its value will be.
             Ok(Value::Unknown(hole))
-                if let Nature::Attribute(..) | Nature::Place | Nature::Sensitive(_) = hole.nature =>
+                if let Nature::Attribute(..) | Nature::SourceEntry | Nature::Sensitive(_) = hole.nature =>
             {
-                match world.symbols.of(&hole) {
+                match context.symbols.of(&hole) {
                     Some(symbol) => symbol.to_string(),
                     None => return Fact::Unknown(Arc::clone(&hole.gap)),
                 }
@@ -133,7 +133,7 @@ pub(crate) fn overlay(texts: &mut BTreeMap<String, String>, over: BTreeMap<Strin
 const LONGEST_POLICY: usize = 128 << 10;
 
 /// A policy document.
-pub(crate) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<PolicyDocument>> {
+pub(crate) fn policy(context: &EvalContext, view: &BlockView, value: &Value) -> Fact<Option<PolicyDocument>> {
     let text = match value {
         Value::Null => return Fact::Known(None),
         Value::Unknown(hole) => return Fact::Unknown(Arc::clone(&hole.gap)),
@@ -145,16 +145,16 @@ pub(crate) fn policy(world: &World, view: &View, value: &Value) -> Fact<Option<P
         }
     };
     // A parsed document takes many times the room of its text. AWS takes none that is nearly as long.
-    if text.len() > LONGEST_POLICY || !world.afford_text(text.len().saturating_mul(16)) {
-        return Fact::Unknown(world.gap(view.span(), "it takes too much to read the policy document"));
+    if text.len() > LONGEST_POLICY || !context.afford_text(text.len().saturating_mul(16)) {
+        return Fact::Unknown(context.gap(view.span(), "it takes too much to read the policy document"));
     }
     match PolicyDocument::from_json(text) {
         Ok(document) => Fact::Known(Some(document)),
-        Err(_) if text.contains(is_symbol) => Fact::Unknown(match world.symbols.hole_in(text) {
+        Err(_) if text.contains(is_symbol) => Fact::Unknown(match context.symbols.hole_in(text) {
             Some(hole) => Arc::clone(&hole.gap),
             None => Gap::not_collected(),
         }),
-        Err(error) => Fact::Unknown(world.gap(view.span(), format!("the policy document is not valid: {error}"))),
+        Err(error) => Fact::Unknown(context.gap(view.span(), format!("the policy document is not valid: {error}"))),
     }
 }
 
@@ -164,11 +164,11 @@ pub(crate) fn or<T>(fact: Fact<Option<T>>, default: impl FnOnce() -> T) -> Fact<
 }
 
 /// The gap of something that the code leaves to AWS or to others.
-pub(crate) fn left_open(view: &View, message: &str) -> Arc<Gap> {
-    view.instance.module.world.gap(view.span(), message)
+pub(crate) fn left_open(view: &BlockView, message: &str) -> Arc<Gap> {
+    view.instance.module.context.gap(view.span(), message)
 }
 
 /// Whether a hole cannot be an attribute of what is declared in the code.
-pub(super) fn is_outside(hole: &Hole) -> bool {
-    matches!(hole.nature, Nature::Outside | Nature::Place | Nature::Sensitive(_))
+pub(super) fn is_outside(hole: &UnknownValue) -> bool {
+    matches!(hole.nature, Nature::Outside | Nature::SourceEntry | Nature::Sensitive(_))
 }

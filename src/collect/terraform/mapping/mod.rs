@@ -14,15 +14,15 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::block_view::View;
+use super::block_view::BlockView;
 use super::engine::form_of;
-use super::eval_context::World;
+use super::eval_context::EvalContext;
 use super::evaluate::{Scope, evaluate};
 use super::file::Span;
 use super::folder::Mode;
 use super::instance::Instance;
 use super::module::Module;
-use super::source_map::{Place, Places};
+use super::source_map::{SourceEntry, SourceMap};
 use super::syntax::{Block, Name};
 use super::value::Value;
 use crate::model::inventory::{Resource, ResourceType};
@@ -30,9 +30,9 @@ use crate::model::schema::Node;
 use crate::model::{Entry, Fact, Gap, GapKind, Inventory, Key, Link, Source, Unlisted};
 use crate::resource::instance;
 pub(crate) use crate::resource::security_group::terraform::normal_protocol;
-use associations::Companions;
+use associations::Associations;
 use home::Home;
-use references::{Named, Target};
+use references::{Named, Reference};
 
 /// Resources by the address of another one.
 pub(crate) type ByAddress = HashMap<String, Vec<Rc<Instance>>>;
@@ -95,12 +95,12 @@ pub(crate) enum Judged {
 
 /// Everything that mapping shares.
 pub(crate) struct Mapper {
-    pub(crate) world: Rc<World>,
+    pub(crate) context: Rc<EvalContext>,
     by_kind: HashMap<Name, Vec<Rc<Instance>>>,
     /// The same by the accounts that have them.
     by_home: HashMap<usize, HashMap<Name, Vec<Rc<Instance>>>>,
     pub(crate) named: RefCell<HashMap<&'static str, Rc<Named>>>,
-    pub(crate) companions: RefCell<HashMap<(&'static str, &'static str), Rc<Companions>>>,
+    pub(crate) associations: RefCell<HashMap<(&'static str, &'static str), Rc<Associations>>>,
     /// Autoscaling groups, by what they launch from.
     pub(crate) launching: RefCell<Option<Rc<ByAddress>>>,
     /// Network interfaces, by the instance that they are attached to.
@@ -118,27 +118,27 @@ pub(crate) struct Mapper {
     pub(crate) foreign: HashMap<(usize, ResourceType, Key), Rc<Instance>>,
     /// Resources that rules judge in the inventory of their own account, since another account uses them.
     abroad: Vec<Rc<Instance>>,
-    pub(crate) places: Places,
+    pub(crate) source_map: SourceMap,
 }
 
 impl Mapper {
     /// Returns `true` if a resource is written in code. Plans and states show the content of a resource in the arguments
     /// that manage it in code.
     pub(crate) fn is_written(&self, resource: &Rc<Instance>) -> bool {
-        let file = self.world.file(resource.block.span.file);
+        let file = self.context.file(resource.block.span.file);
         file.is_some_and(|file| form_of(file.source().name()).is_some())
     }
 }
 
 /// The inventory of each account that the code deploys to.
-pub(crate) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Places) {
-    let nothing = Inventory::new(Source::Terraform, None, root.world.partition(), collected_at.to_owned());
+pub(crate) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, SourceMap) {
+    let nothing = Inventory::new(Source::Terraform, None, root.context.partition(), collected_at.to_owned());
     let mut mapper = Mapper {
-        world: Rc::clone(&root.world),
+        context: Rc::clone(&root.context),
         by_kind: HashMap::new(),
         by_home: HashMap::new(),
         named: RefCell::default(),
-        companions: RefCell::default(),
+        associations: RefCell::default(),
         launching: RefCell::default(),
         interfaces: RefCell::default(),
         unread: None,
@@ -149,7 +149,7 @@ pub(crate) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Pla
         inventory: nothing.clone(),
         foreign: HashMap::new(),
         abroad: Vec::new(),
-        places: Places::default(),
+        source_map: SourceMap::default(),
     };
     let (mut closed, mut hidden) = (Vec::new(), Vec::new());
     mapper.gather(root, &mut closed, &mut hidden);
@@ -173,7 +173,7 @@ pub(crate) fn map(root: &Rc<Module>, collected_at: &str) -> (Vec<Inventory>, Pla
         }
     }
     inventories.iter_mut().for_each(Inventory::join);
-    (inventories, mapper.places)
+    (inventories, mapper.source_map)
 }
 
 impl Mapper {
@@ -184,11 +184,11 @@ impl Mapper {
                 hidden.push(gap);
             }
         };
-        self.places.used(&module.folder.path);
+        self.source_map.used(&module.folder.path);
         for (message, span) in &module.folder.unread {
             let gap = span.map_or_else(
                 || Arc::new(Gap::because(GapKind::Failed, message.clone())),
-                |span| self.world.gap(span, message.clone()),
+                |span| self.context.gap(span, message.clone()),
             );
             hide(hidden, Arc::clone(&gap));
             self.unread.get_or_insert(gap);
@@ -202,7 +202,7 @@ impl Mapper {
                 self.by_kind.entry(Arc::clone(&resource.kind)).or_default().extend(expansion.all());
             } else {
                 let message = "how many there are depends on itself, or is too many to be evaluated";
-                let gap = self.world.gap(resource.block.span, message);
+                let gap = self.context.gap(resource.block.span, message);
                 hide(hidden, gap);
             }
         }
@@ -210,7 +210,7 @@ impl Mapper {
             if let Some(expansion) = module.modules(index) {
                 expansion.all().iter().for_each(|child| self.gather(child, closed, hidden));
             } else {
-                let gap = self.world.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
+                let gap = self.context.gap_of(block.span, &format!("module.{name}"), "the module could not be read");
                 hide(hidden, Arc::clone(&gap));
                 closed.push(Closed { by: Rc::clone(module), block: Arc::clone(block), gap });
             }
@@ -223,7 +223,7 @@ impl Mapper {
             let own = ["source", "version", "providers", "depends_on", "count", "for_each"];
             let arguments = block.body.attributes.iter().filter(|attribute| !own.contains(&&*attribute.name));
             let values: Vec<Value> =
-                arguments.map(|attribute| self.world.leaving(evaluate(&attribute.value, &Scope::of(&by)))).collect();
+                arguments.map(|attribute| self.context.leaving(evaluate(&attribute.value, &Scope::of(&by)))).collect();
             let call = Instance::of_call(&by, &block);
             let mut given = Vec::new();
             for value in &values {
@@ -237,7 +237,7 @@ impl Mapper {
 
     /// The resources that a value refers to, itself or in its parts.
     fn instances_in(&self, value: &Value, by: &Rc<Instance>, found: &mut Vec<Rc<Instance>>) {
-        if !self.world.afford(1) {
+        if !self.context.afford(1) {
             return;
         }
         match value {
@@ -245,7 +245,7 @@ impl Mapper {
             Value::Map(members) => members.values().for_each(|member| self.instances_in(member, by, found)),
             Value::Instance(instance) => found.push(Rc::clone(instance)),
             value => {
-                if let Target::Declared(instance) = self.target(value, WITH_COMPANIONS, by) {
+                if let Reference::Declared(instance) = self.target(value, WITH_COMPANIONS, by) {
                     found.push(instance);
                 }
             }
@@ -286,10 +286,10 @@ impl Mapper {
     /// Refuses links of which there are more than a resource can have.
     pub(crate) fn bounded<T>(&self, links: Vec<T>, by: &Rc<Instance>) -> Result<Vec<T>, Arc<Gap>> {
         // Each becomes a fact, and rules look at what it leads to.
-        if links.len() <= MOST_LINKS && self.world.budget.spend(links.len() * 16, links.len() * 128) {
+        if links.len() <= MOST_LINKS && self.context.budget.spend(links.len() * 16, links.len() * 128) {
             return Ok(links);
         }
-        Err(self.world.gap(by.block.span, format!("{} refers to more than is evaluated", by.address)))
+        Err(self.context.gap(by.block.span, format!("{} refers to more than is evaluated", by.address)))
     }
 
     /// The resources of a Terraform type in all accounts.
@@ -319,15 +319,19 @@ impl Mapper {
     }
 
     /// Puts in a resource that code declares.
-    pub(crate) fn put<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>, draft: Draft<T>, judged: Judged) {
+    pub(crate) fn put<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>, mapped: Mapped<T>, judged: Judged) {
         let exists = match &instance.uncertain {
             None => Fact::Known(true),
             Some(gap) => Fact::Unknown(Arc::clone(gap)),
         };
-        let place = Place { address: instance.address.clone(), block: instance.block.span, attributes: draft.places };
-        self.places.put(T::TYPE, key.clone(), place);
+        let place = SourceEntry {
+            address: instance.address.clone(),
+            block: instance.block.span,
+            attributes: mapped.source_map,
+        };
+        self.source_map.put(T::TYPE, key.clone(), place);
         let in_scope = self.is_at_home(T::TYPE, &key, instance, judged) && judged == Judged::Yes;
-        let entry = Entry { exists, in_scope, attributes: draft.resource };
+        let entry = Entry { exists, in_scope, attributes: mapped.resource };
         T::table_mut(&mut self.inventory).insert(key, entry);
     }
 
@@ -335,7 +339,7 @@ impl Mapper {
     pub(crate) fn put_named<T: Resource>(&mut self, key: Key, instance: &Rc<Instance>) -> Link<T> {
         let name = &key.id;
         let message = format!("{name} is not declared in this code");
-        let gap = self.world.gap(instance.block.span, message);
+        let gap = self.context.gap(instance.block.span, message);
         T::table_mut(&mut self.inventory)
             .entry(key.clone())
             .or_insert_with(|| Entry { in_scope: false, ..Entry::unread(&gap) });
@@ -346,20 +350,20 @@ impl Mapper {
     /// not known may be anything that the code declares.
     pub(crate) fn no_link<T: Resource>(
         &mut self,
-        target: &Target,
+        target: &Reference,
         by: &Rc<Instance>,
         judged: Judged,
     ) -> Option<Fact<Option<Link<T>>>> {
         match target {
-            Target::None => Some(Fact::Known(None)),
-            Target::Outside(gap) => Some(Fact::Unknown(Arc::clone(gap))),
-            Target::Unknown(gap) => {
+            Reference::None => Some(Fact::Known(None)),
+            Reference::Outside(gap) => Some(Fact::Unknown(Arc::clone(gap))),
+            Reference::Unknown(gap) => {
                 if judged == Judged::Yes {
                     self.unlisted(T::TYPE, T::TYPE.region_unlisted(by.region().as_ref()), gap);
                 }
                 Some(Fact::Unknown(Arc::clone(gap)))
             }
-            Target::Declared(_) | Target::Named(_) => None,
+            Reference::Declared(_) | Reference::Named(_) => None,
         }
     }
 
@@ -369,10 +373,10 @@ impl Mapper {
     }
 
     /// The tags of a resource with those that its provider adds.
-    pub(crate) fn tags(&self, view: &View) -> Fact<std::collections::BTreeMap<String, String>> {
-        let own = fact::texts_by_name(&self.world, &view.get("tags"));
+    pub(crate) fn tags(&self, view: &BlockView) -> Fact<std::collections::BTreeMap<String, String>> {
+        let own = fact::texts_by_name(&self.context, &view.get("tags"));
         let default = match &view.instance.provider().default_tags {
-            Some(value) => fact::texts_by_name(&self.world, &self.world.leaving(value.clone())),
+            Some(value) => fact::texts_by_name(&self.context, &self.context.leaving(value.clone())),
             None => return own,
         };
         match (default, own) {
@@ -386,30 +390,30 @@ impl Mapper {
 
     /// An attribute that is a text for sure, such as an ARN.
     pub(crate) fn told(&self, instance: &Rc<Instance>, name: &str) -> Fact<String> {
-        fact::or(fact::text(&self.world, &instance.attribute(name)), String::new)
+        fact::or(fact::text(&self.context, &instance.attribute(name)), String::new)
     }
 }
 
 /// A resource with the places of its attributes.
-pub(crate) struct Draft<T> {
+pub(crate) struct Mapped<T> {
     pub(crate) resource: T,
-    pub(crate) places: Vec<(&'static str, Span)>,
+    pub(crate) source_map: Vec<(&'static str, Span)>,
 }
 
-impl<T: Node + Default> Draft<T> {
+impl<T: Node + Default> Mapped<T> {
     pub(crate) fn new() -> Self {
-        Self { resource: T::default(), places: Vec::new() }
+        Self { resource: T::default(), source_map: Vec::new() }
     }
 
     /// Notes that the attribute that rules know by this path stands there.
     pub(crate) fn at(&mut self, path: &'static str, span: Option<Span>) {
         if let Some(span) = span {
-            self.places.push((path, span));
+            self.source_map.push((path, span));
         }
     }
 
     /// The value of an attribute, whose place is noted under this path.
-    pub(crate) fn get(&mut self, path: &'static str, view: &View, name: &str) -> Value {
+    pub(crate) fn get(&mut self, path: &'static str, view: &BlockView, name: &str) -> Value {
         self.at(path, view.span_of(name));
         view.get(name)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use iam_policy::is_symbol;
 
 use super::super::instance::Instance;
-use super::super::value::{Hole, Nature, Value};
+use super::super::value::{Nature, UnknownValue, Value};
 use super::{Mapper, fact};
 use crate::collect::terraform::computed_attributes;
 use crate::model::Gap;
@@ -17,7 +17,7 @@ use crate::model::Gap;
 pub(crate) type Named = HashMap<Arc<str>, Vec<(&'static str, Rc<Instance>)>>;
 
 /// What a value refers to.
-pub(crate) enum Target {
+pub(crate) enum Reference {
     /// Nothing.
     None,
     /// A resource of the code.
@@ -40,13 +40,13 @@ fn identifies(attribute: &str) -> bool {
 
 /// How far a name goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum Sharing {
     Everywhere,
     Account,
     Region,
 }
 
-impl Reach {
+impl Sharing {
     /// The reach of an attribute that a resource is known by. ARNs name account and region, buckets share one space of
     /// names, and ids that AWS makes up are those of one resource.
     fn of(kind: &str, attribute: &str, is_known: bool) -> Self {
@@ -66,12 +66,12 @@ impl Reach {
 }
 
 /// Whether a name of the first resource reaches the second: both are in one account, and in one region.
-pub(crate) fn reaches(of: &Rc<Instance>, by: &Rc<Instance>, reach: Reach) -> Result<bool, Rc<Hole>> {
+pub(crate) fn reaches(of: &Rc<Instance>, by: &Rc<Instance>, reach: Sharing) -> Result<bool, Rc<UnknownValue>> {
     let same_account = || of.account_value().equals(&by.account_value());
     match reach {
-        Reach::Everywhere => Ok(true),
-        Reach::Account => same_account(),
-        Reach::Region => match (of.region_value().equals(&by.region_value()), same_account()) {
+        Sharing::Everywhere => Ok(true),
+        Sharing::Account => same_account(),
+        Sharing::Region => match (of.region_value().equals(&by.region_value()), same_account()) {
             (Ok(false), _) | (_, Ok(false)) => Ok(false),
             (Err(hole), _) | (_, Err(hole)) => Err(hole),
             (Ok(true), Ok(true)) => Ok(true),
@@ -84,19 +84,19 @@ const MOST_NAMESAKES: usize = 32;
 
 impl Mapper {
     /// What a value of the resource `by` refers to among the resources of these types: those that its name reaches.
-    pub(crate) fn target(&self, value: &Value, kinds: &[&'static str], by: &Rc<Instance>) -> Target {
+    pub(crate) fn target(&self, value: &Value, kinds: &[&'static str], by: &Rc<Instance>) -> Reference {
         match value {
-            Value::Null => Target::None,
-            Value::Text(text) if text.is_empty() => Target::None,
+            Value::Null => Reference::None,
+            Value::Text(text) if text.is_empty() => Reference::None,
             Value::Unknown(hole) => match &hole.nature {
                 Nature::Attribute(instance, name) if kinds.contains(&&*instance.kind) && identifies(name) => {
                     self.declared(instance, name, by)
                 }
-                _ if fact::is_outside(hole) => Target::Outside(Arc::clone(&hole.gap)),
-                _ => Target::Unknown(Arc::clone(&hole.gap)),
+                _ if fact::is_outside(hole) => Reference::Outside(Arc::clone(&hole.gap)),
+                _ => Reference::Unknown(Arc::clone(&hole.gap)),
             },
             Value::Text(text) => self.named(text, kinds, by),
-            other => Target::Unknown(Arc::new(Gap::because(
+            other => Reference::Unknown(Arc::new(Gap::because(
                 crate::model::GapKind::Unresolved,
                 format!("a reference is wanted, not {}", other.kind()),
             ))),
@@ -104,32 +104,32 @@ impl Mapper {
     }
 
     /// The resource that an attribute refers to which only AWS will tell.
-    fn declared(&self, instance: &Rc<Instance>, attribute: &str, by: &Rc<Instance>) -> Target {
-        match reaches(instance, by, Reach::of(&instance.kind, attribute, false)) {
-            Ok(true) => Target::Declared(Rc::clone(instance)),
-            Ok(false) => Target::Outside(
-                self.world.gap(by.block.span, format!("{} is in another account or region", instance.address)),
+    fn declared(&self, instance: &Rc<Instance>, attribute: &str, by: &Rc<Instance>) -> Reference {
+        match reaches(instance, by, Sharing::of(&instance.kind, attribute, false)) {
+            Ok(true) => Reference::Declared(Rc::clone(instance)),
+            Ok(false) => Reference::Outside(
+                self.context.gap(by.block.span, format!("{} is in another account or region", instance.address)),
             ),
-            Err(_) => Target::Unknown(self.elsewhere(instance, by)),
+            Err(_) => Reference::Unknown(self.elsewhere(instance, by)),
         }
     }
 
     /// The gap of a name that may be that of a resource in another account or region.
     pub(crate) fn elsewhere(&self, instance: &Rc<Instance>, by: &Rc<Instance>) -> Arc<Gap> {
         let message = format!("{} may be in another account or region than {}", instance.address, by.address);
-        self.world.gap(by.block.span, message)
+        self.context.gap(by.block.span, message)
     }
 
-    fn named(&self, text: &Arc<str>, kinds: &[&'static str], by: &Rc<Instance>) -> Target {
+    fn named(&self, text: &Arc<str>, kinds: &[&'static str], by: &Rc<Instance>) -> Reference {
         let mut found: Vec<Rc<Instance>> = Vec::new();
         let mut undecided = None;
         for kind in kinds {
             for (attribute, instance) in self.names_of(kind).get(text).into_iter().flatten() {
-                if found.len() > MOST_NAMESAKES || !self.world.afford(1) {
+                if found.len() > MOST_NAMESAKES || !self.context.afford(1) {
                     let message = format!("too many resources have the name of {}", instance.address);
-                    return Target::Unknown(self.world.gap(by.block.span, message));
+                    return Reference::Unknown(self.context.gap(by.block.span, message));
                 }
-                match reaches(instance, by, Reach::of(kind, attribute, true)) {
+                match reaches(instance, by, Sharing::of(kind, attribute, true)) {
                     Ok(true) if found.iter().any(|other| Rc::ptr_eq(other, instance)) => {}
                     Ok(true) => found.push(Rc::clone(instance)),
                     Ok(false) => {}
@@ -144,19 +144,19 @@ impl Mapper {
             if certain.len() != 1 {
                 let addresses: Vec<&str> = found.iter().map(|instance| instance.address.as_str()).collect();
                 let message = format!("{} have the same name", addresses.join(" and "));
-                return Target::Unknown(self.world.gap(by.block.span, message));
+                return Reference::Unknown(self.context.gap(by.block.span, message));
             }
             found = certain;
         }
         match (found.pop(), undecided) {
-            (Some(instance), _) => return Target::Declared(instance),
-            (None, Some(gap)) => return Target::Unknown(gap),
+            (Some(instance), _) => return Reference::Declared(instance),
+            (None, Some(gap)) => return Reference::Unknown(gap),
             (None, None) => {}
         }
         if !text.contains(is_symbol) {
-            return Target::Named(Arc::clone(text));
+            return Reference::Named(Arc::clone(text));
         }
-        let holes: Vec<_> = text.chars().filter_map(|symbol| self.world.symbols.hole(symbol)).collect();
+        let holes: Vec<_> = text.chars().filter_map(|symbol| self.context.symbols.hole(symbol)).collect();
         // A text with one hole may be the character of it.
         if let ([hole], true) = (holes.as_slice(), text.chars().count() == 1)
             && let Nature::Attribute(instance, name) = &hole.nature
@@ -166,7 +166,7 @@ impl Mapper {
             return self.declared(instance, name, by);
         }
         let gap = holes.first().map_or_else(Gap::not_collected, |hole| Arc::clone(&hole.gap));
-        if holes.iter().all(|hole| fact::is_outside(hole)) { Target::Outside(gap) } else { Target::Unknown(gap) }
+        if holes.iter().all(|hole| fact::is_outside(hole)) { Reference::Outside(gap) } else { Reference::Unknown(gap) }
     }
 
     fn names_of(&self, kind: &'static str) -> Rc<Named> {

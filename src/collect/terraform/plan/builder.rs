@@ -13,13 +13,13 @@ use super::source::{self, Found};
 use super::{NOTHING, changes, forgotten, list, members, providers};
 use crate::collect::terraform::file::{FileId, Span};
 use crate::collect::terraform::folder::{Folder, Mode};
-use crate::collect::terraform::folders::Folders;
+use crate::collect::terraform::module_loader::ModuleLoader;
 use crate::collect::terraform::syntax::{Attribute, Block, Body, Expression, Name, Node};
 use crate::diagnostic::Diagnostic;
 
 /// Puts a plan back into blocks.
 pub(crate) struct Builder<'j> {
-    folders: Folders,
+    folders: ModuleLoader,
     file: FileId,
     /// What is not known after planning, by the address of the resource.
     unknown: BTreeMap<String, &'j Json>,
@@ -52,7 +52,7 @@ impl<'s> Declared<'s> {
 }
 
 impl<'j> Builder<'j> {
-    pub(crate) fn new(folders: Folders, file: FileId, plan: &'j Json) -> Self {
+    pub(crate) fn new(folders: ModuleLoader, file: FileId, plan: &'j Json) -> Self {
         let unknown = changes(plan)
             .filter_map(|change| Some((change["address"].as_str()?.to_owned(), &change["change"]["after_unknown"])));
         let sensitive = changes(plan).filter_map(|change| {
@@ -67,7 +67,7 @@ impl<'j> Builder<'j> {
         Self { folders, file, unknown, sensitive, before, forgotten, providers }
     }
 
-    pub(super) fn into_folders(self) -> Folders {
+    pub(super) fn into_folders(self) -> ModuleLoader {
         self.folders
     }
 

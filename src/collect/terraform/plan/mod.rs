@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use super::engine::Engine;
 use super::file::Span;
-use super::folders::Folders;
+use super::module_loader::ModuleLoader;
 use crate::boundary::{Boundary, read_named_json};
 use crate::model::{AccountId, Region};
 use builder::Builder;
@@ -35,7 +35,7 @@ pub struct PlanError {
 
 /// A plan, as the folders that evaluation takes.
 pub(crate) struct Plan {
-    pub(crate) folders: Folders,
+    pub(crate) folders: ModuleLoader,
     pub(crate) root: PathBuf,
     pub(crate) account: Option<AccountId>,
     pub(crate) region: Option<Region>,

@@ -11,7 +11,7 @@ use super::list;
 use crate::boundary::Boundary;
 use crate::collect::terraform::engine::Engine;
 use crate::collect::terraform::folder::{Folder, Mode};
-use crate::collect::terraform::folders::{Folders, folders_in, is_local, source_of};
+use crate::collect::terraform::module_loader::{ModuleLoader, folders_in, is_local, source_of};
 use crate::collect::terraform::syntax::Node;
 
 /// How many folders below that of the plan are looked into.
@@ -19,7 +19,7 @@ const MOST_FOLDERS: usize = 50;
 
 /// What was read of the source.
 pub(crate) struct Source {
-    pub(crate) folders: Folders,
+    pub(crate) folders: ModuleLoader,
     /// The root module.
     pub(crate) folder: Option<Arc<Folder>>,
     /// Whether the plan was made of it, as far as that can be told.
@@ -55,12 +55,12 @@ pub(crate) fn find(plan: &Path, configuration: &Json, boundary: &Boundary, engin
 
 impl Source {
     fn none(boundary: &Boundary) -> Self {
-        Self { folders: Folders::none(boundary.clone()), folder: None, agrees: false }
+        Self { folders: ModuleLoader::none(boundary.clone()), folder: None, agrees: false }
     }
 }
 
 fn read(path: &Path, configuration: &Json, boundary: &Boundary, engine: Engine) -> Source {
-    let folders = Folders::read(path, &BTreeMap::new(), boundary.clone(), engine, &BTreeSet::new());
+    let folders = ModuleLoader::read(path, &BTreeMap::new(), boundary.clone(), engine, &BTreeSet::new());
     let Ok(folders) = folders else { return Source::none(boundary) };
     let folder = folders.at(path);
     let agrees = folder.as_ref().is_some_and(|folder| agrees(configuration, folder));
@@ -69,7 +69,7 @@ fn read(path: &Path, configuration: &Json, boundary: &Boundary, engine: Engine) 
 
 /// Returns the source of the module that a call leads to.
 pub(crate) fn of_call(
-    folders: &Folders,
+    folders: &ModuleLoader,
     by: Found<'_>,
     address: &str,
     name: &str,

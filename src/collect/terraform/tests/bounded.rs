@@ -14,7 +14,7 @@ fn code_that_people_write_takes_a_small_part_of_the_budget() {
     with_room(|| {
         let module = open(folder.path(), &Options::default()).expect("code");
         super::super::mapping::map(&module, "2026-01-01T00:00:00Z");
-        let (steps, bytes) = module.world.budget.spent();
+        let (steps, bytes) = module.context.budget.spent();
         assert!(steps > 100 && steps < 100_000, "{steps}");
         assert!(bytes > 1_000 && bytes < 4 << 20, "{bytes}");
     })
@@ -247,10 +247,10 @@ fn what_was_evaluated_does_not_stay_in_memory() {
     with_room(|| {
         let module = open(folder.path(), &Options::default()).expect("code");
         super::super::mapping::map(&module, "2026-01-01T00:00:00Z");
-        let (world, of_module) = (Rc::downgrade(&module.world), Rc::downgrade(&module));
+        let (context, of_module) = (Rc::downgrade(&module.context), Rc::downgrade(&module));
         module.release();
         drop(module);
-        assert!(of_module.upgrade().is_none() && world.upgrade().is_none());
+        assert!(of_module.upgrade().is_none() && context.upgrade().is_none());
     })
     .expect("a thread");
 }
@@ -291,7 +291,7 @@ fn waivers_of_a_block_share_its_instances() {
     let blocks = "# ssm-audit:ignore ec2-* reason=x\n\n".repeat(5_000);
     let text = format!("{blocks}resource \"aws_instance\" \"i\" {{\n  count = 1000\n{comments}}}\n");
     let code = code(&[("main.tf", &text)]);
-    let (waivers, problems) = super::super::waivers(&code.places);
+    let (waivers, problems) = super::super::waivers(&code.source_map);
     assert_eq!((waivers.len(), problems.len()), (7_000, 0));
     assert!(waivers.iter().all(|waiver| waiver.resource.to_string() == "aws_instance.i[0] and 999 more"));
 }

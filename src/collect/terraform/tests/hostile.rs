@@ -145,8 +145,8 @@ fn line_ends_and_byte_order_marks_leave_places_right() {
         let code = code(&[("main.tf", &text)]);
         assert_eq!(code.problems, []);
         let (key, _) = code.inventories[0].instances.iter().next().expect("an instance");
-        let place = code.places.of(crate::model::ResourceType::Instance, key).expect("a place");
-        let location = code.places.files()[0].location(place.block.bytes());
+        let place = code.source_map.of(crate::model::ResourceType::Instance, key).expect("a place");
+        let location = code.source_map.files()[0].location(place.block.bytes());
         assert_eq!((location.line, location.column, location.end_line), (2, 1, 4), "{before:?} {end:?}");
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::model::ResourceType;
-use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
 use crate::remediate::setters::trial::{Trial, region, thing};
 
 /// An instance with these interfaces, and groups of these names with these users; `None`: not known.
@@ -16,9 +16,9 @@ fn trial(interfaces: &Json, groups: &[(&str, &str, Option<&[&str]>)]) -> Trial {
     groups.iter().fold(trial, |trial, (id, name, users)| {
         let trial = trial
             .knows(thing(ResourceType::SecurityGroup, id), json!({"name": name}))
-            .sees(Aspect::of(Kind::SecurityGroupEgress, *id), json!({}))
-            .sees(Aspect::of(Kind::SecurityGroupIngress, *id), json!({}));
-        let aspect = Aspect::of(Kind::SecurityGroupUsers, *id);
+            .sees(ObservedAspect::of(AspectKind::SecurityGroupEgress, *id), json!({}))
+            .sees(ObservedAspect::of(AspectKind::SecurityGroupIngress, *id), json!({}));
+        let aspect = ObservedAspect::of(AspectKind::SecurityGroupUsers, *id);
         match users {
             Some(users) => trial.sees(aspect, json!({"Groups": users, "Interfaces": []})),
             None => trial.may_not_see(aspect),

@@ -1,14 +1,14 @@
 use serde_json::{Value as Json, json};
 
 use crate::model::ResourceType;
-use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
 use crate::remediate::plan::Undo;
 use crate::remediate::setters::trial::{Planned, Trial, thing};
 
 fn plan(there: Json, given: &[(&str, &str)]) -> Planned {
     let mut trial = Trial::new()
         .finding("ec2-set-required-tags", thing(ResourceType::Instance, "i-1"), json!(["AppID", "DataType"]))
-        .sees(Aspect::of(Kind::InstanceTags, "i-1"), there);
+        .sees(ObservedAspect::of(AspectKind::InstanceTags, "i-1"), there);
     trial.settings.tags = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     trial.plan()
 }

@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 
 use crate::model::ResourceType;
 use crate::remediate::approvals::Allow;
-use crate::remediate::observed::{Aspect, Kind, satisfies};
+use crate::remediate::observed::{AspectKind, ObservedAspect, satisfies};
 use crate::remediate::plan::Undo;
 use crate::remediate::setters::trial::{Planned, Trial, thing};
 use crate::resource::security_group::fix_rule::{Way, rules};
@@ -42,9 +42,9 @@ impl Group {
     fn trial(self, findings: &[&str]) -> Trial {
         let seen = |permissions, way| json!(rules(permissions, way).unwrap());
         let trial = Trial::new()
-            .sees(Aspect::of(Kind::SecurityGroupEgress, "sg-1"), seen(self.egress, Way::Out))
-            .sees(Aspect::of(Kind::SecurityGroupIngress, "sg-1"), seen(self.ingress, Way::In))
-            .sees(Aspect::of(Kind::SecurityGroupUsers, "sg-1"), self.users);
+            .sees(ObservedAspect::of(AspectKind::SecurityGroupEgress, "sg-1"), seen(self.egress, Way::Out))
+            .sees(ObservedAspect::of(AspectKind::SecurityGroupIngress, "sg-1"), seen(self.ingress, Way::In))
+            .sees(ObservedAspect::of(AspectKind::SecurityGroupUsers, "sg-1"), self.users);
         findings
             .iter()
             .fold(trial, |trial, id| trial.finding(id, thing(ResourceType::SecurityGroup, "sg-1"), Json::Null))
@@ -205,9 +205,9 @@ fn a_group_that_others_rely_on_is_changed_only_when_that_is_allowed() {
 fn a_group_of_which_nobody_knows_who_relies_on_it_is_left_alone() {
     let planned = Trial::new()
         .finding("sg-remove-ingress", thing(ResourceType::SecurityGroup, "sg-1"), Json::Null)
-        .sees(Aspect::of(Kind::SecurityGroupEgress, "sg-1"), json!({}))
-        .sees(Aspect::of(Kind::SecurityGroupIngress, "sg-1"), json!({}))
-        .may_not_see(Aspect::of(Kind::SecurityGroupUsers, "sg-1"))
+        .sees(ObservedAspect::of(AspectKind::SecurityGroupEgress, "sg-1"), json!({}))
+        .sees(ObservedAspect::of(AspectKind::SecurityGroupIngress, "sg-1"), json!({}))
+        .may_not_see(ObservedAspect::of(AspectKind::SecurityGroupUsers, "sg-1"))
         .allowing(&[Allow::Shared], &["sg-1"])
         .plan();
     assert_eq!(planned.reasons(), ["users of sg-1 could not be looked at: denied: ec2:DescribeSomething"]);

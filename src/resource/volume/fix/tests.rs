@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 
 use crate::model::ResourceType;
 use crate::remediate::approvals::Allow;
-use crate::remediate::observed::{Aspect, Kind};
+use crate::remediate::observed::{AspectKind, ObservedAspect};
 use crate::remediate::plan::{Disruption, Undo};
 use crate::remediate::setters::trial::{Planned, Trial, thing};
 
@@ -36,8 +36,8 @@ fn trial(changes: &Json) -> Trial {
     let enabled = json!({"KeyId": KEY, "Arn": KEY, "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT"});
     Trial::new()
         .finding("ec2-encrypt-root-volume", thing(ResourceType::Instance, "i-1"), Json::Null)
-        .sees(Aspect::of(Kind::InstanceRoot, "i-1"), root(changes))
-        .sees(Aspect::of(Kind::DefaultVolumeKey, "the account"), enabled)
+        .sees(ObservedAspect::of(AspectKind::InstanceRoot, "i-1"), root(changes))
+        .sees(ObservedAspect::of(AspectKind::DefaultVolumeKey, "the account"), enabled)
 }
 
 fn plan(changes: &Json) -> Planned {
@@ -197,7 +197,7 @@ fn a_key_that_cannot_be_used_is_found_out_before_the_instance_is_stopped() {
     for (key, reason) in cases {
         let mut trial = trial(&json!({})).allowing(&[Allow::Replace], &[]);
         trial.settings.volume_key = Some("alias/mine".to_owned());
-        let planned = trial.sees(Aspect::of(Kind::VolumeKey, "alias/mine"), key.clone()).plan();
+        let planned = trial.sees(ObservedAspect::of(AspectKind::VolumeKey, "alias/mine"), key.clone()).plan();
         match reason {
             Some(reason) => assert!(planned.reasons()[0].starts_with(reason), "{key}: {:?}", planned.reasons()),
             None => assert_eq!(planned.reasons(), [] as [&str; 0]),

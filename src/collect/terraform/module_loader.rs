@@ -91,7 +91,7 @@ fn hint(below: &[PathBuf]) -> String {
 
 /// All folders that belong to a root module.
 #[derive(Debug)]
-pub(crate) struct Folders {
+pub(crate) struct ModuleLoader {
     /// What may be read.
     pub(crate) boundary: Boundary,
     by_path: HashMap<PathBuf, Arc<Folder>>,
@@ -120,7 +120,7 @@ const MOST_CODE: u64 = 8 << 20;
 /// the folders that the budget names has 63,000.
 const MOST_WRITTEN: usize = 800_000;
 
-impl Folders {
+impl ModuleLoader {
     /// Reads the folder, those of the modules that it calls, and these.
     pub(crate) fn read(
         root: &Path,

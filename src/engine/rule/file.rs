@@ -48,6 +48,9 @@ pub(crate) struct RuleFile {
     pub(crate) evidence: Option<Spanned<String>>,
     /// How it is made right.
     pub(crate) remediation: Option<Remediation>,
+    /// Instructions to fix it by hand.
+    #[serde(default)]
+    pub(crate) manual_fix: ManualFix,
     /// Addresses of the documents that it rests on.
     pub(crate) references: Spanned<Vec<Spanned<String>>>,
     /// Its examples.
@@ -130,6 +133,18 @@ pub enum Remediation {
         /// Why there is none.
         none: String,
     },
+}
+
+/// Instructions to fix by hand what the rule asserts, for its page in the documentation.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManualFix {
+    /// Steps in the AWS Management Console, in Markdown.
+    pub console: Option<String>,
+    /// Commands of the AWS CLI.
+    pub cli: Option<String>,
+    /// Terraform code, or the part of it that matters.
+    pub terraform: Option<String>,
 }
 
 /// Examples: attributes of the resource, on top of a complete and compliant one of its type.

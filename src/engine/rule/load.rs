@@ -105,6 +105,12 @@ pub fn embedded() -> Result<Library, Vec<Diagnostic>> {
     if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics) }
 }
 
+/// Ids of the rules that come with the tool: the stems of their files.
+pub fn embedded_ids() -> impl Iterator<Item = &'static str> {
+    let rules = EMBEDDED.iter().filter(|(name, _)| !name.starts_with("rules/bases/"));
+    rules.filter_map(|(name, _)| FilePath::new(name).file_stem()?.to_str())
+}
+
 /// The files of a folder of rules that the user names, with their paths as names, sorted.
 ///
 /// # Errors
@@ -207,6 +213,7 @@ fn load(file: &SourceFile) -> Result<Rule, Vec<Diagnostic>> {
         rationale: written.rationale.trim().to_owned(),
         params,
         remediation: written.remediation,
+        manual_fix: written.manual_fix,
         references: written.references.value.into_iter().map(|reference| reference.value).collect(),
         file: file.clone(),
         expressions,

@@ -146,3 +146,17 @@ fn titles_are_short_and_one_of_a_kind_and_references_are_to_those_who_know() {
         }
     }
 }
+
+#[test]
+fn every_rule_says_how_it_is_fixed_by_hand() {
+    for rule in library().rules() {
+        let by_hand = &rule.manual_fix;
+        assert!(by_hand.console.is_some() && by_hand.cli.is_some(), "{} lacks the console or the CLI", rule.id);
+        let in_code = rule.sources.contains(&crate::model::Source::Terraform);
+        assert_eq!(by_hand.terraform.is_some(), in_code, "{}: Terraform", rule.id);
+        if let Some(code) = &by_hand.terraform {
+            let parsed = hcl_edit::parser::parse_body(code);
+            assert!(parsed.is_ok(), "{}: {}", rule.id, parsed.expect_err("an error"));
+        }
+    }
+}

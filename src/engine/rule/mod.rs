@@ -23,9 +23,9 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use file::{ParamKind, Policy, Remediation};
+pub use file::{ManualFix, ParamKind, Policy, Remediation};
 pub(crate) use load::from_folder_within;
-pub use load::{Library, embedded, from_folder};
+pub use load::{Library, embedded, embedded_ids, from_folder};
 
 use crate::diagnostic::SourceFile;
 use crate::model::call::Needs;
@@ -68,6 +68,8 @@ pub struct Rule {
     pub params: BTreeMap<String, Param>,
     /// How it is made right.
     pub remediation: Option<Remediation>,
+    /// Instructions to fix it by hand.
+    pub manual_fix: ManualFix,
     /// Documents that say so.
     pub references: Vec<String>,
     /// The file that it was read from.
@@ -95,6 +97,11 @@ impl Rule {
     /// The id that the rule had first: fingerprints are made of it, so that a rename keeps them.
     pub fn oldest_id(&self) -> &str {
         self.aliases.first().unwrap_or(&self.id)
+    }
+
+    /// Returns `true` if the rule comes with the tool. A rule of a folder has another id than any of these.
+    pub fn is_built_in(&self) -> bool {
+        embedded_ids().any(|id| id == self.id)
     }
 
     /// The paths on which the verdict depends.

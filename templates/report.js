@@ -89,6 +89,7 @@
       entry(shown, 'How to fix it', rule.description);
     }
     entry(shown, 'Controls', rule.controls?.map((control) => element('span', control)));
+    entry(shown, 'Rule', rule.page && [rule.page].map(link));
     entry(shown, 'Documentation', rule.references?.map(link));
     entry(shown, 'Type', finding.type);
     entry(shown, 'ARN', finding.arn && element('code', finding.arn));

@@ -23,6 +23,7 @@ use crate::engine::scan::{self, Judged, Selected};
 use crate::model::Inventory;
 use crate::model::{ControlInfo, RemediationInfo, RuleInfo};
 use crate::remediate::remediation::{self, RemediationSpecs};
+use crate::report::site;
 
 /// The arguments of `scan`.
 #[derive(Debug, Args)]
@@ -208,6 +209,7 @@ fn rule_info(selected: &Selected<'_>, remedies: &RemediationSpecs) -> RuleInfo {
         description: rule.description.clone(),
         rationale: rule.rationale.clone(),
         references: rule.references.clone(),
+        page: rule.is_built_in().then(|| site::rule_page(&rule.id)).flatten(),
         remediation: remedy.map(|remedy| RemediationInfo { id: remedy.id.clone(), title: remedy.title.clone() }),
         resource_type: rule.resource_type,
         policy: rule.policy.as_str().to_owned(),

@@ -19,6 +19,9 @@ pub struct RuleInfo {
     pub rationale: String,
     /// Addresses of documentation, the most telling first.
     pub references: Vec<String>,
+    /// Address of the rule's page in the project's documentation, once that is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// What makes it right.
     pub remediation: Option<RemediationInfo>,
     /// The type of resource that it judges.

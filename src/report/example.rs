@@ -115,6 +115,7 @@ pub(crate) fn rules() -> Vec<RuleInfo> {
         references: vec![
             "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html".to_owned(),
         ],
+        page: None,
         remediation: remediation.map(|(id, title)| RemediationInfo { id: id.to_owned(), title: title.to_owned() }),
         resource_type,
         policy: "guide".to_owned(),

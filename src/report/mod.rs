@@ -19,6 +19,7 @@ mod ocsf;
 pub mod output;
 mod phrasing;
 mod sarif;
+pub(crate) mod site;
 mod spool;
 mod stream;
 pub mod sweep;

@@ -281,7 +281,7 @@ fn recommendation(finding: &Finding, info: Option<&RuleInfo>) -> Option<Value> {
     let fix = phrasing::fix_of(finding, info).map(|fix| format!("{}: {}", fix.title, fix.command));
     let what = fix.or_else(|| info.map(|info| info.description.clone()))?;
     let mut recommendation = json!({"Text": text(&what, limits::RECOMMENDATION)});
-    if let Some(reference) = info.and_then(|info| info.references.first()) {
+    if let Some(reference) = info.and_then(|info| info.page.as_ref().or_else(|| info.references.first())) {
         recommendation["Url"] = json!(reference);
     }
     Some(recommendation)

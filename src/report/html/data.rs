@@ -90,6 +90,8 @@ struct RuleOfPage<'a> {
     title: &'a str,
     description: &'a str,
     rationale: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<&'a str>,
     references: Vec<&'a str>,
     controls: Vec<String>,
 }
@@ -101,6 +103,7 @@ impl<'a> RuleOfPage<'a> {
             title: &rule.title,
             description: &rule.description,
             rationale: &rule.rationale,
+            page: rule.page.as_deref(),
             // An address of another kind would be run when it is clicked.
             references: rule.references.iter().map(String::as_str).filter(|uri| uri.starts_with("https://")).collect(),
             controls: controls.map(|one| format!("{} {}: {}", one.framework, one.id, one.title)).collect(),

@@ -256,6 +256,23 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_a_rule_is_its_page_if_it_has_one() {
+        let report = example::report();
+        let mut rules = example::rules();
+        let page = "https://docs.example.com/ssm-audit/rules/ec2-imdsv2-required.html";
+        let imdsv2 = rules.iter_mut().find(|rule| rule.id == "ec2-imdsv2-required").expect("a rule");
+        imdsv2.page = Some(page.to_owned());
+        let findings = stream::listed(&report);
+        let log = Log::of(&report, &findings, &rules, RESULTS_OF_A_RUN).expect("a log");
+        let log = serde_json::to_value(log).expect("a value");
+        let described = log["runs"][0]["tool"]["driver"]["rules"].as_array().expect("rules");
+        let help = |id: &str| described.iter().find(|rule| rule["id"] == id).expect("a rule")["helpUri"].clone();
+        assert_eq!(help("ec2-imdsv2-required"), page);
+        let other = rules.iter().find(|rule| rule.id != "ec2-imdsv2-required").expect("a rule");
+        assert_eq!(help(&other.id), other.references[0]);
+    }
+
+    #[test]
     fn the_log_holds_to_the_official_schema() {
         let schema = include_str!("../../../tests/fixtures/sarif-2.1.0.json");
         let schema: Value = serde_json::from_str(schema).expect("a schema");

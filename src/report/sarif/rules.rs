@@ -82,7 +82,7 @@ fn described(rule: &RuleInfo) -> ReportingDescriptor {
         .default_configuration(configuration(rule.severity))
         .properties(properties(rule.severity, &[&rule.policy, rule.resource_type.as_str()]))
         .build();
-    descriptor.help_uri = rule.references.first().cloned();
+    descriptor.help_uri = rule.page.clone().or_else(|| rule.references.first().cloned());
     descriptor
 }
 

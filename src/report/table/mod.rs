@@ -82,7 +82,7 @@ impl Page<'_> {
         self.details(DETAIL, &reasons.iter().map(|reason| format!("unknown because {reason}")).collect::<Vec<_>>())?;
         if let Some(info) = group.info.filter(|_| self.options.detail >= Detail::Full) {
             self.text(HEADING, 0, DIM, &info.rationale)?;
-            for reference in &info.references {
+            for reference in info.page.iter().chain(&info.references) {
                 self.text(HEADING, 0, DIM, reference)?;
             }
         }

@@ -1,23 +1,25 @@
 //! `rules list`, `explain`, `test` and `schema`.
 
-use std::io::{self, Write};
+mod explain;
+mod explained;
+mod list;
+mod page;
 
-use anstyle::Style;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
 
 use super::selection::{self, Selection, SelectionArgs};
 use super::{Error, Exit, Globals, output};
-use crate::engine::rule::framework::{self, Framework};
 use crate::engine::rule::function::FUNCTIONS;
-use crate::engine::rule::params::ParamValue;
-use crate::engine::rule::{Remediation, Rule, example, schema};
-use crate::engine::scan::Selected;
+use crate::engine::rule::{example, schema};
 use crate::model::ResourceType;
 use crate::model::schema::Structure;
-use crate::remediate::plan::Disruption;
-use crate::remediate::remediation::{self, RemediationSpec, RemediationSpecs};
-use crate::terminal::{Columns, Encoding};
+use crate::remediate::remediation;
+use crate::report::output::to_file;
+use crate::terminal::Encoding;
+use explained::Explained;
 
 /// The arguments of `rules`.
 #[derive(Debug, Args)]
@@ -32,31 +34,47 @@ enum Command {
     List {
         #[command(flatten)]
         selection: SelectionArgs,
-        /// The form of the list
+        /// Format of the list
         #[arg(long, value_enum, default_value = "table")]
         format: ListFormat,
     },
-    /// Explain a rule: what it asserts and why, its parameters, what it reads, examples
+    /// Explain a rule: what it checks and why, and how to fix it
     Explain {
-        /// The id of the rule
+        /// Id of the rule
         id: String,
+        /// Format of the explanation
+        #[arg(long, value_enum, default_value = "text")]
+        format: ExplainFormat,
         #[command(flatten)]
         rules: selection::RulesFolders,
     },
-    /// Run the examples of the rules, those of `--rules` too
+    /// Run the examples of the rules
     Test {
         #[command(flatten)]
         rules: selection::RulesFolders,
     },
-    /// Show what rules can read: resource types with their attributes, and functions
+    /// List the attributes and functions that rules can use
     Schema {
-        /// The form
+        /// Format of the list
         #[arg(long, value_enum, default_value = "table")]
         format: ListFormat,
         /// Only this resource type, e.g. AWS::EC2::Instance
         #[arg(value_name = "TYPE")]
         resource_type: Option<String>,
     },
+    /// Write the pages of the documentation for the rules that come with ssm-audit
+    #[command(hide = true)]
+    Pages {
+        /// Folder of the pages
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExplainFormat {
+    Text,
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,179 +94,41 @@ impl ListFormat {
 
 pub(super) fn run(arguments: &RulesArgs, globals: &Globals) -> Result<Exit, Error> {
     match &arguments.command {
-        Command::List { selection, format } => list(&Selection::from_args(selection, globals)?, *format, globals),
-        Command::Explain { id, rules } => {
+        Command::List { selection, format } => {
+            list::write(&Selection::from_args(selection, globals)?, *format, globals)
+        }
+        Command::Explain { id, format, rules } => {
             let library = selection::library(rules, globals)?;
             let rule = library.rule(id).ok_or_else(|| selection::no_such_rule(id, &library))?;
-            let frameworks = framework::all();
             let remedies = remediation::embedded(&library).map_err(Error::Diagnostics)?;
-            output::to_stdout(Encoding::Text, |out| explain(rule, frameworks, &remedies, out))?;
+            let explained = Explained::of(rule, &remedies);
+            output::to_stdout(Encoding::Text, |out| match format {
+                ExplainFormat::Text => explain::write(&explained, output::terminal_width(), out),
+                ExplainFormat::Markdown => page::write(&explained, out),
+            })?;
             Ok(Exit::Success)
         }
+        Command::Pages { to } => pages(to, globals),
         Command::Test { rules } => test(rules, globals),
         Command::Schema { format, resource_type } => show_schema(*format, resource_type.as_deref()),
     }
 }
 
-fn list(selection: &Selection, format: ListFormat, globals: &Globals) -> Result<Exit, Error> {
-    let selected = selection.rules()?;
-    output::to_stdout(format.encoding(), |out| match format {
-        ListFormat::Json => {
-            let rules: Vec<_> = selected
-                .iter()
-                .map(|selected| {
-                    let rule = selected.rule;
-                    json!({
-                        "id": rule.id, "title": rule.title, "severity": selected.severity, "policy": rule.policy,
-                        "resource": rule.resource_type, "sources": rule.sources, "calls": rule.needs().calls().map(ToString::to_string).collect::<Vec<_>>(), "references": rule.references,
-                    })
-                })
-                .collect();
-            writeln!(out, "{:#}", json!({"kind": "ssm-audit/rules", "schema_version": 1, "rules": rules}))
-        }
-        ListFormat::Table => {
-            table(&selected, globals).write(out)?;
-            writeln!(out, "\n{} rules", selected.len())
-        }
-    })?;
+/// Writes a page for each rule that comes with the tool, and their list.
+fn pages(folder: &Path, globals: &Globals) -> Result<Exit, Error> {
+    let library = selection::library(&selection::RulesFolders::default(), globals)?;
+    let remedies = remediation::embedded(&library).map_err(Error::Diagnostics)?;
+    let built_in = library.rules().filter(|rule| rule.is_built_in());
+    let explained: Vec<Explained<'_>> = built_in.map(|rule| Explained::of(rule, &remedies)).collect();
+    for one in &explained {
+        to_file(&folder.join(format!("{}.md", one.rule.id)), |out| page::write(one, out))?;
+    }
+    to_file(&folder.join("index.md"), |out| out.write_all(page::list(&explained).as_bytes()))?;
     Ok(Exit::Success)
-}
-
-/// Lists rules in columns; with `-v` also what they are about.
-fn table(selected: &[Selected<'_>], globals: &Globals) -> Columns {
-    let all = globals.verbose > 0;
-    let headers: &[&str] = if all {
-        &["id", "severity", "policy", "fix", "resource", "sources", "title"]
-    } else {
-        &["id", "severity", "policy", "fix", "title"]
-    };
-    let mut columns = Columns::new(headers, output::paint_stdout(globals.color), output::terminal_width());
-    for selected in selected {
-        let rule = selected.rule;
-        let fix = if matches!(rule.remediation, Some(Remediation::Id(_))) { "yes" } else { "no" };
-        let sources: Vec<&str> = rule.sources.iter().map(|source| source.as_str()).collect();
-        let (resource, sources) = (rule.resource_type.to_string(), sources.join(", "));
-        let severity = selected.severity.to_string();
-        let about = all.then_some([&*resource, &*sources]).into_iter().flatten();
-        let cells = [&*rule.id, &*severity, rule.policy.as_str(), fix].into_iter().chain(about).chain([&*rule.title]);
-        columns.row(cells.map(|cell| (Style::new(), cell)));
-    }
-    columns
-}
-
-fn explain(rule: &Rule, frameworks: &[Framework], remedies: &RemediationSpecs, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}\n{}\n", rule.id, rule.title)?;
-    if let Some(deprecated) = &rule.deprecated {
-        writeln!(out, "Deprecated: {deprecated}\n")?;
-    }
-    let sources: Vec<&str> = rule.sources.iter().map(|source| source.as_str()).collect();
-    writeln!(out, "severity  {}", rule.severity)?;
-    writeln!(out, "policy    {}", rule.policy.as_str())?;
-    writeln!(out, "resource  {}", rule.resource_type)?;
-    writeln!(out, "sources   {}\n", sources.join(", "))?;
-    heading(out, "What it checks")?;
-    writeln!(out, "{}\n", rule.description)?;
-    heading(out, "Why it matters")?;
-    writeln!(out, "{}\n", rule.rationale)?;
-    heading(out, "Rule")?;
-    if let Some(when) = rule.when() {
-        writeln!(out, "when    {}", indented(when))?;
-    }
-    writeln!(out, "assert  {}\n", indented(rule.assert()))?;
-    if !rule.params.is_empty() {
-        heading(out, "Parameters")?;
-        for (name, param) in &rule.params {
-            writeln!(out, "{name} = {}  {}", shown(&param.default), param.description)?;
-        }
-        writeln!(out)?;
-    }
-    heading(out, "Reads")?;
-    for path in rule.reads() {
-        writeln!(out, "resource.{path}")?;
-    }
-    let calls: Vec<String> = rule.needs().calls().map(ToString::to_string).collect();
-    writeln!(out, "by {}\n", calls.join(", "))?;
-    match &rule.remediation {
-        Some(Remediation::None { none }) => {
-            heading(out, "Remediation")?;
-            writeln!(out, "None automatic: {none}\n")?;
-        }
-        Some(Remediation::Id(id)) => {
-            heading(out, "Remediation")?;
-            if let Some(remedy) = remedies.get(id) {
-                remediation(remedy, out)?;
-            }
-            writeln!(out, "`ssm-audit fix --rule {}` shows what it would change, and asks.\n", rule.id)?;
-        }
-        None => {}
-    }
-    heading(out, "Examples")?;
-    for example in &rule.examples {
-        writeln!(out, "{:<15} {}", example.expected, example.attributes)?;
-    }
-    writeln!(out)?;
-    answers_for(rule, frameworks, out)?;
-    heading(out, "References")?;
-    for reference in &rule.references {
-        writeln!(out, "{reference}")?;
-    }
-    Ok(())
-}
-
-/// What a remediation does, what it interrupts, and what to know before it.
-fn remediation(remedy: &RemediationSpec, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}: {}", remedy.id, remedy.title)?;
-    let disruption = match remedy.disruption {
-        Disruption::None => "interrupts nothing",
-        Disruption::Brief => "interrupts for seconds",
-        Disruption::Restart => "stops and starts the instance: only with --allow restart",
-        Disruption::Replace => "replaces a part, with the instance stopped: only with --allow replace",
-        Disruption::Irreversible => "cannot be taken back: only with --allow irreversible --resource ID",
-    };
-    writeln!(out, "effect   {disruption}")?;
-    if remedy.by_name {
-        writeln!(out, "by name  only with --resource ID, or its name typed")?;
-    }
-    for setting in &remedy.needs {
-        writeln!(out, "needs    fix.{setting} in ssm-audit.yaml")?;
-    }
-    match &remedy.warn {
-        Some(warning) => writeln!(out, "note     {warning}"),
-        None => Ok(()),
-    }
-}
-
-/// The controls of published standards for which the rule answers.
-fn answers_for(rule: &Rule, frameworks: &[Framework], out: &mut dyn Write) -> io::Result<()> {
-    let controls = frameworks.iter().flat_map(|framework| {
-        let named = framework.controls.iter().filter(|(_, control)| control.rules.contains(&rule.id));
-        named.map(move |(id, control)| format!("{} {id}: {}", framework.title, control.title))
-    });
-    let controls: Vec<String> = controls.collect();
-    if controls.is_empty() {
-        return Ok(());
-    }
-    heading(out, "Answers for")?;
-    for control in controls {
-        writeln!(out, "{control}")?;
-    }
-    writeln!(out)
 }
 
 fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{text}\n{}", "-".repeat(text.len()))
-}
-
-fn indented(expression: &str) -> String {
-    expression.lines().map(str::trim_end).collect::<Vec<_>>().join("\n        ")
-}
-
-fn shown(value: &ParamValue) -> String {
-    match value {
-        ParamValue::Text(text) => format!("{text:?}"),
-        ParamValue::Texts(texts) => format!("{texts:?}"),
-        other => other.to_string(),
-    }
 }
 
 fn test(rules: &selection::RulesFolders, globals: &Globals) -> Result<Exit, Error> {

@@ -24,16 +24,16 @@ use crate::yaml::nearest;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Rules")]
 pub(super) struct SelectionArgs {
-    /// The policy: the documented set-up (guide), or that and more (hardened) [default: guide]
+    /// Set of rules: the documented setup, or more [default: guide]
     #[arg(long, value_enum, env = "SSM_AUDIT_POLICY")]
     policy: Option<Policy>,
-    /// Only rules of this id, or ids (* and ? match); can be repeated
+    /// Only this rule (* and ? match); can be repeated
     #[arg(long = "rule", value_name = "GLOB", env = "SSM_AUDIT_RULE", value_delimiter = ',')]
     rules: Vec<String>,
-    /// Leave out rules of this id, or ids (* and ? match); can be repeated
+    /// Leave out this rule (* and ? match); can be repeated
     #[arg(long = "exclude-rule", value_name = "GLOB", env = "SSM_AUDIT_EXCLUDE_RULE", value_delimiter = ',')]
     excluded: Vec<String>,
-    /// Set a parameter of a rule, e.g. logs-retention-set.min_days=90; can be repeated
+    /// Set a parameter, e.g. logs-retention-set.min_days=90; can be repeated
     #[arg(long = "param", value_name = "RULE.NAME=VALUE", env = "SSM_AUDIT_PARAM")]
     params: Vec<String>,
     #[command(flatten)]
@@ -41,10 +41,10 @@ pub(super) struct SelectionArgs {
 }
 
 /// Flags that add rules.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Rules")]
 pub(super) struct RulesFolders {
-    /// A folder with rules of your own; can be repeated
+    /// Folder with your own rules; can be repeated
     #[arg(long = "rules", value_name = "DIR", env = "SSM_AUDIT_RULES")]
     folders: Vec<PathBuf>,
 }
@@ -81,9 +81,32 @@ fn library_and_folders(folders: &RulesFolders, globals: &Globals) -> Result<(Lib
 
 /// The error for a rule that does not exist.
 pub(super) fn no_such_rule(id: &str, library: &Library) -> Error {
-    let help = nearest(id, library.rules().map(|rule| rule.id.as_str()))
-        .map_or_else(|| "`ssm-audit rules list` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+    let near = near(id, library);
+    let help = match near.split_last() {
+        None => "`ssm-audit rules list` lists them".to_owned(),
+        Some((last, [])) => format!("did you mean `{last}`?"),
+        Some((last, others)) => {
+            let others: Vec<String> = others.iter().map(|id| format!("`{id}`")).collect();
+            format!("did you mean {} or `{last}`?", others.join(", "))
+        }
+    };
     Error::Usage { message: format!("there is no rule `{id}`"), help }
+}
+
+/// Returns the ids that may be meant, at most five: those that contain each word of the text, else the most alike one.
+fn near<'l>(id: &str, library: &'l Library) -> Vec<&'l str> {
+    const MOST: usize = 5;
+    let ids = || library.rules().map(|rule| rule.id.as_str());
+    let text = id.to_lowercase();
+    let words: Vec<&str> = text.split(|character: char| !character.is_ascii_alphanumeric()).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| word.len() > 2).collect();
+    let containing = ids().filter(|id| !words.is_empty() && words.iter().all(|word| id.contains(word)));
+    let containing: Vec<&str> = containing.collect();
+    match (containing.len(), nearest(id, ids())) {
+        (1..=MOST, _) => containing,
+        (_, Some(near)) => vec![near],
+        _ => containing.into_iter().take(MOST).collect(),
+    }
 }
 
 /// The selected rules.

@@ -259,6 +259,12 @@ fn named(resource: &str, settings: &Settings) -> String {
     ["${account}", "${region}", "${partition}"].into_iter().fold(resource, |text, place| text.replace(place, "*"))
 }
 
+/// Returns the IAM actions of the changes that a fix of these rules may make.
+pub(crate) fn changes(rules: &[Selected<'_>], remedies: &Remedies) -> BTreeSet<&'static str> {
+    let calls = abilities(rules, remedies).into_iter().flat_map(|ability| ability.calls);
+    calls.flat_map(|call| call.actions).copied().collect()
+}
+
 /// What setters may be asked to do to make right what these rules find, with what that asks of other resources.
 fn abilities(rules: &[Selected<'_>], remedies: &RemediationSpecs) -> Vec<&'static Ability> {
     let named = rules.iter().filter_map(|selected| match &selected.rule.remediation {

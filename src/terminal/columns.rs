@@ -39,6 +39,15 @@ impl Columns {
         Self { table, paint }
     }
 
+    /// Puts one blank between columns in place of two, where there is little room.
+    pub(crate) fn close(mut self) -> Self {
+        let columns = self.table.column_count();
+        for column in self.table.column_iter_mut().take(columns.saturating_sub(1)) {
+            column.set_padding((0, 1));
+        }
+        self
+    }
+
     /// Adds a row, each cell with its style.
     pub(crate) fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = (Style, T)>) {
         let paint = self.paint;

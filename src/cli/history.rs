@@ -26,36 +26,36 @@ pub(super) struct HistoryArgs {
 
 #[derive(Debug, Subcommand)]
 enum HistoryCommand {
-    /// List the sweeps
+    /// List the sweeps, the newest first
     List {
-        /// The format
+        /// Format of the list
         #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FORMAT")]
         format: ListFormat,
     },
-    /// Show what a sweep has found
+    /// Show the findings of a sweep
     Show {
-        /// The number of the sweep [default: the last that came to its end]
+        /// Number of the sweep [default: the last finished one]
         sweep: Option<i64>,
-        /// The format [default: table]
+        /// Format of the report [default: table]
         #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
         format: Option<&'static Format>,
     },
-    /// Show what differs between two sweeps, over the accounts that both looked at
+    /// Compare two sweeps, for accounts that both have read
     Diff {
-        /// The number of the earlier one
+        /// Number of the earlier sweep
         earlier: i64,
-        /// The number of the later one [default: the last that came to its end]
+        /// Number of the later sweep [default: the last finished one]
         later: Option<i64>,
-        /// The format
+        /// Format of the comparison
         #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FORMAT")]
         format: ListFormat,
     },
-    /// Forget old sweeps; the last look at each account stays
+    /// Delete old sweeps; the last result of each account stays
     Prune {
-        /// How many sweeps stay
+        /// Number of sweeps to keep
         #[arg(long, value_name = "N", required_unless_present = "older_than")]
         keep: Option<u64>,
-        /// Forget only what is older than so many days
+        /// Delete only sweeps older than this
         #[arg(long, value_name = "DAYS")]
         older_than: Option<u32>,
     },
@@ -63,9 +63,7 @@ enum HistoryCommand {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ListFormat {
-    /// For people
     Table,
-    /// For programs
     Json,
 }
 

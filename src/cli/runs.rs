@@ -21,18 +21,18 @@ pub(super) struct RunsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the runs, the latest last
+    /// List the runs, the newest first
     List {
-        /// The form of the list
+        /// Format of the list
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
-    /// Show a run: its steps, every call with its parameters and outcome, and what the rules said after it
+    /// Show a run: steps, API calls and verdicts
     Show {
-        /// The run, or how its id begins
+        /// Id of the run, or its beginning
         #[arg(value_name = "RUN")]
         run: String,
-        /// The form
+        /// Format of the run
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },

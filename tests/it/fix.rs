@@ -87,7 +87,7 @@ impl Ground {
         text = text.replace(self.folder.path().to_str().unwrap(), "[FOLDER]").replace(&self.account, "[ACCOUNT]");
         for (pattern, name) in [
             (r"\d{8}T\d{6}Z-[0-9a-f]{6}", "[RUN]"),
-            (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[TIME]"),
+            (r"\d{4}-\d\d-\d\dT[0-9:.]+Z?", "[TIME]"),
             (r"i-[0-9a-f]{17}", "[INSTANCE]"),
             (r"request\s+\w+\)", "request [ID])"),
         ] {

@@ -133,8 +133,9 @@ pub(crate) fn runs(list: &RunList, look: Look, out: &mut dyn Write) -> io::Resul
     if list.runs.is_empty() {
         return writeln!(out, "There are no runs.");
     }
-    let mut columns = Columns::new(&["run", "state", "steps", "accounts", "purpose"], look.paint, None);
-    for run in &list.runs {
+    let headers = &["run", "started", "state", "accounts", "steps", "purpose"];
+    let mut columns = Columns::new(headers, look.paint, None);
+    for run in list.runs.iter().rev() {
         let accounts: Vec<&str> = run.accounts.iter().map(AccountId::as_str).collect();
         let purpose = match &run.purpose {
             Purpose::Fix => "fix".to_owned(),
@@ -144,10 +145,11 @@ pub(crate) fn runs(list: &RunList, look: Look, out: &mut dyn Write) -> io::Resul
         let steps = format!("{} of {} done", run.done, count(run.steps, "step"));
         let state = (style_of(run.state, run.under_way), state(run.state, run.under_way));
         let (plain, accounts) = (Style::new(), accounts.join(", "));
-        columns.row([(BOLD, &*run.id), state, (plain, &steps), (plain, &accounts), (plain, &purpose)]);
+        let started = (plain, run.started_at.get(..16).unwrap_or(&run.started_at));
+        columns.row([(BOLD, &*run.id), started, state, (plain, &*accounts), (plain, &*steps), (plain, &*purpose)]);
     }
     columns.write(out)?;
-    for run in list.runs.iter().filter(|run| run.state == RunState::Open && !run.under_way) {
+    for run in list.runs.iter().rev().filter(|run| run.state == RunState::Open && !run.under_way) {
         writeln!(out, "\n{}", advice(run))?;
     }
     Ok(())

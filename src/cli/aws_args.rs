@@ -22,28 +22,28 @@ use crate::progress::Display;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "AWS")]
 pub(super) struct LiveArgs {
-    /// The profile in the AWS configuration files
+    /// Profile in the AWS configuration files
     #[arg(long, value_name = "NAME", conflicts_with = "profiles", env = "SSM_AUDIT_PROFILE")]
     profile: Option<String>,
-    /// The region, if only one is read
+    /// Region, if only one is read
     #[arg(long, value_name = "REGION", conflicts_with = "regions", env = "SSM_AUDIT_REGION")]
     region: Option<Region>,
-    /// An endpoint in place of AWS's own, for all services
+    /// Endpoint to use for all services
     #[arg(long, value_name = "URL", env = "SSM_AUDIT_ENDPOINT_URL")]
     endpoint_url: Option<String>,
-    /// How many calls may run at once [default: 16; 64 for several accounts]
+    /// Calls at once [default: 16; 64 for several accounts]
     #[arg(long, value_name = "N", env = "SSM_AUDIT_CONCURRENCY")]
     concurrency: Option<NonZeroUsize>,
     /// Seconds to wait for a connection
     #[arg(long = "cli-connect-timeout", value_name = "SECONDS", env = "SSM_AUDIT_CLI_CONNECT_TIMEOUT")]
     connect_timeout: Option<f64>,
-    /// Seconds to wait for an answer
+    /// Seconds to wait for a response
     #[arg(long = "cli-read-timeout", value_name = "SECONDS", env = "SSM_AUDIT_CLI_READ_TIMEOUT")]
     read_timeout: Option<f64>,
-    /// Seconds that a call may take in all, with its retries
+    /// Seconds for a call, with its retries
     #[arg(long, value_name = "SECONDS", env = "SSM_AUDIT_CALL_TIMEOUT")]
     call_timeout: Option<f64>,
-    /// Seconds that an account may take in all [default: 600]
+    /// Seconds for an account [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SSM_AUDIT_ACCOUNT_TIMEOUT")]
     account_timeout: Option<f64>,
     #[command(flatten)]

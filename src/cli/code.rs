@@ -23,25 +23,25 @@ use crate::terraform_fix::{self, Look, Request, Texts};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Terraform")]
 pub(super) struct CodeArgs {
-    /// The account that the code is deployed to; without it, what depends on it is not known
+    /// Account that the code is deployed to
     #[arg(long, value_name = "ID", env = "SSM_AUDIT_ACCOUNT", requires = "code")]
     account: Option<AccountId>,
-    /// A value for a variable; can be repeated
+    /// Value of a variable; can be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", requires = "code")]
     variables: Vec<String>,
-    /// A file of values for variables; can be repeated
+    /// File with values of variables; can be repeated
     #[arg(long = "var-file", value_name = "FILE", requires = "code")]
     variable_files: Vec<PathBuf>,
-    /// Let code read only this folder [default: its Git repository, or the scanned folder]
+    /// Read code only below this folder [default: its Git repository]
     #[arg(long = "root", value_name = "DIR", requires = "code", env = "SSM_AUDIT_ROOT")]
     root: Option<PathBuf>,
-    /// Accept no waiver that is a comment in the code (`# ssm-audit:ignore`)
+    /// Accept no waivers in comments (`# ssm-audit:ignore`)
     #[arg(long, env = "SSM_AUDIT_IGNORE_INLINE_WAIVERS")]
     pub(super) ignore_inline_waivers: bool,
-    /// The workspace of the code [default: what TF_WORKSPACE names]
+    /// Terraform workspace [default: TF_WORKSPACE]
     #[arg(long, value_name = "NAME", requires = "code")]
     workspace: Option<String>,
-    /// The engine that runs the code [default: both, and the worse verdict counts]
+    /// Engine that runs the code [default: both, the worse verdict counts]
     #[arg(long, value_enum, requires = "code", env = "SSM_AUDIT_ENGINE")]
     engine: Option<Engine>,
 }

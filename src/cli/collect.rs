@@ -16,7 +16,7 @@ use crate::report::output::to_file;
 /// The arguments of `collect`.
 #[derive(Debug, Args)]
 pub(super) struct CollectArgs {
-    /// The file to save the snapshot in
+    /// File to save the snapshot in
     #[arg(short, long, value_name = "FILE", env = "SSM_AUDIT_OUTPUT")]
     output: PathBuf,
     #[command(flatten)]

@@ -19,12 +19,10 @@ use crate::repository::{Repository, Revision};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Less")]
 pub(super) struct NarrowArgs {
-    /// Only findings on resources whose lines differ from this revision of Git; code only. What could not be read is
-    /// reported all the same
+    /// Only findings on lines that differ from this Git revision, and unknowns
     #[arg(long, value_name = "REV", requires = "inputs", env = "SSM_AUDIT_CHANGED_SINCE")]
     changed_since: Option<String>,
-    /// Only findings that this baseline, or earlier report (JSON or SARIF), does not have; one that it has as unknown is
-    /// reported when it fails. `none`: not even the baseline of the configuration
+    /// Only findings that this baseline or report (JSON, SARIF) does not have; `none`: all
     #[arg(long, value_name = "FILE", env = "SSM_AUDIT_BASELINE")]
     baseline: Option<PathBuf>,
 }

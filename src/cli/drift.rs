@@ -17,10 +17,10 @@ use crate::terraform_fix::{Look, Texts};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Terraform")]
 pub(super) struct OriginArgs {
-    /// The state of the Terraform that made the account (version 4): findings get the addresses of their resources
+    /// Terraform state of the account, for addresses of findings
     #[arg(long, value_name = "FILE", env = "SSM_AUDIT_TERRAFORM_STATE")]
     terraform_state: Option<PathBuf>,
-    /// The folder of that Terraform: findings get their lines in it, and where the code says otherwise, that is said
+    /// Terraform folder of the account, for lines and drift
     #[arg(
         long = "terraform",
         value_name = "DIR",

@@ -14,17 +14,16 @@ use crate::model::{AccountId, Region};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Accounts")]
 pub(super) struct FleetArgs {
-    /// The accounts, separated by commas; `self` is the one of the credentials [default: `fleet` in the configuration,
-    /// or self]
+    /// Accounts, separated by commas; `self` is the caller's [default: `fleet` in the configuration, or self]
     #[arg(long, value_name = "IDS", env = "SSM_AUDIT_ACCOUNTS", value_delimiter = ',')]
     accounts: Vec<Listed>,
-    /// The accounts of the organisation
+    /// All accounts of the organization
     #[arg(long, conflicts_with = "accounts", env = "SSM_AUDIT_ORGANIZATION")]
     organization: bool,
-    /// Only those in these organisational units, and in the units below them
+    /// Only accounts in these organizational units and below
     #[arg(long = "ou", value_name = "IDS", conflicts_with = "accounts", env = "SSM_AUDIT_OU", value_delimiter = ',')]
     units: Vec<UnitId>,
-    /// Only those that have this tag in the organisation; can be repeated
+    /// Only accounts with this tag; can be repeated
     #[arg(
         long = "account-tag",
         value_name = "KEY=VALUE",
@@ -33,10 +32,10 @@ pub(super) struct FleetArgs {
         env = "SSM_AUDIT_ACCOUNT_TAG"
     )]
     tags: Vec<(String, String)>,
-    /// Leave out these accounts
+    /// Leave out these accounts, separated by commas
     #[arg(long = "exclude-account", value_name = "IDS", env = "SSM_AUDIT_EXCLUDE_ACCOUNT", value_delimiter = ',')]
     excluded_accounts: Vec<AccountId>,
-    /// The accounts that these profiles of the AWS configuration files lead to
+    /// Accounts of these AWS profiles, separated by commas
     #[arg(
         long,
         value_name = "NAMES",
@@ -45,16 +44,16 @@ pub(super) struct FleetArgs {
         value_delimiter = ','
     )]
     profiles: Vec<String>,
-    /// The role to assume in each account: its name, or its ARN with ${account} in it
+    /// Role to assume in each account: name, or ARN with ${account}
     #[arg(long, value_name = "ROLE", env = "SSM_AUDIT_ROLE")]
     role: Option<RolePattern>,
-    /// What the trust policy of the role asks for
+    /// External id of the role
     #[arg(long, value_name = "ID", env = "SSM_AUDIT_EXTERNAL_ID")]
     external_id: Option<ExternalId>,
-    /// The name of the session, for CloudTrail [default: ssm-audit]
+    /// Session name in CloudTrail [default: ssm-audit]
     #[arg(long, value_name = "NAME", env = "SSM_AUDIT_SESSION_NAME")]
     session_name: Option<SessionName>,
-    /// The regions to read, separated by commas, or `all` that are enabled for the account
+    /// Regions, separated by commas, or `all` enabled ones
     #[arg(long, value_name = "REGIONS", env = "SSM_AUDIT_REGIONS", value_delimiter = ',')]
     regions: Vec<String>,
 }

@@ -20,11 +20,8 @@ use crate::terminal::Encoding;
 /// What the policy is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Purpose {
-    /// Reading, for scan and collect
     Scan,
-    /// Reading and changing, for fix, resume and undo: just what the selected rules' remediations take
     Fix,
-    /// The caller of a sweep: listing the accounts, assuming the role in each, keeping parts. The role needs what a scan does
     Sweep,
 }
 
@@ -42,13 +39,13 @@ impl Purpose {
 /// The arguments of `iam-policy`.
 #[derive(Debug, Args)]
 pub(super) struct IamPolicyArgs {
-    /// What the policy is for
+    /// Command to permit: scan and collect; fix, undo and resume; or the caller of a sweep
     #[arg(long = "for", value_name = "COMMAND", value_enum, default_value = "scan", env = "SSM_AUDIT_FOR")]
     purpose: Purpose,
-    /// With --for sweep: where its parts are kept
+    /// With --for sweep: S3 prefix of its shards
     #[arg(long, value_name = "PLACE", value_parser = parse_place, env = "SSM_AUDIT_TO")]
     to: Option<Place>,
-    /// Print the CloudFormation template of a role that has the policy, for accounts that are swept from another one
+    /// Print a CloudFormation template of a role with the policy
     #[arg(long, env = "SSM_AUDIT_CLOUDFORMATION")]
     cloudformation: bool,
     #[command(flatten)]

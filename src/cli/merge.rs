@@ -18,7 +18,7 @@ use crate::history::{History, SweepLock};
 /// The arguments of `merge`.
 #[derive(Debug, Args)]
 pub(super) struct MergeArgs {
-    /// The parts: files, folders with them, and prefixes in S3 (s3://BUCKET/PREFIX)
+    /// Shards: files, folders, or s3://BUCKET/PREFIX
     #[arg(value_name = "PLACE", required = true, value_parser = parse_place)]
     parts: Vec<Place>,
     #[command(flatten)]

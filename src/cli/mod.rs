@@ -16,10 +16,12 @@ mod drift;
 pub mod exit;
 mod fix;
 mod fleet;
+mod help;
 mod history;
 mod iam_policy;
 mod init;
 mod invocation;
+mod man;
 mod member_role;
 mod merge;
 mod named;
@@ -38,6 +40,7 @@ mod sweep;
 mod undo;
 mod verify;
 mod waive;
+mod version;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};
@@ -62,12 +65,9 @@ use crate::terminal::{self, harmless};
 use exit::Exit;
 use invocation::Invocation;
 
-/// Holds AWS Systems Manager Session Manager to its documented set-up, in live accounts and in Terraform code
+/// Check AWS Session Manager against its documented setup, and fix what differs
 #[derive(Debug, Parser)]
-#[command(name = "ssm-audit", version, max_term_width = 100, propagate_version = true)]
-#[command(
-    after_help = "Exit codes: 0 all hold, 1 a rule fails, 2 no report, 3 something is not known, 101 crash (a bug), 130 interrupted"
-)]
+#[command(name = "ssm-audit", version, long_version = version::LONG, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -77,21 +77,21 @@ pub struct Cli {
 
 /// Flags that all commands have.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// The configuration file, or `none` [default: ssm-audit.yaml, here or in a folder above]
+    /// Configuration file, or `none` [default: ssm-audit.yaml, here or above]
     #[arg(long = "config", value_name = "FILE", global = true, env = "SSM_AUDIT_CONFIG")]
     config_file: Option<PathBuf>,
     /// Use no configuration file
     #[arg(long, global = true, conflicts_with = "config_file", env = "SSM_AUDIT_NO_CONFIG")]
     no_config: bool,
-    /// Take the configuration, --rules and --baseline from this folder, e.g. a checkout of the base branch
+    /// Take configuration, --rules and --baseline from this folder, such as the base branch
     #[arg(long, value_name = "DIR", global = true, env = "SSM_AUDIT_BASE")]
     base: Option<PathBuf>,
-    /// When to use colours
+    /// Use colours
     #[arg(long, value_enum, default_value = "auto", global = true, env = "SSM_AUDIT_COLOR")]
     color: Color,
-    /// Show more: every resource; twice: those that pass too
+    /// List every resource; twice: passes, too
     #[arg(short, long, action = clap::ArgAction::Count, global = true, env = "SSM_AUDIT_VERBOSE")]
     verbose: u8,
     /// Show no progress and no warnings
@@ -105,33 +105,30 @@ pub(crate) struct Globals {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Color {
-    /// On a terminal
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Hold the rules against a live account, a snapshot of one, or Terraform code
+    /// Evaluate rules on an account, a snapshot or Terraform code
     Scan(scan::ScanArgs),
-    /// Plan what makes findings right; when told to, do it, and look again
+    /// Plan, apply and verify fixes
     Fix(fix::FixArgs),
-    /// Take back what a run of fix did
+    /// Undo a fix run
     Undo(undo::UndoArgs),
-    /// Go on with a run that was cut off
+    /// Resume an interrupted run
     Resume(resume::ResumeArgs),
-    /// List what fix and undo did, and show every call of it
+    /// List fix and undo runs and their API calls
     Runs(runs::RunsArgs),
-    /// Read a live account and save what was read as a snapshot
+    /// Save what a scan reads as a snapshot
     Collect(collect::CollectArgs),
-    /// Scan many accounts and keep what was found: what is new, what is fixed, what is still open
+    /// Scan many accounts and track findings over time
     Sweep(Box<sweep::SweepArgs>),
-    /// Make one sweep of the parts that several machines have looked at (`sweep --shard`)
+    /// Merge shard results into one sweep
     Merge(Box<merge::MergeArgs>),
-    /// What earlier sweeps have found
+    /// Query sweep history
     History(history::HistoryArgs),
     /// Add waivers to ssm-audit.yaml
     Waive(waive::WaiveArgs),
@@ -143,10 +140,12 @@ enum Command {
     Config(config_show::ConfigArgs),
     /// List, explain and test rules
     Rules(rules::RulesArgs),
-    /// Print the IAM policy that a command needs, and no more
+    /// Print the least-privilege IAM policy of a command
     IamPolicy(iam_policy::IamPolicyArgs),
-    /// Print the completion script for a shell
+    /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
+    /// Write the manual pages
+    Man(man::ManArgs),
 }
 
 /// Why a command gave no result.
@@ -235,7 +234,10 @@ impl Cli {
     /// # Errors
     /// Returns the exit code if help or the version was printed, or if the command line is wrong, which was said.
     pub fn from_command_line() -> Result<Self, ExitCode> {
-        let mut command = without_empty_variables(Self::command());
+        if let Some(code) = completions::answer() {
+            return Err(code);
+        }
+        let mut command = without_empty_variables(help::complete(Self::command()));
         let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(|error| refused(&error))?;
         let invocation = Invocation::of(&command, &matches);
         crash::note_command(invocation.without_values());
@@ -264,6 +266,7 @@ impl Cli {
             Command::Rules(arguments) => rules::run(arguments, globals),
             Command::IamPolicy(arguments) => iam_policy::run(arguments, globals),
             Command::Completions(arguments) => completions::run(arguments),
+            Command::Man(arguments) => man::run(arguments),
         };
         done.unwrap_or_else(|error| {
             // Where standard error is closed there is nobody left to tell.

@@ -12,7 +12,7 @@ use crate::notify::{NotSent, Receiver, Sender, idempotency_key, summary};
 /// Whom to tell.
 #[derive(Debug, Clone, Args)]
 pub(super) struct NotifyArgs {
-    /// Post what is new to this address, as JSON, once; what is in the address besides the host is never shown
+    /// Post new findings to this URL as JSON; only its host is shown
     #[arg(long, value_name = "URL", env = "SSM_AUDIT_NOTIFY", hide_env_values = true)]
     notify: Option<String>,
 }

@@ -19,7 +19,7 @@ pub(super) struct ReportArgs {
     format: Option<&'static Format>,
     #[arg(short, long = "output", value_name = "FILE", env = "SSM_AUDIT_OUTPUT", help = output_help())]
     output: Vec<PathBuf>,
-    /// The least severity that makes the command fail; `never` lets failures pass, not what is unknown [default: info]
+    /// Lowest severity that fails; `never` accepts failures, not unknowns [default: info]
     #[arg(long, value_enum, env = "SSM_AUDIT_FAIL_ON")]
     fail_on: Option<FailOn>,
 }
@@ -41,11 +41,11 @@ impl ReportArgs {
 }
 
 fn format_help() -> String {
-    format!("The format on standard output: {} [default: {}]", Format::all_names(), FORMATS[0].name)
+    format!("Format of standard output: {} [default: {}]", Format::all_names(), FORMATS[0].name)
 }
 
 fn output_help() -> String {
-    format!("Write the report to a file, in the format of its ending ({}); can be repeated", Format::all_endings())
+    format!("Write a file in the format of its extension ({}); can be repeated", Format::all_endings())
 }
 
 /// The format of this name.

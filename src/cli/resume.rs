@@ -17,26 +17,25 @@ use crate::remediate::plan::Purpose;
 /// The arguments of `resume`.
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
-    /// The run to go on with, or how its id begins; `ssm-audit runs list` lists them
+    /// Id of the run, or its beginning; see `ssm-audit runs list`
     #[arg(value_name = "RUN")]
     pub(super) run: String,
-    /// Of a run that came to its end, delete what it replaced and kept: the old root volumes and their snapshots, where
-    /// the instances are as the run left them
+    /// Delete root volumes and snapshots that the finished run replaced
     #[arg(long)]
     delete_replaced: bool,
-    /// Delete it without asking; the instances must be named, and --allow irreversible given
+    /// Delete without asking
     #[arg(long, requires = "delete_replaced")]
     pub(super) yes: bool,
-    /// What is deleted does not come back: only `irreversible` is of use here
+    /// Must be `irreversible` for --delete-replaced
     #[arg(long, value_enum, value_delimiter = ',', requires = "delete_replaced")]
     pub(super) allow: Vec<Allow>,
-    /// The instances whose replaced volumes are deleted, by id; can be repeated
+    /// Instance whose replaced volume is deleted; can be repeated
     #[arg(long = "resource", value_name = "ID", requires = "delete_replaced")]
     pub(super) resources: Vec<String>,
-    /// The form of what came of it, on standard output
+    /// Format of the result
     #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FIX_FORMAT")]
     format: fix::Format,
-    /// How many steps may run at once
+    /// Steps at once
     #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]
     pub(super) steps: NonZeroUsize,
     #[command(flatten)]

@@ -9,9 +9,9 @@ use super::Error;
 use crate::remediate::journal::Journal;
 
 /// The flag for it.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct StateArgs {
-    /// The folder of the journal and the history [default: ssm-audit in $XDG_STATE_HOME, or in ~/.local/state]
+    /// Folder of journal and history [default: ~/.local/state/ssm-audit]
     #[arg(long = "state", value_name = "DIR", global = true, env = "SSM_AUDIT_STATE")]
     folder: Option<PathBuf>,
 }

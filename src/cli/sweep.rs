@@ -35,21 +35,19 @@ use crate::report::sweep;
 /// The arguments of `sweep`.
 #[derive(Debug, Args)]
 pub(super) struct SweepArgs {
-    /// Take up the last sweep, which was cut off, where it stopped; with =WITHIN, such as 12h, only one that was begun
-    /// no longer ago, and where there is none a new one is begun
+    /// Continue an interrupted sweep; =12h starts a new one if it is older
     #[arg(long, value_name = "WITHIN", num_args = 0..=1, require_equals = true, default_missing_value = "last")]
     #[arg(value_parser = parse_resume, env = "SSM_AUDIT_RESUME")]
     resume: Option<Resume>,
-    /// Keep and list what passes too, and not only its number
+    /// Store and list passes, not only their count
     #[arg(long, env = "SSM_AUDIT_INCLUDE_PASS")]
     include_pass: bool,
     #[command(flatten)]
     report: ReportArgs,
-    /// Look at one part of the accounts: I/N; auto/N where Kubernetes or AWS Batch says which, and auto where AWS Batch
-    /// says of how many too
+    /// Read one shard of the accounts; auto/N on Kubernetes, auto on AWS Batch
     #[arg(long, value_name = "I/N", requires = "to", conflicts_with = "notify", env = "SSM_AUDIT_SHARD")]
     shard: Option<ShardChoice>,
-    /// Where to write the part to, for `merge`: a file, or a prefix in S3 (s3://BUCKET/PREFIX) of which each sweep has its own
+    /// Write the shard, for merge, to a new file or s3://BUCKET/PREFIX
     #[arg(long, value_name = "PLACE", requires = "shard", value_parser = parse_place, env = "SSM_AUDIT_TO")]
     to: Option<Place>,
     #[command(flatten)]

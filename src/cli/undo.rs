@@ -22,16 +22,16 @@ use crate::terminal::Encoding;
 /// The arguments of `undo`.
 #[derive(Debug, Args)]
 pub(super) struct UndoArgs {
-    /// The run to take back, or how its id begins; `ssm-audit runs list` lists them
+    /// Id of the run, or its beginning; see `ssm-audit runs list`
     #[arg(value_name = "RUN")]
     run: String,
-    /// Take it back without asking. Without it, it is taken back only where you say yes on a terminal
+    /// Undo without asking
     #[arg(long)]
     yes: bool,
-    /// Delete what was made to replace something, though it may hold what was written since
+    /// Delete volumes that the run created, with data written since
     #[arg(long)]
     delete_replaced: bool,
-    /// How many steps may run at once
+    /// Steps at once
     #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]
     steps: NonZeroUsize,
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! What a newcomer meets: every message is reviewed, and so is the exit code beside it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -315,8 +315,36 @@ fn an_interrupted_scan_says_what_it_did_not_read() {
 fn help_and_version_are_reviewed() {
     insta::assert_snapshot!(shown(Audit::new(&["--help"]).env("COLUMNS", "100")));
     insta::assert_snapshot!(shown(Audit::new(&["scan", "--help"]).env("COLUMNS", "100")));
-    let version = Audit::new(&["--version"]).run();
-    assert_eq!(version.stdout, format!("ssm-audit {}\n", env!("CARGO_PKG_VERSION")));
+    let number = format!("ssm-audit {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(Audit::new(&["-V"]).run().stdout, number);
+    let version = Audit::new(&["--version"]).run().stdout;
+    let [commit, build] = version.strip_prefix(&number).unwrap().lines().collect::<Vec<_>>()[..] else {
+        panic!("{version}")
+    };
+    assert!(commit.starts_with("commit  ") && build.starts_with("build   debug, "), "{version}");
+}
+
+#[test]
+fn rules_are_listed_as_wide_as_the_terminal() {
+    for columns in ["80", "140"] {
+        let listed =
+            Audit::new(&["rules", "list", "--policy", "hardened", "--rule", "s*"]).env("COLUMNS", columns).run();
+        let widest = listed.stdout.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= columns.parse().unwrap(), "{}", listed.stdout);
+        insta::assert_snapshot!(format!("rules_list_{columns}"), listed.stdout);
+    }
+}
+
+#[test]
+fn manual_pages_are_written_for_each_command() {
+    let mut audit = Audit::new(&["man", "--to", "."]);
+    assert_eq!(audit.run().code, Some(0));
+    let page = std::fs::read_to_string(audit.folder().join("ssm-audit-scan.1")).unwrap();
+    for part in [".SH NAME", ".SH EXTRA", "Exit codes", r"\-\-fail\-on"] {
+        assert!(page.contains(part), "{part} is missing in\n{page}");
+    }
+    assert!(audit.folder().join("ssm-audit-rules-explain.1").exists() && audit.folder().join("ssm-audit.1").exists());
+    assert!(!audit.folder().join("ssm-audit-rules-pages.1").exists(), "hidden commands have no page");
 }
 
 #[test]
@@ -331,10 +359,11 @@ fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let printed = Audit::new(&["completions", shell]).run();
         assert_eq!(printed.code, Some(0));
-        assert!(
-            BufReader::new(printed.stdout.as_bytes()).lines().any(|line| line.unwrap().contains("iam-policy")),
-            "{shell}"
-        );
+        assert!(printed.stdout.contains("ssm-audit"), "{shell}");
+        // The script asks the program, which answers in the words of that shell.
+        let asked = ["--", "ssm-audit", "iam-p"];
+        let answer = Audit::new(&asked).env("_SSM_AUDIT_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", "1").run();
+        assert!(answer.stdout.lines().any(|line| line.starts_with("iam-policy")), "{shell}: {}", answer.stdout);
     }
 }
 

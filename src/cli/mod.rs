@@ -39,8 +39,8 @@ mod state_dir;
 mod sweep;
 mod undo;
 mod verify;
-mod waive;
 mod version;
+mod waive;
 
 use std::cell::OnceCell;
 use std::io::{self, Write};

@@ -260,7 +260,7 @@ fn named(resource: &str, settings: &Settings) -> String {
 }
 
 /// Returns the IAM actions of the changes that a fix of these rules may make.
-pub(crate) fn changes(rules: &[Selected<'_>], remedies: &Remedies) -> BTreeSet<&'static str> {
+pub(crate) fn changes(rules: &[Selected<'_>], remedies: &RemediationSpecs) -> BTreeSet<&'static str> {
     let calls = abilities(rules, remedies).into_iter().flat_map(|ability| ability.calls);
     calls.flat_map(|call| call.actions).copied().collect()
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::explained::{Explained, effect, shown};
 use super::heading;
-use crate::remediate::remediation::Remedy;
+use crate::remediate::remediation::RemediationSpec;
 use crate::report::site;
 use crate::terminal;
 
@@ -98,7 +98,7 @@ fn fix(explained: &Explained<'_>, text: &mut Text<'_>) -> io::Result<()> {
 }
 
 /// Writes what a remediation does, what it interrupts, and what to know before it.
-fn remediation(remedy: &Remedy, text: &mut Text<'_>) -> io::Result<()> {
+fn remediation(remedy: &RemediationSpec, text: &mut Text<'_>) -> io::Result<()> {
     text.lines(0, &format!("{}: {}", remedy.id, remedy.title))?;
     text.entry("effect", effect(remedy.disruption))?;
     if remedy.by_name {

@@ -8,12 +8,12 @@ use crate::engine::rule::{Remediation, Rule};
 use crate::engine::scan::Selected;
 use crate::remediate::permissions;
 use crate::remediate::plan::Disruption;
-use crate::remediate::remediation::{Remedies, Remedy};
+use crate::remediate::remediation::{RemediationSpec, RemediationSpecs};
 
 /// A rule with what follows from it.
 pub(super) struct Explained<'r> {
     pub(super) rule: &'r Rule,
-    pub(super) remedy: Option<&'r Remedy>,
+    pub(super) remedy: Option<&'r RemediationSpec>,
     /// Reason why no fix is automatic.
     pub(super) no_remedy: Option<&'r str>,
     /// IAM actions of a scan with this rule alone.
@@ -25,7 +25,7 @@ pub(super) struct Explained<'r> {
 }
 
 impl<'r> Explained<'r> {
-    pub(super) fn of(rule: &'r Rule, remedies: &'r Remedies) -> Self {
+    pub(super) fn of(rule: &'r Rule, remedies: &'r RemediationSpecs) -> Self {
         let (remedy, no_remedy) = match &rule.remediation {
             Some(Remediation::Id(id)) => (remedies.get(id), None),
             Some(Remediation::None { none }) => (None, Some(none.as_str())),

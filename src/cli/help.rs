@@ -8,7 +8,7 @@ use clap::{Arg, Command};
 /// Groups of commands, in the order of the overview.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Scan", &["scan", "show", "diff", "collect", "rules"]),
-    ("Fix", &["fix", "waive", "undo", "resume", "runs"]),
+    ("Fix", &["fix", "undo", "resume", "runs", "waive", "baseline"]),
     ("Many accounts", &["sweep", "merge", "history"]),
     ("Set up", &["init", "config", "iam-policy", "completions", "man"]),
 ];
@@ -141,6 +141,36 @@ const EXAMPLES: &[(&str, Examples)] = &[
             ("ssm-audit completions fish > ~/.config/fish/completions/ssm-audit.fish", "fish"),
         ],
     ),
+    (
+        "waive",
+        &[
+            (
+                "ssm-audit waive ec2-imds-hop-limit i-0abc --reason 'runs containers' --until 2027-03-01",
+                "accept one finding",
+            ),
+            (
+                "ssm-audit waive --from report.json --reason 'accepted at adoption' --until 2027-03-01",
+                "accept each failure of a report",
+            ),
+        ],
+    ),
+    ("baseline create", &[("ssm-audit baseline create report.json -o baseline.json", "from a report in JSON")]),
+    ("baseline prune", &[("ssm-audit baseline prune baseline.json --from report.json", "remove what is fixed")]),
+    (
+        "init",
+        &[
+            ("ssm-audit init", "ssm-audit.yaml, and the check that suits the folder"),
+            ("ssm-audit init --pre-commit", "with a pre-commit hook"),
+        ],
+    ),
+    (
+        "config show",
+        &[
+            ("ssm-audit config show", "each value, with its origin"),
+            ("ssm-audit config show --format json", "for programs"),
+        ],
+    ),
+    ("config schema", &[("ssm-audit config schema > ssm-audit.schema.json", "for editors")]),
     ("man", &[("ssm-audit man --to ~/.local/share/man/man1", "then: man ssm-audit-scan")]),
 ];
 
@@ -170,6 +200,12 @@ const FIX_CODES: ExitCodes = &[
     ("2", "not started: usage, plan, credentials or journal"),
     ("3", "none of these, but a verdict is unknown or an account was not read"),
     ("130", "interrupted; the message names the command that resumes or undoes"),
+];
+
+const WAIVE_CODES: ExitCodes = &[
+    ("0", "the waivers are in the file"),
+    ("1", "not written: the lines to add are printed, or a waiver of the same name has expired"),
+    ("2", "error"),
 ];
 
 const OTHER_CODES: ExitCodes = &[("0", "done"), ("2", "error")];
@@ -245,6 +281,7 @@ fn codes(words: &str) -> ExitCodes {
     match words {
         "scan" | "sweep" | "merge" => SCAN_CODES,
         "fix" | "undo" | "resume" => FIX_CODES,
+        "waive" => WAIVE_CODES,
         _ => OTHER_CODES,
     }
 }
@@ -264,6 +301,9 @@ fn environment(command: &Command) -> String {
             Some(variable) => others.push(format!("{variable} sets --{long}")),
             None => without.push(format!("--{long}")),
         }
+    }
+    if example.is_none() && others.is_empty() {
+        return String::new();
     }
     let mut text = "SSM_AUDIT_ and the name of a flag set that flag".to_owned();
     if let Some((variable, long)) = example {

@@ -1,8 +1,10 @@
 //! Text on a terminal: whether it is painted, how wide it is, and how foreign text is made harmless.
 
+mod charset;
 mod columns;
 mod guard;
 
+pub use charset::Charset;
 pub(crate) use columns::Columns;
 pub use guard::{Encoding, Guard, guarded, stderr};
 

@@ -346,8 +346,33 @@ impl fmt::Debug for Connection {
     }
 }
 
+/// Variables with endpoints of AWS: for all services, and for each that is called.
+const ENDPOINTS: &[&str] = &[
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_ORGANIZATIONS",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_STS",
+];
+
+/// Refuses an endpoint that is empty, with which the SDK panics.
+fn check_endpoints(settings: &ConnectionSettings, environment: &Env) -> Result<(), ConnectionError> {
+    let flag = settings.endpoint_url.iter().filter(|url| url.is_empty()).map(|_| "--endpoint-url");
+    let set = |name: &&&str| environment.get(name).is_ok_and(|url| url.is_empty());
+    let mut empty = flag.chain(ENDPOINTS.iter().filter(set).copied());
+    empty.next().map_or(Ok(()), |name| {
+        let problem = format!("{name} is set and has no value: leave it out, or give it a URL");
+        Err(ConnectionError::Configuration(problem))
+    })
+}
+
 async fn load(settings: &ConnectionSettings) -> Result<SdkConfig, ConnectionError> {
     let (files, environment) = (Fs::real(), Env::real());
+    check_endpoints(settings, &environment)?;
     let profile = settings.profile.clone().map(Into::into);
     let profiles = aws_config::profile::load(&files, &environment, &EnvConfigFiles::default(), profile)
         .await

@@ -7,7 +7,9 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::api_error::DENIED;
+use super::nearest::{self, did_you_mean};
 use crate::model::{Gap, GapKind};
+use crate::yaml::nearest as nearest_of;
 
 /// What went wrong before anything was read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +21,7 @@ pub enum ConnectionError {
     #[error("failed to use the AWS configuration: {0}")]
     Configuration(String),
     /// The profile is in none of the configuration files.
-    #[error("there is no profile {profile:?} in the AWS configuration files: {}", names(.known))]
+    #[error("there is no profile {profile:?} in the AWS configuration files: {}{}", names(.known), near(profile, known))]
     NoProfile {
         /// The profile that was asked for.
         profile: String,
@@ -70,12 +72,17 @@ pub enum ConnectionError {
         code: String,
     },
     /// No connection came about, or no answer came in time.
-    #[error("failed to reach AWS at {endpoint}: {reason}; check the network, the proxy and --endpoint-url")]
+    #[error(
+        "failed to reach AWS at {endpoint}: {reason}; check the network, the proxy and --endpoint-url{}",
+        did_you_mean(suggestion.as_deref())
+    )]
     Unreachable {
         /// The endpoint, or the region where it is AWS's own.
         endpoint: String,
         /// What the connection says.
         reason: String,
+        /// The endpoint or region that was probably meant.
+        suggestion: Option<String>,
     },
     /// AWS says no, for another reason.
     #[error("AWS answered {call} with {code} (endpoint {endpoint})")]
@@ -95,6 +102,11 @@ pub enum ConnectionError {
         /// What was wrong.
         reason: String,
     },
+}
+
+/// The profile that was probably meant.
+fn near(profile: &str, known: &[String]) -> String {
+    did_you_mean(nearest_of(profile, known.iter().map(String::as_str)))
 }
 
 fn names(profiles: &[String]) -> String {
@@ -142,14 +154,21 @@ impl ConnectionError {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
+        let suggestion = if endpoint.contains("://") {
+            nearest::endpoint(&endpoint)
+        } else {
+            nearest::region(region).map(str::to_owned)
+        };
         match error {
-            SdkError::TimeoutError(_) => Self::Unreachable { endpoint, reason: "no answer in time".to_owned() },
+            SdkError::TimeoutError(_) => {
+                Self::Unreachable { endpoint, reason: "no answer in time".to_owned(), suggestion }
+            }
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                Self::Unreachable { endpoint, reason: "no answer in time".to_owned() }
+                Self::Unreachable { endpoint, reason: "no answer in time".to_owned(), suggestion }
             }
             SdkError::DispatchFailure(failure) if failure.is_io() => {
                 let reason = failure.as_connector_error().map_or_else(String::new, |error| innermost(error));
-                Self::Unreachable { endpoint, reason }
+                Self::Unreachable { endpoint, reason, suggestion }
             }
             SdkError::DispatchFailure(_) => Self::of_credentials(error),
             SdkError::ServiceError(refused) => {

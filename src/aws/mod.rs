@@ -6,6 +6,7 @@ pub(crate) mod circuit_breaker;
 pub(crate) mod connection;
 mod connection_error;
 mod http;
+pub(crate) mod nearest;
 pub(crate) mod once_map;
 pub(crate) mod pagination;
 mod rate_limiter;

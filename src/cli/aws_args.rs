@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::fleet::FleetArgs;
 use super::{Error, Globals};
+use crate::aws::nearest::{self, did_you_mean};
 use crate::aws::{Carrier, Connection, ConnectionSettings, Timeouts};
 use crate::collect::live::{Collection, DEFAULT_CONCURRENCY, collect};
 use crate::collect::{Progress, Quiet, Shutdown};
@@ -26,7 +27,7 @@ pub(super) struct LiveArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "profiles", env = "SSM_AUDIT_PROFILE")]
     profile: Option<String>,
     /// Region, if only one is read
-    #[arg(long, value_name = "REGION", conflicts_with = "regions", env = "SSM_AUDIT_REGION")]
+    #[arg(long, value_name = "REGION", value_parser = parse_region, conflicts_with = "regions", env = "SSM_AUDIT_REGION")]
     region: Option<Region>,
     /// Endpoint to use for all services
     #[arg(long, value_name = "URL", env = "SSM_AUDIT_ENDPOINT_URL")]
@@ -48,6 +49,11 @@ pub(super) struct LiveArgs {
     account_timeout: Option<f64>,
     #[command(flatten)]
     fleet: FleetArgs,
+}
+
+/// Returns the region of this name, or what is wrong with it and the nearest name.
+fn parse_region(name: &str) -> Result<Region, String> {
+    name.parse().map_err(|error| format!("{error}{}", did_you_mean(nearest::region(name))))
 }
 
 /// How many calls may run at once in several accounts, unless said otherwise.

@@ -36,6 +36,8 @@ pub(super) fn run(arguments: &CollectArgs, globals: &Globals) -> Result<Exit, Er
     read.accounts.sort_by(|left, right| left.account.cmp(&right.account));
     to_file(&arguments.output, |out| snapshot::write(&read.accounts, out))?;
     let scopes = || read.accounts.iter().flat_map(|inventory| &inventory.scopes);
+    let counts = counts(read.accounts.len(), scopes().count(), scopes().filter(|scope| !scope.complete).count());
+    globals.note(&format!("wrote {}: {counts}", arguments.output.display()));
     for scope in scopes().filter(|scope| !scope.complete) {
         let region = scope.region.as_ref().map_or("the account's own services", |region| region.as_str());
         let place = match &scope.account {
@@ -50,4 +52,22 @@ pub(super) fn run(arguments: &CollectArgs, globals: &Globals) -> Result<Exit, Er
     }
     let complete = scopes().all(|scope| scope.complete);
     Ok(if complete { Exit::Success } else { Exit::Unknown })
+}
+
+/// `1 account, 2 scopes, 1 not read in full`
+fn counts(accounts: usize, scopes: usize, incomplete: usize) -> String {
+    let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let unread = if incomplete > 0 { format!(", {incomplete} not read in full") } else { String::new() };
+    format!("{}, {}{unread}", count(accounts, "account"), count(scopes, "scope"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counts;
+
+    #[test]
+    fn counts_are_said_with_what_was_not_read() {
+        assert_eq!(counts(1, 2, 0), "1 account, 2 scopes");
+        assert_eq!(counts(3, 1, 1), "3 accounts, 1 scope, 1 not read in full");
+    }
 }

@@ -80,7 +80,7 @@ pub(super) struct FixArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["inputs", "severity", "out", "policy", "rules", "excluded", "params", "region", "regions"])]
     plan: Option<PathBuf>,
     /// The form of the plan, or of the run where it is applied, on standard output
-    #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FIX_FORMAT")]
+    #[arg(short, long, value_enum, default_value = "table", env = "SSM_AUDIT_FIX_FORMAT")]
     format: Format,
     /// Print the plan as commands, to look at or to run yourself, and apply nothing
     #[arg(long = "as", value_enum, value_name = "FORM", conflicts_with_all = ["yes", "format"])]

@@ -27,6 +27,20 @@ const EXAMPLES: &[(&str, Examples)] = &[
         ],
     ),
     (
+        "show",
+        &[
+            ("ssm-audit show report.json --severity high", "a saved report, in part"),
+            ("ssm-audit show report.json -f csv", "in another format"),
+        ],
+    ),
+    (
+        "diff",
+        &[
+            ("ssm-audit diff monday.json tuesday.json", "new, fixed, stale and open findings"),
+            ("ssm-audit diff monday.json tuesday.json --fail-on high", "fail if a failure is new"),
+        ],
+    ),
+    (
         "fix",
         &[
             ("ssm-audit fix --rule ec2-imdsv2-required", "show the plan, and ask on a terminal"),
@@ -202,6 +216,20 @@ const FIX_CODES: ExitCodes = &[
     ("130", "interrupted; the message names the command that resumes or undoes"),
 ];
 
+const SHOW_CODES: ExitCodes = &[
+    ("0", "done"),
+    ("1", "with --fail-on: a rule fails at or above it"),
+    ("2", "error"),
+    ("3", "with --fail-on: nothing fails, but a verdict is unknown or an account was not read"),
+];
+
+const DIFF_CODES: ExitCodes = &[
+    ("0", "done"),
+    ("1", "with --fail-on: a failure at or above it is new"),
+    ("2", "error"),
+    ("3", "with --fail-on: none is new, but one was not read again"),
+];
+
 const WAIVE_CODES: ExitCodes = &[
     ("0", "the waivers are in the file"),
     ("1", "not written: the lines to add are printed, or a waiver of the same name has expired"),
@@ -281,6 +309,8 @@ fn codes(words: &str) -> ExitCodes {
     match words {
         "scan" | "sweep" | "merge" => SCAN_CODES,
         "fix" | "undo" | "resume" => FIX_CODES,
+        "show" => SHOW_CODES,
+        "diff" => DIFF_CODES,
         "waive" => WAIVE_CODES,
         _ => OTHER_CODES,
     }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::{Span, Timestamp};
 use serde_json::json;
 
-use super::output::{self, Outputs, parse_format};
+use super::output::{self, Outputs, PartsArgs, parse_format};
 use super::state_dir::StateArgs;
 use super::{Error, Exit, Globals};
 use crate::history::{Change, Difference, History, HistoryError, Sweep, SweepLock};
@@ -29,7 +29,7 @@ enum HistoryCommand {
     /// List the sweeps, the newest first
     List {
         /// Format of the list
-        #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FORMAT")]
+        #[arg(short, long, value_enum, default_value = "table", env = "SSM_AUDIT_FORMAT")]
         format: ListFormat,
     },
     /// Show the findings of a sweep
@@ -37,8 +37,10 @@ enum HistoryCommand {
         /// Number of the sweep [default: the last finished one]
         sweep: Option<i64>,
         /// Format of the report [default: table]
-        #[arg(long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
+        #[arg(short, long, value_parser = parse_format, env = "SSM_AUDIT_FORMAT")]
         format: Option<&'static Format>,
+        #[command(flatten)]
+        parts: PartsArgs,
     },
     /// Compare two sweeps, for accounts that both have read
     Diff {
@@ -47,7 +49,7 @@ enum HistoryCommand {
         /// Number of the later sweep [default: the last finished one]
         later: Option<i64>,
         /// Format of the comparison
-        #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FORMAT")]
+        #[arg(short, long, value_enum, default_value = "table", env = "SSM_AUDIT_FORMAT")]
         format: ListFormat,
     },
     /// Delete old sweeps; the last result of each account stays
@@ -81,11 +83,12 @@ pub(super) fn run(arguments: &HistoryArgs, globals: &Globals) -> Result<Exit, Er
     let open = || History::open_to_read(&folder);
     match &arguments.command {
         HistoryCommand::List { format } => list(&open()?, *format, globals)?,
-        HistoryCommand::Show { sweep, format } => {
+        HistoryCommand::Show { sweep, format, parts } => {
             let history = open()?;
             let sweep = history.sweep(sweep.map_or_else(|| history.last(), Ok)?)?;
-            Outputs::standard(*format)
-                .write(globals, |format, options, out| sweep::write(&history, &sweep, format, options, out))?;
+            let counts = sweep::counts(&sweep);
+            Outputs::standard(*format, *parts)
+                .write(globals, &counts, |format, options, out| sweep::write(&history, &sweep, format, options, out))?;
         }
         HistoryCommand::Diff { earlier, later, format } => {
             let history = open()?;

@@ -11,8 +11,10 @@ mod completions;
 mod config_show;
 mod confirm;
 pub mod crash;
+mod diff;
 mod diff_filter;
 mod drift;
+mod environment;
 pub mod exit;
 mod fix;
 mod fleet;
@@ -25,6 +27,7 @@ mod man;
 mod member_role;
 mod merge;
 mod named;
+mod next_commands;
 mod notify;
 mod output;
 mod provenance;
@@ -32,9 +35,11 @@ mod report_input;
 mod resume;
 mod rules;
 mod runs;
+mod saved_report;
 mod scan;
 mod selection;
 mod shard_location;
+mod show;
 mod state_dir;
 mod sweep;
 mod undo;
@@ -43,6 +48,8 @@ mod version;
 mod waive;
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -114,6 +121,10 @@ enum Color {
 enum Command {
     /// Evaluate rules on an account, a snapshot or Terraform code
     Scan(scan::ScanArgs),
+    /// Write a saved report again, in any format or in part
+    Show(show::ShowArgs),
+    /// Compare two saved reports: what is new, fixed, still open
+    Diff(diff::DiffArgs),
     /// Plan, apply and verify fixes
     Fix(fix::FixArgs),
     /// Undo a fix run
@@ -217,11 +228,14 @@ fn count(problems: usize) -> String {
 }
 
 /// Prints help, the version, or what is wrong with the command line: others may have written its arguments.
-fn refused(error: &clap::Error) -> ExitCode {
+fn refused(error: &clap::Error, variables: &BTreeSet<OsString>) -> ExitCode {
     // Where the stream is closed there is nobody left to tell.
     let _ = if error.use_stderr() {
         let mut out = terminal::stderr();
-        write!(out, "{}", error.render().ansi()).and_then(|()| out.flush())
+        let names = variables.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join(", ");
+        let note = |names: &str| format!("\nset in the environment: {}\n", harmless(names));
+        let note = if names.is_empty() { String::new() } else { note(&names) };
+        write!(out, "{}{note}", error.render().ansi()).and_then(|()| out.flush())
     } else {
         error.print()
     };
@@ -237,11 +251,20 @@ impl Cli {
         if let Some(code) = completions::answer() {
             return Err(code);
         }
-        let mut command = without_empty_variables(help::complete(Self::command()));
-        let matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(|error| refused(&error))?;
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let fitting = environment::fit(without_empty_variables(help::complete(Self::command())), &arguments).map_err(
+            |error| {
+                // Where standard error is closed there is nobody left to tell.
+                let _ = tell(&error, Color::Auto);
+                ExitCode::from(Exit::NoResult)
+            },
+        )?;
+        let mut command = fitting.command;
+        let matches =
+            command.try_get_matches_from_mut(&arguments).map_err(|error| refused(&error, &fitting.variables))?;
         let invocation = Invocation::of(&command, &matches);
         crash::note_command(invocation.without_values());
-        let mut cli = Self::from_arg_matches(&matches).map_err(|error| refused(&error))?;
+        let mut cli = Self::from_arg_matches(&matches).map_err(|error| refused(&error, &fitting.variables))?;
         cli.globals.invocation = invocation;
         Ok(cli)
     }
@@ -251,6 +274,8 @@ impl Cli {
         let globals = &self.globals;
         let done = match &self.command {
             Command::Scan(arguments) => scan::run(arguments, globals),
+            Command::Show(arguments) => show::run(arguments, globals),
+            Command::Diff(arguments) => diff::run(arguments, globals),
             Command::Fix(arguments) => fix::run(arguments, globals),
             Command::Undo(arguments) => undo::run(arguments, globals),
             Command::Resume(arguments) => resume::run(arguments, globals),
@@ -274,6 +299,21 @@ impl Cli {
             if matches!(error, Error::Interrupted | Error::CutOff(_)) { Exit::Interrupted } else { Exit::NoResult }
         })
         .into()
+    }
+}
+
+/// Writes an error to standard error.
+fn tell(error: &Error, color: Color) -> io::Result<()> {
+    let mut out = terminal::stderr();
+    match error {
+        Error::Diagnostics(diagnostics) => {
+            diagnostic::write_all(diagnostics, output::paint_stderr(color), &mut out)?;
+            writeln!(out, "\nerror: {error}")
+        }
+        Error::Usage { message, help } => {
+            writeln!(out, "error: {}\n  = help: {}", harmless(message), harmless(help))
+        }
+        error => writeln!(out, "error: {}", harmless(&error.to_string())),
     }
 }
 
@@ -317,16 +357,14 @@ impl Globals {
     }
 
     fn tell(&self, error: &Error) -> io::Result<()> {
-        let mut out = terminal::stderr();
-        match error {
-            Error::Diagnostics(diagnostics) => {
-                diagnostic::write_all(diagnostics, output::paint_stderr(self.color), &mut out)?;
-                writeln!(out, "\nerror: {error}")
-            }
-            Error::Usage { message, help } => {
-                writeln!(out, "error: {}\n  = help: {}", harmless(message), harmless(help))
-            }
-            error => writeln!(out, "error: {}", harmless(&error.to_string())),
+        tell(error, self.color)
+    }
+
+    /// Says on standard error what was done.
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = writeln!(terminal::stderr(), "{}", harmless(text));
         }
     }
 

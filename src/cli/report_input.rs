@@ -10,7 +10,7 @@ use crate::engine::scan::{self, Selected};
 use crate::file_envelope::Form;
 use crate::model::{AccountId, Finding, Region, Report, Source, Verdict};
 
-const FORM: &Form = &Form {
+pub(super) const FORM: &Form = &Form {
     kind: Report::KIND,
     version: Report::SCHEMA_VERSION,
     noun: "report",

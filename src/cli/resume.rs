@@ -33,7 +33,7 @@ pub(super) struct ResumeArgs {
     #[arg(long = "resource", value_name = "ID", requires = "delete_replaced")]
     pub(super) resources: Vec<String>,
     /// Format of the result
-    #[arg(long, value_enum, default_value = "table", env = "SSM_AUDIT_FIX_FORMAT")]
+    #[arg(short, long, value_enum, default_value = "table", env = "SSM_AUDIT_FIX_FORMAT")]
     format: fix::Format,
     /// Steps at once
     #[arg(long, value_name = "N", default_value = "4", env = "SSM_AUDIT_STEPS")]

@@ -35,7 +35,7 @@ enum Command {
         #[command(flatten)]
         selection: SelectionArgs,
         /// Format of the list
-        #[arg(long, value_enum, default_value = "table")]
+        #[arg(short, long, value_enum, default_value = "table")]
         format: ListFormat,
     },
     /// Explain a rule: what it checks and why, and how to fix it
@@ -56,7 +56,7 @@ enum Command {
     /// List the attributes and functions that rules can use
     Schema {
         /// Format of the list
-        #[arg(long, value_enum, default_value = "table")]
+        #[arg(short, long, value_enum, default_value = "table")]
         format: ListFormat,
         /// Only this resource type, e.g. AWS::EC2::Instance
         #[arg(value_name = "TYPE")]

@@ -24,7 +24,7 @@ enum Command {
     /// List the runs, the newest first
     List {
         /// Format of the list
-        #[arg(long, value_enum, default_value = "table")]
+        #[arg(short, long, value_enum, default_value = "table")]
         format: Format,
     },
     /// Show a run: steps, API calls and verdicts
@@ -33,7 +33,7 @@ enum Command {
         #[arg(value_name = "RUN")]
         run: String,
         /// Format of the run
-        #[arg(long, value_enum, default_value = "table")]
+        #[arg(short, long, value_enum, default_value = "table")]
         format: Format,
     },
 }

@@ -20,9 +20,9 @@ use crate::collect::terraform::{self, Code, Options, SourceMap};
 use crate::engine::rule::framework::{self, Framework};
 use crate::engine::rule::{Remediation, Rule};
 use crate::engine::scan::{self, Judged, Selected};
-use crate::model::Inventory;
-use crate::model::{ControlInfo, RemediationInfo, RuleInfo};
+use crate::model::{ControlInfo, Inventory, RemediationInfo, RuleInfo, Severity};
 use crate::remediate::remediation::{self, RemediationSpecs};
+use crate::report::counts_and_coverage;
 use crate::report::site;
 
 /// The arguments of `scan`.
@@ -40,6 +40,9 @@ pub(super) struct ScanArgs {
     inputs: Vec<PathBuf>,
     #[command(flatten)]
     report: ReportArgs,
+    /// Evaluate only rules of this severity or above
+    #[arg(long, value_enum, env = "SSM_AUDIT_SCAN_SEVERITY")]
+    severity: Option<Severity>,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -56,6 +59,7 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     // Everything that can be refused is refused before anything is read.
     let outputs = arguments.report.outputs(globals)?;
     let selection = Selection::from_args(&arguments.selection, globals)?
+        .at_least(arguments.severity)
         .ignoring_inline_waivers(arguments.code.ignore_inline_waivers);
     let rules = selection.rules()?;
     let remedies = remediation::embedded(selection.library()).map_err(Error::Diagnostics)?;
@@ -129,7 +133,8 @@ pub(super) fn run(arguments: &ScanArgs, globals: &Globals) -> Result<Exit, Error
     report.summary.in_baseline = in_baseline;
     report.provenance = provenance;
     let information = information(&rules, &remedies);
-    outputs.write(globals, |format, options, out| format.write(&report, &information, options, out))?;
+    let counts = counts_and_coverage(&report);
+    outputs.write(globals, &counts, |format, options, out| format.write(&report, &information, options, out))?;
     Ok(if interrupted { Exit::Interrupted } else { arguments.report.fail_on(globals)?.exit(&report) })
 }
 
@@ -164,7 +169,8 @@ fn read_inputs<'a>(arguments: &'a ScanArgs, started_at: Timestamp, globals: &Glo
             continue;
         }
         refuse_what_cannot_be_read(input, "scan")?;
-        if arguments.live.region().is_some() {
+        let by_flag = globals.origin_of("--region") == "--region";
+        if arguments.live.region().is_some() && by_flag {
             return Err(Error::Usage {
                 message: format!("--region says nothing of {}", input.display()),
                 help: "a snapshot has the regions that it was collected in".to_owned(),

@@ -15,9 +15,9 @@ use crate::engine::rule::params::{ParamKind, ParamValue};
 use crate::engine::rule::{self, Library, Policy, Rule};
 use crate::engine::scan::{self, Judged, Selected};
 use crate::engine::waiver::{self, Glob, RuleNames, Waiver};
-use crate::model::Report;
 use crate::model::call::Needs;
 use crate::model::provenance::RulesFolder;
+use crate::model::{Report, Severity};
 use crate::yaml::nearest;
 
 /// Flags that select rules.
@@ -28,7 +28,7 @@ pub(super) struct SelectionArgs {
     #[arg(long, value_enum, env = "SSM_AUDIT_POLICY")]
     policy: Option<Policy>,
     /// Only this rule (* and ? match); can be repeated
-    #[arg(long = "rule", value_name = "GLOB", env = "SSM_AUDIT_RULE", value_delimiter = ',')]
+    #[arg(short, long = "rule", value_name = "GLOB", env = "SSM_AUDIT_RULE", value_delimiter = ',')]
     rules: Vec<String>,
     /// Leave out this rule (* and ? match); can be repeated
     #[arg(long = "exclude-rule", value_name = "GLOB", env = "SSM_AUDIT_EXCLUDE_RULE", value_delimiter = ',')]
@@ -121,6 +121,8 @@ pub(super) struct Selection {
     config: Config,
     folders: Vec<RulesFolder>,
     inline_waivers: InlineWaivers,
+    /// The least severity, as configured.
+    least: Option<Severity>,
 }
 
 impl SelectionArgs {
@@ -173,6 +175,7 @@ impl Selection {
             },
             config,
             folders,
+            least: None,
         };
         for glob in selection.included.iter().chain(&selection.excluded) {
             if !selection.library.rules().any(|rule| matches(glob, rule)) {
@@ -180,6 +183,11 @@ impl Selection {
             }
         }
         Ok(selection)
+    }
+
+    /// The same, without rules of a lower severity.
+    pub(super) fn at_least(self, least: Option<Severity>) -> Self {
+        Self { least, ..self }
     }
 
     /// The same, where no comment in code waives anything.
@@ -229,7 +237,7 @@ impl Selection {
         if selected.is_empty() {
             return Err(Error::Usage {
                 message: "no rule is selected".to_owned(),
-                help: "`ssm-audit rules list` lists those of the policy; see --policy, --rule and --exclude-rule"
+                help: "`ssm-audit rules list` lists those of the policy; see --policy, --rule, --exclude-rule and --severity"
                     .to_owned(),
             });
         }
@@ -290,7 +298,9 @@ impl Selection {
         } else {
             any(&self.included) && (rule.policy <= self.policy || self.included.contains(&rule.id))
         };
-        wanted && !any(&self.excluded) && !self.config.disables(rule)
+        let severity = self.config.severity(rule).unwrap_or(rule.severity);
+        let severe = self.least.is_none_or(|least| severity >= least);
+        wanted && severe && !any(&self.excluded) && !self.config.disables(rule)
     }
 }
 

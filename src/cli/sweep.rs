@@ -197,7 +197,8 @@ pub(super) fn report(
     globals: &Globals,
 ) -> Result<Exit, Error> {
     let summary = history.sweep(id)?;
-    outputs.write(globals, |format, options, out| sweep::write(history, &summary, format, options, out))?;
+    let counts = sweep::counts(&summary);
+    outputs.write(globals, &counts, |format, options, out| sweep::write(history, &summary, format, options, out))?;
     let fails = history.any(id, "fail", fail_on.least())?;
     let unknown = summary.totals.unread > 0 || history.any(id, "unknown", fail_on.least())?;
     Ok(fail_on.of(fails, unknown))

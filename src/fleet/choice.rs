@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
 use super::role::{ExternalId, RoleArn, RolePattern, SessionName};
+use crate::aws::nearest::{self, did_you_mean};
 use crate::model::{AccountId, Region};
 
 /// The word for the account that the credentials are for.
@@ -212,7 +213,7 @@ impl Regions {
             [] => Ok(Self::Configured),
             [ALL] => Ok(Self::Enabled),
             _ => names
-                .map(|name| name.parse().map_err(|error| format!("{error}")))
+                .map(|name| name.parse().map_err(|error| format!("{error}{}", did_you_mean(nearest::region(name)))))
                 .collect::<Result<_, _>>()
                 .map(Self::Named),
         }

@@ -42,8 +42,8 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The rules that failed or are not known somewhere: by severity, those that failed first, then by id. What `lists`
-/// does not want is left out.
+/// The rules that failed or are not known somewhere: by severity, then by how many failed and are not known, then by id.
+/// What `lists` does not want is left out.
 pub(super) fn open<'a>(report: &'a Report, rules: &'a [RuleInfo], lists: impl Fn(&Finding) -> bool) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<&str, Group<'a>> = BTreeMap::new();
     for finding in &report.findings {
@@ -65,7 +65,8 @@ pub(super) fn open<'a>(report: &'a Report, rules: &'a [RuleInfo], lists: impl Fn
     let mut groups: Vec<Group<'a>> = groups.into_values().collect();
     groups.sort_by(|one, other| {
         (other.severity.cmp(&one.severity))
-            .then(one.failed.is_empty().cmp(&other.failed.is_empty()))
+            .then(other.failed.len().cmp(&one.failed.len()))
+            .then(other.unknown.len().cmp(&one.unknown.len()))
             .then(one.rule.cmp(other.rule))
     });
     groups

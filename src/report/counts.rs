@@ -47,7 +47,7 @@ impl Tally {
     }
 
     /// What is worse comes later: more failures of the worst severity, then more that is not known.
-    fn badness(&self) -> ([u64; SEVERITIES.len()], [u64; SEVERITIES.len()]) {
+    pub(super) fn badness(&self) -> ([u64; SEVERITIES.len()], [u64; SEVERITIES.len()]) {
         (self.counts[row(Verdict::Fail)], self.counts[row(Verdict::Unknown)])
     }
 }

@@ -1,17 +1,20 @@
-//! Denied calls: one call that the caller may not make leaves many checks unknown. People read that once, with the
+//! Denied permissions: one permission that the caller lacks leaves many checks unknown. People read that once, with the
 //! remedy; formats for machines keep each finding.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::next::Commands;
 use super::phrasing;
-use crate::model::call::ALL;
-use crate::model::{Finding, Gap, GapKind, Report, Verdict};
+use crate::model::call::{ALL, Call};
+use crate::model::schema::Attribute;
+use crate::model::{Finding, Gap, GapKind, Report, ResourceType, Verdict};
 
-/// A call that was denied, and what is unknown because of it.
+/// A permission that was denied, and what is unknown because of it.
 #[derive(Debug, Default)]
 pub(super) struct Denied<'a> {
-    call: &'a str,
-    code: Option<&'a str>,
+    /// The calls that need it.
+    calls: BTreeSet<&'a str>,
+    codes: BTreeSet<&'a str>,
     /// Where it was denied.
     places: BTreeSet<String>,
     /// How many checks are unknown for no other reason.
@@ -19,26 +22,28 @@ pub(super) struct Denied<'a> {
     rules: BTreeSet<&'a str>,
 }
 
-/// How many accounts and regions are named, before the rest is counted.
+/// How many accounts and regions, rules and attributes are named, before the rest is counted.
 const NAMED: usize = 3;
 
-/// The calls that were denied, by name.
-pub(super) fn calls(report: &Report) -> Vec<Denied<'_>> {
-    let mut calls: BTreeMap<(&str, Option<&str>), Denied<'_>> = BTreeMap::new();
+/// Returns the permissions that were denied, by their actions.
+pub(super) fn permissions(report: &Report) -> Vec<Denied<'_>> {
+    let mut denied: BTreeMap<String, Denied<'_>> = BTreeMap::new();
     for scope in &report.scopes {
         for gap in scope.gaps.iter().filter(|gap| is_denied(gap)) {
-            entry(&mut calls, gap).places.insert(phrasing::scope(scope));
+            entry(&mut denied, gap).places.insert(phrasing::scope(scope));
         }
     }
     for finding in report.findings.iter().filter(|finding| is_only_denied(finding)) {
+        let mut counted = BTreeSet::new();
         for gap in &finding.gaps {
-            let one = entry(&mut calls, gap);
+            let is_first = counted.insert(actions(gap.call.as_deref().unwrap_or_default()));
+            let one = entry(&mut denied, gap);
             one.places.insert(place(finding));
-            one.checks += 1;
+            one.checks += usize::from(is_first);
             one.rules.insert(&finding.rule);
         }
     }
-    calls.into_values().collect()
+    denied.into_values().collect()
 }
 
 /// Returns `true` for a finding that is unknown for no other reason than denied calls.
@@ -51,9 +56,20 @@ pub(super) fn is_denied(gap: &Gap) -> bool {
     gap.kind == GapKind::Denied && gap.call.is_some()
 }
 
-fn entry<'a, 'm>(calls: &'m mut BTreeMap<(&'a str, Option<&'a str>), Denied<'a>>, gap: &'a Gap) -> &'m mut Denied<'a> {
-    let (call, code) = (gap.call.as_deref().unwrap_or_default(), gap.code.as_deref());
-    calls.entry((call, code)).or_insert_with(|| Denied { call, code, ..Denied::default() })
+/// Returns the task whose policy has the first permission that was denied.
+pub(super) fn task(report: &Report) -> Option<&'static str> {
+    let of_scopes = report.scopes.iter().flat_map(|scope| &scope.gaps);
+    let of_findings = report.findings.iter().filter(|finding| is_only_denied(finding)).flat_map(|one| &one.gaps);
+    let gap = of_scopes.chain(of_findings).find(|gap| is_denied(gap))?;
+    gap.call.as_deref().map(task_of)
+}
+
+fn entry<'a, 'm>(denied: &'m mut BTreeMap<String, Denied<'a>>, gap: &'a Gap) -> &'m mut Denied<'a> {
+    let call = gap.call.as_deref().unwrap_or_default();
+    let one = denied.entry(actions(call)).or_default();
+    one.calls.insert(call);
+    one.codes.extend(gap.code.as_deref());
+    one
 }
 
 fn place(finding: &Finding) -> String {
@@ -64,37 +80,115 @@ fn place(finding: &Finding) -> String {
 }
 
 impl Denied<'_> {
-    /// What was denied where, what is unknown for it, and what to do.
+    /// Returns what was denied where, what could not be read, which rules wait for it, and what to do, in a sentence.
     pub(super) fn message(&self, report: &Report) -> String {
-        let code = self.code.map(|code| format!(" ({code})")).unwrap_or_default();
-        let more = self.places.len().saturating_sub(NAMED);
-        let mut places: Vec<String> = self.places.iter().take(NAMED).cloned().collect();
-        if more > 0 {
-            places.push(format!("{more} more"));
+        let not_read = self.not_read().map(|what| format!("{what} could not be read; ")).unwrap_or_default();
+        let remedy =
+            self.calls.first().map_or_else(String::new, |call| remedy(call, &report.policy, &Commands::default()));
+        format!("{} in {}: {not_read}{}; {remedy}", self.name(), self.places(), self.waiting())
+    }
+
+    /// Returns the call, with the service's error code: `ec2:DescribeVolumes (UnauthorizedOperation)`
+    pub(super) fn name(&self) -> String {
+        let join = |texts: &BTreeSet<&str>| texts.iter().copied().collect::<Vec<_>>().join(", ");
+        let codes = if self.codes.is_empty() { String::new() } else { format!(" ({})", join(&self.codes)) };
+        format!("{}{codes}", join(&self.calls))
+    }
+
+    /// Returns the accounts and regions.
+    pub(super) fn places(&self) -> String {
+        named(self.places.iter().map(String::as_str))
+    }
+
+    /// Returns what could not be read; none where a call only leads to accounts. What follows from resources is not
+    /// named beside them, nor what is put together from several calls beside what one call gives.
+    pub(super) fn not_read(&self) -> Option<String> {
+        let calls: Vec<&Call> = self.calls.iter().filter_map(|name| known(name)).collect();
+        let alone = |attribute: &Attribute| attribute.calls.iter().all(|call| calls.contains(&call));
+        let in_part = |attribute: &Attribute| attribute.calls.iter().any(|call| calls.contains(&call));
+        let all = || ResourceType::ALL.iter().copied();
+        let resources: Vec<String> = all()
+            .filter(|resource_type| calls.contains(&resource_type.found_by()))
+            .map(|resource_type| format!("{resource_type} resources"))
+            .collect();
+        let kinds: [Vec<String>; 3] = [
+            resources,
+            all().filter_map(|resource_type| attributes_of(resource_type, alone)).collect(),
+            all().filter_map(|resource_type| attributes_of(resource_type, in_part)).collect(),
+        ];
+        kinds.into_iter().find(|said| !said.is_empty()).map(|said| said.join(", "))
+    }
+
+    /// Returns how many checks of which rules are unknown.
+    pub(super) fn waiting(&self) -> String {
+        let rules = named(self.rules.iter().copied());
+        match (self.checks, self.rules.len()) {
+            (0, _) => "checks that depend on it are unknown".to_owned(),
+            (1, _) => format!("1 check is unknown ({rules})"),
+            (checks, 1) => format!("{checks} checks of 1 rule are unknown ({rules})"),
+            (checks, count) => format!("{checks} checks of {count} rules are unknown ({rules})"),
         }
-        let unknown = match (self.checks, self.rules.len()) {
-            (0, _) => "what depends on it is unknown".to_owned(),
-            (1, _) => "1 check is unknown".to_owned(),
-            (checks, 1) => format!("{checks} checks of 1 rule are unknown"),
-            (checks, rules) => format!("{checks} checks of {rules} rules are unknown"),
-        };
-        format!("{}{code} in {}: {unknown}; {}", self.call, places.join(", "), remedy(self.call, &report.policy))
+    }
+
+    /// Returns the action to allow, and where else than to the caller.
+    pub(super) fn action(&self) -> String {
+        self.calls.first().map_or_else(String::new, |call| {
+            let own = own_policies(call).map(|own| format!(" (also in {own})")).unwrap_or_default();
+            format!("{}{own}", actions(call))
+        })
+    }
+
+    /// Returns the command that prints the policy.
+    pub(super) fn policy(&self, report: &Report, commands: &Commands) -> String {
+        commands.policy(self.calls.first().map_or("scan", |call| task_of(call)), &report.policy)
+    }
+}
+
+/// The first names, and how many more there are.
+fn named<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..NAMED].join(", ")),
+    }
+}
+
+/// The attributes of a type that are chosen.
+fn attributes_of(resource_type: ResourceType, chosen: impl Fn(&Attribute) -> bool) -> Option<String> {
+    let attributes = resource_type.structure().attributes.iter();
+    let unread = attributes.filter(|attribute| !attribute.calls.is_empty() && chosen(attribute));
+    let names = named(unread.map(|attribute| attribute.name));
+    (!names.is_empty()).then(|| format!("{names} of {resource_type}"))
+}
+
+fn known(call: &str) -> Option<&'static Call> {
+    ALL.iter().find(|known| known.to_string() == call)
+}
+
+/// The actions that a call needs.
+fn actions(call: &str) -> String {
+    known(call).map_or_else(|| call.to_owned(), |known| known.actions.join(", "))
+}
+
+/// The task whose policy allows a call. What a scan does not call itself is called to reach accounts.
+fn task_of(call: &str) -> &'static str {
+    if known(call).is_some() { "scan" } else { "sweep" }
+}
+
+/// The policies of resources that must allow a call, too.
+fn own_policies(call: &str) -> Option<&'static str> {
+    match call.split_once(':')?.0 {
+        "kms" => Some("the policies of the keys"),
+        "s3" => Some("the policies of the buckets"),
+        _ => None,
     }
 }
 
 /// Which action to allow, and the command that prints the policy.
-pub(super) fn remedy(call: &str, policy: &str) -> String {
-    let known = ALL.iter().find(|known| known.to_string() == call);
-    let actions = known.map_or_else(|| call.to_owned(), |known| known.actions.join(", "));
-    // What a scan does not call itself is called to reach accounts.
-    let task = if known.is_some() { "scan" } else { "sweep" };
-    let policy = if policy == "guide" { String::new() } else { format!(" --policy {policy}") };
-    let own = match call.split_once(':').map(|(service, _)| service) {
-        Some("kms") => ", and in the policies of the keys,",
-        Some("s3") => ", and in the policies of the buckets,",
-        _ => "",
-    };
-    format!("allow {actions}{own} to the caller: `ssm-audit iam-policy --for {task}{policy}` prints the policy")
+pub(super) fn remedy(call: &str, policy: &str, commands: &Commands) -> String {
+    let own = own_policies(call).map(|own| format!(", and in {own},")).unwrap_or_default();
+    let command = commands.policy(task_of(call), policy);
+    format!("allow {}{own} to the caller: `{command}` prints the policy", actions(call))
 }
 
 #[cfg(test)]
@@ -117,14 +211,13 @@ mod tests {
     #[test]
     fn twenty_unknowns_of_one_call_are_one_message_with_the_remedy() {
         let report = report();
-        let calls = calls(&report);
-        let said: Vec<String> = calls.iter().map(|one| one.message(&report)).collect();
+        let denied = permissions(&report);
+        let said: Vec<String> = denied.iter().map(|one| one.message(&report)).collect();
         assert_eq!(
             said,
-            [
-                "s3:HeadBucket (403) in 123456789012 us-east-1: 20 checks of 4 rules are unknown; allow s3:ListBucket, and in \
-              the policies of the buckets, to the caller: `ssm-audit iam-policy --for scan` prints the policy"
-            ]
+            ["s3:HeadBucket (403) in 123456789012 us-east-1: AWS::S3::Bucket resources could not be read; 20 checks \
+              of 4 rules are unknown (rule-0, rule-1, rule-2 and 1 more); allow s3:ListBucket, and in the policies of the \
+              buckets, to the caller: `ssm-audit iam-policy --for scan` prints the policy"]
         );
     }
 
@@ -134,15 +227,17 @@ mod tests {
         report.findings[0].gaps.push(Gap::of_call(GapKind::Timeout, "ec2:DescribeVolumes"));
         report.findings[1].gaps.clear();
         assert!(!is_only_denied(&report.findings[0]) && !is_only_denied(&report.findings[1]));
-        assert!(calls(&report)[0].message(&report).contains("18 checks of 4 rules"));
+        assert!(permissions(&report)[0].message(&report).contains("18 checks of 4 rules"));
     }
 
     #[test]
     fn a_call_that_reaches_accounts_and_another_policy_are_told_apart() {
         assert!(
-            remedy("sts:AssumeRole", "guide")
+            remedy("sts:AssumeRole", "guide", &Commands::default())
                 .starts_with("allow sts:AssumeRole to the caller: `ssm-audit iam-policy --for sweep`")
         );
-        assert!(remedy("ec2:DescribeVolumes", "hardened").contains("--for scan --policy hardened`"));
+        assert!(
+            remedy("ec2:DescribeVolumes", "hardened", &Commands::default()).contains("--for scan --policy hardened`")
+        );
     }
 }

@@ -112,7 +112,7 @@ fn number(count: u64) -> String {
 
 /// Each call that was denied, once, with what to do.
 fn denied(report: &Report) -> String {
-    let calls = denied::calls(report);
+    let calls = denied::permissions(report);
     if calls.is_empty() {
         return String::new();
     }

@@ -11,12 +11,15 @@ mod counts;
 mod coverage;
 mod csv;
 mod denied;
+pub mod diff;
 pub mod html;
 mod json;
 mod junit;
 mod markdown;
+mod next;
 mod ocsf;
 pub mod output;
+mod overview;
 mod phrasing;
 mod sarif;
 pub(crate) mod site;
@@ -28,6 +31,8 @@ mod table;
 #[cfg(test)]
 pub(crate) mod example;
 
+pub use next::{Commands, Subject};
+pub use phrasing::{as_argument, counts_and_coverage};
 pub use stream::{Findings, Take};
 
 use std::fmt;
@@ -36,17 +41,34 @@ use std::path::Path;
 
 use crate::model::Report;
 pub use crate::model::{ControlInfo, RemediationInfo, RuleInfo};
-use crate::terminal::{Encoding, Paint};
+use crate::terminal::{Charset, Encoding, Paint};
 
 /// How a report for people is laid out. Formats for machines do not look at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Whether styles are written.
     pub paint: Paint,
     /// How many columns there are.
     pub width: usize,
+    /// Characters that lines are drawn with.
+    pub charset: Charset,
     /// How much is listed.
     pub detail: Detail,
+    /// Parts of a page.
+    pub parts: Parts,
+    /// Commands that a page can name.
+    pub commands: Commands,
+}
+
+/// Parts of a report for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// Findings, what could not be read, and the summary.
+    All,
+    /// The same without the findings.
+    NoDetails,
+    /// The summary alone.
+    Summary,
 }
 
 /// How much a report for people lists. What it does not list, it counts.
@@ -63,7 +85,14 @@ pub enum Detail {
 impl Default for Options {
     /// What suits a file: no styles, and lines that most screens can show.
     fn default() -> Self {
-        Self { paint: Paint::Plain, width: 100, detail: Detail::Brief }
+        Self {
+            paint: Paint::Plain,
+            width: 100,
+            charset: Charset::Unicode,
+            detail: Detail::Brief,
+            parts: Parts::All,
+            commands: Commands::default(),
+        }
     }
 }
 

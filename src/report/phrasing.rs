@@ -83,7 +83,7 @@ pub(super) fn location(location: &Location) -> String {
 }
 
 /// Whether a report speaks of one account, so that it need not be said each time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Accounts {
     /// One, or none.
     One,
@@ -154,9 +154,9 @@ pub(super) fn command_of(finding: &Finding) -> String {
     }
 }
 
-/// A text as an argument of a shell.
-fn as_argument(text: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@".contains(character);
+/// Returns a text as an argument of a shell.
+pub fn as_argument(text: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@,=".contains(character);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return text.to_owned();
     }
@@ -193,22 +193,33 @@ pub(super) fn waiver(finding: &Finding) -> String {
 
 /// `7 fail (5 high, 2 low), 1 unknown, 41 pass`; what there is none of is left out, but for fail and pass.
 pub(super) fn counts(report: &Report) -> String {
+    count_phrases(report).into_iter().map(|(_, phrase)| phrase).collect::<Vec<_>>().join(", ")
+}
+
+/// The same, and how much was not read.
+pub fn counts_and_coverage(report: &Report) -> String {
+    match incomplete(report).len() {
+        0 => counts(report),
+        many => format!("{}; {many} of {} scopes not read in full", counts(report), report.scopes.len()),
+    }
+}
+
+/// The same as phrases, each with the verdict that it counts; none for what is no verdict.
+pub(super) fn count_phrases(report: &Report) -> Vec<(Option<Verdict>, String)> {
     let summary = &report.summary;
-    let mut words = vec![format!("{} fail{}", summary.fail, severities(report, Verdict::Fail))];
-    if summary.unknown > 0 {
-        words.push(format!("{} unknown", summary.unknown));
-    }
-    if summary.waived > 0 {
-        words.push(format!("{} waived", summary.waived));
-    }
-    words.push(format!("{} pass", summary.pass));
-    if summary.not_applicable > 0 {
-        words.push(format!("{} not applicable", summary.not_applicable));
-    }
-    if summary.in_baseline > 0 {
-        words.push(format!("{} in the baseline", summary.in_baseline));
-    }
-    words.join(", ")
+    let fail = format!("{} fail{}", summary.fail, severities(report, Verdict::Fail));
+    let mut phrases = vec![(Some(Verdict::Fail), fail)];
+    let mut add = |count: u64, verdict: Option<Verdict>, word: &str| {
+        if count > 0 || verdict == Some(Verdict::Pass) {
+            phrases.push((verdict, format!("{count} {word}")));
+        }
+    };
+    add(summary.unknown, Some(Verdict::Unknown), "unknown");
+    add(summary.waived, Some(Verdict::Waived), "waived");
+    add(summary.pass, Some(Verdict::Pass), "pass");
+    add(summary.not_applicable, None, "not applicable");
+    add(summary.in_baseline, None, "in the baseline");
+    phrases
 }
 
 /// What came of a scan, in a line: that all holds only where everything was read.

@@ -1,11 +1,14 @@
 //! Lists in columns.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use anstyle::{AnsiColor, Effects, Style};
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, presets,
+};
 
-use super::{Paint, harmless};
+use super::{Charset, Paint, harmless};
 
 /// A list with a header and columns, of which only the last one is wrapped.
 pub(crate) struct Columns {
@@ -46,6 +49,31 @@ impl Columns {
             column.set_padding((0, 1));
         }
         self
+    }
+
+    /// Draws a line below the header.
+    pub(crate) fn ruled(mut self, charset: Charset) -> Self {
+        let line = match charset {
+            Charset::Unicode => '─',
+            Charset::Ascii => '-',
+        };
+        self.table.style_mut().header_separator = LineStyle::none().fill(line);
+        self
+    }
+
+    /// Aligns columns to the right, as numbers are.
+    pub(crate) fn right(mut self, columns: Range<usize>) -> Self {
+        for index in columns {
+            if let Some(column) = self.table.column_mut(index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self
+    }
+
+    /// Returns the number of columns of the screen that the widest line takes.
+    pub(crate) fn width(&self) -> usize {
+        self.table.lines().map(|line| super::width(line.trim_end())).max().unwrap_or(0)
     }
 
     /// Adds a row, each cell with its style.
@@ -90,6 +118,8 @@ fn styled(mut cell: Cell, style: Style) -> Cell {
         Some(anstyle::Color::Ansi(AnsiColor::Green | AnsiColor::BrightGreen)) => Color::DarkGreen,
         Some(anstyle::Color::Ansi(AnsiColor::Yellow | AnsiColor::BrightYellow)) => Color::DarkYellow,
         Some(anstyle::Color::Ansi(AnsiColor::Cyan | AnsiColor::BrightCyan)) => Color::DarkCyan,
+        Some(anstyle::Color::Ansi(AnsiColor::Blue | AnsiColor::BrightBlue)) => Color::DarkBlue,
+        Some(anstyle::Color::Ansi(AnsiColor::Magenta | AnsiColor::BrightMagenta)) => Color::DarkMagenta,
         _ => return cell,
     };
     cell.fg(color)

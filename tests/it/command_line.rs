@@ -56,6 +56,16 @@ fn an_endpoint_that_nobody_answers_at() {
     insta::assert_snapshot!(shown(credentials(audit)));
 }
 
+/// The SDK panics with it.
+#[test]
+fn an_endpoint_that_is_empty() {
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"] {
+        let outcome = credentials(Audit::new(&["scan", "--region", "us-east-1"])).env(variable, "").run();
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(&format!("{variable} is set and has no value")), "{}", outcome.stderr);
+    }
+}
+
 /// As companies have them that look into their own TLS: trusted through `AWS_CA_BUNDLE`, and not otherwise.
 #[test]
 fn an_endpoint_with_a_certificate_of_its_own() {

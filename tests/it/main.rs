@@ -46,6 +46,7 @@ mod report_formats;
 mod rooms;
 mod sample;
 mod sarif;
+mod saved_reports;
 mod scan;
 mod shells;
 mod simulator;

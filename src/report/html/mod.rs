@@ -151,7 +151,7 @@ fn page<'a>(report: &'a Report, rules: &'a [RuleInfo], looks: &'a [Look]) -> Pag
             .into(),
         trend: Trend { looks },
         incomplete: incomplete.len(),
-        denied: denied::calls(report).iter().map(|call| harmless(&call.message(report)).into_owned()).collect(),
+        denied: denied::permissions(report).iter().map(|call| harmless(&call.message(report)).into_owned()).collect(),
         provenance: basis::lines(&report.provenance).iter().map(|line| harmless(line).into_owned()).collect(),
         unread: incomplete.chunk_by(|one, other| phrasing::same_gaps(one, other)).take(LISTED).map(unread).collect(),
         more_accounts: accounts.len().saturating_sub(LISTED),

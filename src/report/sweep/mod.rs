@@ -46,6 +46,15 @@ pub fn write(
     }
 }
 
+/// Returns the counts of a sweep in a line, and how much was not read.
+pub fn counts(sweep: &Sweep) -> String {
+    let counts = table::count_phrases(sweep).into_iter().map(|(_, phrase)| phrase).collect::<Vec<_>>().join(", ");
+    match sweep.totals.incomplete {
+        0 => counts,
+        many => format!("{counts}; {many} of {} scopes not read in full", sweep.totals.scopes),
+    }
+}
+
 fn trend(history: &History, sweep: &Sweep) -> io::Result<Vec<html::Look>> {
     let trend = history.trend(sweep.id, TREND).map_err(failed)?;
     Ok(trend.into_iter().map(|(at, totals)| html::Look { at, fail: totals.fail, unknown: totals.unknown }).collect())

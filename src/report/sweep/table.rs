@@ -5,13 +5,15 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{each_scope, failed};
+use super::{as_told, each_scope, failed};
 use crate::history::lifecycle::{Because, Standing};
 use crate::history::{Absent, History, Order, Row, RuleCount, Sweep, Which};
-use crate::model::Scope;
+use crate::model::{Scope, Verdict};
+use crate::report::next::{self, Situation};
+use crate::report::overview::Overview;
 use crate::report::phrasing::{self, Accounts};
-use crate::report::{Detail, Options, RuleInfo};
-use crate::report::{basis, denied};
+use crate::report::table::summary;
+use crate::report::{Commands, Detail, Options, Parts, RuleInfo, basis, denied};
 use crate::terminal::harmless;
 
 /// How many findings of a rule, and scopes that were not read, the brief table lists.
@@ -27,19 +29,38 @@ pub(super) fn write(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut page = Page { history, sweep, rules, options, out };
-    page.listed("NEW", Standing::New)?;
-    page.listed("FIXED", Standing::Fixed)?;
-    page.listed("STALE", Standing::Stale)?;
-    if options.detail > Detail::Brief {
-        page.listed("STILL OPEN", Standing::Open)?;
-        page.listed("UNKNOWN", Standing::Unknown)?;
-    } else {
-        page.counted()?;
+    let mut page = Page { history, sweep, rules, options, shortened: options.parts != Parts::All, out };
+    if options.parts == Parts::All {
+        page.findings()?;
     }
-    page.unread()?;
+    if options.parts != Parts::Summary {
+        page.unread()?;
+    }
+    page.provenance()?;
+    let overview = page.overview()?;
+    page.shortened |= summary::tables(&overview, rules, options, page.out)?;
     page.summary()?;
-    page.provenance()
+    page.next(&overview)
+}
+
+/// The counts of a sweep as phrases, each with its style.
+pub(super) fn count_phrases(sweep: &Sweep) -> Vec<(Style, String)> {
+    let totals = &sweep.totals;
+    let (fail, unknown) = (AnsiColor::Red.on_default().bold(), AnsiColor::Magenta.on_default().bold());
+    let mut counts = vec![(if totals.new > 0 { fail } else { Style::new() }, format!("{} new", totals.new))];
+    for (count, style, word) in [
+        (totals.open, fail, "still open"),
+        (totals.fixed, AnsiColor::Green.on_default(), "fixed"),
+        (totals.stale, unknown, "stale"),
+        (totals.unknown, unknown, "unknown"),
+        (totals.waived, Style::new(), "waived"),
+    ] {
+        if count > 0 {
+            counts.push((style, format!("{count} {word}")));
+        }
+    }
+    counts.push((AnsiColor::Green.on_default(), format!("{} pass", totals.pass)));
+    counts
 }
 
 struct Page<'a> {
@@ -47,10 +68,59 @@ struct Page<'a> {
     sweep: &'a Sweep,
     rules: &'a [RuleInfo],
     options: &'a Options,
+    /// Something was counted and not listed.
+    shortened: bool,
     out: &'a mut dyn Write,
 }
 
 impl Page<'_> {
+    /// The findings, by what has become of them.
+    fn findings(&mut self) -> io::Result<()> {
+        self.listed("NEW", Standing::New)?;
+        self.listed("FIXED", Standing::Fixed)?;
+        self.listed("STALE", Standing::Stale)?;
+        if self.options.detail > Detail::Brief {
+            self.listed("STILL OPEN", Standing::Open)?;
+            self.listed("UNKNOWN", Standing::Unknown)
+        } else {
+            self.counted()
+        }
+    }
+
+    /// The counts by rule and account, read row by row.
+    fn overview(&self) -> io::Result<Overview> {
+        let mut overview = Overview::default();
+        each_scope(self.history, self.sweep, failed, |scope| {
+            overview.add_scope(&scope);
+            Ok(())
+        })?;
+        self.history.each(self.sweep.id, Which::Told, Order::Report, failed, |row| {
+            overview.add(&as_told(row));
+            Ok(())
+        })?;
+        Ok(overview)
+    }
+
+    /// What to do next.
+    fn next(&mut self, overview: &Overview) -> io::Result<()> {
+        let open = overview.open_rules();
+        let has_fix = |rule: &str| self.rules.iter().any(|info| info.id == rule && info.remediation.is_some());
+        let fixable = open.iter().find(|(rule, of)| of.tally.of(Verdict::Fail) > 0 && has_fix(rule));
+        let situation = Situation {
+            rule: open.first().map(|(rule, _)| *rule),
+            fix: fixable.and_then(|(rule, _)| self.options.commands.fix_accounts(rule)),
+            policy: None,
+            shortened: self.shortened,
+            page: " --format html > report.html",
+        };
+        // More of a sweep is in the history.
+        let commands = Commands {
+            again: Some(format!("ssm-audit history show {}{}", self.sweep.id, self.options.commands.history)),
+            ..self.options.commands.clone()
+        };
+        summary::next(&next::commands(&commands, situation), self.options, self.out)
+    }
+
     /// The findings of that standing, by rule.
     fn listed(&mut self, heading: &str, standing: Standing) -> io::Result<()> {
         let counts = self.history.by_rule(self.sweep.id, standing).map_err(failed)?;
@@ -110,7 +180,11 @@ impl Page<'_> {
     }
 
     fn more(&mut self, count: u64, listed: u64) -> io::Result<()> {
-        if count > listed { writeln!(self.out, "    and {} more", count - listed) } else { Ok(()) }
+        if count <= listed {
+            return Ok(());
+        }
+        self.shortened = true;
+        writeln!(self.out, "    and {} more (-v lists all)", count - listed)
     }
 
     /// What is open, a line a rule.
@@ -149,7 +223,8 @@ impl Page<'_> {
         })?;
         self.group(&mut group, most, &mut listed, &mut left)?;
         if left > 0 {
-            writeln!(self.out, "  and {left} more")?;
+            self.shortened = true;
+            writeln!(self.out, "  and {left} more (-v lists all)")?;
         }
         writeln!(self.out)
     }
@@ -168,7 +243,11 @@ impl Page<'_> {
         for gap in &first.gaps {
             writeln!(self.out, "    {}", harmless(&gap.to_string()))?;
             if let Some(call) = gap.call.as_deref().filter(|_| denied::is_denied(gap)) {
-                writeln!(self.out, "      {}", harmless(&denied::remedy(call, &self.sweep.policy)))?;
+                writeln!(
+                    self.out,
+                    "      {}",
+                    harmless(&denied::remedy(call, &self.sweep.policy, &self.options.commands))
+                )?;
             }
         }
         Ok(())
@@ -176,26 +255,11 @@ impl Page<'_> {
 
     fn summary(&mut self) -> io::Result<()> {
         let totals = &self.sweep.totals;
-        let mut counts = vec![format!("{} new", totals.new)];
-        for (count, word) in [
-            (totals.open, "still open"),
-            (totals.fixed, "fixed"),
-            (totals.stale, "stale"),
-            (totals.unknown, "unknown"),
-            (totals.waived, "waived"),
-        ] {
-            if count > 0 {
-                counts.push(format!("{count} {word}"));
-            }
+        let mut counts = count_phrases(self.sweep);
+        if let Some((_, first)) = counts.first_mut() {
+            first.insert_str(0, &format!("sweep {}: ", self.sweep.id));
         }
-        counts.push(format!("{} pass", totals.pass));
-        let style = match (totals.fail, totals.unknown + totals.incomplete) {
-            (0, 0) => AnsiColor::Green.on_default(),
-            (0, _) => BOLD,
-            _ => AnsiColor::Red.on_default().bold(),
-        };
-        let line = format!("sweep {}: {}", self.sweep.id, counts.join(", "));
-        writeln!(self.out, "{}", self.options.paint.paint(style, &line))?;
+        summary::phrases(&counts, self.options, self.out)?;
         let read = match totals.incomplete {
             _ if self.sweep.finished_at.is_none() => "and then it was cut off".to_owned(),
             0 => "all read in full".to_owned(),
@@ -215,11 +279,12 @@ impl Page<'_> {
     /// What decided the result beside the facts, where anything did.
     fn provenance(&mut self) -> io::Result<()> {
         let provenance = self.history.provenance(self.sweep.id).map_err(failed)?;
-        for (index, line) in basis::unusual(&provenance).iter().enumerate() {
+        let lines = basis::unusual(&provenance);
+        for (index, line) in lines.iter().enumerate() {
             let indent = if index == 0 { "" } else { "  " };
             writeln!(self.out, "{indent}{}", self.options.paint.paint(DIM, &harmless(line)))?;
         }
-        Ok(())
+        if lines.is_empty() { Ok(()) } else { writeln!(self.out) }
     }
 }
 

@@ -1,8 +1,9 @@
-//! The table: what a person wants to see at three in the morning. What failed, by rule and worst
-//! first, each with the value that offends; what is not known, with the call to blame; what was
-//! covered; and a summary at the end. Colour adds to it and carries nothing alone.
+//! The table: a report for people. What failed, by rule and worst first, each with the value that offends; what is
+//! unknown, with the call to blame; what was covered; and at the end the summary, which fits on one screen. Colour adds
+//! to it and carries nothing alone.
 
 mod rows;
+pub(super) mod summary;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -11,37 +12,29 @@ use anstyle::{AnsiColor, Style};
 
 use self::rows::{DETAIL, Row};
 use super::by_rule::{self, Group};
+use super::next::{self, Situation};
+use super::overview::Overview;
 use super::phrasing::{self, Accounts};
-use super::{Detail, Format, Options, RuleInfo, Writer, basis, denied};
+use super::{Detail, Format, Options, Parts, RuleInfo, Writer, basis, denied};
 use crate::engine::scan::ANY;
 use crate::model::{AccountId, Finding, Region, Report, Scope, Severity, Verdict};
-use crate::terminal::{Encoding, harmless, wrap};
+use crate::terminal::{Encoding, harmless, width, wrap};
 
 pub(super) static FORMAT: Format =
     Format { name: "table", endings: &[".txt"], encoding: Encoding::Text, writer: Writer::Whole(write) };
 
 fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let mut page = Page { accounts: Accounts::of(report), options, out };
-    // Of an account or region of which nothing was read, every rule says the same, and it is said once below.
-    let unread: BTreeSet<_> = report.scopes.iter().filter(|scope| !scope.read).map(place_of_scope).collect();
-    let lists = |finding: &Finding| {
-        let resource = &finding.resource;
-        // What a denied call leaves unknown is said once below, too.
-        let said_below = denied::is_only_denied(finding)
-            || resource.id == ANY && unread.contains(&(resource.account.as_ref(), resource.region.as_ref()));
-        options.detail > Detail::Brief || !said_below
-    };
-    for group in by_rule::open(report, rules, lists) {
-        page.group(&group)?;
+    let mut page = Page { accounts: Accounts::of(report), report, rules, options, shortened: false, out };
+    if options.parts == Parts::All {
+        page.findings()?;
     }
-    page.waived(&by_rule::of_verdict(report, Verdict::Waived))?;
-    if options.detail >= Detail::Everything {
-        page.passed(&by_rule::of_verdict(report, Verdict::Pass))?;
+    if options.parts != Parts::Summary {
+        page.denied()?;
+        page.incomplete()?;
     }
-    page.denied(report)?;
-    page.incomplete(report)?;
-    page.summary(report)?;
-    page.provenance(report)
+    page.provenance()?;
+    page.summary()?;
+    page.next()
 }
 
 fn place_of_scope(scope: &Scope) -> (Option<&AccountId>, Option<&Region>) {
@@ -50,7 +43,11 @@ fn place_of_scope(scope: &Scope) -> (Option<&AccountId>, Option<&Region>) {
 
 struct Page<'a> {
     accounts: Accounts,
+    report: &'a Report,
+    rules: &'a [RuleInfo],
     options: &'a Options,
+    /// Something was counted and not listed.
+    shortened: bool,
     out: &'a mut dyn Write,
 }
 
@@ -61,6 +58,29 @@ const DIM: Style = Style::new().dimmed();
 const HEADING: usize = 11;
 
 impl Page<'_> {
+    /// Every finding that is not a pass, by rule.
+    fn findings(&mut self) -> io::Result<()> {
+        let report = self.report;
+        // Of an account or region of which nothing was read, every rule says the same, and it is said once below.
+        let unread: BTreeSet<_> = report.scopes.iter().filter(|scope| !scope.read).map(place_of_scope).collect();
+        let brief = self.options.detail == Detail::Brief;
+        let lists = |finding: &Finding| {
+            let resource = &finding.resource;
+            // What a denied call leaves unknown is said once below, too.
+            let said_below = denied::is_only_denied(finding)
+                || resource.id == ANY && unread.contains(&(resource.account.as_ref(), resource.region.as_ref()));
+            !brief || !said_below
+        };
+        for group in by_rule::open(report, self.rules, lists) {
+            self.group(&group)?;
+        }
+        self.waived(&by_rule::of_verdict(report, Verdict::Waived))?;
+        if self.options.detail >= Detail::Everything {
+            self.passed(&by_rule::of_verdict(report, Verdict::Pass))?;
+        }
+        Ok(())
+    }
+
     fn group(&mut self, group: &Group<'_>) -> io::Result<()> {
         let severity = group.severity.as_str().to_uppercase();
         let heading = [
@@ -88,11 +108,24 @@ impl Page<'_> {
         }
         self.rows(rows)?;
         if let Some(remediation) = group.info.and_then(|info| info.remediation.as_ref()) {
-            let finding = group.findings().next();
-            let command = finding.map_or_else(|| format!("ssm-audit fix --rule {}", group.rule), phrasing::command_of);
-            self.text(2, 9, Style::new(), &format!("fix      {} ({command})", remediation.title))?;
+            let command = group.findings().find_map(|finding| self.options.commands.fix(finding, self.report));
+            self.fix(&remediation.title, command.as_deref())?;
         }
         writeln!(self.out)
+    }
+
+    /// The remediation, and the command that plans it, which is never broken.
+    fn fix(&mut self, title: &str, command: Option<&str>) -> io::Result<()> {
+        const FIX: usize = 2 + 9;
+        let Some(command) = command.map(harmless) else {
+            return self.text(2, 9, Style::new(), &format!("fix      {title}"));
+        };
+        let line = format!("fix      {} ({command})", harmless(title));
+        if 2 + width(&line) <= self.options.width {
+            return writeln!(self.out, "  {line}");
+        }
+        self.text(2, 9, Style::new(), &format!("fix      {title}"))?;
+        writeln!(self.out, "{:FIX$}{command}", "")
     }
 
     fn open(&self, finding: &Finding, message_is_said: bool) -> Row {
@@ -110,6 +143,7 @@ impl Page<'_> {
     fn row_of(&self, finding: &Finding, details: &[String]) -> Row {
         Row {
             verdict: finding.verdict,
+            account: finding.resource.account.clone(),
             resource: harmless(&phrasing::resource(&finding.resource)).into_owned(),
             place: harmless(&phrasing::place(finding, self.accounts)).into_owned(),
             details: details.iter().map(|detail| harmless(detail).into_owned()).collect(),
@@ -135,21 +169,30 @@ impl Page<'_> {
         writeln!(self.out)
     }
 
-    /// Each call that was denied, once, with what to do.
-    fn denied(&mut self, report: &Report) -> io::Result<()> {
-        let calls = denied::calls(report);
-        if calls.is_empty() {
+    /// Each permission that was denied, once, with what to do.
+    fn denied(&mut self) -> io::Result<()> {
+        let report = self.report;
+        let permissions = denied::permissions(report);
+        if permissions.is_empty() {
             return Ok(());
         }
         writeln!(self.out, "{}", self.paint(BOLD, "ACCESS DENIED"))?;
-        for call in &calls {
-            self.text(2, 2, Style::new(), &call.message(report))?;
+        for denied in &permissions {
+            self.text(2, 2, BOLD, &denied.name())?;
+            self.text(4, 10, Style::new(), &format!("in        {}", denied.places()))?;
+            if let Some(not_read) = denied.not_read() {
+                self.text(4, 10, Style::new(), &format!("not read  {not_read}"))?;
+            }
+            self.text(4, 10, Style::new(), &format!("waiting   {}", denied.waiting()))?;
+            self.text(4, 10, Style::new(), &format!("allow     {}", denied.action()))?;
+            let command = denied.policy(report, &self.options.commands);
+            writeln!(self.out, "    policy    {}", harmless(&command))?;
         }
         writeln!(self.out)
     }
 
-    fn incomplete(&mut self, report: &Report) -> io::Result<()> {
-        let scopes = phrasing::incomplete(report);
+    fn incomplete(&mut self) -> io::Result<()> {
+        let scopes = phrasing::incomplete(self.report);
         if scopes.is_empty() {
             return Ok(());
         }
@@ -163,24 +206,32 @@ impl Page<'_> {
         writeln!(self.out)
     }
 
-    fn summary(&mut self, report: &Report) -> io::Result<()> {
+    fn summary(&mut self) -> io::Result<()> {
+        let report = self.report;
         let summary = &report.summary;
         let incomplete = phrasing::incomplete(report).len();
         let coverage = phrasing::coverage(report);
-        let judged = summary.pass + summary.fail + summary.unknown + summary.waived;
-        if incomplete == 0 && judged == 0 && summary.in_baseline == 0 {
-            return self.text(
-                0,
-                0,
-                BOLD,
-                &format!("nothing to judge in {coverage}: no rule found a resource to speak of"),
-            );
+        let checks = summary.pass + summary.fail + summary.unknown + summary.waived;
+        if incomplete == 0 && checks == 0 && summary.in_baseline == 0 {
+            return self.text(0, 0, BOLD, &format!("no resources in {coverage} match the selected rules"));
         }
-        if incomplete == 0 && judged == summary.pass && summary.in_baseline == 0 {
-            return self.text(0, 0, verdict_style(Verdict::Pass), &format!("all checks hold: {judged} in {coverage}"));
+        if incomplete == 0 && checks == summary.pass && summary.in_baseline == 0 {
+            let checks = if checks == 1 { "1 check".to_owned() } else { format!("all {checks} checks") };
+            return self.text(0, 0, verdict_style(Verdict::Pass), &format!("{checks} passed in {coverage}"));
         }
-        let style = if summary.fail > 0 { verdict_style(Verdict::Fail).bold() } else { BOLD };
-        self.text(0, 0, style, &phrasing::counts(report))?;
+        let mut overview = Overview::default();
+        report.scopes.iter().for_each(|scope| overview.add_scope(scope));
+        report.findings.iter().for_each(|finding| overview.add(finding));
+        self.shortened |= summary::tables(&overview, self.rules, self.options, self.out)?;
+        let style = |verdict: Option<Verdict>, phrase: &str| match verdict {
+            Some(Verdict::Fail | Verdict::Unknown) if phrase.starts_with("0 ") => Style::new(),
+            Some(verdict @ (Verdict::Fail | Verdict::Unknown)) => verdict_style(verdict).bold(),
+            Some(Verdict::Pass) => verdict_style(Verdict::Pass),
+            Some(Verdict::Waived) | None => Style::new(),
+        };
+        let counts = phrasing::count_phrases(report).into_iter();
+        let counts: Vec<_> = counts.map(|(verdict, phrase)| (style(verdict, &phrase), phrase)).collect();
+        summary::phrases(&counts, self.options, self.out)?;
         let read = match incomplete {
             0 => "read in full".to_owned(),
             many => format!("{many} of {} scopes not read in full", report.scopes.len()),
@@ -188,13 +239,30 @@ impl Page<'_> {
         self.text(0, 0, Style::new(), &format!("{coverage}: {read}"))
     }
 
+    /// What to do next.
+    fn next(&mut self) -> io::Result<()> {
+        let (report, commands) = (self.report, &self.options.commands);
+        let open = by_rule::open(report, self.rules, |_| true);
+        let with_remediation = open.iter().filter(|group| group.info.is_some_and(|info| info.remediation.is_some()));
+        let mut failed = with_remediation.flat_map(|group| &group.failed);
+        let situation = Situation {
+            rule: open.first().map(|group| group.rule),
+            fix: failed.find_map(|finding| commands.fix(finding, report)),
+            policy: denied::task(report).map(|task| commands.policy(task, &report.policy)),
+            shortened: self.shortened || self.options.parts != Parts::All,
+            page: " -o report.html",
+        };
+        summary::next(&next::commands(commands, situation), self.options, self.out)
+    }
+
     /// What decided the result beside the facts, where anything did.
-    fn provenance(&mut self, report: &Report) -> io::Result<()> {
-        for (index, line) in basis::unusual(&report.provenance).iter().enumerate() {
+    fn provenance(&mut self) -> io::Result<()> {
+        let lines = basis::unusual(&self.report.provenance);
+        for (index, line) in lines.iter().enumerate() {
             let line = self.abridged(line).into_owned();
             self.text(if index == 0 { 0 } else { 2 }, 2, DIM, &line)?;
         }
-        Ok(())
+        if lines.is_empty() { Ok(()) } else { writeln!(self.out) }
     }
 
     /// A text in lines that begin at `indent`, all but the first so much further in.
@@ -204,18 +272,6 @@ impl Page<'_> {
         {
             let indent = if index == 0 { indent } else { indent + hanging };
             writeln!(self.out, "{:indent$}{}", "", self.paint(style, line))?;
-        }
-        Ok(())
-    }
-
-    /// A text in lines, the first of them after something that is written already.
-    fn text_after(&mut self, before: &str, indent: usize, text: &str) -> io::Result<()> {
-        for (index, line) in wrap(text, self.options.width.saturating_sub(indent)).iter().enumerate() {
-            if index == 0 {
-                writeln!(self.out, "{before}{line}")?;
-            } else {
-                writeln!(self.out, "{:indent$}{line}", "")?;
-            }
         }
         Ok(())
     }
@@ -263,10 +319,9 @@ fn verdict_style(verdict: Verdict) -> Style {
 mod tests {
     use super::*;
     use crate::report::example;
-    use crate::terminal::Paint;
 
     fn table(report: &Report, width: usize, detail: Detail) -> String {
-        let options = Options { paint: Paint::Plain, width, detail };
+        let options = Options { width, detail, ..Options::default() };
         let mut out = Vec::new();
         write(report, &example::rules(), &options, &mut out).expect("written");
         String::from_utf8(out).expect("text")
@@ -289,11 +344,11 @@ mod tests {
 
     #[test]
     fn where_all_holds_one_line_says_so() {
-        insta::assert_snapshot!(table(&example::calm(), 80, Detail::Brief), @"all checks hold: 1 in account 123456789012, us-east-1");
-        insta::assert_snapshot!(table(&example::empty(), 80, Detail::Brief), @r"
-        nothing to judge in account 123456789012, us-east-1: no rule found a resource to
-        speak of
-        ");
+        insta::assert_snapshot!(table(&example::calm(), 80, Detail::Brief), @"1 check passed in account 123456789012, us-east-1");
+        insta::assert_snapshot!(
+            table(&example::empty(), 80, Detail::Brief),
+            @"no resources in account 123456789012, us-east-1 match the selected rules"
+        );
     }
 
     #[test]
@@ -342,25 +397,105 @@ mod tests {
     fn a_scope_that_was_not_read_is_never_calm() {
         let mut report = example::calm();
         report.scopes[0].complete = false;
-        assert!(!table(&report, 80, Detail::Brief).contains("all checks hold"));
+        assert!(!table(&report, 80, Detail::Brief).contains("passed"));
     }
 
     #[test]
-    fn no_line_is_wider_than_the_terminal_and_no_id_is_cut() {
+    fn no_line_but_that_of_an_id_is_wider_than_the_terminal_and_no_id_is_broken() {
         let report = example::report();
+        let shown = |finding: &Finding| harmless(&phrasing::resource(&finding.resource)).into_owned();
+        let resources: Vec<String> = report.findings.iter().map(shown).collect();
         for width in [60, 80, 100, 200] {
             let text = table(&report, width, Detail::Everything);
             for line in text.lines() {
-                assert!(crate::terminal::width(line) <= width, "{width}: {line}");
+                let is_id = resources.iter().any(|resource| line.ends_with(resource.as_str()));
+                assert!(is_id || crate::terminal::width(line) <= width, "{width}: {line}");
             }
-            let unwrapped: String = text.split_whitespace().collect();
-            for finding in &report.findings {
-                assert!(
-                    unwrapped.contains(finding.resource.address.as_ref().unwrap_or(&finding.resource.id)),
-                    "{width}"
-                );
+            for resource in &resources {
+                assert!(text.contains(resource.as_str()), "{width}: {resource}");
             }
         }
+    }
+
+    fn many(rules: usize, accounts: u64, each: usize) -> Report {
+        let mut report = example::calm();
+        report.findings.clear();
+        for account in 0..accounts {
+            for rule in 0..rules {
+                for number in 0..each {
+                    let severity = if rule % 2 == 0 { Severity::High } else { Severity::Low };
+                    let verdict = if number % 3 == 2 { Verdict::Unknown } else { Verdict::Fail };
+                    let id = format!("i-{account:03}{rule:03}{number:011}");
+                    let mut finding = example::finding(&format!("rule-{rule:02}"), severity, verdict, &id);
+                    finding.resource.account = format!("{:012}", 100_000_000_000 + account).parse().ok();
+                    report.findings.push(finding);
+                }
+            }
+        }
+        report.summary = crate::engine::scan::count(&report.findings, 0);
+        report
+    }
+
+    #[test]
+    fn ten_thousand_findings_end_in_one_screen() {
+        let report = many(25, 40, 10);
+        let options = Options { width: 80, parts: Parts::Summary, ..Options::default() };
+        let mut out = Vec::new();
+        write(&report, &[], &options, &mut out).expect("written");
+        insta::assert_snapshot!(String::from_utf8(out).expect("text"));
+    }
+
+    #[test]
+    fn ten_resources_of_a_rule_are_spread_over_its_accounts() {
+        let text = table(&many(1, 8, 30), 100, Detail::Brief);
+        let listed: Vec<&str> = text.lines().filter(|line| line.contains("  i-")).collect();
+        assert_eq!(listed.len(), 10, "{text}");
+        let accounts: BTreeSet<&str> = listed.iter().filter_map(|line| line.split_whitespace().nth(2)).collect();
+        assert_eq!(accounts.len(), 8, "{text}");
+        assert_eq!(listed.iter().filter(|line| line.contains("unknown")).count(), 2, "{text}");
+        assert!(text.contains("and 152 more fail, 78 more unknown (-v lists all)"), "{text}");
+        let all = table(&many(1, 8, 30), 100, Detail::Full);
+        assert_eq!(all.lines().filter(|line| line.contains("  i-")).count(), 240);
+        assert!(!all.contains("-v lists all"), "{all}");
+    }
+
+    #[test]
+    fn parts_of_the_page_are_left_out_on_demand() {
+        let page = |parts| {
+            let options = Options { width: 80, parts, ..Options::default() };
+            let mut out = Vec::new();
+            write(&example::report(), &example::rules(), &options, &mut out).expect("written");
+            String::from_utf8(out).expect("text")
+        };
+        let no_details = page(Parts::NoDetails);
+        assert!(no_details.starts_with("ACCESS DENIED\n") && !no_details.contains("WAIVED"), "{no_details}");
+        let summary = page(Parts::Summary);
+        assert!(summary.starts_with("configuration: ") && !summary.contains("ACCESS DENIED"), "{summary}");
+        for text in [no_details, summary] {
+            assert!(text.contains("2 unknown") && text.contains("3 of 6 scopes not read in full"), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_pass_is_coloured_as_a_failure() {
+        let options = Options { paint: crate::terminal::Paint::Styled, width: 200, ..Options::default() };
+        let mut out = Vec::new();
+        write(&example::report(), &example::rules(), &options, &mut out).expect("written");
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.contains("\u{1b}[32m2 pass\u{1b}[0m, 12 not applicable"), "{text:?}");
+        assert!(text.contains("\u{1b}[1m\u{1b}[31m16 fail (13 high, 3 medium)\u{1b}[0m,"), "{text:?}");
+    }
+
+    #[test]
+    fn a_terminal_without_unicode_gets_ascii() {
+        let options = Options { charset: crate::terminal::Charset::Ascii, width: 80, ..Options::default() };
+        let mut report = example::report();
+        report.findings.iter_mut().for_each(|finding| finding.resource.name = None);
+        let mut out = Vec::new();
+        write(&report, &example::rules(), &options, &mut out).expect("written");
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.is_ascii(), "{text}");
+        assert!(text.contains("\n  ...      and 2 more fail (-v lists all)\n"), "{text}");
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! Lines of a listing: verdict, resource and place in columns, and what there is to say beside or below.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use anstyle::Style;
 
 use super::{DIM, Page, verdict_style};
-use crate::model::Verdict;
+use crate::model::{AccountId, Verdict};
 use crate::report::Detail;
 use crate::terminal::width;
 
-/// How many resources of a verdict, and details of a resource, the brief table lists.
+/// How many resources of a rule, and details of a resource, the brief table lists.
 const LISTED: usize = 10;
+
+/// How many unknown resources the brief table lists beside many that fail.
+const UNKNOWN: usize = 2;
 
 /// How many characters of a detail the brief table shows.
 const SHOWN: usize = 600;
@@ -26,6 +30,8 @@ pub(super) const DETAIL: usize = RESOURCE + 2;
 pub(super) struct Row {
     /// What came of it.
     pub(super) verdict: Verdict,
+    /// The account.
+    pub(super) account: Option<AccountId>,
     /// The resource.
     pub(super) resource: String,
     /// Where it is.
@@ -63,21 +69,10 @@ impl Page<'_> {
         if self.options.detail == Detail::Brief { LISTED } else { usize::MAX }
     }
 
-    /// The rows in columns. A brief page lists the first of each verdict and counts the others.
+    /// The rows in columns. A brief page lists some of each verdict, from as many accounts as there is room for, and
+    /// counts the others.
     pub(super) fn rows(&mut self, rows: Vec<Row>) -> io::Result<()> {
-        let mut shown = Vec::new();
-        let mut hidden = Vec::new();
-        for verdict in [Verdict::Fail, Verdict::Unknown, Verdict::Waived, Verdict::Pass] {
-            let count = rows.iter().filter(|row| row.verdict == verdict).count();
-            if count > self.listed() {
-                hidden.push(format!("{} more {verdict}", count - self.listed()));
-            }
-        }
-        for row in rows {
-            if shown.iter().filter(|other: &&Row| other.verdict == row.verdict).count() < self.listed() {
-                shown.push(row);
-            }
-        }
+        let (shown, hidden) = chosen(rows, self.listed());
         let columns = Columns::of(&shown, self.options.width);
         for row in &shown {
             self.row(row, &columns)?;
@@ -85,14 +80,16 @@ impl Page<'_> {
         if hidden.is_empty() {
             return Ok(());
         }
-        self.text(2, 9, DIM, &format!("…        and {} (-v lists all)", hidden.join(", ")))
+        self.shortened = true;
+        let mark = self.options.charset.ellipsis();
+        self.text(2, 9, DIM, &format!("{mark:<9}and {} (-v lists all)", hidden.join(", ")))
     }
 
     fn row(&mut self, row: &Row, columns: &Columns) -> io::Result<()> {
         let verdict = self.paint(verdict_style(row.verdict), &format!("{:<7}", row.verdict));
         if width(&row.resource) > columns.resource {
-            // Too long for a column: in full, the place below it.
-            self.text_after(&format!("  {verdict}  "), RESOURCE, &row.resource)?;
+            // Too long for a column: on a line of its own, which is not broken, so that it is copied whole.
+            writeln!(self.out, "  {verdict}  {}", row.resource)?;
             self.text(RESOURCE, 0, Style::new(), &row.place)?;
         } else {
             let detail = row.details.first().filter(|_| columns.beside).map_or("", String::as_str);
@@ -105,27 +102,67 @@ impl Page<'_> {
     /// What there is to say, a line or more each, so far from the left.
     pub(super) fn details(&mut self, indent: usize, details: &[String]) -> io::Result<()> {
         for detail in details.iter().take(self.listed()) {
-            self.text(indent, 2, Style::new(), &self.abridged(detail))?;
+            let detail = self.abridged(detail);
+            self.text(indent, 2, Style::new(), &detail)?;
         }
         match details.len().saturating_sub(self.listed()) {
             0 => Ok(()),
-            more => self.text(indent, 0, DIM, &format!("… and {more} more (-v lists all)")),
+            more => {
+                self.shortened = true;
+                let mark = self.options.charset.ellipsis();
+                self.text(indent, 0, DIM, &format!("{mark} and {more} more (-v lists all)"))
+            }
         }
     }
 }
 
 impl Page<'_> {
     /// A brief page shows the beginning of a very long value (a policy document) and says so.
-    pub(super) fn abridged<'a>(&self, detail: &'a str) -> Cow<'a, str> {
+    pub(super) fn abridged<'a>(&mut self, detail: &'a str) -> Cow<'a, str> {
         let shown = if self.options.detail == Detail::Brief { SHOWN } else { usize::MAX };
         match detail.char_indices().nth(shown) {
             Some((end, _)) => {
                 let more = detail[end..].chars().count();
-                format!("{}… and {more} more characters (-v shows all)", &detail[..end]).into()
+                self.shortened = true;
+                let mark = self.options.charset.ellipsis();
+                format!("{}{mark} and {more} more characters (-v shows all)", &detail[..end]).into()
             }
             None => detail.into(),
         }
     }
+}
+
+/// Returns at most so many rows, and what the others are: `3 more fail`. Both failed and unknown ones are among them.
+fn chosen(rows: Vec<Row>, most: usize) -> (Vec<Row>, Vec<String>) {
+    let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+    let unknown = count(Verdict::Unknown).min(UNKNOWN).min(most);
+    let mut left = most;
+    let mut shown = BTreeSet::new();
+    let mut hidden = Vec::new();
+    for verdict in [Verdict::Fail, Verdict::Unknown, Verdict::Waived, Verdict::Pass] {
+        let room = if verdict == Verdict::Fail { left - unknown } else { left };
+        let picked = spread(&rows, verdict, room);
+        left -= picked.len();
+        if count(verdict) > picked.len() {
+            hidden.push(format!("{} more {verdict}", count(verdict) - picked.len()));
+        }
+        shown.extend(picked);
+    }
+    let rows = rows.into_iter().enumerate().filter(|(index, _)| shown.contains(index)).map(|(_, row)| row);
+    (rows.collect(), hidden)
+}
+
+/// Picks at most so many rows of a verdict: one of each account, then a second of each, and so on.
+fn spread(rows: &[Row], verdict: Verdict, most: usize) -> Vec<usize> {
+    let mut rounds: BTreeMap<Option<&AccountId>, usize> = BTreeMap::new();
+    let mut by_round: Vec<(usize, usize)> = Vec::new();
+    for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.verdict == verdict) {
+        let round = rounds.entry(row.account.as_ref()).or_default();
+        by_round.push((*round, index));
+        *round += 1;
+    }
+    by_round.sort_unstable();
+    by_round.into_iter().take(most).map(|(_, index)| index).collect()
 }
 
 fn pad(text: &str, columns: usize) -> String {

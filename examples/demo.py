@@ -117,14 +117,14 @@ def show(made: dict) -> None:
     act(2, "plan", "What a fix would change. Changes that need --resource or --allow are left out. Nothing is changed yet.")
     account.run("fix", first=LINES)
     act(3, "after", "The plan is applied and verified by reading again, and what is left is scanned.")
-    fixed = account.run("fix", "--yes", "--quiet", last=LINES // 2)
-    account.run("scan", last=LINES // 2)
+    fixed = account.run("fix", "--yes", "--quiet", last=28)
+    account.run("scan", "--summary", last=LINES // 2)
     act(4, "undone", "One command restores the previous values.")
     run = re.search(r"ssm-audit undo (\S+?)`", fixed)
     if run is None:
         sys.exit("the fix did not name the command that undoes it")
-    account.run("undo", run.group(1), "--yes", "--quiet", last=LINES // 2)
-    account.run("scan", last=LINES // 2)
+    account.run("undo", run.group(1), "--yes", "--quiet", last=LINES // 2 + 2)
+    account.run("scan", "--summary", last=LINES // 2 + 4)
 
 
 def play(programs: pathlib.Path, made: dict) -> None:

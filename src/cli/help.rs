@@ -159,11 +159,11 @@ const EXAMPLES: &[(&str, Examples)] = &[
         "waive",
         &[
             (
-                "ssm-audit waive ec2-imds-hop-limit i-0abc --reason 'runs containers' --until 2027-03-01",
+                "ssm-audit waive ec2-imds-hop-limit i-0abc --reason containers --until 2027-03-01",
                 "accept one finding",
             ),
             (
-                "ssm-audit waive --from report.json --reason 'accepted at adoption' --until 2027-03-01",
+                "ssm-audit waive --from report.json --reason adoption --until 2027-03-01",
                 "accept each failure of a report",
             ),
         ],

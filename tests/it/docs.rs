@@ -313,7 +313,7 @@ fn the_demo_has_four_acts_of_a_screen_each() {
         assert!(act.starts_with(&format!("{} of 4 · {name}", number + 1)), "{act}");
         assert!(act.lines().count() <= 50, "{act}");
     }
-    assert!(acts[3].contains("fixed  ec2-imdsv2-required") && acts[4].contains("make play"), "{shown}");
+    assert!(acts[3].contains("fixed     1      ec2-imdsv2-required") && acts[4].contains("make play"), "{shown}");
 }
 
 #[test]

@@ -118,7 +118,7 @@ def show(made: dict) -> None:
     account.run("fix", first=LINES)
     act(3, "after", "The plan is applied and verified by reading again, and what is left is scanned.")
     fixed = account.run("fix", "--yes", "--quiet", last=28)
-    account.run("scan", "--summary", last=LINES // 2)
+    account.run("scan", "--summary", first=12)
     act(4, "undone", "One command restores the previous values.")
     run = re.search(r"ssm-audit undo (\S+?)`", fixed)
     if run is None:

@@ -80,7 +80,9 @@ fn shown(state: &tempfile::TempDir, format: &str, report: &Value) -> String {
     let text = forms
         .iter()
         .fold(shown.stdout, |text, form| times.iter().fold(text, |text, time| text.replace(&form(time), "[TIME]")));
-    // How long it took is told in seconds too.
+    // The next commands name the history.
+    let text = text.replace(state, "[STATE]");
+    // The duration is given in seconds, too.
     text.lines().filter(|line| !line.starts_with("<testsuites ")).collect::<Vec<_>>().join("\n")
 }
 

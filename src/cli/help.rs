@@ -158,10 +158,7 @@ const EXAMPLES: &[(&str, Examples)] = &[
     (
         "waive",
         &[
-            (
-                "ssm-audit waive ec2-imds-hop-limit i-0abc --reason containers --until 2027-03-01",
-                "accept one finding",
-            ),
+            ("ssm-audit waive ec2-imds-hop-limit i-0abc --reason containers --until 2027-03-01", "accept one finding"),
             (
                 "ssm-audit waive --from report.json --reason adoption --until 2027-03-01",
                 "accept each failure of a report",

@@ -10,7 +10,7 @@ MDBOOK_FOLDER := $(HOME)/.cache/ssm-audit/mdbook
 PICTURE := scan examples/account.json --rule 'ec2-*' --rule ssm-idle-timeout
 TARGET = $$($(CARGO) metadata --locked --format-version 1 --no-deps | $(PYTHON) -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')
 
-.PHONY: demo play needs test test-all lint bench docs pages site supply-chain
+.PHONY: demo play needs test test-all check lint bench docs pages site supply-chain
 
 ## Build, start an emulated AWS on loopback with three accounts, scan and fix them.
 demo: needs
@@ -34,6 +34,12 @@ test:
 ## The same with every cell of the matrices.
 test-all:
 	SSM_AUDIT_TESTS=all $(CARGO) test --locked --workspace
+
+## For every change: formatter, clippy, unit tests and the examples of rules.
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --lib --bins --quiet -- --deny warnings
+	$(CARGO) test --locked --workspace --lib --quiet
 
 ## Formatter, clippy and documentation.
 lint:

@@ -3,9 +3,9 @@
 
 use crate::yaml::nearest;
 
-/// Regions of all partitions.
+/// Regions of all partitions that AWS has announced.
 /// <https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>
-const REGIONS: &[&str] = &[
+pub(crate) const REGIONS: &[&str] = &[
     "us-east-1",
     "us-east-2",
     "us-west-1",

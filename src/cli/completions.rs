@@ -15,6 +15,7 @@ use clap_complete::env::{CompleteEnv, Shells};
 
 use super::state_dir::StateArgs;
 use super::{Cli, Error, Exit, help, output};
+use crate::aws::nearest::REGIONS;
 use crate::engine::rule;
 use crate::report::FORMATS;
 use crate::terminal::Encoding;
@@ -129,48 +130,6 @@ fn profile(line: &str) -> Option<&str> {
     let other = section.starts_with("sso-session ") || section.starts_with("services ");
     (!other && !name.is_empty() && name.chars().all(plain)).then_some(name)
 }
-
-/// Regions that AWS has announced. An unknown one can still be typed.
-const REGIONS: &[&str] = &[
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-1",
-    "us-west-2",
-];
 
 #[cfg(test)]
 mod tests {

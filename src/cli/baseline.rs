@@ -9,6 +9,7 @@ use super::apply::say;
 use super::diff_filter::parse_baseline;
 use super::{Error, Exit, Globals, report_input};
 use crate::boundary::{Boundary, Refusal, read_named_json};
+use crate::file_envelope::Form;
 use crate::model::Report;
 use crate::remediate::show::count;
 use crate::report::baseline::{Baseline, Pruned};
@@ -76,9 +77,11 @@ fn whole(path: &Path) -> Result<Report, Error> {
     if report.summary.in_baseline > 0 {
         return Err(partial("a baseline was applied to it", "scan again with `--baseline none`"));
     }
-    let is_set = |name: &str| report.provenance.settings.iter().any(|setting| setting.key == name);
-    if is_set("--changed-since") {
-        return Err(partial("it was made with --changed-since", "scan again without it"));
+    let filters = ["--changed-since", "--resource"];
+    let mut settings = report.provenance.settings.iter();
+    let filter = settings.find(|setting| filters.contains(&setting.key.as_str()) || setting.origin == "ssm-audit show");
+    if let Some(setting) = filter {
+        return Err(partial(&format!("it was made with {}", setting.key), "scan again without it"));
     }
     Ok(report)
 }
@@ -94,7 +97,17 @@ fn prune(named: Option<&Path>, from: &Path, globals: &Globals) -> Result<Exit, E
         help: "name the file, or set `baseline` in ssm-audit.yaml".to_owned(),
     })?;
     let mut baseline = parse_baseline(path, text)?;
+    if Form::kind_of(path).as_deref() != Some(Baseline::KIND) {
+        return Err(Error::Usage {
+            message: format!("{} is a report, and prune would replace it", path.display()),
+            help: "make a baseline from it: ssm-audit baseline create REPORT -o baseline.json".to_owned(),
+        });
+    }
     let pruned = baseline.prune(&whole(from)?);
+    if pruned.is_empty() {
+        say(&format!("Nothing to remove from {}, {} left.", path.display(), baseline.findings.len()));
+        return Ok(Exit::Success);
+    }
     let mut content = Vec::new();
     // Writing to memory does not fail.
     let _ = baseline.write(&mut content);

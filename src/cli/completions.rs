@@ -39,7 +39,12 @@ pub(super) fn run(arguments: &CompletionsArgs) -> Result<Exit, Error> {
         help: format!("use one of: {}", shells.names().collect::<Vec<_>>().join(", ")),
     })?;
     output::to_stdout(Encoding::Verbatim, |out| {
-        completer.write_registration(VARIABLE, "ssm-audit", "ssm-audit", "ssm-audit", out)?;
+        let mut script = Vec::new();
+        completer.write_registration(VARIABLE, "ssm-audit", "ssm-audit", "ssm-audit", &mut script)?;
+        // Bash quotes candidates only if they are said to be names of files: a file can be named `$(…)`.
+        let script =
+            String::from_utf8_lossy(&script).replace("complete -o nospace", "complete -o filenames -o nospace");
+        out.write_all(script.as_bytes())?;
         if arguments.shell == Shell::Zsh { out.write_all(ZSH_FIRST_TAB.as_bytes()) } else { Ok(()) }
     })?;
     Ok(Exit::Success)

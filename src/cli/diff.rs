@@ -34,7 +34,7 @@ pub(super) struct DiffArgs {
     /// The format on standard output
     #[arg(short, long, value_enum, default_value = "table")]
     format: DiffFormat,
-    /// Exit with 1 if a failure at or above this severity is new, and with 3 if one is stale [default: always 0]
+    /// Exit with 1 if a failure at or above this severity is new, and with 3 if one is stale or unknown now [default: always 0]
     #[arg(long, value_enum)]
     fail_on: Option<FailOn>,
     #[command(flatten)]
@@ -66,7 +66,7 @@ fn exit(difference: &Difference<'_>, fail_on: FailOn) -> Exit {
         let changes = difference.changes.iter().filter(|change| change.standing == standing);
         changes.into_iter().any(|change| change.finding.severity >= fail_on.least())
     };
-    fail_on.of(any(Standing::New), any(Standing::Stale))
+    fail_on.of(any(Standing::New), any(Standing::Stale) || any(Standing::Unknown))
 }
 
 fn json(difference: &Difference<'_>, arguments: &DiffArgs, out: &mut dyn Write) -> io::Result<()> {
@@ -83,6 +83,7 @@ fn json(difference: &Difference<'_>, arguments: &DiffArgs, out: &mut dyn Write) 
             "fixed": count(Standing::Fixed),
             "open": count(Standing::Open),
             "stale": count(Standing::Stale),
+            "unknown": count(Standing::Unknown),
             "waived": count(Standing::Waived),
         },
         "findings": difference.changes,

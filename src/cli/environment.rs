@@ -20,6 +20,9 @@ pub(super) struct Fitting {
     pub(super) variables: BTreeSet<OsString>,
 }
 
+/// Variables that are never left out of a command with their flag: without them, each machine sweeps all accounts.
+const DECISIVE: &[&str] = &["SSM_AUDIT_SHARD", "SSM_AUDIT_TO"];
+
 /// Leaves out the variables that do not fit these arguments.
 ///
 /// # Errors
@@ -54,8 +57,13 @@ pub(super) fn fit(command: Command, arguments: &[OsString]) -> Result<Fitting, E
     }
     // Variables that need each other are kept together.
     let together: BTreeSet<OsString> = kept.union(&needy).cloned().collect();
-    if !needy.is_empty() && parses(&together).is_ok() {
-        kept = together;
+    match parses(&together) {
+        Ok(()) => kept = together,
+        Err(error) => {
+            if let Some(variable) = needy.iter().find(|variable| DECISIVE.iter().any(|name| *variable == name)) {
+                return Err(wrong(variable, &std::env::var_os(variable).unwrap_or_default(), &error));
+            }
+        }
     }
     Ok(Fitting { command: with(command, &kept), variables: kept })
 }

@@ -1,7 +1,7 @@
 //! Where reports go: standard output, and files with `-o`.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstream::AutoStream;
 use clap::Args;
@@ -101,6 +101,15 @@ impl Outputs {
     /// To standard output alone.
     pub(super) fn standard(format: Option<&'static Format>, parts: PartsArgs) -> Self {
         Self { standard: Some(format.unwrap_or(FORMATS[0])), files: Vec::new(), parts: parts.parts() }
+    }
+
+    /// Returns `true` if the report is written to this file.
+    pub(super) fn writes(&self, path: &Path) -> bool {
+        let same = |file: &OutputFile| match (file.path.canonicalize(), path.canonicalize()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => file.path == path,
+        };
+        self.files.iter().any(same)
     }
 
     /// The formats that are written.

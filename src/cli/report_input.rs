@@ -9,6 +9,7 @@ use crate::collect::snapshot;
 use crate::engine::scan::{self, Selected};
 use crate::file_envelope::Form;
 use crate::model::{AccountId, Finding, Region, Report, Source, Verdict};
+use crate::report::as_argument;
 
 pub(super) const FORM: &Form = &Form {
     kind: Report::KIND,
@@ -45,10 +46,14 @@ impl Earlier {
         refuse_what_cannot_be_read(path, "fix")?;
         let report: Report = FORM.read(path)?;
         if report.scopes.iter().any(|scope| scope.source == Source::Terraform) {
-            let folder = report.findings.iter().find_map(|finding| finding.folder.as_deref()).unwrap_or("FOLDER");
+            let folder = report
+                .findings
+                .iter()
+                .find_map(|finding| finding.folder.as_deref())
+                .map_or_else(|| "FOLDER".to_owned(), as_argument);
             return Err(Error::Usage {
                 message: format!("{} is a report of Terraform code, and fix changes live accounts", path.display()),
-                help: format!("give the folder of the code: `ssm-audit fix {folder}`"),
+                help: format!("give the folder of the code: ssm-audit fix {folder}"),
             });
         }
         let earlier = Self { path: path.to_owned(), report };

@@ -9,7 +9,7 @@ use super::Error;
 use super::report_input::FORM;
 use super::scan::information;
 use crate::engine::rule::Library;
-use crate::engine::scan::Selected;
+use crate::engine::scan::{self, Selected};
 use crate::model::{Finding, Gap, GapKind, Report, Severity, Verdict};
 use crate::remediate::remediation;
 use crate::report::RuleInfo;
@@ -32,11 +32,29 @@ struct Stale {
 /// Reads a report that `scan`, `sweep` or `merge` saved in JSON. What a sweep could not see again is unknown.
 pub(super) fn read(path: &Path) -> Result<Report, Error> {
     let mut report: Report = FORM.read(path)?;
+    check(&report, path)?;
     let OfSweep { stale } = FORM.read(path)?;
     report.summary.unknown += stale.len() as u64;
     report.findings.extend(stale.into_iter().map(unknown));
     report.findings.sort_by(|one, other| one.resource.account.cmp(&other.resource.account));
     Ok(report)
+}
+
+/// Refuses a report whose summary contradicts its findings: somebody has edited it.
+fn check(report: &Report, path: &Path) -> Result<(), Error> {
+    let (counted, said) = (scan::count(&report.findings, 0), &report.summary);
+    let pairs = [
+        ("fail", counted.fail, said.fail),
+        ("unknown", counted.unknown, said.unknown),
+        ("waived", counted.waived, said.waived),
+    ];
+    match pairs.into_iter().find(|(_, counted, said)| counted != said) {
+        None => Ok(()),
+        Some((name, counted, said)) => Err(Error::Usage {
+            message: format!("{}: the summary says {said} {name}, and {counted} are listed", path.display()),
+            help: "the report was edited or is damaged: make it again".to_owned(),
+        }),
+    }
 }
 
 fn unknown(Stale { finding, seen }: Stale) -> Finding {

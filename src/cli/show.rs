@@ -60,6 +60,12 @@ struct FilterArgs {
 
 pub(super) fn run(arguments: &ShowArgs, globals: &Globals) -> Result<Exit, Error> {
     let outputs = arguments.output.outputs(globals)?;
+    if outputs.writes(&arguments.report) {
+        return Err(Error::Usage {
+            message: format!("{} would be overwritten by a part of itself", arguments.report.display()),
+            help: "name another file with -o, or unset SSM_AUDIT_OUTPUT".to_owned(),
+        });
+    }
     let mut report = saved_report::read(&arguments.report)?;
     let library = selection::library(&arguments.folders, globals)?;
     arguments.filter.apply(&mut report, &library)?;

@@ -17,8 +17,9 @@ use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::engine::rule::Library;
 use crate::engine::scan::ANY;
 use crate::engine::waiver::{Glob, Waiver};
-use crate::model::{Finding, Report, ResourceRef, Verdict};
+use crate::model::{Finding, Report, ResourceRef, ResourceType, Verdict};
 use crate::remediate::show::count;
+use crate::repository::Repository;
 use crate::terminal::Encoding;
 use crate::yaml;
 
@@ -107,6 +108,7 @@ pub(super) fn run(arguments: &WaiveArgs, globals: &Globals) -> Result<Exit, Erro
         say("No waiver was added.");
         return Ok(complete);
     }
+    refuse_elsewhere(config, globals)?;
     if let Some(file) = write(config, &new)? {
         say(&format!("{} added to {file}.", count(new.len(), "waiver")));
         return Ok(complete);
@@ -181,6 +183,12 @@ impl WaiveArgs {
                 waivers.push(self.of(finding.rule.clone(), resource.to_owned(), account));
             }
         }
+        if of(Verdict::Fail).any(|finding| finding.folder.is_some()) {
+            unsaid.push(
+                "A waiver of a Terraform address applies in every folder that is scanned with this configuration."
+                    .to_owned(),
+            );
+        }
         let unknown = of(Verdict::Unknown).count();
         if unknown > 0 {
             unsaid.push(format!("{} unknown: what could not be read is not waived.", count(unknown, "finding")));
@@ -211,15 +219,15 @@ fn exact_name(resource: &ResourceRef, is_code: bool) -> &str {
         return address;
     }
     match &resource.arn {
-        Some(arn) if resource.region.is_some() && resource.id != ANY && !is_generated(&resource.id) => arn,
+        Some(arn) if resource.region.is_some() && resource.id != ANY && !is_generated(resource.resource_type) => arn,
         _ => &resource.id,
     }
 }
 
-/// Returns `true` for ids that AWS makes, such as `i-0abc…`, which no other region has.
-fn is_generated(id: &str) -> bool {
-    let digits = id.rsplit_once('-').map_or(id, |(_, digits)| digits);
-    digits.len() >= 8 && digits.chars().all(|digit| digit.is_ascii_hexdigit())
+/// Returns `true` for types whose ids AWS makes, such as `i-0abc…`, which no other region has.
+fn is_generated(resource_type: ResourceType) -> bool {
+    use ResourceType::{Instance, ManagedInstance, SecurityGroup, Volume, VpcEndpoint};
+    matches!(resource_type, Instance | ManagedInstance | SecurityGroup | Volume | VpcEndpoint)
 }
 
 fn names(rule: &crate::engine::rule::Rule) -> impl Iterator<Item = &str> {
@@ -255,6 +263,23 @@ fn sort(asked: Vec<NewWaiver>, config: &Config, today: Date) -> Sorted {
         }
     }
     sorted
+}
+
+/// Refuses a configuration that was found above the repository of the working folder: it is that of others, too.
+fn refuse_elsewhere(config: &Config, globals: &Globals) -> Result<(), Error> {
+    let Some((path, _)) = config.source().filter(|_| globals.config_file.is_none()) else { return Ok(()) };
+    let repository = |folder: &Path| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        folder.canonicalize().ok().and_then(|folder| Repository::above(&folder)).map(|found| found.top().to_owned())
+    };
+    let own = repository(Path::new("."));
+    if own.is_none() || own == repository(path.parent().unwrap_or(Path::new(""))) {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: format!("{} lies outside of this repository", path.display()),
+        help: "nothing was written: name the file with --config, or make one here with `ssm-audit init`".to_owned(),
+    })
 }
 
 /// Writes the waivers; the name of the file, or none where it cannot be edited safely.
@@ -304,13 +329,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_that_aws_makes_are_told_from_names() {
-        for id in ["i-0abc1234", "sg-0a1b2c3d4e5f60700", "1234abcd-12ab-34cd-56ef-1234567890ab"] {
-            assert!(is_generated(id), "{id}");
-        }
-        for name in ["/ssm/sessions", "SSM-SessionManagerRunShell", "logs-eu", "web-1"] {
-            assert!(!is_generated(name), "{name}");
-        }
+    fn a_name_that_looks_generated_is_a_name() {
+        let of = |resource_type, id: &str| ResourceRef {
+            account: None,
+            region: Some("eu-west-1".parse().expect("a region")),
+            resource_type,
+            id: id.to_owned(),
+            arn: Some(format!("arn:{id}")),
+            name: None,
+            address: None,
+        };
+        assert_eq!(exact_name(&of(ResourceType::Instance, "i-0abc1234"), false), "i-0abc1234");
+        assert_eq!(exact_name(&of(ResourceType::LogGroup, "logs-20240101"), false), "arn:logs-20240101");
     }
 
     #[test]

@@ -111,6 +111,11 @@ fn inserted(text: &str, waivers: &[NewWaiver]) -> Option<String> {
             Some(format!("{text}{gap}{KEY}:{newline}{}", blocks(2)))
         }
         Place::Nothing(bytes) => {
+            // A comment in the empty list, or between the key and the list, would be lost.
+            let line = text[..bytes.start].rsplit('\n').next().unwrap_or_default();
+            if text[bytes.clone()].contains('#') || !line.contains(KEY) {
+                return None;
+            }
             let without = format!("{}{}", text[..bytes.start].trim_end(), &text[bytes.end..]);
             let at = text[..bytes.start].trim_end().len();
             Some(after_line(&without, at, &blocks(2), newline))

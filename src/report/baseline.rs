@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::engine::scan::ANY;
-use crate::model::{AccountId, Finding, Region, Report, Scope, Verdict};
+use crate::model::{AccountId, Finding, Region, Report, Scope, Source, Verdict};
 
 /// Findings that are known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +42,9 @@ pub struct Known {
     /// The region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// The folder of the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// The id or the Terraform address of the resource.
     pub resource: String,
 }
@@ -143,6 +146,7 @@ impl Known {
             rule: finding.rule.clone(),
             account: resource.account.as_ref().map(ToString::to_string),
             region: resource.region.as_ref().map(ToString::to_string),
+            folder: finding.folder.as_deref().map(str::to_owned),
             resource: resource.address.clone().unwrap_or_else(|| resource.id.clone()),
         }
     }
@@ -162,7 +166,8 @@ fn of_report(json: &Json) -> Result<Vec<Known>, String> {
         };
         let resource = &finding["resource"];
         let name = [&resource["address"], &resource["id"]].into_iter().find_map(Json::as_str);
-        known(&finding["fingerprint"], verdict, &finding["rule"], [&resource["account"], &resource["region"]], name)
+        let place = [&resource["account"], &resource["region"], &finding["folder"]];
+        known(&finding["fingerprint"], verdict, &finding["rule"], place, name)
     });
     known.collect()
 }
@@ -179,7 +184,7 @@ fn of_sarif(json: &Json) -> Result<Vec<Known>, String> {
         let of = &result["properties"];
         let name = [&of["address"], &of["resourceId"]].into_iter().find_map(Json::as_str);
         let fingerprint = &result["partialFingerprints"]["ssmAuditFinding/v1"];
-        known(fingerprint, &of["verdict"], &result["ruleId"], [&of["account"], &of["region"]], name)
+        known(fingerprint, &of["verdict"], &result["ruleId"], [&of["account"], &of["region"], &of["folder"]], name)
     });
     known.collect()
 }
@@ -188,7 +193,7 @@ fn known(
     fingerprint: &Json,
     verdict: &Json,
     rule: &Json,
-    [account, region]: [&Json; 2],
+    [account, region, folder]: [&Json; 3],
     resource: Option<&str>,
 ) -> Result<Known, String> {
     let text = |value: &Json| value.as_str().map(str::to_owned);
@@ -201,6 +206,7 @@ fn known(
         rule: text(rule).unwrap_or_default(),
         account: text(account),
         region: text(region),
+        folder: text(folder),
         resource: resource.unwrap_or_default().to_owned(),
     })
 }
@@ -236,8 +242,16 @@ impl<'a> Seen<'a> {
         let is_account = |account: Option<&str>| account == known.account.as_deref();
         let is_there = |scope: &&Scope| {
             let region = scope.region.as_ref().map(Region::as_str);
-            is_account(scope.account.as_ref().map(AccountId::as_str)) && region == known.region.as_deref()
+            // A folder of code is another place than the account that it makes.
+            let source = if known.folder.is_some() { Source::Terraform } else { Source::Aws };
+            scope.source == source
+                && is_account(scope.account.as_ref().map(AccountId::as_str))
+                && region == known.region.as_deref()
         };
+        let is_of_folder = |finding: &Finding| finding.folder.as_deref() == known.folder.as_deref();
+        if known.folder.is_some() && !self.report.findings.iter().any(is_of_folder) {
+            return false;
+        }
         let mut scopes = self.report.scopes.iter().filter(is_there).peekable();
         let is_read = scopes.peek().is_some() && scopes.all(|scope| scope.read && scope.complete);
         let is_unlisted = self.report.findings.iter().any(|finding| {

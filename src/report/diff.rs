@@ -26,6 +26,8 @@ pub enum Standing {
     Fixed,
     /// It failed, and is unknown now.
     Stale,
+    /// It is unknown, and was not before.
+    Unknown,
     /// It failed, and a waiver accepts it now.
     Waived,
     /// It failed, and still fails.
@@ -33,13 +35,14 @@ pub enum Standing {
 }
 
 impl Standing {
-    const ALL: [Self; 5] = [Self::New, Self::Fixed, Self::Stale, Self::Waived, Self::Open];
+    const ALL: [Self; 6] = [Self::New, Self::Fixed, Self::Stale, Self::Unknown, Self::Waived, Self::Open];
 
     fn heading(self) -> &'static str {
         match self {
             Self::New => "NEW",
             Self::Fixed => "FIXED",
             Self::Stale => "STALE (failed before, unknown now)",
+            Self::Unknown => "UNKNOWN (not unknown before)",
             Self::Waived => "WAIVED",
             Self::Open => "STILL OPEN",
         }
@@ -50,6 +53,7 @@ impl Standing {
             Self::New => "new",
             Self::Fixed => "fixed",
             Self::Stale => "stale",
+            Self::Unknown => "unknown now",
             Self::Waived => "waived",
             Self::Open => "still open",
         }
@@ -59,7 +63,7 @@ impl Standing {
         match self {
             Self::New | Self::Open => AnsiColor::Red.on_default(),
             Self::Fixed => AnsiColor::Green.on_default(),
-            Self::Stale => AnsiColor::Magenta.on_default(),
+            Self::Stale | Self::Unknown => AnsiColor::Magenta.on_default(),
             Self::Waived => Style::new(),
         }
     }
@@ -104,6 +108,15 @@ impl<'a> Difference<'a> {
                 Some(Verdict::Pass) | None => (Standing::New, None),
             };
             changes.push(Change { standing, because, finding });
+        }
+        // A finding that failed before is stale.
+        let before_of = |finding: &Finding| before.get(finding.fingerprint.as_str()).map(|earlier| earlier.verdict);
+        let unknown = new.findings.iter().filter(|finding| finding.verdict == Verdict::Unknown);
+        for finding in
+            unknown.filter(|finding| matches!(before_of(finding), Some(Verdict::Pass | Verdict::Waived) | None))
+        {
+            let because = Some(phrasing::reasons(finding).join("; "));
+            changes.push(Change { standing: Standing::Unknown, because, finding });
         }
         for earlier in old.findings.iter().filter(|finding| finding.verdict == Verdict::Fail) {
             changes.extend(later.change(earlier, &current));
@@ -269,6 +282,10 @@ impl<'a> Later<'a> {
     fn unread(&self, earlier: &Finding) -> Option<String> {
         let (account, region) = (&earlier.resource.account, &earlier.resource.region);
         if earlier.resource.address.as_ref() == Some(&earlier.resource.id) {
+            let is_of_folder = |finding: &Finding| finding.folder == earlier.folder;
+            if earlier.folder.is_some() && !self.report.findings.iter().any(is_of_folder) {
+                return Some("the folder of the code was not read".to_owned());
+            }
             let mut code = self.report.scopes.iter().filter(|scope| scope.source == Source::Terraform).peekable();
             let scanned = code.peek().is_some();
             return (!scanned || code.any(|scope| !scope.read)).then(|| "the code was not read".to_owned());

@@ -49,7 +49,7 @@ impl Commands {
             (None, Subject::Files) => regions(report),
             (None, Subject::Report(path)) => format!(" {}", as_argument(path)),
         };
-        Some(format!("ssm-audit fix{target}{} --rule {}", self.fix, finding.rule))
+        Some(format!("ssm-audit fix{target}{} --rule {}", self.fix, as_argument(&finding.rule)))
     }
 
     /// Returns the command that plans the fix of what a rule finds in live accounts.
@@ -66,7 +66,7 @@ impl Commands {
 
     /// Returns the command that explains a rule.
     pub(super) fn explain(&self, rule: &str) -> String {
-        format!("ssm-audit rules explain {rule}{}", self.explain)
+        format!("ssm-audit rules explain {}{}", as_argument(rule), self.explain)
     }
 }
 

@@ -138,19 +138,19 @@ pub(super) fn fix_of(finding: &Finding, info: Option<&RuleInfo>) -> Option<Fix> 
 
 /// The command that fixes what a rule finds in the account.
 pub(super) fn command(rule: &str) -> String {
-    format!("ssm-audit fix --rule {rule}")
+    format!("ssm-audit fix --rule {}", as_argument(rule))
 }
 
 /// The command that fixes what a finding is about: the account, or the code.
 pub(super) fn command_of(finding: &Finding) -> String {
-    let rule = &finding.rule;
+    let rule = as_argument(&finding.rule);
     match &finding.folder {
         Some(folder) => format!("ssm-audit fix {} --rule {rule}", as_argument(folder)),
         // From a plan without its code, or from an older report.
         None if finding.resource.address.as_ref() == Some(&finding.resource.id) => {
             format!("ssm-audit fix FOLDER --rule {rule}")
         }
-        None => command(rule),
+        None => command(&finding.rule),
     }
 }
 

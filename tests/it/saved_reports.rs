@@ -26,6 +26,11 @@ fn with_verdict(mut report: Value, rule: &str, verdict: &str) -> Value {
         finding["message"] = format!("it is {verdict}").into();
         finding["gaps"] = if verdict == "unknown" { finding["gaps"].clone() } else { json!([]) };
     }
+    counted(report)
+}
+
+/// The report with a summary of its findings.
+fn counted(mut report: Value) -> Value {
     let count = |report: &Value, verdict: &str| {
         report["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] == verdict).count()
     };
@@ -37,7 +42,7 @@ fn with_verdict(mut report: Value, rule: &str, verdict: &str) -> Value {
 
 fn without(mut report: Value, rule: &str) -> Value {
     report["findings"].as_array_mut().unwrap().retain(|finding| finding["rule"] != rule);
-    report
+    counted(report)
 }
 
 /// A command with files in its folder.
@@ -114,7 +119,7 @@ fn two_reports_are_compared_as_reviewed() {
     }
     insta::assert_snapshot!(shown);
     let changes = with_files(&["diff", "old.json", "new.json", "-f", "json"], &files).run().json();
-    assert_eq!(changes["summary"], json!({"new": 1, "fixed": 2, "open": 1, "stale": 1, "waived": 0}));
+    assert_eq!(changes["summary"], json!({"new": 1, "fixed": 2, "open": 1, "stale": 1, "unknown": 0, "waived": 0}));
     let code = |level: &str| with_files(&["diff", "old.json", "new.json", "--fail-on", level], &files).run().code;
     assert_eq!((code("high"), code("medium"), code("never")), (Some(3), Some(1), Some(3)));
 }
@@ -159,7 +164,7 @@ fn unknown_is_never_fixed() {
                     finding["gaps"] = json!([{"kind": "denied", "call": "ec2:DescribeInstances"}]);
                 }
             }
-            report
+            counted(report)
         }),
     ];
     for (because, new) in cases {
@@ -285,4 +290,73 @@ fn the_nearest_region_is_said() {
     assert!(outcome.stderr.contains("did you mean `us-east-1`?"), "{}", outcome.stderr);
     let outcome = Audit::new(&["scan", "--regions", "us-east-1,eu-wst1"]).run();
     assert!(outcome.stderr.contains("did you mean `eu-west-1`?"), "{}", outcome.stderr);
+}
+
+/// Code with one instance that accepts IMDSv1.
+const CODE: &str = "resource \"aws_instance\" \"web\" {\n  ami = \"ami-1\"\n  metadata_options {\n    http_tokens = \"optional\"\n  }\n}\n";
+
+/// A report of folders of code.
+fn of_code(folders: &[&str]) -> Value {
+    let scan: Vec<&str> = ["scan"].iter().chain(folders).chain(&["--no-config", "--format", "json"]).copied().collect();
+    ["a", "c"]
+        .iter()
+        .fold(Audit::new(&scan), |audit, folder| audit.file(&format!("{folder}/main.tf"), CODE))
+        .run()
+        .json()
+}
+
+#[test]
+fn code_of_a_folder_that_was_not_scanned_again_is_not_fixed() {
+    let (both, one) = (of_code(&["a", "c"]), of_code(&["a"]));
+    let files = [("old.json", &both), ("new.json", &one)];
+    let compared = with_files(&["diff", "old.json", "new.json", "--format", "json"], &files).run().json();
+    assert_eq!(compared["summary"]["fixed"], 0, "{compared:#}");
+    assert_ne!(compared["summary"]["stale"], 0);
+    let mut create = with_files(&["baseline", "create", "old.json", "-o", "b.json"], &files);
+    let created = create.run();
+    assert_eq!(created.code, Some(0), "{}", created.stderr);
+    let written = std::fs::read_to_string(create.folder().join("b.json")).unwrap();
+    let baseline: Value = serde_json::from_str(&written).unwrap();
+    let pruned =
+        with_files(&["baseline", "prune", "b.json", "--from", "new.json"], &[("b.json", &baseline), files[1]]).run();
+    assert!(pruned.stderr.contains("Nothing to remove"), "{}", pruned.stderr);
+}
+
+#[test]
+fn what_becomes_unknown_is_no_silence() {
+    let rule = "ec2-imdsv2-required";
+    let (old, new) = (with_verdict(report(), rule, "pass"), with_verdict(report(), rule, "unknown"));
+    let files = [("old.json", &old), ("new.json", &new)];
+    let compared = with_files(&["diff", "old.json", "new.json", "--fail-on", "info"], &files).run();
+    assert_eq!(compared.code, Some(3), "{}", compared.stdout);
+    assert!(compared.stdout.contains("unknown now") && compared.stdout.contains(rule), "{}", compared.stdout);
+}
+
+#[test]
+fn a_report_is_neither_overwritten_nor_believed_against_its_findings() {
+    let report = report();
+    let over = with_files(&["show", "r.json", "--rule", "ec2-*", "-o", "r.json"], &[("r.json", &report)]).run();
+    assert_eq!(over.code, Some(2), "{}", over.stderr);
+    let mut lie = report.clone();
+    lie["summary"] = json!({"pass": 500, "fail": 0, "unknown": 0, "waived": 0, "not_applicable": 0});
+    let shown = with_files(&["show", "r.json"], &[("r.json", &lie)]).run();
+    assert_eq!((shown.code, shown.stderr.contains("the summary says 0")), (Some(2), true), "{}", shown.stderr);
+    let whole = with_files(&["baseline", "prune", "r.json", "--from", "r.json"], &[("r.json", &report)]).run();
+    assert_eq!((whole.code, whole.stderr.contains("is a report")), (Some(2), true), "{}", whole.stderr);
+}
+
+#[test]
+fn commands_that_are_printed_quote_what_the_report_says() {
+    let mut report = report();
+    for finding in report["findings"].as_array_mut().unwrap() {
+        finding["rule"] = "$(touch pwned)".into();
+    }
+    for format in ["table", "markdown", "html", "junit"] {
+        let shown = with_files(&["show", "r.json", "-f", format], &[("r.json", &report)]).run();
+        assert!(
+            !shown.stdout.contains("--rule $(") && !shown.stdout.contains("explain $("),
+            "{format}: {}",
+            shown.stdout
+        );
+    }
 }

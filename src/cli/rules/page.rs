@@ -34,7 +34,7 @@ pub(super) fn write(explained: &Explained<'_>, out: &mut dyn Write) -> io::Resul
     if !explained.controls.is_empty() {
         bullets(out, "Controls", explained.controls.iter().map(|control| prose(control)))?;
     }
-    bullets(out, "References", rule.references.iter().map(|uri| format!("<{uri}>")))
+    bullets(out, "References", rule.references.iter().map(|uri| link(uri)))
 }
 
 /// Returns the table of some pages.
@@ -99,7 +99,7 @@ fn fixes(explained: &Explained<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     let by_hand = &rule.manual_fix;
     if let Some(console) = &by_hand.console {
-        writeln!(out, "### In the AWS console\n\n{}\n", console.trim())?;
+        writeln!(out, "### In the AWS console\n\n{}\n", console.trim().replace('<', "\\<").replace("](", "]\\("))?;
     }
     if let Some(cli) = &by_hand.cli {
         writeln!(out, "### With the AWS CLI\n\n{}", fenced("sh", cli))?;
@@ -167,10 +167,18 @@ fn fenced(language: &str, code: &str) -> String {
     format!("{fence}{language}\n{}\n{fence}\n", code.trim_end())
 }
 
+/// Returns an address as a link; as text where it has characters that end one.
+fn link(uri: &str) -> String {
+    let ends = |character: char| character.is_whitespace() || "<>()`\\".contains(character);
+    let is_web = uri.starts_with("https://") || uri.starts_with("http://");
+    if is_web && !uri.contains(ends) { format!("<{uri}>") } else { prose(uri) }
+}
+
 /// Returns text as Markdown in which only code between backquotes is marked up.
 fn prose(text: &str) -> String {
     let text = text.trim();
-    let spans = text.matches('`').count().is_multiple_of(2);
+    // Code spans do not go over lines: there, an HTML block would win.
+    let spans = text.lines().all(|line| line.matches('`').count().is_multiple_of(2)) && !text.contains("```");
     let mut inside = false;
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

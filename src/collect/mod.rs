@@ -1,4 +1,4 @@
-//! Where inventories come from. A source reads facts and says what it could not read; it judges nothing.
+//! Sources of inventories. A source reads facts and reports gaps; it evaluates no rules.
 
 pub mod live;
 mod progress;

@@ -1,27 +1,27 @@
-//! What is being read at this moment, for a display. Nothing here writes anything.
+//! Progress events of calls, for a display. This module writes no output.
 
 use crate::model::call::Call;
 use crate::model::{AccountId, Region};
 
-/// How a call ended.
+/// Outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It gave an answer; that something does not exist is one.
+    /// The call returned an answer. That a resource does not exist is an answer, too.
     Answered,
-    /// It gave none.
+    /// The call returned no answer.
     Failed,
 }
 
-/// Is told of each call. Calls run side by side, so starts and ends of different calls mix.
+/// Observer of calls. Calls run concurrently, so starts and ends of different calls interleave.
 pub trait Progress: Send + Sync {
     /// A call is about to be made; `region` is none for calls to services without regions.
     fn started(&self, account: &AccountId, region: Option<&Region>, call: &Call);
 
-    /// That call has ended, after the SDK's own retries.
+    /// The call has ended, after the SDK's own retries.
     fn finished(&self, account: &AccountId, region: Option<&Region>, call: &Call, outcome: Outcome);
 }
 
-/// Shows nothing.
+/// Progress observer that shows nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Quiet;
 

@@ -1,28 +1,28 @@
-//! The wish to stop: from Ctrl-C to every running call.
+//! Cancellation signal from Ctrl-C to every running call.
 
 use tokio::sync::watch;
 
-/// A switch that is turned once. Clones share it.
+/// A cancellation signal that can be set once. Clones share the signal.
 #[derive(Debug, Clone)]
 pub struct Shutdown(watch::Sender<bool>);
 
 impl Shutdown {
-    /// A switch that has not been turned.
+    /// Returns a signal that is not set.
     pub fn new() -> Self {
         Self(watch::Sender::new(false))
     }
 
-    /// Turns it: running calls are dropped, no others are made.
+    /// Sets the signal: running calls are dropped, and no further calls are made.
     pub fn request(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether it has been turned.
+    /// Returns `true` if the signal is set.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits until it is turned.
+    /// Waits until the signal is set.
     pub async fn requested(&self) {
         // The sender lives in `self`, so the channel cannot close while this waits.
         let _ = self.0.subscribe().wait_for(|requested| *requested).await;

@@ -13,20 +13,20 @@ pub const KIND: &str = "ssm-audit/snapshot";
 /// The version of the format.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// A snapshot: what was read of one or more accounts.
+/// A snapshot: inventories of one or more accounts.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// `ssm-audit/snapshot`
     pub kind: String,
     /// 1
     pub schema_version: u32,
-    /// The version of the tool that wrote it.
+    /// Version of the tool that wrote the snapshot.
     pub tool_version: String,
-    /// What was read.
+    /// Inventories of the accounts.
     pub inventories: Vec<Inventory>,
 }
 
-/// The form of the file.
+/// Format of the file.
 pub const FORM: &Form = &Form {
     kind: KIND,
     version: SCHEMA_VERSION,
@@ -38,7 +38,7 @@ pub const FORM: &Form = &Form {
 /// Writes inventories as a snapshot.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// If the snapshot cannot be written.
 pub fn write(inventories: &[Inventory], out: &mut dyn Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Written<'a> {
@@ -56,10 +56,11 @@ pub fn write(inventories: &[Inventory], out: &mut dyn Write) -> io::Result<()> {
 /// Reads a snapshot.
 ///
 /// # Errors
-/// Where the file is not one that this version can use.
+/// If the file is not a snapshot that this version supports.
 pub fn read(path: &Path) -> Result<Snapshot, SavedError> {
     let mut snapshot: Snapshot = FORM.read(path)?;
-    // What is derived is not believed: by another version or by hand, it may not be what follows from the rest.
+    // Derived attributes are computed again: if another version or a person wrote them, they may not follow
+    // from the other facts.
     snapshot.inventories.iter_mut().for_each(Inventory::join);
     Ok(snapshot)
 }
@@ -115,7 +116,7 @@ mod tests {
         let role = &mut snapshot["inventories"][0]["roles"]["aws-global/r"]["attributes"];
         assert_eq!(role["used_by_systems_manager"], json!(true));
         role["used_by_systems_manager"] = json!(false);
-        // Unknown in truth: instances of a region were not listed.
+        // Actually unknown: instances of a region were not listed.
         role["session_preferences"] = json!([]);
         let preferences = &mut snapshot["inventories"][0]["session_preferences"]["eu-west-1/d"]["attributes"];
         preferences["has_nodes"] = json!(false);

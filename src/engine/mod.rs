@@ -1,4 +1,5 @@
-//! Rules, what they say of an inventory, and waivers. Of files, only rules are read here; no account and no code is.
+//! Rules, their evaluation on an inventory, and waivers. The only files read here are rules; no account and no code is
+//! read.
 
 pub(crate) mod join;
 pub mod rule;

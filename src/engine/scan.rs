@@ -1,4 +1,4 @@
-//! Rules held against an inventory: findings, sorted, and counts. Synchronous, parallel over resources.
+//! Evaluates rules on an inventory: sorted findings, and counts. Synchronous, parallel over resources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,25 +19,25 @@ use crate::model::{
     ResourceType, Scope, Severity, Source, Summary, Verdict,
 };
 
-/// The id of a finding on a whole type, where its resources could not be listed.
+/// Id of a finding on a whole type, if its resources could not be listed.
 pub const ANY: &str = "*";
 
-/// A rule as a scan holds it: with its configured severity and parameters.
+/// A rule as a scan evaluates it: with its configured severity and parameters.
 #[derive(Debug)]
 pub struct Selected<'r> {
     /// The rule.
     pub rule: &'r Rule,
-    /// Its severity here.
+    /// Severity of the rule in this scan.
     pub severity: Severity,
     params: BTreeMap<String, ParamValue>,
-    /// The parameters for CEL, where they are the same everywhere.
+    /// Parameters for CEL, if they are the same everywhere.
     bound: Option<BoundParams>,
-    /// Whether it can speak of any resource with these parameters.
+    /// `true` if the rule can apply to any resource with these parameters.
     active: bool,
 }
 
 impl<'r> Selected<'r> {
-    /// The rule with this severity, and these parameters on top of its defaults.
+    /// Returns the rule with this severity, and these parameters on top of its defaults.
     pub fn new(rule: &'r Rule, severity: Option<Severity>, configured: BTreeMap<String, ParamValue>) -> Self {
         let mut params: BTreeMap<String, ParamValue> =
             rule.params.iter().map(|(name, param)| (name.clone(), param.default.clone())).collect();
@@ -50,10 +50,10 @@ impl<'r> Selected<'r> {
 }
 
 impl Selected<'_> {
-    /// Whether the rule can speak of any resource with these parameters: `when` is asked of a resource of
-    /// which nothing is known. Where that says no, there is nothing to read for it.
+    /// Returns `true` if the rule can apply to any resource with these parameters. `when` is evaluated on a resource
+    /// with only unknown attributes; if the result is `false`, the rule needs no reads.
     fn can_apply(&self) -> bool {
-        // Where `when` names the place or the time, the answer here says nothing of other places.
+        // If `when` names the location or the time, the result here does not apply to other locations.
         if self.rule.when().is_none_or(|when| ["partition", "dns_suffix", "now"].iter().any(|name| when.contains(name)))
         {
             return true;
@@ -71,7 +71,7 @@ impl Selected<'_> {
         Case::new(self.rule, place, &key, &params).judge().0 != Outcome::NotApplicable
     }
 
-    /// The digest of what it asks for: its file, its severity and its parameters.
+    /// Returns the digest of the rule's file, severity and parameters.
     pub fn digest(&self) -> String {
         let mut hasher = Sha256::new();
         self.hash(&mut hasher);
@@ -86,12 +86,12 @@ impl Selected<'_> {
         }
     }
 
-    /// The values of its parameters.
+    /// Returns the values of the rule's parameters.
     pub fn params(&self) -> &BTreeMap<String, ParamValue> {
         &self.params
     }
 
-    /// The values of its parameters, for a file.
+    /// Returns the values of the rule's parameters, for a file.
     pub(crate) fn params_as_json(&self) -> BTreeMap<String, serde_json::Value> {
         let json = |value: &ParamValue| match value {
             ParamValue::Bool(value) => (*value).into(),
@@ -102,13 +102,13 @@ impl Selected<'_> {
         self.params.iter().map(|(name, value)| (name.clone(), json(value))).collect()
     }
 
-    /// Whether it can be judged where this inventory was read.
+    /// Returns `true` if the rule can be evaluated on the source of this inventory.
     fn judges(&self, source: Source) -> bool {
         self.active && self.rule.sources.contains(&source)
     }
 }
 
-/// What these rules need in a live account.
+/// Returns the reads that these rules need in a live account.
 pub fn needs(selection: &[Selected<'_>]) -> Needs {
     let mut needs = Needs::default();
     for selected in selection {
@@ -119,28 +119,28 @@ pub fn needs(selection: &[Selected<'_>]) -> Needs {
     needs
 }
 
-/// Whether what passes is listed, as evidence for auditors, or counted only.
+/// Handling of passes: listed as evidence for auditors, or only counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passes {
     /// A finding for each.
     Listed,
-    /// A count, so that memory follows what is wrong and not what there is.
+    /// A count, so that memory grows with the failures and not with the resources.
     Counted,
 }
 
-/// What a scan of one inventory gave.
+/// Result of the scan of one inventory.
 #[derive(Debug, Default)]
 pub struct Outcomes {
-    /// The findings: fails and unknowns, and passes where they are listed.
+    /// Findings: fails and unknowns, and passes if they are listed.
     pub findings: Vec<Finding>,
-    /// How many rules hold on a resource without being listed.
+    /// Number of passes that are not listed.
     pub passes: u64,
-    /// How many rules did not speak of a resource.
+    /// Number of checks that are not applicable.
     pub not_applicable: u64,
 }
 
 impl Outcomes {
-    /// Both together, to be sorted.
+    /// Merges two results; the findings are to be sorted afterwards.
     #[must_use]
     pub fn join(mut self, mut other: Self) -> Self {
         if self.findings.len() < other.findings.len() {
@@ -158,7 +158,7 @@ impl Outcomes {
 const STEPS: u64 = 1_000_000_000;
 const FEWEST_STEPS: u64 = 1_000_000;
 
-/// Holds the rules against everything in the inventory.
+/// Evaluates the rules on everything in the inventory.
 pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -> Outcomes {
     let mut by_type: BTreeMap<ResourceType, Vec<&Selected<'_>>> = BTreeMap::new();
     for selected in selection {
@@ -188,7 +188,7 @@ pub fn scan(inventory: &Inventory, selection: &[Selected<'_>], passes: Passes) -
     outcomes
 }
 
-/// What came of one inventory.
+/// Result of one inventory.
 #[derive(Debug)]
 pub struct Judged {
     scopes: Vec<Scope>,
@@ -196,33 +196,33 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// How many findings are no passes.
+    /// Returns the number of findings that are no passes.
     pub fn open(&self) -> u64 {
         self.outcomes.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).count() as u64
     }
 
-    /// What was found.
+    /// Returns the findings.
     pub fn findings(&self) -> &[Finding] {
         &self.outcomes.findings
     }
 
-    /// Leaves out findings.
+    /// Removes the findings that `keep` rejects.
     pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
         self.outcomes.findings.retain(keep);
     }
 
-    /// What was found, for who knows more of it.
+    /// Returns the findings, for a caller that adds to them.
     pub fn findings_mut(&mut self) -> &mut [Finding] {
         &mut self.outcomes.findings
     }
 }
 
-/// Holds the rules against one inventory, with everything listed.
+/// Evaluates the rules on one inventory, with all findings listed.
 pub fn judge(inventory: &Inventory, rules: &[Selected<'_>]) -> Judged {
     Judged { outcomes: scan(inventory, rules, Passes::Listed), scopes: inventory.scopes.clone() }
 }
 
-/// Holds the rules against all accounts that code deploys to.
+/// Evaluates the rules on all accounts that code deploys to.
 pub fn judge_all(inventories: &[Inventory], rules: &[Selected<'_>]) -> Judged {
     let mut all = Judged { scopes: Vec::new(), outcomes: Outcomes::default() };
     for inventory in inventories {
@@ -234,7 +234,8 @@ pub fn judge_all(inventories: &[Inventory], rules: &[Selected<'_>]) -> Judged {
     all
 }
 
-/// Of what two engines make of the same code, the worse: `names` are those of the engines.
+/// Merges the results of two engines for the same code, keeping the worse of each check: `names` are those of the
+/// engines.
 #[must_use]
 pub fn worse(one: Judged, other: Judged, names: [&str; 2]) -> Judged {
     fn rank(verdict: Verdict) -> u8 {
@@ -288,7 +289,7 @@ pub fn worse(one: Judged, other: Judged, names: [&str; 2]) -> Judged {
     Judged { scopes, outcomes }
 }
 
-/// The report on what was judged.
+/// Returns the report on these results.
 pub fn report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, started_at: jiff::Timestamp) -> Report {
     let mut scopes = Vec::new();
     let mut outcomes = Outcomes::default();
@@ -316,7 +317,7 @@ pub fn report(judged: Vec<Judged>, rules: &[Selected<'_>], policy: Policy, start
     }
 }
 
-/// By account, region, type, id and rule; in place, since findings are large and many.
+/// Sorts by account, region, type, id and rule; in place, since findings are large and many.
 pub fn sort(findings: &mut [Finding]) {
     fn key(finding: &Finding) -> impl Ord {
         let ResourceRef { account, region, resource_type, id, .. } = &finding.resource;
@@ -325,7 +326,7 @@ pub fn sort(findings: &mut [Finding]) {
     findings.sort_unstable_by(|left, right| key(left).cmp(&key(right)));
 }
 
-/// How many findings there are of each verdict.
+/// Returns the number of findings of each verdict.
 pub fn count(findings: &[Finding], not_applicable: u64) -> Summary {
     let mut summary = Summary { not_applicable, ..Summary::default() };
     for finding in findings {
@@ -339,7 +340,7 @@ pub fn count(findings: &[Finding], not_applicable: u64) -> Summary {
     summary
 }
 
-/// `sha256:` and the digest of the rules with their severities and parameters.
+/// Returns `sha256:` and the digest of the rules with their severities and parameters.
 pub fn digest(selection: &[Selected<'_>]) -> String {
     let mut hasher = Sha256::new();
     for selected in selection {
@@ -388,7 +389,8 @@ fn judge_resource(
         let mut gaps = error.map(|error| case.gaps(&error)).unwrap_or_default();
         let shown = inventory.shown.as_deref().map(|shown| shown_place(shown, resource_type, key));
         let case = match &shown {
-            // Verdicts are those of what is read, and everything else is of what may be shown.
+            // Verdicts follow from the values that were read; everything else follows from the values that may be
+            // shown.
             None => Some(case),
             Some(place) => place.map(|place| Case::new(selected.rule, place, key, params)),
         };
@@ -419,16 +421,16 @@ fn judge_resource(
     outcomes
 }
 
-/// The resource as it may be shown, if it is there so.
+/// Returns the resource as it may be shown, if it exists there.
 fn shown_place<'a>(shown: &'a Inventory, resource_type: ResourceType, key: &'a Key) -> Option<Place<'a>> {
     let entry = shown.entry(resource_type, key)?;
     Some(Place { inventory: shown, node: entry.attributes, identity: Some((resource_type, key)) })
 }
 
-/// One unknown for each rule on resources that could not be listed, so that nothing vanishes.
+/// Adds one unknown for each rule on resources that could not be listed, so that no check is lost.
 fn unlisted(inventory: &Inventory, by_type: &BTreeMap<ResourceType, Vec<&Selected<'_>>>) -> Vec<Finding> {
     let mut gaps: BTreeMap<(ResourceType, Option<Region>), BTreeSet<Gap>> = BTreeMap::new();
-    // What nobody asked for is named below, with the call.
+    // Types that were not requested are named below, with the call.
     for unlisted in inventory.unlisted.iter().filter(|unlisted| !unlisted.gap.is_not_collected()) {
         let place = (unlisted.resource_type, unlisted.region.clone());
         gaps.entry(place).or_default().insert(unlisted.gap.as_ref().clone());
@@ -463,8 +465,8 @@ fn unlisted(inventory: &Inventory, by_type: &BTreeMap<ResourceType, Vec<&Selecte
     findings
 }
 
-/// The regions of a live account in which resources of this type were not looked for: the snapshot was
-/// collected for other rules, or by a version that did not know the type.
+/// Returns the regions of a live account in which resources of this type were not requested: the snapshot was collected
+/// for other rules, or by a version that did not know the type.
 fn not_asked(inventory: &Inventory, resource_type: ResourceType) -> Vec<(Option<Region>, Gap)> {
     if inventory.source != Source::Aws {
         return Vec::new();
@@ -484,7 +486,7 @@ fn listed(gaps: &[Gap]) -> String {
     gaps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// All resources that are there, or may be.
+/// Returns all resources that exist, or may exist.
 pub(crate) fn resources(inventory: &Inventory) -> Vec<ResourceRef> {
     let of_type = |resource_type: &ResourceType| {
         let there = |(_, entry): &(&Key, EntryRef<'_>)| !matches!(entry.exists, Fact::Known(false));
@@ -522,7 +524,7 @@ fn resource_ref(
         resource_type,
         id: key.id.as_ref().to_owned(),
         arn,
-        // The values of tags have no more characters, unless code says so.
+        // Values of tags have at most this number of characters, but code may contain longer ones.
         name: name.filter(|name| **name != *key.id).map(|name| name.chars().take(256).collect()),
         account: inventory.account.clone(),
         region: key.region.clone().or_else(|| bucket_region(place)),
@@ -530,7 +532,7 @@ fn resource_ref(
     }
 }
 
-/// A bucket is known by its name alone, and in a region all the same.
+/// Returns the region of a bucket: the name alone identifies a bucket, but it still is in a region.
 fn bucket_region(place: Place<'_>) -> Option<Region> {
     match place.node.view("bucket_region") {
         Some(View::Text(region)) => region.parse().ok(),
@@ -538,7 +540,7 @@ fn bucket_region(place: Place<'_>) -> Option<Region> {
     }
 }
 
-/// A finding of this rule on this resource, with everything else to be filled in.
+/// Returns a finding of this rule on this resource, with all other fields to be filled in.
 fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
     let rule = selected.rule;
     Finding {
@@ -563,15 +565,15 @@ fn blank(selected: &Selected<'_>, resource: ResourceRef) -> Finding {
     }
 }
 
-/// The identity of a finding over time. It is made of what an ARN is made of, and not of the ARN: a read
-/// that is denied today must not make it another finding. For the same reason the region counts only where
-/// the resource is known by it.
+/// Returns the identity of a finding over time. It is derived from the parts of an ARN, and not from the ARN: a read
+/// that is denied today must not change the identity. For the same reason the region counts only if it is part of the
+/// resource's identity.
 fn fingerprint(rule: &Rule, resource: &ResourceRef) -> String {
     let account = resource.account.as_ref().map_or("", |account| account.as_str());
     digest_of(rule, resource.resource_type, account, resource.region.as_ref(), &resource.id)
 }
 
-/// The fingerprint of a rule's finding on a resource of an account.
+/// Returns the fingerprint of a rule's finding on a resource of an account.
 pub(crate) fn fingerprint_of(
     rule: &Rule,
     resource_type: ResourceType,

@@ -1,6 +1,7 @@
 //! Waivers: failures and unknowns that somebody has accepted, for a reason and until a day.
 //!
-//! A waiver changes what a finding counts as, never what it says. Nothing here reads the clock.
+//!
+//! A waiver changes how a finding is counted, never its content. Nothing here reads the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,17 +16,17 @@ use crate::diagnostic::Diagnostic;
 use crate::model::finding::AppliedWaiver;
 use crate::model::{AccountId, Finding, Report, ResourceRef, Scope, Verdict};
 
-/// An anchored pattern: `*` stands for any text, `?` for any character, all else for itself.
+/// An anchored pattern: `*` matches any text, `?` any character, all else matches itself.
 #[derive(Clone)]
 pub struct Glob(WildMatch);
 
 impl Glob {
-    /// The pattern.
+    /// Returns the pattern.
     pub fn new(pattern: &str) -> Self {
         Self(WildMatch::new(pattern))
     }
 
-    /// Whether it stands for the whole text.
+    /// Returns `true` if the pattern matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
         self.0.matches(text)
     }
@@ -43,12 +44,12 @@ impl fmt::Debug for Glob {
     }
 }
 
-/// The resources that a waiver covers.
+/// Resources that a waiver covers.
 #[derive(Debug, Clone)]
 pub enum Resources {
-    /// Those whose id, ARN or address this stands for.
+    /// Resources whose id, ARN or address matches the pattern.
     Like(Glob),
-    /// Those of these addresses. Waivers of one block share them.
+    /// Resources of these addresses. Waivers of one block share them.
     Named(Vec<Arc<BTreeSet<String>>>),
 }
 
@@ -80,28 +81,28 @@ impl fmt::Display for Resources {
 /// Findings that are accepted.
 #[derive(Debug, Clone)]
 pub struct Waiver {
-    /// Which rules, by id.
+    /// Rules that the waiver covers, by id.
     pub rule: Glob,
-    /// Which resources.
+    /// Resources that the waiver covers.
     pub resource: Resources,
-    /// Which accounts.
+    /// Accounts that the waiver covers.
     pub account: Glob,
-    /// Why.
+    /// Reason of the waiver.
     pub reason: String,
-    /// Who answers for it.
+    /// Owner of the waiver.
     pub owner: Option<String>,
-    /// The last day on which it applies, in UTC.
+    /// Last day on which the waiver applies, in UTC.
     pub expires: Option<Date>,
-    /// The rules that it is limited to, whatever it names; all of them, if empty.
+    /// Rules that the waiver is limited to, whatever it names; all of them, if empty.
     pub within: Vec<Glob>,
-    /// Whether it is a comment in code.
+    /// `true` if the waiver is a comment in code.
     pub inline: bool,
-    /// A warning at the place where it is written, to be worded.
+    /// Warning at the position of the waiver, without its text.
     pub place: Diagnostic,
 }
 
 impl Waiver {
-    /// What it says, wherever it is written, as a history keeps it.
+    /// Returns the terms of the waiver, wherever it is written, as a history stores them.
     pub fn terms(&self) -> Json {
         json!({
             "rule": self.rule.to_string(),
@@ -114,12 +115,12 @@ impl Waiver {
     }
 }
 
-/// The names of a rule that was held: its id, and those that it had before.
+/// Names of a rule that was evaluated: its id and former ids.
 #[derive(Debug, Clone, Copy)]
 pub struct RuleNames<'a> {
-    /// Its id.
+    /// Id of the rule.
     pub id: &'a str,
-    /// The ids that it had before.
+    /// Former ids of the rule.
     pub aliases: &'a [String],
 }
 
@@ -137,7 +138,8 @@ impl Waiver {
             && (self.within.is_empty() || self.within.iter().any(|glob| glob.matches(id)))
     }
 
-    /// What could not be listed is covered by a waiver for all resources only, not by one whose pattern happens to fit.
+    /// Returns `true` if the waiver covers the resource. Resources that could not be listed are covered only by a
+    /// waiver for all resources, not by one whose pattern happens to match.
     fn covers_resource(&self, resource: &ResourceRef) -> bool {
         if resource.id == ANY {
             return self.resource.to_string() == ANY;
@@ -146,7 +148,8 @@ impl Waiver {
         names.into_iter().flatten().any(|name| self.resource.matches(name))
     }
 
-    /// Code may not say which account it is for: then only a waiver for all accounts covers it.
+    /// Returns `true` if the waiver covers the account. Code may not name its account: then only a waiver for all
+    /// accounts covers it.
     fn covers_account(&self, account: Option<&AccountId>) -> bool {
         self.account.matches(account.map_or("", AccountId::as_str))
     }
@@ -155,7 +158,7 @@ impl Waiver {
         self.expires.is_some_and(|last| last < today)
     }
 
-    /// Whether the scan could have found something that it covers.
+    /// Returns `true` if the scan could have produced a finding that the waiver covers.
     fn concerns(&self, scopes: &[Scope], rules: &[RuleNames<'_>]) -> bool {
         rules.iter().any(|rule| rule.any(&self.rule))
             && scopes.iter().any(|scope| self.covers_account(scope.account.as_ref()))
@@ -166,7 +169,7 @@ impl Waiver {
     }
 }
 
-/// What waivers have covered so far, and whether they could have covered anything.
+/// Counts of what waivers have covered so far, and whether they could have covered anything.
 #[derive(Debug, Clone)]
 pub struct Tally {
     covered: Vec<usize>,
@@ -174,30 +177,31 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing yet.
+    /// Returns a tally of zero.
     pub fn of(waivers: &[Waiver]) -> Self {
         Self { covered: vec![0; waivers.len()], concerned: vec![false; waivers.len()] }
     }
 
-    /// Both together.
+    /// Adds another tally.
     pub fn add(&mut self, other: &Self) {
         self.covered.iter_mut().zip(&other.covered).for_each(|(covered, more)| *covered += more);
         self.concerned.iter_mut().zip(&other.concerned).for_each(|(concerned, more)| *concerned |= more);
     }
 
-    /// A warning for each waiver that has expired, and for each that covers nothing although its rule and account were
-    /// scanned.
+    /// Returns a warning for each waiver that has expired, and for each that covers nothing although its rule and
+    /// account were scanned.
     pub fn warnings(&self, waivers: &[Waiver], today: Date) -> Vec<Diagnostic> {
         let tallied = waivers.iter().zip(self.covered.iter().zip(&self.concerned));
         tallied.filter_map(|(waiver, (covered, concerned))| warning(waiver, *covered, *concerned, today)).collect()
     }
 }
 
-/// Marks what is waived, and counts anew. Only a fail or an unknown can be; the first waiver that
-/// covers it and has not expired applies. `rules` are those that were held.
+/// Marks waived findings, and updates the counts. Only a fail or an unknown can be waived; the first waiver that covers
+/// the finding and has not expired applies. `rules` are those that were evaluated.
 ///
-/// Gives a warning for each waiver that has expired, and for each that covers nothing although its
-/// rule and account were scanned.
+///
+/// Returns a warning for each waiver that has expired, and for each that covers nothing although its rule and account
+/// were scanned.
 pub fn apply(report: &mut Report, waivers: &[Waiver], rules: &[RuleNames<'_>], today: Date) -> Vec<Diagnostic> {
     let mut tally = Tally::of(waivers);
     cover(&mut report.findings, &report.scopes, waivers, rules, today, &mut tally);
@@ -205,7 +209,7 @@ pub fn apply(report: &mut Report, waivers: &[Waiver], rules: &[RuleNames<'_>], t
     tally.warnings(waivers, today)
 }
 
-/// Marks what is waived of a part of a scan, and adds to the tally.
+/// Marks the waived findings of a part of a scan, and adds to the tally.
 pub fn cover(
     findings: &mut [Finding],
     scopes: &[Scope],
@@ -337,7 +341,7 @@ mod tests {
     fn a_waiver_that_covers_nothing_is_named_where_it_could_have_covered_something() {
         let named = |waiver: Waiver| waived(waiver, "2026-11-22").1.len();
         assert_eq!(named(waiver("ec2-imdsv2-required", "i-0gone")), 1);
-        // What passes, or is waived otherwise, needs no waiver.
+        // A finding that passes or is covered by another waiver needs no waiver.
         assert_eq!(named(waiver("ec2-imdsv2-required", "i-0fedcba9876543210")), 1);
         // Neither its rule nor its account was scanned.
         assert_eq!(named(waiver("ec2-detailed-monitoring", "*")), 0);

@@ -1,6 +1,7 @@
-//! Baselines: the failures and unknowns that were there when checking began, by fingerprint.
+//! Baselines: the failures and unknowns that existed when checking began, by fingerprint.
 //!
-//! A baseline is a small file of its own. A whole report (JSON or SARIF) is read as a baseline, too.
+//!
+//! A baseline is a small file of its own. A whole report (JSON or SARIF) is also read as a baseline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ use serde_json::Value as Json;
 use crate::engine::scan::ANY;
 use crate::model::{AccountId, Finding, Region, Report, Scope, Source, Verdict};
 
-/// Findings that are known.
+/// Known findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
@@ -20,32 +21,32 @@ pub struct Baseline {
     pub kind: String,
     /// 1
     pub schema_version: u32,
-    /// The start of the scan that the findings are of, RFC 3339.
+    /// Start of the scan that the findings are of, RFC 3339.
     pub scanned_at: Option<String>,
     /// The findings, in the order of the report.
     pub findings: Vec<Known>,
 }
 
-/// A finding that is known.
+/// A known finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Known {
-    /// The fingerprint of the finding, by which alone it is recognised.
+    /// Fingerprint of the finding, its only identity.
     pub fingerprint: String,
-    /// `fail` or `unknown`: what was unknown is reported when it fails.
+    /// `fail` or `unknown`: a known unknown is reported when it fails.
     pub verdict: Verdict,
-    /// The rule, for people and for `baseline prune`.
+    /// Rule of the finding, for people and for `baseline prune`.
     pub rule: String,
-    /// The account.
+    /// Account of the finding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The region.
+    /// Region of the finding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// The folder of the code.
+    /// Folder of the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// The id or the Terraform address of the resource.
+    /// Id or Terraform address of the resource.
     pub resource: String,
 }
 
@@ -54,7 +55,7 @@ pub struct Known {
 pub struct Pruned {
     /// The finding.
     pub known: Known,
-    /// What became of it.
+    /// Reason why the finding is no longer open.
     pub because: &'static str,
 }
 
@@ -64,7 +65,7 @@ impl Baseline {
     /// The version of the format.
     pub const SCHEMA_VERSION: u32 = 1;
 
-    /// What fails in this report and is unknown. What is waived is left to its waiver.
+    /// Returns the failures and unknowns of this report. A waived finding is left to its waiver.
     pub fn of(report: &Report) -> Self {
         let open = report.findings.iter().filter(|finding| is_open(finding));
         Self::new(Some(report.started_at.clone()), open.map(|finding| Known::of(finding, finding.verdict)).collect())
@@ -77,7 +78,7 @@ impl Baseline {
     /// Reads a baseline, or a report in JSON or SARIF as one.
     ///
     /// # Errors
-    /// Where the text is none of these, with the reason.
+    /// If the text is none of these, with the reason.
     pub fn parse(text: &str) -> Result<Self, String> {
         let json: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let baseline = match json["kind"].as_str() {
@@ -101,13 +102,14 @@ impl Baseline {
         serde_json::from_value(json).map_err(|error| error.to_string())
     }
 
-    /// The verdicts by fingerprint.
+    /// Returns the verdicts by fingerprint.
     pub fn verdicts(self) -> BTreeMap<String, Verdict> {
         self.findings.into_iter().map(|known| (known.fingerprint, known.verdict)).collect()
     }
 
-    /// Takes out what this report shows to be no longer open. What it does not show stays: rules that were not selected,
-    /// accounts and regions that were not read, and types whose resources could not be listed.
+    /// Removes the findings that this report shows to be no longer open. Findings that the report does not cover stay:
+    /// those of rules that were not selected, of accounts and regions that were not read, and of types whose resources
+    /// could not be listed.
     pub fn prune(&mut self, report: &Report) -> Vec<Pruned> {
         let seen = Seen::of(report);
         let mut pruned = Vec::new();
@@ -122,10 +124,10 @@ impl Baseline {
         pruned
     }
 
-    /// Writes the baseline, a finding a line: what is added and removed is a line in a diff.
+    /// Writes the baseline, one finding a line, so that each added or removed finding is one line of a diff.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If the baseline cannot be written.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{{\n  \"kind\": \"{}\",\n  \"schema_version\": {},", self.kind, self.schema_version)?;
         writeln!(out, "  \"scanned_at\": {},\n  \"findings\": [", serde_json::to_string(&self.scanned_at)?)?;
@@ -156,7 +158,8 @@ fn is_open(finding: &Finding) -> bool {
     matches!(finding.verdict, Verdict::Fail | Verdict::Unknown)
 }
 
-/// The findings of a report in JSON, which an earlier version may have written: no more is asked of it than is needed.
+/// Returns the findings of a report in JSON, which an earlier version may have written: only the needed fields are
+/// required.
 fn of_report(json: &Json) -> Result<Vec<Known>, String> {
     let findings = json["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
     let known = findings.iter().map(|finding| {
@@ -211,7 +214,7 @@ fn known(
     })
 }
 
-/// What a report says of findings.
+/// Findings of a report.
 struct Seen<'a> {
     report: &'a Report,
     verdicts: BTreeMap<&'a str, Verdict>,
@@ -227,7 +230,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// What became of a finding; none where it is open, or nothing is known of it.
+    /// Returns the reason why a finding is no longer open; none if it is open or its state is not known.
     fn became(&self, known: &Known) -> Option<&'static str> {
         match self.verdicts.get(known.fingerprint.as_str()) {
             Some(Verdict::Pass) => Some("passes"),
@@ -294,7 +297,7 @@ mod tests {
     fn a_whole_report_is_still_a_baseline() {
         let report = example::report();
         let read = Baseline::parse(&serde_json::to_string(&report).expect("JSON")).expect("a baseline");
-        // What a report has waived was known to earlier versions.
+        // A finding that a report has waived was known to earlier versions.
         let waived = report.findings.iter().filter(|finding| finding.verdict == Verdict::Waived).count();
         assert_eq!(read.findings.len(), Baseline::of(&report).findings.len() + waived);
     }
@@ -330,7 +333,7 @@ mod tests {
         assert_eq!(pruned.len(), 1);
         assert_eq!((pruned[0].known.fingerprint.as_str(), pruned[0].because), (fixed.as_str(), "passes"));
 
-        // Of a report on other rules or other accounts, nothing follows.
+        // A report on other rules or other accounts proves nothing about the finding.
         let mut other = report.clone();
         other.findings.clear();
         assert_eq!(baseline.clone().prune(&other), []);

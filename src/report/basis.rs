@@ -1,4 +1,4 @@
-//! Provenance in words: the configuration, rules, flags and waivers that decided a result.
+//! Provenance in words: the configuration, rules, flags and waivers that determined a result.
 
 use serde_json::Value as Json;
 
@@ -6,13 +6,13 @@ use super::phrasing;
 use crate::model::Provenance;
 use crate::model::provenance::{ConfigurationFile, RulesFolder, Setting, WaiverFile};
 
-/// The name under which formats that list nothing but results have it.
+/// Name of the provenance in formats that list only results.
 pub(super) const NAME: &str = "provenance";
 
-/// Flags that a table need not repeat: what they choose stands in its last line.
+/// Flags that a table does not repeat: their effect is in its last line.
 const SAID: &[&str] = &["--account", "--region", "--regions", "--accounts", "--profile", "--profiles"];
 
-/// One line for each thing that decided the result.
+/// Returns one line for each input that determined the result.
 pub(super) fn lines(provenance: &Provenance) -> Vec<String> {
     let none = || "configuration: none".to_owned();
     let mut lines = vec![provenance.configuration.as_ref().map_or_else(none, configuration)];
@@ -23,7 +23,7 @@ pub(super) fn lines(provenance: &Provenance) -> Vec<String> {
     lines
 }
 
-/// The same for a page on which there is no room for what is as usual: none where nothing was set.
+/// Returns the lines for a page without room for defaults: none if nothing was set.
 pub(super) fn unusual(provenance: &Provenance) -> Vec<String> {
     let said = |setting: &Setting| setting.origin == COMMAND_LINE && SAID.contains(&setting.key.as_str());
     let settings: Vec<Setting> = provenance.settings.iter().filter(|setting| !said(setting)).cloned().collect();

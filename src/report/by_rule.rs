@@ -1,5 +1,4 @@
-//! Findings by rule, as people read them: the worst rules first, and in each what failed before
-//! what is not known.
+//! Findings by rule, as people read them: the worst rules first, and in each the failures before the unknowns.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +7,20 @@ use crate::model::{Finding, Report, Severity, Verdict};
 
 /// The findings of one rule.
 pub(super) struct Group<'a> {
-    /// Its id.
+    /// Id of the rule.
     pub(super) rule: &'a str,
-    /// Its severity.
+    /// Severity of the rule.
     pub(super) severity: Severity,
-    /// What is known of it; none where the report was made elsewhere.
+    /// Description of the rule; none if the report was made elsewhere.
     pub(super) info: Option<&'a RuleInfo>,
-    /// Those that failed, in the order of the report.
+    /// Failed findings, in the order of the report.
     pub(super) failed: Vec<&'a Finding>,
-    /// Those that are not known, in the order of the report.
+    /// Unknown findings, in the order of the report.
     pub(super) unknown: Vec<&'a Finding>,
 }
 
 impl<'a> Group<'a> {
-    /// What failed, then what is not known.
+    /// Returns the failures, then the unknowns.
     pub(super) fn findings(&self) -> impl Iterator<Item = &'a Finding> + use<'a, '_> {
         self.failed.iter().chain(&self.unknown).copied()
     }
@@ -35,15 +34,15 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// What every failed finding says, where all say the same.
+    /// Returns the message of every failed finding, if all have the same.
     pub(super) fn common_message(&self) -> Option<&'a str> {
         let first = self.failed.first()?.message.as_str();
         self.failed.iter().all(|finding| finding.message == first).then_some(first)
     }
 }
 
-/// The rules that failed or are not known somewhere: by severity, then by how many failed and are not known, then by id.
-/// What `lists` does not want is left out.
+/// Returns the rules that fail or are unknown somewhere: by severity, then by the numbers of failures and unknowns,
+/// then by id. Findings that `lists` rejects are left out.
 pub(super) fn open<'a>(report: &'a Report, rules: &'a [RuleInfo], lists: impl Fn(&Finding) -> bool) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<&str, Group<'a>> = BTreeMap::new();
     for finding in &report.findings {
@@ -72,7 +71,7 @@ pub(super) fn open<'a>(report: &'a Report, rules: &'a [RuleInfo], lists: impl Fn
     groups
 }
 
-/// The findings of one verdict, in the order of the report.
+/// Returns the findings of one verdict, in the order of the report.
 pub(super) fn of_verdict(report: &Report, verdict: Verdict) -> Vec<&Finding> {
     report.findings.iter().filter(|finding| finding.verdict == verdict).collect()
 }

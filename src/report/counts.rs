@@ -1,5 +1,5 @@
-//! How many findings there are of each verdict and severity: in all, by account, by rule and by
-//! control. What was counted before (passes that are not listed) is in the report's summary.
+//! Counts of findings by verdict and severity: in total, by account, by rule and by control. Counts made earlier
+//! (passes that are not listed) are in the report's summary.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,17 +19,17 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// One finding more.
+    /// Adds a finding.
     pub(super) fn add(&mut self, verdict: Verdict, severity: Severity) {
         self.counts[row(verdict)][column(severity)] += 1;
     }
 
-    /// Those of that verdict and severity.
+    /// Returns the number of findings of that verdict and severity.
     pub(super) fn count(&self, verdict: Verdict, severity: Severity) -> u64 {
         self.counts[row(verdict)][column(severity)]
     }
 
-    /// Those of that verdict.
+    /// Returns the number of findings of that verdict.
     pub(super) fn of(&self, verdict: Verdict) -> u64 {
         self.counts[row(verdict)].iter().sum()
     }
@@ -41,12 +41,12 @@ impl Tally {
         self
     }
 
-    /// Whether there is something to do: a failure, or something that is not known.
+    /// Returns `true` if there is a failure or an unknown.
     pub(super) fn is_open(&self) -> bool {
         self.of(Verdict::Fail) + self.of(Verdict::Unknown) > 0
     }
 
-    /// What is worse comes later: more failures of the worst severity, then more that is not known.
+    /// Returns a key that sorts the worse tally later: more failures of the worst severity, then more unknowns.
     pub(super) fn badness(&self) -> ([u64; SEVERITIES.len()], [u64; SEVERITIES.len()]) {
         (self.counts[row(Verdict::Fail)], self.counts[row(Verdict::Unknown)])
     }
@@ -71,37 +71,37 @@ fn column(severity: Severity) -> usize {
     }
 }
 
-/// What is counted of one account.
+/// Counts of one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OfAccount<'a> {
     /// The account.
     pub(super) account: &'a AccountId,
-    /// Its findings.
+    /// Findings of the account.
     pub(super) tally: Tally,
-    /// How many of its regions were not read in full.
+    /// Number of regions of the account that were not read in full.
     pub(super) incomplete: u64,
 }
 
-/// What is counted of one control of a framework.
+/// Counts of one control of a framework.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OfControl<'a> {
     /// The control.
     pub(super) control: &'a ControlInfo,
-    /// The findings of the rules that answer for it.
+    /// Findings of the rules that cover the control.
     pub(super) tally: Tally,
 }
 
-/// All that is counted.
+/// All counts.
 #[derive(Debug, Default)]
 pub(super) struct Tallies<'a> {
-    /// The findings that are listed.
+    /// Listed findings.
     pub(super) all: Tally,
     rules: BTreeMap<&'a str, (Option<Severity>, Tally)>,
     accounts: BTreeMap<&'a AccountId, (Tally, u64)>,
 }
 
 impl<'a> Tallies<'a> {
-    /// Counts what the report lists.
+    /// Counts the findings that the report lists.
     pub(super) fn of(report: &'a Report) -> Self {
         let mut tallies = Self::default();
         for scope in phrasing::incomplete(report) {
@@ -126,12 +126,13 @@ impl<'a> Tallies<'a> {
         }
     }
 
-    /// The findings of a rule.
+    /// Returns the findings of a rule.
     pub(super) fn rule(&self, id: &str) -> Tally {
         self.rules.get(id).map(|(_, tally)| *tally).unwrap_or_default()
     }
 
-    /// The rules that fail or are not known somewhere, the most severe first, of those the ones that fail most.
+    /// Returns the rules that fail or are unknown somewhere: the most severe first, among these the rules with most
+    /// failures.
     pub(super) fn open_rules(&self) -> Vec<(&'a str, Severity, Tally)> {
         let open = self.rules.iter().filter(|(_, (_, tally))| tally.is_open());
         let mut rules: Vec<_> =
@@ -140,7 +141,7 @@ impl<'a> Tallies<'a> {
         rules
     }
 
-    /// The accounts in which something fails, is not known or was not read, the worst first.
+    /// Returns the accounts with failures, unknowns or unread scopes, the worst first.
     pub(super) fn worst_accounts(&self) -> Vec<OfAccount<'a>> {
         let accounts = self.accounts.iter().map(|(account, (tally, incomplete))| OfAccount {
             account,
@@ -152,7 +153,7 @@ impl<'a> Tallies<'a> {
         worst
     }
 
-    /// The controls for which rules that ran answer, by framework and id.
+    /// Returns the controls that rules of this scan cover, by framework and id.
     pub(super) fn controls(&self, rules: &'a [RuleInfo]) -> Vec<OfControl<'a>> {
         let mut controls: Vec<OfControl<'a>> = Vec::new();
         for rule in rules {

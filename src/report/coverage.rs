@@ -1,23 +1,22 @@
-//! What was covered, for formats that know nothing but results: an account or region that was not
-//! read is listed there like a rule of which nothing is known, so that a short list never looks
-//! like a good one.
+//! Coverage, for formats that list only results: an account or region that was not read is listed like a rule with an
+//! unknown verdict, so that a short list never looks like a good result.
 
 use sha2::{Digest, Sha256};
 
 use super::phrasing;
 use crate::model::{Gap, Scope, Verdict};
 
-/// The name under which coverage is listed among the rules.
+/// Name under which coverage is listed among the rules.
 pub(super) const RULE: &str = "scope-read-in-full";
 
-/// What it asks for, in a line.
+/// The requirement, in one line.
 pub(super) const TITLE: &str = "Accounts and regions should be read in full";
 
-/// What is unknown where it is not so.
+/// Consequence of an incomplete read.
 pub(super) const DESCRIPTION: &str =
     "Every call that the selected rules need was answered. What depends on one that was not is unknown.";
 
-/// What came of reading a scope: it is never less than unknown.
+/// Returns the verdict on reading a scope: an incomplete read is at least unknown.
 pub(super) fn verdict(scope: &Scope) -> Verdict {
     if scope.read && scope.complete { Verdict::Pass } else { Verdict::Unknown }
 }
@@ -32,12 +31,12 @@ pub(super) fn message(scope: &Scope) -> String {
     format!("{} {how}", phrasing::scope(scope))
 }
 
-/// Why it was not read in full, each reason once.
+/// Returns the reasons why the scope was not read in full, each once.
 pub(super) fn reasons(scope: &Scope) -> Vec<String> {
     phrasing::each_once(scope.gaps.iter().map(Gap::to_string))
 }
 
-/// Lower-case hexadecimal SHA-256 that stays the same as long as the scope does.
+/// Returns a lower-case hexadecimal SHA-256 that stays the same as long as the scope does.
 pub(super) fn fingerprint(scope: &Scope) -> String {
     let hash = Sha256::digest(format!("{RULE}\n{}", phrasing::scope(scope)));
     hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))

@@ -1,9 +1,11 @@
-//! CSV by RFC 4180, for spreadsheets and data frames: one row a finding, passes too, and one for
-//! each account or region that was not read in full; the last row says what decided the result. Columns are only ever added, at the end.
+//! CSV by RFC 4180, for spreadsheets and data frames: one row for each finding, including passes, and one for each
+//! account or region that was not read in full. The last row contains the provenance of the result. Columns are only
+//! ever added, at the end.
 //! <https://www.rfc-editor.org/rfc/rfc4180>
 //!
-//! A spreadsheet takes a cell that begins like a formula for one, and names are chosen by others:
-//! such a cell begins with an apostrophe. <https://owasp.org/www-community/attacks/CSV_Injection>
+//!
+//! A spreadsheet interprets a cell that begins like a formula as one, and names are chosen by others: such a cell
+//! begins with an apostrophe. <https://owasp.org/www-community/attacks/CSV_Injection>
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -46,7 +48,7 @@ const COLUMNS: [&str; 24] = [
 ];
 
 fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
-    // All cells are quoted: where the separator of a spreadsheet is another one, a cell must not fall apart.
+    // All cells are quoted: if a spreadsheet uses another separator, a cell must not be split.
     let mut table = WriterBuilder::new().quote_style(QuoteStyle::Always).terminator(Terminator::CRLF).from_writer(out);
     table.write_record(COLUMNS)?;
     findings(&mut |findings| {
@@ -97,7 +99,7 @@ fn row(finding: &Finding, info: Option<&RuleInfo>) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// An account or region that was not read in full: a row without a resource.
+/// Returns the row of an account or region that was not read in full: a row without a resource.
 fn row_of_scope(scope: &Scope) -> [String; COLUMNS.len()] {
     named(&[
         ("account", scope.account.as_ref().map(ToString::to_string).unwrap_or_default()),
@@ -111,21 +113,21 @@ fn row_of_scope(scope: &Scope) -> [String; COLUMNS.len()] {
     ])
 }
 
-/// What decided the result beside the facts: the last row, without a resource and a verdict.
+/// Returns the last row, without a resource and a verdict: the inputs other than facts that determined the result.
 fn row_of_provenance(report: &Report) -> [String; COLUMNS.len()] {
     named(&[("rule", basis::NAME.to_owned()), ("message", basis::lines(&report.provenance).join("; "))])
 }
 
-/// A row with these columns.
+/// Returns a row with these columns.
 fn named<const N: usize>(cells: &[(&str, String); N]) -> [String; COLUMNS.len()] {
     COLUMNS
         .map(|column| cells.iter().find(|(name, _)| *name == column).map(|(_, cell)| cell.clone()).unwrap_or_default())
 }
 
-/// The cell in one line, which no spreadsheet takes for a formula.
+/// Returns the cell in one line, which no spreadsheet interprets as a formula.
 fn safe(cell: &str) -> String {
     let text: Cow<'_, str> = harmless(cell);
-    // The wide forms are taken for the narrow ones in some languages.
+    // Some languages treat the wide forms as the narrow ones.
     if text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) || cell.starts_with(['\t', '\r', '\n']) {
         format!("'{text}")
     } else {
@@ -153,7 +155,7 @@ mod tests {
     fn every_finding_has_a_row_and_what_was_not_read_has_one() {
         let report = example::report();
         let rows = rows(&example::written(&FORMAT, &report));
-        // One more says what decided the result.
+        // One more row contains the provenance.
         let (last, rows) = rows.split_last().expect("rows");
         assert!(last[10] == *basis::NAME && last[14].contains("disable: [logs-*, <b>] (ssm-audit.yaml)"), "{last:?}");
         assert_eq!(rows.len(), report.findings.len() + 3);

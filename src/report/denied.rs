@@ -1,5 +1,5 @@
-//! Denied permissions: one permission that the caller lacks leaves many checks unknown. People read that once, with the
-//! remedy; formats for machines keep each finding.
+//! Denied permissions: one permission that the caller lacks leaves many checks unknown. Reports for people list each
+//! denied permission once, with the remedy; formats for machines keep each finding.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,20 +9,20 @@ use crate::model::call::{ALL, Call};
 use crate::model::schema::Attribute;
 use crate::model::{Finding, Gap, GapKind, Report, ResourceType, Verdict};
 
-/// A permission that was denied, and what is unknown because of it.
+/// A permission that was denied, and the checks that are unknown because of it.
 #[derive(Debug, Default)]
 pub(super) struct Denied<'a> {
     /// The calls that need it.
     calls: BTreeSet<&'a str>,
     codes: BTreeSet<&'a str>,
-    /// Where it was denied.
+    /// Accounts and regions in which the permission was denied.
     places: BTreeSet<String>,
-    /// How many checks are unknown for no other reason.
+    /// Number of checks that are unknown for no other reason.
     checks: usize,
     rules: BTreeSet<&'a str>,
 }
 
-/// How many accounts and regions, rules and attributes are named, before the rest is counted.
+/// Number of accounts and regions, rules and attributes that are named, before the rest is counted.
 const NAMED: usize = 3;
 
 /// Returns the permissions that were denied, by their actions.
@@ -46,7 +46,7 @@ pub(super) fn permissions(report: &Report) -> Vec<Denied<'_>> {
     denied.into_values().collect()
 }
 
-/// Returns `true` for a finding that is unknown for no other reason than denied calls.
+/// Returns `true` for a finding for which denied calls are the only reason to be unknown.
 pub(super) fn is_only_denied(finding: &Finding) -> bool {
     finding.verdict == Verdict::Unknown && !finding.gaps.is_empty() && finding.gaps.iter().all(is_denied)
 }
@@ -80,7 +80,8 @@ fn place(finding: &Finding) -> String {
 }
 
 impl Denied<'_> {
-    /// Returns what was denied where, what could not be read, which rules wait for it, and what to do, in a sentence.
+    /// Returns a sentence with the denied permission, its accounts and regions, the attributes that could not be read,
+    /// the rules that wait for it, and the remedy.
     pub(super) fn message(&self, report: &Report) -> String {
         let not_read = self.not_read().map(|what| format!("{what} could not be read; ")).unwrap_or_default();
         let remedy =
@@ -100,8 +101,9 @@ impl Denied<'_> {
         named(self.places.iter().map(String::as_str))
     }
 
-    /// Returns what could not be read; none where a call only leads to accounts. What follows from resources is not
-    /// named beside them, nor what is put together from several calls beside what one call gives.
+    /// Returns the attributes that could not be read; none if a call only leads to accounts. Attributes derived from
+    /// several resources are left out beside those of resources, and attributes composed of several calls beside those
+    /// of one call.
     pub(super) fn not_read(&self) -> Option<String> {
         let calls: Vec<&Call> = self.calls.iter().filter_map(|name| known(name)).collect();
         let alone = |attribute: &Attribute| attribute.calls.iter().all(|call| calls.contains(&call));
@@ -119,7 +121,7 @@ impl Denied<'_> {
         kinds.into_iter().find(|said| !said.is_empty()).map(|said| said.join(", "))
     }
 
-    /// Returns how many checks of which rules are unknown.
+    /// Returns the number of unknown checks, and their rules.
     pub(super) fn waiting(&self) -> String {
         let rules = named(self.rules.iter().copied());
         match (self.checks, self.rules.len()) {
@@ -130,7 +132,7 @@ impl Denied<'_> {
         }
     }
 
-    /// Returns the action to allow, and where else than to the caller.
+    /// Returns the action to allow, and the policies of resources that must allow it besides the caller's.
     pub(super) fn action(&self) -> String {
         self.calls.first().map_or_else(String::new, |call| {
             let own = own_policies(call).map(|own| format!(" (also in {own})")).unwrap_or_default();
@@ -144,7 +146,7 @@ impl Denied<'_> {
     }
 }
 
-/// The first names, and how many more there are.
+/// Returns the first names, and the number of the others.
 fn named<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.collect();
     match names.len().saturating_sub(NAMED) {
@@ -153,7 +155,7 @@ fn named<'n>(names: impl Iterator<Item = &'n str>) -> String {
     }
 }
 
-/// The attributes of a type that are chosen.
+/// Returns the chosen attributes of a type.
 fn attributes_of(resource_type: ResourceType, chosen: impl Fn(&Attribute) -> bool) -> Option<String> {
     let attributes = resource_type.structure().attributes.iter();
     let unread = attributes.filter(|attribute| !attribute.calls.is_empty() && chosen(attribute));
@@ -165,17 +167,17 @@ fn known(call: &str) -> Option<&'static Call> {
     ALL.iter().find(|known| known.to_string() == call)
 }
 
-/// The actions that a call needs.
+/// Returns the actions that a call needs.
 fn actions(call: &str) -> String {
     known(call).map_or_else(|| call.to_owned(), |known| known.actions.join(", "))
 }
 
-/// The task whose policy allows a call. What a scan does not call itself is called to reach accounts.
+/// Returns the task whose policy allows a call. A call that a scan does not make itself serves to reach accounts.
 fn task_of(call: &str) -> &'static str {
     if known(call).is_some() { "scan" } else { "sweep" }
 }
 
-/// The policies of resources that must allow a call, too.
+/// Returns the policies of resources that must allow a call, too.
 fn own_policies(call: &str) -> Option<&'static str> {
     match call.split_once(':')?.0 {
         "kms" => Some("the policies of the keys"),
@@ -184,7 +186,7 @@ fn own_policies(call: &str) -> Option<&'static str> {
     }
 }
 
-/// Which action to allow, and the command that prints the policy.
+/// Returns the action to allow, and the command that prints the policy.
 pub(super) fn remedy(call: &str, policy: &str, commands: &Commands) -> String {
     let own = own_policies(call).map(|own| format!(", and in {own},")).unwrap_or_default();
     let command = commands.policy(task_of(call), policy);

@@ -1,7 +1,8 @@
-//! Difference of two reports: what is new, fixed, still open, and what failed before and is unknown now.
+//! Difference of two reports: new, fixed, open and stale findings.
 //!
-//! A finding is fixed only if its rule was evaluated again, its account and region were read again, and nothing of that
-//! rule is unknown there. Everything else that failed before and does not fail now is stale.
+//!
+//! A finding is fixed only if its rule was evaluated again, its account and region were read again, and no check of
+//! that rule is unknown there. Every other finding that failed before and does not fail now is stale.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -16,7 +17,7 @@ use crate::engine::scan::ANY;
 use crate::model::{Finding, Region, Report, Source, Verdict};
 use crate::terminal::harmless;
 
-/// What has become of a finding.
+/// Lifecycle state of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -69,15 +70,15 @@ impl Standing {
     }
 }
 
-/// A finding, and what has become of it.
+/// A finding, and its lifecycle state.
 #[derive(Debug, Clone, Serialize)]
 pub struct Change<'a> {
-    /// What has become of it.
+    /// Lifecycle state of the finding.
     pub standing: Standing,
-    /// Why, in words; none where nothing needs to be said.
+    /// Reason for the state, in words; none if the state needs no reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
-    /// The finding: that of the newer report, if it has it.
+    /// The finding: that of the newer report, if it is in that report.
     #[serde(flatten)]
     pub finding: &'a Finding,
 }
@@ -89,12 +90,12 @@ pub struct Difference<'a> {
     pub old: &'a Report,
     /// The newer report.
     pub new: &'a Report,
-    /// Every finding that fails in one of them: by what has become of it, the most severe first.
+    /// Every finding that fails in one of the reports: by lifecycle state, the most severe first.
     pub changes: Vec<Change<'a>>,
 }
 
 impl<'a> Difference<'a> {
-    /// Compares two reports. The current id of a rule that was renamed is given by `current`.
+    /// Compares two reports. `current` returns the current id of a rule that was renamed.
     pub fn of(old: &'a Report, new: &'a Report, current: impl Fn(&str) -> String) -> Self {
         let later = Later::of(new, old, &current);
         let before: BTreeMap<&str, &Finding> = by_fingerprint(old);
@@ -128,7 +129,7 @@ impl<'a> Difference<'a> {
         Self { old, new, changes }
     }
 
-    /// Returns how many findings have become that.
+    /// Returns the number of findings in that state.
     pub fn count(&self, standing: Standing) -> usize {
         self.changes.iter().filter(|change| change.standing == standing).count()
     }
@@ -141,10 +142,10 @@ impl<'a> Difference<'a> {
         said.map(|(standing, count)| (style(standing, count), format!("{count} {}", standing.word()))).collect()
     }
 
-    /// Writes it for people.
+    /// Writes the difference for people.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If the difference cannot be written.
     pub fn write_table(&self, options: &Options, out: &mut dyn Write) -> io::Result<()> {
         for group in self.changes.chunk_by(|one, other| one.standing == other.standing) {
             self.section(group, options, out)?;
@@ -196,23 +197,23 @@ impl<'a> Difference<'a> {
     }
 }
 
-/// How many findings of a rule are listed without `-v`.
+/// Number of findings of a rule that are listed without `-v`.
 const LISTED: usize = 10;
 
 fn by_fingerprint(report: &Report) -> BTreeMap<&str, &Finding> {
     report.findings.iter().map(|finding| (finding.fingerprint.as_str(), finding)).collect()
 }
 
-/// The newer report, as what an older finding is looked up in.
+/// The newer report, indexed to look up an older finding.
 struct Later<'a> {
     report: &'a Report,
     old: &'a Report,
     findings: BTreeMap<&'a str, &'a Finding>,
-    /// Rules that were evaluated, by their current ids; none if the same rules were as in the older report.
+    /// Rules that were evaluated, by their current ids; none if they are the rules of the older report.
     rules: Option<BTreeSet<String>>,
-    /// Rules of which something is unknown, with the findings that say so.
+    /// Rules with unknown checks, with the unknown findings.
     unknown: BTreeMap<String, Vec<&'a Finding>>,
-    /// Why not everything that fails is in the report.
+    /// Reason why the report does not contain every failure.
     narrowed: Option<&'static str>,
 }
 
@@ -234,7 +235,7 @@ impl<'a> Later<'a> {
         }
     }
 
-    /// What has become of a finding that failed; none where it fails still.
+    /// Returns the change of a finding that failed; none if it still fails.
     fn change(&self, earlier: &'a Finding, current: &dyn Fn(&str) -> String) -> Option<Change<'a>> {
         let found = self.findings.get(earlier.fingerprint.as_str()).copied();
         let change =
@@ -256,7 +257,7 @@ impl<'a> Later<'a> {
         }
     }
 
-    /// Why a finding that the report does not have may fail all the same; none where it cannot.
+    /// Returns the reason why a finding that is not in the report may still fail; none if it cannot.
     fn unseen(&self, earlier: &Finding, rule: &str) -> Option<String> {
         if let Some(because) = self.narrowed {
             return Some(because.to_owned());
@@ -278,7 +279,7 @@ impl<'a> Later<'a> {
         })
     }
 
-    /// Why the account and region of a finding were not read; none where they were.
+    /// Returns the reason why the account and region of a finding were not read; none if they were.
     fn unread(&self, earlier: &Finding) -> Option<String> {
         let (account, region) = (&earlier.resource.account, &earlier.resource.region);
         if earlier.resource.address.as_ref() == Some(&earlier.resource.id) {
@@ -301,13 +302,13 @@ impl<'a> Later<'a> {
         if let Some(region) = region.as_ref().filter(|_| earlier.resource.resource_type.is_regional()) {
             return (!read.contains(&Some(region))).then(|| "the region was not read".to_owned());
         }
-        // Without a region it was evaluated over all of them.
+        // A finding without a region was evaluated over all regions.
         let all = regions(self.old, true).union(&tried).all(|region| read.contains(region));
         (!all).then(|| "not all regions were read".to_owned())
     }
 }
 
-/// Returns `true` if a finding is unknown, also where a waiver accepts that.
+/// Returns `true` if a finding is unknown, even if a waiver accepts that.
 fn is_unknown(finding: &Finding) -> bool {
     let accepted = finding.waiver.as_ref().is_some_and(|waiver| waiver.verdict == Verdict::Unknown);
     finding.verdict == Verdict::Unknown || accepted
@@ -317,7 +318,7 @@ fn waived(finding: &Finding) -> String {
     finding.waiver.as_ref().map_or_else(String::new, |waiver| waiver.reason.clone())
 }
 
-/// Why a report does not have everything that fails.
+/// Returns the reason why a report does not contain every failure.
 fn narrowed(report: &Report) -> Option<&'static str> {
     let filters = ["--changed-since", "--resource"];
     let is_filtered = |setting: &crate::model::provenance::Setting| {

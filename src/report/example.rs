@@ -1,4 +1,4 @@
-//! A report with something of everything, for the tests of all formats.
+//! Example report with every kind of content, for the tests of all formats.
 
 use serde_json::{Value, json};
 
@@ -13,14 +13,14 @@ use crate::model::{
 const PRODUCTION: &str = "123456789012";
 const STAGING: &str = "210987654321";
 
-/// What a format makes of a report.
+/// Returns a report as a format writes it.
 pub(crate) fn written(format: &Format, report: &Report) -> String {
     let mut out = Vec::new();
     format.write(report, &rules(), &Options::default(), &mut out).expect("written");
     String::from_utf8(out).expect("text")
 }
 
-/// The report with what is of one account together, as all reports have it.
+/// Returns the report with the findings of each account together, as all reports have them.
 pub(crate) fn by_account(mut report: Report) -> Report {
     report.findings.sort_by(|one, other| one.resource.account.cmp(&other.resource.account));
     report
@@ -297,7 +297,7 @@ fn report_of(scopes: Vec<Scope>, findings: Vec<Finding>) -> Report {
     }
 }
 
-/// A configuration, a flag, rules and waivers.
+/// Returns a configuration, a flag, rules and waivers.
 fn provenance() -> Provenance {
     let setting = |key: &str, value: Value, origin: &str| Setting { key: key.into(), value, origin: origin.into() };
     Provenance {
@@ -341,13 +341,13 @@ pub(crate) fn report() -> Report {
     Report { provenance: provenance(), ..report_of(scopes, instances().into_iter().chain(others()).collect()) }
 }
 
-/// One where everything holds.
+/// Returns a report in which every check passes.
 pub(crate) fn calm() -> Report {
     let findings = vec![finding("ec2-imdsv2-required", Severity::High, Verdict::Pass, "i-0fedcba9876543210")];
     report_of(vec![scope(PRODUCTION, "", vec![]), scope(PRODUCTION, "us-east-1", vec![])], findings)
 }
 
-/// One where no rule had anything to judge.
+/// Returns a report without applicable checks.
 pub(crate) fn empty() -> Report {
     report_of(vec![scope(PRODUCTION, "us-east-1", vec![])], Vec::new())
 }

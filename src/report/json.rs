@@ -1,4 +1,4 @@
-//! JSON: the report itself, the contract on which others build (`schemas/report.schema.json`).
+//! JSON: the report itself, the contract for other programs (`schemas/report.schema.json`).
 
 use std::io::{self, Write};
 

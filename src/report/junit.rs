@@ -1,11 +1,11 @@
-//! JUnit XML, as continuous integration shows it: a test suite an account and region, a class a
-//! rule, a test case a resource. What fails is a failure, what is not known an error, what is
-//! waived skipped. Each suite has one test more: whether its account or region was read in full.
+//! JUnit XML for continuous integration: a test suite for each account and region, a class for each rule, a test case
+//! for each resource. A fail is a failure, an unknown an error, and a waived finding is skipped. Each suite has one
+//! additional test: that its account or region was read in full.
 //! <https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd>
 //!
-//! Jenkins takes what stands before the last dot of a class for its package, GitLab tells tests
-//! apart by class and name: so a class is `ACCOUNT.REGION.RULE`, and a name is the id of the
-//! resource, which outlives its tags.
+//!
+//! Jenkins takes the part of a class before its last dot as its package, GitLab distinguishes tests by class and name.
+//! So a class is `ACCOUNT.REGION.RULE`, and a name is the id of the resource, which does not change with its tags.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -50,7 +50,7 @@ fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut
 /// Account and region; code has neither.
 type Place<'a> = (Option<&'a AccountId>, Option<&'a Region>);
 
-/// What is listed of one account and region.
+/// Listed findings of one account and region.
 #[derive(Default)]
 struct Suite<'a> {
     scopes: Vec<&'a Scope>,
@@ -69,7 +69,7 @@ fn suites<'a>(part: &Part<'a>) -> BTreeMap<Place<'a>, Suite<'a>> {
     suites
 }
 
-/// How many tests there are.
+/// Numbers of tests.
 #[derive(Default, Clone, Copy)]
 struct Count {
     tests: usize,
@@ -133,7 +133,7 @@ impl Suite<'_> {
     }
 }
 
-/// What decided the result beside the facts.
+/// Writes the inputs other than facts that determined the result.
 fn properties<W: Write>(report: &Report, writer: &mut Writer<W>) -> io::Result<()> {
     writer.create_element("properties").write_inner_content(|writer| {
         basis::lines(&report.provenance).iter().try_for_each(|line| {
@@ -159,7 +159,7 @@ struct Case<'a> {
     verdict: Verdict,
     rule: &'a str,
     name: &'a str,
-    /// What kind of failure it is.
+    /// Type of the failure.
     kind: &'a str,
     message: String,
     body: Vec<String>,
@@ -212,7 +212,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What a person who opens the failed test wants to know.
+/// Returns the details for a person who opens the failed test.
 fn body(finding: &Finding, info: Option<&RuleInfo>) -> Vec<String> {
     let resource = &finding.resource;
     let mut lines = vec![format!("{} {}", resource.resource_type, phrasing::resource(resource))];
@@ -229,7 +229,7 @@ fn body(finding: &Finding, info: Option<&RuleInfo>) -> Vec<String> {
     lines
 }
 
-/// A text of characters that XML can say. <https://www.w3.org/TR/xml/#charsets>
+/// Returns a text of characters that are valid in XML. <https://www.w3.org/TR/xml/#charsets>
 fn text(text: &str) -> String {
     harmless(text).chars().fold(String::new(), |mut said, character| {
         match character {
@@ -243,14 +243,14 @@ fn text(text: &str) -> String {
     })
 }
 
-/// When the scan began, in UTC, without a zone and to the second as consumers expect it.
+/// Returns the start of the scan in UTC, without a time zone and in seconds, as consumers expect it.
 fn timestamp(report: &Report) -> String {
     let time = report.started_at.parse::<Timestamp>();
     let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     time.map_or_else(|_error| report.started_at.clone(), text)
 }
 
-/// How long the scan took; none where the times cannot be read.
+/// Returns the duration of the scan; none if the times cannot be read.
 fn seconds(report: &Report) -> Option<String> {
     let start: Timestamp = report.started_at.parse().ok()?;
     let end: Timestamp = report.finished_at.parse().ok()?;
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
     use crate::report::example;
 
-    /// What the schema that Jenkins publishes says against it.
+    /// Returns the errors of validation against the schema that Jenkins publishes.
     fn errors(text: &str) -> Vec<String> {
         let schema = uppsala::parse(include_str!("../../tests/fixtures/junit-10.xsd")).expect("a schema");
         let document = uppsala::parse(text).expect("XML");

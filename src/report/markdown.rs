@@ -1,10 +1,9 @@
-//! Markdown as GitHub renders it, for the summary of a step in continuous integration, which may
-//! have a mebibyte. Totals are always whole; of what is listed, the worst comes first, and what did
-//! not fit is counted.
+//! Markdown as GitHub renders it, for the summary of a step in continuous integration, which may have one mebibyte.
+//! Totals are always complete. The worst findings are listed first, and those that did not fit are counted.
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary>
 //!
-//! What comes from an account stands in code spans, where nothing is a link, a tag, a mention or
-//! the end of a table's cell.
+//!
+//! Text from an account is in code spans, in which no text is a link, a tag, a mention or the end of a table's cell.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -19,16 +18,16 @@ use crate::terminal::{Encoding, harmless};
 pub(super) static FORMAT: Format =
     Format { name: "markdown", endings: &[".md"], encoding: Encoding::Text, writer: Writer::Whole(write) };
 
-/// How much is written at most: a mebibyte less what a step may say besides.
+/// Maximum number of bytes: one mebibyte less a margin for other output of the step.
 const BYTES: usize = 1_000_000;
 
-/// What is kept for the note of what was left out.
+/// Bytes reserved for the note on findings that were left out.
 const NOTE: usize = 1_000;
 
-/// How many accounts, scopes, reasons and resources of a rule are listed, before the rest is counted.
+/// Number of accounts, scopes, reasons and resources of a rule that are listed, before the rest is counted.
 const LISTED: usize = 20;
 
-/// How many characters of a value are shown.
+/// Number of characters of a value that are shown.
 const SHOWN: usize = 300;
 
 fn write(report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
@@ -72,7 +71,7 @@ fn heading(report: &Report) -> String {
     )
 }
 
-/// What decided the result beside the facts.
+/// Returns the inputs other than facts that determined the result.
 fn provenance(report: &Report) -> String {
     let lines = basis::lines(&report.provenance);
     let (listed, more) = lines.split_at(lines.len().min(LISTED));
@@ -105,12 +104,12 @@ fn severities(tally: &Tally, verdict: Verdict) -> String {
     SEVERITIES.map(|severity| number(tally.count(verdict, severity))).join(" | ")
 }
 
-/// A count, and nothing where there is none, so that what there is stands out.
+/// Returns a count, and an empty text for zero, so that other counts stand out.
 fn number(count: u64) -> String {
     if count == 0 { String::new() } else { count.to_string() }
 }
 
-/// Each call that was denied, once, with what to do.
+/// Returns each denied call once, with the remedy.
 fn denied(report: &Report) -> String {
     let calls = denied::permissions(report);
     if calls.is_empty() {
@@ -234,23 +233,23 @@ fn by_control(tallies: &Tallies<'_>, rules: &[RuleInfo]) -> String {
     text
 }
 
-/// The findings, as long as there is room for them.
+/// The page, which lists findings as long as there is room for them.
 struct Page<'a> {
     out: &'a mut dyn Write,
-    /// How many bytes may still be written.
+    /// Number of bytes that may still be written.
     left: usize,
     accounts: Accounts,
     options: &'a Options,
 }
 
 impl Page<'_> {
-    /// What is never left out.
+    /// Writes text that is never left out.
     fn always(&mut self, text: &str) -> io::Result<()> {
         self.left = self.left.saturating_sub(text.len());
         self.out.write_all(text.as_bytes())
     }
 
-    /// Whether there was room for it.
+    /// Writes the text if there is room for it, and returns `true` if there was.
     fn where_it_fits(&mut self, text: &str) -> io::Result<bool> {
         if text.len() > self.left {
             self.left = 0;
@@ -278,7 +277,8 @@ impl Page<'_> {
         self.out.write_all(lost.note().as_bytes())
     }
 
-    /// A table. A brief page counts at its end what it does not list; what has no room is lost.
+    /// Writes a table. A brief page counts at its end the rows that it does not list; rows without room are added to
+    /// `lost`.
     fn table(&mut self, header: &str, rows: &[(Verdict, String)], lost: &mut Count) -> io::Result<()> {
         let listed = if self.options.detail == Detail::Brief { LISTED.min(rows.len()) } else { rows.len() };
         let (rows, more) = rows.split_at(listed);
@@ -324,7 +324,7 @@ impl Page<'_> {
 
 const HEADER: &str = "| verdict | resource | where | what was found |\n| --- | --- | --- | --- |\n";
 
-/// What a rule asks, why, and what makes it right.
+/// Returns the requirement of a rule, the reason and the remediation.
 fn introduction(group: &Group<'_>, message: Option<&str>) -> String {
     let mut text = format!("### {}: {}, {}\n\n", code(group.rule), group.severity, group.count());
     if let Some(info) = group.info {
@@ -345,7 +345,7 @@ fn introduction(group: &Group<'_>, message: Option<&str>) -> String {
     text
 }
 
-/// How many findings are not listed.
+/// Numbers of findings that are not listed.
 #[derive(Default)]
 struct Count {
     failed: usize,
@@ -360,7 +360,7 @@ impl Count {
                 Verdict::Fail => self.failed += 1,
                 Verdict::Unknown => self.unknown += 1,
                 Verdict::Waived => self.waived += 1,
-                // What passes is not listed anyway.
+                // Passes are not listed in any case.
                 Verdict::Pass => {}
             }
         }
@@ -390,7 +390,7 @@ fn add(text: &mut String, more: fmt::Arguments<'_>) {
     let _ = text.write_fmt(more);
 }
 
-/// A text that stands for itself, whatever is in it, and not for longer than a screen.
+/// Returns a text that is shown literally, whatever it contains, and not longer than a screen.
 fn code(text: &str) -> String {
     let mut text = harmless(text).into_owned();
     if let Some((end, _)) = text.char_indices().nth(SHOWN) {
@@ -407,7 +407,7 @@ fn code(text: &str) -> String {
     format!("{fence}{space}{}{space}{fence}", text.replace("\\|", "\\ |").replace('|', "\\|"))
 }
 
-/// A text of ours, or of who wrote the rules, with everything that Markdown would obey escaped.
+/// Returns a text of ssm-audit, or of the author of the rules, with all Markdown syntax escaped.
 fn prose(text: &str) -> String {
     let text = harmless(text);
     let mut escaped = String::with_capacity(text.len());
@@ -432,7 +432,7 @@ mod tests {
         String::from_utf8(out).expect("text")
     }
 
-    /// What GitHub makes of it, HTML let through.
+    /// Returns the text as GitHub renders it, with HTML allowed.
     fn rendered(markdown: &str) -> String {
         let mut options = comrak::Options::default();
         options.extension.table = true;
@@ -523,7 +523,7 @@ mod tests {
         let lost = text.lines().last().expect("a note");
         assert!(lost.starts_with("**Left out, "), "{lost}");
         assert!(lost.contains(&format!(": {} fail, {} unknown, 1 waived.**", 20_016 - listed("fail"), 1)), "{lost}");
-        // What is brief says so where it stops.
+        // A brief page states that it is brief at its end.
         let brief = within(BYTES, &report, Detail::Brief);
         assert!(brief.contains("\nand 19992 fail more (`-v` lists all)\n"), "{brief}");
     }

@@ -1,7 +1,8 @@
-//! Reports for people and for machines: one file a format.
+//! Reports for people and for machines: one file for each format.
 //!
-//! A new format is one file with a [`Format`] in it, and one line in [`FORMATS`]. Writers only
-//! write: what is judged, waived or counted has been decided before.
+//!
+//! A new format is one file with a [`Format`] in it, and one line in [`FORMATS`]. Writers only write: verdicts, waivers
+//! and counts have been determined before.
 
 mod asff;
 pub mod baseline;
@@ -43,16 +44,16 @@ use crate::model::Report;
 pub use crate::model::{ControlInfo, RemediationInfo, RuleInfo};
 use crate::terminal::{Charset, Encoding, Paint};
 
-/// How a report for people is laid out. Formats for machines do not look at it.
+/// Layout of a report for people. Formats for machines ignore it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Whether styles are written.
+    /// `true` if styles are written.
     pub paint: Paint,
-    /// How many columns there are.
+    /// Number of columns.
     pub width: usize,
     /// Characters that lines are drawn with.
     pub charset: Charset,
-    /// How much is listed.
+    /// Level of detail.
     pub detail: Detail,
     /// Parts of a page.
     pub parts: Parts,
@@ -63,27 +64,27 @@ pub struct Options {
 /// Parts of a report for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
-    /// Findings, what could not be read, and the summary.
+    /// Findings, gaps, and the summary.
     All,
-    /// The same without the findings.
+    /// Gaps and the summary, without the findings.
     NoDetails,
     /// The summary alone.
     Summary,
 }
 
-/// How much a report for people lists. What it does not list, it counts.
+/// Level of detail of a report for people. Findings that are not listed are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     /// The first resources of each rule.
     Brief,
     /// Every failed, unknown and waived resource, with the reasons for each rule.
     Full,
-    /// Those that pass too.
+    /// Passes, too.
     Everything,
 }
 
 impl Default for Options {
-    /// What suits a file: no styles, and lines that most screens can show.
+    /// Returns the defaults for a file: no styles, and lines that most screens can show.
     fn default() -> Self {
         Self {
             paint: Paint::Plain,
@@ -96,29 +97,30 @@ impl Default for Options {
     }
 }
 
-/// Writes a report in one format.
+/// Writer of a report in one format.
 #[derive(Clone, Copy)]
 pub enum Writer {
-    /// From all of it.
+    /// Writes the complete report.
     Whole(fn(&Report, &[RuleInfo], &Options, &mut dyn Write) -> io::Result<()>),
-    /// From what the report says besides, and the findings as they come.
+    /// Writes the report without its findings, and the findings as they arrive.
     Stream(Streamed),
-    /// The same, for who keeps findings until they are taken back: what a sweep saw fixed is wanted too.
+    /// Like `Stream`, for a consumer that keeps findings until they are closed: findings that a sweep saw fixed are
+    /// written too.
     Ledger(Streamed),
 }
 
-/// Writes what the report says besides, and the findings as they come.
+/// Writes the report without its findings, and the findings as they arrive.
 type Streamed = fn(&Report, &Findings<'_>, &[RuleInfo], &mut dyn Write) -> io::Result<()>;
 
 /// A format.
 pub struct Format {
-    /// Its name on the command line.
+    /// Name of the format on the command line.
     pub name: &'static str,
-    /// How the names of its files end.
+    /// File name extensions of the format.
     pub endings: &'static [&'static str],
-    /// The language that it is written in.
+    /// Encoding of the format.
     pub encoding: Encoding,
-    /// Writes it.
+    /// Writer of the format.
     pub writer: Writer,
 }
 
@@ -145,7 +147,7 @@ impl Format {
     /// Writes a report.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If the report cannot be written.
     pub fn write(&self, report: &Report, rules: &[RuleInfo], options: &Options, out: &mut dyn Write) -> io::Result<()> {
         match self.writer {
             Writer::Whole(write) => write(report, rules, options, out),
@@ -153,12 +155,12 @@ impl Format {
         }
     }
 
-    /// The format of that name.
+    /// Returns the format of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         FORMATS.iter().copied().find(|format| format.name == name)
     }
 
-    /// The format of a file of that name, by the longest ending that fits.
+    /// Returns the format of a file of that name, by the longest extension that matches.
     pub fn of_file(path: &Path) -> Option<&'static Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let fits = |format: &&'static Self| {
@@ -167,12 +169,12 @@ impl Format {
         FORMATS.iter().copied().filter(|format| fits(format).is_some()).max_by_key(fits)
     }
 
-    /// Every name of a format, for messages.
+    /// Returns every name of a format, for messages.
     pub fn all_names() -> String {
         FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
     }
 
-    /// Every ending that names a format, for messages.
+    /// Returns every extension that names a format, for messages.
     pub fn all_endings() -> String {
         FORMATS.iter().flat_map(|format| format.endings).copied().collect::<Vec<_>>().join(" ")
     }

@@ -1,4 +1,4 @@
-//! Next commands: what to run after a report, with the arguments that the report was made with.
+//! Next commands: the commands to run after a report, with the arguments that the report was made with.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use crate::model::{Finding, Region, Report, Source};
 pub struct Commands {
     /// The command that made the page, e.g. `ssm-audit scan infra --account 123456789012`.
     pub again: Option<String>,
-    /// What the command read.
+    /// Source that the command read.
     pub subject: Subject,
-    /// Arguments that `fix` takes too, each after a blank.
+    /// Arguments that `fix` accepts too, each after a blank.
     pub fix: String,
-    /// Arguments that `rules explain` takes too, each after a blank.
+    /// Arguments that `rules explain` accepts too, each after a blank.
     pub explain: String,
-    /// Arguments that `iam-policy` takes too, each after a blank.
+    /// Arguments that `iam-policy` accepts too, each after a blank.
     pub policy: String,
-    /// Arguments that `history show` takes too, each after a blank.
+    /// Arguments that `history show` accepts too, each after a blank.
     pub history: String,
 }
 
-/// What a command read.
+/// Source that a command read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Subject {
     /// Live accounts.
@@ -37,12 +37,12 @@ pub enum Subject {
 }
 
 impl Commands {
-    /// Returns the command that plans the fix of a finding; none where `fix` cannot reach its resource.
+    /// Returns the command that plans the fix of a finding; none if `fix` cannot reach its resource.
     pub(super) fn fix(&self, finding: &Finding, report: &Report) -> Option<String> {
         let from_code = finding.resource.address.as_ref() == Some(&finding.resource.id);
         let target = match (&finding.folder, &self.subject) {
             (Some(folder), _) => format!(" {}", as_argument(folder)),
-            // From a plan without its code.
+            // The finding is from a plan without its code.
             (None, _) if from_code => return None,
             (None, Subject::History) => return None,
             (None, Subject::Accounts) => String::new(),
@@ -52,7 +52,7 @@ impl Commands {
         Some(format!("ssm-audit fix{target}{} --rule {}", self.fix, as_argument(&finding.rule)))
     }
 
-    /// Returns the command that plans the fix of what a rule finds in live accounts.
+    /// Returns the command that plans the fix of a rule's failures in live accounts.
     pub(super) fn fix_accounts(&self, rule: &str) -> Option<String> {
         (self.subject == Subject::Accounts).then(|| format!("{}{}", phrasing::command(rule), self.fix))
     }
@@ -70,7 +70,7 @@ impl Commands {
     }
 }
 
-/// The regions of the accounts, which a snapshot names and the caller's configuration may not.
+/// Returns the regions of the accounts, which a snapshot names and the caller's configuration may not.
 fn regions(report: &Report) -> String {
     let scopes = report.scopes.iter().filter(|scope| scope.source == Source::Aws);
     let regions: BTreeSet<&str> = scopes.filter_map(|scope| scope.region.as_ref()).map(Region::as_str).collect();
@@ -78,31 +78,31 @@ fn regions(report: &Report) -> String {
     if regions.is_empty() { String::new() } else { format!(" --regions {}", regions.join(",")) }
 }
 
-/// A command, and what it is for.
+/// A command, and its purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Next {
-    /// The command, which works as it is.
+    /// The command, which can be run unchanged.
     pub(super) command: String,
-    /// What it does, in some words.
+    /// Purpose of the command, in a few words.
     pub(super) purpose: &'static str,
 }
 
-/// What the choice of the next commands depends on.
+/// Inputs of the choice of the next commands.
 #[derive(Debug, Default)]
 pub(super) struct Situation<'a> {
-    /// The worst rule with something open.
+    /// The worst rule with open findings.
     pub(super) rule: Option<&'a str>,
     /// The command that plans the fix of the worst rule that has one.
     pub(super) fix: Option<String>,
-    /// The command that prints the policy with what was denied.
+    /// Command that prints the policy with the denied actions.
     pub(super) policy: Option<String>,
-    /// Something is counted and not listed.
+    /// `true` if some findings are counted and not listed.
     pub(super) shortened: bool,
-    /// The arguments with which the command writes a page.
+    /// Arguments with which the command writes a page.
     pub(super) page: &'static str,
 }
 
-/// How many commands are named.
+/// Maximum number of commands that are named.
 const NAMED: usize = 3;
 
 /// Returns the next commands, at most three.

@@ -1,9 +1,10 @@
-//! OCSF: a Compliance Finding (class 2003) a line, passes too, for security lakes and SIEMs.
+//! OCSF: a Compliance Finding (class 2003) for each line, including passes, for security lakes and SIEMs.
 //! <https://schema.ocsf.io/1.6.0/classes/compliance_finding?profiles=cloud>
 //!
-//! What is not known has the status Warning, which the schema gives to a check that "did not yield
-//! a result due to missing information"; what is waived keeps the status that it would have, and
-//! the finding is suppressed. Each account and region has a finding on whether it was read in full.
+//!
+//! An unknown has the status Warning, which the schema assigns to a check that "did not yield a result due to missing
+//! information". A waived finding keeps the status that it would have, and is suppressed. Each account and region has a
+//! finding on the completeness of its read.
 
 use std::io::{self, Write};
 
@@ -100,9 +101,9 @@ fn of_scope(scope: &Scope, report: &Report, time: i64) -> Value {
     event
 }
 
-/// What all findings have.
+/// Returns the attributes of all findings.
 fn event(report: &Report, time: i64, verdict: Verdict, severity: Severity) -> Value {
-    // What holds is nothing to alert on, whatever the rule's severity is.
+    // A pass needs no alert, whatever the rule's severity is.
     let (severity, severity_name) = self::severity(if verdict == Verdict::Pass { Severity::Info } else { severity });
     json!({
         "class_uid": 2003,
@@ -163,7 +164,8 @@ fn compliance_status(verdict: Verdict) -> (u8, &'static str) {
     match verdict {
         Verdict::Pass => (1, "Pass"),
         Verdict::Unknown => (2, "Warning"),
-        // A waived finding is asked for what it would be; a waiver of nothing is taken for the worse.
+        // A waived finding has the status that it would have without the waiver. A waiver without a verdict counts as a
+        // failure.
         Verdict::Fail | Verdict::Waived => (3, "Fail"),
     }
 }
@@ -216,19 +218,19 @@ fn remediation(finding: &Finding, info: Option<&RuleInfo>) -> Value {
     text.map_or(Value::Null, |text| json!({"desc": text, "references": some(references)}))
 }
 
-/// A list, and nothing where it is empty.
+/// Returns a list, or null if it is empty.
 fn some<T: Into<Value>>(items: Vec<T>) -> Value {
     if items.is_empty() { Value::Null } else { items.into() }
 }
 
-/// The members of both.
+/// Adds the members of `more` to the event.
 fn join(event: &mut Value, more: Value) {
     if let (Value::Object(members), Value::Object(more)) = (event, more) {
         members.extend(more);
     }
 }
 
-/// What is not there is left out; evidence is left as it is.
+/// Removes null members; evidence is left unchanged.
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(members) => {

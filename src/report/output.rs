@@ -1,4 +1,4 @@
-//! Where a report goes: standard output, or a file that is there in full or not at all.
+//! Destination of a report: standard output, or a file that is written completely or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -8,44 +8,44 @@ use super::Format;
 use super::spool::Spool;
 use crate::boundary::{check_named, write_file};
 
-/// A file to write, and the format that its name asks for.
+/// File to write, and the format that its name selects.
 #[derive(Debug, Clone)]
 pub struct OutputFile {
-    /// Its path.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Its format.
+    /// Format of the file.
     pub format: &'static Format,
 }
 
 /// A report that could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// The name of the file does not tell the format.
+    /// The file name has no known extension.
     #[error("the ending of {} names no format; known are {}", .0.display(), Format::all_endings())]
     UnknownEnding(PathBuf),
-    /// The file could not be written. What was there before is still there.
+    /// The file could not be written. Its earlier content is unchanged.
     #[error("failed to write {}: {source}{}", path.display(), hint(source))]
     File {
-        /// Its path.
+        /// Path of the file.
         path: PathBuf,
-        /// What went wrong.
+        /// Cause of the failure.
         source: io::Error,
     },
-    /// The report could not be made: what it is made from cannot be read, or there is no room for it.
+    /// The report could not be generated: its input cannot be read, or there is no space for it.
     #[error("failed to make the report: {source}; nothing was written to standard output{}", hint(source))]
     Content {
-        /// What went wrong.
+        /// Cause of the failure.
         source: io::Error,
     },
     /// Standard output could not be written.
     #[error("failed to write to standard output: {source}{}", hint(source))]
     Standard {
-        /// What went wrong.
+        /// Cause of the failure.
         source: io::Error,
     },
 }
 
-/// What to do about it.
+/// Returns the remedy.
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space, or write elsewhere",
@@ -57,10 +57,10 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 impl OutputFile {
-    /// A file in the format of its ending.
+    /// Returns a file in the format of its extension.
     ///
     /// # Errors
-    /// Where the ending names no format.
+    /// If the extension names no format.
     pub fn new(path: impl Into<PathBuf>) -> Result<Self, OutputError> {
         let path = path.into();
         match Format::of_file(&path) {
@@ -70,11 +70,12 @@ impl OutputFile {
     }
 }
 
-/// Writes to standard output once all of the content is there, so that a failure never leaves half a report. A reader
-/// that stops reading (`| head`) is not an error.
+/// Writes to standard output once the content is complete, so that a failure never leaves half a report. A reader that
+/// stops reading (`| head`) is not an error.
 ///
 /// # Errors
-/// Where the content cannot be made, and nothing was written then; where it cannot be written for another reason.
+/// If the content cannot be generated, in which case nothing was written, or if it cannot be written for another
+/// reason.
 pub fn to_standard(
     out: &mut dyn Write,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -87,18 +88,18 @@ pub fn to_standard(
     }
 }
 
-/// Writes a file beside its place and then moves it there, so that nobody ever sees half of it.
-/// A device or a pipe is written as it is. A symbolic link is replaced, and not followed; its folder must not lie
-/// outside of the repository that it is named in.
+/// Writes a temporary file and then moves it to its place, so that no reader ever sees half of it. A device or a pipe
+/// is written directly. A symbolic link is replaced, and not followed; its folder must not lie outside of the
+/// repository that it is named in.
 ///
 /// # Errors
-/// Where it cannot be written. What was there before is left as it was.
+/// If the file cannot be written. Its earlier content is left unchanged.
 pub fn to_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), OutputError> {
     write(path, content).map_err(|source| OutputError::File { path: path.to_owned(), source })
 }
 
 fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    // The folder must be where it is said to be; the file itself may be a link, which is replaced.
+    // The folder must not be reached through a link to another place; the file itself may be a link, which is replaced.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     check_named(folder)?;
     let about = fs::symlink_metadata(path);
@@ -166,7 +167,7 @@ mod tests {
     fn nothing_is_written_of_a_report_that_cannot_be_made() {
         let mut out = Vec::new();
         let made = to_standard(&mut out, |out| {
-            // More than a buffer holds.
+            // More than a buffer can contain.
             out.write_all("x".repeat(100_000).as_bytes())?;
             Err(io::Error::other("the history is damaged"))
         });

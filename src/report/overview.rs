@@ -10,15 +10,15 @@ use crate::model::{AccountId, Finding, Scope, Severity, Verdict};
 /// Counts of one rule.
 #[derive(Debug)]
 pub(super) struct OfRule {
-    /// Its severity, the worst if findings differ.
+    /// Severity of the rule, the worst if findings differ.
     pub(super) severity: Severity,
-    /// Its findings.
+    /// Findings of the rule.
     pub(super) tally: Tally,
-    /// The accounts in which it fails or is unknown, with both counts.
+    /// Accounts in which the rule fails or is unknown, with both counts.
     pub(super) accounts: BTreeMap<AccountId, Open>,
 }
 
-/// What is open.
+/// Counts of open checks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Open {
     /// Checks that fail.
@@ -30,9 +30,9 @@ pub(super) struct Open {
 /// Counts of one account.
 #[derive(Debug, Default)]
 pub(super) struct OfAccount {
-    /// Its findings.
+    /// Findings of the account.
     pub(super) tally: Tally,
-    /// The regions of it that were not read in full.
+    /// Regions of the account that were not read in full.
     pub(super) incomplete: u64,
 }
 
@@ -65,7 +65,7 @@ impl Overview {
         }
     }
 
-    /// Adds what was covered.
+    /// Adds the coverage of a scope.
     pub(super) fn add_scope(&mut self, scope: &Scope) {
         if let Some(account) = &scope.account {
             self.account(account).incomplete += u64::from(!scope.complete || !scope.read);
@@ -81,7 +81,8 @@ impl Overview {
         self.accounts.len()
     }
 
-    /// Returns the rules that fail or are unknown somewhere: the most severe first, of those the ones that fail most.
+    /// Returns the rules that fail or are unknown somewhere: the most severe first, among these the rules with most
+    /// failures.
     pub(super) fn open_rules(&self) -> Vec<(&str, &OfRule)> {
         let mut rules: Vec<_> = self.rules.iter().map(|(id, rule)| (id.as_str(), rule)).collect();
         rules.retain(|(_, rule)| rule.tally.is_open());
@@ -89,7 +90,7 @@ impl Overview {
         rules
     }
 
-    /// Returns the accounts in which something fails, is unknown or was not read: the worst first.
+    /// Returns the accounts with failures, unknowns or unread scopes: the worst first.
     pub(super) fn worst_accounts(&self) -> Vec<(&AccountId, &OfAccount)> {
         let mut accounts: Vec<_> = self.accounts.iter().collect();
         accounts.retain(|(_, one)| one.tally.is_open() || one.incomplete > 0);

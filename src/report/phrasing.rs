@@ -1,4 +1,4 @@
-//! How values, resources, counts and coverage are put into words.
+//! Phrasing of values, resources, counts and coverage.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::model::fact::UNKNOWN;
 use crate::model::finding::{Evidence, Location};
 use crate::model::{AccountId, Finding, Gap, Region, Report, ResourceRef, Scope, Severity, Source, Verdict};
 
-/// One line for each thing that an attribute says: `path = value`.
+/// Returns one line for each value of an attribute: `path = value`.
 pub(super) fn evidence(evidence: &Evidence) -> Vec<String> {
     let path = &evidence.path;
     match &evidence.value {
@@ -23,7 +23,7 @@ pub(super) fn evidence(evidence: &Evidence) -> Vec<String> {
     }
 }
 
-/// A value as short as it can be said: no quotes where none are needed, no members that are absent.
+/// Returns a value in its shortest form: no quotes if none are needed, no absent members.
 pub(super) fn value(json: &Value) -> String {
     match json {
         Value::Null => "absent".to_owned(),
@@ -42,19 +42,19 @@ pub(super) fn value(json: &Value) -> String {
     }
 }
 
-/// The reason in `{"$unknown": gap}`.
+/// Returns the reason in `{"$unknown": gap}`.
 fn unknown(json: &Value) -> Option<String> {
     let members = json.as_object().filter(|members| members.len() == 1)?;
     let gap = members.get(UNKNOWN)?;
     Some(serde_json::from_value::<Gap>(gap.clone()).map_or_else(|_| gap.to_string(), |gap| gap.to_string()))
 }
 
-/// A resource by what a person knows it by.
+/// Returns the name by which a person knows a resource.
 pub(super) fn resource(resource: &ResourceRef) -> String {
     let id = match resource.address.as_deref() {
         None => resource.id.as_str(),
         Some(address) if address == resource.id => address,
-        // What lives in an account and comes from code.
+        // The resource is in an account and comes from code.
         Some(address) => return format!("{} ({address})", resource.id),
     };
     match resource.name.as_deref().filter(|name| *name != id && !name.is_empty()) {
@@ -64,7 +64,7 @@ pub(super) fn resource(resource: &ResourceRef) -> String {
     }
 }
 
-/// Where a finding's resource is: file and line, or account (where there are several) and region.
+/// Returns the place of a finding's resource: file and line, or account (if there are several) and region.
 pub(super) fn place(finding: &Finding, accounts: Accounts) -> String {
     if let Some(location) = &finding.location {
         return self::location(location);
@@ -82,7 +82,7 @@ pub(super) fn location(location: &Location) -> String {
     format!("{}:{}:{}", location.file, location.line, location.column)
 }
 
-/// Whether a report speaks of one account, so that it need not be said each time.
+/// Number of accounts in a report: the id of a single account need not be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Accounts {
     /// One, or none.
@@ -92,7 +92,7 @@ pub(super) enum Accounts {
 }
 
 impl Accounts {
-    /// How many accounts the report speaks of.
+    /// Returns the number of accounts in the report.
     pub(super) fn of(report: &Report) -> Self {
         if accounts(report).len() > 1 { Self::Several } else { Self::One }
     }
@@ -103,13 +103,13 @@ fn accounts(report: &Report) -> BTreeSet<&AccountId> {
     scopes.chain(report.findings.iter().filter_map(|finding| finding.resource.account.as_ref())).collect()
 }
 
-/// The reasons for which a finding is not known, each once; its message where it gives none.
+/// Returns the reasons for which a finding is unknown, each once; its message if it has no reason.
 pub(super) fn reasons(finding: &Finding) -> Vec<String> {
     let reasons = each_once(finding.gaps.iter().map(Gap::to_string));
     if reasons.is_empty() { vec![finding.message.clone()] } else { reasons }
 }
 
-/// The texts, those that were said already left out.
+/// Returns the texts without duplicates.
 pub(super) fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     for text in texts {
@@ -120,13 +120,13 @@ pub(super) fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
     said
 }
 
-/// What makes the resources of a rule right; none where nothing does it by itself.
+/// Returns the remediation of a rule; none if there is no automatic fix.
 pub(super) fn fix(info: &RuleInfo) -> Option<Fix> {
     let remediation = info.remediation.as_ref()?;
     Some(Fix { title: remediation.title.clone(), command: command(&info.id) })
 }
 
-/// The same for one finding: what fails is made right, and what is not known or accepted is left alone.
+/// Returns the remediation of one finding: a failure is fixed; an unknown or waived finding is left unchanged.
 pub(super) fn fix_of(finding: &Finding, info: Option<&RuleInfo>) -> Option<Fix> {
     if finding.verdict != Verdict::Fail {
         return None;
@@ -136,17 +136,17 @@ pub(super) fn fix_of(finding: &Finding, info: Option<&RuleInfo>) -> Option<Fix> 
     Some(Fix { command: command_of(finding), ..fix })
 }
 
-/// The command that fixes what a rule finds in the account.
+/// Returns the command that fixes the failures of a rule in the account.
 pub(super) fn command(rule: &str) -> String {
     format!("ssm-audit fix --rule {}", as_argument(rule))
 }
 
-/// The command that fixes what a finding is about: the account, or the code.
+/// Returns the command that fixes the subject of a finding: the account, or the code.
 pub(super) fn command_of(finding: &Finding) -> String {
     let rule = as_argument(&finding.rule);
     match &finding.folder {
         Some(folder) => format!("ssm-audit fix {} --rule {rule}", as_argument(folder)),
-        // From a plan without its code, or from an older report.
+        // The finding is from a plan without its code, or from an older report.
         None if finding.resource.address.as_ref() == Some(&finding.resource.id) => {
             format!("ssm-audit fix FOLDER --rule {rule}")
         }
@@ -164,16 +164,17 @@ pub fn as_argument(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// How something is made right.
+/// Remediation of a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fix {
-    /// What is done, in a line.
+    /// Action of the remediation, in one line.
     pub(super) title: String,
-    /// The command that plans it, and asks before it does it.
+    /// Command that plans the fix, and asks before it applies it.
     pub(super) command: String,
 }
 
-/// What a finding that is not a pass says, in a line: what is wrong, why it is not known, or who accepts it.
+/// Returns the statement of a finding that is not a pass, in one line: the problem, the reason why it is unknown, or
+/// the owner of its waiver.
 pub(super) fn statement(finding: &Finding) -> String {
     match finding.verdict {
         Verdict::Unknown => format!("unknown, because {}", reasons(finding).join("; ")),
@@ -182,7 +183,7 @@ pub(super) fn statement(finding: &Finding) -> String {
     }
 }
 
-/// What is waived, and by whom, why and for how long.
+/// Returns the waived verdict, the owner, the reason and the last day of the waiver.
 pub(super) fn waiver(finding: &Finding) -> String {
     let Some(waiver) = &finding.waiver else { return finding.rule.clone() };
     let expires = waiver.expires.as_ref().map(|day| format!(" until {day}")).unwrap_or_default();
@@ -191,12 +192,12 @@ pub(super) fn waiver(finding: &Finding) -> String {
     format!("{} ({}), waived{expires}{owner}{source}: {}", finding.rule, waiver.verdict, waiver.reason)
 }
 
-/// `7 fail (5 high, 2 low), 1 unknown, 41 pass`; what there is none of is left out, but for fail and pass.
+/// Returns `7 fail (5 high, 2 low), 1 unknown, 41 pass`; zero counts are left out, except for fail and pass.
 pub(super) fn counts(report: &Report) -> String {
     count_phrases(report).into_iter().map(|(_, phrase)| phrase).collect::<Vec<_>>().join(", ")
 }
 
-/// The same, and how much was not read.
+/// Returns the same counts, and the number of scopes that were not read.
 pub fn counts_and_coverage(report: &Report) -> String {
     match incomplete(report).len() {
         0 => counts(report),
@@ -204,7 +205,7 @@ pub fn counts_and_coverage(report: &Report) -> String {
     }
 }
 
-/// The same as phrases, each with the verdict that it counts; none for what is no verdict.
+/// Returns the same counts as phrases, each with the verdict that it counts; none if it counts no verdict.
 pub(super) fn count_phrases(report: &Report) -> Vec<(Option<Verdict>, String)> {
     let summary = &report.summary;
     let fail = format!("{} fail{}", summary.fail, severities(report, Verdict::Fail));
@@ -222,7 +223,7 @@ pub(super) fn count_phrases(report: &Report) -> Vec<(Option<Verdict>, String)> {
     phrases
 }
 
-/// What came of a scan, in a line: that all holds only where everything was read.
+/// Returns the result of a scan in one line. That all checks passed is stated only if everything was read.
 pub(super) fn headline(report: &Report) -> String {
     let summary = &report.summary;
     let judged = summary.pass + summary.fail + summary.unknown + summary.waived;
@@ -243,7 +244,7 @@ fn short_counts(report: &Report) -> String {
     format!("{} fail{}", summary.fail, more.collect::<String>())
 }
 
-/// A time as people read it, to the second; as it is where it is none.
+/// Returns a time as people read it, in seconds; unchanged if it is not a time.
 pub(super) fn time(rfc_3339: &str) -> String {
     let time = rfc_3339.parse::<Timestamp>();
     time.map_or_else(|_error| rfc_3339.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
@@ -263,7 +264,7 @@ fn severities(report: &Report, verdict: Verdict) -> String {
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
-/// What was covered: one account by its id, several by their number; few regions by name.
+/// Returns the coverage: one account by its id, several by their number; few regions by name.
 pub(super) fn coverage(report: &Report) -> String {
     let accounts = accounts(report);
     let regions: BTreeSet<&Region> = report.scopes.iter().filter_map(|scope| scope.region.as_ref()).collect();
@@ -284,7 +285,7 @@ pub(super) fn coverage(report: &Report) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
-/// The name of a scope: account and region, or what there is.
+/// Returns the name of a scope: account and region, or the one that is known.
 pub(super) fn scope(scope: &Scope) -> String {
     let account = scope.account.as_ref().map(AccountId::as_str);
     let region = scope.region.as_ref().map(Region::as_str);
@@ -296,7 +297,7 @@ pub(super) fn scope(scope: &Scope) -> String {
     }
 }
 
-/// The names of scopes, an account that several have in a row said once.
+/// Returns the names of scopes; an account that several consecutive scopes share is named once.
 pub(super) fn scopes(scopes: &[&Scope]) -> String {
     let mut names: Vec<String> = Vec::new();
     for (index, one) in scopes.iter().enumerate() {
@@ -312,12 +313,12 @@ pub(super) fn scopes(scopes: &[&Scope]) -> String {
     names.join(", ")
 }
 
-/// Whether two scopes were read equally far, for the same reasons.
+/// Returns `true` if two scopes were read equally far, for the same reasons.
 pub(super) fn same_gaps(one: &Scope, other: &Scope) -> bool {
     one.read == other.read && one.gaps == other.gaps
 }
 
-/// The scopes that were not read, or not in full.
+/// Returns the scopes that were not read, or not in full.
 pub(super) fn incomplete(report: &Report) -> Vec<&Scope> {
     report.scopes.iter().filter(|scope| !scope.complete || !scope.read).collect()
 }

@@ -1,9 +1,10 @@
-//! Addresses of pages of the published documentation.
+//! URLs of pages of the published documentation.
 
-/// Address of the published documentation: `homepage` in `Cargo.toml`. Reports link no page of a rule without it.
+/// URL of the published documentation: `homepage` in `Cargo.toml`. Without it, reports do not link to the page of a
+/// rule.
 const SITE: &str = env!("CARGO_PKG_HOMEPAGE");
 
-/// Returns the address of the page of a rule that comes with the tool.
+/// Returns the URL of the page of a built-in rule.
 pub(crate) fn rule_page(id: &str) -> Option<String> {
     page_below(SITE, id)
 }

@@ -1,13 +1,13 @@
-//! A spool: it takes a report as it is made, in memory and from some size on in a temporary file without a name, and hands
-//! it on once it is whole.
+//! Spool: buffers a report while it is generated, in memory and above a certain size in a temporary file without a
+//! name, and passes it on once it is complete.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
 
-/// How much is kept in memory.
+/// Maximum number of bytes in memory.
 const IN_MEMORY: usize = 16 << 20;
 
-/// What has been written so far.
+/// Content written so far.
 #[derive(Debug)]
 pub(super) enum Spool {
     Memory { bytes: Vec<u8>, most: usize },
@@ -21,7 +21,7 @@ impl Default for Spool {
 }
 
 impl Spool {
-    /// Writes all of it.
+    /// Copies the content to `out`.
     pub(super) fn copy_to(self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Memory { bytes, .. } => out.write_all(&bytes),
@@ -44,7 +44,7 @@ impl Write for Spool {
                             file.write_all(kept)?;
                             *self = Self::File(file);
                         }
-                        // In a container without a writable folder, memory must do.
+                        // In a container without a writable folder, memory must be enough.
                         Err(_) => *most = usize::MAX,
                     }
                 }

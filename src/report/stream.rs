@@ -1,4 +1,5 @@
-//! Findings as they come, an account at a time, so that a writer holds no more of them than one account has.
+//! Stream of findings, one account at a time, so that a writer has no more findings in memory than those of one
+//! account.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::OccupiedEntry;
@@ -6,13 +7,13 @@ use std::io;
 
 use crate::model::{AccountId, Finding, Report, Scope};
 
-/// Takes all findings of one account, in the order of the report.
+/// Receives all findings of one account, in the order of the report.
 pub type Take<'a> = dyn FnMut(&[Finding]) -> io::Result<()> + 'a;
 
-/// Hands on the findings of a report, by account. A writer may go through them more than once.
+/// Passes on the findings of a report, by account. A writer may iterate over them more than once.
 pub type Findings<'a> = dyn Fn(&mut Take<'_>) -> io::Result<()> + 'a;
 
-/// Those that a report lists.
+/// Returns the findings that a report lists.
 pub(super) fn listed(report: &Report) -> impl Fn(&mut Take<'_>) -> io::Result<()> + '_ {
     |take| {
         let same = |one: &Finding, other: &Finding| one.resource.account == other.resource.account;
@@ -20,14 +21,14 @@ pub(super) fn listed(report: &Report) -> impl Fn(&mut Take<'_>) -> io::Result<()
     }
 }
 
-/// What is said of one account.
+/// Content of a report on one account.
 pub(super) struct Part<'a> {
     pub(super) account: Option<&'a AccountId>,
     pub(super) scopes: &'a [&'a Scope],
     pub(super) findings: &'a [Finding],
 }
 
-/// Hands on each account with its scopes and findings, in their order; also those that have only one of both.
+/// Passes on each account with its scopes and findings, in their order; also accounts that have only one of both.
 pub(super) fn each(
     report: &Report,
     findings: &Findings<'_>,

@@ -1,6 +1,6 @@
-//! Recorded answers in place of AWS, for fuzzing: whatever they are, reading them gives an inventory.
+//! Recorded answers in place of AWS, for fuzzing. Reading any answers results in an inventory.
 //!
-//! Each answer follows a line `> OPERATION STATUS`; to what has none, access is denied.
+//! Each answer follows a line `> OPERATION STATUS`. For an operation without an answer, access is denied.
 
 use std::sync::Arc;
 
@@ -56,7 +56,8 @@ impl Server {
     }
 }
 
-/// The operation that is asked for: in JSON in a header, in queries in the body, and of S3 in the query of the address.
+/// Name of the requested operation. JSON protocols have it in a header, query protocols in the body, and S3
+/// in the query string of the URL.
 fn operation(request: &HttpRequest) -> String {
     if let Some((_, operation)) = request.headers().get("x-amz-target").and_then(|target| target.split_once('.')) {
         return operation.to_owned();
@@ -75,7 +76,7 @@ impl HttpConnector for Server {
     }
 }
 
-/// Reads an account that gives these answers.
+/// Reads an account that returns these answers.
 pub(crate) fn answered(input: &[u8], needs: &Needs, now: &str) -> Inventory {
     let connector = SharedHttpConnector::new(Server::of(input));
     let config = SdkConfig::builder()

@@ -1,4 +1,4 @@
-//! One operation asked of one region: sends its requests, and words what is wrong with the answers.
+//! Calls one API operation in one region and turns failures into gaps.
 
 use std::future::Future;
 use std::pin::pin;
@@ -18,11 +18,11 @@ use crate::collect::Outcome;
 use crate::model::call::Call;
 use crate::model::{Fact, Gap, GapKind, Region};
 
-/// How long a call keeps others from being made. One that waits longer, be it for an answer or until it may be sent again,
-/// leaves its place to others: a region that hangs does not take all places.
+/// Longest time for which a call occupies a concurrency slot. A call that waits longer, for an answer or for
+/// a retry, releases its slot to other calls, so that a hanging region does not occupy all slots.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// An operation, and where it is asked.
+/// An operation and the region in which it is called.
 #[derive(Clone, Copy)]
 pub(crate) struct ApiCall<'r> {
     pub(crate) collector: &'r Collector<'r>,
@@ -31,7 +31,7 @@ pub(crate) struct ApiCall<'r> {
 }
 
 impl<'a> Collector<'a> {
-    /// An operation of a region, or (without) of the account.
+    /// Returns an operation of a region, or of the account if no region is given.
     pub(crate) fn inquire<'r>(&'r self, call: &'static Call, region: Option<&'r Region>) -> ApiCall<'r>
     where
         'a: 'r,
@@ -41,7 +41,7 @@ impl<'a> Collector<'a> {
 }
 
 impl ApiCall<'_> {
-    /// Sends a request. Its failure is noted in the coverage.
+    /// Sends a request. Records a failure in the coverage.
     pub(crate) fn send<T, E>(
         &self,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
@@ -54,7 +54,7 @@ impl ApiCall<'_> {
         async move { attempt.await.map_err(|failure| self.failed(failure)) }
     }
 
-    /// Sends a request, to which these codes are the answer that the thing does not exist.
+    /// Sends a request for which these error codes mean that the resource does not exist.
     pub(crate) fn send_unless<T, E>(
         &self,
         absent: &[&str],
@@ -77,7 +77,7 @@ impl ApiCall<'_> {
         }
     }
 
-    /// Sends a request whose failure may yet mean something: it is for the caller to note.
+    /// Sends a request whose failure may be a valid answer. The caller records the failure.
     pub(crate) fn attempt<T, E>(
         &self,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'static,
@@ -108,8 +108,8 @@ impl ApiCall<'_> {
             }
             collection.progress.started(connection.account(), self.region, self.call);
             let call = self.call;
-            // In a task of its own, or everything that waits beside it would be asked whether it is done, each time
-            // that something comes in.
+            // Runs in a separate task. Otherwise each incoming byte would wake all futures that are awaited
+            // together with this one.
             let request = spawn(async move { request.await.map_err(|error| Failure::of(call, &error)) });
             let mut answer = pin!(async {
                 tokio::select! {
@@ -140,7 +140,7 @@ impl ApiCall<'_> {
         }
     }
 
-    /// Waits until the reading has to end.
+    /// Waits until the deadline or shutdown.
     async fn overdue(&self) {
         match self.collector.deadline {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -148,12 +148,13 @@ impl ApiCall<'_> {
         }
     }
 
-    /// Notes a failure in the coverage.
+    /// Records a failure in the coverage.
     pub(crate) fn failed(&self, failure: Failure) -> Arc<Gap> {
         self.collector.failed(self.region, failure.gap)
     }
 
-    /// Reads page after page, until one has no token for another. What was taken stays when a later one fails.
+    /// Reads pages until a page has no token for the next one. Items of earlier pages are kept if a later
+    /// page fails.
     pub(crate) async fn pages<P, F>(
         &self,
         request: impl FnMut(Option<String>) -> F,
@@ -165,12 +166,12 @@ impl ApiCall<'_> {
         follow(request, take, || self.problem("the same page was given twice")).await
     }
 
-    /// Something is wrong with the answer.
+    /// Records an invalid answer as a gap.
     pub(crate) fn problem(&self, message: &str) -> Arc<Gap> {
         self.collector.failed(self.region, Gap::of_call(GapKind::Failed, self.call.to_string()).with_message(message))
     }
 
-    /// Why something that was asked for by id is not among the answers.
+    /// Returns the gap for a resource that was requested by id and is missing from the answers.
     pub(crate) fn missed(&self, id: &str, read: &Result<(), Arc<Gap>>) -> Arc<Gap> {
         match read {
             Ok(()) => self.lacks(id),
@@ -178,7 +179,7 @@ impl ApiCall<'_> {
         }
     }
 
-    /// The answer lacks a member that AWS always sends.
+    /// Records that the answer lacks a member that AWS always sends.
     pub(crate) fn lacks(&self, member: &str) -> Arc<Gap> {
         self.problem(&format!("the answer lacks {member}"))
     }
@@ -188,19 +189,21 @@ impl ApiCall<'_> {
         value.map_or_else(|| Fact::Unknown(self.lacks(member)), Fact::Known)
     }
 
-    /// The text of a member that AWS always sends. An empty one is missing: it names nothing.
+    /// The text of a member that AWS always sends. An empty text counts as missing, since no resource has an
+    /// empty name.
     pub(crate) fn named(&self, member: &str, text: Option<String>) -> Fact<String> {
         self.required(member, filled(text))
     }
 
-    /// The text of a member that AWS always sends, one of these values. A value that AWS has added since is not
-    /// understood: rules that compare with the others would take it for one of them, or for none.
+    /// The text of a member that AWS always sends, which is one of these values. A value that AWS has added
+    /// since becomes a gap: rules that compare with the known values would take the new value for one of
+    /// them, or for none.
     pub(crate) fn one_of(&self, member: &str, text: Option<impl AsRef<str>>, values: &[&str]) -> Fact<String> {
         let text = filled(text.map(|text| text.as_ref().to_owned()));
         self.meaning(member, text, |text| values.contains(&text).then(|| text.to_owned()))
     }
 
-    /// What a text means that AWS always sends.
+    /// The parsed meaning of a text that AWS always sends.
     pub(crate) fn meaning<T>(
         &self,
         member: &str,
@@ -212,18 +215,19 @@ impl ApiCall<'_> {
         meaning.map_or_else(Fact::Unknown, Fact::Known)
     }
 
-    /// What the call leads to may not all be known.
+    /// Records that the resources found through this call may be incomplete.
     pub(crate) fn unlisted(&self, gap: &Arc<Gap>) {
         self.collector.unlisted(self.call, self.region, gap);
     }
 }
 
-/// A text that says something. The SDK fills in an empty one where AWS left out a member that it always sends.
+/// Returns the text if it is not empty. The SDK fills in an empty text if AWS left out a member that AWS
+/// always sends.
 pub(crate) fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// Runs in a task of its own, which ends where the future is dropped.
+/// Runs a future in a separate task. The task is aborted when the returned future is dropped.
 async fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     let mut task = JoinSet::new();
     task.spawn(future);

@@ -1,5 +1,5 @@
-//! What all readers of one account share: the calls that are wanted, how many may run at once, what was
-//! read so far, and the coverage. No lock is held while a call runs.
+//! State shared by all readers of one account: the required calls, the concurrency limit, the inventory so
+//! far, and the coverage. No lock is held while a call runs.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ pub(crate) struct Collector<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) collection: &'a Collection<'a>,
     pub(crate) permits: Semaphore,
-    /// When the reading has to end.
+    /// Time at which the collection has to end.
     pub(crate) deadline: Option<Instant>,
     /// The ids of instance profiles by their names.
     pub(crate) profiles: Once<Key, Option<String>>,
@@ -69,22 +69,22 @@ impl<'a> Collector<'a> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the rules need this call.
+    /// Returns `true` if the rules need this call.
     pub(crate) fn wants(&self, call: &Call) -> bool {
         self.collection.needs.wants(call)
     }
 
-    /// Changes what was read so far.
+    /// Changes the inventory collected so far.
     pub(crate) fn record<T>(&self, change: impl FnOnce(&mut Inventory) -> T) -> T {
         change(&mut self.gathered().inventory)
     }
 
-    /// Puts a resource in.
+    /// Adds a resource to the inventory.
     pub(crate) fn put<T: Resource>(&self, key: Key, entry: Entry<T>) {
         self.record(|inventory| T::table_mut(inventory).insert(key, entry));
     }
 
-    /// Puts in that a resource is referred to, where no call that describes it is wanted.
+    /// Adds a reference to a resource to the inventory, if no required call describes the resource.
     pub(crate) fn mention<T: Resource>(&self, key: &Key) {
         self.record(|inventory| {
             T::table_mut(inventory).entry(key.clone()).or_insert_with(|| Entry {
@@ -95,18 +95,18 @@ impl<'a> Collector<'a> {
         });
     }
 
-    /// A call of this region (none: of the account) gave an answer.
+    /// Records that a call of this region (without a region: of the account) returned an answer.
     pub(crate) fn answered(&self, region: Option<&Region>) {
         self.gathered().coverage.answered(region);
     }
 
-    /// A call of this region (none: of the account) left a gap.
+    /// Records that a call of this region (without a region: of the account) left a gap.
     pub(crate) fn failed(&self, region: Option<&Region>, gap: Gap) -> Arc<Gap> {
         self.gathered().coverage.failed(region, &gap);
         Arc::new(gap)
     }
 
-    /// Because of this gap, what the call leads to may not all be known.
+    /// Records that, because of this gap, the resources found through this call may be incomplete.
     pub(crate) fn unlisted(&self, call: &Call, region: Option<&Region>, gap: &Arc<Gap>) {
         let unlisted = leads_to(call).iter().map(|resource_type| Unlisted {
             resource_type: *resource_type,
@@ -116,12 +116,13 @@ impl<'a> Collector<'a> {
         self.gathered().unlisted.extend(unlisted);
     }
 
-    /// Resources of this type may not all be known.
+    /// Records that the resources of this type may be incomplete.
     pub(crate) fn say_unlisted(&self, unlisted: Unlisted) {
         self.gathered().unlisted.insert(unlisted);
     }
 
-    /// All that was read. What unwanted calls would have led to is unlisted too: nobody asked for it.
+    /// Returns the collected inventory. Resources that only calls that were not required would have found are
+    /// unlisted too, since no such call was made.
     pub(crate) fn finish(self) -> Inventory {
         for call in call::ALL.iter().filter(|call| !self.wants(call)) {
             for region in self.collection.regions {

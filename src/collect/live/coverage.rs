@@ -1,4 +1,4 @@
-//! What was read and what failed, by region.
+//! Successful and failed calls, by region.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,18 +15,18 @@ struct Reading {
 }
 
 impl Coverage {
-    /// Nothing read yet in any of these regions, nor in the account.
+    /// Returns an empty coverage of these regions and of the account.
     pub(crate) fn of(regions: &BTreeSet<Region>) -> Self {
         let scopes = std::iter::once(None).chain(regions.iter().cloned().map(Some));
         Self(scopes.map(|scope| (scope, Reading::default())).collect())
     }
 
-    /// A call gave an answer.
+    /// Records a call that returned an answer.
     pub(crate) fn answered(&mut self, region: Option<&Region>) {
         self.reading(region).answered = true;
     }
 
-    /// A call gave none, or only a part of one.
+    /// Records a call that returned no answer or a partial one.
     pub(crate) fn failed(&mut self, region: Option<&Region>, gap: &Gap) {
         let gaps = &mut self.reading(region).gaps;
         if !gaps.contains(gap) {
@@ -34,13 +34,14 @@ impl Coverage {
         }
     }
 
-    /// What is asked of a region that was not selected (a key or a bucket elsewhere) counts for the account.
+    /// Returns the counters of a region. A call to a region that was not selected (for a key or a bucket
+    /// elsewhere) counts for the account.
     fn reading(&mut self, region: Option<&Region>) -> &mut Reading {
         let scope = region.cloned().filter(|region| self.0.contains_key(&Some(region.clone())));
         self.0.entry(scope).or_default()
     }
 
-    /// As scopes of the report, the account's first.
+    /// Returns the scopes of the report, the scope of the account first.
     pub(crate) fn scopes(self, account: &AccountId) -> Vec<Scope> {
         let scope = |(region, reading): (Option<Region>, Reading)| Scope {
             source: Source::Aws,

@@ -11,22 +11,23 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::api_call::{ApiCall, filled};
 use crate::model::{Fact, Gap, Key, Region};
 
-/// How many values one filter may have, in all of a request.
+/// Maximum number of values of one filter in a request.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>
 pub(crate) const FILTER_VALUES: usize = 200;
 
-/// The most results that a page of most EC2 operations can have.
+/// Maximum number of results in a page of most EC2 operations.
 pub(crate) const PAGE: i32 = 1000;
 
 pub(crate) fn filter(name: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
-/// The code by which EC2 says that it does not know a parameter.
+/// Error code by which EC2 rejects a parameter that EC2 does not know.
 const UNKNOWN_PARAMETER: &[&str] = &["UnknownParameter"];
 
-/// Sends a request for all resources, those too that an account hides since other services manage them. Where EC2 does
-/// not know of that, which it does not in every partition at once, nothing is hidden.
+/// Sends a request for all resources, including those that the account hides because other services manage
+/// them. New parameters do not reach every partition at once. If EC2 does not know the parameter, nothing is
+/// hidden.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
 pub(crate) async fn with_hidden<T, E, F>(
     inquiry: ApiCall<'_>,
@@ -43,7 +44,8 @@ where
     }
 }
 
-/// The tags of a resource. AWS leaves the member out where there are none; a tag without a key may be any.
+/// The tags of a resource. AWS leaves out the member if a resource has no tags. A tag without a key may be
+/// any tag.
 pub(crate) fn tags(
     inquiry: ApiCall<'_>,
     tags: impl IntoIterator<Item = (Option<String>, Option<String>)>,
@@ -52,7 +54,7 @@ pub(crate) fn tags(
     inquiry.required("Tags.Key", tags.collect())
 }
 
-/// The key of a regional resource, sharing its id with those found before.
+/// The key of a regional resource. The id is shared with an equal key found before.
 pub(crate) fn shared(keys: &mut BTreeSet<Key>, region: &Region, id: String) -> Key {
     let key = Key::regional(region, id);
     if let Some(known) = keys.get(&key) {
@@ -62,7 +64,7 @@ pub(crate) fn shared(keys: &mut BTreeSet<Key>, region: &Region, id: String) -> K
     key
 }
 
-/// The ids of these keys, in portions that a filter can take.
+/// Splits the ids of these keys into chunks that fit a filter.
 pub(crate) fn portions(keys: &BTreeSet<Key>) -> Vec<Vec<String>> {
     let ids: Vec<String> = keys.iter().map(|key| key.id.as_ref().to_owned()).collect();
     ids.chunks(FILTER_VALUES).map(<[String]>::to_vec).collect()

@@ -1,8 +1,8 @@
 //! Reads a live account through the AWS SDK.
 //!
-//! References are followed from the instances and the session preferences of each region; keys, buckets
-//! and log groups are never enumerated. A call that fails becomes gaps on exactly the facts that it
-//! would have given, and where it would have led to more resources, those are said to be unlisted
+//! References are followed from the instances and the session preferences of each region; keys, buckets and
+//! log groups are never enumerated. A failed call becomes gaps on exactly the facts that the call would have
+//! returned. Resource types that the call would have led to are recorded as unlisted
 //! (`model::discovery::leads_to`).
 
 use std::num::NonZeroUsize;
@@ -31,34 +31,34 @@ pub use crate::resource::bucket::collect_foreign::BucketOwners;
 pub(crate) use answers::answered;
 pub use unreachable::unread;
 
-/// How many calls may run at once in an account, unless said otherwise.
+/// Default number of concurrent calls in an account.
 pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
-/// What to read of an account.
+/// Parameters of the collection of one account.
 #[derive(Clone)]
 pub struct Collection<'a> {
-    /// The regions.
+    /// Regions to read.
     pub regions: &'a [Region],
-    /// The calls that may be made. Make it whole with `Needs::with_prerequisites`.
+    /// Calls that may be made. Add their prerequisites with `Needs::with_prerequisites`.
     pub needs: &'a Needs,
-    /// The time now, RFC 3339.
+    /// Current time, RFC 3339.
     pub collected_at: String,
-    /// How many calls may run at once.
+    /// Maximum number of concurrent calls.
     pub concurrency: NonZeroUsize,
-    /// What is shared with the readings of other accounts, where there are others.
+    /// State shared with the collections of other accounts, if any.
     pub shared: Option<&'a Shared>,
-    /// How long it may take. What is not read by then becomes gaps.
+    /// Time limit of the collection. Facts not read by then become gaps.
     pub deadline: Option<Duration>,
-    /// Where other accounts' buckets are read.
+    /// Reader of buckets that other accounts own.
     pub owners: Option<&'a dyn BucketOwners>,
-    /// Is told of each call.
+    /// Observer that is notified of each call.
     pub progress: &'a dyn Progress,
-    /// Stops the reading: what is not read by then becomes gaps.
+    /// Signal that stops the collection: facts not read by then become gaps.
     pub shutdown: &'a Shutdown,
 }
 
-/// Reads the account. It always gives an inventory: what could not be read is in it as gaps. The derived
-/// attributes are filled (`Inventory::join`).
+/// Reads the account. The result is always an inventory, in which facts that could not be read are gaps. The
+/// derived attributes are filled (`Inventory::join`).
 pub async fn collect(connection: &Connection, collection: &Collection<'_>) -> Inventory {
     let collector = collector::Collector::new(connection, collection);
     join_all(collection.regions.iter().map(|region| region::read(&collector, region))).await;

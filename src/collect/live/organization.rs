@@ -1,4 +1,4 @@
-//! The organisation that the account is in: asked for where a policy speaks of organisations.
+//! The organisation of the account: read if a policy has conditions on organisations.
 //! <https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html>
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::collector::Collector;
 use crate::model::call::DESCRIBE_ORGANIZATION;
 use crate::model::{Fact, Inventory};
 
-/// The codes by which Organizations says that the account is in no organisation.
+/// Error codes by which Organizations reports that the account is in no organisation.
 const NONE: &[&str] = &["AWSOrganizationsNotInUseException"];
 
 /// Reads the organisation, after all policies have been read.
@@ -48,7 +48,8 @@ fn speaks_of_organizations(inventory: &Inventory) -> bool {
     buckets.chain(keys).chain(managed).chain(inline).any(names_organization)
 }
 
-/// Whether the document has a condition on an organisation: `aws:PrincipalOrgID`, `aws:ResourceOrgID`.
+/// Returns `true` if the document has a condition on an organisation: `aws:PrincipalOrgID`,
+/// `aws:ResourceOrgID`.
 fn names_organization(policy: &PolicyDocument) -> bool {
     let text = policy.as_value().to_string().to_ascii_lowercase();
     ["principalorgid", "resourceorgid"].iter().any(|key| text.contains(key))

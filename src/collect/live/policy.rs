@@ -1,4 +1,4 @@
-//! Policy documents as AWS answers with them.
+//! Decodes policy documents from AWS responses.
 
 use iam_policy::{PolicyDocument, PolicyError};
 
@@ -6,13 +6,13 @@ use super::api_call::ApiCall;
 use crate::model::Fact;
 
 impl ApiCall<'_> {
-    /// A policy document in JSON, as KMS gives it.
+    /// A policy document in JSON, as KMS returns it.
     /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html>
     pub(crate) fn policy_json(&self, text: &str) -> Fact<PolicyDocument> {
         self.policy(PolicyDocument::from_json(text))
     }
 
-    /// A policy document in URL-encoded JSON, as IAM gives it.
+    /// A policy document in URL-encoded JSON, as IAM returns it.
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html>
     pub(crate) fn policy_url_encoded(&self, text: &str) -> Fact<PolicyDocument> {
         self.policy(PolicyDocument::from_url_encoded(text))

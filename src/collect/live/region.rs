@@ -1,4 +1,4 @@
-//! One region: what is asked first, and what follows from it.
+//! Order of the calls in one region: the first calls, and the calls for resources that those refer to.
 
 use futures::join;
 
@@ -18,7 +18,7 @@ pub(crate) async fn read(collector: &Collector<'_>, region: &Region) {
     );
 }
 
-/// The instances, and what they refer to.
+/// Reads the instances and the resources that they refer to.
 async fn instances(collector: &Collector<'_>, region: &Region) {
     let found = instance::collect::read(collector, region).await;
     join!(

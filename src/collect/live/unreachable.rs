@@ -1,4 +1,4 @@
-//! An account that could not be reached: it stands in the report all the same.
+//! Inventory of an account that could not be reached, so that the account is in the report.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Collection;
 use crate::model::{AccountId, Gap, Inventory, Partition, Region, ResourceType, Scope, Source, Unlisted};
 
-/// What is known of an account of which nothing was read, for this reason: that there may be resources of every type
-/// that was asked for. `regions` are those that would have been read, where that is known.
+/// Returns the inventory of an account of which nothing was read, for this reason: resources of every
+/// requested type may exist. `regions` are the regions that would have been read, if they are known.
 pub fn unread(account: Option<&AccountId>, partition: Partition, collection: &Collection<'_>, gap: &Gap) -> Inventory {
     let mut inventory = Inventory::new(Source::Aws, account.cloned(), partition, collection.collected_at.clone());
     let regions: BTreeSet<Option<&Region>> = std::iter::once(None).chain(collection.regions.iter().map(Some)).collect();
@@ -16,7 +16,8 @@ pub fn unread(account: Option<&AccountId>, partition: Partition, collection: &Co
     let wanted = ResourceType::ALL.iter().filter(|resource_type| collection.needs.wants(resource_type.found_by()));
     let unlisted: BTreeSet<Unlisted> = wanted
         .flat_map(|resource_type| regions.iter().map(move |region| (*resource_type, *region)))
-        // Where the regions are known, what is in a region is missing there, and not in the account besides.
+        // If the regions are known, regional types are unlisted in each region, and not in the account in
+        // addition.
         .filter(|(resource_type, region)| {
             region.is_some() || collection.regions.is_empty() || resource_type.is_global()
         })

@@ -1,5 +1,6 @@
-//! A block as it is written: its attributes and nested blocks, dynamic ones unfolded, with their places. A list of
-//! objects that is assigned to the name of a block is the same as the blocks.
+//! A block as written in the code: its attributes and nested blocks with their source locations. Dynamic
+//! blocks are expanded. A list of objects that is assigned to the name of a block is equivalent to the
+//! blocks.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::model::Gap;
 pub(crate) struct BlockView {
     pub(crate) instance: Rc<Instance>,
     content: Content,
-    /// What the iterators of dynamic blocks around it are.
+    /// Values of the iterators of the surrounding dynamic blocks.
     bound: Rc<Vec<(Arc<str>, Value)>>,
     span: Span,
 }
@@ -39,7 +40,7 @@ impl BlockView {
         }
     }
 
-    /// Where it stands.
+    /// Source location of the block.
     pub(crate) fn span(&self) -> Span {
         self.span
     }
@@ -64,25 +65,27 @@ impl BlockView {
         bind(&self.bound, &self.instance.scope(), expression)
     }
 
-    /// The value that is written for an attribute, as it leaves evaluation; null where none is.
+    /// The value that is written for an attribute, with sensitive parts as values that leave evaluation. Null
+    /// if the attribute is not written.
     pub(crate) fn get(&self, name: &str) -> Value {
         self.instance.module.context.leaving(self.marked(name))
     }
 
-    /// The value that is written for an attribute, sensitive where it is; null where none is.
+    /// The value that is written for an attribute, with its sensitivity marks. Null if the attribute is not
+    /// written.
     pub(crate) fn marked(&self, name: &str) -> Value {
         match &self.content {
             Content::Value(Value::Map(members)) => members.get(name).cloned().unwrap_or(Value::Null),
             Content::Value(_) => Value::Null,
             Content::Block(block) => match block.body.attribute(name) {
-                // The resource itself remembers its attributes.
+                // The resource caches its attributes.
                 Some(attribute) => self.evaluate(&attribute.value),
                 None => Value::Null,
             },
         }
     }
 
-    /// Where an attribute stands, if it is written.
+    /// Source location of an attribute, if the attribute is written.
     pub(crate) fn span_of(&self, name: &str) -> Option<Span> {
         match self.body() {
             Some(body) => body
@@ -96,7 +99,7 @@ impl BlockView {
     /// The nested blocks of that kind.
     ///
     /// # Errors
-    /// Where it is not known which there are.
+    /// If the number of blocks is unknown.
     pub(crate) fn blocks(&self, kind: &str) -> Result<Vec<Self>, Arc<Gap>> {
         let mut blocks = Vec::new();
         let assigned = self.get(kind);
@@ -113,10 +116,10 @@ impl BlockView {
         Ok(blocks)
     }
 
-    /// The first nested block of that kind, of those that may stand once.
+    /// The first nested block of that kind, for kinds that may occur once.
     ///
     /// # Errors
-    /// Where it is not known whether there is one.
+    /// If it is unknown whether such a block exists.
     pub(crate) fn block(&self, kind: &str) -> Result<Option<Self>, Arc<Gap>> {
         Ok(self.blocks(kind)?.into_iter().next())
     }
@@ -163,7 +166,7 @@ impl BlockView {
             return Err(context.gap(block.span, "the dynamic block has no for_each"));
         };
         let iterator: Arc<str> = match block.body.attribute("iterator").map(|attribute| &attribute.value.node) {
-            // In JSON, a name is a text.
+            // In JSON, a name is a string.
             Some(Node::Root(name) | Node::Text(name)) => Arc::clone(name),
             _ => kind.into(),
         };
@@ -190,7 +193,7 @@ impl BlockView {
         Ok(())
     }
 
-    /// The block as an object, with what is written in it.
+    /// The block as an object of its written attributes and blocks.
     pub(crate) fn to_value(&self) -> Value {
         match &self.content {
             Content::Value(value) => value.clone(),
@@ -202,7 +205,7 @@ impl BlockView {
     }
 }
 
-/// What a block is a block of, be it dynamic or not.
+/// Returns the type of a block. For a dynamic block, this is the type of the generated blocks.
 pub(crate) fn kind_of(block: &Block) -> &str {
     match (&*block.kind, block.labels.first()) {
         ("dynamic", Some(label)) => label,

@@ -1,33 +1,35 @@
-//! Budget of an evaluation: how many steps it may take and how many bytes it may make. Both are counted and never
-//! measured, so that the same code comes to the same result on every machine. What would go over the budget is not
-//! known, and the rest is.
+//! Budget of an evaluation: maximum number of steps and of allocated bytes. Both are counted and never
+//! measured, so that the same code has the same result on every machine. Values that would exceed the budget
+//! are unknown; all others are evaluated.
 
 use std::cell::Cell;
 
-/// The steps of a scan: evaluated expressions, compared and copied elements, files. Ten times what the largest of 2,800
-/// folders of public code needs (November 2026): 483,000 for GoogleCloudPlatform/cloud-foundation-fabric
-/// `fast/stages/0-org-setup`, and in AWS 449,000 for ministryofjustice/modernisation-platform `core-shared-services`.
+/// Maximum number of steps of a scan: evaluated expressions, compared and copied elements, files. The limit
+/// is ten times the need of the largest of 2,800 folders of public code (November 2026): 483,000 for
+/// GoogleCloudPlatform/cloud-foundation-fabric `fast/stages/0-org-setup`, and in AWS 449,000 for
+/// ministryofjustice/modernisation-platform `core-shared-services`.
 const STEPS: u64 = 5_000_000;
 
-/// The bytes of a scan: what values, texts, modules and resources take when they are made, whether they last or not. The
-/// same folders need 13 MB and 11 MB.
+/// Maximum number of bytes of a scan: the size of values, texts, modules and resources when they are created,
+/// including those that are dropped again. The same folders need 13 MB and 11 MB.
 const BYTES: u64 = 192 << 20;
 
-/// The bytes of an element of a collection.
+/// Size of an element of a collection in bytes.
 const ELEMENT: usize = 32;
 
-/// How many bytes of a text are read in the time of a step.
+/// Number of bytes of a text that one step reads.
 pub(crate) const TEXT: usize = 32;
 
-/// The part of what is left that one attribute may take, so that one that takes too much leaves enough for the others.
+/// Divisor: one attribute may spend this fraction of the remaining budget, so that an expensive attribute
+/// leaves enough for the others.
 const SHARE: u64 = 8;
 
-/// What is left to spend.
+/// The remaining budget.
 #[derive(Debug)]
 pub(crate) struct Budget {
     steps: Cell<u64>,
     bytes: Cell<u64>,
-    /// What must be left of both.
+    /// Minimum that must remain of both.
     reserve: Cell<(u64, u64)>,
 }
 
@@ -46,7 +48,8 @@ impl Budget {
         Self { steps: Cell::new(steps), bytes: Cell::new(bytes), reserve: Cell::default() }
     }
 
-    /// Spends so much; `false` where it is not there. To ask for too much costs a step, too: it may be asked often.
+    /// Spends steps and bytes; returns `false` if the budget does not suffice. A refused request costs a
+    /// step, too, since such a request may be repeated often.
     pub(super) fn spend(&self, steps: usize, bytes: usize) -> bool {
         let after = |cell: &Cell<u64>, amount: usize, reserve: u64| {
             cell.get().checked_sub(amount as u64).filter(|left| amount == 0 || *left >= reserve)
@@ -62,7 +65,7 @@ impl Budget {
         true
     }
 
-    /// Does something that may take a share of what is left.
+    /// Runs a closure that may spend a share of the remaining budget.
     pub(crate) fn share<T>(&self, spend: impl FnOnce() -> T) -> T {
         let keep = |left: u64| left - left / SHARE;
         let before = self.reserve.get();
@@ -73,7 +76,8 @@ impl Budget {
         spent
     }
 
-    /// Spends so much for what is there as a whole, such as a resource: half of the budget stays for what is in it.
+    /// Spends steps and bytes for an object as a whole, such as a resource. Half of the budget is reserved
+    /// for the contents of such objects.
     pub(super) fn spend_on_whole(&self, steps: usize, bytes: usize) -> bool {
         let before = self.reserve.replace((STEPS / 2, BYTES / 2));
         let spent = self.spend(steps, bytes);
@@ -81,23 +85,23 @@ impl Budget {
         spent
     }
 
-    /// Spends what so many elements of a collection take.
+    /// Spends the cost of this number of elements of a collection.
     pub(crate) fn elements(&self, count: usize) -> bool {
         self.spend(count, count.saturating_mul(ELEMENT))
     }
 
-    /// Spends what a text of so many bytes takes.
+    /// Spends the cost of a text of this number of bytes.
     pub(crate) fn text(&self, length: usize) -> bool {
         self.spend(length / TEXT + 1, length)
     }
 
-    /// Takes away what was spent elsewhere.
+    /// Subtracts steps and bytes that were spent elsewhere.
     pub(crate) fn take(&self, steps: u64, bytes: u64) {
         self.steps.set(self.steps.get().saturating_sub(steps));
         self.bytes.set(self.bytes.get().saturating_sub(bytes));
     }
 
-    /// What was spent of the budget of a scan: steps and bytes.
+    /// Steps and bytes spent of the budget of a scan.
     pub(super) fn spent(&self) -> (u64, u64) {
         (STEPS - self.steps.get(), BYTES - self.bytes.get())
     }

@@ -1,4 +1,5 @@
-//! Attributes that AWS derives from others: ARNs from names, ids that are names. The rest, only AWS will tell.
+//! Computed attributes that follow from other attributes: ARNs from names, ids that are names. All other
+//! computed attributes are known after apply.
 
 use std::rc::Rc;
 
@@ -6,19 +7,19 @@ use super::evaluate::append_value;
 use super::instance::Instance;
 use super::value::{UnknownValue, Value};
 
-/// How the resources of a type are named.
+/// Naming of the resources of a type.
 struct Naming {
     kind: &'static str,
-    /// The attribute that is the name; AWS or the provider makes one up where it is not set.
+    /// The attribute that is the name. AWS or the provider generates a name if the attribute is not set.
     name: &'static str,
-    /// The attribute whose value a made-up name begins with.
+    /// The attribute whose value is the prefix of a generated name.
     prefix: &'static str,
-    /// Whether `id` is the name.
+    /// `true` if `id` is the name.
     id_is_name: bool,
     arn: Arn,
 }
 
-/// What the ARN is made of.
+/// Format of the ARN.
 enum Arn {
     /// `arn:P:SERVICE::ACCOUNT:TYPE` path, name
     Global(&'static str, &'static str),
@@ -116,7 +117,7 @@ static NAMING: &[Naming] = &[
     },
 ];
 
-/// The value of an attribute that the code does not set; none where only AWS will tell.
+/// The value of an attribute that the code does not set; none if the value is known after apply.
 pub(crate) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
     if name == "region" && instance.kind.starts_with("aws_") {
         return Some(instance.region_value());
@@ -164,7 +165,7 @@ fn arn(instance: &Rc<Instance>, naming: &Naming) -> Value {
     }
 }
 
-/// Attributes that are those of another resource.
+/// Attributes whose values are those of another resource.
 fn linked(instance: &Rc<Instance>, name: &str) -> Option<Value> {
     match (&*instance.kind, name) {
         ("aws_s3_bucket_versioning" | "aws_s3_bucket_public_access_block" | "aws_s3_bucket_policy", "id") => {
@@ -174,7 +175,7 @@ fn linked(instance: &Rc<Instance>, name: &str) -> Option<Value> {
     }
 }
 
-/// These values one after the other, with the characters of holes.
+/// Concatenates these values, with the characters of unknown values.
 pub(crate) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
     let mut text = String::new();
     for part in parts {
@@ -187,7 +188,8 @@ pub(crate) fn text(instance: &Rc<Instance>, parts: &[Value]) -> Value {
     Value::text(text)
 }
 
-/// Whether the `id` of such resources is a name that is theirs in one account or region only.
+/// Returns `true` if the `id` of resources of this type is a name that is unique within one account or region
+/// only.
 pub(super) fn id_is_name(kind: &str) -> bool {
     NAMING.iter().any(|naming| naming.kind == kind && naming.id_is_name && naming.name == "name")
 }

@@ -1,4 +1,4 @@
-//! Data sources that can be told without AWS: who and where one is, and policy documents.
+//! Data sources that are evaluated without AWS: account, region and partition, and policy documents.
 
 use std::rc::Rc;
 
@@ -10,9 +10,9 @@ use super::policy_document;
 use super::value::Value;
 use crate::model::Partition;
 
-/// The value of an attribute that the code does not set; none where only AWS will tell.
+/// The value of an attribute that the code does not set; none if only AWS can return the value.
 pub(crate) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
-    // Asked for where it is needed: a provider may take its region from a data source of another provider.
+    // Evaluated on demand: a provider may take its region from a data source of another provider.
     let partition = || instance.partition();
     match (&*instance.kind, name) {
         ("aws_caller_identity", "account_id" | "id") => Some(instance.account_value()),
@@ -20,7 +20,7 @@ pub(crate) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
         ("aws_partition", "partition" | "id") => Some(Value::text(partition().as_str())),
         ("aws_partition", "dns_suffix") => Some(Value::text(partition().dns_suffix())),
         ("aws_service_principal", "name" | "suffix") => match partition() {
-            // In the other partitions, some services have names of their own.
+            // In the other partitions, some services have different names.
             Partition::Aws | Partition::UsGov => {
                 let suffix = Value::text("amazonaws.com");
                 let service = [instance.attribute("service_name"), Value::text("."), suffix.clone()];
@@ -29,7 +29,7 @@ pub(crate) fn attribute(instance: &Rc<Instance>, name: &str) -> Option<Value> {
             Partition::China => None,
         },
         ("aws_iam_policy_document", "json" | "minified_json") => Some(policy_document::json(instance)),
-        // The name of one of AWS's own policies is enough.
+        // The name of an AWS managed policy is sufficient.
         ("aws_iam_policy", "arn" | "id") => match instance.attribute("name") {
             Value::Text(name) => [String::new(), "service-role/".to_owned()]
                 .iter()

@@ -1,4 +1,4 @@
-//! The programs that run the code. OpenTofu reads `.tofu` files, too, and each takes the place of the `.tf` file of the
+//! The programs that run the code. OpenTofu also reads `.tofu` files, and each replaces the `.tf` file of the
 //! same name: <https://opentofu.org/docs/language/files/>.
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ impl fmt::Display for Engine {
     }
 }
 
-/// How files of code end, and whether they are files of OpenTofu alone.
+/// File name extensions of code, each with `true` for files of OpenTofu only.
 static ENDINGS: &[(&str, Form, bool)] = &[
     (".tf.json", Form::Json, false),
     (".tofu.json", Form::Json, true),
@@ -48,14 +48,14 @@ pub(super) fn form_of(name: &str) -> Option<Form> {
 /// The files of code in a folder.
 #[derive(Debug, Default)]
 pub(crate) struct CodeFiles {
-    /// Those that the engine reads, sorted as it reads them.
+    /// Files that the engine reads, sorted in the order in which the engine reads them.
     pub(crate) names: Vec<(PathBuf, Form)>,
-    /// Whether some are of OpenTofu alone.
+    /// `true` if some of the files are read by OpenTofu only.
     pub(super) has_tofu: bool,
 }
 
 impl CodeFiles {
-    /// Those among the names of the files of a folder.
+    /// Selects the code files among the names of the files of a folder.
     pub(crate) fn among(names: Vec<String>, engine: Engine) -> Self {
         let mut all: BTreeMap<String, (Form, bool)> = BTreeMap::new();
         for name in names {
@@ -76,7 +76,7 @@ impl CodeFiles {
     }
 }
 
-/// The file of OpenTofu that takes the place of this one.
+/// The OpenTofu file that replaces this file.
 fn of_tofu(name: &str) -> String {
     match name.strip_suffix(".tf.json") {
         Some(stem) => format!("{stem}.tofu.json"),
@@ -84,7 +84,7 @@ fn of_tofu(name: &str) -> String {
     }
 }
 
-/// The name of a file of code without its ending.
+/// The name of a code file without its extension.
 pub(crate) fn stem(name: &str) -> &str {
     let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
     ENDINGS.iter().find_map(|(ending, ..)| name.strip_suffix(ending)).unwrap_or(name)

@@ -1,4 +1,4 @@
-//! What all evaluation shares: what is known from outside, the holes, how much work is left, and what went wrong.
+//! State shared by all evaluation: external inputs, unknown values, the remaining budget, and errors.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,41 +14,42 @@ use super::value::{Nature, Symbols, UnknownValue, Value};
 use crate::diagnostic::Diagnostic;
 use crate::model::{AccountId, Gap, GapKind, Partition, Region, symbol};
 
-/// How deep evaluation may go. The stack that it has (see `read`) is enough for that.
+/// Maximum depth of evaluation. The stack size (see `read`) suffices for this depth.
 const DEPTH: u32 = 1_000;
 
-/// A template that was read, or why it is none.
+/// A parsed template, or the reason why the file is not a template.
 pub(crate) type Template = Rc<Result<Expression, &'static str>>;
 
-/// What all evaluation shares.
+/// State shared by all evaluation.
 pub(crate) struct EvalContext {
     pub(crate) account: Option<AccountId>,
     pub(crate) region: Option<Region>,
     /// The name of the workspace.
     pub(crate) workspace: Option<Value>,
-    /// Folders that sources of modules lead to and that were not read.
+    /// Folders that module sources refer to and that were not read.
     pub(crate) missing: RefCell<BTreeSet<PathBuf>>,
     pub(crate) folders: ModuleLoader,
     pub(crate) symbols: Symbols,
     pub(super) budget: Budget,
     depth: Cell<u32>,
-    /// Whether an instance was chosen of a resource of which it is not known how many there are.
+    /// `true` if an instance was selected from a resource with an unknown number of instances.
     uncertain: Cell<bool>,
-    /// Whether something sensitive was looked into.
+    /// `true` if a sensitive value was inspected.
     looked: Cell<bool>,
-    /// Whether something sensitive has left evaluation, and whether it is hidden where it does.
+    /// Two flags: a sensitive value has left evaluation, and sensitive values that leave evaluation are
+    /// hidden.
     left: Cell<bool>,
     hides: Cell<bool>,
     problems: RefCell<BTreeMap<(Span, String), Diagnostic>>,
     account_value: Value,
     region_value: Value,
-    /// Accounts and regions that are not known, by what decides which they are.
+    /// Unknown accounts and regions, by the expression that determines them.
     accounts: RefCell<HashMap<String, Value>>,
-    /// Templates, by the paths that they were read by.
+    /// Templates, by the paths from which they were read.
     templates: RefCell<HashMap<PathBuf, Template>>,
-    /// Files that functions read, with those of the folders before them.
+    /// Files read by functions, together with the files of the folders read before them.
     read: RefCell<Vec<File>>,
-    /// The texts of files that functions read, by name.
+    /// Contents of the files read by functions, by name.
     assets: RefCell<BTreeMap<String, String>>,
 }
 
@@ -96,24 +97,25 @@ impl EvalContext {
         }
     }
 
-    /// Forgets all holes and templates.
+    /// Drops all unknown values and templates.
     pub(crate) fn release(&self) {
         self.symbols.release();
         self.accounts.borrow_mut().clear();
         self.templates.borrow_mut().clear();
     }
 
-    /// The account that is deployed to.
+    /// The account to which the code is deployed.
     pub(crate) fn account_value(&self) -> Value {
         self.account_value.clone()
     }
 
-    /// The region that is deployed to.
+    /// The region to which the code is deployed.
     pub(crate) fn region_value(&self) -> Value {
         self.region_value.clone()
     }
 
-    /// The account that something decides which the code does not show: the same thing, the same account.
+    /// The account that an expression determines and that the code does not show. The same expression always
+    /// results in the same account.
     pub(super) fn account_of(&self, decider: &str, span: Span, what: &str) -> Value {
         if let Some(known) = self.accounts.borrow().get(decider) {
             return known.clone();
@@ -124,7 +126,8 @@ impl EvalContext {
         value
     }
 
-    /// A place, or a hole in place of one that is sensitive: nothing tells of it, but the same one is the same hole.
+    /// An account or region, or an unknown value in place of a sensitive one. The unknown value does not
+    /// reveal the sensitive one, but equal sensitive values result in the same unknown value.
     pub(crate) fn place(&self, what: &str, span: Span, evaluate: impl FnOnce() -> Value) -> Value {
         let value = match self.marking(evaluate) {
             Value::Sensitive(value) => value,
@@ -132,7 +135,8 @@ impl EvalContext {
         };
         let gap = self.gap(span, format!("{what} is sensitive"));
         let hole = Value::Unknown(UnknownValue::new(gap, Nature::SourceEntry));
-        // A place is a text, or a list of one. Of anything else, each is another.
+        // An account or region is a text or a list of one text. Each value of any other type results in a new
+        // unknown value.
         let text = match &*value {
             Value::Text(text) => text.to_string(),
             Value::List(items) => match &**items {
@@ -144,7 +148,7 @@ impl EvalContext {
         self.accounts.borrow_mut().entry(format!("{what} {text}")).or_insert(hole).clone()
     }
 
-    /// The partition: that of the region, or the commercial one.
+    /// The partition of the region, or the commercial partition if the region is unknown.
     pub(crate) fn partition(&self) -> Partition {
         self.region.as_ref().map_or(Partition::Aws, Region::partition)
     }
@@ -156,22 +160,22 @@ impl EvalContext {
         files.get(index).cloned().or_else(|| self.read.borrow().get(index - files.len()).cloned())
     }
 
-    /// The text in place of the one that this file has on disk.
+    /// The text that replaces the contents of this file on disk, if the file has been edited.
     pub(crate) fn edited(&self, name: &str) -> Option<String> {
         self.folders.edited(name)
     }
 
-    /// A function read this text.
+    /// Records the contents of a file that a function read.
     pub(super) fn add_asset(&self, name: String, text: &str) {
         self.assets.borrow_mut().entry(name).or_insert_with(|| text.to_owned());
     }
 
-    /// The texts of files that functions read, by name.
+    /// Contents of the files read by functions, by name.
     pub(crate) fn assets(&self) -> BTreeMap<String, String> {
         self.assets.borrow().clone()
     }
 
-    /// A file that a function read.
+    /// Adds a file that a function read.
     pub(super) fn add_file(&self, name: &Path, text: String) -> (File, FileId) {
         let file = File::new(name.to_string_lossy().into_owned(), text);
         let mut read = self.read.borrow_mut();
@@ -180,19 +184,19 @@ impl EvalContext {
         (file, FileId(u32::try_from(index).unwrap_or(u32::MAX)))
     }
 
-    /// The template of this path, if it was read before.
+    /// The template at this path, if it has been read already.
     pub(crate) fn template(&self, path: &Path) -> Option<Template> {
         self.templates.borrow().get(path).cloned()
     }
 
-    /// Keeps a template, so that it is read once.
+    /// Caches a template, so that the file is read once.
     pub(super) fn add_template(&self, path: PathBuf, parsed: Result<Expression, &'static str>) -> Template {
         let template = Rc::new(parsed);
         self.templates.borrow_mut().insert(path, Rc::clone(&template));
         template
     }
 
-    /// Where a word stands in these bytes, to the end of its line.
+    /// Location from the first occurrence of a word in this span to the end of the line.
     pub(crate) fn find_in(&self, span: Span, word: &str) -> Option<Span> {
         let file = self.file(span.file)?;
         let text = file.source().text().get(span.bytes())?;
@@ -206,30 +210,30 @@ impl EvalContext {
         Some(Span::new(span.file, &(start..start + line)))
     }
 
-    /// A gap at this place.
+    /// Creates a gap at this location.
     pub(crate) fn gap(&self, span: Span, message: impl Into<String>) -> Arc<Gap> {
         let gap = Gap::because(GapKind::Unresolved, message);
         let Some(file) = self.file(span.file) else { return Arc::new(gap) };
         Arc::new(gap.at(file.source().name(), file.line(span.bytes().start)))
     }
 
-    /// A gap at this place about the expression that stands there.
+    /// Creates a gap at this location about the expression written there.
     pub(crate) fn gap_of(&self, span: Span, expression: &str, message: &str) -> Arc<Gap> {
         let gap = self.gap(span, message);
         Arc::new(Gap { expression: Some(expression.to_owned()), ..Arc::unwrap_or_clone(gap) })
     }
 
-    /// A value that is not known.
+    /// Creates an unknown value.
     pub(crate) fn unknown(&self, span: Span, message: impl Into<String>) -> Value {
         Value::Unknown(UnknownValue::new(self.gap(span, message), Nature::Open))
     }
 
-    /// An expression that has no value.
+    /// Creates the value of an invalid expression.
     pub(crate) fn wrong(&self, span: Span, message: impl Into<String>) -> Value {
         Value::Unknown(UnknownValue::new(self.gap(span, message), Nature::Wrong))
     }
 
-    /// What went wrong, each once, by place.
+    /// Records a diagnostic. Each diagnostic is recorded once, sorted by location.
     pub(crate) fn report(&self, span: Span, problem: Diagnostic) {
         let problem = match self.file(span.file) {
             Some(file) => problem.at(file.source(), span.bytes()),
@@ -242,17 +246,18 @@ impl EvalContext {
         self.problems.borrow().values().cloned().collect()
     }
 
-    /// Whether there is still room for so many elements.
+    /// Returns `true` if the budget suffices for this number of elements.
     pub(crate) fn afford(&self, elements: usize) -> bool {
         self.budget.elements(elements)
     }
 
-    /// Whether there is still room for a text of so many bytes.
+    /// Returns `true` if the budget suffices for a text of this number of bytes.
     pub(crate) fn afford_text(&self, length: usize) -> bool {
         self.budget.text(length)
     }
 
-    /// The value, to be looked into. What follows from it is as sensitive as it is; its parts may be so, too.
+    /// Removes the sensitivity mark of a value for inspection. Results computed from the value are as
+    /// sensitive as the value. The parts of the value may have marks of their own.
     pub(crate) fn open(&self, value: Value) -> Value {
         match value {
             Value::Sensitive(value) => {
@@ -263,7 +268,7 @@ impl EvalContext {
         }
     }
 
-    /// The value with all its parts, to be looked into.
+    /// Removes the sensitivity marks of a value and of all its parts for inspection.
     pub(super) fn open_all(&self, value: Value) -> Value {
         if !value.is_sensitive() {
             return value;
@@ -272,14 +277,14 @@ impl EvalContext {
         value.unmarked(&self.budget)
     }
 
-    /// Evaluates; what comes of it is sensitive where something sensitive was looked into meanwhile.
+    /// Evaluates; the result is sensitive if a sensitive value was inspected during the evaluation.
     pub(super) fn marking(&self, evaluate: impl FnOnce() -> Value) -> Value {
         let before = self.looked.replace(false);
         let value = evaluate();
         if self.looked.replace(before) { value.into_sensitive() } else { value }
     }
 
-    /// The value as it leaves evaluation: as it is, or with holes in place of what is sensitive.
+    /// The value as it leaves evaluation: unchanged, or with unknown values in place of sensitive parts.
     pub(super) fn leaving(&self, value: Value) -> Value {
         if !value.is_sensitive() {
             return value;
@@ -288,17 +293,17 @@ impl EvalContext {
         if self.hides.get() { value.hidden(&self.budget) } else { self.open_all(value) }
     }
 
-    /// Whether something sensitive has left evaluation.
+    /// Returns `true` if a sensitive value has left evaluation.
     pub(super) fn has_let_go(&self) -> bool {
         self.left.get()
     }
 
-    /// From here on nothing sensitive leaves evaluation.
+    /// From now on, no sensitive value leaves evaluation.
     pub(super) fn hide(&self) {
         self.hides.set(true);
     }
 
-    /// Evaluates one level further down; none where that is too deep.
+    /// Evaluates one level deeper; none if the maximum depth is exceeded.
     pub(crate) fn deeper<T>(&self, evaluate: impl FnOnce() -> T) -> Option<T> {
         let depth = self.depth.get();
         if depth >= DEPTH || !self.budget.spend(1, 0) {
@@ -310,12 +315,13 @@ impl EvalContext {
         Some(value)
     }
 
-    /// An instance was chosen of a resource of which it is not known how many there are.
+    /// Records that an instance was selected from a resource with an unknown number of instances.
     pub(super) fn touch_uncertain(&self) {
         self.uncertain.set(true);
     }
 
-    /// Evaluates, and says whether that was done meanwhile.
+    /// Evaluates, and returns `true` with the value if an instance of such a resource was selected during the
+    /// evaluation.
     pub(super) fn watching_uncertain<T>(&self, evaluate: impl FnOnce() -> T) -> (T, bool) {
         let before = self.uncertain.replace(false);
         let value = evaluate();
@@ -324,13 +330,13 @@ impl EvalContext {
         (value, touched)
     }
 
-    /// The character of a hole; the hole itself where there are no more characters.
+    /// The character that represents an unknown value; the unknown value itself if no characters are left.
     pub(crate) fn symbol(&self, hole: &Rc<UnknownValue>) -> Result<char, Rc<UnknownValue>> {
         self.symbols.of(hole).ok_or_else(|| Rc::clone(hole))
     }
 }
 
-/// A value that is evaluated when it is first asked for.
+/// A value that is evaluated on first use.
 pub(crate) struct Memo<T>(RefCell<State<T>>);
 
 enum State<T> {
@@ -346,7 +352,7 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T> Memo<T> {
-    /// Forgets the value, and gives it.
+    /// Removes the cached value and returns it.
     pub(crate) fn take(&self) -> Option<T> {
         match self.0.replace(State::Open) {
             State::Done(value) => Some(value),
@@ -356,7 +362,7 @@ impl<T> Memo<T> {
 }
 
 impl<T: Clone> Memo<T> {
-    /// The value; what `cycle` gives where it is asked for while it is evaluated.
+    /// Returns the value; the result of `cycle` if the value is requested during its own evaluation.
     pub(crate) fn get(&self, evaluate: impl FnOnce() -> T, cycle: impl FnOnce() -> T) -> T {
         match &*self.0.borrow() {
             State::Done(value) => return value.clone(),

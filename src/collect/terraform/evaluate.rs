@@ -1,4 +1,5 @@
-//! Expressions. Nothing here fails: what has no value is a hole with its place.
+//! Evaluates expressions. Evaluation never fails: an expression without a value results in an unknown value
+//! with its location.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,17 +20,17 @@ use super::types::{as_bool, as_number, as_text};
 use super::unify::of_one_type;
 use super::value::{Nature, UnknownValue, Value, is_exact, too_much};
 
-/// Where names are looked up.
+/// Scope in which names are resolved.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
     pub(crate) module: &'a Rc<Module>,
     pub(super) binding: Option<&'a Binding>,
     pub(super) frame: Option<&'a Frame<'a>>,
-    /// Whether it is that of a template in a file, in which the names of the module mean nothing.
+    /// `true` in the scope of a template file, in which the names of the module are not defined.
     pub(crate) is_template: bool,
 }
 
-/// A name that an expression binds itself.
+/// A name bound by an expression.
 pub(crate) struct Frame<'a> {
     pub(crate) name: &'a str,
     pub(crate) value: Value,
@@ -118,12 +119,12 @@ fn value(expression: &Expression, scope: &Scope<'_>) -> Value {
     }
 }
 
-/// The value of an expression, to be looked into.
+/// The value of an expression without its sensitivity mark, for inspection.
 fn opened(expression: &Expression, scope: &Scope<'_>) -> Value {
     scope.context().open(evaluate(expression, scope))
 }
 
-/// What an operand that is no value of the wanted type leaves.
+/// The result of an operation with an operand that has no value of the expected type.
 fn unknown_operand(operand: Result<Value, String>, span: Span, context: &EvalContext) -> Value {
     match operand {
         Ok(Value::Unknown(hole)) => blurred(&hole),
@@ -132,13 +133,13 @@ fn unknown_operand(operand: Result<Value, String>, span: Span, context: &EvalCon
     }
 }
 
-/// Another value that is not known, for the same reason.
+/// A new unknown value with the same reason.
 pub(crate) fn blurred(hole: &Rc<UnknownValue>) -> Value {
     let nature = if matches!(hole.nature, Nature::Wrong) { Nature::Wrong } else { Nature::Open };
     Value::Unknown(UnknownValue::new(Arc::clone(&hole.gap), nature))
 }
 
-/// A part of a value that is not known.
+/// An unknown part of an unknown value.
 fn part_of(hole: &Rc<UnknownValue>) -> Value {
     match hole.nature {
         Nature::Outside => Value::Unknown(UnknownValue::new(Arc::clone(&hole.gap), Nature::Outside)),
@@ -146,7 +147,7 @@ fn part_of(hole: &Rc<UnknownValue>) -> Value {
     }
 }
 
-/// The number that a value is; else what it is instead.
+/// Converts a value to a number. Otherwise returns the result in place of the number.
 pub(crate) fn number(value: &Value, context: &EvalContext) -> Result<f64, Result<Value, String>> {
     if let Value::Text(text) = value {
         if !context.afford_text(text.len()) {
@@ -223,7 +224,7 @@ fn append(parts: &[Part], scope: &Scope<'_>, text: &mut String) -> Result<(), Rc
     Ok(())
 }
 
-/// Some place in the template.
+/// Any location in the template.
 fn scope_span(parts: &[Part]) -> Span {
     let of = |part: &Part| match part {
         Part::Value(value) => Some(value.span),
@@ -263,7 +264,7 @@ fn absolute(path: &Path) -> String {
     std::fs::canonicalize(on_disk(path)).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
-/// What a name after a dot means where the names before it are no value by themselves.
+/// Resolves a name after a dot if the names before it are no value on their own.
 fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) -> Option<Value> {
     let module = scope.module;
     let context = scope.context();
@@ -277,7 +278,7 @@ fn reference(of: &Expression, name: &Arc<str>, span: Span, scope: &Scope<'_>) ->
             "path" => match &**name {
                 "module" => Value::text(module.path_on_disk().to_string_lossy().as_ref()),
                 "root" => Value::text("."),
-                // Terraform runs in the folder of the root module, unless it is told otherwise.
+                // Terraform runs in the folder of the root module by default.
                 "cwd" => Value::text(absolute(&module.top().folder.path)),
                 _ => context.wrong(span, format!("path.{name} is not a value")),
             },
@@ -325,7 +326,7 @@ pub(crate) fn member(of: &Value, name: &str, span: Span, context: &EvalContext) 
 /// `of[key]`
 pub(crate) fn index(of: &Value, key: &Value, span: Span, context: &EvalContext) -> Value {
     match (of, key) {
-        // How many there are is not known: this one stands for each.
+        // The number of instances is unknown: this instance represents each of them.
         (Value::Instance(instance), _) if instance.uncertain.is_some() && !is_attribute(key) => {
             context.touch_uncertain();
             of.clone()
@@ -355,8 +356,8 @@ pub(crate) fn index(of: &Value, key: &Value, span: Span, context: &EvalContext) 
     }
 }
 
-/// Whether an index on an uncertain resource names an attribute of it rather than one of its instances: no key
-/// of an instance is looked at twice.
+/// Returns `true` if an index on an uncertain resource names an attribute of the resource instead of one of
+/// its instances: no expression indexes an instance twice by key.
 fn is_attribute(key: &Value) -> bool {
     matches!(key, Value::Text(name) if matches!(&**name, "id" | "arn" | "name" | "bucket" | "key_id"))
 }
@@ -400,7 +401,7 @@ fn alike(value: Value, other: &Expression, scope: &Scope<'_>) -> Value {
     of_one_type(values.collect(), &scope.context().budget).swap_remove(0)
 }
 
-/// The results that a nested conditional may have, but for those that convert nothing.
+/// The possible results of a nested conditional, without those that cause no conversion.
 fn results(expression: &Expression) -> Vec<&Expression> {
     match &expression.node {
         Node::Null | Node::Bool(_) | Node::Number(_) => Vec::new(),
@@ -415,7 +416,7 @@ fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
         Ok(Value::Bool(true)) => alike(evaluate(then, scope), otherwise, scope),
         Ok(Value::Bool(false)) => alike(evaluate(otherwise, scope), then, scope),
         other => {
-            // Where both ways lead to one value, the condition does not matter.
+            // If both branches have the same value, the condition is irrelevant.
             let (then, otherwise) = (evaluate(then, scope), evaluate(otherwise, scope));
             if then.equals_within(&otherwise, &scope.context().budget).is_ok_and(|equal| equal) {
                 return if otherwise.is_sensitive() { then.into_sensitive() } else { then };
@@ -425,7 +426,7 @@ fn conditional(all: &[Expression; 3], scope: &Scope<'_>) -> Value {
     }
 }
 
-/// Why the result of a calculation is not known.
+/// Reason why the result of a calculation is unknown.
 pub(super) const INEXACT: &str = "Terraform computes with more digits than are computed here";
 
 /// Returns `true` for a tuple or object literal.
@@ -450,7 +451,8 @@ fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, s
     let (left, right) = (context.open_all(evaluate(left, scope)), context.open_all(evaluate(right, scope)));
     if matches!(operator, Operator::Equal | Operator::NotEqual) {
         return match left.equals_within(&right, &context.budget) {
-            // A list is not equal to a tuple, nor a map to an object, whatever they hold: which they are is not known here.
+            // A list is not equal to a tuple, nor a map to an object, even with equal elements. The exact
+            // types are unknown here.
             Ok(true) if left.is_collection() && !(is_written_out(left_side) && is_written_out(right_side)) => {
                 context.unknown(span, "whether the two are equal depends on their types")
             }
@@ -476,7 +478,7 @@ fn binary(operator: Operator, left_side: &Expression, right_side: &Expression, s
     if !result.is_finite() {
         return context.wrong(span, "the result is no number");
     }
-    // A quotient is the nearest number, and good for what rounds it.
+    // A quotient is the nearest number, and exact enough for functions that round it.
     let is_known = is_exact(left) && is_exact(right) && (is_exact(result) || operator == Operator::Divided);
     if is_known { Value::Number(result) } else { context.unknown(span, INEXACT) }
 }

@@ -1,4 +1,4 @@
-//! `count` and `for_each`: what a block stands for.
+//! Expands `count` and `for_each`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,10 +12,10 @@ use super::types::{as_bool, as_number};
 use super::value::{LONGEST_KEY, Nature, UnknownValue, Value};
 use crate::model::Gap;
 
-/// The most instances that one block may have.
+/// Maximum number of instances of one block.
 const INSTANCES: f64 = 20_000.0;
 
-/// What a block stands for.
+/// Instances of a block.
 #[derive(Debug)]
 pub(crate) enum Expansion<T> {
     One(Rc<T>),
@@ -23,11 +23,11 @@ pub(crate) enum Expansion<T> {
     Many(Vec<Rc<T>>),
     /// By `for_each`.
     Keyed(BTreeMap<Arc<str>, Rc<T>>),
-    /// It is not known how many: this one stands for all.
+    /// The number of instances is unknown: this instance represents all of them.
     Uncertain(Rc<T>),
 }
 
-// By hand, since a derived one would ask the same of `T`.
+// Implemented by hand, since a derived implementation would require `T: Clone`.
 impl<T> Clone for Expansion<T> {
     fn clone(&self) -> Self {
         match self {
@@ -49,21 +49,22 @@ impl<T> Expansion<T> {
     }
 }
 
-/// What `count` and `each` are in one instance.
+/// Values of `count` and `each` in one instance.
 #[derive(Debug, Default)]
 pub(crate) struct Binding {
     pub(crate) count: Option<Value>,
     pub(crate) each: Option<(Value, Value)>,
 }
 
-/// What one instance costs of the budget.
+/// Budget that one instance costs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) steps: usize,
     pub(crate) bytes: usize,
 }
 
-/// The instances of a block; `make` is given what the address ends with. One of them is paid for already.
+/// The instances of a block. `make` receives the suffix of the address. One instance has been paid for
+/// already.
 pub(crate) fn expand<T>(
     block: &Block,
     scope: &Scope<'_>,
@@ -90,7 +91,7 @@ pub(crate) fn expand<T>(
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is compared first")]
     let afford_all = |number: f64| afford(number as usize);
     if let Some(count) = block.body.attribute("count") {
-        // How many there are does not show how that was computed.
+        // The number of instances does not reveal the values from which it was computed.
         let context = &scope.module.context;
         let value = context.open(evaluate(&count.value, scope));
         return match as_number(value.clone()) {
@@ -142,13 +143,14 @@ pub(crate) fn expand<T>(
     Expansion::Uncertain(make("[*]", binding, Some(gap)))
 }
 
-/// Returns the name and the key of a label that is one instance: those of plans are such as `node[0]`.
+/// Returns the name and the key of a label that denotes one instance: labels in plans have the form
+/// `node[0]`.
 pub(super) fn keyed_label(label: &str) -> Option<(&str, serde_json::Value)> {
     let (name, key) = label.strip_suffix(']')?.split_once('[')?;
     Some((name, serde_json::from_str(key).ok()?))
 }
 
-/// Returns what `count` and `each` are in the instance of a plan that has this label.
+/// Returns the values of `count` and `each` in the instance of a plan that has this label.
 pub(super) fn binding_of(label: &str, block: &Block, scope: &Scope<'_>) -> Option<Binding> {
     let (_, key) = keyed_label(label)?;
     if let Some(index) = key.as_f64() {
@@ -165,12 +167,12 @@ pub(super) fn binding_of(label: &str, block: &Block, scope: &Scope<'_>) -> Optio
     Some(Binding { count: None, each: Some((Value::Text(key), value)) })
 }
 
-/// `enabled` in `lifecycle`, by which OpenTofu leaves out a block that has no `count` and no `for_each`.
+/// `enabled` in `lifecycle`, with which OpenTofu leaves out a block that has neither `count` nor `for_each`.
 fn enabled(block: &Block) -> Option<&Attribute> {
     block.body.blocks_of("lifecycle").find_map(|lifecycle| lifecycle.body.attribute("enabled"))
 }
 
-/// The keys and values to repeat for, where all keys are known.
+/// The keys and values to iterate over, if all keys are known.
 pub(crate) fn keys(value: &Value) -> Option<Vec<(Arc<str>, Value)>> {
     let known = |text: &Arc<str>| text.len() <= LONGEST_KEY && !text.contains(is_symbol);
     match value {

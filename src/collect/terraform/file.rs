@@ -1,4 +1,4 @@
-//! The files that were read, and places in them.
+//! Files that were read, and locations in them.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -20,9 +20,9 @@ pub struct Span {
 }
 
 impl Span {
-    /// These bytes of the file.
+    /// Location of these bytes of the file.
     pub(crate) fn new(file: FileId, bytes: &Range<usize>) -> Self {
-        // Files are not read from 2 GiB on.
+        // Files of 2 GiB or more are not read.
         let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
         Self { file, start: offset(bytes.start), end: offset(bytes.end) }
     }
@@ -32,12 +32,12 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
-    /// Whether the other lies in it.
+    /// Returns `true` if the other location lies within this one.
     pub(crate) fn holds(&self, other: Self) -> bool {
         self.file == other.file && self.start <= other.start && other.end <= self.end
     }
 
-    /// From the beginning of this one to the end of the other.
+    /// Location from the beginning of this one to the end of the other.
     #[must_use]
     pub(crate) fn to(self, other: Self) -> Self {
         Self { end: other.end.max(self.end), ..self }
@@ -56,7 +56,7 @@ struct Contents {
 }
 
 impl File {
-    /// The text under the name that it has below the folder that is scanned.
+    /// A file with its text and its name relative to the scanned folder.
     pub(crate) fn new(name: String, text: String) -> Self {
         Self(Arc::new(Contents { source: SourceFile::new(name, text), lines: OnceLock::new() }))
     }
@@ -78,8 +78,8 @@ impl File {
         self.lines().partition_point(|start| *start <= byte).max(1)
     }
 
-    /// The line and the column of a byte, both from 1, the column in code points. On a line that nobody wrote, such as
-    /// one of a megabyte, columns are counted in bytes.
+    /// The line and the column of a byte, both counted from 1. Columns are counted in code points. On a
+    /// generated line, such as one of a megabyte, columns are counted in bytes.
     pub(crate) fn line_column(&self, byte: usize) -> (usize, usize) {
         const LONGEST: usize = 10_000;
         let text = self.0.source.text();
@@ -89,7 +89,7 @@ impl File {
         (line, if before.len() > LONGEST { before.len() } else { before.chars().count() } + 1)
     }
 
-    /// The place of these bytes.
+    /// The location of these bytes.
     pub(crate) fn location(&self, bytes: Range<usize>) -> Location {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let (line, column) = self.line_column(bytes.start);

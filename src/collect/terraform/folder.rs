@@ -1,4 +1,4 @@
-//! What a folder of code declares, by name.
+//! Declarations of a folder of code, by name.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) struct Resource {
     pub(crate) block: Arc<Block>,
 }
 
-/// Things by name, in the order in which they are declared.
+/// Declarations by name, in source order.
 #[derive(Debug)]
 pub(crate) struct Index<T> {
     items: Vec<(Name, T)>,
@@ -58,7 +58,7 @@ impl<T> Index<T> {
         self.items.iter().map(|(name, item)| (name, item))
     }
 
-    /// Adds it, unless there is one of that name.
+    /// Adds a declaration. Returns `false` if the name already exists.
     fn add(&mut self, name: Name, item: T) -> bool {
         let new = !self.by_name.contains_key(&name);
         if new {
@@ -69,12 +69,12 @@ impl<T> Index<T> {
     }
 }
 
-/// What a folder declares.
+/// Declarations of a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Folder {
-    /// Its path as a person knows it.
+    /// Path of the folder as shown to users.
     pub(crate) path: PathBuf,
-    /// The folder on disk that a module of a plan was made of.
+    /// The folder on disk from which a module of a plan was created.
     pub(crate) source: Option<PathBuf>,
     pub(crate) variables: Index<Arc<Block>>,
     pub(crate) locals: Index<Attribute>,
@@ -83,7 +83,7 @@ pub(crate) struct Folder {
     pub(crate) resources: Vec<Resource>,
     by_address: HashMap<(Mode, Name), HashMap<Name, usize>>,
     pub(crate) providers: Vec<Arc<Block>>,
-    /// What could not be read, each with its place: there may be more in the folder than is known.
+    /// Parts that could not be read, each with its location. The folder may declare more than is known.
     pub(crate) unread: Vec<(String, Option<Span>)>,
 }
 
@@ -93,7 +93,7 @@ impl Folder {
         Self { path: path.to_owned(), ..Self::default() }
     }
 
-    /// The resource or data source of that type and name, by its place in the list.
+    /// Index of the resource or data source of that type and name.
     pub(crate) fn resource(&self, mode: Mode, kind: &Name, name: &str) -> Option<usize> {
         self.by_address.get(&(mode, Arc::clone(kind)))?.get(name).copied()
     }

@@ -1,6 +1,6 @@
-//! Waivers that stand in the code, as a comment above a block or within it:
-//! `# ssm-audit:ignore RULE until=2027-01-31 reason="…"`. They are waivers as those of the configuration, for the
-//! resource at hand.
+//! Waivers in the code, in a comment above or within a block:
+//! `# ssm-audit:ignore RULE until=2027-01-31 reason="…"`. They are equivalent to waivers of the configuration
+//! for the resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,10 +15,10 @@ use super::source_map::SourceMap;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::engine::waiver::{Glob, Resources, Waiver};
 
-/// What such a comment begins with.
+/// Prefix of such a comment.
 const MARKER: &str = "ssm-audit:ignore";
 
-/// The waivers of the code, and what is wrong with those that cannot be read.
+/// The waivers in the code, and the errors of those that cannot be parsed.
 pub fn waivers(source_map: &SourceMap) -> (Vec<Waiver>, Vec<Diagnostic>) {
     let (mut waivers, mut problems) = (Vec::new(), Vec::new());
     for (index, file) in source_map.files().iter().enumerate() {
@@ -36,11 +36,11 @@ pub fn waivers(source_map: &SourceMap) -> (Vec<Waiver>, Vec<Diagnostic>) {
     (waivers, problems)
 }
 
-/// Lines of a file, and the addresses of what stands on them.
+/// A range of lines of a file, and the addresses of the resources written there.
 type Covered = ((usize, usize), Arc<BTreeSet<String>>);
 
-/// The addresses of the resources of which something stands on these lines of a file, both from 1 and with them, sorted
-/// by the first.
+/// The addresses of the resources that are written on these lines of a file. Line numbers start at 1, and the
+/// last line is included. Sorted by the first line.
 fn blocks(source_map: &SourceMap, index: usize, file: &File) -> Vec<Covered> {
     let mut blocks: BTreeMap<(usize, usize), BTreeSet<String>> = BTreeMap::new();
     for place in source_map.all() {
@@ -54,13 +54,13 @@ fn blocks(source_map: &SourceMap, index: usize, file: &File) -> Vec<Covered> {
     blocks.into_iter().map(|(lines, addresses)| (lines, Arc::new(addresses))).collect()
 }
 
-/// A comment that waives something.
+/// A waiver comment.
 struct Comment {
-    /// What follows the marker.
+    /// Text after the marker.
     text: String,
     bytes: Range<usize>,
     line: usize,
-    /// The first line after it that is neither blank nor a comment.
+    /// First following line that is neither blank nor a comment.
     next: usize,
 }
 
@@ -69,7 +69,7 @@ fn is_comment(line: &str) -> bool {
     line.starts_with('#') || line.starts_with("//")
 }
 
-/// Where comments stand. JSON has none, and Terraform takes the members `//` for such.
+/// Locations of comments. JSON has no comments; Terraform treats members named `//` as comments.
 fn written_comments(file: &File) -> Vec<Range<usize>> {
     let text = file.source().text();
     if form_of(file.source().name()) != Some(Form::Json) {
@@ -90,7 +90,7 @@ fn comments(file: &File) -> Vec<Comment> {
         let at = text.get(bytes.clone())?.find(MARKER)?;
         Some(bytes.start + at..bytes.end)
     });
-    // The line of code that each line is followed by.
+    // Next line of code after each line.
     let mut next = Vec::new();
     let mut code = None;
     for (index, line) in text.split('\n').enumerate().collect::<Vec<_>>().into_iter().rev() {
@@ -115,9 +115,10 @@ fn comments(file: &File) -> Vec<Comment> {
 }
 
 impl Comment {
-    /// The resources in whose blocks it stands or that it stands right above, or at an attribute of them elsewhere.
+    /// The resources whose blocks contain the comment or directly follow it, or that have an attribute there
+    /// that is written elsewhere.
     fn covered(&self, blocks: &[Covered]) -> Vec<Arc<BTreeSet<String>>> {
-        // None begins after the line of code that follows.
+        // No block begins after the next line of code.
         let until = blocks.partition_point(|((first, _), _)| *first <= self.next.max(self.line));
         let covers = |(first, last): (usize, usize)| {
             (first..=last).contains(&self.line) || (self.next == first && self.line < first)
@@ -126,7 +127,7 @@ impl Comment {
     }
 }
 
-/// What a comment says.
+/// Contents of a comment.
 #[derive(Debug, PartialEq, Eq)]
 struct Written {
     rule: String,
@@ -165,7 +166,7 @@ impl Written {
         }
     }
 
-    /// The waiver; none where the comment stands at no resource.
+    /// The waiver; none if the comment belongs to no resource.
     fn waiver(&self, covered: Vec<Arc<BTreeSet<String>>>, file: &SourceFile, comment: &Comment) -> Option<Waiver> {
         if covered.is_empty() {
             return None;

@@ -1,4 +1,5 @@
-//! One resource or data source: its attributes, as code sets them, as AWS derives them, or not known yet.
+//! One resource or data source. Its attributes are set by the code, computed as AWS computes them, or known
+//! after apply.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -27,7 +28,7 @@ pub(crate) struct Instance {
     pub(crate) address: String,
     pub(crate) block: Arc<Block>,
     pub(super) binding: Binding,
-    /// Why it is not known whether, or how often, it is there.
+    /// Reason why the existence or the number of the resource is unknown.
     pub(crate) uncertain: Option<Arc<Gap>>,
     pub(crate) provider: Memo<Rc<Provider>>,
     pub(crate) region: Memo<Value>,
@@ -63,14 +64,14 @@ impl Instance {
         })
     }
 
-    /// A call of a module as if it were a resource, for what it refers to.
+    /// A module call in the form of a resource, for its references.
     pub(crate) fn of_call(module: &Rc<Module>, block: &Arc<Block>) -> Rc<Self> {
         let name = block.labels.first().cloned().unwrap_or_else(|| "".into());
         let call = Resource { mode: Mode::Managed, kind: "module".into(), name, block: Arc::clone(block) };
         Self::new(module, &call, "", Binding::default(), None)
     }
 
-    /// Forgets all values.
+    /// Drops all values.
     pub(crate) fn release(&self) {
         self.attributes.borrow_mut().clear();
         drop(self.provider.take());
@@ -81,17 +82,17 @@ impl Instance {
         Scope::with(&self.module, &self.binding)
     }
 
-    /// What it is written as.
+    /// The block as written in the code.
     pub(crate) fn view(self: &Rc<Self>) -> BlockView {
         BlockView::of(self)
     }
 
-    /// The value of an attribute, whoever sets it, as it leaves evaluation.
+    /// The value of an attribute, set by the code or computed, as it leaves evaluation.
     pub(crate) fn attribute(self: &Rc<Self>, name: &str) -> Value {
         self.module.context.leaving(self.marked_attribute(name))
     }
 
-    /// The value of an attribute, sensitive where it is.
+    /// The value of an attribute, with its sensitivity mark.
     pub(super) fn marked_attribute(self: &Rc<Self>, name: &str) -> Value {
         let memo = {
             let mut attributes = self.attributes.borrow_mut();
@@ -122,7 +123,7 @@ impl Instance {
             && !matches!(name, "count" | "for_each" | "depends_on" | "provider")
         {
             let value = evaluate(&attribute.value, &self.scope());
-            // Unset by `null`: AWS or the provider decides.
+            // Unset by `null`: AWS or the provider chooses the value.
             if !matches!(value, Value::Null) {
                 return value;
             }
@@ -143,11 +144,11 @@ impl Instance {
         self.told_by_aws(name)
     }
 
-    /// An attribute that only AWS will tell.
+    /// An attribute that is known after apply.
     pub(crate) fn told_by_aws(self: &Rc<Self>, name: &str) -> Value {
         let expression = format!("{}.{name}", self.address);
         let gap = self.module.context.gap_of(self.block.span, &expression, "known to AWS only");
-        // Of most attributes, only the schema of the provider tells the type.
+        // For most attributes, only the schema of the provider defines the type.
         let is_text = matches!(name, "id" | "arn" | "name" | "bucket" | "key_id" | "unique_id")
             || name.ends_with("_id")
             || name.ends_with("_arn");

@@ -1,7 +1,8 @@
-//! The role that the agent on each node uses, and who hands it out.
+//! Role that the agent on each node uses, and the service that provides the role.
 //!
-//! AWS names the role of nodes of default host management and of hybrid nodes. Any other EC2 node uses the role of its
-//! instance profile. SSM Agent tries the instance profile first, and takes the role of default host management where
+//!
+//! AWS reports the role of nodes of default host management and of hybrid nodes. Any other EC2 node uses the role of
+//! its instance profile. SSM Agent tries the instance profile first. It takes the role of default host management if
 //! the profile's role does not allow `ssm:UpdateInstanceInformation`:
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-default-host-management-configuration.html>
 
@@ -15,14 +16,14 @@ use crate::model::inventory::{Inventory, ResourceType};
 use crate::model::{Fact, Gap, GapKind};
 use crate::resource::instance::schema::Instance;
 
-/// What an agent does first of all.
+/// First action that an agent calls.
 const REGISTER: &str = "ssm:UpdateInstanceInformation";
 
 /// A role that an agent uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentRole {
     pub(crate) role: Key,
-    /// Whether Systems Manager hands it out, and not EC2 through an instance profile.
+    /// `true` if Systems Manager provides the role, and not EC2 through an instance profile.
     pub(crate) by_systems_manager: bool,
 }
 
@@ -37,7 +38,7 @@ impl AgentRole {
 }
 
 impl Inventory {
-    /// The role that the agent on this instance uses.
+    /// Returns the role that the agent on this instance uses.
     pub(crate) fn agent_role(
         &self,
         key: &Key,
@@ -49,7 +50,7 @@ impl Inventory {
         let profile = self.profile_role(&instance.iam_instance_profile);
         let node = self.managed_instances.get(key).map(|node| &node.attributes.iam_role);
         match (node, profile) {
-            // Without default host management there is no other role than the profile's.
+            // Without default host management, the profile's role is the only one.
             (Some(Fact::Unknown(gap)), profile) => match (host(), profile) {
                 (Fact::Known(None), profile) => profile.map(|role| role.map(AgentRole::of_profile)),
                 _ => Fact::Unknown(gap.clone()),
@@ -68,7 +69,7 @@ impl Inventory {
             (Some(Fact::Known(None)), Fact::Known(Some(role))) => Fact::Known(Some(AgentRole::of_profile(role))),
             (Some(Fact::Known(None)), Fact::Known(None)) => of_host(),
             (None, Fact::Known(profile)) => {
-                // What another service manages runs the agent only where that service wants it to.
+                // An instance that another service manages runs the agent only if that service starts it.
                 match &instance.operator {
                     Fact::Known(Some(_)) => return Fact::Known(None),
                     Fact::Unknown(gap) if !gap.is_not_collected() => return Fact::Unknown(gap.clone()),
@@ -94,7 +95,7 @@ impl Inventory {
         }
     }
 
-    /// Whether an agent registers the instance with this role.
+    /// Returns `true` if an agent registers the instance with this role.
     fn registers(&self, role: &Key, instance: &Instance) -> Fact<bool> {
         let Some(entry) = self.roles.get(role) else { return Fact::default() };
         match &entry.exists {

@@ -1,4 +1,4 @@
-//! Instances with nodes, endpoints and default host management; nodes with instances.
+//! Joins instances with nodes, endpoints and default host management, and nodes with instances.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use crate::model::inventory::{Inventory, ResourceType, Source, Table};
 use crate::model::{Fact, Link};
 use crate::resource::vpc_endpoint::schema::VpcEndpoint;
 
-/// What all instances of a region share.
+/// Facts that all instances of a region share.
 struct RegionFacts {
     unlisted_nodes: Blame,
     endpoints: Endpoints,
 }
 
-/// The roles that default host management names.
+/// Roles that default host management names.
 pub(crate) struct HostManagement {
     pub(super) regions: BTreeMap<Option<Region>, Fact<Option<Key>>>,
-    /// In regions of which nothing is said.
+    /// Role in regions without an entry.
     elsewhere: Fact<Option<Key>>,
 }
 
 impl HostManagement {
-    /// That of a region.
+    /// Returns the role of a region.
     pub(crate) fn of(&self, region: Option<&Region>) -> Fact<Option<Key>> {
         self.regions.get(&region.cloned()).unwrap_or(&self.elsewhere).clone()
     }
 }
 
-/// The endpoints of a region, by VPC.
+/// Endpoints of a region, by VPC.
 struct Endpoints {
     by_vpc: BTreeMap<String, Vec<Link<VpcEndpoint>>>,
     blame: Blame,
@@ -78,7 +78,7 @@ impl Inventory {
         }
     }
 
-    /// The role that default host management names in each region.
+    /// Returns the role that default host management names in each region.
     pub(crate) fn host_management_roles(&self) -> HostManagement {
         let regions = self
             .session_preferences
@@ -88,7 +88,7 @@ impl Inventory {
                 (key.region.clone(), role.map(|role| role.as_ref().map(|role| role.key.clone())))
             })
             .collect();
-        // Code that says nothing of it leaves it off; of an account it is asked.
+        // Code without the setting leaves default host management off. Of an account, the setting is read.
         let elsewhere = if self.source == Source::Terraform { Fact::Known(None) } else { Fact::default() };
         HostManagement { regions, elsewhere }
     }
@@ -103,7 +103,7 @@ impl Inventory {
             entry.attributes.instance = if self.instances.contains_key(key) {
                 Fact::Known(Some(Link::to(key.clone())))
             } else if is_hybrid(key) {
-                // A node that is not on EC2, whether or not the instances were listed.
+                // A node outside EC2, whether or not the instances were listed.
                 Fact::Known(None)
             } else {
                 regions.get(&key.region).cloned().unwrap_or_default().or(|| None)
@@ -112,7 +112,7 @@ impl Inventory {
     }
 }
 
-/// The entries of a table that are in a region.
+/// Returns the entries of a table that are in a region.
 pub(super) fn in_region<'a, T>(
     table: &'a Table<T>,
     region: Option<&Region>,

@@ -1,4 +1,4 @@
-//! Keys with the log groups that they encrypt. A log group's key is in the group's region.
+//! Joins keys with the log groups that they encrypt. A log group's key is in the group's region.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,9 @@
-//! Derived attributes: what follows from the resources of an inventory together. Pure: it reads nothing,
-//! and joining twice is joining once.
+//! Derived attributes: facts that follow from several resources of an inventory together. The join is pure: it reads
+//! nothing, and it is idempotent.
 //!
-//! It is three-valued. What is derived from a list is known only if the list was read to its end, and each
-//! unknown value carries the gap that is to blame; where several are, the first in their order.
+//!
+//! The join uses three-valued logic. A fact derived from a list is known only if the list was read completely. Each
+//! unknown value carries the gap that causes it; if there are several gaps, the first in their order.
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ impl Inventory {
         self.join_session_preferences(&uses);
     }
 
-    /// Why resources of this type may be missing in a region, if they may.
+    /// Returns the reason why resources of this type may be missing in a region, if they may.
     fn unlisted_in(&self, resource_type: ResourceType, region: Option<&Region>) -> Blame {
         let here = |unlisted: &&crate::model::Unlisted| {
             unlisted.resource_type == resource_type && (unlisted.region.is_none() || unlisted.region.as_ref() == region)
@@ -46,7 +47,7 @@ impl Inventory {
         blame
     }
 
-    /// Why resources of this type may be missing anywhere, if they may.
+    /// Returns the reason why resources of this type may be missing anywhere, if they may.
     fn unlisted_anywhere(&self, resource_type: ResourceType) -> Blame {
         let mut blame = Blame::default();
         let of_type = self.unlisted.iter().filter(|unlisted| unlisted.resource_type == resource_type);
@@ -55,32 +56,32 @@ impl Inventory {
     }
 }
 
-/// The gap that keeps something from being known; none if it is known.
+/// Gap that makes a fact unknown; none if the fact is known.
 #[derive(Debug, Clone, Default)]
 struct Blame(Option<Arc<Gap>>);
 
 impl Blame {
-    /// One more gap. A failure counts before what nobody asked for: the kinds are ordered so.
+    /// Adds a gap. A failure has precedence over a fact that was not requested: the gap kinds are ordered this way.
     fn add(&mut self, gap: &Arc<Gap>) {
         if self.0.as_ref().is_none_or(|known| gap < known) {
             self.0 = Some(Arc::clone(gap));
         }
     }
 
-    /// All of another's.
+    /// Adds all gaps of another `Blame`.
     fn add_all(&mut self, other: &Self) {
         if let Some(gap) = &other.0 {
             self.add(gap);
         }
     }
 
-    /// The value, if nothing is to blame.
+    /// Returns the value if there is no gap.
     fn or<T>(self, value: impl FnOnce() -> T) -> Fact<T> {
         self.0.map_or_else(|| Fact::Known(value()), Fact::Unknown)
     }
 }
 
-/// The region of a resource, for the tables by region.
+/// Returns the region of a resource, for the tables by region.
 fn region_of(key: &Key) -> Option<&Region> {
     key.region.as_ref()
 }

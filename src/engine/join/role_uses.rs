@@ -1,4 +1,4 @@
-//! Which roles are used in which region, and by what.
+//! Finds which roles are used in which region, and by which resources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,45 +8,45 @@ use crate::model::ids::{Key, Region};
 use crate::model::inventory::{Inventory, ResourceType, Source};
 use crate::model::version::{Version, without_ec2messages};
 
-/// The uses of roles, by region.
+/// Uses of roles, by region.
 #[derive(Debug, Default)]
 pub(super) struct RoleUses {
     pub(super) regions: BTreeMap<Option<Region>, RegionUses>,
     pub(super) root_volume_keys: RootVolumeKeys,
     pub(super) agents: Agents,
-    /// Roles that no agent uses, unless another instance or node shows it: those of instance profiles whose instances
-    /// have an agent with another role, and those that only nodes of terminated instances name.
+    /// Roles that no agent uses, unless another instance or node shows such a use: roles of instance profiles whose
+    /// instances have an agent with another role, and roles that only nodes of terminated instances name.
     pub(super) without_agent: BTreeSet<Key>,
 }
 
-/// The roles that are used in one region.
+/// Roles that are used in one region.
 #[derive(Debug, Default)]
 pub(super) struct RegionUses {
-    /// By agents that get them through instance profiles.
+    /// Roles used by agents that get them through instance profiles.
     pub(super) instances: Uses,
-    /// By hybrid nodes, and the role that default host management names: it counts though every instance may
-    /// have a profile now, since the next one without gets it.
+    /// Roles used by hybrid nodes, and the role that default host management names. The latter counts even if every
+    /// instance has a profile now, since the next instance without a profile gets it.
     pub(super) systems_manager: Uses,
 }
 
-/// Roles in use, and why there may be more.
+/// Roles in use, and the reason why there may be more.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Uses {
     pub(super) roles: BTreeSet<Key>,
     pub(super) blame: Blame,
 }
 
-/// The agents that use each role.
+/// Agents that use each role.
 #[derive(Debug, Default)]
 pub(super) struct Agents {
-    /// Whether all of them take their messages from `ssmmessages`, by role.
+    /// `true` if all agents with the role receive their messages from `ssmmessages`, by role.
     newer: BTreeMap<Key, bool>,
-    /// What leaves unknown whether there are more.
+    /// Gap that leaves unknown whether there are more agents.
     blame: Blame,
 }
 
 impl Agents {
-    /// One more agent, with what is reported of its version.
+    /// Adds an agent, with the version that is reported of it.
     fn add(&mut self, role: &Key, version: &Fact<Option<String>>) {
         let newer = match version {
             Fact::Unknown(gap) => return self.blame.add(gap),
@@ -56,7 +56,7 @@ impl Agents {
         *self.newer.entry(role.clone()).or_insert(true) &= newer;
     }
 
-    /// Whether an agent with this role may ask `ec2messages`. One of which nothing is reported may.
+    /// Returns `true` if an agent with this role may call `ec2messages`. An agent without a reported version may.
     pub(super) fn may_use_ec2messages(&self, role: &Key) -> Fact<bool> {
         match self.newer.get(role) {
             Some(false) => Fact::Known(true),
@@ -65,23 +65,23 @@ impl Agents {
     }
 }
 
-/// The keys of the root volumes of the instances that have a role.
+/// Keys of the root volumes of the instances that have a role.
 #[derive(Debug, Default)]
 pub(super) struct RootVolumeKeys {
     pub(super) by_role: BTreeMap<Key, (BTreeSet<Key>, Blame)>,
-    /// What leaves the keys of every role unknown.
+    /// Gap that leaves the keys of every role unknown.
     pub(super) blame: Blame,
 }
 
 impl Uses {
-    /// Whether it is a use of this role: yes, no, or why that is unknown.
+    /// Returns `true` if this role is used, `false` if it is not, or the reason why that is unknown.
     pub(super) fn contains(&self, role: &Key) -> Fact<bool> {
         if self.roles.contains(role) { Fact::Known(true) } else { self.blame.clone().or(|| false) }
     }
 }
 
 impl RegionUses {
-    /// All roles in use.
+    /// Returns all roles in use.
     pub(super) fn all(&self) -> Uses {
         let mut all = self.instances.clone();
         all.roles.extend(self.systems_manager.roles.iter().cloned());
@@ -120,13 +120,13 @@ impl RoleUses {
         for (region, role) in inventory.host_management_roles().regions {
             self.regions.entry(region).or_default().systems_manager.add(&role);
         }
-        // Nodes on EC2 are looked at with their instances.
+        // Nodes on EC2 are handled with their instances.
         let without_instance =
             inventory.managed_instances.iter().filter(|(key, _)| !inventory.instances.contains_key(*key));
         for (key, entry) in without_instance {
             let node = &entry.attributes;
             let role = node.iam_role.as_ref().map(|role| role.as_ref().map(|role| role.key.clone()));
-            // The node of a terminated instance stays registered for a while, and uses no role any more.
+            // The node of a terminated instance stays registered for a while, but no longer uses a role.
             match (&node.ping_status, is_hybrid(key)) {
                 (Fact::Known(status), false) if status != "Online" => {
                     self.without_agent.extend(role.known().cloned().flatten());
@@ -148,8 +148,8 @@ impl RoleUses {
         }
     }
 
-    /// Of code, profiles that are not in scope are those that no instance of it has: instances of other code may have
-    /// them, in any region.
+    /// Adds unused instance profiles. In code, profiles out of scope are those that no instance of this code has:
+    /// instances of other code may have them, in any region.
     fn add_unused_profiles(&mut self, inventory: &Inventory) {
         if inventory.source != Source::Terraform {
             return;
@@ -158,7 +158,7 @@ impl RoleUses {
         let roles: Vec<Key> = unused
             .filter_map(|entry| match &entry.attributes.role {
                 Fact::Known(Some(role)) => Some(role.key.clone()),
-                // It is listed as unknown, or comes from outside.
+                // The profile is listed as unknown, or is defined elsewhere.
                 Fact::Known(None) | Fact::Unknown(_) => None,
             })
             .collect();
@@ -210,7 +210,7 @@ impl RoleUses {
     }
 }
 
-/// Whether a node is not on EC2: of EC2, the id is that of the instance.
+/// Returns `true` if a node is not on EC2. The id of a node on EC2 is that of the instance.
 pub(super) fn is_hybrid(node: &Key) -> bool {
     !node.id.starts_with("i-")
 }

@@ -1,4 +1,4 @@
-//! Roles and session preferences: who uses which where.
+//! Joins roles and session preferences with the resources that use them, by region.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::resource::instance_profile::schema::InstanceProfile;
 use crate::resource::volume::schema::Volume;
 
 impl Inventory {
-    /// The role that an instance profile gives.
+    /// Returns the role of an instance profile.
     pub(crate) fn profile_role(&self, profile: &Fact<Option<Link<InstanceProfile>>>) -> Fact<Option<Key>> {
         let link = match profile {
             Fact::Unknown(gap) => return Fact::Unknown(gap.clone()),
@@ -26,7 +26,7 @@ impl Inventory {
         }
     }
 
-    /// The key of a root volume.
+    /// Returns the key of a root volume.
     pub(crate) fn root_volume_key(&self, volume: &Fact<Option<Link<Volume>>>) -> Fact<Option<Key>> {
         let link = match volume {
             Fact::Unknown(gap) => return Fact::Unknown(gap.clone()),
@@ -43,7 +43,7 @@ impl Inventory {
         let preferences: BTreeMap<&Key, Uses> = self
             .session_preferences
             .iter()
-            // Of code that does not declare the document, it is not known whether there is one to write logs for.
+            // If the code does not declare the document, it is unknown whether there is one that logs are written for.
             .filter(|(_, entry)| self.source != Source::Terraform || entry.attributes.document_exists.gap().is_none())
             .map(|(key, _)| (key, uses.regions.get(&key.region).map(RegionUses::all).unwrap_or_default()))
             .collect();
@@ -52,7 +52,7 @@ impl Inventory {
             role.used_by_instances = any(uses.regions.values().map(|uses| uses.instances.contains(key)));
             role.used_by_systems_manager = any(uses.regions.values().map(|uses| uses.systems_manager.contains(key)));
             role.uses_ec2messages = uses.agents.may_use_ec2messages(key);
-            // What an application may do is not for these rules, nor what a role may do that no node uses any more.
+            // These rules do not cover the permissions of an application, or of a role that no node uses any more.
             let used = [&role.used_by_instances, &role.used_by_systems_manager];
             if uses.without_agent.contains(key) && used == [&Fact::Known(false), &Fact::Known(false)] {
                 entry.in_scope = false;
@@ -100,7 +100,7 @@ impl Inventory {
     }
 }
 
-/// Whether any of these is true.
+/// Returns `true` if any of the facts is true.
 fn any(facts: impl Iterator<Item = Fact<bool>>) -> Fact<bool> {
     let mut blame = Blame::default();
     for fact in facts {

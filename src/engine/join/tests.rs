@@ -1,4 +1,4 @@
-//! One region at a time: what is derived, and what a gap leaves unknown.
+//! Tests of the join in one region: the derived facts, and the facts that a gap leaves unknown.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -22,8 +22,8 @@ const DERIVED: &[(&str, &[&str])] = &[
     ("keys", &["log_groups"]),
 ];
 
-/// Two regions: instances with and without a profile in the one; a hybrid node and default host management in the other,
-/// where the agent on an instance with a profile uses the role of the latter.
+/// Returns an account with two regions: instances with and without a profile in one; a hybrid node and default host
+/// management in the other, where the agent on an instance with a profile uses the role of default host management.
 fn account() -> Value {
     let there = |attributes: Value| json!({"exists": true, "in_scope": true, "attributes": attributes});
     json!({
@@ -118,7 +118,7 @@ fn everything_is_derived_when_everything_was_read() {
         ("roles aws-global/r-profile used_by_instances", json!(true)),
         ("roles aws-global/r-profile used_by_systems_manager", json!(false)),
         ("roles aws-global/r-profile uses_ec2messages", json!(false)),
-        // Nothing is reported of the agent on one of its instances.
+        // The agent on one of the role's instances has no reported version.
         ("roles aws-global/r-host uses_ec2messages", json!(true)),
         ("roles aws-global/r-hybrid uses_ec2messages", json!(true)),
         ("roles aws-global/r-profile session_preferences", json!(["us-east-1/d"])),
@@ -138,7 +138,7 @@ fn everything_is_derived_when_everything_was_read() {
     }
 }
 
-/// Nobody read anything: nothing may look as if it were known.
+/// Nothing was read: no fact may appear as known.
 #[test]
 fn what_nobody_asked_for_stays_not_collected() {
     let mut account = account();
@@ -191,24 +191,24 @@ fn a_list_that_was_not_read_leaves_unknown_what_it_would_have_shown() {
     }
 }
 
-/// The role of an application is not a node's where the agent uses another.
+/// An application's role is not a node's role if the agent uses another.
 #[test]
 fn the_agent_uses_the_role_that_aws_names_or_that_of_the_profile() {
     let in_scope = |account: &Value| joined(account)["roles"]["aws-global/r-app"]["in_scope"].clone();
     let mut account = account();
     assert_eq!(in_scope(&account), json!(false));
-    // AWS names no role: it is the profile's.
+    // AWS reports no role: the profile's role applies.
     account["managed_instances"]["eu-west-1/i-4"]["attributes"]["iam_role"] = json!(null);
     let inventory = joined(&account);
     assert_eq!(inventory["roles"]["aws-global/r-app"]["in_scope"], json!(true));
     assert_eq!(get(&inventory, "roles aws-global/r-app used_by_instances"), &json!(true));
     assert_eq!(get(&inventory, "roles aws-global/r-app session_preferences"), &json!(["eu-west-1/d"]));
-    // AWS names the profile's role.
+    // AWS reports the profile's role.
     account["managed_instances"]["eu-west-1/i-4"]["attributes"]["iam_role"] = json!("aws-global/r-app");
     let inventory = joined(&account);
     assert_eq!(get(&inventory, "roles aws-global/r-app used_by_instances"), &json!(true));
     assert_eq!(get(&inventory, "roles aws-global/r-app used_by_systems_manager"), &json!(false));
-    // Which role it is cannot be read: the application's may be a node's.
+    // The role cannot be read: the application's role may be a node's.
     account["managed_instances"]["eu-west-1/i-4"]["attributes"]["iam_role"] = json!({"$unknown": gap()});
     let inventory = joined(&account);
     assert_eq!(inventory["roles"]["aws-global/r-app"]["in_scope"], json!(true));
@@ -231,11 +231,11 @@ fn the_role_of_a_node_whose_instance_is_gone_is_not_in_use() {
     assert_eq!(with(json!("ConnectionLost"), true), json!(false));
     assert_eq!(with(json!("Online"), true), json!(true));
     assert_eq!(with(json!({"$unknown": gap()}), true), json!(true));
-    // The instance may be among those that could not be listed.
+    // The instance may be among the instances that could not be listed.
     assert_eq!(with(json!("ConnectionLost"), false), json!(true));
 }
 
-/// An agent that is not registered uses the profile's role only if that lets it register.
+/// An agent that is not registered uses the profile's role only if that role allows it to register.
 #[test]
 fn an_instance_that_is_no_node_gets_the_role_that_can_register_it() {
     let mut account = account();
@@ -260,7 +260,7 @@ fn an_instance_that_is_no_node_gets_the_role_that_can_register_it() {
     assert!(in_scope && used.get("$unknown").is_some(), "{used}");
 }
 
-/// Another service decides what runs on the instances that it manages.
+/// Another service decides which software runs on the instances that it manages.
 #[test]
 fn the_role_of_a_managed_instance_is_no_nodes() {
     let mut account = account();
@@ -286,8 +286,8 @@ fn an_unread_profile_leaves_its_regions_roles_unknown() {
     );
 }
 
-/// The places of an inventory of which something can be unread: attributes, whether an entry exists, and
-/// entries that were not listed.
+/// Returns the places of an inventory that can be unread: attributes, the existence of an entry, and entries that were
+/// not listed.
 fn places(account: &Value) -> Vec<Vec<String>> {
     let mut places = Vec::new();
     for (table, entries) in account.as_object().into_iter().flatten() {
@@ -296,7 +296,7 @@ fn places(account: &Value) -> Vec<Vec<String>> {
                 places.push(vec![table.clone(), key.clone(), "attributes".to_owned(), attribute.clone()]);
             }
             places.push(vec![table.clone(), key.clone(), "exists".to_owned()]);
-            // What is only referred to is in its table whenever the reference was read.
+            // A resource that is only referred to is in its table whenever the reference was read.
             let listed = match table.as_str() {
                 "instances" => Some("AWS::EC2::Instance"),
                 "managed_instances" => Some("AWS::SSM::ManagedInstance"),
@@ -359,13 +359,13 @@ fn one_thing_unread_never_makes_another_known_value() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The more is unread, the less is known, and nothing turns into another known value.
+    /// The more is unread, the less is known. No known value changes into another known value.
     #[test]
     fn many_things_unread_never_make_another_known_value(
         chosen in proptest::sample::subsequence(places(&account()), 0..12)
     ) {
         let mut changed = account();
-        // Attributes first: an entry that is gone has none.
+        // Attributes come first: an entry that was removed has none.
         let (attributes, entries): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|place| {
             place.len() == 4 || place.last().is_some_and(|last| last == "exists")
         });

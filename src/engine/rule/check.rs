@@ -1,9 +1,10 @@
-//! The type checker: an expression against the schema of the resource that the rule is about.
+//! Type checker: checks an expression against the schema of the rule's resource type.
 //!
-//! It works on the expression as written, before CEL expands its macros, and it narrows the language
-//! so that an expression cannot pass by accident: listed operators, macros and functions only, `==`
-//! and `in` on scalars and lists of scalars only, and no attribute that may be absent is read before
-//! `has()` has asked for it. On the way it gathers the paths that the expression reads.
+//!
+//! The checker works on the expression as written, before CEL expands its macros. It narrows the language so that an
+//! expression cannot pass by accident: only listed operators, macros and functions; `==` and `in` only on scalars and
+//! lists of scalars; no attribute that may be absent is read before `has()` has tested it. The checker also collects
+//! the paths that the expression reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ use super::types::{Node, Type};
 use crate::model::ResourceType;
 use crate::yaml::nearest;
 
-/// Something wrong with an expression: which node of it, what, and what to do.
+/// Error in an expression: the node, the problem and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
     pub(crate) node: u64,
@@ -24,7 +25,7 @@ pub(crate) struct Mistake {
     pub(crate) help: Option<String>,
 }
 
-/// What a checked expression is, and what it reads.
+/// Type of a checked expression, and the paths that it reads.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) kind: Type,
@@ -32,34 +33,34 @@ pub(crate) struct Checked {
     pub(crate) path: Option<Path>,
 }
 
-/// The names that an expression may use.
+/// Names that an expression may use.
 pub(crate) struct Checker<'a> {
     resource_type: ResourceType,
     params: &'a BTreeMap<String, Type>,
-    /// The paths that the expressions checked so far read.
+    /// Paths that the expressions checked so far read.
     pub(crate) reads: BTreeSet<Path>,
-    /// The parameters that they read.
+    /// Parameters that the expressions checked so far read.
     pub(crate) params_read: BTreeSet<String>,
-    /// What was wrong with them.
+    /// Errors in the expressions checked so far.
     pub(crate) mistakes: Vec<Mistake>,
 }
 
-/// What is known at one place of an expression.
+/// Facts known at one place of an expression.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     variables: BTreeMap<String, (Type, Option<Path>)>,
-    /// Attributes that `has()` has found, as written: `resource.root_volume`.
+    /// Attributes that `has()` has tested, as written: `resource.root_volume`.
     present: BTreeSet<String>,
-    /// Whether absent attributes may be read all the same, as in messages.
+    /// `true` if absent attributes may be read, as in messages.
     absent_allowed: bool,
-    /// The number of evaluations of this part, by the lists of literals and parameters around it; 0 is one.
+    /// Number of evaluations of this part, by the lists of literals and parameters around it; 0 counts as one.
     times: usize,
 }
 
-/// The most times that a part of an expression is evaluated, but for what the attributes of a resource bring.
+/// Maximum number of evaluations of a part of an expression, not counting lists among the attributes of a resource.
 const MOST_TIMES: usize = 20_000;
 
-/// The elements that a list of literals has, or that one of a parameter may have.
+/// Returns the number of elements of a list of literals, or the maximum number of a parameter.
 fn elements_of(list: &IdedExpr) -> usize {
     const PARAMETER: usize = 100;
     match &list.expr {
@@ -75,12 +76,12 @@ fn elements_of(list: &IdedExpr) -> usize {
 }
 
 impl Scope {
-    /// A scope in which absent attributes may be read.
+    /// Returns a scope in which absent attributes may be read.
     pub(crate) fn absent_allowed() -> Self {
         Self { absent_allowed: true, ..Self::default() }
     }
 
-    /// The same, with these attributes known to be present.
+    /// Returns the same scope, with these attributes known to be present.
     pub(crate) fn with(&self, present: BTreeSet<String>) -> Self {
         let mut scope = self.clone();
         scope.present.extend(present);
@@ -101,12 +102,12 @@ impl<'a> Checker<'a> {
         Checked { kind, path }
     }
 
-    /// What an expression that is true tells to be present.
+    /// Returns the attributes that are present if the expression is true.
     pub(crate) fn present_if_true(expression: &IdedExpr) -> BTreeSet<String> {
         present(expression, true)
     }
 
-    /// Reports a wrong type where another is wanted.
+    /// Reports a wrong type if another is expected.
     pub(crate) fn expect(&mut self, expression: &IdedExpr, found: &Type, wanted: &Type) {
         if !found.fits(wanted) {
             self.mistake(expression, format!("expected {wanted}, found {found}"), None);
@@ -357,7 +358,7 @@ impl<'a> Checker<'a> {
         let Expr::Select(_) = &asked.expr else {
             return self.mistake(asked, "has() asks for an attribute", Some("write `has(resource.NAME)`".to_owned()));
         };
-        // Asking for it is how an attribute that may be absent comes to be present.
+        // An attribute that may be absent is known to be present after `has()` has tested it.
         let scope = written(asked).map_or_else(|| scope.clone(), |written| scope.with(BTreeSet::from([written])));
         self.infer(asked, &scope);
         (Type::Bool, None)
@@ -473,7 +474,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The attributes that are known to be present where this expression is true, or where it is false.
+/// Returns the attributes that are known to be present if this expression is true, or if it is false.
 fn present(expression: &IdedExpr, truth: bool) -> BTreeSet<String> {
     let Expr::Call(call) = &expression.expr else { return BTreeSet::new() };
     match (call.func_name.as_str(), call.args.as_slice()) {
@@ -485,7 +486,7 @@ fn present(expression: &IdedExpr, truth: bool) -> BTreeSet<String> {
     }
 }
 
-/// A selection as it is written, e.g. `resource.root_volume`; none for what is not one.
+/// Returns a selection as it is written, e.g. `resource.root_volume`; none for any other expression.
 fn written(expression: &IdedExpr) -> Option<String> {
     match &expression.expr {
         Expr::Ident(name) => Some(name.clone()),

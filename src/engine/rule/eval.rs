@@ -1,4 +1,4 @@
-//! A rule held against a resource: three-valued, with its message, its evidence and its gaps.
+//! Evaluates a rule on a resource with three-valued logic, and derives the message, the evidence and the gaps.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,16 +16,16 @@ use super::value::{NodeValue, to_json};
 use crate::model::gap::SENSITIVE;
 use crate::model::{AccountId, Evidence, Gap, GapKind, Key, Region, Source, symbol};
 
-/// What holding a rule against a resource gave.
+/// Result of evaluating a rule on a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The rule does not speak of the resource.
+    /// The rule is not applicable to the resource.
     NotApplicable,
-    /// Everything that the rule needs was read, and it holds.
+    /// Every fact that the rule needs was read, and the check passes.
     Pass,
-    /// It does not hold.
+    /// The check fails.
     Fail,
-    /// What it needs is not known.
+    /// A fact that the rule needs is unknown.
     Unknown,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A rule and a resource, with everything that its expressions can name.
+/// A rule and a resource, with every value that the rule's expressions can name.
 pub(crate) struct Case<'a> {
     rule: &'a Rule,
     place: Place<'a>,
@@ -51,7 +51,7 @@ pub(crate) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// The rule with these parameters, and the resource.
+    /// Returns the case of a rule with these parameters and a resource.
     pub(crate) fn new(rule: &'a Rule, place: Place<'a>, key: &'a Key, params: &'a BoundParams) -> Self {
         Self {
             rule,
@@ -63,7 +63,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Holds the rule against the resource.
+    /// Evaluates the rule on the resource.
     pub(crate) fn judge(&self) -> (Outcome, Option<ExecutionError>) {
         if let Some(when) = &self.rule.expressions.when {
             match when.holds(self) {
@@ -79,19 +79,19 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Everything that is not known on the paths that the verdict depends on. Where there is nothing,
-    /// the error is to blame: the rule could not be evaluated.
+    /// Returns every gap on the paths that the verdict depends on. If there is none, the cause is the error: the rule
+    /// could not be evaluated.
     pub(crate) fn gaps(&self, error: &ExecutionError) -> Vec<Gap> {
         let mut gaps: BTreeSet<Arc<Gap>> =
             self.rule.expressions.reads.iter().flat_map(|path| path.gaps(self.place)).collect();
         if gaps.iter().any(|gap| !gap.is_not_collected()) {
             gaps.retain(|gap| !gap.is_not_collected());
         }
-        // What stands for itself in policies is to blame only where nothing else is.
+        // A gap of a symbol in policies counts only if there is no other gap.
         if gaps.iter().any(|gap| gap.symbol.is_none()) {
             gaps.retain(|gap| gap.symbol.is_none());
         }
-        // A host function names its own reason; attributes that were not collected are not the reason then.
+        // A host function names its own reason; then attributes that were not collected are not the reason.
         if let ExecutionError::FunctionError { message, .. } = error
             && gaps.iter().all(|gap| gap.is_not_collected())
             && !message.contains(&Gap::not_collected().to_string())
@@ -100,7 +100,7 @@ impl<'a> Case<'a> {
         }
         if gaps.is_empty() {
             let gap = match error {
-                // A host function that could not decide says why itself.
+                // A host function that cannot decide returns the reason.
                 ExecutionError::FunctionError { message, .. } => Gap::because(GapKind::Unresolved, message),
                 error => Gap {
                     expression: Some(self.rule.assert().to_owned()),
@@ -112,8 +112,7 @@ impl<'a> Case<'a> {
         gaps.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
-    /// What is not known, without what says something of values that are not shown; `self` is the resource as it is
-    /// shown.
+    /// Returns the gaps without details about values that are not shown; `self` is the resource as it is shown.
     pub(crate) fn shown_gaps(&self, gaps: Vec<Gap>) -> Vec<Gap> {
         let shown: BTreeSet<Arc<Gap>> =
             self.rule.expressions.reads.iter().flat_map(|path| path.gaps(self.place)).collect();
@@ -127,12 +126,12 @@ impl<'a> Case<'a> {
         kept
     }
 
-    /// The message of the rule; none where it has none of its own.
+    /// Returns the message of the rule; none if the rule has none.
     pub(crate) fn message(&self) -> Option<String> {
         self.rule.expressions.message.as_ref().map(|message| message.fill(self.place, self.params))
     }
 
-    /// The offending elements, where the rule says which they are and it fails; else each attribute that it reads.
+    /// Returns the offending elements if the rule fails and names them; otherwise each attribute that the rule reads.
     pub(crate) fn evidence(&self, outcome: &Outcome) -> Vec<Evidence> {
         let reads_sensitive = || {
             let mut gaps = self.rule.expressions.reads.iter().flat_map(|path| path.gaps(self.place));
@@ -153,7 +152,7 @@ impl<'a> Case<'a> {
             }
         }
         let paths = self.rule.expressions.reads.iter().filter(|path| {
-            // A path that another one goes through says nothing of its own.
+            // A path that another path goes through is not evidence of its own.
             !self.rule.expressions.reads.iter().any(|other| other.goes_through(path))
         });
         paths.map(|path| Evidence { path: path.to_string(), value: path.json(self.place) }).collect()
@@ -161,7 +160,7 @@ impl<'a> Case<'a> {
 }
 
 impl Case<'_> {
-    /// What stands in code for what it does not say.
+    /// Returns the placeholder for a value that code does not contain.
     fn code_has(&self, symbol: &'static str) -> Option<&'static str> {
         (self.place.inventory.source == Source::Terraform).then_some(symbol)
     }
@@ -173,13 +172,13 @@ impl VariableResolver for Case<'_> {
         match name {
             "resource" => Some(CowVal::Borrowed(&self.resource as &dyn Val)),
             "params" => Some(CowVal::Borrowed(self.params as &dyn Val)),
-            // What is not known is not declared: to read it is an error.
+            // An unknown value is not declared: reading it is an error.
             "account" => text(self.account.or_else(|| self.code_has(symbol::ACCOUNT))?),
             "region" => text(self.region.or_else(|| self.code_has(symbol::REGION))?),
             "partition" => text(self.place.inventory.partition.as_str()),
             "dns_suffix" => text(self.place.inventory.partition.dns_suffix()),
             "now" => text(&self.place.inventory.collected_at),
-            // A name with dots is asked for as a whole, before its beginning is: what is there at once spares the rest.
+            // A name with dots is looked up as a whole, before its first part: a direct match avoids further lookups.
             name => match (name.strip_prefix("resource."), name.strip_prefix("params.")) {
                 (Some(path), _) => self.resource.at(path).map(CowVal::Owned),
                 (_, Some(name)) => self.params.value(name).map(CowVal::Borrowed),
@@ -189,7 +188,7 @@ impl VariableResolver for Case<'_> {
     }
 }
 
-/// Where a resource of this inventory is.
+/// Returns the location of a resource of this inventory.
 pub(crate) fn location<'a>(place: Place<'a>, key: &'a Key) -> Where<'a> {
     Where {
         account: place.inventory.account.as_ref(),

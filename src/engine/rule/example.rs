@@ -1,5 +1,5 @@
-//! Examples: a resource that a rule must pass, fail, or not speak of, written as what differs from a
-//! complete and compliant one of its type. They are tests and documentation at once.
+//! Examples: resources that a rule must pass, fail, or not apply to. Each is written as the difference from a complete
+//! and compliant resource of its type. Examples are tests and documentation at once.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::model::schema::{Kind, Structure};
 use crate::model::{Fact, Gap, GapKind, Inventory, Key, Partition, Region, ResourceType, Source};
 use crate::yaml::{self, Spanned, nearest};
 
-/// The account and instant of all examples, and their region, unless `$partition` moves one elsewhere.
+/// Account and instant of all examples, and their region, unless `$partition` moves one to another partition.
 const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 const NOW: &str = "2026-01-01T12:00:00Z";
@@ -25,15 +25,15 @@ const NOW: &str = "2026-01-01T12:00:00Z";
 /// An example of a rule.
 #[derive(Debug, Clone)]
 pub struct Example {
-    /// What must come of it.
+    /// Expected outcome.
     pub expected: Outcome,
-    /// What differs from the base.
+    /// Attributes that differ from the base.
     pub attributes: Json,
-    /// Where it stands in the rule's file.
+    /// Position of the example in the rule's file.
     pub(crate) span: Range<usize>,
 }
 
-/// A complete and compliant resource of each type, and of each part that stands in lists.
+/// Complete and compliant resource of each type, and of each part that occurs in lists.
 #[derive(Debug, Default)]
 pub struct Bases(BTreeMap<String, Json>);
 
@@ -48,7 +48,7 @@ impl Bases {
     /// Reads the file of a base.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// All errors in the file.
     pub(crate) fn add(&mut self, file: &SourceFile) -> Result<(), Vec<Diagnostic>> {
         let base: BaseFile = yaml::parse(file)?;
         if self.0.insert(base.of.value.clone(), Json::Object(base.attributes)).is_some() {
@@ -59,13 +59,13 @@ impl Bases {
         Ok(())
     }
 
-    /// The base of a type or of a part.
+    /// Returns the base of a type or of a part.
     #[cfg(test)]
     pub(crate) fn of(&self, label: &str) -> Option<&Json> {
         self.0.get(label)
     }
 
-    /// The whole resource: the base with what differs, linked resources written out in place.
+    /// Returns the whole resource: the base merged with the differences, and linked resources written out in place.
     fn expand(
         &self,
         structure: &'static Structure,
@@ -119,14 +119,14 @@ impl Bases {
     }
 }
 
-/// Puts what differs on top of a base: objects member by member, everything else whole.
+/// Merges the differences into a base: objects member by member, everything else as a whole.
 fn merge(base: &mut Json, differs: &Json) {
     match (base, differs) {
         (Json::Object(base), Json::Object(differs))
             if !differs.contains_key(UNKNOWN) && !base.contains_key(UNKNOWN) =>
         {
             for (name, value) in differs {
-                // Maps such as tags are replaced: an example says what there is.
+                // Maps such as tags are replaced: an example states the whole map.
                 match base.get_mut(name) {
                     Some(below) if below.is_object() && value.is_object() && name != "tags" => merge(below, value),
                     _ => {
@@ -143,7 +143,7 @@ fn is_unknown(value: &Json) -> bool {
     value.get(UNKNOWN).is_some()
 }
 
-/// An inventory made from a written-out resource.
+/// Inventory made from a written-out resource.
 struct Built {
     inventory: Inventory,
     region: &'static str,
@@ -156,7 +156,7 @@ impl Built {
         Self { inventory, region: region_of(partition), made: 0 }
     }
 
-    /// Puts the resource and all that it links to into the inventory.
+    /// Adds the resource and all resources that it links to to the inventory.
     fn insert(&mut self, resource_type: ResourceType, mut whole: Json) -> Result<Key, String> {
         self.made += 1;
         let id =
@@ -205,28 +205,28 @@ impl Example {
         Self { expected, attributes: written.value.clone(), span: written.span.clone() }
     }
 
-    /// Holds the rule against the example.
+    /// Evaluates the rule on the example.
     ///
     /// # Errors
-    /// Where the example is not a resource of the rule's type.
+    /// If the example is not a resource of the rule's type.
     pub fn judge(&self, rule: &Rule, bases: &Bases) -> Result<Outcome, String> {
         let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
         judge(rule, whole, &self.params(rule)?)
     }
 
-    /// Holds the rule against the example, and hands the case to `look`.
+    /// Evaluates the rule on the example, and passes the case to `look`.
     ///
     /// # Errors
-    /// Where the example is not a resource of the rule's type.
+    /// If the example is not a resource of the rule's type.
     #[cfg(test)]
     pub(crate) fn case<T>(&self, rule: &Rule, bases: &Bases, look: impl FnOnce(&Case<'_>) -> T) -> Result<T, String> {
         self.changed_case(rule, bases, |_| (), look)
     }
 
-    /// The same, after `change` has seen the whole resource as it is written out.
+    /// Like [`Self::case`], after `change` has edited the whole resource as it is written out.
     ///
     /// # Errors
-    /// Where the example is not a resource of the rule's type.
+    /// If the example is not a resource of the rule's type.
     #[cfg(test)]
     pub(crate) fn changed_case<T>(
         &self,
@@ -240,11 +240,11 @@ impl Example {
         with_case(rule, whole, &self.params(rule)?, look)
     }
 
-    /// Makes each attribute that the rule reads unknown in turn. The verdict must become unknown or
-    /// stay as it is: what is not known must never decide.
+    /// Makes each attribute that the rule reads unknown in turn. The verdict must become unknown or stay the same: an
+    /// unknown fact must never decide.
     ///
     /// # Errors
-    /// The paths on which it changed otherwise.
+    /// The paths on which the verdict changed to anything else.
     pub fn judge_unknown(&self, rule: &Rule, bases: &Bases) -> Result<(), String> {
         let whole = bases.expand(rule.resource_type.structure(), Some(rule.resource_type), &self.attributes, 0)?;
         let params = self.params(rule)?;
@@ -292,7 +292,7 @@ fn with_case<T>(
     let mut built = Built::new(source, partition);
     let whole = moved(whole, partition)?;
     let key = built.insert(rule.resource_type, whole)?;
-    // The resource itself stands under its key, so a link to itself is possible.
+    // The resource itself is stored under its key, so a link to itself is possible.
     let nowhere = Place {
         inventory: &built.inventory,
         node: &crate::resource::session_preferences::schema::SessionInputs::default(),
@@ -313,7 +313,7 @@ fn region_of(partition: Partition) -> &'static str {
     }
 }
 
-/// The example in another partition: its ARNs, its region, and the service principals that carry both.
+/// Returns the example in another partition, with the ARNs, the region and the service principals changed to match.
 fn moved(whole: Json, partition: Partition) -> Result<Json, String> {
     if partition == Partition::Aws {
         return Ok(whole);
@@ -327,7 +327,7 @@ fn moved(whole: Json, partition: Partition) -> Result<Json, String> {
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
-/// Makes what stands at the path unknown, in every element where the path goes through a list.
+/// Makes the value at the path unknown, in every element if the path goes through a list.
 fn make_unknown(whole: &mut Json, steps: &[Step]) {
     let unknown = || json!({ UNKNOWN: Gap::because(GapKind::Failed, "made unknown") });
     match steps {
@@ -344,7 +344,7 @@ fn make_unknown(whole: &mut Json, steps: &[Step]) {
     }
 }
 
-/// What is wrong with the examples of a library's rules: every one that does not come out as expected.
+/// Returns an error for each example of a library's rules that does not have the expected outcome.
 pub fn failures(library: &Library) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     for rule in library.rules() {

@@ -1,4 +1,4 @@
-//! A CEL expression of a rule, compiled, and its value for a resource.
+//! Compiled CEL expression of a rule, and its value for a resource.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,7 +13,7 @@ use super::{function, symbol};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::yaml::Spanned;
 
-/// What CEL knows: its standard library and our host functions.
+/// CEL environment: the standard library and the host functions.
 static ENVIRONMENT: LazyLock<Result<Arc<Env>, String>> = LazyLock::new(|| {
     let mut env = Env::stdlib().with_optional_support(false);
     function::declare(&mut env).map_err(|error| error.to_string())?;
@@ -21,7 +21,7 @@ static ENVIRONMENT: LazyLock<Result<Arc<Env>, String>> = LazyLock::new(|| {
     Ok(Arc::new(env))
 });
 
-/// The same language without macros: the checker sees `has` and `all` as they are written.
+/// The same language without macros: the checker reads `has` and `all` as they are written.
 static WRITTEN: LazyLock<Env> = LazyLock::new(|| Env::default().with_optional_support(false));
 
 /// An expression, ready to be evaluated.
@@ -29,11 +29,12 @@ static WRITTEN: LazyLock<Env> = LazyLock::new(|| Env::default().with_optional_su
 pub(crate) struct Expression {
     source: String,
     root: IdedExpr,
-    /// The same with each path as one name, which is quicker to look up. It has the same value, where it has one.
+    /// The same expression with each path as one name, which is faster to look up. Its value is the same, if it has
+    /// one.
     short: IdedExpr,
 }
 
-/// An expression as it is written, for the checker.
+/// Expression as written, for the checker.
 pub(crate) struct Written<'a> {
     file: &'a SourceFile,
     text: &'a Spanned<String>,
@@ -58,14 +59,14 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// Checks it.
+    /// Checks the expression.
     pub(crate) fn check(&self, checker: &mut Checker<'_>, scope: &Scope, diagnostics: &mut Vec<Diagnostic>) -> Checked {
         let checked = checker.check(self.program.expression(), scope);
         diagnostics.extend(std::mem::take(&mut checker.mistakes).iter().map(|mistake| self.diagnose(mistake)));
         checked
     }
 
-    /// Points at what the checker found.
+    /// Returns a diagnostic for an error that the checker found.
     pub(crate) fn diagnose(&self, mistake: &Mistake) -> Diagnostic {
         let (start, stop) = self.program.source_info().offset_for(mistake.node).unwrap_or_default();
         let byte = |offset: u32| {
@@ -80,7 +81,7 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// Compiles it.
+    /// Compiles the expression.
     pub(crate) fn compile(&self) -> Result<Expression, Box<Diagnostic>> {
         let broken = |message: String| Box::new(Diagnostic::error(message).at(self.file, self.text.span.clone()));
         let env = ENVIRONMENT.as_ref().map_err(|error| broken(error.clone()))?;
@@ -93,7 +94,7 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Makes each path of attributes and each parameter one name.
+/// Replaces each path of attributes and each parameter by one name.
 fn shorten(expression: &mut IdedExpr) {
     match path(&expression.expr) {
         Some(path) if path.starts_with("resource.") || path.starts_with("params.") => {
@@ -111,7 +112,7 @@ fn path(expression: &Expr) -> Option<String> {
     }
 }
 
-/// The expressions right inside of one.
+/// Returns the direct subexpressions of an expression.
 pub(super) fn parts(expression: &mut IdedExpr) -> impl Iterator<Item = &mut IdedExpr> {
     let parts: Vec<&mut IdedExpr> = match &mut expression.expr {
         Expr::Call(call) => call.target.as_deref_mut().into_iter().chain(&mut call.args).collect(),
@@ -120,13 +121,13 @@ pub(super) fn parts(expression: &mut IdedExpr) -> impl Iterator<Item = &mut Ided
         }
         Expr::List(list) => list.elements.iter_mut().collect(),
         Expr::Select(select) => vec![&mut select.operand],
-        // Rules have maps of texts as arguments, and nothing else.
+        // Rules use maps of texts as arguments, and for nothing else.
         Expr::Map(_) | Expr::Struct(_) | Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => Vec::new(),
     };
     parts.into_iter()
 }
 
-/// The byte at a line and column, both from 1.
+/// Returns the byte offset of a line and column, both counted from 1.
 fn offset_of(text: &str, (line, column): (isize, isize)) -> usize {
     let line = usize::try_from(line - 1).unwrap_or_default();
     let column = usize::try_from(column - 1).unwrap_or_default();
@@ -136,15 +137,15 @@ fn offset_of(text: &str, (line, column): (isize, isize)) -> usize {
 }
 
 impl Expression {
-    /// As it is written.
+    /// Returns the expression as written.
     pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether it holds, with these variables.
+    /// Returns `true` if the expression is true with these variables.
     ///
     /// # Errors
-    /// Where it reads something unknown, and that decides.
+    /// If the expression reads an unknown value on which the result depends.
     pub(crate) fn holds(&self, variables: &dyn VariableResolver) -> Result<bool, ExecutionError> {
         self.value(variables, |value| {
             value.downcast_ref::<CelBool>().map(|value| *value.inner()).ok_or_else(|| ExecutionError::UnexpectedType {
@@ -154,10 +155,10 @@ impl Expression {
         })
     }
 
-    /// Its value, with these variables.
+    /// Returns the value of the expression with these variables.
     ///
     /// # Errors
-    /// Where it reads something unknown, and that decides.
+    /// If the expression reads an unknown value on which the result depends.
     pub(crate) fn value<T>(
         &self,
         variables: &dyn VariableResolver,
@@ -166,7 +167,7 @@ impl Expression {
         let env = ENVIRONMENT.as_ref().map_err(|error| ExecutionError::InternalError(error.clone()))?;
         let mut context = Context::with_env(Arc::clone(env));
         context.set_variable_resolver(variables);
-        // Why there is none says the expression as it is written.
+        // If there is no value, the expression as written provides the reason.
         let value = Value::resolve_val(&self.short, &context).or_else(|_| Value::resolve_val(&self.root, &context))?;
         read(&value)
     }

@@ -1,4 +1,4 @@
-//! The format of a rule file, `rules/<area>/<id>.yaml`, as it is written.
+//! Format of a rule file, `rules/<area>/<id>.yaml`, as written.
 
 use std::collections::BTreeMap;
 
@@ -9,55 +9,55 @@ use serde_json::Value as Json;
 use crate::model::{Severity, Source};
 use crate::yaml::Spanned;
 
-/// A rule: what a resource must be like, why, and examples of both.
+/// A rule: the requirement on a resource, the reason, and examples of compliant and other resources.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "ssm-audit rule")]
 pub(crate) struct RuleFile {
-    /// Its id, the stem of the file: lower-case words with hyphens.
+    /// Id of the rule, the stem of the file: lower-case words with hyphens.
     pub(crate) id: Spanned<String>,
-    /// The ids that it had before, oldest first.
+    /// Former ids of the rule, oldest first.
     #[serde(default)]
     pub(crate) aliases: Vec<Spanned<String>>,
-    /// Why it should no longer be used.
+    /// Reason why the rule should no longer be used.
     pub(crate) deprecated: Option<String>,
-    /// What it asks for, in a line.
+    /// The requirement, in one line.
     pub(crate) title: String,
-    /// How much a failure matters.
+    /// Severity of a failure.
     pub(crate) severity: Severity,
-    /// The policy that it belongs to.
+    /// Policy that the rule belongs to.
     pub(crate) policy: Policy,
-    /// The type of resource that it judges; `ssm-audit rules schema` lists them.
+    /// Resource type that the rule evaluates; `ssm-audit rules schema` lists the types.
     pub(crate) resource: Spanned<String>,
-    /// Where it can be judged.
+    /// Sources that the rule can be evaluated on.
     pub(crate) sources: Spanned<Vec<Source>>,
-    /// What holds, in a sentence or two.
+    /// The requirement, in a sentence or two.
     pub(crate) description: String,
-    /// What goes wrong when it does not.
+    /// Consequence of a failure.
     pub(crate) rationale: String,
-    /// Its parameters, by name.
+    /// Parameters of the rule, by name.
     #[serde(default)]
     pub(crate) params: BTreeMap<String, Spanned<ParamFile>>,
-    /// A CEL expression: of which resources the rule speaks. All, if it is left out.
+    /// CEL expression: the resources to which the rule applies. All, if it is left out.
     pub(crate) when: Option<Spanned<String>>,
-    /// A CEL expression: what must hold.
+    /// CEL expression: the condition for a pass.
     pub(crate) assert: Spanned<String>,
-    /// What was found where it fails, with `${resource.…}` and `${params.…}` in it.
+    /// Message of a failure, with `${resource.…}` and `${params.…}` in it.
     pub(crate) message: Option<Spanned<String>>,
-    /// A CEL list of the offending elements.
+    /// CEL list of the offending elements.
     pub(crate) evidence: Option<Spanned<String>>,
-    /// How it is made right.
+    /// Remediation that fixes a failure.
     pub(crate) remediation: Option<Remediation>,
     /// Instructions to fix it by hand.
     #[serde(default)]
     pub(crate) manual_fix: ManualFix,
-    /// Addresses of the documents that it rests on.
+    /// URLs of the documents that the rule is based on.
     pub(crate) references: Spanned<Vec<Spanned<String>>>,
-    /// Its examples.
+    /// Examples of the rule.
     pub(crate) tests: Spanned<TestsFile>,
 }
 
-/// A set of rules that a scan can hold.
+/// Set of rules that a scan can evaluate.
 #[derive(
     Debug,
     Clone,
@@ -75,15 +75,15 @@ pub(crate) struct RuleFile {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Policy {
-    /// The documented set-up of Session Manager.
+    /// The documented setup of Session Manager.
     #[default]
     Guide,
-    /// The guide, and what goes beyond it.
+    /// The guide, and rules beyond it.
     Hardened,
 }
 
 impl Policy {
-    /// The word in files and reports.
+    /// Returns the name in files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Guide => "guide",
@@ -97,14 +97,14 @@ impl Policy {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Param")]
 pub(crate) struct ParamFile {
-    /// Its type.
+    /// Type of the parameter.
     #[serde(rename = "type")]
     pub(crate) kind: ParamKind,
-    /// Its value where none is configured.
+    /// Default value.
     pub(crate) default: Json,
-    /// The values that it may have, where not all of its type.
+    /// Allowed values, if not all of the type.
     pub(crate) values: Option<Vec<Json>>,
-    /// What it means.
+    /// Meaning of the parameter.
     pub(crate) description: String,
 }
 
@@ -122,20 +122,20 @@ pub enum ParamKind {
     List,
 }
 
-/// How what the rule asserts is made right.
+/// Remediation of a rule's failures.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields, expecting = "expected the id of a remediation, or `{none: why there is none}`")]
 pub enum Remediation {
-    /// By the remediation of this id.
+    /// Id of the remediation.
     Id(String),
-    /// By nothing that a tool should do, and why.
+    /// No remediation that a tool should apply, and the reason.
     None {
-        /// Why there is none.
+        /// Reason why there is no remediation.
         none: String,
     },
 }
 
-/// Instructions to fix by hand what the rule asserts, for its page in the documentation.
+/// Instructions to fix a failure of the rule by hand, for the rule's page in the documentation.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManualFix {
@@ -151,16 +151,16 @@ pub struct ManualFix {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TestsFile {
-    /// Those that must pass.
+    /// Examples that must pass.
     #[serde(default)]
     pub(crate) pass: Vec<Spanned<Json>>,
-    /// Those that must fail.
+    /// Examples that must fail.
     #[serde(default)]
     pub(crate) fail: Vec<Spanned<Json>>,
-    /// Those of which it must be unknown.
+    /// Examples of which the verdict must be unknown.
     #[serde(default)]
     pub(crate) unknown: Vec<Spanned<Json>>,
-    /// Those that the rule does not speak of.
+    /// Examples to which the rule is not applicable.
     #[serde(default)]
     pub(crate) not_applicable: Vec<Spanned<Json>>,
 }

@@ -1,5 +1,5 @@
-//! Frameworks: which rules answer for a control of a published standard. The mapping is kept on the
-//! framework's side, `frameworks/<name>.yaml`, so that a rule knows of none.
+//! Frameworks: mappings from the controls of a published standard to rules. The mapping is kept with the framework,
+//! `frameworks/<name>.yaml`, so that a rule does not depend on any framework.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,27 +12,27 @@ use crate::yaml::{self, Spanned};
 
 include!(concat!(env!("OUT_DIR"), "/embedded_frameworks.rs"));
 
-/// A published standard, as far as rules answer for it.
+/// A published standard, limited to the controls that rules cover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Framework {
-    /// Its name, the stem of its file.
+    /// Name of the framework, the stem of its file.
     pub name: String,
-    /// What it is called.
+    /// Title of the framework.
     pub title: String,
-    /// The version that the controls were compared with.
+    /// Version that the controls were compared with.
     pub version: String,
-    /// Where it is published.
+    /// URL of the publication.
     pub reference: String,
-    /// Its controls, by their ids.
+    /// Controls of the framework, by id.
     pub controls: BTreeMap<String, Control>,
 }
 
 /// A control of a framework.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {
-    /// What it asks, in the framework's words.
+    /// Requirement of the control, in the framework's words.
     pub title: String,
-    /// The rules that answer for it.
+    /// Rules that cover the control.
     pub rules: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ struct ControlFile {
     rules: Vec<String>,
 }
 
-/// The frameworks that come with the tool, read once. They are sound: the tests see to that.
+/// Returns the built-in frameworks, read once. The tests ensure that they are valid.
 pub fn all() -> &'static [Framework] {
     static ALL: LazyLock<Vec<Framework>> = LazyLock::new(|| {
         let files = EMBEDDED.iter().map(|(name, text)| load(&SourceFile::new(*name, *text)));

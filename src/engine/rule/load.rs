@@ -1,5 +1,5 @@
-//! Rules from files: parsed, checked against the schema and against each other, compiled. Every mistake
-//! is told, each with its place.
+//! Loads rules from files: parses them, checks them against the schema and against each other, and compiles them. Every
+//! error is reported, each with its position.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
@@ -25,7 +25,7 @@ mod bases {
     include!(concat!(env!("OUT_DIR"), "/embedded_bases.rs"));
 }
 
-/// Where the bases of examples stand within a folder of rules of a user.
+/// Subfolder with the bases of examples, within a user's folder of rules.
 const BASES: &str = "bases/";
 
 /// Rules, by id, with the bases of their examples.
@@ -36,17 +36,17 @@ pub struct Library {
 }
 
 impl Library {
-    /// The rules, by id.
+    /// Returns the rules, by id.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.values()
     }
 
-    /// The rule of that id, or one that had it before.
+    /// Returns the rule of that id, or one that formerly had it.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
         self.rules.get(id).or_else(|| self.rules.values().find(|rule| rule.aliases.iter().any(|alias| alias == id)))
     }
 
-    /// The bases of the examples.
+    /// Returns the bases of the examples.
     pub fn bases(&self) -> &Bases {
         &self.bases
     }
@@ -54,7 +54,7 @@ impl Library {
     /// Adds the rules of these files.
     ///
     /// # Errors
-    /// Everything that is wrong with them.
+    /// All errors in the files.
     pub fn add(&mut self, files: impl IntoIterator<Item = SourceFile>) -> Result<(), Vec<Diagnostic>> {
         let mut diagnostics = Vec::new();
         let (bases, rules): (Vec<_>, Vec<_>) = files
@@ -89,10 +89,10 @@ impl Library {
     }
 }
 
-/// The rules that come with the tool.
+/// Returns the built-in rules.
 ///
 /// # Errors
-/// Everything that is wrong with them; the tests see to it that nothing is.
+/// All errors in the files; the tests ensure that there are none.
 pub fn embedded() -> Result<Library, Vec<Diagnostic>> {
     let mut library = Library::default();
     let mut diagnostics = Vec::new();
@@ -105,16 +105,16 @@ pub fn embedded() -> Result<Library, Vec<Diagnostic>> {
     if diagnostics.is_empty() { Ok(library) } else { Err(diagnostics) }
 }
 
-/// Ids of the rules that come with the tool: the stems of their files.
+/// Returns the ids of the built-in rules: the stems of their files.
 pub fn embedded_ids() -> impl Iterator<Item = &'static str> {
     let rules = EMBEDDED.iter().filter(|(name, _)| !name.starts_with("rules/bases/"));
     rules.filter_map(|(name, _)| FilePath::new(name).file_stem()?.to_str())
 }
 
-/// The files of a folder of rules that the user names, with their paths as names, sorted.
+/// Returns the files of a folder of rules that the user names, with their paths as names, sorted.
 ///
 /// # Errors
-/// Where the folder or a file in it cannot be read.
+/// If the folder or a file in it cannot be read.
 pub fn from_folder(folder: &FilePath) -> Result<Vec<SourceFile>, Vec<Diagnostic>> {
     match check_named(folder) {
         Ok(_) => from_folder_within(folder, folder),
@@ -122,10 +122,10 @@ pub fn from_folder(folder: &FilePath) -> Result<Vec<SourceFile>, Vec<Diagnostic>
     }
 }
 
-/// The files of a folder of rules, which must lie in the repository of another folder, or in that folder.
+/// Returns the files of a folder of rules, which must lie in the repository of another folder, or in that folder.
 ///
 /// # Errors
-/// Where the folder or a file in it cannot be read.
+/// If the folder or a file in it cannot be read.
 pub(crate) fn from_folder_within(folder: &FilePath, within: &FilePath) -> Result<Vec<SourceFile>, Vec<Diagnostic>> {
     let boundary = Boundary::of(within, None).map_err(|error| unreadable(within, &Refusal::Failed(error)))?;
     let mut files = Vec::new();
@@ -155,7 +155,7 @@ pub(crate) fn from_folder_within(folder: &FilePath, within: &FilePath) -> Result
     Ok(files)
 }
 
-/// How deep folders of rules may lie in each other: links may lead in a circle.
+/// Maximum depth of nested folders of rules: links may form a cycle.
 const DEEPEST: usize = 16;
 
 fn unreadable(path: &FilePath, refusal: &Refusal) -> Vec<Diagnostic> {
@@ -220,7 +220,7 @@ fn load(file: &SourceFile) -> Result<Rule, Vec<Diagnostic>> {
     })
 }
 
-/// Checks what is not an expression.
+/// Checks everything but the expressions.
 fn check_frame(file: &SourceFile, written: &RuleFile) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     let stem = FilePath::new(file.name()).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
@@ -311,7 +311,7 @@ impl Expressions {
     }
 }
 
-/// Checks and compiles an expression that is true or false; with it, what it tells to be present.
+/// Checks and compiles a Boolean expression; also returns the attributes that are present if it is true.
 fn condition(
     file: &SourceFile,
     text: &Spanned<String>,
@@ -350,12 +350,12 @@ mod tests {
         assert!(failures.is_empty(), "{}", render(&failures));
     }
 
-    /// Loads a rule on log groups with this assertion, and gives what is wrong with it.
+    /// Loads a rule on log groups with this assertion, and returns its errors.
     fn with_assert(assert: &str) -> String {
         loaded(assert, "")
     }
 
-    /// Loads a rule on log groups with this assertion and these other lines, and gives what is wrong with it.
+    /// Loads a rule on log groups with this assertion and these other lines, and returns its errors.
     fn loaded(assert: &str, more: &str) -> String {
         let text = format!(
             "id: x\ntitle: t\nseverity: low\npolicy: guide\nresource: AWS::Logs::LogGroup\nsources: [aws]\n\

@@ -1,4 +1,4 @@
-//! A rule's message: text with `${resource.…}` and `${params.…}` in it, absent values worded.
+//! Message of a rule: text with `${resource.…}` and `${params.…}` in it; absent values are put in words.
 
 use cel::common::ast::Expr;
 use cel::common::value::Val;
@@ -24,7 +24,7 @@ enum Part {
 }
 
 impl Message {
-    /// Reads a message and checks what it names.
+    /// Parses a message and checks the names in it.
     pub(crate) fn parse(
         file: &SourceFile,
         text: &Spanned<String>,
@@ -77,7 +77,7 @@ impl Message {
         }
     }
 
-    /// The message for a resource.
+    /// Returns the message for a resource.
     pub(crate) fn fill(&self, place: Place<'_>, params: &BoundParams) -> String {
         let mut filled = String::new();
         for part in &self.0 {
@@ -94,7 +94,7 @@ impl Message {
     }
 }
 
-/// A value in a sentence.
+/// Returns a value as part of a sentence.
 fn worded(value: &Json) -> String {
     match value {
         Json::Null => "not set".to_owned(),

@@ -1,4 +1,4 @@
-//! What must hold of all rules that come with the tool, beyond what each one's examples show.
+//! Requirements on all built-in rules, beyond the examples of each.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn base(partition: Partition) -> Example {
     Example::new(Outcome::Pass, &Spanned::new(json!({"$partition": partition}), 0..0))
 }
 
-/// The example without the parameters, which are those of the rule that it was written for.
+/// Returns the example without the parameters, which belong to the rule that it was written for.
 fn without_params(example: &Example) -> Example {
     let mut attributes = example.attributes.clone();
     if let Json::Object(members) = &mut attributes {

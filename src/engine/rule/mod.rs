@@ -1,5 +1,5 @@
-//! Rules: one file each, loaded, checked against the schema, compiled, and held against resources.
-//! Nothing here reads AWS or writes reports.
+//! Rules: one file each, loaded, checked against the schema, compiled, and evaluated on resources. Nothing here reads
+//! AWS or writes reports.
 
 pub(crate) mod check;
 pub mod eval;
@@ -36,7 +36,7 @@ use message::Message;
 use params::Param;
 use path::Path;
 
-/// The JSON Schema of a rule's file.
+/// Returns the JSON Schema of a rule's file.
 pub fn file_schema() -> schemars::Schema {
     schemars::schema_for!(file::RuleFile)
 }
@@ -44,82 +44,82 @@ pub fn file_schema() -> schemars::Schema {
 /// A rule, loaded, checked and compiled.
 #[derive(Debug)]
 pub struct Rule {
-    /// Its id, the stem of its file.
+    /// Id of the rule, the stem of its file.
     pub id: String,
-    /// The ids that it had before, oldest first.
+    /// Former ids of the rule, oldest first.
     pub aliases: Vec<String>,
-    /// Why it should no longer be used.
+    /// Reason why the rule should no longer be used.
     pub deprecated: Option<String>,
-    /// What it asks, in a line.
+    /// The requirement, in one line.
     pub title: String,
-    /// How much a failure matters.
+    /// Severity of a failure.
     pub severity: Severity,
-    /// The policy that it belongs to.
+    /// Policy that the rule belongs to.
     pub policy: Policy,
-    /// The type of resource that it judges.
+    /// Resource type that the rule evaluates.
     pub resource_type: ResourceType,
-    /// Where it can be judged.
+    /// Sources that the rule can be evaluated on.
     pub sources: Vec<Source>,
-    /// What holds.
+    /// The requirement.
     pub description: String,
-    /// What goes wrong when it does not.
+    /// Consequence of a failure.
     pub rationale: String,
-    /// Its parameters.
+    /// Parameters of the rule.
     pub params: BTreeMap<String, Param>,
-    /// How it is made right.
+    /// Remediation that fixes a failure.
     pub remediation: Option<Remediation>,
     /// Instructions to fix it by hand.
     pub manual_fix: ManualFix,
-    /// Documents that say so.
+    /// Documents that the rule is based on.
     pub references: Vec<String>,
-    /// The file that it was read from.
+    /// File that the rule was read from.
     pub file: SourceFile,
     expressions: Expressions,
-    /// Its examples.
+    /// Examples of the rule.
     pub examples: Vec<Example>,
 }
 
-/// What a rule asks, compiled.
+/// Compiled expressions of a rule.
 #[derive(Debug)]
 struct Expressions {
     when: Option<Expression>,
     assert: Expression,
     message: Option<Message>,
-    /// The offending elements, and the path at which they stand.
+    /// The offending elements, and the path that contains them.
     evidence: Option<(Expression, String)>,
     /// The paths on which the verdict depends.
     reads: BTreeSet<Path>,
-    /// The paths that its message and its evidence show beside them.
+    /// The paths that the message and the evidence show besides.
     shows: BTreeSet<Path>,
 }
 
 impl Rule {
-    /// The id that the rule had first: fingerprints are made of it, so that a rename keeps them.
+    /// Returns the first id of the rule: fingerprints are derived from it, so that a rename keeps them.
     pub fn oldest_id(&self) -> &str {
         self.aliases.first().unwrap_or(&self.id)
     }
 
-    /// Returns `true` if the rule comes with the tool. A rule of a folder has another id than any of these.
+    /// Returns `true` if the rule is built in. A rule of a user's folder has another id than any of these.
     pub fn is_built_in(&self) -> bool {
         embedded_ids().any(|id| id == self.id)
     }
 
-    /// The paths on which the verdict depends.
+    /// Returns the paths on which the verdict depends.
     pub fn reads(&self) -> impl Iterator<Item = &Path> {
         self.expressions.reads.iter()
     }
 
-    /// The condition under which the rule speaks of a resource, as written.
+    /// Returns the condition under which the rule applies to a resource, as written.
     pub fn when(&self) -> Option<&str> {
         self.expressions.when.as_ref().map(Expression::source)
     }
 
-    /// What must hold, as written.
+    /// Returns the condition for a pass, as written.
     pub fn assert(&self) -> &str {
         self.expressions.assert.source()
     }
 
-    /// What must be read for everything that the rule reads and shows.
+    /// Returns the reads needed for everything that the rule reads and shows.
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         needs.add_call(*self.resource_type.found_by());

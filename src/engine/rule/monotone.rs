@@ -1,8 +1,9 @@
-//! What is not known never decides: whichever of the facts that a rule reads are made unknown, it says what
-//! it said when it knew them, or that it does not know, and then which of them it was that it lacked.
+//! Tests that unknown facts never decide: if any of the facts that a rule reads are made unknown, the verdict stays the
+//! same or becomes unknown. An unknown verdict names the missing facts.
 //!
-//! `Example::judge_unknown` makes one attribute after the other unknown, wherever it stands; here it is any
-//! set of them, in some elements of a list and not in others, and whether linked resources exist.
+//!
+//! `Example::judge_unknown` makes one attribute after the other unknown, wherever it occurs. These tests make any set
+//! of attributes unknown, in some elements of a list and not in others, and also the existence of linked resources.
 
 use std::collections::BTreeSet;
 
@@ -20,15 +21,15 @@ use crate::model::fact::UNKNOWN;
 use crate::model::schema::{Kind, Structure};
 use crate::model::{Gap, GapKind};
 
-/// How many sets of facts are made unknown in each example, and which: the same ones every time.
+/// Number of sets of facts that are made unknown in each example. The sets are the same in every run.
 const SETS: u32 = 16;
 const SEED: &[u8; 32] = b"what is not known never decides!";
 
-/// Where a fact stands in a resource that is written out: the JSON pointer of its structure, and its name
-/// there. The order is such that what a place leads to comes after it.
+/// Place of a fact in a resource that is written out: the JSON pointer of its structure, and its name there. The order
+/// is such that the target of a place comes after the place.
 type Fact = (String, String);
 
-/// The facts that a rule reads, here.
+/// Returns the facts that a rule reads in the resource.
 fn facts(rule: &Rule, whole: &Json) -> Vec<Fact> {
     let mut facts = BTreeSet::new();
     for path in &rule.expressions.reads {
@@ -63,12 +64,12 @@ fn find(value: &Json, structure: &'static Structure, steps: &[Step], at: &str, f
     }
 }
 
-/// The gap of a fact that was made unknown.
+/// Returns the gap of a fact that was made unknown.
 fn gap((at, name): &Fact) -> Gap {
     Gap::because(GapKind::Failed, format!("made unknown: {at}/{name}"))
 }
 
-/// Makes the facts unknown, those first to which others lead.
+/// Makes the facts unknown, starting with those to which others lead.
 fn blind<'f>(whole: &mut Json, facts: impl DoubleEndedIterator<Item = &'f Fact>) {
     for fact in facts.rev() {
         let members = whole.pointer_mut(&fact.0).and_then(Json::as_object_mut).expect("the structure of the fact");
@@ -85,7 +86,7 @@ struct Subject<'r> {
 }
 
 impl Subject<'_> {
-    /// The verdict with these facts unknown, and the gaps that it names.
+    /// Returns the verdict with these facts unknown, and the gaps that it names.
     fn judge(&self, unknown: &[bool]) -> (Outcome, Vec<Gap>) {
         let chosen = self.facts.iter().zip(unknown).filter(|(_, unknown)| **unknown).map(|(fact, _)| fact);
         let judged = self.example.changed_case(
@@ -100,7 +101,7 @@ impl Subject<'_> {
         judged.unwrap_or_else(|message| panic!("{}: {message}", self.rule.id))
     }
 
-    /// What is wrong with the verdict when these facts are unknown, and when more of them are.
+    /// Returns the error in the verdict when these facts are unknown, and when more of them are.
     fn problem(&self, known: &Outcome, unknown: &[bool], more: &[bool]) -> Option<String> {
         let (outcome, gaps) = self.judge(unknown);
         if outcome != Outcome::Unknown && outcome != *known {

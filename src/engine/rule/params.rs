@@ -17,17 +17,17 @@ use crate::model::ids::{AccountId, Partition, Region};
 /// A parameter of a rule.
 #[derive(Debug, Clone)]
 pub struct Param {
-    /// Its type.
+    /// Type of the parameter.
     pub kind: ParamKind,
-    /// Its value where none is configured.
+    /// Default value.
     pub default: ParamValue,
-    /// The values that it may have; all of its type where empty.
+    /// Allowed values; if empty, all of the type.
     pub values: Vec<ParamValue>,
-    /// What it means.
+    /// Meaning of the parameter.
     pub description: String,
 }
 
-/// The value of a parameter.
+/// Value of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum ParamValue {
@@ -42,10 +42,10 @@ pub enum ParamValue {
 }
 
 impl Param {
-    /// The parameter that a rule file declares.
+    /// Returns the parameter that a rule file declares.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The error in the declaration.
     pub(crate) fn from_file(file: &ParamFile) -> Result<Self, String> {
         let read = |value: &Json| ParamValue::read(file.kind, value);
         let values = file.values.iter().flatten().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -55,10 +55,10 @@ impl Param {
         Ok(param)
     }
 
-    /// The value that the configuration gives.
+    /// Returns the configured value.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The error in the value.
     pub fn value(&self, configured: &Json) -> Result<ParamValue, String> {
         let value = ParamValue::read(self.kind, configured)?;
         self.allows(&value)?;
@@ -83,7 +83,7 @@ impl Param {
     }
 }
 
-/// The most texts of a parameter. Rules go through them, perhaps once for each.
+/// Maximum number of texts of a parameter. Rules iterate over them, perhaps once for each.
 const MOST_ITEMS: usize = 1_000;
 
 impl ParamValue {
@@ -112,10 +112,10 @@ impl ParamValue {
         }
     }
 
-    /// The value from a flag, `NAME=VALUE`.
+    /// Parses the value of a flag, `NAME=VALUE`.
     ///
     /// # Errors
-    /// Where the text is not a value of that type.
+    /// If the text is not a value of that type.
     pub fn parse(kind: ParamKind, text: &str) -> Result<Json, String> {
         match kind {
             ParamKind::String => Ok(text.into()),
@@ -139,7 +139,7 @@ impl std::fmt::Display for ParamValue {
     }
 }
 
-/// Where a resource is, for the `${account}`, `${region}` and `${partition}` of parameters.
+/// Location of a resource, for the `${account}`, `${region}` and `${partition}` of parameters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Where<'a> {
     pub(crate) account: Option<&'a AccountId>,
@@ -148,7 +148,7 @@ pub(crate) struct Where<'a> {
 }
 
 impl Where<'_> {
-    /// The text with the place filled in; none where it names what is not known.
+    /// Returns the text with the location filled in; none if the text names an unknown part of it.
     fn fill(&self, text: &str) -> Option<String> {
         let mut filled = text.replace("${partition}", self.partition.as_str());
         for (name, value) in
@@ -162,15 +162,15 @@ impl Where<'_> {
     }
 }
 
-/// The values of a rule's parameters as CEL's `params`.
+/// Values of a rule's parameters as CEL's `params`.
 #[derive(Debug, Default)]
 pub(crate) struct BoundParams(BTreeMap<String, Box<dyn Val>>);
 
 static PARAMS: Type = Type::new_unspecified_type("ssm_audit.Params");
 
 impl BoundParams {
-    /// The values at one place. One that names what is not known there is left out: to read it is an error, so
-    /// the verdict is unknown.
+    /// Returns the values at one location. A value that names an unknown part of the location is left out: reading it
+    /// is an error, so the verdict is unknown.
     pub(crate) fn at(values: &BTreeMap<String, ParamValue>, place: Where<'_>) -> Self {
         let bind = |value: &ParamValue| -> Option<Box<dyn Val>> {
             Some(match value {
@@ -189,7 +189,7 @@ impl BoundParams {
         Self(values.iter().filter_map(|(name, value)| Some((name.clone(), bind(value)?))).collect())
     }
 
-    /// The values, where they are the same everywhere.
+    /// Returns the values if they are the same everywhere.
     pub(crate) fn if_global(values: &BTreeMap<String, ParamValue>) -> Option<Self> {
         let is_global = values.values().all(|value| match value {
             ParamValue::Text(text) => !text.contains("${"),

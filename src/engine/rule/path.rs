@@ -1,5 +1,4 @@
-//! The paths of attributes that a rule reads, and what stands at them: evidence, gaps and calls
-//! all follow from here.
+//! Paths of attributes that a rule reads, and the values at them. Evidence, gaps and calls all follow from the paths.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,21 +12,21 @@ use crate::model::gap::SENSITIVE;
 use crate::model::schema::{Kind, Node, Structure, View};
 use crate::model::{Fact, Gap, GapKind, Inventory, Key, ResourceType};
 
-/// A path from the resource that a rule judges: attribute names, and `[]` for each element of a list.
+/// A path from the resource that a rule evaluates: attribute names, and `[]` for each element of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path(Vec<Step>);
 
 /// One step of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// To the attribute of that name.
+    /// Step to the attribute of that name.
     Attribute(&'static str),
-    /// To each element.
+    /// Step to each element.
     Each,
 }
 
 impl Path {
-    /// The path one step further.
+    /// Returns the path extended by one step.
     #[must_use]
     pub fn then(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
@@ -35,7 +34,7 @@ impl Path {
         Self(steps)
     }
 
-    /// This path followed by one written as `policies[].policy`; names that the schema does not have end it.
+    /// Returns this path followed by one written as `policies[].policy`; names that the schema does not have end it.
     #[must_use]
     pub fn join(&self, text: &'static str) -> Self {
         let mut path = self.clone();
@@ -49,34 +48,34 @@ impl Path {
         path
     }
 
-    /// The path of these steps.
+    /// Returns the path of these steps.
     #[must_use]
     pub fn from_steps(steps: &[Step]) -> Self {
         Self(steps.to_vec())
     }
 
-    /// Each path that leads on to this one, and itself.
+    /// Returns each prefix of this path, including the path itself.
     pub fn prefixes(&self) -> impl Iterator<Item = &[Step]> {
         (1..=self.0.len()).map(|length| &self.0[..length])
     }
 
-    /// Whether this path leads on from the other one.
+    /// Returns `true` if the other path is a prefix of this path.
     pub fn goes_through(&self, other: &Self) -> bool {
         self.0.len() > other.0.len() && self.0.starts_with(&other.0)
     }
 
-    /// Whether it is the resource itself.
+    /// Returns `true` if the path is that of the resource itself.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether it goes through a list.
+    /// Returns `true` if the path goes through a list.
     pub fn is_plural(&self) -> bool {
         self.0.contains(&Step::Each)
     }
 
-    /// What must be read to know what stands at this path, from a resource of this type: every attribute
-    /// on the way, and what finds the resources on the way.
+    /// Adds the reads needed to know the value at this path, from a resource of this type: every attribute on the path,
+    /// and the calls that list the resources on the path.
     pub fn needs(&self, resource_type: ResourceType, needs: &mut Needs) {
         let mut structure = Some(resource_type.structure());
         for step in &self.0 {
@@ -90,7 +89,7 @@ impl Path {
         }
     }
 
-    /// Everything that is not known at this path or on the way to it.
+    /// Returns every gap at this path or on the way to it.
     pub fn gaps(&self, place: Place<'_>) -> BTreeSet<Arc<Gap>> {
         let mut gaps = BTreeSet::new();
         self.visit(place, &mut |found| {
@@ -142,7 +141,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// Where an attribute of this kind leads, and whether to another resource.
+/// Returns the structure that an attribute of this kind leads to, and the resource type if it is another resource.
 pub(crate) fn target(kind: Kind) -> Option<(&'static Structure, Option<ResourceType>)> {
     match kind {
         Kind::Part(structure) | Kind::Parts(structure) => Some((structure(), None)),
@@ -154,21 +153,21 @@ pub(crate) fn target(kind: Kind) -> Option<(&'static Structure, Option<ResourceT
 /// A node in its inventory, from which links can be followed.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// Where links lead to.
+    /// Inventory in which links are resolved.
     pub inventory: &'a Inventory,
-    /// The attributes here.
+    /// Attributes of the node.
     pub node: &'a dyn Node,
-    /// The resource whose attributes these are; none for a part of one.
+    /// Resource that has these attributes; none for a part of a resource.
     pub identity: Option<(ResourceType, &'a Key)>,
 }
 
-/// Where a link leads.
+/// Target of a link.
 pub enum Followed<'a> {
-    /// To a resource that exists.
+    /// A resource that exists.
     Resource(Place<'a>),
-    /// To one that is known not to exist.
+    /// A resource that is known not to exist.
     Missing,
-    /// It is not known whether it exists.
+    /// A resource of which the existence is unknown.
     Unknown(Arc<Gap>),
 }
 
@@ -192,7 +191,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// What a policy document is known by: the name of the part, or the id of the resource, that holds it.
+    /// Returns the name of a policy document: the name of the part, or the id of the resource, that contains it.
     fn name(&self) -> String {
         match (self.node.view("name"), self.identity) {
             (Some(View::Text(name)), _) => name.to_owned(),
@@ -201,7 +200,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The same inventory, at a part of this resource.
+    /// Returns the same inventory, at a part of this resource.
     #[must_use]
     pub fn part(&self, node: &'a dyn Node) -> Self {
         Self { inventory: self.inventory, node, identity: None }
@@ -211,7 +210,7 @@ impl<'a> Place<'a> {
 enum Found<'v, 'g> {
     Unknown(&'g Arc<Gap>),
     Absent,
-    /// A value, and what it is an attribute of.
+    /// A value, and the place of which it is an attribute.
     Value(View<'v>, Place<'v>),
 }
 
@@ -234,7 +233,7 @@ fn visit<'a>(steps: &[Step], place: Place<'a>, found: &mut dyn FnMut(Found<'a, '
                 follow(resource_type, key);
             }
         }
-        // Whether the linked resource exists is part of what `has()` reads.
+        // The existence of the linked resource is part of what `has()` reads.
         Some(View::Link(resource_type, key)) => match place.follow(resource_type, key) {
             Followed::Unknown(gap) => found(Found::Unknown(&gap)),
             Followed::Missing => found(Found::Absent),
@@ -257,7 +256,7 @@ fn unknown_json(gap: &Gap) -> Json {
     serde_json::json!({ UNKNOWN: gap })
 }
 
-/// A value as JSON, for evidence: links by the id of what they lead to, policies not written out.
+/// Returns a value as JSON, for evidence: links as the id of their target, policies not written out.
 pub(crate) fn json(view: View<'_>) -> Json {
     match view {
         View::Unknown(gap) => unknown_json(gap),
@@ -275,7 +274,7 @@ pub(crate) fn json(view: View<'_>) -> Json {
     }
 }
 
-/// A part as JSON, without what it does not have.
+/// Returns a part as JSON, without absent attributes.
 fn part_json(part: &dyn Node) -> Json {
     let members = part.structure().attributes.iter().filter_map(|attribute| {
         let value = json(part.view(attribute.name)?);

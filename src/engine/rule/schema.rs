@@ -1,4 +1,4 @@
-//! What rules can read and ask, written out: types of resources with their attributes, parts, functions.
+//! Schema for rule authors: types of resources with their attributes, parts, functions.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::path::target;
 use crate::model::ResourceType;
 use crate::model::schema::{Attribute, Kind, Structure};
 
-/// The type of an attribute as rule authors write it.
+/// Returns the type of an attribute as rule authors write it.
 pub fn type_name(kind: Kind) -> String {
     match kind {
         Kind::Bool => "bool".to_owned(),
@@ -25,7 +25,7 @@ pub fn type_name(kind: Kind) -> String {
     }
 }
 
-/// The parts that the attributes of these structures are made of, by name.
+/// Returns the parts that the attributes of these structures consist of, by name.
 pub fn parts() -> BTreeMap<&'static str, &'static Structure> {
     let mut found = BTreeMap::new();
     let mut open: Vec<&'static Structure> =
@@ -42,7 +42,7 @@ pub fn parts() -> BTreeMap<&'static str, &'static Structure> {
     found
 }
 
-/// Everything as JSON.
+/// Returns the whole schema as JSON.
 pub fn json() -> Json {
     let resources: Vec<Json> = ResourceType::ALL
         .iter()

@@ -1,6 +1,6 @@
-//! Comparisons that know of symbols: texts of code of which a part is known to AWS only. Two that are equal are; a
-//! symbol against anything else is undecided. CEL's own operators know nothing of them and cannot fail, so each
-//! comparison of an expression is put in their place as a call.
+//! Comparisons that support symbols: texts of code of which a part is known to AWS only. Two equal texts are equal; a
+//! symbol compared with anything else is undecided. CEL's own operators do not know symbols and cannot fail, so each
+//! comparison of an expression is replaced by a call.
 
 use cel::common::ast::{Expr, IdedExpr, operators};
 use cel::common::types::{CelBool, CelList, CelString, DYN_TYPE};
@@ -14,10 +14,10 @@ const EQUAL: &str = "ssm_audit_equal";
 const NOT_EQUAL: &str = "ssm_audit_not_equal";
 const IN: &str = "ssm_audit_in";
 
-/// Makes the comparisons known to CEL.
+/// Declares the comparisons in CEL.
 ///
 /// # Errors
-/// Where there are others of these names.
+/// If there are others of these names.
 pub(crate) fn declare(env: &mut Env) -> Result<(), cel::DeclarationError> {
     let two = || vec![DYN_TYPE.to_owned(), DYN_TYPE.to_owned()];
     env.add_overload(EQUAL, EQUAL, two(), |arguments| compared(&arguments, true))?;
@@ -25,7 +25,7 @@ pub(crate) fn declare(env: &mut Env) -> Result<(), cel::DeclarationError> {
     env.add_overload(IN, IN, two(), |arguments| contained(&arguments))
 }
 
-/// Puts them in place of the operators, wherever one is used.
+/// Replaces the comparison operators by calls.
 pub(crate) fn guard(expression: &mut IdedExpr) {
     if let Expr::Call(call) = &mut expression.expr {
         let name = match call.func_name.as_str() {
@@ -41,7 +41,7 @@ pub(crate) fn guard(expression: &mut IdedExpr) {
     parts(expression).for_each(guard);
 }
 
-/// Where one side is a number as it is written, the other is no text.
+/// Returns `true` for a literal number: then the other side is no text.
 fn is_number(expression: &IdedExpr) -> bool {
     use cel::common::ast::LiteralValue;
     matches!(&expression.expr, Expr::Literal(LiteralValue::Int(_) | LiteralValue::Boolean(_)))
@@ -59,7 +59,7 @@ fn compared<'b, 'v>(arguments: &[CowVal<'b, 'v>], wanted: bool) -> Result<CowVal
     equal(left, right).map(|equal| CowVal::owned(CelBool::from(equal == wanted)))
 }
 
-/// Whether two values are equal.
+/// Returns `true` if two values are equal.
 fn equal(left: &dyn Val, right: &dyn Val) -> Result<bool, ExecutionError> {
     if let (Some(left), Some(right)) = (left.downcast_ref::<CelString>(), right.downcast_ref::<CelString>()) {
         return texts_equal(left.inner(), right.inner());
@@ -85,11 +85,11 @@ fn texts_equal(left: &str, right: &str) -> Result<bool, ExecutionError> {
     if left == right || !(left.contains(is_symbol) || right.contains(is_symbol)) {
         return Ok(left == right);
     }
-    // What is known to be there is not empty.
+    // A text that is known to be present is not empty.
     if left.is_empty() || right.is_empty() {
         return Ok(false);
     }
-    // Before the first symbol, and after the last, they may differ for sure.
+    // Before the first symbol and after the last, the texts may certainly differ.
     let start = |text: &str| text.split(is_symbol).next().map(str::to_owned).unwrap_or_default();
     let end = |text: &str| text.rsplit(is_symbol).next().map(str::to_owned).unwrap_or_default();
     let (left_start, right_start) = (start(left), start(right));

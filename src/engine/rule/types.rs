@@ -1,4 +1,4 @@
-//! The types of expressions.
+//! Types of expressions.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::path::target;
 use crate::model::ResourceType;
 use crate::model::schema::{Kind, Structure};
 
-/// The type of an expression.
+/// Type of an expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Type {
     Bool,
@@ -18,7 +18,7 @@ pub(crate) enum Type {
     List(Box<Type>),
     /// The element type of `[]`.
     Any,
-    /// What an error left: it fits everywhere, so that one mistake is told once.
+    /// Result of an error: compatible with every type, so that one error is reported once.
     Error,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Type {
 }
 
 impl Type {
-    /// The type of an attribute of this kind.
+    /// Returns the type of an attribute of this kind.
     pub(crate) fn of_attribute(kind: Kind) -> Self {
         let node = || {
             target(kind).map_or(Type::Error, |(structure, resource_type)| Type::Node(Node { structure, resource_type }))

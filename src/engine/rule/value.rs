@@ -1,9 +1,10 @@
-//! Resources as CEL values, without copying them: attributes are looked up when an expression reads
-//! them, links are followed then, and an unknown attribute is an error of the look-up. From CEL's own
-//! error semantics the three-valued logic follows.
+//! Resources as CEL values, without copies: attributes are looked up when an expression reads them, links are followed
+//! then, and an unknown attribute is an error of the lookup. The three-valued logic follows from CEL's own error
+//! semantics.
 //!
-//! CEL hands host functions their arguments as trait objects that borrow, which cannot be downcast.
-//! So a function asks its receiver by *indexing* it with a [`HostCall`], which can be.
+//!
+//! CEL passes arguments to host functions as trait objects that borrow, which cannot be downcast. So a function calls
+//! its receiver by *indexing* it with a [`HostCall`], which can be downcast.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub(crate) static DOCUMENT: Type = Type::new_unspecified_type("ssm_audit.PolicyD
 static MAP: Type = Type::new_unspecified_type("ssm_audit.Map");
 static HOST_CALL: Type = Type::new_unspecified_type("ssm_audit.HostCall");
 
-/// The error of reading something unknown.
+/// Returns the error of reading an unknown value.
 pub(crate) fn unknown(gap: &Gap) -> ExecutionError {
     ExecutionError::function_error("read", gap)
 }
@@ -38,7 +39,7 @@ pub(crate) fn unknown(gap: &Gap) -> ExecutionError {
 pub(crate) struct NodeValue<'a>(pub(crate) Place<'a>);
 
 impl<'a> NodeValue<'a> {
-    /// What stands at a path of attributes, if it is known and there.
+    /// Returns the value at a path of attributes, if it is known and present.
     pub(crate) fn at(&self, path: &str) -> Option<Box<dyn Val + 'a>> {
         let Some(dot) = memchr(b'.', path.as_bytes()) else { return self.attribute(path).ok() };
         let (first, rest) = (&path[..dot], &path[dot + 1..]);
@@ -59,7 +60,7 @@ impl<'a> NodeValue<'a> {
         let absent = || ExecutionError::no_such_key(name);
         Ok(match place.node.view(name).ok_or_else(absent)? {
             View::Unknown(gap) => match &gap.symbol {
-                // What is known of the text is enough for policies; `symbol` keeps it from comparisons.
+                // The known part of the text is enough for policies; `symbol` excludes the text from comparisons.
                 Some(text) => Box::new(CelString::from(text.as_ref())),
                 None => return Err(unknown(gap)),
             },
@@ -158,8 +159,8 @@ impl<'a> NodeValue<'a> {
     }
 }
 
-/// A resource in a list of links, followed when an expression reads it: one that could not be read
-/// must not hide the others.
+/// A resource in a list of links, followed when an expression reads it: a resource that could not be read must not hide
+/// the others.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkValue<'a> {
     place: Place<'a>,
@@ -171,7 +172,8 @@ impl<'a> LinkValue<'a> {
     fn index(&self, index: &dyn Val) -> Result<Box<dyn Val + 'a>, ExecutionError> {
         match self.place.follow(self.resource_type, self.key) {
             Followed::Resource(target) => NodeValue(target).index(index),
-            // Not a missing key: `has(element.attribute)` must not be answered by a resource that is not there.
+            // The error is not a missing key: `has(element.attribute)` must not be answered by a resource that does not
+            // exist.
             Followed::Missing => {
                 let what = format!("{} {} does not exist", self.resource_type, self.key.id);
                 Err(ExecutionError::function_error("read", what))
@@ -224,14 +226,14 @@ impl<'a> DocumentValue<'a> {
     }
 }
 
-/// What is asked of a value by indexing it.
+/// Request that a host function sends to a value by indexing it.
 #[derive(Debug, Clone)]
 pub(crate) enum HostCall {
-    /// To answer a host function.
+    /// Calls a host function.
     Function(&'static Function, Vec<Argument>),
-    /// To say which resource it is, or what it is as JSON: the answer is a text.
+    /// Identifies the resource, or returns the value as JSON: the result is a text.
     Identify,
-    /// To show itself as JSON.
+    /// Returns the value as JSON.
     Show,
 }
 
@@ -302,7 +304,7 @@ impl Val for HostCall {
 
 impl StaticVal for HostCall {}
 
-/// Calls a host function: the first argument is its receiver, where it has one.
+/// Calls a host function: the first argument is its receiver, if it has one.
 pub(crate) fn call<'b, 'v>(
     function: &'static Function,
     mut arguments: Vec<CowVal<'b, 'v>>,
@@ -320,7 +322,7 @@ pub(crate) fn call<'b, 'v>(
     }
 }
 
-/// What any value of an expression is as JSON, for evidence.
+/// Returns any value of an expression as JSON, for evidence.
 pub(crate) fn to_json(value: &dyn Val) -> Result<Json, ExecutionError> {
     if let Some(text) = value.downcast_ref::<CelString>() {
         return Ok(text.inner().into());

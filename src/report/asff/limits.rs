@@ -1,4 +1,4 @@
-//! How much Security Hub takes.
+//! Limits of Security Hub.
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html>,
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-top-level-attributes.html>
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::terminal::harmless;
 
-/// How many findings a batch has at most.
+/// Maximum number of findings of a batch.
 const FINDINGS_OF_A_BATCH: usize = 100;
 
-/// How many bytes a batch has at most: 6 MB, less what a client may add.
+/// Maximum number of bytes of a batch: 6 MB, less a margin for bytes that a client may add.
 const BYTES_OF_A_BATCH: usize = 5_500_000;
 
 pub(super) const GENERATOR: usize = 512;
@@ -20,15 +20,15 @@ pub(super) const DESCRIPTION: usize = 1024;
 pub(super) const RECOMMENDATION: usize = 512;
 pub(super) const RESOURCE: usize = 512;
 pub(super) const PRODUCT_FIELD: usize = 2048;
-/// How many pairs the details of a resource have, and how long their names and values are.
+/// Maximum number of pairs in the details of a resource, and maximum length of their names and values.
 pub(super) const DETAILS: usize = 50;
 pub(super) const DETAIL_NAME: usize = 128;
 pub(super) const DETAIL: usize = 1024;
-/// How many reasons a status has, and how long each is.
+/// Maximum number of reasons of a status, and maximum length of each.
 pub(super) const REASONS: usize = 20;
 pub(super) const REASON: usize = 1024;
 
-/// The text in at most so many bytes, with a mark where that is not all; never blank.
+/// Returns the text in at most this number of bytes, with a mark if it was shortened; never blank.
 pub(super) fn text(text: &str, bytes: usize) -> String {
     let mut text = harmless(text).into_owned();
     if text.trim().is_empty() {
@@ -43,7 +43,7 @@ pub(super) fn text(text: &str, bytes: usize) -> String {
     text
 }
 
-/// Writes the findings as arrays, a line each, none longer than the call takes.
+/// Writes the findings as arrays, one a line, none longer than the call accepts.
 pub(super) fn batches(findings: impl Iterator<Item = Value>, out: &mut dyn Write) -> io::Result<()> {
     let (mut listed, mut bytes) = (0, 0);
     for finding in findings {

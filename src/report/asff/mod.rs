@@ -1,13 +1,13 @@
-//! ASFF: findings for Security Hub's BatchImportFindings, a batch a line. A batch is what the call
-//! takes: an array of at most 100 findings and 6 MB, of one account and one region, since an account
-//! imports its own. A file of one line is an argument for `--findings file://…` as it is.
+//! ASFF: findings for Security Hub's BatchImportFindings, one batch a line. A batch is the input of one call: an array
+//! of at most 100 findings and 6 MB, of one account and one region, since an account imports its own. A file of one
+//! line can be passed to `--findings file://…` unchanged.
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html>,
 //! <https://docs.aws.amazon.com/securityhub/latest/partnerguide/guidelines-batchimportfindings.html>
 //!
-//! Passes are in it, since they are what takes a failure back. What is not known is a WARNING ("some
-//! information is missing") and not NOT_AVAILABLE, which Security Hub archives. What is waived keeps
-//! its status and is suppressed, as far as Security Hub lets: only the first import of a finding
-//! sets its workflow.
+//!
+//! Passes are included, since they close an earlier failure. An unknown is a WARNING ("some information is missing")
+//! and not NOT_AVAILABLE, which Security Hub archives. A waived finding keeps its status and is suppressed, as far as
+//! Security Hub allows: only the first import of a finding sets its workflow.
 
 mod limits;
 
@@ -31,7 +31,7 @@ pub(super) static FORMAT: Format = Format {
     writer: Writer::Ledger(write),
 };
 
-/// What kind of finding all of them are.
+/// Type of all findings.
 /// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html#Types>
 const TYPE: &str = "Software and Configuration Checks/AWS Security Best Practices";
 
@@ -64,16 +64,16 @@ fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut
     })
 }
 
-/// What a finding of Security Hub is made from.
+/// Source of a finding of Security Hub.
 enum Listed<'a> {
     Scope(&'a Scope),
     Finding(&'a Finding),
 }
 
-/// What is listed of an account, by the region that imports it.
+/// Listed results of an account, by the region that imports them.
 type Results<'a> = BTreeMap<(&'a AccountId, Region), Vec<Listed<'a>>>;
 
-/// What is listed of an account, and how much of it nobody can import.
+/// Returns the listed results of an account, and the number of those that no account can import.
 fn results<'a>(part: &Part<'a>, homes: &BTreeMap<&AccountId, Region>) -> (Results<'a>, usize) {
     let mut results = Results::new();
     let mut nowhere = 0;
@@ -88,8 +88,8 @@ fn results<'a>(part: &Part<'a>, homes: &BTreeMap<&AccountId, Region>) -> (Result
     (results, nowhere)
 }
 
-/// Where the findings of an account on what has no region are imported: where IAM is at home, if that
-/// was scanned, or the first region that was.
+/// Returns the region that imports the findings of an account on resources without a region: the home region of IAM, if
+/// that was scanned, or the first scanned region.
 fn homes(report: &Report) -> BTreeMap<&AccountId, Region> {
     let mut homes: BTreeMap<&AccountId, Region> = BTreeMap::new();
     for scope in &report.scopes {
@@ -103,7 +103,7 @@ fn homes(report: &Report) -> BTreeMap<&AccountId, Region> {
     homes
 }
 
-/// The account and region that import a finding.
+/// Account and region that import a finding.
 struct Place<'a> {
     account: &'a AccountId,
     region: Region,
@@ -162,11 +162,11 @@ impl Place<'_> {
         asff
     }
 
-    /// What every finding must have.
+    /// Returns the attributes that every finding must have.
     fn required(&self, finding: &Required<'_>) -> Value {
         let Self { account, region, report } = self;
         let partition = region.partition();
-        // What holds is nothing to alert on, whatever the rule's severity is.
+        // A pass needs no alert, whatever the rule's severity is.
         let severity = if finding.verdict == Verdict::Pass { Severity::Info } else { finding.severity };
         json!({
             "SchemaVersion": "2018-10-08",
@@ -180,7 +180,7 @@ impl Place<'_> {
             "LastObservedAt": report.finished_at,
             "Title": text(finding.title, limits::TITLE),
             "Description": text(finding.description, limits::DESCRIPTION),
-            // Not beside it: those are for customers to change.
+            // Not at the top level: those fields are for customers to change.
             "FindingProviderFields": {
                 "Severity": {"Label": label(severity), "Original": finding.severity},
                 "Types": [TYPE],
@@ -238,7 +238,8 @@ fn compliance(rule: &str, verdict: Verdict, reasons: &[String], related: &[Strin
     let status = match verdict {
         Verdict::Pass => "PASSED",
         Verdict::Unknown => "WARNING",
-        // A waived finding is asked for what it would be; a waiver of nothing is taken for the worse.
+        // A waived finding has the status that it would have without the waiver. A waiver without a verdict counts as a
+        // failure.
         Verdict::Fail | Verdict::Waived => "FAILED",
     };
     let mut compliance = json!({"Status": status, "SecurityControlId": text(rule, limits::GENERATOR)});
@@ -262,7 +263,7 @@ fn label(severity: Severity) -> &'static str {
     }
 }
 
-/// What the rule read, as the details that Security Hub lets others give.
+/// Returns the attributes that the rule read, as the details that Security Hub accepts from other products.
 fn details(evidence: &[Evidence]) -> Map<String, Value> {
     let pairs = evidence.iter().take(limits::DETAILS).map(|evidence| {
         let value = match &evidence.value {
@@ -292,7 +293,7 @@ mod tests {
     use super::*;
     use crate::report::{Options, example};
 
-    /// The example without what is in code, of which Security Hub takes nothing.
+    /// Returns the example without findings in code, which Security Hub does not accept.
     fn live() -> Report {
         let mut report = example::report();
         report.findings.retain(|finding| finding.resource.account.is_some());

@@ -1,5 +1,4 @@
-//! The findings as the script of the page reads them: JSON in which nothing ends the element that it
-//! stands in.
+//! Findings as the script of the page reads them: JSON that cannot end the element that contains it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,12 +10,12 @@ use crate::report::phrasing::{self, Accounts, Fix};
 use crate::report::{RuleInfo, denied};
 use crate::terminal::{harmless, harmless_json};
 
-/// All findings, the worst first. They are written one by one, as the page is.
+/// All findings, the worst first. They are written one by one, like the page.
 pub(super) struct Data<'a> {
     rules: BTreeMap<&'a str, &'a RuleInfo>,
     findings: Vec<&'a Finding>,
     accounts: Accounts,
-    /// Passes that are counted and not listed.
+    /// Passes that are counted but not listed.
     passes: u64,
 }
 
@@ -33,7 +32,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// Those that fail or are not known.
+    /// Returns the failures and unknowns.
     pub(super) fn open(&self) -> Vec<&'a Finding> {
         let open = self.findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Unknown));
         open.copied().collect()
@@ -66,7 +65,7 @@ impl fmt::Display for Data<'_> {
     }
 }
 
-/// JSON with no character that HTML looks at.
+/// JSON without characters that have a meaning in HTML.
 struct Embedded<'a, T: ?Sized>(&'a T);
 
 impl<T: Serialize + ?Sized> fmt::Display for Embedded<'_, T> {
@@ -74,7 +73,7 @@ impl<T: Serialize + ?Sized> fmt::Display for Embedded<'_, T> {
         let json = serde_json::to_string(self.0).map_err(|_error| fmt::Error)?;
         let json = harmless_json(&json);
         let mut rest: &str = &json;
-        // These characters stand in strings only, where an escape says the same.
+        // These characters occur in strings only, where an escape means the same.
         while let Some(index) = rest.find(['<', '>', '&']) {
             let (plain, marked) = rest.split_at(index);
             formatter.write_str(plain)?;
@@ -104,7 +103,7 @@ impl<'a> RuleOfPage<'a> {
             description: &rule.description,
             rationale: &rule.rationale,
             page: rule.page.as_deref(),
-            // An address of another kind would be run when it is clicked.
+            // A URL of another scheme would be run when it is clicked.
             references: rule.references.iter().map(String::as_str).filter(|uri| uri.starts_with("https://")).collect(),
             controls: controls.map(|one| format!("{} {}: {}", one.framework, one.id, one.title)).collect(),
         }
@@ -139,7 +138,7 @@ struct FindingOfPage<'a> {
     evidence: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
-    /// Whether it is unknown for no other reason than denied calls, which the page says once.
+    /// `true` if denied calls are the only reason why the finding is unknown; the page lists each such call once.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     denied: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,9 +1,10 @@
-//! HTML: one file that works offline, with totals, the worst accounts, rules and controls, and every
-//! finding with its evidence and how it is fixed. The page is in `templates/`.
+//! HTML: one file that works offline, with totals, the worst accounts, rules and controls, and every finding with its
+//! evidence and remediation. The page is in `templates/`.
 //!
-//! The findings stand in the file once, as JSON, and a script shows a page of them at a time, so that
-//! fifty thousand open as fast as ten; without scripts, a table lists the worst. The policy in the
-//! head lets the page load nothing and run nothing but that script.
+//!
+//! The file contains the findings once, as JSON, and a script shows one page of them at a time, so that fifty thousand
+//! open as fast as ten. Without scripts, a table lists the worst findings. The content security policy in the head lets
+//! the page load nothing and run nothing but that script.
 
 mod data;
 
@@ -27,31 +28,31 @@ pub(super) static FORMAT: Format =
 const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
 
-/// How many accounts, groups of scopes and names in one are listed, before the rest is counted.
+/// Number of accounts, groups of scopes and names in one that are listed, before the rest is counted.
 const LISTED: usize = 50;
 
-/// How many findings are listed for browsers without scripts.
+/// Number of findings that are listed for browsers without scripts.
 const WITHOUT_SCRIPTS: usize = 2_000;
 
 fn write(report: &Report, rules: &[RuleInfo], _: &Options, out: &mut dyn Write) -> io::Result<()> {
     write_with_trend(report, rules, &[], out)
 }
 
-/// What was found at one time.
+/// Counts of findings at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
-    /// When, RFC 3339.
+    /// Time of the counts, RFC 3339.
     pub at: String,
-    /// How many findings failed.
+    /// Number of failures.
     pub fail: u64,
-    /// How many were not known.
+    /// Number of unknowns.
     pub unknown: u64,
 }
 
-/// The same page with what was found before, the oldest first.
+/// Writes the same page with earlier counts, the oldest first.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// If the page cannot be written.
 pub fn write_with_trend(
     report: &Report,
     rules: &[RuleInfo],
@@ -96,7 +97,7 @@ struct Card {
     count: u64,
 }
 
-/// A line of a table of counts; nothing where there is none.
+/// Row of a table of counts; an empty cell stands for zero.
 struct Counts {
     name: String,
     counts: Vec<String>,
@@ -110,14 +111,14 @@ struct Row<'a> {
     counts: Vec<String>,
 }
 
-/// Scopes that were not read in full for one reason.
+/// Scopes that were not read in full for the same reason.
 struct Unread {
     scopes: String,
     how: &'static str,
     reasons: Vec<String>,
 }
 
-/// A finding that fails or is not known.
+/// A finding that fails or is unknown.
 struct Open {
     verdict: Verdict,
     severity: Severity,
@@ -176,7 +177,7 @@ fn page<'a>(report: &'a Report, rules: &'a [RuleInfo], looks: &'a [Look]) -> Pag
     }
 }
 
-/// What the policy of the page calls a style or script that may be used.
+/// Returns the hash by which the content security policy names an allowed style or script.
 fn hash(content: &str) -> String {
     STANDARD.encode(Sha256::digest(content))
 }
@@ -259,7 +260,7 @@ fn open(finding: &Finding, rules: &[RuleInfo], accounts: Accounts) -> Open {
     }
 }
 
-/// Earlier looks as a picture: one is none.
+/// Trend chart of earlier counts; a single count has no chart.
 struct Trend<'a> {
     looks: &'a [Look],
 }
@@ -277,7 +278,8 @@ impl Trend<'_> {
         self.points(|look| look.unknown)
     }
 
-    /// The points of a line, the oldest at the left, the most at the top, with a little room above and below.
+    /// Returns the points of a line, the oldest at the left, the highest count at the top, with a small margin above
+    /// and below.
     fn points(&self, count: impl Fn(&Look) -> u64) -> String {
         let most = self.looks.iter().map(|look| look.fail.max(look.unknown)).max().unwrap_or(0).max(1);
         let steps = (self.looks.len() as u64).saturating_sub(1).max(1);
@@ -296,7 +298,7 @@ mod tests {
         example::written(&FORMAT, report)
     }
 
-    /// The page without its style and script, which are reviewed where they stand.
+    /// Returns the page without its style and script, which are reviewed in their own files.
     fn bare(report: &Report) -> String {
         let text = html(report).replace(STYLE, "").replace(SCRIPT, "");
         text.replace(&hash(STYLE), "[style]").replace(&hash(SCRIPT), "[script]")

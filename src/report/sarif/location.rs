@@ -1,6 +1,6 @@
-//! Where a result is: the resource as a logical location, and a file, since GitHub takes no result
-//! without one. For code it is the file; for a live account a name made of account, region, type
-//! and id that stays the same as long as the resource does.
+//! Location of a result: the resource as a logical location, and a file, since GitHub accepts no result without one.
+//! For code it is the file; for a live account a name made of account, region, type and id that stays the same as long
+//! as the resource does.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::model::finding::Location as Place;
 use crate::model::{Finding, ResourceRef, Scope};
 use crate::report::phrasing;
 
-/// The location of a finding.
+/// Returns the location of a finding.
 pub(super) fn of(finding: &Finding) -> Location {
     let physical = match &finding.location {
         Some(place) => in_file(place),
@@ -21,7 +21,7 @@ pub(super) fn of(finding: &Finding) -> Location {
     Location::builder().physical_location(physical).logical_locations(vec![logical(&finding.resource)]).build()
 }
 
-/// Another place in code.
+/// Returns another place in code.
 pub(super) fn related(place: &Place, id: i64) -> Location {
     Location::builder().id(id).physical_location(in_file(place)).build()
 }
@@ -35,7 +35,7 @@ fn in_file(place: &Place) -> PhysicalLocation {
     PhysicalLocation::builder().artifact_location(file(&place.file)).region(region).build()
 }
 
-/// A file of code.
+/// Returns a file of code.
 pub(super) fn file(path: &str) -> ArtifactLocation {
     let uri = path.split('/').map(encode).collect::<Vec<_>>().join("/");
     ArtifactLocation::builder().uri(uri).build()
@@ -68,7 +68,7 @@ fn logical(resource: &ResourceRef) -> LogicalLocation {
         .build()
 }
 
-/// A segment of a URI, with everything but unreserved characters percent-encoded.
+/// Returns a segment of a URI, with all but unreserved characters percent-encoded.
 fn encode(segment: &str) -> String {
     let mut encoded = String::with_capacity(segment.len());
     for byte in segment.bytes() {
@@ -82,8 +82,8 @@ fn encode(segment: &str) -> String {
     encoded
 }
 
-/// What a scan of accounts covers, as a name: `123456789012/us-east-1`, or with a digest where
-/// there are more. None for code.
+/// Returns the accounts that a scan covers, as a name: `123456789012/us-east-1`, or with a digest if there are more.
+/// None for code.
 pub(super) fn subject(scopes: &[Scope]) -> Option<String> {
     let accounts: BTreeSet<&str> = scopes.iter().filter_map(|scope| Some(scope.account.as_ref()?.as_str())).collect();
     let regions: BTreeSet<&str> = scopes.iter().filter_map(|scope| Some(scope.region.as_ref()?.as_str())).collect();

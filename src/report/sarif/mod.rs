@@ -1,9 +1,10 @@
-//! SARIF 2.1.0, as GitHub code scanning takes it.
+//! SARIF 2.1.0, as GitHub code scanning accepts it.
 //! <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>,
 //! <https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
 //!
-//! What fails, what is not known and what is waived is listed; what passes is not. GitHub refuses
-//! runs of more than 25,000 results, so there are as many runs as that takes.
+//!
+//! Failures, unknowns and waived findings are listed; passes are not. GitHub rejects runs of more than 25,000 results,
+//! so results are split into as many runs as needed.
 
 mod location;
 mod results;
@@ -35,16 +36,16 @@ pub(super) static FORMAT: Format = Format {
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-/// What the tool is about.
+/// URL of the tool's subject.
 const INFORMATION: &str = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager.html";
 
-/// How many results of a run GitHub takes.
+/// Maximum number of results that GitHub accepts in a run.
 const RESULTS_OF_A_RUN: usize = 25_000;
 
-/// The descriptor of the notification of a region or account that was not read, or not in full.
+/// Descriptor of the notification that a region or account was not read, or not in full.
 const NOT_READ: &str = "scope-not-read";
 
-/// The descriptor of the notification that the results are spread over several runs.
+/// Descriptor of the notification that the results are split into several runs.
 const SPLIT: &str = "results-split";
 
 fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut dyn Write) -> io::Result<()> {
@@ -53,7 +54,7 @@ fn write(report: &Report, findings: &Findings<'_>, rules: &[RuleInfo], out: &mut
     writeln!(out)
 }
 
-/// A log, of which no more than one run is held at a time.
+/// A log, of which at most one run is in memory at a time.
 struct Log<'a> {
     report: &'a Report,
     findings: &'a Findings<'a>,
@@ -128,7 +129,7 @@ impl Serialize for Runs<'_> {
     }
 }
 
-/// Which of the runs it is.
+/// Position of the run among all runs.
 #[derive(Clone, Copy)]
 struct Part {
     number: usize,
@@ -156,8 +157,8 @@ fn run(report: &Report, rules: &Rules, results: Vec<Listed>, part: Part) -> Run 
     run
 }
 
-/// The category by which GitHub tells uploads apart: a scan replaces the earlier one of the same
-/// accounts and regions, and no other. Code has none, so that the category of the upload counts.
+/// Returns the category by which GitHub distinguishes uploads: a scan replaces the earlier one of the same accounts and
+/// regions, and no other. Code has none, so that the category of the upload applies.
 fn category(report: &Report, part: Part) -> Option<String> {
     let subject = location::subject(&report.scopes);
     if subject.is_none() && part.of == 1 {
@@ -187,7 +188,7 @@ fn invocation(report: &Report, part: Part) -> Invocation {
         .build()
 }
 
-/// One notification for each reason.
+/// Returns one notification for each reason.
 fn not_read(scope: &Scope) -> Vec<Notification> {
     let (level, what) = if scope.read { ("warning", "was read in part") } else { ("error", "was not read") };
     let name = phrasing::scope(scope);

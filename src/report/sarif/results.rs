@@ -15,7 +15,7 @@ use crate::model::{Finding, Severity, Verdict};
 use crate::report::phrasing;
 use crate::terminal::harmless;
 
-/// What fails, what is not known, and what is waived.
+/// Returns the failures, unknowns and waived findings.
 pub(super) fn listed(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
     findings.iter().filter(|finding| finding.verdict != Verdict::Pass)
 }
@@ -27,7 +27,7 @@ pub(super) fn result(finding: &Finding, rules: &Rules) -> Listed {
         .message(message(&text(finding)))
         .locations(vec![location::of(finding)])
         .partial_fingerprints(fingerprints(finding))
-        // The standard asks for it on each result where one result has it.
+        // The standard requires suppressions on each result if one result has them.
         .suppressions(finding.waiver.as_deref().map(suppression).into_iter().collect::<Vec<_>>())
         .properties(properties(finding))
         .build();
@@ -42,7 +42,7 @@ pub(super) fn result(finding: &Finding, rules: &Rules) -> Listed {
     result
 }
 
-/// A change of code that makes it right.
+/// Returns an edit of code that fixes the finding.
 fn fix(edit: &Edit) -> Fix {
     let changes = edit.files.iter().map(|(file, replacements)| {
         let replacements: Vec<Replacement> = replacements.iter().map(replacement).collect();
@@ -65,13 +65,13 @@ fn replacement(one: &finding::Replacement) -> Replacement {
     replacement
 }
 
-/// The verdict that a waived finding would have.
+/// Returns the verdict that a waived finding would have.
 fn verdict(finding: &Finding) -> Verdict {
     finding.waiver.as_ref().map_or(finding.verdict, |waiver| waiver.verdict)
 }
 
-/// An unknown is never an error, and never nothing. The kinds `open` and `review` would say more,
-/// but the standard gives them the level `none`, and then nobody sees them.
+/// Returns the level of a finding. An unknown is never an error, and never `none`. The kinds `open` and `review` would
+/// be more precise, but the standard gives them the level `none`, which hides them.
 fn level(finding: &Finding) -> ResultLevel {
     match (finding.severity, verdict(finding)) {
         (Severity::Critical | Severity::High, Verdict::Unknown) | (Severity::Medium, _) => ResultLevel::Warning,
@@ -80,7 +80,7 @@ fn level(finding: &Finding) -> ResultLevel {
     }
 }
 
-/// What is wrong with which resource: lists of alerts show no more than this.
+/// Returns the problem and the resource: lists of alerts show no more than this.
 fn text(finding: &Finding) -> String {
     let resource = phrasing::resource(&finding.resource);
     let what = match verdict(finding) {
@@ -96,7 +96,7 @@ fn text(finding: &Finding) -> String {
     text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
-/// A message in which braces and brackets stand for themselves.
+/// Returns a message in which braces and brackets are literal.
 /// <https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/sarif-v2.1.0-os.html#_Toc34317459>
 pub(super) fn message(text: &str) -> Message {
     let text = text.replace('{', "{{").replace('}', "}}").replace("](", "]\\(");
@@ -104,7 +104,7 @@ pub(super) fn message(text: &str) -> Message {
 }
 
 fn fingerprints(finding: &Finding) -> BTreeMap<String, String> {
-    // GitHub looks at the second one only, and would make it from the file that is not there.
+    // GitHub reads the second fingerprint only, and would derive it from the file, which does not exist.
     [
         ("ssmAuditFinding/v1".to_owned(), finding.fingerprint.clone()),
         ("primaryLocationLineHash".to_owned(), format!("{}:1", finding.fingerprint)),

@@ -8,21 +8,21 @@ use serde_sarif::sarif::{MultiformatMessageString, PropertyBag, ReportingConfigu
 use crate::model::{Finding, Severity};
 use crate::report::{RuleInfo, phrasing};
 
-/// How many characters of a description GitHub takes. The help has the whole text.
+/// Maximum number of characters of a description that GitHub accepts. The help contains the whole text.
 const DESCRIPTION: usize = 1024;
 
-/// The rules that ran, by id, and those that only findings name.
+/// The rules that ran, by id, and rules that only findings name.
 pub(super) struct Rules {
     all: BTreeMap<String, (usize, ReportingDescriptor)>,
 }
 
 impl Rules {
-    /// Those that ran.
+    /// Returns the rules that ran.
     pub(super) fn of(rules: &[RuleInfo]) -> Self {
         Self { all: rules.iter().map(|rule| (rule.id.clone(), (0, described(rule)))).collect() }
     }
 
-    /// And those of these findings.
+    /// Adds the rules of these findings.
     pub(super) fn add(&mut self, findings: &[Finding]) {
         for finding in findings {
             match self.all.get_mut(&finding.rule) {
@@ -34,24 +34,24 @@ impl Rules {
         }
     }
 
-    /// Each with its index.
+    /// Assigns an index to each rule.
     pub(super) fn indexed(mut self) -> Self {
         self.all.values_mut().enumerate().for_each(|(number, (index, _))| *index = number);
         self
     }
 
-    /// The descriptors, in the order of the indices.
+    /// Returns the descriptors, in the order of the indices.
     pub(super) fn descriptors(&self) -> Vec<ReportingDescriptor> {
         self.all.values().map(|(_, descriptor)| descriptor.clone()).collect()
     }
 
-    /// The index of the rule of that id.
+    /// Returns the index of the rule of that id.
     pub(super) fn index(&self, id: &str) -> Option<i64> {
         i64::try_from(self.all.get(id)?.0).ok()
     }
 }
 
-/// Names the folder in the command of the help, where the finding is about code.
+/// Names the folder in the command of the help, if the finding concerns code.
 fn name_folder(descriptor: &mut ReportingDescriptor, finding: &Finding) {
     let (of_rule, of_finding) = (phrasing::command(&finding.rule), phrasing::command_of(finding));
     if of_rule == of_finding {
@@ -63,7 +63,7 @@ fn name_folder(descriptor: &mut ReportingDescriptor, finding: &Finding) {
     }
 }
 
-/// A rule of which only the findings are known.
+/// Returns the descriptor of a rule of which only the findings are known.
 fn bare(finding: &Finding) -> ReportingDescriptor {
     ReportingDescriptor::builder()
         .id(finding.rule.as_str())
@@ -109,7 +109,7 @@ fn configuration(severity: Severity) -> ReportingConfiguration {
     ReportingConfiguration::builder().level(level(severity)).build()
 }
 
-/// The level of what fails with that severity.
+/// Returns the level of a failure with that severity.
 pub(super) fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Critical | Severity::High => "error",
@@ -118,7 +118,7 @@ pub(super) fn level(severity: Severity) -> &'static str {
     }
 }
 
-/// What GitHub sorts alerts by: over 9 is critical, from 7 high, from 4 medium, below low.
+/// Returns the score by which GitHub sorts alerts: over 9 is critical, from 7 high, from 4 medium, below low.
 fn security_severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Critical => "9.5",
@@ -139,12 +139,12 @@ fn properties(severity: Severity, tags: &[&str]) -> PropertyBag {
         ("security-severity".to_owned(), json!(security_severity(severity))),
     ]
     .into();
-    // GitHub shows the security severity only of rules that are tagged so.
+    // GitHub shows the security severity only of rules with this tag.
     let tags: Vec<String> = ["security"].iter().chain(tags).map(ToString::to_string).collect();
     PropertyBag::builder().tags(tags).additional_properties(members).build()
 }
 
-/// `ec2-imdsv2-required` as `Ec2Imdsv2Required`.
+/// Returns `ec2-imdsv2-required` as `Ec2Imdsv2Required`.
 fn pascal_case(id: &str) -> String {
     id.split('-')
         .flat_map(|word| {
@@ -154,13 +154,13 @@ fn pascal_case(id: &str) -> String {
         .collect()
 }
 
-/// The text with a full stop.
+/// Returns the text with a full stop.
 fn sentence(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() || text.ends_with(['.', '!', '?', ':', '…']) { text.to_owned() } else { format!("{text}.") }
 }
 
-/// As much of the text as fits, with a mark where that is not all.
+/// Returns as much of the text as fits, with a mark if it was shortened.
 fn first(text: &str, characters: usize) -> String {
     if text.chars().count() < characters {
         return text.to_owned();

@@ -1,5 +1,5 @@
-//! The JSON report of a sweep: that of a scan, and what has changed beside it. Passes are counted, and stand in it only if
-//! the sweep kept them.
+//! JSON report of a sweep: that of a scan, and the changes since earlier sweeps. Passes are counted, and are listed
+//! only if the sweep kept them.
 
 use std::io::{self, Write};
 
@@ -19,7 +19,7 @@ pub(super) fn write(history: &History, sweep: &Sweep, out: &mut dyn Write) -> io
         schema_version: Report::SCHEMA_VERSION,
         tool: tool(sweep),
         started_at: &sweep.started_at,
-        // Of one that was cut off nobody knows the end.
+        // The end of an interrupted sweep is not known.
         finished_at: sweep.finished_at.as_deref().unwrap_or(&sweep.started_at),
         policy: &sweep.policy,
         provenance: history.provenance(sweep.id).map_err(failed)?,
@@ -60,24 +60,24 @@ struct Document<'a> {
     fixed: Rows<'a>,
 }
 
-/// What has changed since each account was looked at last.
+/// Changes since each account was last read.
 #[derive(Serialize)]
 struct Changes<'a> {
-    /// The number of the sweep.
+    /// Number of the sweep.
     id: i64,
-    /// `running` (or cut off), `finished` or `abandoned`.
+    /// `running` (or interrupted), `finished` or `abandoned`.
     state: &'a str,
     /// Accounts of the organisation that cannot be used.
     left_out: &'a [String],
-    /// Accounts that the sweep before had looked at and this one has not.
+    /// Accounts that the sweep before had read and this one has not.
     absent: Vec<Absent>,
-    /// Failures that are new.
+    /// Number of new failures.
     new: u64,
-    /// Failures that there were before.
+    /// Number of failures that failed before.
     open: u64,
-    /// What failed before, and is not known now.
+    /// Number of checks that failed before, and are unknown now.
     stale: u64,
-    /// What failed before, and holds now.
+    /// Number of checks that failed before, and pass now.
     fixed: u64,
 }
 
@@ -110,7 +110,7 @@ impl Serialize for Rows<'_> {
     }
 }
 
-/// A finding, and what it is.
+/// A finding, and its lifecycle state.
 #[derive(Serialize)]
 struct Element<'a> {
     #[serde(flatten)]

@@ -1,7 +1,8 @@
-//! What a sweep found and what has changed since the last, for people and for machines. Rows come from the history one
-//! by one and are written as they come: a million need no more memory than ten.
+//! Findings of a sweep and the changes since the last, for people and for machines. Rows are read from the history one
+//! by one and written as they arrive: a million need no more memory than ten.
 //!
-//! Formats that need all of it at once (the pages for people: HTML and Markdown) are written from a report in memory.
+//!
+//! Formats that need all rows at once (the pages for people: HTML and Markdown) are written from a report in memory.
 
 mod json;
 mod table;
@@ -15,13 +16,13 @@ use crate::history::{History, HistoryError, Order, Row, Sweep, Which};
 use crate::model::finding::Tool;
 use crate::model::{Finding, Gap, GapKind, Report, Scope, Source, Summary, Verdict};
 
-/// How many sweeps the trend shows at most.
+/// Maximum number of sweeps that the trend shows.
 const TREND: u32 = 60;
 
 /// Writes a sweep in one format.
 ///
 /// # Errors
-/// Where it cannot be written, or the history cannot be read.
+/// If the sweep cannot be written, or the history cannot be read.
 pub fn write(
     history: &History,
     sweep: &Sweep,
@@ -46,7 +47,7 @@ pub fn write(
     }
 }
 
-/// Returns the counts of a sweep in a line, and how much was not read.
+/// Returns the counts of a sweep in one line, and the number of scopes that were not read.
 pub fn counts(sweep: &Sweep) -> String {
     let counts = table::count_phrases(sweep).into_iter().map(|(_, phrase)| phrase).collect::<Vec<_>>().join(", ");
     match sweep.totals.incomplete {
@@ -60,7 +61,7 @@ fn trend(history: &History, sweep: &Sweep) -> io::Result<Vec<html::Look>> {
     Ok(trend.into_iter().map(|(at, totals)| html::Look { at, fail: totals.fail, unknown: totals.unknown }).collect())
 }
 
-/// Hands on the findings, by account.
+/// Passes on the findings, by account.
 fn by_account(history: &History, sweep: &Sweep, which: Which, take: &mut Take<'_>) -> io::Result<()> {
     let mut findings: Vec<Finding> = Vec::new();
     history.each(sweep.id, which, Order::Report, failed, |row| {
@@ -75,8 +76,7 @@ fn by_account(history: &History, sweep: &Sweep, which: Which, take: &mut Take<'_
     take(&findings)
 }
 
-/// A finding for a format that knows of verdicts only. What failed and could not be seen now is not known; what is fixed
-/// holds.
+/// Returns a finding for a format that only has verdicts. A stale finding is unknown; a fixed one is a pass.
 fn as_told(row: Row) -> Finding {
     let Row { finding, standing, seen, judged, .. } = row;
     if judged {
@@ -115,7 +115,7 @@ fn without_findings(history: &History, sweep: &Sweep) -> io::Result<Report> {
         schema_version: Report::SCHEMA_VERSION,
         tool: tool(sweep),
         started_at: sweep.started_at.clone(),
-        // Of one that was cut off nobody knows the end.
+        // The end of an interrupted sweep is not known.
         finished_at: sweep.finished_at.clone().unwrap_or_else(|| sweep.started_at.clone()),
         policy: sweep.policy.clone(),
         provenance: history.provenance(sweep.id).map_err(failed)?,
@@ -130,7 +130,7 @@ fn without_findings(history: &History, sweep: &Sweep) -> io::Result<Report> {
     Ok(report)
 }
 
-/// All of it, in memory.
+/// Returns the complete sweep, in memory.
 fn whole(history: &History, sweep: &Sweep) -> io::Result<Report> {
     let mut report = without_findings(history, sweep)?;
     history.each(sweep.id, Which::Told, Order::Report, failed, |row| {
@@ -140,7 +140,7 @@ fn whole(history: &History, sweep: &Sweep) -> io::Result<Report> {
     Ok(report)
 }
 
-/// Hands on what the sweep covered. Of one that was cut off, or partly forgotten, that is not all.
+/// Passes on the scopes that the sweep covered. For an interrupted or partly deleted sweep, the scopes are incomplete.
 fn each_scope<E>(
     history: &History,
     sweep: &Sweep,

@@ -1,4 +1,4 @@
-//! The table of a sweep: what is new, what is fixed, what is open and since when, and what nobody could see.
+//! Table of a sweep: new, fixed, open (with the start of each) and stale findings.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ use crate::report::table::summary;
 use crate::report::{Commands, Detail, Options, Parts, RuleInfo, basis, denied};
 use crate::terminal::harmless;
 
-/// How many findings of a rule, and scopes that were not read, the brief table lists.
+/// Number of findings of a rule, and of scopes that were not read, in the brief table.
 const LISTED: u64 = 5;
 
 const BOLD: Style = Style::new().bold();
@@ -43,7 +43,7 @@ pub(super) fn write(
     page.next(&overview)
 }
 
-/// The counts of a sweep as phrases, each with its style.
+/// Returns the counts of a sweep as phrases, each with its style.
 pub(super) fn count_phrases(sweep: &Sweep) -> Vec<(Style, String)> {
     let totals = &sweep.totals;
     let (fail, unknown) = (AnsiColor::Red.on_default().bold(), AnsiColor::Magenta.on_default().bold());
@@ -68,13 +68,13 @@ struct Page<'a> {
     sweep: &'a Sweep,
     rules: &'a [RuleInfo],
     options: &'a Options,
-    /// Something was counted and not listed.
+    /// `true` if some findings are counted and not listed.
     shortened: bool,
     out: &'a mut dyn Write,
 }
 
 impl Page<'_> {
-    /// The findings, by what has become of them.
+    /// Writes the findings, by lifecycle state.
     fn findings(&mut self) -> io::Result<()> {
         self.listed("NEW", Standing::New)?;
         self.listed("FIXED", Standing::Fixed)?;
@@ -87,7 +87,7 @@ impl Page<'_> {
         }
     }
 
-    /// The counts by rule and account, read row by row.
+    /// Returns the counts by rule and account, read row by row.
     fn overview(&self) -> io::Result<Overview> {
         let mut overview = Overview::default();
         each_scope(self.history, self.sweep, failed, |scope| {
@@ -101,7 +101,7 @@ impl Page<'_> {
         Ok(overview)
     }
 
-    /// What to do next.
+    /// Writes the next commands.
     fn next(&mut self, overview: &Overview) -> io::Result<()> {
         let open = overview.open_rules();
         let has_fix = |rule: &str| self.rules.iter().any(|info| info.id == rule && info.remediation.is_some());
@@ -113,7 +113,7 @@ impl Page<'_> {
             shortened: self.shortened,
             page: " --format html > report.html",
         };
-        // More of a sweep is in the history.
+        // The history contains more of a sweep.
         let commands = Commands {
             again: Some(format!("ssm-audit history show {}{}", self.sweep.id, self.options.commands.history)),
             ..self.options.commands.clone()
@@ -121,7 +121,7 @@ impl Page<'_> {
         summary::next(&next::commands(&commands, situation), self.options, self.out)
     }
 
-    /// The findings of that standing, by rule.
+    /// Writes the findings in that state, by rule.
     fn listed(&mut self, heading: &str, standing: Standing) -> io::Result<()> {
         let counts = self.history.by_rule(self.sweep.id, standing).map_err(failed)?;
         if counts.is_empty() {
@@ -187,7 +187,7 @@ impl Page<'_> {
         writeln!(self.out, "    and {} more (-v lists all)", count - listed)
     }
 
-    /// What is open, a line a rule.
+    /// Writes the open findings, one line for each rule.
     fn counted(&mut self) -> io::Result<()> {
         let counts = self.history.by_rule(self.sweep.id, Standing::Open).map_err(failed)?;
         if counts.is_empty() {
@@ -200,7 +200,7 @@ impl Page<'_> {
         writeln!(self.out)
     }
 
-    /// The scopes that were not read in full: those in a row that are so for one reason, together.
+    /// Writes the scopes that were not read in full. Consecutive scopes with the same reason are grouped.
     fn unread(&mut self) -> io::Result<()> {
         let forgotten = self.history.forgotten(self.sweep).map_err(failed)?;
         if self.sweep.totals.incomplete + forgotten == 0 && self.sweep.finished_at.is_some() {
@@ -276,7 +276,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// What decided the result beside the facts, where anything did.
+    /// Writes the inputs other than facts that determined the result, if there are any.
     fn provenance(&mut self) -> io::Result<()> {
         let provenance = self.history.provenance(self.sweep.id).map_err(failed)?;
         let lines = basis::unusual(&provenance);
@@ -288,7 +288,7 @@ impl Page<'_> {
     }
 }
 
-/// Why it is not known.
+/// Returns the reason why the finding is stale.
 fn stale(because: Because) -> &'static str {
     match because {
         Because::NotRead => "not read",
@@ -298,7 +298,7 @@ fn stale(because: Because) -> &'static str {
     }
 }
 
-/// The day of a time.
+/// Returns the day of a time.
 pub(super) fn day(time: Option<&str>) -> &str {
     time.and_then(|time| time.get(..10)).unwrap_or("an unknown day")
 }

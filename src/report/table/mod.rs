@@ -1,6 +1,6 @@
-//! The table: a report for people. What failed, by rule and worst first, each with the value that offends; what is
-//! unknown, with the call to blame; what was covered; and at the end the summary, which fits on one screen. Colour adds
-//! to it and carries nothing alone.
+//! Table: a report for people. It lists failures by rule, the worst first, each with the offending value; unknowns,
+//! with the call that failed; the coverage; and at the end the summary, which fits on one screen. Colour only repeats
+//! what the text states.
 
 mod rows;
 pub(super) mod summary;
@@ -46,7 +46,7 @@ struct Page<'a> {
     report: &'a Report,
     rules: &'a [RuleInfo],
     options: &'a Options,
-    /// Something was counted and not listed.
+    /// `true` if some findings are counted and not listed.
     shortened: bool,
     out: &'a mut dyn Write,
 }
@@ -54,19 +54,20 @@ struct Page<'a> {
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Where the words of a heading stand.
+/// Column of the text of a heading.
 const HEADING: usize = 11;
 
 impl Page<'_> {
-    /// Every finding that is not a pass, by rule.
+    /// Writes every finding that is not a pass, by rule.
     fn findings(&mut self) -> io::Result<()> {
         let report = self.report;
-        // Of an account or region of which nothing was read, every rule says the same, and it is said once below.
+        // For an account or region of which nothing was read, every rule has the same reason. It is written once,
+        // below.
         let unread: BTreeSet<_> = report.scopes.iter().filter(|scope| !scope.read).map(place_of_scope).collect();
         let brief = self.options.detail == Detail::Brief;
         let lists = |finding: &Finding| {
             let resource = &finding.resource;
-            // What a denied call leaves unknown is said once below, too.
+            // Unknowns caused by a denied call are also written once, below.
             let said_below = denied::is_only_denied(finding)
                 || resource.id == ANY && unread.contains(&(resource.account.as_ref(), resource.region.as_ref()));
             !brief || !said_below
@@ -114,7 +115,7 @@ impl Page<'_> {
         writeln!(self.out)
     }
 
-    /// The remediation, and the command that plans it, which is never broken.
+    /// Writes the remediation, and the command that plans it, which is never wrapped.
     fn fix(&mut self, title: &str, command: Option<&str>) -> io::Result<()> {
         const FIX: usize = 2 + 9;
         let Some(command) = command.map(harmless) else {
@@ -169,7 +170,7 @@ impl Page<'_> {
         writeln!(self.out)
     }
 
-    /// Each permission that was denied, once, with what to do.
+    /// Writes each denied permission once, with the remedy.
     fn denied(&mut self) -> io::Result<()> {
         let report = self.report;
         let permissions = denied::permissions(report);
@@ -239,7 +240,7 @@ impl Page<'_> {
         self.text(0, 0, Style::new(), &format!("{coverage}: {read}"))
     }
 
-    /// What to do next.
+    /// Writes the next commands.
     fn next(&mut self) -> io::Result<()> {
         let (report, commands) = (self.report, &self.options.commands);
         let open = by_rule::open(report, self.rules, |_| true);
@@ -255,7 +256,7 @@ impl Page<'_> {
         summary::next(&next::commands(commands, situation), self.options, self.out)
     }
 
-    /// What decided the result beside the facts, where anything did.
+    /// Writes the inputs other than facts that determined the result, if there are any.
     fn provenance(&mut self) -> io::Result<()> {
         let lines = basis::unusual(&self.report.provenance);
         for (index, line) in lines.iter().enumerate() {
@@ -265,7 +266,7 @@ impl Page<'_> {
         if lines.is_empty() { Ok(()) } else { writeln!(self.out) }
     }
 
-    /// A text in lines that begin at `indent`, all but the first so much further in.
+    /// Writes a text in lines that begin at `indent`; all but the first are indented by `hanging` more.
     fn text(&mut self, indent: usize, hanging: usize, style: Style, text: &str) -> io::Result<()> {
         for (index, line) in
             wrap(&harmless(text), self.options.width.saturating_sub(indent + hanging)).iter().enumerate()
@@ -281,7 +282,7 @@ impl Page<'_> {
     }
 }
 
-/// What there is to say alike of all resources with that verdict is said once, above them.
+/// Takes the details that all resources with that verdict share. They are written once, above the resources.
 fn take_common_details(rows: &mut [Row], verdict: Verdict) -> Vec<String> {
     let mut rows: Vec<&mut Row> = rows.iter_mut().filter(|row| row.verdict == verdict).collect();
     let Some((first, others)) = rows.split_first_mut().filter(|(_, others)| !others.is_empty()) else {

@@ -1,4 +1,4 @@
-//! Lines of a listing: verdict, resource and place in columns, and what there is to say beside or below.
+//! Lines of a listing: verdict, resource and place in columns, and details beside or below.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,36 +11,36 @@ use crate::model::{AccountId, Verdict};
 use crate::report::Detail;
 use crate::terminal::width;
 
-/// How many resources of a rule, and details of a resource, the brief table lists.
+/// Number of resources of a rule, and of details of a resource, in the brief table.
 const LISTED: usize = 10;
 
-/// How many unknown resources the brief table lists beside many that fail.
+/// Number of unknown resources in the brief table beside many failures.
 const UNKNOWN: usize = 2;
 
-/// How many characters of a detail the brief table shows.
+/// Number of characters of a detail in the brief table.
 const SHOWN: usize = 600;
 
-/// Where the resource stands: after two columns, the verdict, and two more.
+/// Column of the resource: after two columns, the verdict, and two more.
 const RESOURCE: usize = 11;
 
-/// Where details stand.
+/// Column of details.
 pub(super) const DETAIL: usize = RESOURCE + 2;
 
-/// One line.
+/// A line of the listing.
 pub(super) struct Row {
-    /// What came of it.
+    /// Verdict of the line.
     pub(super) verdict: Verdict,
-    /// The account.
+    /// Account of the resource.
     pub(super) account: Option<AccountId>,
-    /// The resource.
+    /// Name of the resource.
     pub(super) resource: String,
-    /// Where it is.
+    /// Place of the resource.
     pub(super) place: String,
-    /// What there is to say of it.
+    /// Details of the resource.
     pub(super) details: Vec<String>,
 }
 
-/// How wide the columns are, and where the details go.
+/// Widths of the columns, and the place of the details.
 struct Columns {
     resource: usize,
     place: usize,
@@ -48,8 +48,8 @@ struct Columns {
 }
 
 impl Columns {
-    /// As wide as the rows need. Details stand beside their resource where each row has but one
-    /// and all fit, and below it otherwise.
+    /// Returns columns as wide as the rows need. Details are beside their resource if each row has only one and all
+    /// fit, and below it otherwise.
     fn of(rows: &[Row], available: usize) -> Self {
         let place = rows.iter().map(|row| width(&row.place)).max().unwrap_or(0);
         let most = available.saturating_sub(RESOURCE + 2 + place);
@@ -69,7 +69,7 @@ impl Page<'_> {
         if self.options.detail == Detail::Brief { LISTED } else { usize::MAX }
     }
 
-    /// The rows in columns. A brief page lists some of each verdict, from as many accounts as there is room for, and
+    /// Writes the rows in columns. A brief page lists some rows of each verdict, from as many accounts as fit, and
     /// counts the others.
     pub(super) fn rows(&mut self, rows: Vec<Row>) -> io::Result<()> {
         let (shown, hidden) = chosen(rows, self.listed());
@@ -88,7 +88,7 @@ impl Page<'_> {
     fn row(&mut self, row: &Row, columns: &Columns) -> io::Result<()> {
         let verdict = self.paint(verdict_style(row.verdict), &format!("{:<7}", row.verdict));
         if width(&row.resource) > columns.resource {
-            // Too long for a column: on a line of its own, which is not broken, so that it is copied whole.
+            // Too long for a column: on a line of its own, which is not wrapped, so that it is copied whole.
             writeln!(self.out, "  {verdict}  {}", row.resource)?;
             self.text(RESOURCE, 0, Style::new(), &row.place)?;
         } else {
@@ -99,7 +99,7 @@ impl Page<'_> {
         if columns.beside { Ok(()) } else { self.details(DETAIL, &row.details) }
     }
 
-    /// What there is to say, a line or more each, so far from the left.
+    /// Writes details, each in one or more lines, with this indent.
     pub(super) fn details(&mut self, indent: usize, details: &[String]) -> io::Result<()> {
         for detail in details.iter().take(self.listed()) {
             let detail = self.abridged(detail);
@@ -117,7 +117,8 @@ impl Page<'_> {
 }
 
 impl Page<'_> {
-    /// A brief page shows the beginning of a very long value (a policy document) and says so.
+    /// Returns a detail. A brief page shows the beginning of a very long value (a policy document) and marks it as
+    /// shortened.
     pub(super) fn abridged<'a>(&mut self, detail: &'a str) -> Cow<'a, str> {
         let shown = if self.options.detail == Detail::Brief { SHOWN } else { usize::MAX };
         match detail.char_indices().nth(shown) {
@@ -132,7 +133,8 @@ impl Page<'_> {
     }
 }
 
-/// Returns at most so many rows, and what the others are: `3 more fail`. Both failed and unknown ones are among them.
+/// Returns at most this number of rows, and the counts of the others: `3 more fail`. Both failed and unknown rows are
+/// among them.
 fn chosen(rows: Vec<Row>, most: usize) -> (Vec<Row>, Vec<String>) {
     let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
     let unknown = count(Verdict::Unknown).min(UNKNOWN).min(most);
@@ -152,7 +154,7 @@ fn chosen(rows: Vec<Row>, most: usize) -> (Vec<Row>, Vec<String>) {
     (rows.collect(), hidden)
 }
 
-/// Picks at most so many rows of a verdict: one of each account, then a second of each, and so on.
+/// Picks at most this number of rows of a verdict: one of each account, then a second of each, and so on.
 fn spread(rows: &[Row], verdict: Verdict, most: usize) -> Vec<usize> {
     let mut rounds: BTreeMap<Option<&AccountId>, usize> = BTreeMap::new();
     let mut by_round: Vec<(usize, usize)> = Vec::new();

@@ -1,4 +1,4 @@
-//! The summary: the last screen of a report. Rules with something open, accounts, counts, and what to do next.
+//! Summary: the last screen of a report. Rules with open findings, accounts, counts, and next commands.
 
 use std::io::{self, Write};
 
@@ -12,16 +12,16 @@ use crate::report::overview::{OfAccount, OfRule, Open, Overview};
 use crate::report::{Detail, Options, RuleInfo};
 use crate::terminal::{Columns, Paint, harmless, width};
 
-/// How many accounts the brief summary lists.
+/// Number of accounts that the brief summary lists.
 const ACCOUNTS: usize = 10;
 
-/// How many rules the brief summary lists.
+/// Number of rules that the brief summary lists.
 const RULES: usize = 15;
 
-/// How many accounts have a column of their own at most.
+/// Maximum number of accounts with a column of their own.
 const ACCOUNT_COLUMNS: usize = 6;
 
-/// Writes the rules with something open, and the accounts if there are several. Returns `true` if some were left out.
+/// Writes the rules with open findings, and the accounts if there are several. Returns `true` if some were left out.
 pub(in crate::report) fn tables(
     overview: &Overview,
     rules: &[RuleInfo],
@@ -54,14 +54,14 @@ struct Summary<'a> {
     options: &'a Options,
 }
 
-/// What the table of rules shows beside severity, id and counts.
+/// Columns of the table of rules beside severity, id and counts.
 #[derive(Debug, Clone, Copy)]
 enum Beside<'a> {
-    /// The number of accounts, and the counts of these.
+    /// The number of accounts, and the counts of these accounts.
     Accounts(&'a [&'a AccountId]),
     /// The title.
     Title,
-    /// Nothing.
+    /// No columns.
     Nothing,
 }
 
@@ -79,14 +79,14 @@ impl Summary<'_> {
         writeln!(out, "{}", self.options.paint.paint(DIM, &text))
     }
 
-    /// The rules in as many columns as there is room for.
+    /// Writes the rules in as many columns as fit.
     fn rules(&self, rules: &[(&str, &OfRule)], out: &mut dyn Write) -> io::Result<()> {
         let accounts: Vec<&AccountId> = self.overview.worst_accounts().into_iter().map(|(id, _)| id).collect();
         let several = self.overview.accounts() > 1;
         let mut layouts = Vec::new();
         if several {
             let most = accounts.len().min(ACCOUNT_COLUMNS);
-            // Two columns of many accounts say little.
+            // Two columns of many accounts are of little use.
             layouts.extend((accounts.len().clamp(2, 3)..=most).rev().map(|count| Beside::Accounts(&accounts[..count])));
             layouts.push(Beside::Accounts(&[]));
         } else {
@@ -174,12 +174,12 @@ impl Summary<'_> {
     }
 }
 
-/// A count in its colour; a dash stands for none.
+/// Returns a count in its colour; a dash stands for zero.
 fn number(count: u64, style: Style) -> (Style, String) {
     if count == 0 { (DIM, "-".to_owned()) } else { (style, count.to_string()) }
 }
 
-/// Both counts of a rule in one account: `2 1?`
+/// Returns both counts of a rule in one account: `2 1?`
 fn open(open: Option<&Open>) -> (Style, String) {
     match open {
         None => (DIM, "-".to_owned()),
@@ -189,7 +189,7 @@ fn open(open: Option<&Open>) -> (Style, String) {
     }
 }
 
-/// Writes the next commands, each whole on one line: what it is for stands beside it if all fit, and else above it.
+/// Writes the next commands, each whole on one line. The purpose is beside the command if all fit, and else above it.
 pub(in crate::report) fn next(commands: &[Next], options: &Options, out: &mut dyn Write) -> io::Result<()> {
     if commands.is_empty() {
         return Ok(());
@@ -210,7 +210,7 @@ pub(in crate::report) fn next(commands: &[Next], options: &Options, out: &mut dy
     Ok(())
 }
 
-/// Writes phrases with commas between them, each in its style, in lines that are broken between words.
+/// Writes phrases with commas between them, each in its style, in lines that are wrapped between words.
 pub(in crate::report) fn phrases(
     phrases: &[(Style, String)],
     options: &Options,
@@ -239,12 +239,12 @@ pub(in crate::report) fn phrases(
     writeln!(out, "{line}")
 }
 
-/// A phrase in one piece if it fits, and else its words.
+/// Returns a phrase in one piece if it fits, and else its words.
 fn broken(phrase: &str, columns: usize) -> Vec<String> {
     if width(phrase) <= columns { vec![phrase.to_owned()] } else { phrase.split(' ').map(str::to_owned).collect() }
 }
 
-/// The text in a style, a comma at its end in none.
+/// Returns the text in a style, with a comma at its end unstyled.
 fn painted(paint: Paint, style: Style, text: &str) -> String {
     match text.strip_suffix(',') {
         Some(text) => format!("{},", paint.paint(style, text)),

@@ -13,7 +13,7 @@ use crate::collect::terraform::types::as_text;
 use crate::collect::terraform::unify::of_one_type;
 use crate::collect::terraform::value::{UnknownValue, Value, is_exact, too_much};
 
-/// The functions that move elements and do not look into them: each stays as sensitive as it is.
+/// The functions that move elements without inspecting them: each element keeps its sensitivity mark.
 pub(super) const STRUCTURAL: &[&str] = &[
     "chunklist",
     "concat",
@@ -74,7 +74,7 @@ pub(crate) const TABLE: Table = &[
     ("zipmap", zip_map),
 ];
 
-/// `alltrue`, and `anytrue`: one that decides, decides whatever is not known.
+/// `alltrue` and `anytrue`: one deciding element determines the result, even if others are unknown.
 fn all(call: &Arguments<'_>, wanted: bool) -> Answer {
     let mut undecided = None;
     for item in call.elements(0)? {
@@ -128,7 +128,7 @@ fn compact(call: &Arguments<'_>) -> Answer {
             Value::Null => {}
             Value::Text(text) if text.is_empty() => {}
             Value::Unknown(hole) if !hole.is_text() => return Err(Rc::clone(hole)),
-            // It takes texts, and makes them of others.
+            // The function takes texts and converts other types to texts.
             item => kept.push(as_text(item.clone()).unwrap_or_else(|_| item.clone())),
         }
     }
@@ -143,9 +143,10 @@ fn concat(call: &Arguments<'_>) -> Answer {
     call.made(items.len(), || Value::list(items))
 }
 
-/// Whether one of the items equals the wanted one: one that does decides.
+/// Returns `true` if one of the items equals the wanted item. One equal item decides, even if others are
+/// unknown.
 fn holds(items: &[Value], wanted: &Value, budget: &Budget) -> Result<bool, Rc<UnknownValue>> {
-    // Before, so that nothing is left to do where there is no more of it.
+    // Spends before comparing, so that no work is done with an exhausted budget.
     if !budget.spend(items.len(), 0) {
         return Err(too_much());
     }
@@ -191,7 +192,7 @@ fn flatten(call: &Arguments<'_>) -> Answer {
         for item in items {
             match item {
                 Value::List(inner) | Value::Set(inner) => add(call, inner, flat, depth + 1)?,
-                // It may be a list.
+                // The unknown value may be a list.
                 Value::Unknown(hole) if !hole.is_text() => return Err(Rc::clone(hole)),
                 item => flat.push(item.clone()),
             }
@@ -219,7 +220,7 @@ fn length(call: &Arguments<'_>) -> Answer {
         Value::Text(_) | Value::Number(_) | Value::Bool(_) => call.text(0)?.graphemes(true).count(),
         _ => call.elements(0)?.len(),
     };
-    // A length is never so large that this rounds it.
+    // Lengths are never so large that this conversion rounds them.
     #[expect(clippy::cast_precision_loss, reason = "nothing that long fits into memory")]
     Ok(Value::Number(length as f64))
 }
@@ -275,7 +276,7 @@ fn one(call: &Arguments<'_>) -> Answer {
 }
 
 fn range(call: &Arguments<'_>) -> Answer {
-    /// Terraform's own bound.
+    /// Limit set by Terraform.
     const MOST: usize = 1024;
     let (start, limit, step) = match call.len() {
         1 => (0.0, call.number(0)?, None),

@@ -5,7 +5,7 @@ use crate::collect::terraform::types::{as_bool, as_text};
 use crate::collect::terraform::unify::of_one_type;
 use crate::collect::terraform::value::Value;
 
-/// The functions that are about sensitivity itself: they are given values as they are marked.
+/// The functions of sensitivity itself: their arguments keep their sensitivity marks.
 pub(super) const MARKS: &[&str] = &["ephemeralasnull", "issensitive", "nonsensitive", "sensitive"];
 
 pub(crate) const TABLE: Table = &[
@@ -15,7 +15,7 @@ pub(crate) const TABLE: Table = &[
         value => Ok(value.clone()),
     }),
     ("sensitive", |call| Ok(call.any(0)?.clone().into_sensitive())),
-    // Of what is sensitive, it is not known here whether it is ephemeral, too.
+    // It is unknown here whether a sensitive value is also ephemeral.
     ("ephemeralasnull", |call| match call.any(0)? {
         value if value.is_sensitive() => call.unknown("the argument may be ephemeral"),
         value => Ok(value.clone()),

@@ -47,7 +47,7 @@ pub(crate) const TABLE: Table = &[
             Err(UnknownEncoding) => call.unknown("this encoding is not known here"),
         }
     }),
-    // OpenTofu's.
+    // OpenTofu only.
     ("urldecode", |call| match from_percent(&call.text(0)?) {
         Some(text) if text.contains(is_symbol) => call.unknown("the text has private-use characters"),
         Some(text) => call.made(text.len(), || Value::text(text)),
@@ -59,7 +59,7 @@ pub(crate) const TABLE: Table = &[
     }),
 ];
 
-/// An object for each line but the first, which names their members.
+/// One object for each line after the first; the first line names the members.
 fn csv_decode(call: &Arguments<'_>) -> Answer {
     let text = call.text(0)?;
     call.within(call.context().afford(text.len().saturating_mul(4)))?;
@@ -83,10 +83,10 @@ fn csv_decode(call: &Arguments<'_>) -> Answer {
     Ok(Value::list(rows))
 }
 
-/// The encoding of this name is not known here.
+/// Error: an encoding of this name is not supported.
 struct UnknownEncoding;
 
-/// The bytes of a text in an encoding of this IANA name, if the encoding is known; none where it has not all characters.
+/// The bytes of a text in an encoding with this IANA name; none if the encoding lacks some of the characters.
 fn in_encoding(text: &str, name: &str) -> Result<Option<Vec<u8>>, UnknownEncoding> {
     Ok(match &*name.to_ascii_uppercase() {
         "UTF-8" => Some(text.as_bytes().to_vec()),
@@ -97,7 +97,7 @@ fn in_encoding(text: &str, name: &str) -> Result<Option<Vec<u8>>, UnknownEncodin
     })
 }
 
-/// The text that the bytes are in an encoding, if that is known; none where they are not of it.
+/// Decodes bytes in an encoding with this name; none if the bytes are invalid in the encoding.
 fn from_encoding(bytes: &[u8], name: &str) -> Result<Option<String>, UnknownEncoding> {
     let units = |unit: fn([u8; 2]) -> u16| -> Option<String> {
         let (pairs, []) = bytes.as_chunks::<2>() else { return None };
@@ -128,7 +128,7 @@ fn from_percent(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The value as JSON, in which a hole is a text of its character.
+/// The value as JSON. An unknown value becomes a string of its character.
 fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc<UnknownValue>> {
     const DEEPEST: usize = 100;
     call.within(depth <= DEEPEST && call.context().afford(1))?;
@@ -137,7 +137,7 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
         Value::Bool(value) => (*value).into(),
         Value::Number(value) => {
             let json = number_json(*value);
-            // A number in JSON has no exponent in Terraform.
+            // Terraform writes JSON numbers without exponent.
             if !has_known_digits(*value) || json.to_string().contains('e') {
                 return call.unknown("a number in it has more digits than are computed here");
             }
@@ -168,7 +168,7 @@ fn to_json(call: &Arguments<'_>, value: &Value, depth: usize) -> Result<Json, Rc
     })
 }
 
-/// Terraform writes these so that the text may stand in HTML.
+/// Escapes the characters that Terraform escapes so that the text can be embedded in HTML.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
@@ -197,7 +197,7 @@ fn json_decode(call: &Arguments<'_>) -> Answer {
         })
     }
     let text = call.text(0)?;
-    // A tree takes many times the room of its text.
+    // A parsed tree takes many times the memory of its text.
     call.within(call.context().afford_text(text.len().saturating_mul(16)))?;
     match serde_json::from_str::<Json>(&text) {
         Ok(json) => value(&json).map_or_else(|| call.unknown("it has texts or numbers that cannot be kept"), Ok),

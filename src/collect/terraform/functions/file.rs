@@ -1,4 +1,4 @@
-//! Functions that read files: what lies inside of the boundary of the code, and nothing else of the machine.
+//! Functions that read files: only files within the boundary of the code, and no other files of the machine.
 //! <https://developer.hashicorp.com/terraform/language/functions/file>
 
 use std::fmt::Write as _;
@@ -85,13 +85,14 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Where the path leads: Terraform runs in the folder of the root module.
+/// Resolves the path. Terraform runs in the folder of the root module.
 fn located(call: &Arguments<'_>, index: usize) -> Result<PathBuf, Rc<UnknownValue>> {
     let root = Arc::clone(&call.scope.module.top().folder);
     Ok(root.source.as_ref().unwrap_or(&root.path).join(call.text(index)?))
 }
 
-/// What a path that is not read comes to. What Terraform could not read either has no value.
+/// The result for a path that is not read. If Terraform could not read the path either, the expression has no
+/// value.
 fn refused<T>(call: &Arguments<'_>, refusal: Refusal) -> Result<T, Rc<UnknownValue>> {
     match refusal {
         Refusal::Missing => call.wrong("there is no such file"),
@@ -100,7 +101,7 @@ fn refused<T>(call: &Arguments<'_>, refusal: Refusal) -> Result<T, Rc<UnknownVal
     }
 }
 
-/// The name of a file, as places have it.
+/// The name of a file, as used in locations.
 fn name_of(path: &Path) -> String {
     shown(path).to_string_lossy().into_owned()
 }
@@ -108,20 +109,20 @@ fn name_of(path: &Path) -> String {
 fn bytes(call: &Arguments<'_>) -> Result<Vec<u8>, Rc<UnknownValue>> {
     let path = located(call, 0)?;
     looked(call)?;
-    // What is about to be written counts, as in files of code.
+    // Pending edits count, as in code files.
     if let Some(text) = call.context().edited(&name_of(&path)) {
         return Ok(text.into_bytes());
     }
     let boundary = &call.context().folders.boundary;
     let length = boundary.length(&path).or_else(|refusal| refused(call, refusal))?;
-    // Before it is read. It is kept, too.
+    // Spends before reading the file, which is also kept.
     if length <= LARGEST && !call.context().afford_text(usize::try_from(length).unwrap_or(usize::MAX) * 2) {
         return call.unknown("there is too much of it");
     }
     boundary.read(&path, LARGEST).or_else(|refusal| refused(call, refusal))
 }
 
-/// Charges for a look at the file system.
+/// Spends the cost of an access to the file system.
 fn looked(call: &Arguments<'_>) -> Result<(), Rc<UnknownValue>> {
     call.within(call.context().budget.spend(LISTED, 0))
 }
@@ -142,7 +143,7 @@ fn text(call: &Arguments<'_>) -> Result<String, Rc<UnknownValue>> {
     }
 }
 
-/// The file as a template, in which only the given names mean something.
+/// The file as a template, in which only the given names are defined.
 fn template_file(call: &Arguments<'_>) -> Answer {
     let context = call.context();
     if call.scope.is_template {
@@ -160,7 +161,7 @@ fn template_file(call: &Arguments<'_>) -> Answer {
     } else {
         let text = text(call)?;
         let (file, id) = context.add_file(Path::new(&path), text);
-        // Its mistakes are not shown: it may be no template at all.
+        // Its syntax errors are not reported, since the file may not be a template.
         let parsed = parse::template(&file, id).map_err(|_error| "it is not a template");
         context.add_template(located(call, 0)?, parsed)
     };
@@ -173,7 +174,7 @@ fn template_file(call: &Arguments<'_>) -> Answer {
     }
 }
 
-/// The most names that a template may be given.
+/// Maximum number of names that a template may be given.
 pub(super) const MOST_NAMES: usize = 200;
 
 /// Returns `true` for an identifier of the language.
@@ -205,7 +206,7 @@ fn file_set(call: &Arguments<'_>) -> Answer {
         let boundary = &call.context().folders.boundary;
         let names = match boundary.names(&folder) {
             Ok(names) => names,
-            // Terraform finds nothing in a folder that does not exist.
+            // For a folder that does not exist, Terraform returns an empty set.
             Err(Refusal::Missing) => continue,
             Err(refusal) => return refused(call, refusal),
         };
@@ -233,7 +234,7 @@ fn file_set(call: &Arguments<'_>) -> Answer {
     Value::set(found, &call.context().budget)
 }
 
-/// How much a file that is listed costs, and how deep folders are looked into.
+/// Cost of a listed file, and maximum depth of the traversed folders.
 const LISTED: usize = 100;
 const DEEPEST: usize = 100;
 

@@ -10,7 +10,7 @@ use crate::collect::terraform::value::{UnknownValue, Value, is_exact, number_tex
 
 pub(crate) const TABLE: Table = &[("format", |call| format(call, call.values)), ("formatlist", format_list)];
 
-/// The widest that a value is made.
+/// Maximum width of a formatted value.
 const WIDEST: usize = 1_000;
 
 fn format(call: &Arguments<'_>, values: &[Value]) -> Answer {
@@ -80,7 +80,7 @@ impl Verb {
             's' | 'v' if matches!(value, Value::List(_) | Value::Set(_) | Value::Map(_)) => {
                 return call.unknown("this form is not evaluated");
             }
-            // What is not known can be put in as it is, and nothing more be done with it.
+            // An unknown value can be inserted unchanged, but not padded or cut.
             's' | 'v' if self.width == 0 && self.precision.is_none() => call.text_of(value)?,
             's' | 'v' => {
                 let text = call.known_text(value)?;
@@ -92,7 +92,7 @@ impl Verb {
                 let (number, precision) = (call.number_of(value)?, self.precision.unwrap_or(6));
                 let digits = number_text(number);
                 let cut = digits.split_once('.').and_then(|(_, digits)| digits.get(precision..));
-                // Whether a five at the end is rounded up depends on digits that are not known here.
+                // Rounding of a final five depends on digits that are unknown here.
                 if cut == Some("5") && !is_exact(number) {
                     return call.unknown(INEXACT);
                 }
@@ -127,7 +127,7 @@ impl Verb {
     }
 }
 
-/// One text for each element; what is no list is the same in all.
+/// One text for each element; arguments that are not lists are repeated in each.
 fn format_list(call: &Arguments<'_>) -> Answer {
     let mut length = None;
     for value in &call.values[1.min(call.len())..] {

@@ -1,21 +1,22 @@
-//! Patterns of paths: `*` and `?` within a name, `[…]` of characters, `{a,b}` of alternatives, `**` of folders.
+//! Glob patterns of paths: `*` and `?` within a name, `[…]` for character classes, `{a,b}` for alternatives,
+//! `**` for folders.
 //! <https://developer.hashicorp.com/terraform/language/functions/fileset>
 
-/// The most patterns that alternatives may come to.
+/// Maximum number of patterns that alternatives may expand to.
 const MOST_ALTERNATIVES: usize = 100;
 
-/// The longest pattern. Paths are no longer.
+/// Maximum length of a pattern. Paths are no longer.
 const LONGEST: usize = 4_096;
 
 /// A pattern.
 #[derive(Debug)]
 pub(crate) struct Pattern {
-    /// Each without alternatives, by the names that it is made of.
+    /// Patterns without alternatives, each split into names.
     alternatives: Vec<Vec<Vec<char>>>,
 }
 
 impl Pattern {
-    /// Reads a pattern; none for one that is not understood.
+    /// Parses a pattern; none if the pattern is not supported.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
@@ -28,7 +29,7 @@ impl Pattern {
         alternatives.iter().flatten().all(understood).then_some(Self { alternatives })
     }
 
-    /// The number of characters that a path is compared with.
+    /// Number of characters that a path is compared with.
     pub(crate) fn size(&self) -> usize {
         self.alternatives.iter().flatten().map(Vec::len).sum()
     }
@@ -56,7 +57,7 @@ impl Pattern {
     }
 }
 
-/// The patterns that the alternatives in braces come to.
+/// Expands the alternatives in braces.
 fn expand(text: &str, found: &mut Vec<String>) -> Option<()> {
     if found.len() >= MOST_ALTERNATIVES || text.contains('\\') {
         return None;
@@ -70,7 +71,7 @@ fn expand(text: &str, found: &mut Vec<String>) -> Option<()> {
     };
     let close = open + text[open..].find('}')?;
     let inner = &text[open + 1..close];
-    // One within another, or in brackets, is not understood.
+    // Nested braces, or braces in brackets, are not supported.
     if inner.contains('{') || text[..open].contains('[') {
         return None;
     }
@@ -81,7 +82,7 @@ fn expand(text: &str, found: &mut Vec<String>) -> Option<()> {
 }
 
 fn path_matches(pattern: &[Vec<char>], path: &[Vec<char>]) -> bool {
-    // Which beginnings of the pattern match the path so far, so that no path takes long.
+    // Set of pattern prefixes that match the path so far, so that matching takes linear time.
     let mut states = vec![false; pattern.len() + 1];
     states[0] = true;
     let skip = |states: &mut Vec<bool>| {
@@ -105,7 +106,8 @@ fn path_matches(pattern: &[Vec<char>], path: &[Vec<char>]) -> bool {
     states[pattern.len()]
 }
 
-/// Returns `true` if a name matches a pattern of one. A star that could not go on is taken up where it was, once each.
+/// Returns `true` if a name matches the pattern of a name. After a mismatch, matching resumes at the last
+/// star, once for each character.
 fn name_matches(pattern: &[char], name: &[char]) -> bool {
     let (mut at, mut read) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -127,7 +129,7 @@ fn name_matches(pattern: &[char], name: &[char]) -> bool {
     pattern[at..].iter().all(|character| *character == '*')
 }
 
-/// How long the part of the pattern is that matches this character.
+/// Length of the pattern element that matches this character.
 fn one(pattern: &[char], character: char) -> Option<usize> {
     match pattern.first()? {
         '?' => Some(1),

@@ -1,4 +1,4 @@
-//! Functions that make digests, and those whose values are made anew each time.
+//! Hash functions, and functions with a new value on each call.
 
 use std::rc::Rc;
 
@@ -25,7 +25,7 @@ pub(crate) const TABLE: Table = &[
     ("uuidv5", uuid_of_name),
 ];
 
-/// The digest of a text, which is charged with its length.
+/// The digest of a text. The cost is the length of the text.
 fn digest(call: &Arguments<'_>, text: &str, digest: fn(&[u8]) -> Vec<u8>) -> Result<Vec<u8>, Rc<UnknownValue>> {
     if call.context().afford(text.len()) {
         Ok(digest(text.as_bytes()))

@@ -1,4 +1,5 @@
-//! Terraform's functions, by what they are about. One that is not here gives an unknown value.
+//! Terraform's functions, by subject. A call of a function that is not implemented results in an unknown
+//! value.
 //! <https://developer.hashicorp.com/terraform/language/functions>
 
 mod collection;
@@ -29,10 +30,10 @@ use super::syntax::{Call, Expression};
 use super::types::as_bool;
 use super::value::{Nature, UnknownValue, Value};
 
-/// What a function gives, or the hole that keeps it from giving anything.
+/// Value of a function call, or the unknown value that prevents its evaluation.
 type Answer = Result<Value, Rc<UnknownValue>>;
 
-/// How a function is called.
+/// Implementation of a function.
 type Function = fn(&Arguments<'_>) -> Answer;
 
 /// The functions of one file, by name.
@@ -80,7 +81,8 @@ pub(crate) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
     let Some((_, function)) = found else {
         return context.unknown(span, format!("the value of {}() is not known", call.name));
     };
-    // What is read and copied is paid for before: few functions do more than to go once over all that they are given.
+    // Reading and copying the arguments is paid for in advance: few functions do more than one pass over all
+    // arguments.
     let affords = values.iter().all(|value| match value {
         Value::List(items) | Value::Set(items) => context.afford(items.len()),
         Value::Map(members) => context.afford(members.len()),
@@ -98,7 +100,7 @@ pub(crate) fn call(call: &Call, span: Span, scope: &Scope<'_>) -> Value {
     }
     match function(&Arguments { values: &values, name: &call.name, span, scope }) {
         Ok(value) => value,
-        // What is wrong may be said with what it is about.
+        // The message of an error may contain the value of an argument.
         Err(hole) if is_marked && matches!(hole.nature, Nature::Wrong) => {
             context.wrong(span, format!("{}: an argument cannot be used", call.name))
         }
@@ -122,7 +124,7 @@ fn attempt(arguments: &[Expression], span: Span, scope: &Scope<'_>) -> Value {
     scope.context().wrong(span, "no argument of try has a value")
 }
 
-/// `can`: whether the argument has a value.
+/// `can`: `true` if the argument has a value.
 fn can(arguments: &[Expression], span: Span, scope: &Scope<'_>) -> Value {
     let [argument] = arguments else { return scope.context().wrong(span, "can takes one argument") };
     let (value, uncertain) = scope.context().watching_uncertain(|| evaluate(argument, scope));
@@ -151,13 +153,13 @@ impl<'a> Arguments<'a> {
         self.values.len()
     }
 
-    /// The call is wrong.
+    /// Fails: the call is invalid.
     fn wrong<T>(&self, message: impl Into<String>) -> Result<T, Rc<UnknownValue>> {
         let message = format!("{}: {}", self.name, message.into());
         Err(UnknownValue::new(self.context().gap(self.span, message), Nature::Wrong))
     }
 
-    /// The value of the call is not known.
+    /// Fails: the value of the call is unknown.
     fn unknown<T>(&self, message: impl Into<String>) -> Result<T, Rc<UnknownValue>> {
         let message = format!("{}: {}", self.name, message.into());
         Err(UnknownValue::new(self.context().gap(self.span, message), Nature::Open))
@@ -170,7 +172,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The argument, which is not null and not a hole.
+    /// The argument, which is neither null nor unknown.
     fn present(&self, index: usize) -> Result<&'a Value, Rc<UnknownValue>> {
         match self.any(index)? {
             Value::Unknown(hole) => Err(Rc::clone(hole)),
@@ -179,7 +181,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A text, with the characters of holes in it.
+    /// A text, with the characters of unknown values in it.
     fn text_with_holes(&self, index: usize) -> Result<String, Rc<UnknownValue>> {
         self.text_of(self.any(index)?)
     }
@@ -190,7 +192,7 @@ impl<'a> Arguments<'a> {
         Ok(text)
     }
 
-    /// A text that is known in full.
+    /// A text that is known completely.
     fn text(&self, index: usize) -> Result<String, Rc<UnknownValue>> {
         self.known_text(self.any(index)?)
     }
@@ -260,17 +262,17 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Goes on only within the budget: `is_afforded` is its answer.
+    /// Continues only if the cost `is_afforded` by the budget.
     fn within(&self, is_afforded: bool) -> Result<(), Rc<UnknownValue>> {
         if is_afforded { Ok(()) } else { self.unknown("there is too much of it") }
     }
 
-    /// The value, if there is still room for so many elements or bytes.
+    /// The value, if the budget suffices for this number of elements or bytes.
     fn made(&self, size: usize, value: impl FnOnce() -> Value) -> Answer {
         self.within(self.context().afford(size)).map(|()| value())
     }
 
-    /// The text, if there is still room for one of so many bytes.
+    /// The text, if the budget suffices for this number of bytes.
     fn made_text(&self, size: usize, text: impl FnOnce() -> String) -> Answer {
         self.within(self.context().afford_text(size)).map(|()| Value::text(text()))
     }

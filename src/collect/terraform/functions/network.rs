@@ -9,7 +9,7 @@ use super::{Answer, Arguments, Table};
 use crate::collect::terraform::value::{UnknownValue, Value};
 
 pub(crate) const TABLE: Table = &[
-    // OpenTofu's.
+    // OpenTofu only.
     ("cidrcontains", |call| {
         let (all, text) = (range(call, 0)?, call.text(1)?);
         match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
@@ -38,7 +38,7 @@ fn range(call: &Arguments<'_>, index: usize) -> Result<IpNet, Rc<UnknownValue>> 
     }
 }
 
-/// The address of a range as a number, and how many bits it has.
+/// The address of a range as a number, and the number of its bits.
 fn bits_of(range: &IpNet) -> (u128, u32) {
     match range {
         IpNet::V4(range) => (u32::from(range.network()).into(), 32),
@@ -87,7 +87,7 @@ fn subnet(call: &Arguments<'_>, range: IpNet, bits: i64, number: i64) -> Result<
     part.map_or_else(|| call.wrong("the range has no such part"), Ok)
 }
 
-/// One after the other, each as far on as its size asks.
+/// Consecutive subnets. Each is aligned to its own size.
 fn subnets(call: &Arguments<'_>) -> Answer {
     let all = range(call, 0)?;
     let (start, width) = bits_of(&all);

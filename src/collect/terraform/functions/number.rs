@@ -25,7 +25,7 @@ pub(crate) const TABLE: Table = &[
             sum += number;
             is_known &= is_exact(number) && is_exact(sum);
         }
-        // One number alone is not computed.
+        // A single number needs no calculation.
         if is_known || call.elements(0)?.len() == 1 { Ok(Value::Number(sum)) } else { call.unknown(INEXACT) }
     }),
 ];
@@ -46,7 +46,7 @@ fn parse(call: &Arguments<'_>) -> Answer {
     let (text, base) = (call.text(0)?, call.whole(1)?);
     let base = u32::try_from(base).ok().filter(|base| (2..=36).contains(base));
     match base.and_then(|base| i64::from_str_radix(&text, base).ok()) {
-        // Exact up to here.
+        // Exact up to this limit.
         #[expect(clippy::cast_precision_loss, reason = "the range is checked")]
         Some(number) if number.unsigned_abs() < 1 << 53 => Ok(Value::Number(number as f64)),
         _ => call.wrong("it is not a whole number of that base"),

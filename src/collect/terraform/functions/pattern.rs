@@ -1,5 +1,5 @@
-//! Functions of regular expressions. Terraform has Go's (RE2), from which those of the `regex` crate differ in a few
-//! notations: <https://github.com/google/re2/wiki/Syntax>.
+//! Functions of regular expressions. Terraform uses Go's syntax (RE2), from which the `regex` crate differs
+//! in a few notations: <https://github.com/google/re2/wiki/Syntax>.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -31,10 +31,11 @@ pub(crate) const TABLE: Table = &[
     }),
 ];
 
-/// The largest programs that a pattern may become, in bytes, and the steps that it takes to make one: most are small.
+/// Maximum sizes of a compiled pattern in bytes, each with the steps that compilation costs. Most patterns
+/// are small.
 const PROGRAMS: [(usize, usize); 2] = [(1 << 16, 1_024), (1 << 20, 1 << 16)];
 
-/// The number of bytes that are read in the time of a step to find the end of a match.
+/// Number of bytes that one step reads to find the end of a match.
 const SEARCHED: usize = 64;
 
 fn arguments(call: &Arguments<'_>) -> Result<(Regex, String), Rc<UnknownValue>> {
@@ -42,9 +43,9 @@ fn arguments(call: &Arguments<'_>) -> Result<(Regex, String), Rc<UnknownValue>> 
     Ok((compiled(call, &pattern, text.len())?, text))
 }
 
-/// A pattern for a text of this length.
+/// Compiles a pattern for a text of this length.
 fn compiled(call: &Arguments<'_>, pattern: &str, length: usize) -> Result<Regex, Rc<UnknownValue>> {
-    // A match may look at each byte once for each state of the pattern.
+    // Matching may read each byte once for each state of the pattern.
     call.within(call.context().budget.spend(length.saturating_mul(pattern.len().max(1)) / 8, 0))?;
     let Some(translated) = translated(pattern) else { return call.unknown("this form of pattern is not evaluated") };
     for (largest, steps) in PROGRAMS {
@@ -58,12 +59,12 @@ fn compiled(call: &Arguments<'_>, pattern: &str, length: usize) -> Result<Regex,
     call.unknown("the pattern is not valid, or its form is not evaluated")
 }
 
-/// Charges for a match: to find where it ends, all of the text may be read.
+/// Spends the cost of a match: finding the end of the match may read the whole text.
 fn matched(call: &Arguments<'_>, length: usize) -> Result<(), Rc<UnknownValue>> {
     call.within(call.context().budget.spend(1 + length / SEARCHED, 0))
 }
 
-/// What was found: the text, or its groups as a list, or by their names as an object.
+/// The matched text, its groups as a list, or its named groups as an object.
 fn groups(call: &Arguments<'_>, pattern: &Regex, found: &Captures<'_>) -> Answer {
     let value = |index: usize| found.get(index).map_or(Value::Null, |group| Value::text(group.as_str()));
     let names: Vec<Option<&str>> = pattern.capture_names().skip(1).collect();
@@ -84,7 +85,7 @@ fn groups(call: &Arguments<'_>, pattern: &Regex, found: &Captures<'_>) -> Answer
 /// `replace` with a pattern between slashes.
 pub(crate) fn replace(call: &Arguments<'_>, text: &str, pattern: &str, with: &str) -> Answer {
     let pattern = compiled(call, pattern, text.len())?;
-    // Each match may bring the whole text again.
+    // Each match may insert the whole text again.
     let mut matches = 0_usize;
     for _ in pattern.find_iter(text) {
         matched(call, 2 * text.len())?;
@@ -99,7 +100,7 @@ pub(crate) fn replace(call: &Arguments<'_>, text: &str, pattern: &str, with: &st
     })
 }
 
-/// A pattern of Go as one of the `regex` crate; none where it has a form that the crate has not.
+/// Translates a pattern of Go to the syntax of the `regex` crate; none if the crate lacks the notation.
 fn translated(pattern: &str) -> Option<String> {
     let mut translation = String::new();
     let mut rest = pattern.chars().peekable();
@@ -121,7 +122,7 @@ fn translated(pattern: &str) -> Option<String> {
     Some(translation)
 }
 
-/// Whether `{` is followed by `n}`, `n,}` or `n,m}`.
+/// Returns `true` if `{` is followed by `n}`, `n,}` or `n,m}`.
 fn is_repetition(rest: Peekable<Chars<'_>>) -> bool {
     let inner: String = rest.take_while(|character| *character != '}').take(12).collect();
     let (from, to) = inner.split_once(',').unwrap_or((&inner, "0"));
@@ -129,13 +130,13 @@ fn is_repetition(rest: Peekable<Chars<'_>>) -> bool {
     !from.is_empty() && digits(from) && digits(to)
 }
 
-/// Whether a repetition is open at the end.
+/// Returns `true` if the translation ends with an unclosed repetition.
 fn translation_repeats(translation: &str) -> bool {
     let repetition = translation.trim_end_matches(|character: char| character.is_ascii_digit() || character == ',');
     repetition.ends_with('{') && !repetition.ends_with("\\{")
 }
 
-/// `?` and what comes after it: a name, or flags that both know.
+/// Translates `?` and the characters after it: a name, or flags that both syntaxes have.
 fn flags(rest: &mut Peekable<Chars<'_>>, translation: &mut String) -> Option<()> {
     translation.push(rest.next()?);
     match rest.peek()? {
@@ -154,7 +155,7 @@ fn flags(rest: &mut Peekable<Chars<'_>>, translation: &mut String) -> Option<()>
     }
 }
 
-/// What a backslash and the character after it mean. Go's classes are those of ASCII.
+/// Translates a backslash and the character after it. Go's classes are ASCII classes.
 fn escape(rest: &mut Peekable<Chars<'_>>, in_class: bool, translation: &mut String) -> Option<()> {
     let character = rest.next()?;
     let ascii = match character {
@@ -187,7 +188,7 @@ fn escape(rest: &mut Peekable<Chars<'_>>, in_class: bool, translation: &mut Stri
     Some(())
 }
 
-/// A class in brackets: in Go, `[`, `&&`, `--` and `~~` mean nothing in it.
+/// Translates a class in brackets: in Go, `[`, `&&`, `--` and `~~` have no special meaning in a class.
 fn class(rest: &mut Peekable<Chars<'_>>, translation: &mut String) -> Option<()> {
     translation.push('[');
     if rest.next_if_eq(&'^').is_some() {

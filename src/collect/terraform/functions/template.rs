@@ -11,7 +11,7 @@ use crate::collect::terraform::value::Value;
 
 pub(crate) const TABLE: Table = &[("templatestring", template_string)];
 
-/// A text as a template, in which only the names of the second argument mean something.
+/// A text as a template, in which only the names of the second argument are defined.
 fn template_string(call: &Arguments<'_>) -> Answer {
     if call.scope.is_template {
         return call.wrong("a template cannot call templatestring");

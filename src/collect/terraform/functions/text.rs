@@ -1,4 +1,4 @@
-//! Functions of texts.
+//! Functions of strings.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -55,7 +55,8 @@ fn join(call: &Arguments<'_>) -> Answer {
     call.made_text(text.len(), || text)
 }
 
-/// What is trimmed off a text with holes could go on in them, unless there is something before.
+/// Trimming a text with unknown values: the trimmed characters may continue in the unknown value, unless
+/// other characters precede it.
 fn trim_space(call: &Arguments<'_>) -> Answer {
     let text = call.text_with_holes(0)?;
     let trimmed = text.trim();
@@ -67,7 +68,7 @@ fn trim_space(call: &Arguments<'_>) -> Answer {
 
 fn starts_with(call: &Arguments<'_>) -> Answer {
     let (text, prefix) = (call.text_with_holes(0)?, call.text(1)?);
-    // What stands before the first hole may decide.
+    // The text before the first unknown value may decide.
     let known: &str = text.split(is_symbol).next().unwrap_or_default();
     if known.starts_with(&*prefix) {
         return Ok(Value::Bool(true));
@@ -117,13 +118,13 @@ fn substr(call: &Arguments<'_>) -> Answer {
     Ok(Value::text(text.graphemes(true).skip(start).take(length).collect::<String>()))
 }
 
-/// The upper case of a letter that is one letter too: there are no others in Terraform.
+/// The upper case of a letter, if it is a single letter: Terraform has no other mappings.
 fn upper(letter: char) -> char {
     let mut letters = letter.to_uppercase();
     if letters.len() == 1 { letters.next().unwrap_or(letter) } else { letter }
 }
 
-/// The lower case of a letter. Only one letter has two, the first of which is Terraform's.
+/// The lower case of a letter. Only one letter has two, and Terraform uses the first.
 fn lower(letter: char) -> char {
     letter.to_lowercase().next().unwrap_or(letter)
 }

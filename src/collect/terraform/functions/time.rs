@@ -27,7 +27,7 @@ pub(crate) const TABLE: Table = &[
     }),
 ];
 
-/// A time, and the offset from UTC that it is written with.
+/// A time, and the offset from UTC with which the time is written.
 struct Timestamp {
     local: DateTime,
     offset_minutes: i64,
@@ -68,7 +68,7 @@ impl Timestamp {
         self.local.checked_sub(SignedDuration::from_mins(self.offset_minutes)).ok()
     }
 
-    /// The offset with this between hours and minutes.
+    /// The offset, with this separator between hours and minutes.
     fn offset(&self, between: &str) -> String {
         let (sign, minutes) = (if self.offset_minutes < 0 { '-' } else { '+' }, self.offset_minutes.abs());
         format!("{sign}{:02}{between}{:02}", minutes / 60, minutes % 60)
@@ -80,7 +80,7 @@ impl Timestamp {
     }
 }
 
-/// A duration as Go writes it, such as `1h30m`.
+/// Parses a duration in Go's notation, such as `1h30m`.
 fn duration(text: &str) -> Option<SignedDuration> {
     let (negative, mut rest) = match text.as_bytes() {
         [b'-', ..] => (true, &text[1..]),

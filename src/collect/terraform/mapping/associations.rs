@@ -1,4 +1,4 @@
-//! Resources that say something of another one: the versioning of a bucket, the rules of a security group.
+//! Resources that configure another resource: the versioning of a bucket, the rules of a security group.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -11,11 +11,11 @@ use super::{Mapper, fact};
 use crate::collect::terraform::block_view::BlockView;
 use crate::model::Gap;
 
-/// The companions of one type, by the address of what they speak of.
+/// The associated resources of one type, by the address of the resource that they configure.
 #[derive(Default)]
 pub(crate) struct Associations {
     by_address: HashMap<String, Vec<Rc<Instance>>>,
-    /// Why it is not known of what some speak, or whether some are there.
+    /// Reason why the target or the existence of some associated resources is unknown.
     loose: Option<Arc<Gap>>,
 }
 
@@ -23,7 +23,7 @@ impl Mapper {
     /// The resources of this type whose attribute refers to the instance.
     ///
     /// # Errors
-    /// Where there may be others.
+    /// If other such resources may exist.
     pub(crate) fn associations(
         &self,
         kind: &'static str,
@@ -44,7 +44,7 @@ impl Mapper {
             return Err(Arc::clone(gap));
         }
         let own = all.by_address.get(&of.address).cloned().unwrap_or_default();
-        // Within a module of which it is not known whether it is there, all are there or none is.
+        // In a module whose existence is unknown, either all of its resources exist or none.
         match own.iter().find_map(|association| association.uncertain.as_ref().filter(|_| of.uncertain.is_none())) {
             Some(gap) => Err(Arc::clone(gap)),
             None => Ok(own),
@@ -54,7 +54,7 @@ impl Mapper {
     /// The one resource of this type whose attribute refers to the instance.
     ///
     /// # Errors
-    /// Where there may be others, or there are several, each of which sets the same.
+    /// If other such resources may exist, or if several exist that set the same attributes.
     pub(crate) fn association(
         &self,
         kind: &'static str,
@@ -69,11 +69,11 @@ impl Mapper {
         }
     }
 
-    /// The view of what sets something: the one resource of this type whose attribute refers to the instance, or a part
-    /// of the instance itself.
+    /// The view of the block that configures a feature: the one resource of this type whose attribute refers
+    /// to the instance, or a part of the instance itself.
     ///
     /// # Errors
-    /// Where it is not known which there are, or both set it.
+    /// If the resources are unknown, or if both configure the feature.
     pub(crate) fn companion_or_own(
         &self,
         kind: &'static str,
@@ -122,14 +122,14 @@ impl Mapper {
     }
 }
 
-/// Returns the gap of what two resources set: the one that Terraform applies last stays.
+/// Returns the gap for an attribute that two resources set: the value that Terraform applies last remains.
 pub(crate) fn set_twice(first: &Rc<Instance>, second: &Rc<Instance>) -> Arc<Gap> {
     let why =
         format!("{} and {} set the same: the one that is applied last stays; leave one", first.address, second.address);
     fact::left_open(&first.view(), &why)
 }
 
-/// The view itself if it sets this text.
+/// The view itself if it sets this attribute to a text.
 pub(crate) fn with_text(view: &BlockView, name: &str) -> Option<BlockView> {
     let is_set = match view.get(name) {
         Value::Null => false,

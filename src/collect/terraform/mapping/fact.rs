@@ -1,4 +1,5 @@
-//! Values as facts. Null is absent; a text that is not known in full keeps what is known in the symbol of its gap.
+//! Converts values to facts. Null is absent. For a text with unknown parts, the symbol of the gap keeps the
+//! known parts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::collect::terraform::block_view::BlockView;
 use crate::collect::terraform::eval_context::EvalContext;
 use crate::model::{Fact, Gap, GapKind, symbol};
 
-/// A text, or nothing where it is null.
+/// A text, or none if the value is null.
 pub(crate) fn text(context: &EvalContext, value: &Value) -> Fact<Option<String>> {
     match value {
         Value::Null => Fact::Known(None),
@@ -27,7 +28,7 @@ pub(crate) fn text(context: &EvalContext, value: &Value) -> Fact<Option<String>>
     }
 }
 
-/// Copies a text into the inventory. Each instance of a block has a copy of its own.
+/// Copies a text into the inventory. Each instance of a block has its own copy.
 fn copied(context: &EvalContext, text: &str) -> Fact<String> {
     if context.budget.text(text.len()) {
         return Fact::Known(text.to_owned());
@@ -35,7 +36,7 @@ fn copied(context: &EvalContext, text: &str) -> Fact<String> {
     Fact::Unknown(Arc::new(Gap::because(GapKind::Unresolved, "the code has more text than is evaluated")))
 }
 
-/// The gap of a hole that stands for a text.
+/// The gap of an unknown value in place of a text.
 fn gap_of_text(context: &EvalContext, hole: &std::rc::Rc<UnknownValue>) -> Arc<Gap> {
     match hole.is_text().then(|| context.symbols.of(hole)).flatten() {
         Some(symbol) => with_symbol(&hole.gap, &symbol.to_string()),
@@ -43,10 +44,10 @@ fn gap_of_text(context: &EvalContext, hole: &std::rc::Rc<UnknownValue>) -> Arc<G
     }
 }
 
-/// The gap of a text with holes in it.
+/// The gap of a text with unknown parts.
 pub(crate) fn gap_in(context: &EvalContext, text: &str) -> Arc<Gap> {
     let Some(hole) = context.symbols.hole_in(text) else { return Gap::not_collected() };
-    // A text of nothing but holes may be empty.
+    // A text of unknown parts only may be empty.
     let mut symbols = text.chars();
     let may_be_empty = symbols.all(|symbol| context.symbols.hole(symbol).is_some_and(|hole| !hole.is_text()));
     if may_be_empty { Arc::clone(&hole.gap) } else { with_symbol(&hole.gap, text) }
@@ -56,7 +57,7 @@ fn with_symbol(gap: &Gap, symbol: &str) -> Arc<Gap> {
     Arc::new(Gap { symbol: Some(symbol.into()), ..gap.clone() })
 }
 
-/// True or false, or nothing where it is null.
+/// A boolean, or none if the value is null.
 pub(crate) fn flag(value: &Value) -> Fact<Option<bool>> {
     match as_bool(value.clone()) {
         Ok(Value::Bool(flag)) => Fact::Known(Some(flag)),

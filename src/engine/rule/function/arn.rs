@@ -1,4 +1,4 @@
-//! The parts of an ARN.
+//! Parts of an ARN.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
 use super::super::value::Argument;
@@ -12,7 +12,7 @@ pub(super) fn account(_: &Receiver<'_>, arguments: &[Argument]) -> Result<Answer
     part(arguments, 4, "account")
 }
 
-/// A part that must be there: an empty one would make a pattern that means something else.
+/// Returns a required part: an empty one would make a pattern with another meaning.
 fn part(arguments: &[Argument], index: usize, name: &str) -> Result<Answer, Undecided> {
     let arn = Arguments(arguments).text(0)?;
     let parts: Vec<&str> = arn.splitn(6, ':').collect();

@@ -1,4 +1,5 @@
-//! Delivery of session logs to a bucket: the role's policies and the bucket's judged together, as SSM Agent uploads.
+//! Delivery of session logs to a bucket: evaluates the role's policies and the bucket's policy together, for uploads as
+//! SSM Agent makes them.
 //! <https://github.com/aws/amazon-ssm-agent/blob/mainline/agent/s3util/s3util.go>
 
 use iam_policy::{BucketOwner, BucketPolicy, Context, Decision, bucket_allows};
@@ -40,14 +41,14 @@ const NOT_SENT: &[&str] = &[
     "s3:object-lock-remaining-retention-days",
 ];
 
-/// Whether one thing that is asked for is allowed.
+/// Result of one permission check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Check {
-    /// Surely.
+    /// Certainly allowed.
     Allowed,
-    /// Surely not, and why.
+    /// Certainly denied, with the reason.
     Denied(String),
-    /// It depends on something that is not known.
+    /// Depends on an unknown fact.
     Undecided(Undecided),
 }
 
@@ -61,7 +62,7 @@ impl Check {
         }
     }
 
-    /// The same where it is not known whether the check is one of those that count: a denial may not matter.
+    /// Returns the same result if it is unknown whether the check counts: then a denial may not matter.
     fn if_it_counts(self, why: Undecided) -> Self {
         match self {
             Self::Denied(_) => Self::Undecided(why),
@@ -70,7 +71,7 @@ impl Check {
     }
 }
 
-/// Whether all are allowed: one that is surely denied decides.
+/// Combines all checks: one that is certainly denied decides.
 fn all(checks: Vec<Check>) -> Result<Answer, Undecided> {
     if checks.iter().any(|check| matches!(check, Check::Denied(_))) {
         return Ok(Answer::Bool(false));
@@ -87,9 +88,9 @@ struct Delivery<'a> {
     role: RolePolicies<'a>,
     bucket: &'a Bucket,
     arn: String,
-    /// Which accounts it may belong to.
+    /// Accounts that the bucket may belong to.
     owners: &'static [BucketOwner],
-    /// The beginning of the names of the objects.
+    /// Prefix of the object names.
     prefix: Result<Option<String>, Undecided>,
 }
 
@@ -112,10 +113,10 @@ impl<'a> Delivery<'a> {
         Self::new(role, &link.key, prefix.map(|prefix| prefix.map(str::to_owned)))
     }
 
-    /// The delivery of a role to a bucket, under a prefix.
+    /// Returns the delivery of a role to a bucket, under a prefix.
     ///
     /// # Errors
-    /// Where the bucket was not read, or is known not to exist.
+    /// If the bucket was not read, or is known not to exist.
     fn new(role: RolePolicies<'a>, key: &Key, prefix: Result<Option<String>, Undecided>) -> Result<Self, Undecided> {
         let inventory = role.inventory;
         let entry = inventory.buckets.get(key).ok_or_else(|| Undecided("the bucket was not read".to_owned()))?;
@@ -125,21 +126,21 @@ impl<'a> Delivery<'a> {
         let bucket = &entry.attributes;
         let arn = match (bucket.arn.text(), &bucket.foreign) {
             (Ok(arn), _) => arn.to_owned(),
-            // The ARN of a bucket follows from its name, whether or not it could be read.
+            // The ARN of a bucket follows from its name, whether or not the bucket could be read.
             (Err(_), Fact::Unknown(_)) => format!("arn:{}:s3:::{}", inventory.partition, key.id),
             (Err(gap), Fact::Known(_)) => return Err(gap.as_ref().into()),
         };
         let owners: &[BucketOwner] = match &bucket.foreign {
             Fact::Known(true) => &[BucketOwner::Other],
             Fact::Known(false) => &[BucketOwner::Same],
-            // A bucket that the code only names is not the code's: what its policy grants is not counted on.
+            // A bucket that the code only refers to is not defined by the code: grants of its policy do not count.
             Fact::Unknown(_) if inventory.source == Source::Terraform && !entry.in_scope => &[BucketOwner::Other],
             Fact::Unknown(_) => &[BucketOwner::Same, BucketOwner::Other],
         };
         Ok(Self { role, bucket, arn, owners, prefix })
     }
 
-    /// Everything that an upload asks for.
+    /// Returns all permission checks of an upload.
     fn checks(&self) -> Vec<Check> {
         let objects = match &self.prefix {
             // The name of an object is that of the session.
@@ -160,7 +161,8 @@ impl<'a> Delivery<'a> {
         checks
     }
 
-    /// The agent sends an ACL with each object. Where ACLs are off, that is accepted and changes nothing.
+    /// Checks the ACL that the agent sends with each object. If ACLs are disabled, S3 accepts the ACL and it has no
+    /// effect.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
     fn acl_check(&self, objects: &str, context: &Context) -> Option<Check> {
         let check = self.check("s3:PutObjectAcl", objects, context);
@@ -171,7 +173,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// The key with which the bucket of another account encrypts.
+    /// Checks the key with which the bucket of another account encrypts.
     fn key_checks(&self) -> Vec<Check> {
         let (id, entry) = match self.default_key() {
             Ok(Some(key)) => key,
@@ -184,7 +186,7 @@ impl<'a> Delivery<'a> {
         let name = self.bucket.kms_master_key_id.known().and_then(Option::as_deref).unwrap_or_default();
         let within_requester = !name.is_empty() && !name.starts_with("arn:");
         let managed_by_aws = match &entry.attributes.key_manager {
-            // Every account has its own.
+            // Every account has an AWS managed key of its own.
             Fact::Known(manager) if manager == "AWS" && within_requester => return Vec::new(),
             Fact::Known(manager) if manager == "AWS" && !name.is_empty() => {
                 return vec![Check::Denied(format!(
@@ -194,7 +196,7 @@ impl<'a> Delivery<'a> {
             Fact::Known(_) => None,
             Fact::Unknown(gap) => Some(Undecided::from(gap.as_ref())),
         };
-        // KMS looks for a key without an account in the account of the caller.
+        // KMS resolves a key without an account in the account of the caller.
         // <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ServerSideEncryptionByDefault.html>
         if within_requester {
             let why = format!("the bucket's key {name} names no account: KMS looks for it in the account of the role");
@@ -211,7 +213,7 @@ impl<'a> Delivery<'a> {
         checks
     }
 
-    /// The key that the bucket encrypts with by default.
+    /// Returns the key that the bucket encrypts with by default.
     fn default_key(&self) -> Result<Option<(&Key, &Entry<KmsKey>)>, Undecided> {
         match &self.bucket.kms_key {
             Fact::Known(None) => Ok(None),
@@ -223,8 +225,8 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Checks an attribute of the bucket's default key. Code may name a key and not show its attributes: other rules are
-    /// about such a key.
+    /// Checks an attribute of the bucket's default key. Code may name a key without its attributes: other rules cover
+    /// such a key.
     fn key_must_have(&self, attribute: &str, fact: &Fact<String>, wanted: &str) -> Option<Check> {
         match fact {
             Fact::Known(is) if is == wanted => None,
@@ -245,7 +247,7 @@ impl<'a> Delivery<'a> {
             Fact::Unknown(gap) => Some(Undecided::from(gap.as_ref())),
         };
         let key = match self.default_key() {
-            // Another rule says that a key does not exist.
+            // Another rule reports that a key does not exist.
             Ok(Some((_, entry))) if entry.exists == Fact::Known(false) => return Vec::new(),
             Ok(Some((_, entry))) => &entry.attributes,
             Ok(None) => return Vec::new(),
@@ -264,7 +266,7 @@ impl<'a> Delivery<'a> {
         faults.map(|fault| uncertain.clone().map_or(fault.clone(), |why| fault.if_it_counts(why))).collect()
     }
 
-    /// Whether the agent sees how the bucket encrypts.
+    /// Checks that the agent can read the bucket's encryption configuration.
     fn sees_encryption(&self) -> Check {
         self.check("s3:GetEncryptionConfiguration", &self.arn, &self.request())
     }
@@ -273,7 +275,7 @@ impl<'a> Delivery<'a> {
         Check::of(&format!("{action} on {on}"), self.decide(action, on, context))
     }
 
-    /// The decision, where it is the same for all accounts that the bucket may belong to.
+    /// Returns the decision if it is the same for all accounts that the bucket may belong to.
     fn decide(&self, action: &str, on: &str, context: &Context) -> Result<Decision, Undecided> {
         let policy = match &self.bucket.policy {
             Fact::Known(None) => BucketPolicy::Unset,
@@ -295,7 +297,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// What is known of every request to the bucket.
+    /// Returns the known context of every request to the bucket.
     fn request(&self) -> Context {
         let context = by_itself()
             .with_one_of("s3:TlsVersion", ["1.2".to_owned(), "1.3".to_owned()])
@@ -314,7 +316,8 @@ impl<'a> Delivery<'a> {
             .fold(context, |context, (key, text)| context.with(key, text))
     }
 
-    /// What is known of an upload: the agent always sends this ACL, and how the bucket encrypts, where it may see that.
+    /// Returns the known context of an upload: the agent always sends this ACL, and the encryption of the bucket if the
+    /// agent may read it.
     fn upload(&self) -> Context {
         const ALGORITHM: &str = "s3:x-amz-server-side-encryption";
         const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";

@@ -1,4 +1,4 @@
-//! What the security groups of an interface let out.
+//! Outbound traffic that the security groups of an interface allow.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -34,7 +34,7 @@ pub(super) fn allows_egress_to(receiver: &Receiver<'_>, arguments: &[Argument]) 
     let mut all = !arguments.texts(2)?.is_empty();
     let mut in_part = None;
     for address in arguments.texts(2)? {
-        // Of code, the range that the address will be in.
+        // Of code, the range that will contain the address.
         if let Ok(range) = address.parse::<IpNet>() {
             if peers.overlap(range) && !peers.cover(range) {
                 in_part = Some(Undecided(format!("which address of {range} it will be is known to AWS only")));
@@ -80,7 +80,7 @@ pub(super) fn allows_egress_to_hidden_endpoints(
     peers.answer(false)
 }
 
-/// A range, or the range that is one address.
+/// Parses a range; an address is a range of one.
 fn range(text: &str) -> Result<IpNet, Undecided> {
     text.parse::<IpAddr>().map_or_else(|_| parse(text), |address| Ok(IpNet::from(address)))
 }
@@ -89,8 +89,7 @@ fn overlap(one: &IpNet, other: &IpNet) -> bool {
     one.contains(other) || other.contains(one)
 }
 
-/// The IPv4 ranges that networks use within: <https://www.rfc-editor.org/rfc/rfc1918>,
-/// <https://www.rfc-editor.org/rfc/rfc6598>.
+/// IPv4 ranges of private networks: <https://www.rfc-editor.org/rfc/rfc1918>, <https://www.rfc-editor.org/rfc/rfc6598>.
 const PRIVATE: &[&str] = &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Undecided> {
@@ -103,11 +102,12 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, 
     })
 }
 
-/// The most rules that all groups of an interface can have together, of IPv4 and of IPv6, with the entries of prefix lists.
+/// Maximum number of rules that all groups of an interface can have together, of IPv4 and of IPv6, with the entries of
+/// prefix lists.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
 const MOST_RULES: usize = 2_000;
 
-/// Whom the groups let traffic out to, and what might be added to that by what is not known.
+/// Destinations that the groups allow, and the unknown facts that may add destinations.
 struct Peers {
     ranges: Vec<IpNet>,
     groups: BTreeSet<String>,
@@ -197,8 +197,8 @@ impl Peers {
         }
     }
 
-    /// One to whom traffic may go and who may be in a private network: a security group, or a range with private
-    /// addresses. Any IPv6 range may be one, where the interface has no IPv4 address.
+    /// Returns a destination that may be in a private network: a security group, or a range with private addresses. Any
+    /// IPv6 range may be one if the interface has no IPv4 address.
     fn private(&self, receiver: &Receiver<'_>) -> Result<Option<String>, Undecided> {
         let Receiver::Place(place) = receiver else { return Ok(None) };
         let has_ipv4 = match place.node.view("private_ips") {
@@ -215,12 +215,12 @@ impl Peers {
         Ok(ranges.chain(groups).next())
     }
 
-    /// Whether the ranges together hold every address of this one.
+    /// Returns `true` if the ranges together contain every address of this range.
     fn cover(&self, wanted: IpNet) -> bool {
         IpNet::aggregate(&self.ranges).iter().any(|range| range.contains(&wanted))
     }
 
-    /// Returns `true` if the ranges together hold some address of this one.
+    /// Returns `true` if the ranges together contain some address of this range.
     fn overlap(&self, wanted: IpNet) -> bool {
         self.ranges.iter().any(|range| range.contains(&wanted) || wanted.contains(range))
     }
@@ -236,7 +236,7 @@ impl Peers {
 fn text(place: Place<'_>, name: &str) -> Result<Option<String>, Undecided> {
     match place.node.view(name) {
         Some(View::Text(text)) => Ok(Some(text.to_owned())),
-        // Of code, the id of a group that AWS has yet to make is one all the same.
+        // Of code, the id of a group that AWS has yet to create is known to be an id.
         Some(View::Unknown(gap)) => {
             gap.symbol.as_deref().map(|symbol| Some(symbol.to_owned())).ok_or_else(|| Undecided::from(gap.as_ref()))
         }

@@ -1,4 +1,4 @@
-//! What IAM policies and key policies allow: the questions of rules, put to the evaluator.
+//! Permissions that IAM policies and key policies grant: sends the questions of rules to the policy evaluator.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +58,7 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
         let mut found: BTreeMap<usize, (String, Truth)> = BTreeMap::new();
         for request in &requests {
             for action in &actions {
-                // What a deny or the boundary takes back is not open; what they may take back is undecided.
+                // An action that a deny or the boundary blocks is not open; one that they may block is undecided.
                 let request = request.with_action(action);
                 let left = iam_policy::identity_allows_some(&role.documents(), role.boundary(), &request);
                 if left == Truth::False {
@@ -81,7 +81,7 @@ pub(super) fn open_statements(receiver: &Receiver<'_>, arguments: &[Argument]) -
         }
     }
     match unread {
-        // What is certain is enough to say that there are some.
+        // A certain result is enough to report that there are some.
         Some(undecided) if open.is_empty() => Err(undecided),
         _ => Ok(Answer::Texts(open)),
     }
@@ -128,12 +128,12 @@ pub(super) fn admits(receiver: &Receiver<'_>, arguments: &[Argument]) -> Result<
     answer(resource_allows(Some(document), &request.in_context(context(&arguments, 3)?)))
 }
 
-/// What is known of every request of an agent, or of a service: it comes over TLS.
+/// Returns the known context of every request of an agent, or of a service: the request uses TLS.
 fn calm() -> Context {
     Context::new().with("aws:SecureTransport", "true")
 }
 
-/// What is known of every request that the agent makes itself, with the role's credentials.
+/// Returns the known context of every request that the agent makes itself, with the role's credentials.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
 pub(super) fn by_itself() -> Context {
     ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"]
@@ -141,16 +141,17 @@ pub(super) fn by_itself() -> Context {
         .fold(calm().with("aws:ViaAWSService", "false"), |context, key| context.without(key))
 }
 
-/// Who asks KMS on the role's behalf.
+/// Caller of KMS on the role's behalf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Through<'a> {
-    /// The agent asks itself.
+    /// The agent calls KMS itself.
     Nothing,
-    /// A service does, by the first part of its name: `s3`.
+    /// A service calls KMS, named by the first part of its name: `s3`.
     Service(&'a str),
 }
 
-/// That, and that what it is about belongs to somebody else: an arbitrary name is anybody's.
+/// Returns the known context of a request by the agent for a resource of another account: an arbitrary name may be
+/// anybody's.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount>
 fn elsewhere() -> Context {
     ["aws:ResourceAccount", "s3:ResourceAccount"]
@@ -158,7 +159,7 @@ fn elsewhere() -> Context {
         .fold(calm(), |context, key| context.with(key, "an account that no policy names"))
 }
 
-/// What is known of every request, and what the rule says of the request.
+/// Returns the known context of every request, with the context that the rule adds.
 fn context(arguments: &Arguments<'_>, index: usize) -> Result<Context, Undecided> {
     Ok(arguments.map(index)?.iter().fold(calm(), |context, (key, value)| context.with(key, value)))
 }
@@ -170,7 +171,7 @@ fn document<'a>(receiver: &Receiver<'a>) -> Result<&'a PolicyDocument, Undecided
     }
 }
 
-/// A service by its name, anything else by its ARN.
+/// Parses a principal: a service by its name, anything else by its ARN.
 fn principal(name: &str) -> Result<Principal, Undecided> {
     if name.starts_with("arn:") {
         Principal::from_arn(name).map_err(|error| Undecided(error.to_string()))
@@ -180,7 +181,7 @@ fn principal(name: &str) -> Result<Principal, Undecided> {
 }
 
 fn resource(pattern: &str) -> Resource {
-    // `*` alone asks for an action that takes no resource, or that is asked of all of them.
+    // `*` alone requests an action that takes no resource, or that applies to all resources.
     if pattern != "*" && pattern.contains(['*', '?']) { Resource::every(pattern) } else { Resource::exactly(pattern) }
 }
 
@@ -196,15 +197,15 @@ pub(super) fn undecided(reasons: &[Reason]) -> Undecided {
     Undecided(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
-/// A text; of code also one of which a part is a symbol.
+/// Returns a text; of code also one that contains a symbol.
 fn text(fact: &Fact<String>) -> Result<&str, Undecided> {
     fact.text().map_err(|gap| Undecided::from(gap.as_ref()))
 }
 
-/// Stands for the name of a session: an instance's id, and not known which.
+/// Placeholder for the name of a session: an unknown instance id.
 const SESSION: char = '\u{10FFFD}';
 
-/// Everything that decides what a role may do; `None` for what could not be read.
+/// All policies that decide the permissions of a role; `None` for a policy that could not be read.
 pub(crate) struct RolePolicies<'a> {
     pub(super) inventory: &'a Inventory,
     role: &'a Role,
@@ -220,7 +221,7 @@ impl<'a> RolePolicies<'a> {
         Ok(Self::of_role(inventory, &role.attributes))
     }
 
-    /// Those of a role.
+    /// Returns the policies of a role.
     pub(crate) fn of_role(inventory: &'a Inventory, role: &'a Role) -> Self {
         let mut policies = Vec::new();
         match &role.attached_policies {
@@ -245,12 +246,12 @@ impl<'a> RolePolicies<'a> {
         Self { inventory, role, policies }
     }
 
-    /// The policies that it has.
+    /// Returns the role's policy documents.
     pub(crate) fn documents(&self) -> Vec<Option<&'a PolicyDocument>> {
         self.policies.iter().map(|(_, document)| *document).collect()
     }
 
-    /// Its permissions boundary.
+    /// Returns the role's permissions boundary.
     pub(crate) fn boundary(&self) -> Boundary<'a> {
         match &self.role.permissions_boundary {
             Fact::Known(None) => Boundary::Unset,
@@ -263,8 +264,8 @@ impl<'a> RolePolicies<'a> {
         principal(text(&self.role.arn)?)
     }
 
-    /// A shape of ARNs with `${region}` in it, for each region that the policies name in an ARN, for one that they do not
-    /// name, and for resources of all regions, whose ARNs name none.
+    /// Returns an ARN pattern with `${region}` filled in: for each region that the policies name in an ARN, for one
+    /// that they do not name, and for resources of all regions, whose ARNs name none.
     fn in_regions(&self, shape: &str) -> Vec<String> {
         const OF_REGION: &str = "${region}";
         if !shape.contains(OF_REGION) {
@@ -281,10 +282,10 @@ impl<'a> RolePolicies<'a> {
         regions.iter().map(|region| shape.replace(OF_REGION, region)).collect()
     }
 
-    /// The question whether it may do this there, in the region and account that the ARN names.
+    /// Returns the request of the role for an action on a resource, in the region and account that the ARN names.
     ///
     /// # Errors
-    /// Where the role's ARN is not known.
+    /// If the role's ARN is not known.
     pub(crate) fn request(&self, action: &str, on: &str) -> Result<Request, Undecided> {
         self.request_in(action, on, by_itself())
     }
@@ -293,7 +294,7 @@ impl<'a> RolePolicies<'a> {
         self.request_of(None, action, on, context)
     }
 
-    /// The same question for one session of the role, where its name is known.
+    /// Returns the same request for one session of the role, if the session's name is known.
     pub(super) fn request_of(
         &self,
         session: Option<&str>,
@@ -320,15 +321,16 @@ impl<'a> RolePolicies<'a> {
         Ok(Request::new(principal, action, resource(on)).in_context(self.of_principal(session, context)))
     }
 
-    /// The sessions for which a resource's policy is evaluated. On EC2 a session is named after its instance; where the
-    /// policy names no session, they do not differ.
+    /// Returns the sessions for which a resource's policy is evaluated. On EC2 a session is named after its instance;
+    /// if the policy names no session, all sessions are alike.
     pub(super) fn sessions(&self, policy: Option<&PolicyDocument>) -> Vec<Option<String>> {
         let differ = policy.is_some_and(|policy| policy.as_value().to_string().contains(":assumed-role/"));
         let known = differ.then(|| self.instances()).flatten().filter(|instances| !instances.is_empty());
         known.map_or_else(|| vec![None], |instances| instances.into_iter().map(Some).collect())
     }
 
-    /// The instances that have the role by their profiles; none where others may have it, or which they are is not known.
+    /// Returns the instances that have the role by their profiles; none if others may have it, or if the instances are
+    /// not known.
     fn instances(&self) -> Option<Vec<String>> {
         let inventory = self.inventory;
         let unlisted = inventory.unlisted.iter().any(|unlisted| unlisted.resource_type == ResourceType::Instance);
@@ -348,8 +350,8 @@ impl<'a> RolePolicies<'a> {
         Some(instances)
     }
 
-    /// What is known of whoever has the role's credentials: its tags, its id, the organisation of its account; and of
-    /// resources of that account.
+    /// Adds the known context of every holder of the role's credentials: tags, id and organisation of the role's
+    /// account; and of resources of that account.
     fn of_principal(&self, session: Option<&str>, mut context: Context) -> Context {
         let Role { arn, role_id, principal_tags, organization_id, .. } = self.role;
         if let Some(tags) = principal_tags.known() {
@@ -389,7 +391,7 @@ impl<'a> RolePolicies<'a> {
             .with_one_of("aws:TokenIssueTime", issued.map(|time| time.to_string()))
     }
 
-    /// The same question for each region in which nodes use the role, where the ARN names none.
+    /// Returns the same request for each region in which nodes use the role, if the ARN names none.
     fn requests(&self, action: &str, on: &str) -> Result<Vec<Request>, Undecided> {
         let names_region = on.split(':').nth(3).is_some_and(is_one);
         let regions = if names_region { BTreeSet::new() } else { self.regions() };
@@ -400,7 +402,7 @@ impl<'a> RolePolicies<'a> {
         regions.into_iter().map(in_region).collect()
     }
 
-    /// The regions in which nodes use the role; none where they are not known.
+    /// Returns the regions in which nodes use the role; none if they are not known.
     fn regions(&self) -> BTreeSet<String> {
         let links = self.role.session_preferences.known();
         let name = |region: Option<&Region>| match (region, self.inventory.source) {
@@ -412,7 +414,7 @@ impl<'a> RolePolicies<'a> {
         names.collect::<Option<BTreeSet<String>>>().unwrap_or_default()
     }
 
-    /// Whether it may do this with a key: the key policy and its own policies together.
+    /// Decides if the role may call the action with a key: evaluates the key policy and the role's policies together.
     pub(super) fn with_key(&self, action: &str, key: &Key, through: Through<'_>) -> Result<Decision, Undecided> {
         let entry = self.inventory.keys.get(key).ok_or_else(|| Undecided("the key was not read".to_owned()))?;
         let KmsKey { arn, policy, .. } = &entry.attributes;
@@ -437,12 +439,12 @@ impl<'a> RolePolicies<'a> {
     }
 }
 
-/// Whether a segment of an ARN names one region or account.
+/// Returns `true` if a segment of an ARN names one region or account.
 fn is_one(segment: &str) -> bool {
     !segment.is_empty() && !segment.contains(['*', '?'])
 }
 
-/// Whether a managed policy is named by the ARN of another partition than the role's: there is no such policy, and it
+/// Returns `true` if a managed policy's ARN is in another partition than the role's: no such policy exists, and it
 /// grants nothing.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 fn is_of_another_partition(id: &str, role: &Role, inventory: &Inventory) -> Truth {
@@ -452,13 +454,13 @@ fn is_of_another_partition(id: &str, role: &Role, inventory: &Inventory) -> Trut
     if of_role.unwrap_or_else(|| inventory.partition.as_str().to_owned()) == of_policy {
         return Truth::False;
     }
-    // Without a region, code does not say which partition it is for.
+    // Without a region, code does not define its partition.
     let placed = inventory.scopes.iter().any(|scope| scope.region.is_some());
     if inventory.source == SourceKind::Terraform && !placed { Truth::Unknown } else { Truth::True }
 }
 
-/// What the managed policy says. One that is not known to exist, or known not to, has not been read,
-/// whatever is told of it.
+/// Returns the document of the managed policy. A policy of which the existence is unknown, or that does not exist,
+/// counts as not read, whatever its entry contains.
 fn policy<'a>(inventory: &'a Inventory, key: &Key) -> Option<&'a PolicyDocument> {
     let entry = inventory.managed_policies.get(key)?;
     let ManagedPolicy { policy, .. } = &entry.attributes;
